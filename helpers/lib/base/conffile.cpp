@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/conffile.hpp"
+
+#include <cerrno>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/fs.hpp"
+
+namespace eks {
+
+namespace {
+
+Outcome put_link(const std::string& path, const File& file)
+{
+        if (read_link_if_exists(path) == file.content)
+                return Outcome::unchanged;
+        Outcome outcome = Outcome::written;
+        if (exists(path) && !read_link_if_exists(path)) { // a regular file where the link belongs
+                write_atomically(path + ".user-edited", read_file(path), file.mode, Durability::synced);
+                outcome = Outcome::edit_kept_beside;
+        }
+        link_atomically(path, file.content);
+        return outcome;
+}
+
+Outcome take_away(const std::string& path, const std::string& memory)
+{
+        const auto ours = read_file_if_exists(memory);
+        if (!ours)
+                return Outcome::unchanged; // never ours
+        const auto present = read_file_if_exists(path);
+        if (present && *present != *ours) {
+                write_atomically(path + ".user-edited", *present, 0644, Durability::synced);
+                remove_if_exists(path);
+                remove_if_exists(memory);
+                return Outcome::edit_kept_beside;
+        }
+        const bool was_there = remove_if_exists(path);
+        remove_if_exists(memory);
+        return was_there ? Outcome::removed : Outcome::unchanged;
+}
+
+} // namespace
+
+Outcome put_in_place(const Root& root, const File& file)
+{
+        const auto path = root(file.path);
+        if (file.kind == File::Kind::link)
+                return put_link(path, file);
+
+        if (file.volatile_file()) {
+                if (file.kind == File::Kind::absent)
+                        return remove_if_exists(path) ? Outcome::removed : Outcome::unchanged;
+                if (read_file_if_exists(path) == file.content)
+                        return Outcome::unchanged;
+                write_atomically(path, file.content, file.mode, Durability::unsynced);
+                return Outcome::written;
+        }
+
+        const auto memory = root(std::string(rendered_directory) + file.path);
+        if (file.kind == File::Kind::absent)
+                return take_away(path, memory);
+
+        const auto present = read_file_if_exists(path);
+        const auto ours = read_file_if_exists(memory);
+        // The memory is written after the file: a crash between the two leaves at worst a file that looks edited,
+        // which the next lines recognise, and never an old rendering that is taken for a person's wish. For the
+        // same reason the memory needs no sync of its own.
+        const auto remember = [&] { write_atomically(memory, file.content, file.mode, Durability::unsynced); };
+
+        if (present == file.content) {
+                if (ours != file.content)
+                        remember();
+                return Outcome::unchanged;
+        }
+        if (present && ours == file.content)
+                return Outcome::edit_stands;
+
+        Outcome outcome = Outcome::written;
+        if (present && present != ours) {
+                write_atomically(path + ".user-edited", *present, file.mode, Durability::synced);
+                outcome = Outcome::edit_kept_beside;
+        }
+        write_atomically(path, file.content, file.mode, Durability::synced);
+        remember();
+        return outcome;
+}
+
+} // namespace eks

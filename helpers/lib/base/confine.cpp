@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/confine.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/fd.hpp"
+#include "base/fs.hpp"
+
+// Headers of Linux 6.1 know ABI 2; the kernel says at run time what it knows.
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
+namespace eks {
+
+namespace {
+
+constexpr std::uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t file_rights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                      LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_TRUNCATE;
+constexpr std::uint64_t all_rights = (1ULL << 13) - 1; // ABI 1
+constexpr std::uint64_t write_rights = read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                                       LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM |
+                                       LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_TRUNCATE;
+
+class Ruleset {
+public:
+        bool open()
+        {
+                const auto abi =
+                        ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+                if (abi < 1)
+                        return false;
+                handled_ = all_rights | (abi >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0);
+                const landlock_ruleset_attr attributes{.handled_access_fs = handled_};
+                fd_.reset(static_cast<int>(
+                        ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
+                return static_cast<bool>(fd_);
+        }
+
+        // A path that does not exist needs no right: it is not there to be read.
+        void allow(const std::string& path, std::uint64_t rights) const
+        {
+                const UniqueFd target(::open(path.c_str(), O_PATH | O_CLOEXEC));
+                if (!target)
+                        return;
+                landlock_path_beneath_attr rule{.allowed_access = rights & handled_, .parent_fd = target.get()};
+                if (::syscall(SYS_landlock_add_rule, fd_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 &&
+                        errno == EINVAL) { // a file, not a directory
+                        rule.allowed_access &= file_rights;
+                        ::syscall(SYS_landlock_add_rule, fd_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+                }
+        }
+
+        bool enforce() const { return ::syscall(SYS_landlock_restrict_self, fd_.get(), 0) == 0; }
+
+private:
+        UniqueFd fd_;
+        std::uint64_t handled_ = 0;
+};
+
+void drop_capabilities()
+{
+        for (unsigned long capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability)
+                ;
+        __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+        const __user_cap_data_struct none[2] = {};
+        ::syscall(SYS_capset, &header, &none);
+}
+
+} // namespace
+
+std::string confine(const Root& root, const Access& access)
+{
+        for (const auto& path : access.writes)
+                make_directories(root(path));
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (root.prefix().empty()) // a test's files may belong to anybody
+                drop_capabilities();
+
+        Ruleset rules;
+        if (!rules.open())
+                return fmt::format("no Landlock here ({}), proceeding without it", ::strerror(errno));
+        for (const auto& path : access.reads)
+                rules.allow(root(path), read_rights);
+        for (const auto& path : access.writes)
+                rules.allow(root(path), write_rights);
+        if (access.runs_programs) {
+                rules.allow("/usr", read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
+                for (const auto* path : {"/lib", "/lib64", "/etc/ld.so.cache", "/proc", "/sys"})
+                        rules.allow(path, read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
+                rules.allow("/dev/null", read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE);
+        }
+        rules.allow("/proc/self", read_rights);
+        if (!rules.enforce())
+                return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
+        return {};
+}
+
+} // namespace eks

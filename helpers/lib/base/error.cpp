@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.hpp"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace eks {
+
+Error::Error(const Failure& failure, const std::string& what, std::string remedy)
+        : std::runtime_error(what), failure_(&failure), remedy_(std::move(remedy))
+{
+}
+
+std::string Error::full_text() const
+{
+        return remedy_.empty() ? std::string(what()) : fmt::format("{}. {}", what(), remedy_);
+}
+
+Error io_error(std::string_view verb, std::string_view path, int errno_value)
+{
+        return {failure::file_io, fmt::format("cannot {} '{}': {}", verb, path, ::strerror(errno_value))};
+}
+
+} // namespace eks

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "base/messages.hpp"
+
+namespace eks {
+
+// What failed, in words for the journal: the cause, and what the reader can do about it.
+class Error : public std::runtime_error {
+public:
+        Error(const Failure& failure, const std::string& what, std::string remedy = {});
+
+        const Failure& failure() const noexcept { return *failure_; }
+        const std::string& remedy() const noexcept { return remedy_; }
+        int exit_status() const noexcept { return static_cast<int>(failure_->status); }
+
+        // Cause and remedy as one text: what the console, `systemctl status` and terminals show.
+        std::string full_text() const;
+
+private:
+        const Failure* failure_; // points at a constant of messages.hpp
+        std::string remedy_;
+};
+
+// An Error of kind file_io with errno's text: "cannot <verb> '<path>': No such file or directory".
+Error io_error(std::string_view verb, std::string_view path, int errno_value);
+
+// Run f; an Error that leaves it gets "<where>: " in front of its text, any other exception becomes an Error of
+// kind `foreign`. This is how a library's exception is translated at the boundary where it arises.
+template <typename F>
+auto in_context(std::string_view where, const Failure& foreign, F&& f)
+{
+        try {
+                return f();
+        } catch (const Error& e) {
+                throw Error(e.failure(), std::string(where) + ": " + e.what(), e.remedy());
+        } catch (const std::exception& e) {
+                throw Error(foreign, std::string(where) + ": " + e.what());
+        }
+}
+
+} // namespace eks

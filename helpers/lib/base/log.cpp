@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
+
+namespace eks {
+
+namespace {
+
+// sd_journal_sendv() returns 0 even when nobody listens, so its result cannot decide; $JOURNAL_STREAM does:
+// it holds device:inode of the stderr that the manager connected to the journal.
+bool stderr_is_journal()
+{
+        const char* stream = std::getenv("JOURNAL_STREAM");
+        struct stat st {};
+        return stream != nullptr && ::fstat(STDERR_FILENO, &st) == 0 &&
+               fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
+}
+
+} // namespace
+
+Log::Log(std::string step, Level threshold)
+        : step_(std::move(step)), threshold_(threshold), journal_(stderr_is_journal())
+{
+}
+
+void Log::write(
+        Level level, std::string_view message, std::string_view message_id, const std::vector<Field>& fields) const
+{
+        if (level > threshold_)
+                return;
+        if (!journal_) {
+                // An interactive reader wants the text alone; a pipe gets the level as journald reads it.
+                const auto prefix =
+                        ::isatty(STDERR_FILENO) != 0 ? std::string() : fmt::format("<{}>", static_cast<int>(level));
+                const auto line = fmt::format("{}{}: {}\n", prefix, step_, message);
+                [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+                return;
+        }
+        std::vector<std::string> records{fmt::format("MESSAGE={}", message),
+                fmt::format("PRIORITY={}", static_cast<int>(level)), fmt::format("SYSLOG_IDENTIFIER={}", step_),
+                fmt::format("EKS_STEP={}", step_)};
+        if (!message_id.empty())
+                records.push_back(fmt::format("MESSAGE_ID={}", message_id));
+        // A process that logs and exits at once is not attributed to its unit (systemd issue 2913).
+        if (const char* unit = std::getenv("EKS_UNIT"))
+                records.push_back(fmt::format("OBJECT_SYSTEMD_UNIT={}", unit));
+        for (const auto& field : fields)
+                records.push_back(fmt::format("{}={}", field.key, field.value));
+        std::vector<iovec> parts;
+        parts.reserve(records.size());
+        for (auto& record : records)
+                parts.push_back({record.data(), record.size()});
+        ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+}
+
+void notify_status(std::string_view text)
+{
+        std::string line(text.substr(0, text.find('\n')));
+        ::sd_notify(0, ("STATUS=" + line).c_str());
+}
+
+void notify_extend_timeout(unsigned seconds)
+{
+        ::sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", std::uint64_t{seconds} * 1'000'000).c_str());
+}
+
+} // namespace eks

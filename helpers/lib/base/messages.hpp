@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything eksnode can say that somebody may search for: the ids behind MESSAGE_ID=. The texts are in
+// man/eks-node.catalog; a lint test holds the two lists equal.
+#pragma once
+
+#include <string_view>
+
+namespace eks {
+
+// Exit statuses of every program here, after sysexits.h where it has one.
+enum class Errc { failed = 1, usage = 2, unreachable = 69, try_again = 75, bad_config = 78 };
+
+// A milestone in the journal.
+struct Event {
+        std::string_view name;
+        std::string_view id; // 128 bits, 32 lower-case hex digits
+};
+
+// A way to fail; each has its own exit status and catalog entry.
+struct Failure {
+        std::string_view name;
+        std::string_view id;
+        Errc status;
+};
+
+namespace event {
+inline constexpr Event step_finished{"step-finished", "3f22aa0d5fa74a14ba2062809bc9681b"};
+inline constexpr Event user_edit_stands{"user-edit-stands", "ae5ca4cffdd14b809e9ea27dbf2b2e47"};
+inline constexpr Event user_edit_kept_beside{"user-edit-kept-beside", "fddacb34a4d64c88b5573ad277aa4483"};
+inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
+} // namespace event
+
+namespace failure {
+inline constexpr Failure usage{"usage", "29b6ee7f65934d01b8bb0a880f685afd", Errc::usage};
+inline constexpr Failure internal{"internal", "4bd2cf9c7ba94dc998ea5d052de29e33", Errc::failed};
+inline constexpr Failure file_io{"file-io", "b7863dbcc42747e0a4bbb2743dc363bc", Errc::failed};
+inline constexpr Failure vendor_file{"vendor-file", "e73369189fbf4f8ebd4fdd6f59c48bdd", Errc::failed};
+inline constexpr Failure facts_missing{"facts-missing", "501893ff9d62421abe8414274534af6a", Errc::failed};
+inline constexpr Failure imds_unreachable{"imds-unreachable", "0412b2b1237d49219bc7b460b206e764", Errc::unreachable};
+inline constexpr Failure imds_refused{"imds-refused", "565949801c8d4a65be598eb326609174", Errc::unreachable};
+inline constexpr Failure imds_answer{"imds-answer", "0b22457e96f649e2830397ea0f6916dd", Errc::unreachable};
+inline constexpr Failure config_missing{"config-missing", "0ee51a1799f14897ba9f4f3f06f64bc5", Errc::bad_config};
+inline constexpr Failure config_syntax{"config-syntax", "35c401388b194988bdcbd83c103f29f2", Errc::bad_config};
+inline constexpr Failure config_invalid{"config-invalid", "f6373352a81b474c9fd82dad59911275", Errc::bad_config};
+inline constexpr Failure ca_invalid{"ca-invalid", "e70f2639cf334c20b12fca521ce7f04d", Errc::bad_config};
+inline constexpr Failure kubelet_missing{"kubelet-missing", "c1807ed65e4b410583f69a906d12be2d", Errc::failed};
+inline constexpr Failure containerd_missing{"containerd-missing", "c718afd7b6424068a264e51fc1966d81", Errc::failed};
+inline constexpr Failure credential_provider_missing{
+        "credential-provider-missing", "511f6a79699a41ea818ba81fcdb51de6", Errc::failed};
+inline constexpr Failure containerd_unreachable{
+        "containerd-unreachable", "e704f3296ebb447ba22796157d62bf58", Errc::unreachable};
+inline constexpr Failure sandbox_image_missing{
+        "sandbox-image-missing", "17f75ea2d09d4233a6f82022c88ba4f5", Errc::failed};
+inline constexpr Failure manager_unreachable{
+        "manager-unreachable", "43c449dec84248e88f147e4d00fe801c", Errc::unreachable};
+} // namespace failure
+
+} // namespace eks

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace eks {
+
+struct ProcessResult {
+        int status = 0;     // exit status; 128 + signal if it was killed
+        std::string output; // stdout and stderr, as written, capped
+        bool timed_out = false;
+};
+
+// Run a program by absolute path and wait for it; it is killed at the deadline. Throws Error (file_io) if it cannot
+// be started.
+ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds deadline);
+
+} // namespace eks

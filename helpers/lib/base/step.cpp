@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/step.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <sys/resource.h>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+#include "version.hpp"
+
+namespace eks {
+
+namespace {
+
+struct Options {
+        std::string root;
+        Level threshold = Level::info;
+        bool help = false;
+        bool version = false;
+};
+
+Options parse_options(int argc, char** argv)
+{
+        Options options;
+        if (const char* root = std::getenv("EKS_ROOT"))
+                options.root = root;
+        if (const char* level = std::getenv("EKS_LOG_LEVEL"); level != nullptr && std::string_view(level) == "debug")
+                options.threshold = Level::debug;
+        for (int i = 1; i < argc; ++i) {
+                const std::string_view argument = argv[i];
+                if (argument == "--root" && i + 1 < argc)
+                        options.root = argv[++i];
+                else if (argument.starts_with("--root="))
+                        options.root = argument.substr(7);
+                else if (argument == "--debug")
+                        options.threshold = Level::debug;
+                else if (argument == "--help")
+                        options.help = true;
+                else if (argument == "--version")
+                        options.version = true;
+                else
+                        throw Error(failure::usage, fmt::format("unknown argument '{}'", argument), "See --help");
+        }
+        return options;
+}
+
+// Peak memory of this program alone: getrusage() would report that of the manager which started it, for a process
+// inherits the peak across exec.
+long peak_memory_kib()
+{
+        const auto status = read_file_if_exists("/proc/self/status").value_or("");
+        const auto at = status.find("VmHWM:");
+        if (at == std::string::npos)
+                return 0;
+        const auto line = std::string_view(status).substr(at + 6);
+        return parse_int<long>(split(trim(line), ' ').front()).value_or(0);
+}
+
+std::vector<Field> result_fields(std::string_view result)
+{
+        rusage usage{};
+        ::getrusage(RUSAGE_SELF, &usage);
+        const auto microseconds = [](const timeval& t) { return t.tv_sec * 1'000'000L + t.tv_usec; };
+        return {{"EKS_RESULT", std::string(result)},
+                {"EKS_CPU_USEC", std::to_string(microseconds(usage.ru_utime) + microseconds(usage.ru_stime))},
+                {"EKS_PEAK_KIB", std::to_string(peak_memory_kib())}};
+}
+
+int fail(const Step& step, const Log& log, const Failure& kind, const std::string& cause, const std::string& remedy)
+{
+        // One record holds all a reader needs: journald forwards its text to the serial console as well.
+        const auto text = remedy.empty() ? cause : fmt::format("{}. {}", cause, remedy);
+        auto fields = result_fields("failed");
+        fields.push_back({"EKS_FAILURE", std::string(kind.name)});
+        fields.push_back({"EKS_CAUSE", cause});
+        fields.push_back({"EKS_REMEDY", remedy});
+        fields.push_back({"EKS_EXIT_STATUS", std::to_string(static_cast<int>(kind.status))});
+        log.write(Level::err, fmt::format("{} failed: {}", step.name, text), kind.id, fields);
+        notify_status(fmt::format("Failed: {}", text));
+        return static_cast<int>(kind.status);
+}
+
+void print_help(const Step& step)
+{
+        fmt::print("{0}: {1}\n\n"
+                   "usage: {0} [--root DIR] [--debug] [--help] [--version]\n\n"
+                   "  --root DIR  prefix of every path that is read or written\n"
+                   "  --debug     say every decision\n\n"
+                   "Usually run by {0}.service; see {0}.service(8).\n",
+                step.name, step.purpose);
+}
+
+} // namespace
+
+void Context::awaiting(std::string_view text) const { notify_status(text); }
+
+void Context::say(Level level, const Event& event, const std::string& path, const std::string& text) const
+{
+        log_->write(level, text, event.id, {{"EKS_PATH", path}});
+}
+
+void Context::apply(const StepPlan& plan)
+{
+        for (const auto& note : plan.notes)
+                log_->write(note.level, note.text,
+                        note.level == Level::warning ? event::config_warning.id : std::string_view());
+        for (const auto& file : plan.files) {
+                const auto outcome = put_in_place(*root_, file);
+                switch (outcome) {
+                case Outcome::unchanged:
+                        log_->debug(fmt::format("'{}' is unchanged", file.path));
+                        if (file.kind != File::Kind::absent)
+                                ++unchanged_;
+                        continue;
+                case Outcome::edit_stands:
+                        say(Level::notice, event::user_edit_stands, file.path,
+                                fmt::format("'{0}' was edited by hand and stays as it is; "
+                                            "our version is '{1}{0}'",
+                                        file.path, rendered_directory));
+                        ++unchanged_;
+                        continue;
+                case Outcome::edit_kept_beside:
+                        say(Level::warning, event::user_edit_kept_beside, file.path,
+                                fmt::format("'{0}' was not as we left it and had to change; what was there is "
+                                            "kept as '{0}.user-edited', proceeding with ours",
+                                        file.path));
+                        break;
+                case Outcome::written:
+                        log_->debug(fmt::format("wrote '{}'", file.path));
+                        break;
+                case Outcome::removed:
+                        log_->info(fmt::format("removed '{}', which is no longer needed", file.path));
+                        break;
+                }
+                changed_ = true;
+                written_.push_back(file.path);
+        }
+}
+
+void Context::did(std::string text, bool changed)
+{
+        remarks_.push_back(std::move(text));
+        changed_ = changed_ || changed;
+}
+
+std::string Context::summary() const
+{
+        auto parts = remarks_;
+        if (!written_.empty())
+                parts.push_back("wrote " + join(written_, " "));
+        if (unchanged_ > 0)
+                parts.push_back(fmt::format("{} {} unchanged", unchanged_, unchanged_ == 1 ? "file" : "files"));
+        return parts.empty() ? "nothing to do" : join(parts, ", ");
+}
+
+std::string done_path(std::string_view step_name)
+{
+        return "/run/eks/done/" + std::string(step_name.substr(step_name.find('-') + 1));
+}
+
+int run_step(const Step& step, int argc, char** argv, const std::function<void(Context&)>& body)
+{
+        Log log(std::string(step.name), Level::info);
+        try {
+                const auto options = parse_options(argc, argv);
+                if (options.help) {
+                        print_help(step);
+                        return 0;
+                }
+                if (options.version) {
+                        fmt::print("eksnode {}\n", version);
+                        return 0;
+                }
+                log = Log(std::string(step.name), options.threshold);
+                const Root root(options.root);
+                auto access = step.access;
+                access.writes.emplace_back("/run/eks/done");
+                if (const auto missing = confine(root, access); !missing.empty())
+                        log.debug(missing);
+
+                const auto done = root(done_path(step.name));
+                remove_if_exists(done);
+                Context context(root, log);
+                body(context);
+                write_atomically(done, "", 0644, Durability::unsynced);
+
+                auto fields = result_fields(context.changed() ? "changed" : "unchanged");
+                for (const auto& path : context.written())
+                        fields.push_back({"EKS_PATH", path});
+                const auto summary = context.summary();
+                log.write(context.changed() ? Level::notice : Level::info, summary, event::step_finished.id, fields);
+                notify_status(summary);
+                return 0;
+        } catch (const Error& e) {
+                return fail(step, log, e.failure(), e.what(), e.remedy());
+        } catch (const std::bad_alloc&) {
+                return fail(step, log, failure::internal, "out of memory", "");
+        } catch (const std::exception& e) {
+                return fail(step, log, failure::internal, e.what(),
+                        "This is a fault in eksnode; please report it with the output of journalctl -b");
+        }
+}
+
+} // namespace eks

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every step shares: arguments, root prefix, confinement, logging, the one catch, the result event.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/confine.hpp"
+#include "base/conffile.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/root.hpp"
+
+namespace eks {
+
+// A remark of a pure function, said by whoever runs it.
+struct Note {
+        Level level;
+        std::string text;
+};
+
+// What a step decided: the files it answers for, and what a reader should know about them.
+struct StepPlan {
+        std::vector<File> files;
+        std::vector<Note> notes;
+};
+
+class Context {
+public:
+        Context(const Root& root, const Log& log) : root_(&root), log_(&log) {}
+
+        const Root& root() const { return *root_; }
+        const Log& log() const { return *log_; }
+
+        // What is awaited right now, for `systemctl status`.
+        void awaiting(std::string_view text) const;
+
+        // Put the files in place and say the notes. Throws Error.
+        void apply(const StepPlan& plan);
+
+        // A result that is not a file ("image is pinned").
+        void did(std::string text, bool changed);
+
+        bool changed() const { return changed_; }
+        const std::vector<std::string>& written() const { return written_; }
+        std::string summary() const;
+
+private:
+        void say(Level level, const Event& event, const std::string& path, const std::string& text) const;
+
+        const Root* root_;
+        const Log* log_;
+        bool changed_ = false;
+        std::size_t unchanged_ = 0;
+        std::vector<std::string> written_;
+        std::vector<std::string> remarks_;
+};
+
+struct Step {
+        std::string_view name;    // "eks-ca": unit stem, syslog identifier, name in /usr/libexec/eksnode
+        std::string_view purpose; // one line for --help
+        Access access;
+};
+
+// The file that says a step has finished in this boot; eks-configured.target asserts it.
+std::string done_path(std::string_view step_name);
+
+// Run one step and return its exit status: 0 done or nothing to do, else Error::exit_status(). Never throws.
+// Arguments: --root DIR, --debug, --help, --version; environment: EKS_ROOT, EKS_LOG_LEVEL, EKS_UNIT.
+int run_step(const Step& step, int argc, char** argv, const std::function<void(Context&)>& body);
+
+} // namespace eks

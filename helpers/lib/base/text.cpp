@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace eks {
+
+std::string_view trim(std::string_view text)
+{
+        constexpr std::string_view blanks = " \t\r\n";
+        const auto first = text.find_first_not_of(blanks);
+        if (first == std::string_view::npos)
+                return {};
+        return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator)
+{
+        std::vector<std::string_view> parts;
+        while (!text.empty()) {
+                const auto end = text.find(separator);
+                parts.push_back(text.substr(0, end));
+                if (end == std::string_view::npos)
+                        break;
+                text.remove_prefix(end + 1);
+                if (text.empty())
+                        parts.emplace_back();
+        }
+        return parts;
+}
+
+std::vector<std::string_view> lines(std::string_view text)
+{
+        auto parts = split(text, '\n');
+        if (!parts.empty() && parts.back().empty())
+                parts.pop_back();
+        for (auto& line : parts)
+                if (line.ends_with('\r'))
+                        line.remove_suffix(1);
+        return parts;
+}
+
+std::string join(std::span<const std::string> parts, std::string_view separator)
+{
+        std::string result;
+        for (const auto& part : parts) {
+                if (!result.empty())
+                        result += separator;
+                result += part;
+        }
+        return result;
+}
+
+bool has_control_characters(std::string_view text)
+{
+        return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b)
+{
+        std::vector<std::size_t> row(b.size() + 1);
+        std::iota(row.begin(), row.end(), std::size_t{0});
+        for (std::size_t i = 1; i <= a.size(); ++i) {
+                std::size_t diagonal = row[0];
+                row[0] = i;
+                for (std::size_t j = 1; j <= b.size(); ++j) {
+                        const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+                        diagonal = row[j];
+                        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+                }
+        }
+        return row.back();
+}
+
+} // namespace
+
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates)
+{
+        constexpr std::size_t longest = 128; // more is not a typing slip, and the cost is quadratic
+        if (word.size() > longest)
+                return std::nullopt;
+        std::optional<std::string> best;
+        std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+        for (const auto& candidate : candidates)
+                if (const auto distance = edit_distance(word, candidate); distance < best_distance) {
+                        best_distance = distance;
+                        best = candidate;
+                }
+        return best;
+}
+
+} // namespace eks

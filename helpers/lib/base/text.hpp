@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small pure functions on text. No locale, no iostreams.
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eks {
+
+// Without leading and trailing blanks, tabs, CR and LF.
+std::string_view trim(std::string_view text);
+
+// The pieces between separators; "" has none, "a,,b" has three.
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+// Lines without their LF or CRLF; a final empty line does not count.
+std::vector<std::string_view> lines(std::string_view text);
+
+std::string join(std::span<const std::string> parts, std::string_view separator);
+
+// The whole text as a decimal (or other base) number, or nothing.
+template <typename Int>
+std::optional<Int> parse_int(std::string_view text, int base = 10)
+{
+        Int value{};
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+        if (error != std::errc() || end != text.data() + text.size())
+                return std::nullopt;
+        return value;
+}
+
+bool has_control_characters(std::string_view text);
+
+// The candidate with the smallest edit distance to `word`, if that is small enough to be a likely typing slip.
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
+
+} // namespace eks

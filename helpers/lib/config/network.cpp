@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/network.hpp"
+
+#include <algorithm>
+#include <array>
+#include <arpa/inet.h>
+
+#include "base/text.hpp"
+
+namespace eks {
+
+std::optional<Cidr> parse_cidr(std::string_view text)
+{
+        const auto slash = text.find('/');
+        if (slash == text.npos)
+                return std::nullopt;
+        const std::string address(text.substr(0, slash));
+        const auto bits = parse_int<unsigned>(text.substr(slash + 1));
+        std::array<unsigned char, sizeof(in6_addr)> parsed{};
+        if (!bits)
+                return std::nullopt;
+        if (*bits <= 32 && ::inet_pton(AF_INET, address.c_str(), parsed.data()) == 1)
+                return Cidr(std::string(text), false);
+        if (*bits <= 128 && ::inet_pton(AF_INET6, address.c_str(), parsed.data()) == 1)
+                return Cidr(std::string(text), true);
+        return std::nullopt;
+}
+
+std::string Cidr::dns_address() const
+{
+        if (ipv6_)
+                return text_.substr(0, text_.find('/')) + "a";
+        return text_.substr(0, text_.rfind('.')) + ".10";
+}
+
+bool is_https_url(std::string_view text)
+{
+        constexpr std::string_view scheme = "https://";
+        const auto word = [](unsigned char c) {
+                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_';
+        };
+        if (!text.starts_with(scheme))
+                return false;
+        text.remove_prefix(scheme.size());
+        const auto authority = text.substr(0, text.find('/'));
+        const auto path = text.substr(authority.size());
+        if (!std::ranges::all_of(path, [&](unsigned char c) { return word(c) || c == '/' || c == '~' || c == '%'; }))
+                return false;
+
+        std::string_view host = authority;
+        std::string_view port;
+        if (host.starts_with('[')) { // an IPv6 address
+                const auto end = host.find(']');
+                if (end == host.npos)
+                        return false;
+                std::array<unsigned char, sizeof(in6_addr)> parsed{};
+                if (::inet_pton(AF_INET6, std::string(host.substr(1, end - 1)).c_str(), parsed.data()) != 1)
+                        return false;
+                port = host.substr(end + 1);
+        } else {
+                const auto colon = host.find(':');
+                port = colon == host.npos ? std::string_view() : host.substr(colon);
+                host = host.substr(0, colon);
+                if (host.empty() || !std::ranges::all_of(host, word))
+                        return false;
+        }
+        if (port.empty())
+                return true;
+        const auto number = port.starts_with(':') ? parse_int<unsigned>(port.substr(1)) : std::nullopt;
+        return number && *number >= 1 && *number <= 65535;
+}
+
+} // namespace eks

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eks {
+
+// An address range that has been checked: "10.100.0.0/16", "fd00::/108".
+class Cidr {
+public:
+        const std::string& text() const { return text_; }
+        bool ipv6() const { return ipv6_; }
+
+        // The address EKS gives to the cluster's DNS service: the tenth of an IPv4 range's first /24, or ::a.
+        std::string dns_address() const;
+
+private:
+        friend std::optional<Cidr> parse_cidr(std::string_view text);
+        Cidr(std::string text, bool ipv6) : text_(std::move(text)), ipv6_(ipv6) {}
+
+        std::string text_;
+        bool ipv6_;
+};
+
+std::optional<Cidr> parse_cidr(std::string_view text);
+
+// https://host[:port][/path], with a host of name or address characters only.
+bool is_https_url(std::string_view text);
+
+} // namespace eks

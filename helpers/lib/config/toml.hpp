@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only place that knows the TOML library.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/layer.hpp"
+
+namespace eks {
+
+// A TOML table that keeps the library out of other translation units (it is large to compile).
+class TomlDocument {
+public:
+        // Throws Error (config_syntax) with line and column.
+        static TomlDocument parse(std::string_view text, const std::string& source);
+
+        TomlDocument(TomlDocument&&) noexcept;
+        TomlDocument& operator=(TomlDocument&&) noexcept;
+        TomlDocument(const TomlDocument&) = delete;
+        TomlDocument& operator=(const TomlDocument&) = delete;
+        ~TomlDocument();
+
+        // Maps recurse; everything else in `over` replaces.
+        void merge(const TomlDocument& over);
+
+        // Set a value; tables on the way are made.
+        void set(const std::vector<std::string>& path, const std::string& value);
+        void set(const std::vector<std::string>& path, bool value);
+        // Give the table at `path` another name beside it; nothing happens if there is none.
+        void rename(const std::vector<std::string>& path, const std::string& name);
+
+        std::optional<std::string> string_at(const std::vector<std::string>& path) const;
+        std::optional<std::int64_t> integer_at(const std::vector<std::string>& path) const;
+        bool contains(const std::vector<std::string>& path) const;
+
+        // Keys sorted, values before tables: the same table is always the same text.
+        std::string text() const;
+
+        // As a tree, with the line of every key.
+        Layer layer(const std::string& source) const;
+
+private:
+        struct Table;
+        explicit TomlDocument(std::unique_ptr<Table> table);
+        std::unique_ptr<Table> table_;
+};
+
+} // namespace eks

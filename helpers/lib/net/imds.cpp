@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/imds.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr auto token_lifetime = "300"; // seconds; far longer than a boot needs
+constexpr std::size_t token_limit = 4096;
+constexpr std::size_t answer_limit = 64U << 10U; // bytes; user data ends at 16 KiB, everything else is smaller
+constexpr auto how_to_look = "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
+                             "no firewall, route or proxy is in the way; `systemctl restart eks-imds` tries again";
+
+} // namespace
+
+ImdsClient::ImdsClient(Options options)
+        : options_(std::move(options)), deadline_(std::chrono::steady_clock::now() + options_.timeout)
+{
+}
+
+std::vector<HttpResponse> ImdsClient::run(const std::vector<HttpRequest>& requests)
+{
+        try {
+                return http_.fetch(requests, {.deadline = deadline_, .on_retry = options_.on_retry});
+        } catch (const HttpDeadline& e) {
+                throw Error(failure::imds_unreachable,
+                        fmt::format("the instance metadata service gave no usable answer in {} s: {}",
+                                static_cast<double>(options_.timeout.count()) / 1000, e.what()),
+                        how_to_look);
+        }
+}
+
+void ImdsClient::request_token()
+{
+        const auto answer = run({{.method = "PUT",
+                .url = options_.endpoint + "/latest/api/token",
+                .headers = {fmt::format("X-aws-ec2-metadata-token-ttl-seconds: {}", token_lifetime)},
+                .body_limit = token_limit}})
+                                    .front();
+        token_ = trim(answer.body);
+        if (answer.status != 200)
+                throw Error(failure::imds_refused,
+                        fmt::format("the instance metadata service refused a session token with status {}",
+                                answer.status),
+                        how_to_look);
+        if (token_.empty() || has_control_characters(token_) || token_.find(' ') != std::string::npos)
+                throw Error(failure::imds_answer, "the instance metadata service gave a session token that is none",
+                        how_to_look);
+}
+
+std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std::string>& paths)
+{
+        std::vector<HttpResponse> answers;
+        for (const bool again : {false, true}) {
+                if (token_.empty())
+                        request_token();
+                std::vector<HttpRequest> requests;
+                for (const auto& path : paths)
+                        requests.push_back({.url = fmt::format("{}/latest/{}", options_.endpoint, path),
+                                .headers = {"X-aws-ec2-metadata-token: " + token_},
+                                .body_limit = answer_limit});
+                answers = run(requests);
+                const bool expired = std::ranges::any_of(answers, [](const auto& a) { return a.status == 401; });
+                if (!expired || again)
+                        break;
+                token_.clear();
+        }
+        std::vector<std::optional<std::string>> bodies;
+        for (std::size_t i = 0; i < paths.size(); ++i) {
+                auto& answer = answers[i];
+                if (answer.status == 404)
+                        bodies.emplace_back();
+                else if (answer.status == 200)
+                        bodies.emplace_back(std::move(answer.body));
+                else
+                        throw Error(failure::imds_answer,
+                                fmt::format("the instance metadata service answered status {} for '{}'", answer.status,
+                                        paths[i]),
+                                how_to_look);
+        }
+        return bodies;
+}
+
+} // namespace eks

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The EC2 instance metadata service, version 2 only: a token first, never a request without one.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/http.hpp"
+
+namespace eks {
+
+class ImdsClient {
+public:
+        struct Options {
+                std::string endpoint = "http://169.254.169.254"; // scheme and host, no path
+                std::chrono::milliseconds timeout{30'000};       // for everything this client does
+                std::function<void(const std::string&)> on_retry = [](const std::string&) {};
+        };
+
+        explicit ImdsClient(Options options);
+
+        // The bodies of paths below /latest/ ("meta-data/mac"), fetched together over few connections; nothing where
+        // the service says 404, which is an answer. Throws Error: imds_unreachable at the deadline, imds_refused if
+        // the service gives out no token, imds_answer for a status that means neither.
+        std::vector<std::optional<std::string>> fetch(const std::vector<std::string>& paths);
+
+private:
+        void request_token();
+        std::vector<HttpResponse> run(const std::vector<HttpRequest>& requests);
+
+        Options options_;
+        std::chrono::steady_clock::time_point deadline_;
+        HttpClient http_;
+        std::string token_;
+};
+
+} // namespace eks

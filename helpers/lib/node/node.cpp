@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node.hpp"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using std::chrono_literals::operator""s;
+
+Json load_json(const Root& root, std::string_view path, std::string_view writer)
+{
+        const auto text = read_file_if_exists(root(path));
+        if (!text)
+                throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
+                        fmt::format("It is written by {0}.service: see `systemctl status {0}`", writer));
+        return in_context(path, failure::facts_missing, [&] { return Json::parse(*text); });
+}
+
+Version daemon_version(const Root& root, std::string_view file, std::string_view binary, const Failure& missing)
+{
+        if (const auto text = read_file_if_exists(root(file))) {
+                if (const auto version = find_version(*text))
+                        return *version;
+                throw Error(missing, fmt::format("'{}' holds no version", file),
+                        "Write the version into it, such as 1.34.1, or remove the file");
+        }
+        if (!root.prefix().empty() || !exists(std::string(binary)))
+                throw Error(missing, fmt::format("the version is unknown: neither '{}' nor '{}' is there", file, binary),
+                        "Install the binary, or write its version into the file");
+        const auto result = run_program({std::string(binary), "--version"}, 20s);
+        if (const auto version = find_version(result.output); version && result.status == 0)
+                return *version;
+        throw Error(missing,
+                fmt::format("'{} --version' {}", binary,
+                        result.timed_out ? "did not end in 20 s"
+                                         : fmt::format("printed no version (exit status {})", result.status)),
+                fmt::format("Write the version into '{}'", file));
+}
+
+Version version_in(const Json& node, const char* daemon)
+{
+        return find_version(node.at("versions").at(daemon).get_ref<const std::string&>()).value_or(Version{});
+}
+
+} // namespace
+
+NodeSpec node_spec(const Json& tree, const Marks& marks)
+{
+        const auto& cluster = tree.at("cluster");
+        const auto source = [&](const std::string& key) {
+                const auto found = marks.find(key);
+                return found != marks.end() ? found->second.text() : std::string("configuration");
+        };
+        NodeSpec spec{.cluster_name = cluster.at("name"),
+                .endpoint = cluster.at("apiServerEndpoint"),
+                .certificate_authority = {cluster.at("certificateAuthority"), source("cluster.certificateAuthority")},
+                .service_cidr = parse_cidr(cluster.at("cidr").get_ref<const std::string&>()).value()};
+        const auto kubelet = tree.value("kubelet", Json::object());
+        spec.kubelet_config = kubelet.value("config", Json::object());
+        spec.kubelet_flags = kubelet.value("flags", std::vector<std::string>());
+        const auto containerd = tree.value("containerd", Json::object());
+        spec.base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object());
+        for (const auto& config : containerd.value("config", Json::array()))
+                spec.containerd_configs.push_back({config.at("text"), config.at("source")});
+        spec.instance_id_node_name = tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
+        return spec;
+}
+
+InstanceFacts instance_facts(const Json& imds)
+{
+        const auto text = [&](const char* key) { return imds.value(key, std::string()); };
+        InstanceFacts facts{.instance_id = text("instanceId"),
+                .instance_type = text("instanceType"),
+                .region = text("region"),
+                .availability_zone = text("availabilityZone"),
+                .local_hostname = text("localHostname"),
+                .local_ipv4 = text("localIpv4")};
+        for (const auto& interface : imds.value("interfaces", Json::array()))
+                if (interface.value("mac", std::string()) == text("mac"))
+                        facts.ipv6s = interface.value("ipv6s", std::vector<std::string>());
+        return facts;
+}
+
+const std::string& require(const std::string& fact, std::string_view name)
+{
+        if (fact.empty())
+                throw Error(failure::facts_missing,
+                        fmt::format("the instance metadata did not say {} ('{}' in '{}')", name, name, imds_path),
+                        "See `journalctl -u eks-imds` for what was fetched; run it again with "
+                        "`systemctl restart eks-imds`");
+        return fact;
+}
+
+Version kubelet_version(const Root& root)
+{
+        return daemon_version(root, "/etc/eks/kubelet-version.txt", "/usr/bin/kubelet", failure::kubelet_missing);
+}
+
+Version containerd_version(const Root& root)
+{
+        return daemon_version(
+                root, "/etc/eks/containerd-version.txt", "/usr/bin/containerd", failure::containerd_missing);
+}
+
+std::string credential_provider_path()
+{
+        const char* path = std::getenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
+        return path != nullptr && *path != '\0' ? path : "/etc/eks/image-credential-provider/ecr-credential-provider";
+}
+
+std::string render_node_json(const Layer& merged, const Versions& versions)
+{
+        Json sources = Json::object();
+        for (const auto& [key, where] : merged.marks)
+                sources[key] = {{"source", where.source}, {"line", where.line}, {"column", where.column}};
+        const Json node{{"spec", merged.tree}, {"sources", sources},
+                {"versions", {{"kubelet", versions.kubelet.text()}, {"containerd", versions.containerd.text()}}}};
+        return node.dump(2) + "\n";
+}
+
+NodeInputs load_node_inputs(const Root& root)
+{
+        const auto node = load_json(root, node_path, "eks-config");
+        const auto imds = load_json(root, imds_path, "eks-imds");
+        return in_context(node_path, failure::facts_missing, [&] {
+                Marks marks;
+                for (const auto& [key, where] : node.at("sources").items())
+                        marks.emplace(key, Where{where.at("source"), where.at("line"), where.at("column")});
+                return NodeInputs{.root = root,
+                        .spec = node_spec(node.at("spec"), marks),
+                        .facts = instance_facts(imds),
+                        .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
+                        .credential_provider = credential_provider_path()};
+        });
+}
+
+} // namespace eks

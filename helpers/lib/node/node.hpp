@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rendering steps know: the configuration, the facts of the instance, the versions of the daemons.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/root.hpp"
+#include "config/layer.hpp"
+#include "config/network.hpp"
+#include "node/version.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view node_path = "/run/eks/node.json";
+inline constexpr std::string_view imds_path = "/run/eks/imds.json";
+
+// The configuration after every layer has been merged and validated.
+struct NodeSpec {
+        struct Sourced {
+                std::string text;
+                std::string source; // for messages: "user data, line 9, column 5"
+        };
+
+        std::string cluster_name;
+        std::string endpoint;
+        Sourced certificate_authority; // base64, as given
+        Cidr service_cidr;
+        Json kubelet_config = Json::object();
+        std::vector<std::string> kubelet_flags;
+        std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
+        Json base_runtime_spec = Json::object();
+        bool instance_id_node_name = false;
+};
+
+// What the instance metadata said; the shape of /run/eks/imds.json. An absent fact is empty.
+struct InstanceFacts {
+        std::string instance_id;
+        std::string instance_type;
+        std::string region;
+        std::string availability_zone;
+        std::string local_hostname;
+        std::string local_ipv4;
+        std::vector<std::string> ipv6s; // of the primary interface
+};
+
+struct Versions {
+        Version kubelet;
+        Version containerd;
+};
+
+struct NodeInputs {
+        Root root;
+        NodeSpec spec;
+        InstanceFacts facts;
+        Versions versions;
+        std::string credential_provider; // path of the binary
+};
+
+// `tree` has been validated.
+NodeSpec node_spec(const Json& tree, const Marks& marks);
+
+InstanceFacts instance_facts(const Json& imds);
+
+// The fact, or Error (facts_missing) that names it.
+const std::string& require(const std::string& fact, std::string_view name);
+
+// From /etc/eks/{kubelet,containerd}-version.txt, else by asking the binary, which costs a start of it. A binary is
+// asked only on a node, never below a root prefix. Throws Error (kubelet_missing, containerd_missing).
+Version kubelet_version(const Root& root);
+Version containerd_version(const Root& root);
+
+std::string credential_provider_path(); // $ECR_CREDENTIAL_PROVIDER_BIN_PATH, or the usual place
+
+// /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the versions.
+std::string render_node_json(const Layer& merged, const Versions& versions);
+
+// What a step reads. Throws Error (facts_missing) if eks-imds or eks-config has not run.
+NodeInputs load_node_inputs(const Root& root);
+
+} // namespace eks
