@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+std::optional<bool> parse_boolean(std::string_view text)
+{
+        constexpr std::array<std::string_view, 5> trues{"1", "yes", "true", "on", "y"};
+        constexpr std::array<std::string_view, 5> falses{"0", "no", "false", "off", "n"};
+        if (std::ranges::find(trues, text) != trues.end())
+                return true;
+        if (std::ranges::find(falses, text) != falses.end())
+                return false;
+        return std::nullopt;
+}
+
+// In a container the kernel's command line is the host's; the manager reads its own arguments instead, and so do we.
+std::vector<std::string> command_line(const Root& root, bool in_container)
+{
+        auto text = read_file_if_exists(root(in_container ? "/proc/1/cmdline" : "/proc/cmdline")).value_or("");
+        std::ranges::replace(text, in_container ? '\0' : '\n', ' ');
+        std::vector<std::string> words;
+        for (const auto word : split(text, ' '))
+                if (!word.empty())
+                        words.emplace_back(word);
+        return words;
+}
+
+// Nitro: the vendor strings. Xen: the version string ends in ".amazon" or the hypervisor's UUID begins with "ec2".
+bool is_ec2(const Root& root)
+{
+        const auto dmi = [&](const char* name) {
+                const auto text = read_file_if_exists(root(fmt::format("/sys/class/dmi/id/{}", name)));
+                return std::string(trim(text.value_or("")));
+        };
+        if (dmi("sys_vendor") == "Amazon EC2" || dmi("board_vendor") == "Amazon EC2" || dmi("bios_vendor") == "Amazon EC2")
+                return true;
+        if (dmi("bios_version").ends_with(".amazon") || dmi("product_version").ends_with(".amazon"))
+                return true;
+        return read_file_if_exists(root("/sys/hypervisor/uuid")).value_or("").starts_with("ec2");
+}
+
+std::optional<bool> switch_in(const Root& root, std::string_view directory)
+{
+        if (exists(root(fmt::format("{}/node.disabled", directory))))
+                return false;
+        if (exists(root(fmt::format("{}/node.enabled", directory))))
+                return true;
+        return std::nullopt;
+}
+
+} // namespace
+
+BootFacts read_boot_facts(const Root& root, std::string_view virtualization, bool in_initrd)
+{
+        BootFacts facts{.in_initrd = in_initrd,
+                .in_container = virtualization.starts_with("container:"),
+                .on_ec2 = is_ec2(root),
+                .admin = switch_in(root, "/etc/eks"),
+                .image = switch_in(root, "/usr/lib/eks")};
+        for (const auto& word : command_line(root, facts.in_container)) {
+                if (word == "eks.node")
+                        facts.node_option = true;
+                else if (word.starts_with("eks.node="))
+                        facts.node_option = parse_boolean(word.substr(9));
+                else if (word == "eks.debug")
+                        facts.debug = true;
+                else if (word.starts_with("eks.debug="))
+                        facts.debug = parse_boolean(word.substr(10)).value_or(false);
+        }
+        return facts;
+}
+
+bool is_node(const BootFacts& facts)
+{
+        if (facts.in_initrd)
+                return false;
+        if (facts.node_option)
+                return *facts.node_option;
+        if (facts.admin)
+                return *facts.admin;
+        if (facts.image)
+                return *facts.image;
+        return facts.on_ec2 && !facts.in_container;
+}
+
+std::vector<Output> plan_generator(const BootFacts& facts)
+{
+        if (!is_node(facts))
+                return {};
+        std::vector<Output> outputs{
+                // Its own link beside eks-node.target: the steps run even if kubelet cannot be queued.
+                {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"},
+                {"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"},
+                // containerd belongs to others, and only on a node must it wait for us.
+                {"containerd.service.requires/eks-containerd-config.service", UNITDIR "/eks-containerd-config.service"},
+        };
+        if (facts.debug)
+                outputs.push_back({"eks-.service.d/50-debug.conf",
+                        "# Made by eks-node-generator, for eks.debug on the kernel command line.\n"
+                        "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n",
+                        false});
+        return outputs;
+}
+
+} // namespace eks

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-node-generator: whether this machine is to become a node, and what that links in.
+// Reads: the kernel command line, DMI, files in /etc/eks and /usr/lib/eks. Writes: symlinks and one drop-in in the
+// generator directories. Again: the same input, the same output, byte for byte.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/root.hpp"
+
+namespace eks {
+
+// Everything the decision rests on.
+struct BootFacts {
+        std::optional<bool> node_option; // eks.node=
+        bool debug = false;              // eks.debug
+        bool in_initrd = false;
+        bool in_container = false;
+        bool on_ec2 = false;
+        std::optional<bool> admin; // /etc/eks/node.enabled, node.disabled
+        std::optional<bool> image; // the same in /usr/lib/eks
+};
+
+// `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).
+BootFacts read_boot_facts(const Root& root, std::string_view virtualization, bool in_initrd);
+
+// eks.node= decides; else the admin's file, the image's file, and last whether this is an EC2 instance (a container
+// on one is not).
+bool is_node(const BootFacts& facts);
+
+// One thing to make below the generator directory.
+struct Output {
+        std::string path;    // relative
+        std::string content; // a link's target, or a drop-in's text
+        bool link = true;
+};
+
+std::vector<Output> plan_generator(const BootFacts& facts);
+
+} // namespace eks

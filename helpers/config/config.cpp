@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.hpp"
+
+#include "containerd_config.hpp"
+
+namespace eks {
+
+namespace {
+
+// Only the node itself can supply a local pause image; containerd pulls any other when the first pod needs it.
+bool needs_sandbox_image(const NodeInputs& node)
+{
+        try {
+                const auto config = plan_containerd_config(node).files.front().content;
+                return is_local_image(sandbox_image_in(config, std::string(containerd_config_path)));
+        } catch (const Error&) {
+                return true; // what is wrong there is for eks-containerd-config to say
+        }
+}
+
+} // namespace
+
+StepPlan plan_config(const Root& root, const Resolved& resolved, const Versions& versions)
+{
+        validate(resolved);
+        StepPlan plan{.notes = resolved.merged.notes};
+        plan.files.push_back(
+                {.path = std::string(node_path), .content = render_node_json(resolved.merged, versions), .mode = 0600});
+        const NodeInputs node{.root = root,
+                .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
+                .facts = {},
+                .versions = versions,
+                .credential_provider = {}};
+        plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
+                .content = {},
+                .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});
+        return plan;
+}
+
+} // namespace eks

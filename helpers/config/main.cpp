@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.hpp"
+
+int main(int argc, char** argv)
+{
+        using namespace eks;
+        return run_step({.name = "eks-config",
+                                .purpose = "merge, validate and resolve the node's configuration",
+                                .access = {.reads = {"/etc/eks", "/run/eks", "/usr/share/eks"},
+                                        .writes = {"/run/eks"},
+                                        .runs_programs = true}}, // a daemon without a version file is asked
+                argc, argv, [](Context& context) {
+                        const auto& root = context.root();
+                        context.apply(plan_config(root, resolve_node_layers(root),
+                                {.kubelet = kubelet_version(root), .containerd = containerd_version(root)}));
+                });
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-containerd-config: containerd's configuration for its version, with the user's TOML merged over it.
+// Reads: /run/eks/node.json, the vendor files. Writes: /etc/containerd/config.toml, base-runtime-spec.json.
+// Again: the same configuration, the same files.
+#pragma once
+
+#include <string>
+
+#include "base/step.hpp"
+#include "node/node.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view containerd_config_path = "/etc/containerd/config.toml";
+
+// Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of schema 3 on
+// containerd 1.x; vendor_file.
+StepPlan plan_containerd_config(const NodeInputs& node);
+
+// The sandbox (pause) image that a config.toml of either schema names; "" if none.
+std::string sandbox_image_in(const std::string& config_toml, const std::string& source);
+
+// True for an image that no registry can give: the node must have it before a pod can start.
+bool is_local_image(std::string_view image);
+
+} // namespace eks

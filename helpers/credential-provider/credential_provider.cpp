@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "credential_provider.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+
+namespace eks {
+
+StepPlan plan_credential_provider(const NodeInputs& node)
+{
+        auto config = in_context(credential_provider_template, failure::vendor_file, [&] {
+                auto document = Json::parse(read_file(node.root(credential_provider_template)));
+                auto& provider = document.at("providers").at(0);
+                const auto& path = node.credential_provider;
+                provider["name"] = path.substr(path.rfind('/') + 1);
+                // The second name of ECR Public: the provider's own releases know it from 1.32 on.
+                if (node.versions.kubelet >= Version{1, 32, 0})
+                        provider.at("matchImages").push_back("ecr-public.aws.com");
+                return document;
+        });
+        return {.files = {{.path = "/etc/eks/image-credential-provider/config.json",
+                        .content = config.dump(2) + "\n"}}};
+}
+
+void require_credential_provider(const NodeInputs& node)
+{
+        if (!exists(node.root(node.credential_provider)))
+                throw Error(failure::credential_provider_missing,
+                        fmt::format("the image credential provider '{}' is not there", node.credential_provider),
+                        "Install it there, or name its path in ECR_CREDENTIAL_PROVIDER_BIN_PATH with a drop-in for "
+                        "eks-credential-provider.service and eks-kubelet-args.service");
+}
+
+} // namespace eks

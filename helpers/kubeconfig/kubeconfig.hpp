@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-kubeconfig: how kubelet finds the API server and proves who it is.
+// Reads: /run/eks/node.json, /run/eks/imds.json, the vendor template. Writes: /var/lib/kubelet/kubeconfig.
+// Again: the same values, the same file.
+#pragma once
+
+#include "base/step.hpp"
+#include "node/node.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view kubeconfig_template = "/usr/share/eks/kubelet/kubeconfig.yaml";
+
+// The template with ${server}, ${cluster} and ${region} replaced by quoted strings. Throws Error (vendor_file) for
+// any other ${…} in it, (facts_missing) without a region.
+StepPlan plan_kubeconfig(const NodeInputs& node);
+
+} // namespace eks

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-kubelet-args: kubelet's command line, as the environment file that kubelet.service reads.
+// Reads: /run/eks/node.json, /run/eks/imds.json, PCI vendors in sysfs. Writes: /etc/eks/kubelet/environment.
+// Again: the same facts, the same file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/step.hpp"
+#include "node/node.hpp"
+
+namespace eks {
+
+// Throws Error (facts_missing).
+StepPlan plan_kubelet_args(const NodeInputs& node);
+
+// Arguments as one value of an EnvironmentFile= that systemd splits into the same arguments again (`$NAME` in
+// ExecStart=), whatever blanks, quotes or backslashes they hold. They must begin with '-' and hold no line breaks.
+std::string environment_value(const std::vector<std::string>& arguments);
+
+// One item of kubelet.flags is one argument. nodeadm joins its items by blanks, so items such as
+// "--v=2 --node-labels=a=b" exist: they are taken apart where a blank is followed by "--".
+std::vector<std::string> user_arguments(const std::vector<std::string>& flags);
+
+} // namespace eks

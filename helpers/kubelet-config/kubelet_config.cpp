@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kubelet_config.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "config/schema.hpp"
+#include "node/cpu.hpp"
+#include "node/max_pods.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr const char* kind = "KubeletConfiguration";
+constexpr const char* api_version = "kubelet.config.k8s.io/v1beta1";
+
+// Settings that older kubelets do not know or must not have.
+struct Gate {
+        Version since;
+        const char* pointer;
+        const char* value; // JSON
+};
+
+constexpr std::array gates{
+        Gate{{1, 33, 0}, "/featureGates/DynamicResourceAllocation", "true"},
+        Gate{{1, 34, 0}, "/featureGates/MutableCSINodeAllocatableCount", "true"},
+        Gate{{1, 34, 0}, "/shutdownGracePeriod", "\"2m30s\""},
+        Gate{{1, 34, 0}, "/shutdownGracePeriodCriticalPods", "\"30s\""},
+};
+
+unsigned max_pods(const NodeInputs& node, std::vector<Note>& notes)
+{
+        const auto& type = require(node.facts.instance_type, "instanceType");
+        if (const auto known = find_instance_type(node.root, type))
+                return standard_max_pods(*known);
+        notes.push_back({Level::warning,
+                fmt::format("instance type '{}' is not in '{}': maxPods is kubelet's own default {}, proceeding; set "
+                            "kubelet.config.maxPods if the node should run more or fewer",
+                        type, instance_types_path, default_max_pods)});
+        return default_max_pods;
+}
+
+unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
+{
+        try {
+                return online_millicpus(node.root);
+        } catch (const Error& e) {
+                notes.push_back({Level::warning, fmt::format("{}: no CPU is reserved for kubelet, proceeding", e.what())});
+                return 0;
+        }
+}
+
+} // namespace
+
+unsigned reserved_millicpus(unsigned total)
+{
+        struct Range {
+                unsigned end;       // milliCPU
+                unsigned per_10000; // of what lies in the range
+        };
+        constexpr std::array ranges{Range{1000, 600}, Range{2000, 100}, Range{4000, 50}, Range{~0U, 25}};
+        unsigned reserved = 0;
+        unsigned begin = 0;
+        for (const auto& [end, per_10000] : ranges) {
+                if (total > begin)
+                        reserved += (std::min(total, end) - begin) * per_10000 / 10000;
+                begin = end;
+        }
+        return reserved;
+}
+
+StepPlan plan_kubelet_config(const NodeInputs& node)
+{
+        StepPlan plan;
+        const auto pods = max_pods(node, plan.notes);
+        auto config = in_context(kubelet_config_template, failure::vendor_file,
+                [&] { return Json::parse(read_file(node.root(kubelet_config_template))); });
+        config["clusterDNS"] = {node.spec.service_cidr.dns_address()};
+        config["kubeReserved"]["cpu"] = fmt::format("{}m", reserved_millicpus(cpus(node, plan.notes)));
+        config["kubeReserved"]["memory"] = fmt::format("{}Mi", reserved_memory_mib(pods));
+        config["maxPods"] = pods;
+        config["providerID"] = fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
+                require(node.facts.instance_id, "instanceId"));
+        for (const auto& gate : gates)
+                if (node.versions.kubelet >= gate.since)
+                        config[Json::json_pointer(gate.pointer)] = Json::parse(gate.value);
+        plan.files.push_back({.path = std::string(kubelet_config_path), .content = config.dump(4) + "\n"});
+
+        File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory), .content = {}};
+        if (node.spec.kubelet_config.empty()) {
+                drop_in.kind = File::Kind::absent;
+        } else {
+                Json user{{"kind", kind}, {"apiVersion", api_version}};
+                deep_merge(user, node.spec.kubelet_config);
+                drop_in.content = user.dump(4) + "\n";
+        }
+        plan.files.push_back(std::move(drop_in));
+        plan.files.push_back({.path = "/etc/kubernetes/kubelet/kubelet-config.json",
+                .content = "config.json",
+                .kind = File::Kind::link}); // the name that AL2 images have
+        return plan;
+}
+
+} // namespace eks

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+#include "base/fs.hpp"
+#include "ca.hpp"
+#include "containerd_config.hpp"
+#include "credential_provider.hpp"
+#include "kubeconfig.hpp"
+#include "kubelet_args.hpp"
+#include "kubelet_config.hpp"
+
+namespace eks {
+
+namespace {
+
+std::string sha256(std::string_view content)
+{
+        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+        unsigned length = 0;
+        ::EVP_Digest(content.data(), content.size(), digest.data(), &length, EVP_sha256(), nullptr);
+        std::string hex;
+        for (unsigned i = 0; i < length; ++i)
+                hex += fmt::format("{:02x}", digest[i]);
+        return hex;
+}
+
+} // namespace
+
+std::vector<PlannedStep> plan_steps(const NodeInputs& node)
+{
+        struct Entry {
+                std::string_view name;
+                StepPlan (*plan)(const NodeInputs&);
+        };
+        constexpr std::array table{Entry{"eks-ca", plan_ca}, Entry{"eks-containerd-config", plan_containerd_config},
+                Entry{"eks-credential-provider", plan_credential_provider}, Entry{"eks-kubeconfig", plan_kubeconfig},
+                Entry{"eks-kubelet-args", plan_kubelet_args}, Entry{"eks-kubelet-config", plan_kubelet_config}};
+        std::vector<PlannedStep> steps;
+        for (const auto& [name, plan] : table) {
+                try {
+                        steps.push_back({name, plan(node), std::nullopt});
+                } catch (const Error& e) {
+                        steps.push_back({name, {}, e});
+                }
+        }
+        return steps;
+}
+
+std::string list_files(const std::vector<PlannedStep>& steps)
+{
+        std::map<std::string, std::string> rows;
+        for (const auto& step : steps)
+                for (const auto& file : step.plan.files) {
+                        if (file.kind == File::Kind::absent)
+                                continue;
+                        const bool link = file.kind == File::Kind::link;
+                        rows[file.path] = fmt::format("{}\t{}\t{}\t{}\t{}\n", file.path,
+                                link ? "link" : fmt::format("{:04o}", file.mode), file.content.size(),
+                                link ? "-> " + file.content : sha256(file.content), step.name);
+                }
+        std::string text = "PATH\tMODE\tSIZE\tSHA256\tSTEP\n";
+        for (const auto& [path, row] : rows)
+                text += row;
+        return text;
+}
+
+void write_files(const std::vector<PlannedStep>& steps, const std::string& directory)
+{
+        for (const auto& step : steps)
+                for (const auto& file : step.plan.files) {
+                        const auto path = directory + file.path;
+                        if (file.kind == File::Kind::regular)
+                                write_atomically(path, file.content, file.mode, Durability::unsynced);
+                        else if (file.kind == File::Kind::link)
+                                link_atomically(path, file.content);
+                }
+}
+
+} // namespace eks

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode plan: from configuration and facts to the exact file set, offline. The steps at boot run the same code.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/step.hpp"
+#include "node/node.hpp"
+
+namespace eks {
+
+// What one step would write, or why it cannot.
+struct PlannedStep {
+        std::string_view name;
+        StepPlan plan;
+        std::optional<Error> error;
+};
+
+// The steps that write files, in the order of the chain. One that fails does not keep the others from being planned,
+// as on a node.
+std::vector<PlannedStep> plan_steps(const NodeInputs& node);
+
+// "path mode size sha256 step", a line each, sorted by path. Links show their target instead of a digest.
+std::string list_files(const std::vector<PlannedStep>& steps);
+
+// Write every planned file below a directory, with its mode. Throws Error (file_io).
+void write_files(const std::vector<PlannedStep>& steps, const std::string& directory);
+
+} // namespace eks

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "containerd_config.hpp"
+#include "net/containerd.hpp"
+#include "sandbox_image.hpp"
+
+namespace {
+
+using namespace eks;
+using std::chrono_literals::operator""s;
+
+constexpr auto import_timeout = 60s; // unpacking a few hundred KiB, on a disk that is busy with a first boot
+
+// An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is left to
+// containerd's own client. It happens once in the life of an image, not on every boot.
+void import_archive(const std::string& archive)
+{
+        const auto result = run_program({"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import", archive}, import_timeout);
+        if (result.timed_out || result.status != 0)
+                throw Error(failure::sandbox_image_missing,
+                        fmt::format("`ctr images import {}` {}: {}", archive,
+                                result.timed_out ? "did not end in time" : fmt::format("ended with status {}", result.status),
+                                trim(result.output)),
+                        "Check that the archive is whole and that containerd's disk is not full");
+}
+
+void ensure(Context& context)
+{
+        const auto config = context.root()(containerd_config_path);
+        const auto image = sandbox_image_in(read_file(config), config);
+        if (!is_local_image(image)) {
+                context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
+                return;
+        }
+        ContainerdClient containerd({});
+        const ImageStore store{.labels =
+                                       [&](const std::string& name) {
+                                               const auto found = containerd.image(name);
+                                               return found ? std::optional(found->labels) : std::nullopt;
+                                       },
+                .label = [&](const std::string& name, const std::string& key,
+                                 const std::string& value) { containerd.label_image(name, key, value); },
+                .import_archive =
+                        [&](const std::string& archive) {
+                                context.awaiting("Importing " + archive);
+                                import_archive(archive);
+                        }};
+        const auto result = ensure_sandbox_image(context.root(), image, store);
+        context.did(result.remark, result.changed);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+        return run_step({.name = "eks-sandbox-image",
+                                .purpose = "make sure that the pause image is in containerd and stays there",
+                                .access = {.reads = {"/etc/containerd", "/etc/eks"}, .runs_programs = true}},
+                argc, argv, ensure);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "status.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace eks {
+
+namespace {
+
+// In words that need no manual; the manager's own come along where they add something.
+std::string describe(const UnitState& unit)
+{
+        if (unit.load == "masked")
+                return "masked: systemctl unmask it to have it back";
+        if (unit.load == "not-found")
+                return "not installed";
+        if (unit.active == "failed")
+                return unit.result == "exit-code" ? fmt::format("FAILED (exit status {})", unit.exit_status)
+                                                  : fmt::format("FAILED ({})", unit.result);
+        if (unit.active == "active")
+                return unit.sub == "running" ? "running" : unit.sub == "exited" ? "done" : "reached";
+        if (unit.active == "activating")
+                return "working";
+        if (!unit.asserts)
+                return "not started: an assertion failed";
+        if (!unit.conditions)
+                return "skipped: not needed here";
+        return unit.active == "inactive" ? "not started" : unit.active;
+}
+
+const char* mark_of(const UnitState& unit)
+{
+        if (unit.active == "failed")
+                return "×";
+        if (unit.active == "active")
+                return "●";
+        if (unit.active == "activating")
+                return "◌";
+        return "○";
+}
+
+std::string time_of(const UnitState& unit)
+{
+        if (unit.started == 0 || unit.finished < unit.started || unit.active != "active" || unit.sub == "active")
+                return "";
+        return fmt::format("{:.0f} ms", static_cast<double>(unit.finished - unit.started) / 1000);
+}
+
+struct Node {
+        std::string name;
+        std::vector<std::string> children;
+};
+
+// Breadth first, so that a unit stands as near to the root as it is pulled in.
+std::map<std::string, std::vector<std::string>> tree_of(const UnitStates& units, const std::string& root)
+{
+        std::map<std::string, std::vector<std::string>> children;
+        std::set<std::string> seen{root};
+        std::deque<std::string> queue{root};
+        while (!queue.empty()) {
+                const auto name = queue.front();
+                queue.pop_front();
+                const auto unit = units.find(name);
+                if (unit == units.end())
+                        continue;
+                for (const auto& child : unit->second.pulls_in)
+                        if (units.contains(child) && seen.insert(child).second) {
+                                children[name].push_back(child);
+                                queue.push_back(child);
+                        }
+        }
+        for (auto& [name, list] : children)
+                std::ranges::sort(list, {}, [&](const std::string& child) {
+                        const auto started = units.at(child).started;
+                        return std::pair(started == 0 ? ~std::uint64_t{0} : started, child);
+                });
+        return children;
+}
+
+class Printer {
+public:
+        Printer(const UnitStates& units, std::map<std::string, std::vector<std::string>> children)
+                : units_(&units), children_(std::move(children))
+        {
+        }
+
+        void print(const std::string& name, const std::string& indent, const std::string& branch)
+        {
+                const auto& unit = units_->at(name);
+                const auto left = fmt::format("{}{} {}", branch, mark_of(unit), name);
+                // Lines of a tree hold characters of three bytes; the columns count characters.
+                const auto width = std::ranges::count_if(left, [](char c) { return (c & '\xc0') != '\x80'; });
+                text_ += left + std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, 44 - width)), ' ');
+                text_ += fmt::format("{:>8}  {}\n", time_of(unit), describe(unit));
+                const auto& children = children_[name];
+                const auto below = indent + (children.empty() ? "   " : "│  ");
+                if (!unit.status.empty() && (unit.active == "failed" || unit.active == "activating"))
+                        text_ += fmt::format("{}  {}\n", below, unit.status);
+                if (unit.active == "failed")
+                        text_ += fmt::format("{}  See: journalctl -x -u {}\n", below, name);
+                for (std::size_t i = 0; i < children.size(); ++i) {
+                        const bool last = i + 1 == children.size();
+                        print(children[i], indent + (last ? "   " : "│  "), indent + (last ? "└─ " : "├─ "));
+                }
+        }
+
+        const std::string& text() const { return text_; }
+
+private:
+        const UnitStates* units_;
+        std::map<std::string, std::vector<std::string>> children_;
+        std::string text_;
+};
+
+} // namespace
+
+bool in_chain(const std::string& unit)
+{
+        return unit == "kubelet.service" || unit == "containerd.service" ||
+               (unit.starts_with("eks-") && (unit.ends_with(".service") || unit.ends_with(".target")));
+}
+
+std::string render_status(const UnitStates& units, const std::string& root)
+{
+        Printer printer(units, tree_of(units, root));
+        printer.print(root, "", "");
+        return printer.text();
+}
+
+int chain_exit_status(const UnitStates& units, const std::string& root)
+{
+        if (units.at(root).active == "active")
+                return 0;
+        const bool working = std::ranges::any_of(units, [](const auto& u) { return u.second.active == "activating"; });
+        const bool failed = std::ranges::any_of(units, [](const auto& u) { return u.second.active == "failed"; });
+        return working && !failed ? 75 : 1;
+}
+
+} // namespace eks
