@@ -96,9 +96,13 @@ UnitState unit_state(sd_bus* bus, const std::string& name)
                 state.status = text_property(bus, path, service, "StatusText");
                 state.exit_status = number_property<int>(bus, path, service, "ExecMainStatus", 'i');
         }
-        const auto tried = number_property<std::uint64_t>(bus, path, unit, "ConditionTimestampMonotonic", 't');
-        state.conditions = tried == 0 || number_property<int>(bus, path, unit, "ConditionResult", 'b') != 0;
-        state.asserts = tried == 0 || number_property<int>(bus, path, unit, "AssertResult", 'b') != 0;
+        // What was never checked counts as met.
+        const auto met = [&](const char* when, const char* what) {
+                return number_property<std::uint64_t>(bus, path, unit, when, 't') == 0 ||
+                       number_property<int>(bus, path, unit, what, 'b') != 0;
+        };
+        state.conditions = met("ConditionTimestampMonotonic", "ConditionResult");
+        state.asserts = met("AssertTimestampMonotonic", "AssertResult");
         state.started = number_property<std::uint64_t>(bus, path, unit, "InactiveExitTimestampMonotonic", 't');
         state.finished = number_property<std::uint64_t>(bus, path, unit, "ActiveEnterTimestampMonotonic", 't');
         for (const char* kind : {"Requires", "Wants"}) {

@@ -157,11 +157,6 @@ std::string Context::summary() const
         return parts.empty() ? "nothing to do" : join(parts, ", ");
 }
 
-std::string done_path(std::string_view step_name)
-{
-        return "/run/eks/done/" + std::string(step_name.substr(step_name.find('-') + 1));
-}
-
 int run_step(const Step& step, int argc, char** argv, const std::function<void(Context&)>& body)
 {
         Log log(std::string(step.name), Level::info);
@@ -177,16 +172,11 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 }
                 log = Log(std::string(step.name), options.threshold);
                 const Root root(options.root);
-                auto access = step.access;
-                access.writes.emplace_back("/run/eks/done");
-                if (const auto missing = confine(root, access); !missing.empty())
+                if (const auto missing = confine(root, step.access); !missing.empty())
                         log.debug(missing);
 
-                const auto done = root(done_path(step.name));
-                remove_if_exists(done);
                 Context context(root, log);
                 body(context);
-                write_atomically(done, "", 0644, Durability::unsynced);
 
                 auto fields = result_fields(context.changed() ? "changed" : "unchanged");
                 for (const auto& path : context.written())

@@ -64,9 +64,6 @@ struct Step {
         Access access;
 };
 
-// The file that says a step has finished in this boot; eks-configured.target asserts it.
-std::string done_path(std::string_view step_name);
-
 // Run one step and return its exit status: 0 done or nothing to do, else Error::exit_status(). Never throws.
 // Arguments: --root DIR, --debug, --help, --version; environment: EKS_ROOT, EKS_LOG_LEVEL, EKS_UNIT.
 int run_step(const Step& step, int argc, char** argv, const std::function<void(Context&)>& body);

@@ -1,0 +1,519 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boot tests: the whole chain on real systemd, in a container, with a fake AWS inside.
+
+usage: boot_test.py --stage DIR [--cache DIR] [unittest arguments]"""
+
+import argparse
+import base64
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from node import Image, Node, node_config  # noqa: E402
+
+STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
+         "eks-kubelet-args", "eks-containerd-config"]
+RENDERED = ["/etc/kubernetes/kubelet/config.json", "/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/kubeconfig",
+            "/etc/eks/image-credential-provider/config.json", "/etc/eks/kubelet/environment",
+            "/etc/containerd/config.toml", "/etc/containerd/base-runtime-spec.json"]
+UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # systemd's message id
+
+IMAGE = None
+SCRATCH = None
+
+
+class BootTest(unittest.TestCase):
+    def node(self) -> Node:
+        node = Node(IMAGE, SCRATCH)
+        self.enterContext(node)
+        return node
+
+    def booted(self, *arguments, **config) -> Node:
+        node = self.node()
+        if config:
+            node.user_data(node_config(IMAGE.ca, **config))
+        node.boot(*arguments)
+        return node
+
+    def assertActive(self, node, *units):
+        for unit in units:
+            state = node.show(unit, "ActiveState", "Result")
+            self.assertEqual(state["ActiveState"], "active", f"{unit}: {state}\n{node.call('eksnode', 'status').stdout}")
+
+    def assertKubeletDown(self, node):
+        self.assertNotEqual(node.show("kubelet.service", "ActiveState")["ActiveState"], "active")
+        self.assertNotEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "active")
+        self.assertFalse(node.file("/run/stand-in-kubelet.json").exists(), "kubelet was started")
+
+    def failure(self, node, unit) -> dict:
+        """The one error record of a failed step."""
+        state = node.show(unit, "ActiveState", "Result", "ExecMainStatus")
+        self.assertEqual((state["ActiveState"], state["Result"]), ("failed", "exit-code"))
+        records = [r for r in node.journal("--unit", unit) if r.get("EKS_RESULT") == "failed"]
+        self.assertEqual(len(records), 1, f"{unit} must say its failure once: {records}")
+        self.assertEqual(records[0]["EKS_EXIT_STATUS"], state["ExecMainStatus"])
+        return records[0]
+
+    def starts(self, node, unit) -> int:
+        return len(node.journal(f"MESSAGE_ID={UNIT_STARTING}", f"UNIT={unit}"))
+
+
+class ColdBoot(BootTest):
+    """One boot of the ordinary node, looked at from many sides."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.context = Node(IMAGE, SCRATCH)
+        cls.n = cls.context.__enter__()
+        cls.addClassCleanup(cls.context.__exit__)
+        cls.n.boot()
+
+    def test_reaches_the_node_target_with_no_failed_unit(self):
+        self.assertActive(self.n, "eks-node.target", "eks-configured.target", "kubelet.service", "containerd.service",
+                          "eks-sandbox-image.service", *(f"{s}.service" for s in STEPS))
+        self.assertEqual(self.n.output("systemctl", "--failed", "--no-legend"), "")
+        self.assertEqual(self.n.output("systemctl", "is-system-running").strip(), "running")
+
+    def test_the_dependency_tree_shows_every_step(self):
+        tree = self.n.output("systemctl", "list-dependencies", "--all", "--plain", "eks-node.target")
+        for unit in [*STEPS, "eks-sandbox-image"]:
+            self.assertIn(f"{unit}.service", tree)
+
+    def test_has_no_ordering_cycle_no_reload_and_no_second_start(self):
+        manager = " ".join(r.get("MESSAGE", "") for r in self.n.journal("_PID=1"))
+        self.assertNotIn("ordering cycle", manager)
+        self.assertNotIn("Reloading", manager)
+        for unit in ("containerd.service", "kubelet.service", *(f"{s}.service" for s in STEPS)):
+            self.assertEqual(self.starts(self.n, unit), 1, unit)
+
+    def test_independent_steps_overlap_in_time(self):
+        spans = {}
+        for step in ("eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config", "eks-kubelet-args",
+                     "eks-containerd-config"):
+            show = self.n.show(f"{step}.service", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+            spans[step] = tuple(map(int, show.values()))
+        overlapping = {a for a in spans for b in spans
+                       if a != b and min(spans[a][1], spans[b][1]) > max(spans[a][0], spans[b][0])}
+        self.assertEqual(overlapping, set(spans), f"started and finished, in µs: {spans}")
+        # containerd does not wait for kubelet's files.
+        self.assertNotIn("eks-kubelet-config", self.n.show("containerd.service", "After")["After"])
+
+    def test_kubelet_got_what_the_reference_input_asks_for(self):
+        kubelet = self.n.kubelet()
+        config = kubelet["config"]
+        self.assertEqual(config["maxPods"], 58)
+        self.assertEqual(config["kubeReserved"]["memory"], "893Mi")
+        self.assertEqual(config["clusterDNS"], ["10.100.0.10"])
+        self.assertEqual(config["providerID"], "aws:///us-west-2f/i-1234567890abcdef0")
+        self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://example.com")
+        self.assertEqual(kubelet["flags"]["node-ip"], "172.16.34.43")
+        self.assertEqual(kubelet["node"], "ip-172-16-34-43.us-west-2.compute.internal")
+        self.assertTrue((self.n.file("/etc/kubernetes/kubelet/kubelet-config.json")).is_symlink())
+        self.assertFalse(self.n.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf").exists())
+
+    def test_containerd_runs_on_the_rendered_configuration(self):
+        dump = self.n.output("containerd", "config", "dump")
+        for wanted in ('sandbox_image = "localhost/kubernetes/pause:latest"', "SystemdCgroup = true",
+                       'base_runtime_spec = "/etc/containerd/base-runtime-spec.json"', "discard_unpacked_layers = true",
+                       'config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"'):
+            self.assertIn(wanted, dump)
+        self.assertIn("runtime.slice", self.n.show("containerd.service", "Slice")["Slice"])
+        image = self.n.output("ctr", "-n", "k8s.io", "images", "list")
+        self.assertIn("localhost/kubernetes/pause:latest", image)
+        self.assertIn("io.cri-containerd.pinned=pinned", image)
+
+    def test_metadata_is_fetched_with_one_token_over_few_connections(self):
+        requests = [json.loads(line) for line in self.n.file("/run/fake-aws.log").read_text().splitlines()]
+        self.assertEqual(sum(r["method"] == "PUT" for r in requests), 1)
+        self.assertTrue(all(r["token"] for r in requests if r["method"] == "GET"))
+        self.assertLessEqual(len({r["connection"] for r in requests}), 5)
+        self.assertGreater(len(requests), 15)
+
+    def test_facts_are_readable_and_secrets_are_not(self):
+        self.assertEqual(self.n.file("/run/eks/imds.json").stat().st_mode & 0o777, 0o644)
+        for path in ("/run/eks/user-data", "/run/eks/node.json"):
+            self.assertEqual(self.n.file(path).stat().st_mode & 0o777, 0o600, path)
+        text = self.n.output("journalctl", "--boot", "--output=export", "--no-pager", "--all")
+        self.assertNotIn(IMAGE.ca[:60], text, "the user data's content is in the journal")
+        self.assertNotIn("metadata-token", text)
+
+    def test_every_step_is_confined(self):
+        for step in STEPS:
+            debug = [r["MESSAGE"] for r in self.n.journal("--unit", step) if "Landlock" in r.get("MESSAGE", "")]
+            self.assertEqual(debug, [])
+
+    def test_status_shows_the_chain(self):
+        result = self.n.call("eksnode", "status")
+        self.assertEqual(result.returncode, 0)
+        for unit in [*STEPS, "kubelet", "containerd", "eks-sandbox-image"]:
+            self.assertRegex(result.stdout, rf"● {unit}\.service +\d+ ms  (done|running)")
+
+    def test_systemctl_status_alone_says_what_a_step_did(self):
+        text = self.n.output("systemctl", "status", "eks-kubelet-config")
+        self.assertRegex(text, r"Status: \"wrote /etc/kubernetes/kubelet/config.json")
+        self.assertIn("man:eks-kubelet-config.service(8)", text)
+
+    def test_plan_on_the_node_names_the_files_that_are_there(self):
+        rows = [line.split("\t") for line in self.n.output("eksnode", "plan").splitlines()[1:]]
+        planned = {row[0]: row for row in rows}
+        for path in RENDERED:
+            digest = self.n.output("sha256sum", path).split()[0]
+            self.assertEqual(planned[path][3], digest, path)
+            self.assertEqual(planned[path][1], "0644")
+
+
+class Generator(BootTest):
+    def test_a_machine_that_is_no_node_starts_nothing(self):
+        for arguments in (("eks.node=0",), ("quiet",)):  # the second: a container is none by itself
+            node = self.booted(*arguments)
+            self.assertEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "inactive")
+            for step in STEPS:
+                self.assertEqual(self.starts(node, f"{step}.service"), 0)
+            # containerd alone is usable there, and brings no chain along.
+            node.output("systemctl", "start", "containerd")
+            self.assertEqual(node.show("eks-imds.service", "ActiveState")["ActiveState"], "inactive")
+
+    def test_the_debug_option_makes_every_step_say_its_decisions(self):
+        node = self.booted("eks.node=1", "eks.debug")
+        self.assertActive(node, "eks-node.target")
+        self.assertTrue([r for r in node.journal("--unit", "eks-ca") if r["PRIORITY"] == "7"])
+
+    def test_a_file_decides_when_the_command_line_is_silent(self):
+        node = self.node()
+        node.write("/etc/eks/node.enabled", "")
+        node.boot("quiet")
+        self.assertActive(node, "eks-node.target")
+
+
+class Rerun(BootTest):
+    def stamps(self, node):
+        return {path: os.stat(node.file(path)).st_mtime_ns for path in RENDERED}
+
+    def test_a_reboot_changes_no_file(self):
+        node = self.booted()
+        before, contents = self.stamps(node), {p: node.file(p).read_bytes() for p in RENDERED}
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual(self.stamps(node), before)
+        self.assertEqual({p: node.file(p).read_bytes() for p in RENDERED}, contents)
+        for step in STEPS[2:]:
+            record = [r for r in node.journal("--unit", step) if "EKS_RESULT" in r][-1]
+            self.assertEqual(record["EKS_RESULT"], "unchanged", step)
+
+    def test_restarting_a_step_restarts_what_requires_it_and_nothing_else(self):
+        node = self.booted()
+        pids = lambda: {u: node.show(u, "MainPID")["MainPID"] for u in ("containerd.service", "kubelet.service")}
+        first = pids()
+        # A changed instance shows that the step renders again.
+        profile = json.loads((node.root / "srv/aws/profile.json").read_text())
+        node.systemctl("restart", "eks-kubelet-config")
+        second = pids()
+        self.assertEqual(second["containerd.service"], first["containerd.service"])
+        self.assertNotEqual(second["kubelet.service"], first["kubelet.service"])
+        self.assertEqual(self.starts(node, "eks-kubelet-config.service"), 2)
+        self.assertEqual(self.starts(node, "eks-ca.service"), 1)
+
+        node.systemctl("restart", "eks-containerd-config")
+        third = pids()
+        self.assertNotEqual(third["containerd.service"], second["containerd.service"])
+        self.assertNotEqual(third["kubelet.service"], second["kubelet.service"])
+        self.assertEqual(self.starts(node, "eks-kubelet-config.service"), 2)
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+
+        profile["meta-data"]["local-ipv4"] = "172.16.34.99"
+        node.file("/srv/aws/profile.json").write_text(json.dumps(profile))
+        node.systemctl("restart", "fake-aws")
+        node.systemctl("restart", "eks-imds")
+        node.wait_for(lambda: node.kubelet()["flags"]["node-ip"] == "172.16.34.99", "kubelet on the new address")
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+
+    def test_an_edited_file_survives_and_is_kept_beside_when_ours_changes(self):
+        node = self.booted()
+        path = "/etc/kubernetes/kubelet/config.json"
+        edited = node.file(path).read_text().replace('"maxPods": 58', '"maxPods": 40')
+        node.file(path).write_text(edited)
+        node.systemctl("restart", "eks-kubelet-config")
+        self.assertEqual(node.file(path).read_text(), edited)
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 40)
+        self.assertTrue([r for r in node.journal("--unit", "eks-kubelet-config") if r.get("EKS_PATH") == path])
+
+        node.reboot()
+        self.assertEqual(node.file(path).read_text(), edited)
+
+        node.file("/srv/aws/user-data").write_text(node_config(IMAGE.ca).replace("10.100.0.0/16", "10.200.0.0/16"))
+        node.systemctl("restart", "eks-imds")
+        node.wait_for(lambda: node.kubelet()["config"]["clusterDNS"] == ["10.200.0.10"], "kubelet on the new range")
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
+        self.assertEqual(node.file(path + ".user-edited").read_text(), edited)
+        warning = [r for r in node.journal("--unit", "eks-kubelet-config") if r["PRIORITY"] == "4"]
+        self.assertIn(path + ".user-edited", warning[0]["MESSAGE"])
+
+    def test_settings_that_go_away_take_their_file_along(self):
+        node = self.booted(extra="  kubelet:\n    config:\n      podsPerCore: 20\n")
+        drop_in = "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf"
+        self.assertEqual(json.loads(node.file(drop_in).read_text())["podsPerCore"], 20)
+        self.assertEqual(node.kubelet()["config"]["podsPerCore"], 20)
+        node.file("/srv/aws/user-data").write_text(node_config(IMAGE.ca))
+        node.systemctl("restart", "eks-imds")
+        node.wait_for(lambda: "podsPerCore" not in node.kubelet()["config"], "kubelet without the setting")
+        self.assertFalse(node.file(drop_in).exists())
+
+
+class Overrides(BootTest):
+    def edit(self, node, unit, text):
+        """`systemctl edit`, which insists on a terminal, with an editor that writes the given text."""
+        node.file("/root/text").write_text(text)
+        node.file("/root/editor").write_text('#!/bin/sh\ncat /root/text > "$1"\n')
+        node.file("/root/editor").chmod(0o755)
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            ["nsenter", f"--target={node.leader()}", "--all", "--root", "--wd=/", "/usr/bin/env",
+             "SYSTEMD_EDITOR=/root/editor", "systemctl", "edit", unit], stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        output = b""
+        while process.poll() is None:
+            if select.select([ours], [], [], 0.2)[0]:
+                try:
+                    output += os.read(ours, 4096)
+                except OSError:  # the last writer has closed the terminal
+                    break
+        process.wait(20)
+        os.close(ours)
+        self.assertEqual(process.returncode, 0, output)
+
+    def test_a_drop_in_by_systemctl_edit_takes_effect(self):
+        node = self.booted()
+        self.edit(node, "eks-ca.service", "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n")
+        node.systemctl("restart", "eks-ca")
+        self.assertTrue([r for r in node.journal("--unit", "eks-ca") if r["PRIORITY"] == "7"])
+
+        script = 'cp /etc/eks/own-kubeconfig /var/lib/kubelet/kubeconfig'
+        own = node.file("/var/lib/kubelet/kubeconfig").read_text().replace("https://example.com", "https://own.example")
+        node.file("/etc/eks/own-kubeconfig").write_text(own)
+        self.edit(node, "eks-kubeconfig.service", f"[Service]\nExecStart=\nExecStart=/bin/sh -c '{script}'\n")
+        node.systemctl("restart", "eks-kubeconfig")
+        node.wait_for(lambda: node.kubelet()["kubeconfig"]["cluster"]["server"] == "https://own.example", "kubelet")
+
+        node.reboot()  # and the chain is whole with a program of the admin's in it
+        self.assertActive(node, "eks-node.target", "eks-configured.target")
+        self.assertEqual(node.kubelet()["kubeconfig"]["cluster"]["server"], "https://own.example")
+
+    def test_a_masked_optional_step_is_left_out(self):
+        node = self.node()
+        node.link("/etc/systemd/system/eks-sandbox-image.service", "/dev/null")
+        node.boot()
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+        self.assertEqual(node.show("eks-sandbox-image.service", "ActiveState")["ActiveState"], "inactive")
+        self.assertNotIn("pause", node.output("ctr", "-n", "k8s.io", "images", "list"))
+
+    def test_a_masked_required_step_keeps_kubelet_down_with_a_clear_state(self):
+        for masked in ("eks-kubelet-config", "eks-ca", "eks-config"):
+            with self.subTest(masked):
+                node = self.node()
+                node.link(f"/etc/systemd/system/{masked}.service", "/dev/null")
+                node.boot()
+                self.assertKubeletDown(node)
+                text = node.call("systemctl", "status", "eks-configured.target").stdout
+                self.assertIn(f"AssertPathExists=/run/eks/done/{masked} was not met", text)
+                status = node.call("eksnode", "status")
+                self.assertEqual(status.returncode, 1)
+                self.assertRegex(status.stdout, rf"{masked}\.service +masked")
+                if masked != "eks-config":
+                    rest = [s for s in STEPS if s != masked]
+                    self.assertActive(node, *(f"{s}.service" for s in rest))
+
+    def test_a_step_that_is_not_needed_is_skipped_by_its_condition(self):
+        node = self.booted(extra="  containerd:\n    config: |\n      [plugins.\"io.containerd.grpc.v1.cri\"]\n"
+                                 "      sandbox_image = \"registry.k8s.io/pause:3.10\"\n")
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+        show = node.show("eks-sandbox-image.service", "ConditionResult", "ActiveState")
+        self.assertEqual(show, {"ConditionResult": "no", "ActiveState": "inactive"})
+        self.assertIn('sandbox_image = "registry.k8s.io/pause:3.10"', node.output("containerd", "config", "dump"))
+        self.assertRegex(node.call("eksnode", "status").stdout, r"eks-sandbox-image\.service +skipped")
+
+    def test_arguments_reach_kubelet_as_they_were_written(self):
+        flags = ["--node-labels=team=a,zone=b", r'--root-dir=/var/lib/a b\c"d' + "'e$HOME%n", "--v=4 --vmodule=a=1"]
+        node = self.booted(extra="  kubelet:\n    flags: " + json.dumps(flags) + "\n")
+        self.assertActive(node, "kubelet.service")
+        pid = node.show("kubelet.service", "MainPID")["MainPID"]
+        arguments = node.output("cat", f"/proc/{pid}/cmdline").split("\0")[:-1]
+        self.assertEqual(arguments[-4:], [flags[0], flags[1], "--v=4", "--vmodule=a=1"])
+
+    def test_an_admin_layer_and_user_data_are_merged(self):
+        node = self.node()
+        node.write("/etc/eks/node.toml", '[kubelet]\nflags = ["--v=3"]\n[kubelet.config]\npodsPerCore = 7\n'
+                                         'maxPods = 30\n[featureGates]\nInstanceIdNodeName = true\n')
+        node.user_data(node_config(IMAGE.ca, extra="  kubelet:\n    flags: [--v=5]\n    config: {maxPods: 31}\n"))
+        node.boot()
+        kubelet = node.kubelet()
+        self.assertEqual((kubelet["config"]["podsPerCore"], kubelet["config"]["maxPods"]), (7, 31))
+        self.assertEqual(kubelet["flags"]["v"], 5)
+        self.assertEqual(kubelet["node"], "i-1234567890abcdef0")
+
+
+class Failures(BootTest):
+    OTHERS = ["eks-imds", "eks-config", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
+              "eks-kubelet-args", "eks-containerd-config"]
+
+    def check_console(self, node, *texts):
+        node.wait_for(lambda: all(t in node.console.read_text(errors="replace") for t in texts),
+                      f"the console to show {texts}", timeout=5)
+
+    def test_a_bad_certificate_authority(self):
+        for value, wrong in (("%%%", "not base64"),
+                             (base64.b64encode(b"certificateAuthority").decode(), "no PEM certificate")):
+            with self.subTest(wrong):
+                node = self.node()
+                node.user_data(node_config(json.dumps(value)))
+                node.boot()
+                record = self.failure(node, "eks-ca.service")
+                self.assertEqual(record["EKS_EXIT_STATUS"], "78")
+                self.assertEqual(record["EKS_FAILURE"], "ca-invalid")
+                for text in ("user data, line 7", "certificateAuthority", wrong, value[:20]):
+                    self.assertIn(text, record["MESSAGE"])
+                self.check_console(node, "eks-ca failed", wrong)
+                self.assertKubeletDown(node)
+                self.assertFalse(node.file("/etc/kubernetes/pki/ca.crt").exists())
+                self.assertActive(node, *(f"{s}.service" for s in self.OTHERS))
+                for path in RENDERED:
+                    if not path.endswith("ca.crt"):
+                        self.assertTrue(node.file(path).exists(), path)
+                status = node.call("eksnode", "status")
+                self.assertEqual(status.returncode, 1)
+                self.assertRegex(status.stdout, r"× eks-ca\.service +FAILED \(exit status 78\)")
+                self.assertIn(wrong, status.stdout)
+
+    def test_no_user_data_at_all(self):
+        node = self.node()
+        node.user_data(None)
+        node.boot()
+        record = self.failure(node, "eks-config.service")
+        self.assertEqual((record["EKS_EXIT_STATUS"], record["EKS_FAILURE"]), ("78", "config-missing"))
+        self.assertIn("/etc/eks/node.toml (absent)", record["MESSAGE"])
+        self.assertIn("user data", record["MESSAGE"])
+        self.check_console(node, "eks-config failed")
+        self.assertKubeletDown(node)
+        self.assertFalse(node.file("/run/eks/node.json").exists())
+        self.assertFalse(node.file("/etc/kubernetes").exists())
+
+    def test_each_missing_or_malformed_value_is_named(self):
+        good = node_config(IMAGE.ca)
+        cases = [("name: my-cluster", "", "cluster.name"),
+                 ("apiServerEndpoint: https://example.com", "", "cluster.apiServerEndpoint"),
+                 (f"certificateAuthority: {IMAGE.ca}", "", "cluster.certificateAuthority"),
+                 ("cidr: 10.100.0.0/16", "", "cluster.cidr"),
+                 ("https://example.com", "http://example.com", "http://example.com"),
+                 ("https://example.com", "example.com", "not an https URL"),
+                 ("10.100.0.0/16", "10.100.0.0", "not an address range")]
+        node = self.node()
+        node.user_data(good.replace(cases[0][0], cases[0][1]))
+        node.boot()
+        for old, new, named in cases:
+            with self.subTest(named):
+                node.file("/srv/aws/user-data").write_text(good.replace(old, new))
+                node.systemctl("restart", "eks-imds")
+                node.systemctl("restart", "eks-config")
+                state = node.show("eks-config.service", "ActiveState", "ExecMainStatus", "StatusText")
+                self.assertEqual((state["ActiveState"], state["ExecMainStatus"]), ("failed", "78"))
+                self.assertIn(named, state["StatusText"])
+                self.assertIn("user data", state["StatusText"])
+                self.assertKubeletDown(node)
+
+    def test_a_silent_metadata_service_fails_at_the_deadline(self):
+        node = self.node()
+        node.write("/srv/aws/faults.json", json.dumps([{"path": "*", "hang": True}]))
+        node.write("/etc/systemd/system/eks-imds.service.d/deadline.conf", "[Service]\nEnvironment=EKS_IMDS_TIMEOUT=2\n")
+        node.boot()
+        record = self.failure(node, "eks-imds.service")
+        self.assertEqual((record["EKS_EXIT_STATUS"], record["EKS_FAILURE"]), ("69", "imds-unreachable"))
+        self.assertIn("PUT http://169.254.169.254/latest/api/token", record["MESSAGE"])
+        self.assertIn("2 s", record["MESSAGE"])
+        self.check_console(node, "eks-imds failed")
+        self.assertKubeletDown(node)
+        # It comes back by itself being asked: what failed is started again with what needs it.
+        node.file("/srv/aws/faults.json").unlink()
+        node.systemctl("restart", "fake-aws")
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+
+    def test_an_error_page_is_not_taken_for_a_fact(self):
+        node = self.node()
+        node.write("/srv/aws/faults.json",
+                   json.dumps([{"path": "/latest/meta-data/local-ipv4", "body": "<html>\n<body>oops</body></html>"}]))
+        node.boot()
+        record = self.failure(node, "eks-imds.service")
+        self.assertEqual(record["EKS_FAILURE"], "imds-answer")
+        self.assertIn("local-ipv4", record["MESSAGE"])
+        self.assertKubeletDown(node)
+
+    def test_a_slow_start_of_the_metadata_service_is_waited_for(self):
+        node = self.node()
+        node.write("/srv/aws/faults.json", json.dumps([
+            {"path": "/latest/api/token", "close": True, "times": 2},
+            {"path": "/latest/user-data", "status": 503, "times": 2},
+            {"path": "/latest/meta-data/mac", "garbage": 200, "times": 1},
+            {"path": "*/document", "truncate": 10, "times": 1}]))
+        node.boot()
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+
+    def test_missing_parts_of_the_image_are_named(self):
+        node = self.node()
+        (node.root / "etc/eks/pause.tar").unlink()
+        (node.root / "etc/eks/image-credential-provider/ecr-credential-provider").unlink()
+        node.boot()
+        self.assertEqual(self.failure(node, "eks-credential-provider.service")["EKS_FAILURE"], "credential-provider-missing")
+        self.assertEqual(self.failure(node, "eks-sandbox-image.service")["EKS_FAILURE"], "sandbox-image-missing")
+        self.assertKubeletDown(node)
+
+    def test_containerd_keeps_its_configuration_when_the_user_s_is_broken(self):
+        node = self.booted()
+        before = node.file("/etc/containerd/config.toml").read_text()
+        broken = "  containerd:\n    config: |\n      [grpc\n"
+        node.file("/srv/aws/user-data").write_text(node_config(IMAGE.ca, extra=broken))
+        node.systemctl("restart", "eks-imds")
+        record = self.failure(node, "eks-containerd-config.service")
+        self.assertEqual((record["EKS_EXIT_STATUS"], record["EKS_FAILURE"]), ("78", "config-syntax"))
+        self.assertRegex(record["MESSAGE"], r"user data, line \d+.*line 1, column \d+")
+        self.assertEqual(node.file("/etc/containerd/config.toml").read_text(), before)
+
+    def test_every_failure_has_a_catalog_entry_with_a_remedy(self):
+        node = self.node()
+        node.user_data(None)
+        node.boot()
+        node.output("journalctl", "--update-catalog")
+        text = node.output("journalctl", "--boot", "--catalog", "--unit", "eks-config", "--no-pager")
+        self.assertRegex(text, r"Subject: .*\n.*Defined-By: eksnode")
+
+
+def main():
+    global IMAGE, SCRATCH
+    parser = argparse.ArgumentParser(description=__doc__, add_help=False)
+    parser.add_argument("--stage", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("build"))
+    options, rest = parser.parse_known_args()
+    if os.geteuid() != 0:
+        sys.exit("boot tests need root: they mount and start containers")
+    SCRATCH = Path(tempfile.mkdtemp(prefix="eks-boot-"))
+    try:
+        started = time.monotonic()
+        IMAGE = Image(options.stage, options.cache, SCRATCH)
+        print(f"node image ready in {time.monotonic() - started:.1f} s", file=sys.stderr)
+        program = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2)
+    finally:
+        shutil.rmtree(SCRATCH, ignore_errors=True)
+    sys.exit(not program.result.wasSuccessful())
+
+
+if __name__ == "__main__":
+    main()

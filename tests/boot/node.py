@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node in a systemd container: Debian's systemd as PID 1, its containerd, the staged install, a fake AWS and a
+stand-in kubelet inside. Used by the boot tests, the demo and the bench.
+
+Everything runs in a network namespace of the container's own: what answers on 169.254.169.254 there is the fake."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+PAUSE_IMAGE = "localhost/kubernetes/pause:latest"
+
+
+def run(*argv, **options):
+    return subprocess.run([str(a) for a in argv], check=True, stdin=subprocess.DEVNULL, **options)
+
+
+def base_image(cache: Path) -> Path:
+    """Debian with the packages that tests/deps lists for the node; made once, kept in `cache` by content."""
+    packages = run(TESTS / "deps", "--list-node", capture_output=True, text=True).stdout.split()
+    wanted = ",".join(p for p in packages if not p.endswith("-"))
+    key = hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    root = cache / f"node-base-{key}"
+    if (root / "complete").exists():
+        return root
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(root, ignore_errors=True)
+    with open(cache / "mmdebstrap.log", "w") as log:
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={wanted}", "bookworm", root, *apt_sources(),
+            stdout=log, stderr=subprocess.STDOUT, timeout=600)
+    (root / "complete").touch()
+    return root
+
+
+def apt_sources():
+    """The mirror that this machine uses for Debian itself, so that the image comes from where apt gets its packages."""
+    policy = run("apt-cache", "policy", capture_output=True, text=True).stdout
+    for uri in re.findall(r"^\s+\d+ (\S+) bookworm/main", policy, re.MULTILINE):
+        return [uri]
+    return []  # mmdebstrap's default
+
+
+def pause_archive() -> bytes:
+    """An OCI image layout with one tiny layer, under the name that containerd's configuration gives."""
+    blobs = {}
+
+    def add(data: bytes):
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[digest] = data
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        info = tarfile.TarInfo("pause")
+        info.size, info.mode = 4, 0o755
+        archive.addfile(info, io.BytesIO(b"none"))
+    layer_blob = add(layer.getvalue())
+    config = add(json.dumps({"architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/pause"]},
+                             "rootfs": {"type": "layers", "diff_ids": [layer_blob["digest"]]}}).encode())
+    manifest = add(json.dumps({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **layer_blob}]}).encode())
+    index = {"schemaVersion": 2, "manifests": [{
+        "mediaType": "application/vnd.oci.image.manifest.v1+json", **manifest,
+        "annotations": {"io.containerd.image.name": PAUSE_IMAGE, "org.opencontainers.image.ref.name": "latest"}}]}
+    files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": json.dumps(index).encode()}
+    files |= {f"blobs/sha256/{digest}": data for digest, data in blobs.items()}
+    result = io.BytesIO()
+    with tarfile.open(fileobj=result, mode="w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return result.getvalue()
+
+
+FAKE_AWS_UNIT = """\
+[Unit]
+Description=Fake EC2 Instance Metadata Service
+# It plays the network as well: what waits for a configured link waits for this.
+Wants=network.target
+Before=network.target
+
+[Service]
+Type=notify
+ExecStart=/usr/bin/python3 /usr/local/lib/fake-aws --listen 169.254.169.254:80 --address-on lo \\
+        --profile /srv/aws/profile.json --user-data /srv/aws/user-data --faults /srv/aws/faults.json \\
+        --log /run/fake-aws.log
+"""
+
+
+def certificate_authority() -> str:
+    """A CA certificate in base64, as DescribeCluster shows it. Generated, so that nothing here expires."""
+    with tempfile.TemporaryDirectory() as folder:
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "30", "-subj", "/CN=kubernetes", "-keyout", f"{folder}/key", "-out", f"{folder}/crt",
+            stderr=subprocess.DEVNULL)
+        text = Path(folder, "crt").read_bytes()
+    return base64.b64encode(text).decode()
+
+
+def node_config(ca: str, extra: str = "", cluster: str = "") -> str:
+    return f"""\
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  cluster:
+    name: my-cluster
+    apiServerEndpoint: https://example.com
+    certificateAuthority: {ca}
+    cidr: 10.100.0.0/16
+{cluster}{extra}"""
+
+
+class Image:
+    """The node image of one build: base, staged install, and the stand-ins. Shared read-only by many nodes."""
+
+    def __init__(self, stage: Path, cache: Path, scratch: Path, kubelet_version="1.34.1"):
+        self.base = base_image(cache)
+        self.ca = certificate_authority()
+        self.layer = scratch / "image"
+        work, upper = scratch / "image-work", scratch / "image-upper"
+        for folder in (self.layer, work, upper):
+            folder.mkdir(parents=True)
+        run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.base},upperdir={upper},workdir={work}", self.layer)
+        try:
+            self._fill(stage, kubelet_version)
+        finally:
+            run("umount", self.layer)
+        self.lower = f"{upper}:{self.base}"
+
+    def _fill(self, stage: Path, kubelet_version: str):
+        root = self.layer
+        # Not cp: the staged /lib is a directory, the image's is a link to /usr/lib.
+        pack = subprocess.Popen(["tar", "-C", stage, "-c", "."], stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-C", root, "-x", "--keep-directory-symlink", "--no-same-owner"], stdin=pack.stdout,
+                       check=True)
+        if pack.wait() != 0:
+            raise RuntimeError("packing the staged install failed")
+        (root / "usr/local/lib").mkdir(parents=True, exist_ok=True)
+        shutil.copy(TESTS / "fake-aws", root / "usr/local/lib/fake-aws")
+        for name in ("kubelet", *[p.name for p in (TESTS / "boot").glob("kubelet-*.json")]):
+            shutil.copy(TESTS / "boot" / name, root / "usr/bin" / name)
+        aws = root / "srv/aws"
+        aws.mkdir(parents=True)
+        shutil.copy(TESTS / "profiles/reference.json", aws / "profile.json")
+        (aws / "user-data").write_text(node_config(self.ca))
+        eks = root / "etc/eks"
+        (eks / "image-credential-provider").mkdir(parents=True)
+        provider = eks / "image-credential-provider/ecr-credential-provider"
+        provider.write_text("#!/bin/sh\nexit 1\n")
+        provider.chmod(0o755)
+        (eks / "pause.tar").write_bytes(pause_archive())
+        (eks / "kubelet-version.txt").write_text(kubelet_version)
+        (eks / "containerd-version.txt").write_text("1.6.20")
+        (root / "etc/stand-in-kubelet-version").write_text(f"v{kubelet_version}")
+        units = root / "etc/systemd/system"
+        (units / "fake-aws.service").write_text(FAKE_AWS_UNIT)
+        wants = units / "multi-user.target.wants"
+        wants.mkdir(exist_ok=True)
+        (wants / "fake-aws.service").symlink_to("../fake-aws.service")
+        # As on an EKS image: nothing but eks-node.target starts containerd.
+        (wants / "containerd.service").unlink(missing_ok=True)
+        # Debian's package brings a configuration; an EKS image has none before the first boot.
+        (root / "etc/containerd/config.toml").unlink(missing_ok=True)
+        # No terminals are there, and a container of a test needs no timers.
+        for unit in ("getty.target", "timers.target", "console-getty.service"):
+            link = units / unit
+            link.unlink(missing_ok=True)
+            link.symlink_to("/dev/null")
+        (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+        (root / "etc/hostname").write_text("node\n")
+
+
+class Node:
+    """One container. Use as a context manager; files may be changed below .root before boot()."""
+
+    def __init__(self, image: Image, scratch: Path):
+        self.image = image
+        self.dir = Path(tempfile.mkdtemp(prefix="node-", dir=scratch))
+        self.root = self.dir / "root"
+        self.console = self.dir / "console"
+        self.process = None
+
+    def __enter__(self):
+        for name in ("root", "upper", "work", "containerd"):
+            (self.dir / name).mkdir()
+        run("mount", "-t", "overlay", "overlay", "-o",
+            f"lowerdir={self.image.lower},upperdir={self.dir}/upper,workdir={self.dir}/work", self.root)
+        return self
+
+    def __exit__(self, *_):
+        self.power_off()
+        run("umount", self.root)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def write(self, path: str, text: str):
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def link(self, path: str, target: str):
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.symlink_to(target)
+
+    def user_data(self, text: str | None):
+        file = self.root / "srv/aws/user-data"
+        file.unlink(missing_ok=True)
+        if text is not None:
+            file.write_text(text)
+
+    def boot(self, *arguments, wait=True):
+        """Start the container; by default wait until every start job has ended."""
+        self.arguments = arguments
+        self.process = subprocess.Popen(
+            ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--private-network",
+             "--console=read-only", "--kill-signal=SIGRTMIN+4", f"--directory={self.root}", "--machine=node",
+             f"--system-call-filter={LANDLOCK}", f"--bind={self.dir}/containerd:/var/lib/containerd",
+             "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
+            stdin=subprocess.DEVNULL, stdout=open(self.console, "ab"), stderr=subprocess.STDOUT, start_new_session=True)
+        if wait:
+            self.wait_until_booted()
+
+    def leader(self) -> int | None:
+        """The container's PID 1 as the host numbers it."""
+        try:
+            for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+                for child in (task / "children").read_text().split():
+                    if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                        return int(child)
+        except OSError:
+            pass
+        return None
+
+    def call(self, *argv, timeout=60):
+        """Run a command inside; the result has returncode, stdout and stderr."""
+        leader = self.leader()
+        if leader is None:
+            raise RuntimeError("the container is not running; its console:\n" + self.console.read_text(errors="replace"))
+        return subprocess.run(["nsenter", f"--target={leader}", "--all", "--root", "--wd=/", *[str(a) for a in argv]],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                              env={"PATH": "/usr/sbin:/usr/bin", "SYSTEMD_PAGER": "", "LANG": "C.UTF-8"})
+
+    def output(self, *argv, timeout=60) -> str:
+        result = self.call(*argv, timeout=timeout)
+        if result.returncode != 0:
+            raise RuntimeError(f"{argv}: status {result.returncode}: {result.stdout}{result.stderr}")
+        return result.stdout
+
+    def wait_until_booted(self, timeout=60):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError("the container ended:\n" + self.console.read_text(errors="replace"))
+            if self.leader():
+                try:
+                    state = self.call("systemctl", "is-system-running", timeout=10).stdout.strip()
+                except (subprocess.TimeoutExpired, RuntimeError):
+                    state = ""
+                if state in ("running", "degraded"):
+                    return
+            time.sleep(0.05)
+        raise RuntimeError("not booted in time:\n" + self.output("systemctl", "list-jobs"))
+
+    def systemctl(self, *arguments):
+        """`systemctl VERB UNIT`, and wait for the jobs that come along with it (systemctl itself waits for its own)."""
+        result = self.call("systemctl", *arguments)
+        self.wait_for(lambda: "No jobs" in self.call("systemctl", "list-jobs").stdout, "the queue of jobs to be empty")
+        return result
+
+    def wait_for(self, condition, what: str, timeout=30):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if result := condition():
+                return result
+            time.sleep(0.1)
+        raise RuntimeError(f"timed out waiting for: {what}")
+
+    def reboot(self):
+        self.call("systemctl", "reboot")
+        status = self.process.wait(30)
+        if status != 133:  # nspawn's way to say that the container wants to be started again
+            raise RuntimeError(f"the container ended with status {status} instead of rebooting")
+        self.boot(*self.arguments)
+
+    def power_off(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)  # nspawn passes it on as an orderly power-off
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            leader = self.leader()
+            if leader:
+                os.kill(leader, signal.SIGKILL)
+            self.process.wait(15)
+
+    def show(self, unit: str, *properties) -> dict:
+        text = self.output("systemctl", "show", unit, *(f"--property={p}" for p in properties))
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def journal(self, *arguments) -> list:
+        text = self.output("journalctl", "--boot", "--output=json", "--no-pager", *arguments)
+        return [json.loads(line) for line in text.splitlines()]
+
+    def file(self, path: str) -> Path:
+        """A file of the running container (its /run is not in .root)."""
+        return Path(f"/proc/{self.leader()}/root") / path.lstrip("/")
+
+    def kubelet(self) -> dict:
+        """What the stand-in reports once it has accepted everything it was given."""
+        return json.loads(self.file("/run/stand-in-kubelet.json").read_text())
