@@ -30,8 +30,8 @@ std::string_view environment(const char* name)
 void generate(const std::string& directory)
 {
         const eks::Root root{std::string(environment("EKS_ROOT"))};
-        const auto facts =
-                eks::read_boot_facts(root, environment("SYSTEMD_VIRTUALIZATION"), environment("SYSTEMD_IN_INITRD") == "1");
+        const auto facts = eks::read_boot_facts(
+                root, environment("SYSTEMD_VIRTUALIZATION"), environment("SYSTEMD_IN_INITRD") == "1");
         for (const auto& output : eks::plan_generator(facts)) {
                 const auto path = directory + "/" + output.path;
                 if (output.link) {

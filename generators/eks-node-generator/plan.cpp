@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include <fmt/format.h>
 
+#include "base/command_line.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 
@@ -13,37 +11,16 @@ namespace eks {
 
 namespace {
 
-std::optional<bool> parse_boolean(std::string_view text)
-{
-        constexpr std::array<std::string_view, 5> trues{"1", "yes", "true", "on", "y"};
-        constexpr std::array<std::string_view, 5> falses{"0", "no", "false", "off", "n"};
-        if (std::ranges::find(trues, text) != trues.end())
-                return true;
-        if (std::ranges::find(falses, text) != falses.end())
-                return false;
-        return std::nullopt;
-}
-
-// In a container the kernel's command line is the host's; the manager reads its own arguments instead, and so do we.
-std::vector<std::string> command_line(const Root& root, bool in_container)
-{
-        auto text = read_file_if_exists(root(in_container ? "/proc/1/cmdline" : "/proc/cmdline")).value_or("");
-        std::ranges::replace(text, in_container ? '\0' : '\n', ' ');
-        std::vector<std::string> words;
-        for (const auto word : split(text, ' '))
-                if (!word.empty())
-                        words.emplace_back(word);
-        return words;
-}
-
-// Nitro: the vendor strings. Xen: the version string ends in ".amazon" or the hypervisor's UUID begins with "ec2".
+// Nitro: the vendor strings. Xen: the version string ends in ".amazon" or the hypervisor's UUID begins with
+// "ec2".
 bool is_ec2(const Root& root)
 {
         const auto dmi = [&](const char* name) {
                 const auto text = read_file_if_exists(root(fmt::format("/sys/class/dmi/id/{}", name)));
                 return std::string(trim(text.value_or("")));
         };
-        if (dmi("sys_vendor") == "Amazon EC2" || dmi("board_vendor") == "Amazon EC2" || dmi("bios_vendor") == "Amazon EC2")
+        if (dmi("sys_vendor") == "Amazon EC2" || dmi("board_vendor") == "Amazon EC2" ||
+                dmi("bios_vendor") == "Amazon EC2")
                 return true;
         if (dmi("bios_version").ends_with(".amazon") || dmi("product_version").ends_with(".amazon"))
                 return true;
@@ -68,7 +45,7 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 .on_ec2 = is_ec2(root),
                 .admin = switch_in(root, "/etc/eks"),
                 .image = switch_in(root, "/usr/lib/eks")};
-        for (const auto& word : command_line(root, facts.in_container)) {
+        for (const auto& word : kernel_command_line(root, facts.in_container)) {
                 if (word == "eks.node")
                         facts.node_option = true;
                 else if (word.starts_with("eks.node="))
@@ -103,7 +80,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"},
                 {"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"},
                 // containerd belongs to others, and only on a node must it wait for us.
-                {"containerd.service.requires/eks-containerd-config.service", UNITDIR "/eks-containerd-config.service"},
+                {"containerd.service.requires/eks-containerd-config.service",
+                        UNITDIR "/eks-containerd-config.service"},
         };
         if (facts.debug)
                 outputs.push_back({"eks-.service.d/50-debug.conf",

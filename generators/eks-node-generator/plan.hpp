@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-node-generator: whether this machine is to become a node, and what that links in.
-// Reads: the kernel command line, DMI, files in /etc/eks and /usr/lib/eks. Writes: symlinks and one drop-in in the
-// generator directories. Again: the same input, the same output, byte for byte.
+// Reads: the kernel command line, DMI, files in /etc/eks and /usr/lib/eks. Writes: symlinks and one drop-in
+// in the generator directories. Again: the same input, the same output, byte for byte.
 #pragma once
 
 #include <optional>
@@ -26,8 +26,8 @@ struct BootFacts {
 // `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).
 BootFacts read_boot_facts(const Root& root, std::string_view virtualization, bool in_initrd);
 
-// eks.node= decides; else the admin's file, the image's file, and last whether this is an EC2 instance (a container
-// on one is not).
+// eks.node= decides; else the admin's file, the image's file, and last whether this is an EC2 instance (a
+// container on one is not).
 bool is_node(const BootFacts& facts);
 
 // One thing to make below the generator directory.

@@ -3,13 +3,16 @@
 // Reads: /run/eks/node.json. Writes: /etc/kubernetes/pki/ca.crt. Again: the same certificate, the same file.
 #pragma once
 
+#include <ctime>
+
 #include "base/step.hpp"
 #include "node/node.hpp"
 
 namespace eks {
 
-// The decoded certificate as it was given, byte for byte. Throws Error (ca_invalid) if it is not base64 or not a PEM
-// certificate: kubelet would start with neither.
-StepPlan plan_ca(const NodeInputs& node);
+// The decoded certificate as it was given, byte for byte. Throws Error (ca_invalid) if it is not base64, not
+// a PEM certificate, not one of a CA, or expired at `now`: kubelet would start, and never reach the API
+// server.
+StepPlan plan_ca(const NodeInputs& node, std::time_t now = std::time(nullptr));
 
 } // namespace eks

@@ -6,6 +6,8 @@ int main(int argc, char** argv)
         using namespace eks;
         return run_step({.name = "eks-ca",
                                 .purpose = "write the cluster's CA certificate",
-                                .access = {.reads = {"/run/eks"}, .writes = {"/etc/kubernetes/pki", "/var/lib/eks"}}},
-                argc, argv, [](Context& context) { context.apply(plan_ca(load_node_inputs(context.root()))); });
+                                .access = {.reads = {"/run/eks"},
+                                        .writes = {"/etc/kubernetes/pki", "/var/lib/eks"}}},
+                argc, argv,
+                [](Context& context) { context.apply(plan_ca(load_node_inputs(context.root()))); });
 }

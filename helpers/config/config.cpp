@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.hpp"
 
+#include "base/fs.hpp"
 #include "containerd_config.hpp"
 
 namespace eks {
 
 namespace {
 
-// Only the node itself can supply a local pause image; containerd pulls any other when the first pod needs it.
+// Only the node itself can supply a local pause image; containerd pulls any other when the first pod needs
+// it.
 bool needs_sandbox_image(const NodeInputs& node)
 {
         try {
-                const auto config = plan_containerd_config(node).files.front().content;
-                return is_local_image(sandbox_image_in(config, std::string(containerd_config_path)));
+                const auto local = [](const std::string& config) {
+                        return is_local_image(sandbox_image_in(config, std::string(containerd_config_path)));
+                };
+                // An edited file stands, and may name another image than ours.
+                const auto present = read_file_if_exists(node.root(containerd_config_path));
+                return local(plan_containerd_config(node).files.front().content) ||
+                       (present && local(*present));
         } catch (const Error&) {
                 return true; // what is wrong there is for eks-containerd-config to say
         }
@@ -20,12 +27,13 @@ bool needs_sandbox_image(const NodeInputs& node)
 
 } // namespace
 
-StepPlan plan_config(const Root& root, const Resolved& resolved, const Versions& versions)
+StepPlan plan_config(const Root& root, const Resolved& resolved, const Json& imds, const Versions& versions)
 {
-        validate(resolved);
         StepPlan plan{.notes = resolved.merged.notes};
-        plan.files.push_back(
-                {.path = std::string(node_path), .content = render_node_json(resolved.merged, versions), .mode = 0600});
+        validate(resolved, imds, plan.notes);
+        plan.files.push_back({.path = std::string(node_path),
+                .content = render_node_json(resolved.merged, versions),
+                .mode = 0600});
         const NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = {},
@@ -34,6 +42,9 @@ StepPlan plan_config(const Root& root, const Resolved& resolved, const Versions&
         plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
                 .content = {},
                 .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});
+        plan.files.push_back({.path = "/run/eks/enabled/user-scripts",
+                .content = {},
+                .kind = resolved.has_scripts ? File::Kind::regular : File::Kind::absent});
         return plan;
 }
 

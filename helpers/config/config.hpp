@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-config: merge every layer, validate, resolve.
-// Reads: /etc/eks/node.toml, /run/eks/user-data, the version files. Writes: /run/eks/node.json, /run/eks/enabled/*.
-// Again: the same layers, the same files.
+// Reads: /usr/lib/eks/node.d, /etc/eks, /run/eks/user-data, /run/eks/imds.json, the kernel command line, the
+// version files. Writes: /run/eks/node.json, /run/eks/enabled/*. Again: the same layers, the same files.
 #pragma once
 
 #include "base/step.hpp"
@@ -10,8 +10,8 @@
 
 namespace eks {
 
-// Every optional step has a gate, a file below /run/eks/enabled/ that its unit has as a condition. Throws Error
-// (config_missing, config_invalid).
-StepPlan plan_config(const Root& root, const Resolved& resolved, const Versions& versions);
+// Every optional step has a gate, a file below /run/eks/enabled/ that its unit has as a condition. Throws
+// Error (config_missing, config_invalid).
+StepPlan plan_config(const Root& root, const Resolved& resolved, const Json& imds, const Versions& versions);
 
 } // namespace eks

@@ -6,12 +6,14 @@ int main(int argc, char** argv)
         using namespace eks;
         return run_step({.name = "eks-config",
                                 .purpose = "merge, validate and resolve the node's configuration",
-                                .access = {.reads = {"/etc/eks", "/run/eks", "/usr/share/eks"},
+                                .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/kubernetes",
+                                                   "/usr/lib/eks", "/usr/share/eks", "/run/eks",
+                                                   "/proc/cmdline", "/proc/1"},
                                         .writes = {"/run/eks"},
                                         .runs_programs = true}}, // a daemon without a version file is asked
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();
-                        context.apply(plan_config(root, resolve_node_layers(root),
+                        context.apply(plan_config(root, resolve_node_layers(root), load_imds(root),
                                 {.kubelet = kubelet_version(root), .containerd = containerd_version(root)}));
                 });
 }

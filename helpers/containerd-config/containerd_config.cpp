@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "config/schema.hpp"
 #include "config/toml.hpp"
 
 namespace eks {
@@ -59,8 +58,11 @@ UserConfig parse_user_config(const NodeSpec::Sourced& given)
                          document.contains({"plugins", "io.containerd.grpc.v1.cri"});
         if (two && three)
                 throw Error(failure::config_invalid,
-                        fmt::format("containerd.config ({}): settings of schema 2 and of schema 3 in one text", given.source),
-                        "Write 'io.containerd.cri.v1.*' with version = 3, or 'io.containerd.grpc.v1.cri' with version = 2");
+                        fmt::format(
+                                "containerd.config ({}): settings of schema 2 and of schema 3 in one text",
+                                given.source),
+                        "Write 'io.containerd.cri.v1.*' with version = 3, or 'io.containerd.grpc.v1.cri' "
+                        "with version = 2");
         return {&given, std::move(document), three ? 3 : two ? 2 : 0};
 }
 
@@ -71,7 +73,8 @@ void choose_runtime(TomlDocument& config, const Schema& schema, const Root& root
                 return;
         config.set(below(schema.cri_containerd, {"default_runtime_name"}), std::string("nvidia"));
         config.rename(below(schema.cri_containerd, {"runtimes", "runc"}), "nvidia");
-        config.set(below(schema.cri_containerd, {"runtimes", "nvidia", "options", "BinaryName"}), nvidia_runtime);
+        config.set(below(schema.cri_containerd, {"runtimes", "nvidia", "options", "BinaryName"}),
+                std::string(nvidia_runtime));
 }
 
 std::string render_config(const NodeInputs& node)
@@ -87,21 +90,22 @@ std::string render_config(const NodeInputs& node)
         if (const auto three = given_schema(3); three != users.end()) {
                 if (!daemon_knows_three)
                         throw Error(failure::config_invalid,
-                                fmt::format("containerd.config ({}): settings of schema 3, but containerd {} knows "
+                                fmt::format("containerd.config ({}): settings of schema 3, but containerd "
+                                            "{} knows "
                                             "schema 2 only",
                                         three->given->source, node.versions.containerd.text()),
                                 "Write them below plugins.\"io.containerd.grpc.v1.cri\" with version = 2");
                 if (const auto two = given_schema(2); two != users.end())
                         throw Error(failure::config_invalid,
-                                fmt::format("containerd.config: schema 3 in {}, but schema 2 in {}", three->given->source,
-                                        two->given->source),
+                                fmt::format("containerd.config: schema 3 in {}, but schema 2 in {}",
+                                        three->given->source, two->given->source),
                                 "Write both in schema 3");
         }
         // containerd 2.x reads schema 2 as well and translates it when it starts.
         const auto& schema = schema_of(daemon_knows_three && given_schema(2) == users.end() ? 3 : 2);
 
         const auto vendor_path = fmt::format("{}/config-{}.toml", vendor_directory, schema.version);
-        auto config = in_context("vendor file", failure::vendor_file,
+        auto config = in_vendor_file(vendor_path,
                 [&] { return TomlDocument::parse(read_file(node.root(vendor_path)), vendor_path); });
         config.set(schema.enable_cdi, node.versions.kubelet >= Version{1, 32, 0});
         choose_runtime(config, schema, node.root);
@@ -113,8 +117,8 @@ std::string render_config(const NodeInputs& node)
 std::string render_base_runtime_spec(const NodeInputs& node)
 {
         const auto path = fmt::format("{}/base-runtime-spec.json", vendor_directory);
-        auto spec = in_context(path, failure::vendor_file, [&] { return Json::parse(read_file(node.root(path))); });
-        deep_merge(spec, node.spec.base_runtime_spec);
+        auto spec = in_vendor_file(path, [&] { return Json::parse(read_file(node.root(path))); });
+        spec.merge_patch(node.spec.base_runtime_spec); // RFC 7386: null removes
         return spec.dump(2) + "\n";
 }
 
@@ -123,7 +127,14 @@ std::string render_base_runtime_spec(const NodeInputs& node)
 StepPlan plan_containerd_config(const NodeInputs& node)
 {
         return {.files = {{.path = std::string(containerd_config_path), .content = render_config(node)},
-                        {.path = "/etc/containerd/base-runtime-spec.json", .content = render_base_runtime_spec(node)}}};
+                        {.path = "/etc/containerd/base-runtime-spec.json",
+                                .content = render_base_runtime_spec(node)}}};
+}
+
+void check_user_configs(const NodeSpec& spec)
+{
+        for (const auto& given : spec.containerd_configs)
+                parse_user_config(given);
 }
 
 std::string sandbox_image_in(const std::string& config_toml, const std::string& source)
@@ -135,6 +146,9 @@ std::string sandbox_image_in(const std::string& config_toml, const std::string& 
         return {};
 }
 
-bool is_local_image(std::string_view image) { return image.starts_with("localhost/"); }
+bool is_local_image(std::string_view image)
+{
+        return image.starts_with("localhost/");
+}
 
 } // namespace eks

@@ -17,6 +17,9 @@ inline constexpr std::string_view containerd_config_path = "/etc/containerd/conf
 // containerd 1.x; vendor_file.
 StepPlan plan_containerd_config(const NodeInputs& node);
 
+// What can be said of the user's TOML without a node. Throws Error as above.
+void check_user_configs(const NodeSpec& spec);
+
 // The sandbox (pause) image that a config.toml of either schema names; "" if none.
 std::string sandbox_image_in(const std::string& config_toml, const std::string& source);
 

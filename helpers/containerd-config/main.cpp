@@ -6,6 +6,9 @@ int main(int argc, char** argv)
         using namespace eks;
         return run_step({.name = "eks-containerd-config",
                                 .purpose = "write containerd's configuration",
-                                .access = {.reads = {"/run/eks", "/usr/share/eks"}, .writes = {"/etc/containerd", "/var/lib/eks"}}},
-                argc, argv, [](Context& context) { context.apply(plan_containerd_config(load_node_inputs(context.root()))); });
+                                .access = {.reads = {"/run/eks", "/usr/share/eks"},
+                                        .writes = {"/etc/containerd", "/var/lib/eks"}}},
+                argc, argv, [](Context& context) {
+                        context.apply(plan_containerd_config(load_node_inputs(context.root())));
+                });
 }

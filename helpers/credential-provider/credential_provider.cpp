@@ -11,7 +11,7 @@ namespace eks {
 
 StepPlan plan_credential_provider(const NodeInputs& node)
 {
-        auto config = in_context(credential_provider_template, failure::vendor_file, [&] {
+        auto config = in_vendor_file(credential_provider_template, [&] {
                 auto document = Json::parse(read_file(node.root(credential_provider_template)));
                 auto& provider = document.at("providers").at(0);
                 const auto& path = node.credential_provider;
@@ -21,6 +21,7 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                         provider.at("matchImages").push_back("ecr-public.aws.com");
                 return document;
         });
+        config.merge_patch(node.spec.credential_provider_config);
         return {.files = {{.path = "/etc/eks/image-credential-provider/config.json",
                         .content = config.dump(2) + "\n"}}};
 }
@@ -29,8 +30,10 @@ void require_credential_provider(const NodeInputs& node)
 {
         if (!exists(node.root(node.credential_provider)))
                 throw Error(failure::credential_provider_missing,
-                        fmt::format("the image credential provider '{}' is not there", node.credential_provider),
-                        "Install it there, or name its path in ECR_CREDENTIAL_PROVIDER_BIN_PATH with a drop-in for "
+                        fmt::format(
+                                "the image credential provider '{}' is not there", node.credential_provider),
+                        "Install it there, or name its path in ECR_CREDENTIAL_PROVIDER_BIN_PATH with a "
+                        "drop-in for "
                         "eks-credential-provider.service and eks-kubelet-args.service");
 }
 

@@ -14,8 +14,8 @@ inline constexpr std::string_view credential_provider_template =
 
 StepPlan plan_credential_provider(const NodeInputs& node);
 
-// Throws Error (credential_provider_missing) unless the binary is there: kubelet would start, and every pull from
-// ECR would fail.
+// Throws Error (credential_provider_missing) unless the binary is there: kubelet would start, and every pull
+// from ECR would fail.
 void require_credential_provider(const NodeInputs& node);
 
 } // namespace eks

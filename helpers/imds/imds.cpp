@@ -26,15 +26,16 @@ constexpr const char* tags_path = "meta-data/tags/instance/";
 constexpr const char* interfaces_path = "meta-data/network/interfaces/macs/";
 
 constexpr std::array identity_facts{Fact{"instanceId", "instanceId"}, Fact{"instanceType", "instanceType"},
-        Fact{"region", "region"}, Fact{"availabilityZone", "availabilityZone"}, Fact{"accountId", "accountId"},
-        Fact{"imageId", "amiId"}, Fact{"architecture", "architecture"}};
+        Fact{"region", "region"}, Fact{"availabilityZone", "availabilityZone"},
+        Fact{"accountId", "accountId"}, Fact{"imageId", "amiId"}, Fact{"architecture", "architecture"}};
 
 constexpr std::array text_facts{Fact{"placement/availability-zone-id", "availabilityZoneId"},
         Fact{"services/partition", "partition"}, Fact{"services/domain", "domain"},
-        Fact{"instance-life-cycle", "lifecycle"}, Fact{"local-hostname", "localHostname"}, Fact{"mac", "mac"},
-        Fact{"local-ipv4", "localIpv4"}};
+        Fact{"instance-life-cycle", "lifecycle"}, Fact{"local-hostname", "localHostname"},
+        Fact{"mac", "mac"}, Fact{"local-ipv4", "localIpv4"}};
 
-constexpr std::array interface_numbers{Fact{"device-number", "deviceNumber"}, Fact{"network-card", "networkCard"}};
+constexpr std::array interface_numbers{
+        Fact{"device-number", "deviceNumber"}, Fact{"network-card", "networkCard"}};
 
 constexpr std::array interface_lists{Fact{"local-ipv4s", "localIpv4s"}, Fact{"ipv6s", "ipv6s"},
         Fact{"vpc-ipv4-cidr-blocks", "vpcIpv4Cidrs"}, Fact{"vpc-ipv6-cidr-blocks", "vpcIpv6Cidrs"}};
@@ -44,8 +45,9 @@ constexpr const char* subnet_path = "subnet-ipv4-cidr-block";
 [[noreturn]] void bad_answer(std::string_view path, std::string_view wrong)
 {
         throw Error(failure::imds_answer,
-                fmt::format("the instance metadata service answered '{}' with something that is {}", path, wrong),
-                "Check what answers at the metadata address; `systemctl restart eks-imds` tries again");
+                fmt::format("the instance metadata service answered '{}' with something that is {}", path,
+                        wrong),
+                "Check what answers at the metadata address; `systemctl start eks-node.target` tries again");
 }
 
 // One word or line. Error pages of proxies and load balancers begin with a tag.
@@ -115,7 +117,11 @@ private:
 Json interface_facts(const Answers& answers, const std::string& mac)
 {
         const auto base = interfaces_path + mac + "/";
-        Json interface{{"mac", mac}};
+        Json interface {
+                {
+                        "mac", mac
+                }
+        };
         for (const auto& [path, key] : interface_numbers) {
                 const auto& body = answers.at(base + path);
                 // The first network card of an instance with one has no key of its own.
@@ -183,7 +189,8 @@ StepPlan plan_imds(const ImdsFetch& fetch)
         if (const auto& data = top.at(user_data))
                 plan.files.push_back({.path = "/run/eks/user-data", .content = *data, .mode = 0600});
         else
-                plan.files.push_back({.path = "/run/eks/user-data", .content = {}, .kind = File::Kind::absent});
+                plan.files.push_back(
+                        {.path = "/run/eks/user-data", .content = {}, .kind = File::Kind::absent});
         return plan;
 }
 

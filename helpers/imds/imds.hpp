@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-imds: all instance metadata and the user data, fetched together.
-// Reads: the metadata service. Writes: /run/eks/imds.json, /run/eks/user-data. Again: the same answers, the same files.
+// Reads: the metadata service. Writes: /run/eks/imds.json, /run/eks/user-data. Again: the same answers, the
+// same files.
 #pragma once
 
 #include <functional>

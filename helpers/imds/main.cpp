@@ -21,15 +21,21 @@ unsigned timeout_seconds()
                 return default_timeout;
         const auto seconds = parse_int<unsigned>(text);
         if (!seconds || *seconds < 1 || *seconds > 3600)
-                throw Error(failure::usage, fmt::format("EKS_IMDS_TIMEOUT={}: not a number of seconds", text),
-                        "Give 1 to 3600");
+                throw Error(failure::usage,
+                        fmt::format("EKS_IMDS_TIMEOUT={}: not a number of seconds", text), "Give 1 to 3600");
         return *seconds;
 }
 
 std::string endpoint()
 {
         const char* text = std::getenv("EKS_IMDS_ENDPOINT");
-        return text != nullptr && *text != '\0' ? text : "http://169.254.169.254";
+        if (text == nullptr || *text == '\0')
+                return "http://169.254.169.254";
+        // Names and certificates would need files that this step has locked itself out of.
+        if (!std::string_view(text).starts_with("http://"))
+                throw Error(failure::usage, fmt::format("EKS_IMDS_ENDPOINT={}: not an http URL", text),
+                        "Give http:// and an address, such as http://[fd00:ec2::254]");
+        return text;
 }
 
 void fetch_everything(Context& context)

@@ -12,7 +12,10 @@ namespace eks {
 namespace {
 
 // A JSON string is a YAML string too: nothing in a value can end it early.
-std::string quoted(const std::string& value) { return Json(value).dump(); }
+std::string quoted(const std::string& value)
+{
+        return Json(value).dump();
+}
 
 std::string fill(std::string_view text, const std::map<std::string, std::string, std::less<>>& values)
 {
@@ -27,7 +30,8 @@ std::string fill(std::string_view text, const std::map<std::string, std::string,
                 const auto value = values.find(name);
                 if (end == text.npos || value == values.end())
                         throw Error(failure::vendor_file,
-                                fmt::format("'{}': nothing is known as '${{{}}}'", kubeconfig_template, name),
+                                fmt::format(
+                                        "'{}': nothing is known as '${{{}}}'", kubeconfig_template, name),
                                 "Use ${server}, ${cluster} and ${region} only");
                 filled += quoted(value->second);
                 text.remove_prefix(end + 1);
@@ -38,7 +42,8 @@ std::string fill(std::string_view text, const std::map<std::string, std::string,
 
 StepPlan plan_kubeconfig(const NodeInputs& node)
 {
-        const auto text = fill(read_file(node.root(kubeconfig_template)),
+        const auto text = fill(in_vendor_file(kubeconfig_template,
+                                       [&] { return read_file(node.root(kubeconfig_template)); }),
                 {{"server", node.spec.endpoint}, {"cluster", node.spec.cluster_name},
                         {"region", require(node.facts.region, "region")}});
         return {.files = {{.path = "/var/lib/kubelet/kubeconfig", .content = text}}};

@@ -11,8 +11,8 @@ namespace eks {
 
 inline constexpr std::string_view kubeconfig_template = "/usr/share/eks/kubelet/kubeconfig.yaml";
 
-// The template with ${server}, ${cluster} and ${region} replaced by quoted strings. Throws Error (vendor_file) for
-// any other ${…} in it, (facts_missing) without a region.
+// The template with ${server}, ${cluster} and ${region} replaced by quoted strings. Throws Error
+// (vendor_file) for any other ${…} in it, (facts_missing) without a region.
 StepPlan plan_kubeconfig(const NodeInputs& node);
 
 } // namespace eks

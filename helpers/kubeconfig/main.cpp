@@ -6,6 +6,8 @@ int main(int argc, char** argv)
         using namespace eks;
         return run_step({.name = "eks-kubeconfig",
                                 .purpose = "write kubelet's kubeconfig",
-                                .access = {.reads = {"/run/eks", "/usr/share/eks"}, .writes = {"/var/lib/kubelet", "/var/lib/eks"}}},
-                argc, argv, [](Context& context) { context.apply(plan_kubeconfig(load_node_inputs(context.root()))); });
+                                .access = {.reads = {"/run/eks", "/usr/share/eks"},
+                                        .writes = {"/var/lib/kubelet", "/var/lib/eks"}}},
+                argc, argv,
+                [](Context& context) { context.apply(plan_kubeconfig(load_node_inputs(context.root()))); });
 }

@@ -7,6 +7,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "config/kubelet_flags.hpp"
 
 namespace eks {
 
@@ -18,14 +19,15 @@ constexpr std::string_view nvidia_vendor = "0x10de";
 bool has_nvidia_device(const Root& root)
 {
         return std::ranges::any_of(list_directory(root(pci_directory)), [&](const std::string& device) {
-                const auto vendor = read_file_if_exists(root(fmt::format("{}/{}/vendor", pci_directory, device)));
+                const auto vendor =
+                        read_file_if_exists(root(fmt::format("{}/{}/vendor", pci_directory, device)));
                 return vendor && trim(*vendor) == nvidia_vendor;
         });
 }
 
 std::string node_ip(const NodeInputs& node)
 {
-        if (!node.spec.service_cidr.ipv6())
+        if (!node.spec.service_cidr || !node.spec.service_cidr->ipv6())
                 return require(node.facts.local_ipv4, "localIpv4");
         return node.facts.ipv6s.empty() ? require("", "interfaces[].ipv6s") : node.facts.ipv6s.front();
 }
@@ -42,8 +44,9 @@ std::string node_name(const NodeInputs& node)
 
 std::string environment_value(const std::vector<std::string>& arguments)
 {
-        // Two readers take the value apart. The environment file's drops one level of backslashes; the splitting of
-        // $NAME then takes a backslash before a character as that character, and blanks and quotes as what they are.
+        // Two readers take the value apart. The environment file's drops one level of backslashes; the
+        // splitting of $NAME then takes a backslash before a character as that character, and blanks and
+        // quotes as what they are.
         std::string value;
         for (const auto& argument : arguments) {
                 if (!value.empty())
@@ -56,21 +59,17 @@ std::string environment_value(const std::vector<std::string>& arguments)
                         value += c;
                 }
         }
+        if (value.ends_with(' ') ||
+                value.ends_with('\t')) // the file's reader cuts blanks at the end; "" adds nothing
+                value += "\"\"";
         return value;
 }
 
 std::vector<std::string> user_arguments(const std::vector<std::string>& flags)
 {
         std::vector<std::string> arguments;
-        for (const auto& flag : flags) {
-                auto rest = trim(flag);
-                for (auto next = rest.find(" --"); next != rest.npos; next = rest.find(" --")) {
-                        arguments.emplace_back(trim(rest.substr(0, next)));
-                        rest = trim(rest.substr(next));
-                }
-                if (!rest.empty())
-                        arguments.emplace_back(rest);
-        }
+        for (const auto& argument : kubelet_arguments(flags))
+                arguments.push_back(argument.text);
         return arguments;
 }
 
@@ -81,11 +80,13 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 "--cloud-provider=external",
                 "--config=/etc/kubernetes/kubelet/config.json",
         };
-        if (!node.spec.kubelet_config.empty())
+        const bool has_drop_in = !node.spec.kubelet_config.empty() && !node.spec.kubelet_config_replaces;
+        if (has_drop_in)
                 ours.emplace_back("--config-dir=/etc/kubernetes/kubelet/config.json.d");
         ours.push_back("--hostname-override=" + node_name(node));
         ours.push_back("--image-credential-provider-bin-dir=" + provider.substr(0, provider.rfind('/')));
-        ours.emplace_back("--image-credential-provider-config=/etc/eks/image-credential-provider/config.json");
+        ours.emplace_back(
+                "--image-credential-provider-config=/etc/eks/image-credential-provider/config.json");
         ours.emplace_back("--kubeconfig=/var/lib/kubelet/kubeconfig");
         ours.push_back("--node-ip=" + node_ip(node));
         if (node.versions.kubelet >= Version{1, 35, 0} && has_nvidia_device(node.root))
@@ -98,7 +99,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\nKUBELET_EXTRA_ARGS={}\nNODEADM_KUBELET_ARGS={}\n",
                 environment_value(ours), environment_value(users), environment_value(all));
-        if (!node.spec.kubelet_config.empty() && node.versions.kubelet < Version{1, 30, 0})
+        if (has_drop_in && node.versions.kubelet < Version{1, 30, 0})
                 text += "KUBELET_CONFIG_DROPIN_DIR_ALPHA=on\n"; // --config-dir was behind this until 1.30
         return {.files = {{.path = "/etc/eks/kubelet/environment", .content = std::move(text)}}};
 }

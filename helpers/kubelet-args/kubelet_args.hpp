@@ -15,8 +15,9 @@ namespace eks {
 // Throws Error (facts_missing).
 StepPlan plan_kubelet_args(const NodeInputs& node);
 
-// Arguments as one value of an EnvironmentFile= that systemd splits into the same arguments again (`$NAME` in
-// ExecStart=), whatever blanks, quotes or backslashes they hold. They must begin with '-' and hold no line breaks.
+// Arguments as one value of an EnvironmentFile= that systemd splits into the same arguments again (`$NAME`
+// in ExecStart=), whatever blanks, quotes or backslashes they hold. They must begin with '-' and hold no
+// line breaks.
 std::string environment_value(const std::vector<std::string>& arguments);
 
 // One item of kubelet.flags is one argument. nodeadm joins its items by blanks, so items such as

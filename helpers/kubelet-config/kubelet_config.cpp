@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
 #include "config/schema.hpp"
 #include "node/cpu.hpp"
 #include "node/max_pods.hpp"
@@ -21,8 +22,8 @@ constexpr const char* api_version = "kubelet.config.k8s.io/v1beta1";
 // Settings that older kubelets do not know or must not have.
 struct Gate {
         Version since;
-        const char* pointer;
-        const char* value; // JSON
+        const char* pointer = "";
+        const char* value = ""; // JSON
 };
 
 constexpr std::array gates{
@@ -34,13 +35,14 @@ constexpr std::array gates{
 
 unsigned max_pods(const NodeInputs& node, std::vector<Note>& notes)
 {
-        const auto& type = require(node.facts.instance_type, "instanceType");
+        const auto type = require(node.facts.instance_type, "instanceType");
         if (const auto known = find_instance_type(node.root, type))
                 return standard_max_pods(*known);
-        notes.push_back({Level::warning,
-                fmt::format("instance type '{}' is not in '{}': maxPods is kubelet's own default {}, proceeding; set "
-                            "kubelet.config.maxPods if the node should run more or fewer",
-                        type, instance_types_path, default_max_pods)});
+        notes.push_back(
+                {Level::warning, fmt::format("instance type '{}' is not in '{}': maxPods is kubelet's own "
+                                             "default {}, proceeding; set "
+                                             "kubelet.config.maxPods if the node should run more or fewer",
+                                         type, instance_types_path, default_max_pods)});
         return default_max_pods;
 }
 
@@ -49,9 +51,37 @@ unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
         try {
                 return online_millicpus(node.root);
         } catch (const Error& e) {
-                notes.push_back({Level::warning, fmt::format("{}: no CPU is reserved for kubelet, proceeding", e.what())});
+                notes.push_back({Level::warning,
+                        fmt::format("{}: no CPU is reserved for kubelet, proceeding", e.what())});
                 return 0;
         }
+}
+
+// Everything that we would set, before the user's say.
+Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
+{
+        const auto pods = max_pods(node, notes);
+        auto config = in_vendor_file(kubelet_config_template, [&] {
+                auto document = Json::parse(read_file(node.root(kubelet_config_template)));
+                document.get_ref<const Json::object_t&>();
+                // Those that we add to: maps, if they are there.
+                for (const char* map : {"featureGates", "kubeReserved"})
+                        if (document.contains(map))
+                                document.at(map).get_ref<const Json::object_t&>();
+                return document;
+        });
+        if (node.spec.service_cidr)
+                config["clusterDNS"] = {node.spec.service_cidr->dns_address()};
+        config["kubeReserved"]["cpu"] = fmt::format("{}m", reserved_millicpus(cpus(node, notes)));
+        config["kubeReserved"]["memory"] = fmt::format("{}Mi", reserved_memory_mib(pods));
+        config["maxPods"] = pods;
+        config["providerID"] =
+                fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
+                        require(node.facts.instance_id, "instanceId"));
+        for (const auto& gate : gates)
+                if (node.versions.kubelet >= gate.since)
+                        config[Json::json_pointer(gate.pointer)] = Json::parse(gate.value);
+        return config;
 }
 
 } // namespace
@@ -76,28 +106,31 @@ unsigned reserved_millicpus(unsigned total)
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {
         StepPlan plan;
-        const auto pods = max_pods(node, plan.notes);
-        auto config = in_context(kubelet_config_template, failure::vendor_file,
-                [&] { return Json::parse(read_file(node.root(kubelet_config_template))); });
-        config["clusterDNS"] = {node.spec.service_cidr.dns_address()};
-        config["kubeReserved"]["cpu"] = fmt::format("{}m", reserved_millicpus(cpus(node, plan.notes)));
-        config["kubeReserved"]["memory"] = fmt::format("{}Mi", reserved_memory_mib(pods));
-        config["maxPods"] = pods;
-        config["providerID"] = fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
-                require(node.facts.instance_id, "instanceId"));
-        for (const auto& gate : gates)
-                if (node.versions.kubelet >= gate.since)
-                        config[Json::json_pointer(gate.pointer)] = Json::parse(gate.value);
-        plan.files.push_back({.path = std::string(kubelet_config_path), .content = config.dump(4) + "\n"});
+        auto config = generated_config(node, plan.notes);
+        Json user{{"kind", kind}, {"apiVersion", api_version}};
+        deep_merge(user, node.spec.kubelet_config);
 
         File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory), .content = {}};
-        if (node.spec.kubelet_config.empty()) {
+        if (node.spec.kubelet_config_replaces) {
+                std::vector<std::string> dropped;
+                for (const auto& [key, value] : config.items())
+                        if (!user.contains(key))
+                                dropped.push_back(key);
+                if (!dropped.empty())
+                        plan.notes.push_back(
+                                {Level::warning, fmt::format("kubelet.configMode is replace: without {}, "
+                                                             "which eksnode would have set, "
+                                                             "proceeding",
+                                                         join(dropped, ", "))});
+                config = Json::object();
+                config.merge_patch(user); // null removes
+                drop_in.kind = File::Kind::absent;
+        } else if (node.spec.kubelet_config.empty()) {
                 drop_in.kind = File::Kind::absent;
         } else {
-                Json user{{"kind", kind}, {"apiVersion", api_version}};
-                deep_merge(user, node.spec.kubelet_config);
                 drop_in.content = user.dump(4) + "\n";
         }
+        plan.files.push_back({.path = std::string(kubelet_config_path), .content = config.dump(4) + "\n"});
         plan.files.push_back(std::move(drop_in));
         plan.files.push_back({.path = "/etc/kubernetes/kubelet/kubelet-config.json",
                 .content = "config.json",

@@ -40,15 +40,19 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 std::string_view name;
                 StepPlan (*plan)(const NodeInputs&);
         };
-        constexpr std::array table{Entry{"eks-ca", plan_ca}, Entry{"eks-containerd-config", plan_containerd_config},
-                Entry{"eks-credential-provider", plan_credential_provider}, Entry{"eks-kubeconfig", plan_kubeconfig},
-                Entry{"eks-kubelet-args", plan_kubelet_args}, Entry{"eks-kubelet-config", plan_kubelet_config}};
+        constexpr std::array table{Entry{"eks-ca", [](const NodeInputs& n) { return plan_ca(n); }},
+                Entry{"eks-containerd-config", plan_containerd_config},
+                Entry{"eks-credential-provider", plan_credential_provider},
+                Entry{"eks-kubeconfig", plan_kubeconfig}, Entry{"eks-kubelet-args", plan_kubelet_args},
+                Entry{"eks-kubelet-config", plan_kubelet_config}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan] : table) {
                 try {
                         steps.push_back({name, plan(node), std::nullopt});
                 } catch (const Error& e) {
                         steps.push_back({name, {}, e});
+                } catch (const std::exception& e) {
+                        steps.push_back({name, {}, Error(failure::internal, e.what())});
                 }
         }
         return steps;

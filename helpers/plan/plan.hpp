@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode plan: from configuration and facts to the exact file set, offline. The steps at boot run the same code.
+// eksnode plan: from configuration and facts to the exact file set, offline. The steps at boot run the same
+// code.
 #pragma once
 
 #include <functional>
@@ -20,8 +21,8 @@ struct PlannedStep {
         std::optional<Error> error;
 };
 
-// The steps that write files, in the order of the chain. One that fails does not keep the others from being planned,
-// as on a node.
+// The steps that write files, in the order of the chain. One that fails does not keep the others from being
+// planned, as on a node.
 std::vector<PlannedStep> plan_steps(const NodeInputs& node);
 
 // "path mode size sha256 step", a line each, sorted by path. Links show their target instead of a digest.

@@ -11,19 +11,21 @@
 namespace {
 
 using namespace eks;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr auto import_timeout = 60s; // unpacking a few hundred KiB, on a disk that is busy with a first boot
 
-// An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is left to
-// containerd's own client. It happens once in the life of an image, not on every boot.
+// An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is
+// left to containerd's own client. It happens once in the life of an image, not on every boot.
 void import_archive(const std::string& archive)
 {
-        const auto result = run_program({"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import", archive}, import_timeout);
+        const auto result = run_program(
+                {"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import", archive}, import_timeout);
         if (result.timed_out || result.status != 0)
                 throw Error(failure::sandbox_image_missing,
                         fmt::format("`ctr images import {}` {}: {}", archive,
-                                result.timed_out ? "did not end in time" : fmt::format("ended with status {}", result.status),
+                                result.timed_out ? "did not end in time"
+                                                 : fmt::format("ended with status {}", result.status),
                                 trim(result.output)),
                         "Check that the archive is whole and that containerd's disk is not full");
 }
@@ -36,7 +38,7 @@ void ensure(Context& context)
                 context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
                 return;
         }
-        ContainerdClient containerd({});
+        ContainerdClient containerd({.socket = context.root()("/run/containerd/containerd.sock")});
         const ImageStore store{.labels =
                                        [&](const std::string& name) {
                                                const auto found = containerd.image(name);

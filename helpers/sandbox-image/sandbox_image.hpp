@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-sandbox-image: the pause image is in containerd, and pinned so that no garbage collection takes it.
-// Reads: /etc/containerd/config.toml, containerd's socket, /etc/eks/pause.tar. Changes: containerd's image store.
-// Again: an image that is present and pinned is left alone.
+// Reads: /etc/containerd/config.toml, containerd's socket, /etc/eks/pause.tar. Changes: containerd's image
+// store. Again: an image that is present and pinned is left alone.
 #pragma once
 
 #include <functional>

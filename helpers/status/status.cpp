@@ -45,7 +45,8 @@ const char* mark_of(const UnitState& unit)
 
 std::string time_of(const UnitState& unit)
 {
-        if (unit.started == 0 || unit.finished < unit.started || unit.active != "active" || unit.sub == "active")
+        if (unit.started == 0 || unit.finished < unit.started || unit.active != "active" ||
+                unit.sub == "active")
                 return "";
         return fmt::format("{:.0f} ms", static_cast<double>(unit.finished - unit.started) / 1000);
 }
@@ -93,8 +94,10 @@ public:
                 const auto& unit = units_->at(name);
                 const auto left = fmt::format("{}{} {}", branch, mark_of(unit), name);
                 // Lines of a tree hold characters of three bytes; the columns count characters.
-                const auto width = std::ranges::count_if(left, [](char c) { return (c & '\xc0') != '\x80'; });
-                text_ += left + std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, 44 - width)), ' ');
+                const auto width =
+                        std::ranges::count_if(left, [](char c) { return (c & '\xc0') != '\x80'; });
+                text_ += left +
+                         std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, 44 - width)), ' ');
                 text_ += fmt::format("{:>8}  {}\n", time_of(unit), describe(unit));
                 const auto& children = children_[name];
                 const auto below = indent + (children.empty() ? "   " : "│  ");
@@ -135,8 +138,10 @@ int chain_exit_status(const UnitStates& units, const std::string& root)
 {
         if (units.at(root).active == "active")
                 return 0;
-        const bool working = std::ranges::any_of(units, [](const auto& u) { return u.second.active == "activating"; });
-        const bool failed = std::ranges::any_of(units, [](const auto& u) { return u.second.active == "failed"; });
+        const bool working =
+                std::ranges::any_of(units, [](const auto& u) { return u.second.active == "activating"; });
+        const bool failed =
+                std::ranges::any_of(units, [](const auto& u) { return u.second.active == "failed"; });
         return working && !failed ? 75 : 1;
 }
 

@@ -11,16 +11,16 @@ namespace eks {
 
 // What the manager says of one unit.
 struct UnitState {
-        std::string load;      // LoadState: loaded, masked, not-found
-        std::string active;    // ActiveState
-        std::string sub;       // SubState
-        std::string result;    // Result of a service: success, exit-code, timeout, …
-        std::string status;    // the STATUS= a step sent last
-        int exit_status = 0;   // of the main process
-        bool conditions = true; // ConditionResult of the last start
-        bool asserts = true;    // AssertResult of the last start
-        std::uint64_t started = 0;  // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
-        std::uint64_t finished = 0; // became active, or failed
+        std::string load;                  // LoadState: loaded, masked, not-found
+        std::string active;                // ActiveState
+        std::string sub;                   // SubState
+        std::string result;                // Result of a service: success, exit-code, timeout, …
+        std::string status;                // the STATUS= a step sent last
+        int exit_status = 0;               // of the main process
+        bool conditions = true;            // ConditionResult of the last start
+        bool asserts = true;               // AssertResult of the last start
+        std::uint64_t started = 0;         // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
+        std::uint64_t finished = 0;        // became active, or failed
         std::vector<std::string> pulls_in; // Requires= and Wants= that belong to the chain
 };
 

@@ -6,6 +6,7 @@ usage: boot_test.py --stage DIR [--cache DIR] [unittest arguments]"""
 
 import argparse
 import base64
+import gzip
 import json
 import os
 import pty
@@ -360,6 +361,154 @@ class Overrides(BootTest):
         self.assertEqual((kubelet["config"]["podsPerCore"], kubelet["config"]["maxPods"]), (7, 31))
         self.assertEqual(kubelet["flags"]["v"], 5)
         self.assertEqual(kubelet["node"], "i-1234567890abcdef0")
+
+
+class Layers(BootTest):
+    def mime(self, *parts):
+        boundary = "==BOUNDARY=="
+        text = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n\n'
+        for content_type, body in parts:
+            text += f"--{boundary}\nContent-Type: {content_type}\n\n{body}\n"
+        return text + f"--{boundary}--\n"
+
+    def test_every_layer_is_merged_in_its_order(self):
+        node = self.node()
+        setting = "[kubelet.config]\npodsPerCore = {}\n"
+        for number, path in enumerate(("/usr/lib/eks/node.d/10-vendor.toml", "/etc/eks/node.toml",
+                                       "/etc/eks/node.d/20-admin.toml"), 1):
+            node.write(path, setting.format(number))
+        node.write("/usr/lib/eks/node.d/30-masked.toml", setting.format(30))
+        node.write("/etc/eks/node.d/30-masked.toml", "")
+        node.write("/etc/eks/nodeadm.d/drop-in.yaml", "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n"
+                                                      "  kubelet: {config: {registryPullQPS: 7}}\n")
+        node.user_data(base64.b64encode(gzip.compress(self.mime(
+            ("text/x-shellscript", "#!/bin/sh\ntrue"),
+            ("application/node.eks.aws", node_config(IMAGE.ca)),
+            ("application/vnd.eksnode+toml", "[kubelet.config]\neventRecordQPS = 9\n")).encode())).decode())
+        node.boot("eks.node=1", "eks.kubelet.config.registryBurst=11")
+        config = node.kubelet()["config"]
+        self.assertEqual((config["podsPerCore"], config["registryPullQPS"], config["eventRecordQPS"],
+                          config["registryBurst"]), (3, 7, 9, 11))
+        text = node.output("eksnode", "explain", "kubelet.config.podsPerCore")
+        self.assertEqual(text, "kubelet.config.podsPerCore = 3\n  from /etc/eks/node.d/20-admin.toml, line 2, column 1\n"
+                               "  instead of 2 from /etc/eks/node.toml, line 2, column 1\n"
+                               "  instead of 1 from /usr/lib/eks/node.d/10-vendor.toml, line 2, column 1\n")
+        self.assertIn("maxPods = 58", node.output("eksnode", "explain", "kubelet.config.maxPods"))
+        for form, wanted in (("toml", "podsPerCore = 3"), ("json", '"podsPerCore": 3'), ("nodeconfig", "podsPerCore: 3")):
+            self.assertIn(wanted, node.output("eksnode", "config", "--format", form))
+
+    def test_replace_mode_leaves_kubelet_the_user_s_configuration_only(self):
+        node = self.node()
+        config = {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "maxPods": 12,
+                  "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock", "clusterDNS": ["10.0.0.10"]}
+        node.write("/etc/eks/kubelet.json", json.dumps(config))
+        node.write("/etc/eks/node.toml", '[kubelet]\nconfigMode = "replace"\nconfigFile = "/etc/eks/kubelet.json"\n')
+        node.boot()
+        self.assertActive(node, "kubelet.service")
+        self.assertEqual(node.kubelet()["config"], config)
+        warning = [r["MESSAGE"] for r in node.journal("--unit", "eks-kubelet-config") if r["PRIORITY"] == "4"]
+        self.assertIn("without address, authentication", warning[0])
+
+    def test_an_al2_bootstrap_call_becomes_a_node(self):
+        node = self.node()
+        node.user_data("#!/bin/bash\nset -ex\nB64_CA=" + IMAGE.ca + "\n/etc/eks/bootstrap.sh my-cluster \\\n"
+                       "  --b64-cluster-ca $B64_CA --apiserver-endpoint https://example.com \\\n"
+                       "  --dns-cluster-ip 172.20.0.10 --kubelet-extra-args '--node-labels=team=a --v=4'\n")
+        node.boot()
+        self.assertActive(node, "kubelet.service")
+        kubelet = node.kubelet()
+        self.assertEqual(kubelet["config"]["clusterDNS"], ["172.20.0.10"])
+        self.assertEqual(kubelet["labels"], {"team": "a"})
+
+
+CLOUD_FINAL = """\
+[Unit]
+Description=Stand-in for cloud-init's last stage
+DefaultDependencies=no
+{order}
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh /srv/user-script
+TimeoutStartSec=60s
+"""
+
+
+class UserScripts(BootTest):
+    ORDERS = {"after multi-user.target": "After=multi-user.target",
+              "before multi-user.target": "After=network.target\nBefore=multi-user.target"}
+
+    def node_with_script(self, order, script):
+        node = self.node()
+        node.user_data(Layers.mime(self, ("text/x-shellscript", "#!/bin/sh\n" + script),
+                                   ("application/node.eks.aws", node_config(IMAGE.ca))))
+        node.write("/srv/user-script", script)
+        node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order=order))
+        node.write("/etc/systemd/system/cloud-init.target", "[Unit]\nDescription=Stand-in for cloud-init.target\n"
+                                                            "DefaultDependencies=no\n")
+        node.link("/etc/systemd/system/multi-user.target.wants/cloud-init.target", "../cloud-init.target")
+        node.link("/etc/systemd/system/cloud-init.target.wants/cloud-final.service", "../cloud-final.service")
+        node.boot()
+        manager = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
+        self.assertNotIn("ordering cycle", manager)
+        return node
+
+    def test_without_scripts_nothing_waits(self):
+        node = self.booted()
+        self.assertEqual(node.show("eks-user-scripts.service", "ConditionResult")["ConditionResult"], "no")
+
+    def test_kubelet_starts_after_the_scripts_with_what_they_changed(self):
+        script = ("sleep 1; mkdir -p /etc/eks/node.d\n"
+                  "printf '[kubelet.config]\\nmaxPods = 21\\n' > /etc/eks/node.d/50-script.toml\n"
+                  "sed -i s,https://example.com,https://edited.example, /var/lib/kubelet/kubeconfig\n")
+        for name, order in self.ORDERS.items():
+            with self.subTest(name):
+                node = self.node_with_script(order, script)
+                self.assertActive(node, "eks-node.target", "kubelet.service", "eks-user-scripts.service", "cloud-final.service")
+                kubelet = node.kubelet()
+                self.assertEqual(kubelet["config"]["maxPods"], 21)
+                self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://edited.example")
+                ended = int(node.show("cloud-final.service", "ActiveEnterTimestampMonotonic").popitem()[1])
+                began = int(node.show("kubelet.service", "InactiveExitTimestampMonotonic").popitem()[1])
+                self.assertLess(ended, began)
+                self.assertEqual(self.starts(node, "kubelet.service"), 1)
+                self.assertEqual(self.starts(node, "containerd.service"), 1)
+                # Only what the change concerns ran again.
+                self.assertIn("eks-kubelet-config", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
+                self.assertNotIn("eks-ca", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
+
+    def test_a_script_that_changes_containerd_s_configuration_restarts_it(self):
+        script = ("mkdir -p /etc/eks/node.d; printf '[containerd]\\nconfig = \"oom_score = -500\"\\n'"
+                  " > /etc/eks/node.d/50-script.toml; sleep 0.5\n")
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+        self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
+        self.assertIn("oom_score = -500", node.output("containerd", "config", "dump"))
+        self.assertEqual(self.starts(node, "containerd.service"), 2)
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
+
+    def test_a_script_may_call_us_without_a_deadlock(self):
+        for name, order in self.ORDERS.items():
+            for call in ("systemctl restart kubelet", "systemctl start kubelet.service", "eksnode config --format json"):
+                with self.subTest(f"{call}, {name}"):
+                    node = self.node_with_script(order, f"sleep 0.5; {call} > /srv/out 2>&1; echo $? >> /srv/out\n")
+                    self.assertActive(node, "eks-node.target", "kubelet.service", "cloud-final.service")
+                    self.assertEqual(node.file("/srv/out").read_text().split()[-1], "0", node.file("/srv/out").read_text())
+
+    def test_scripts_that_do_not_end_are_given_up(self):
+        node = self.node()
+        node.write("/etc/systemd/system/eks-user-scripts.service.d/limit.conf",
+                   "[Service]\nEnvironment=EKS_USER_SCRIPTS_TIMEOUT=1\n")
+        node.user_data("#cloud-config\nruncmd: [sleep 20]\n")
+        node.write("/etc/eks/node.yaml", "")
+        node.write("/etc/eks/node.d/50-node.yaml", node_config(IMAGE.ca))
+        node.write("/srv/user-script", "sleep 20\n")
+        node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order="After=network.target"))
+        node.link("/etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
+        node.boot(wait=False)
+        node.wait_for(lambda: node.leader() and node.file("/run/stand-in-kubelet.json").exists(), "kubelet", 20)
+        record = self.failure(node, "eks-user-scripts.service")
+        self.assertEqual(record["EKS_FAILURE"], "user-scripts-timeout")
+        self.assertActive(node, "kubelet.service")
 
 
 class Failures(BootTest):

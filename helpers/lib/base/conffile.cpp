@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -13,13 +14,28 @@ namespace eks {
 
 namespace {
 
+// Keep what is there beside its place, as it is: content, owner and mode. An earlier one is never
+// overwritten.
+void keep_beside(const std::string& path)
+{
+        for (int number = 0;; ++number) {
+                const auto kept = path + ".user-edited" + (number == 0 ? "" : fmt::format(".{}", number));
+                if (::link(path.c_str(), kept.c_str()) == 0)
+                        return;
+                if (errno != EEXIST)
+                        throw io_error("keep a copy of", path, errno);
+                if (read_file_if_exists(kept) == read_file_if_exists(path))
+                        return;
+        }
+}
+
 Outcome put_link(const std::string& path, const File& file)
 {
         if (read_link_if_exists(path) == file.content)
                 return Outcome::unchanged;
         Outcome outcome = Outcome::written;
         if (exists(path) && !read_link_if_exists(path)) { // a regular file where the link belongs
-                write_atomically(path + ".user-edited", read_file(path), file.mode, Durability::synced);
+                keep_beside(path);
                 outcome = Outcome::edit_kept_beside;
         }
         link_atomically(path, file.content);
@@ -33,7 +49,7 @@ Outcome take_away(const std::string& path, const std::string& memory)
                 return Outcome::unchanged; // never ours
         const auto present = read_file_if_exists(path);
         if (present && *present != *ours) {
-                write_atomically(path + ".user-edited", *present, 0644, Durability::synced);
+                keep_beside(path);
                 remove_if_exists(path);
                 remove_if_exists(memory);
                 return Outcome::edit_kept_beside;
@@ -54,7 +70,10 @@ Outcome put_in_place(const Root& root, const File& file)
         if (file.volatile_file()) {
                 if (file.kind == File::Kind::absent)
                         return remove_if_exists(path) ? Outcome::removed : Outcome::unchanged;
-                if (read_file_if_exists(path) == file.content)
+                struct stat st {};
+                const bool mode_is_right =
+                        ::stat(path.c_str(), &st) == 0 && (st.st_mode & 07777) == file.mode;
+                if (mode_is_right && read_file_if_exists(path) == file.content)
                         return Outcome::unchanged;
                 write_atomically(path, file.content, file.mode, Durability::unsynced);
                 return Outcome::written;
@@ -66,10 +85,12 @@ Outcome put_in_place(const Root& root, const File& file)
 
         const auto present = read_file_if_exists(path);
         const auto ours = read_file_if_exists(memory);
-        // The memory is written after the file: a crash between the two leaves at worst a file that looks edited,
-        // which the next lines recognise, and never an old rendering that is taken for a person's wish. For the
-        // same reason the memory needs no sync of its own.
-        const auto remember = [&] { write_atomically(memory, file.content, file.mode, Durability::unsynced); };
+        // The memory is written after the file: a crash between the two leaves at worst a file that looks
+        // edited, which the next lines recognise, and never an old rendering that is taken for a person's
+        // wish. For the same reason the memory needs no sync of its own.
+        const auto remember = [&] {
+                write_atomically(memory, file.content, file.mode, Durability::unsynced);
+        };
 
         if (present == file.content) {
                 if (ours != file.content)
@@ -81,7 +102,7 @@ Outcome put_in_place(const Root& root, const File& file)
 
         Outcome outcome = Outcome::written;
         if (present && present != ours) {
-                write_atomically(path + ".user-edited", *present, file.mode, Durability::synced);
+                keep_beside(path);
                 outcome = Outcome::edit_kept_beside;
         }
         write_atomically(path, file.content, file.mode, Durability::synced);

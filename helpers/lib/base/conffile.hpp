@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Putting rendered files in place so that nothing a person wrote is lost.
 //
-// What we rendered last is remembered below /var/lib/eks/rendered/ under the file's own path: as text, so that
-// `diff /var/lib/eks/rendered/PATH PATH` shows an admin what was edited. The memory is not stamped with the
-// instance id: it describes the file system it lies on, and an image made from a node carries both along.
+// What we rendered last is remembered below /var/lib/eks/rendered/ under the file's own path: as text, so
+// that `diff /var/lib/eks/rendered/PATH PATH` shows an admin what was edited. The memory is not stamped with
+// the instance id: it describes the file system it lies on, and an image made from a node carries both
+// along.
 #pragma once
 
 #include <string>
@@ -39,6 +40,7 @@ enum class Outcome {
         removed,
         edit_stands,     // a person edited it, our rendering is as before: left alone
         edit_kept_beside // a person edited it and our rendering changed: theirs is now PATH.user-edited
+                         // (or .user-edited.1, … if there is one)
 };
 
 // Make the file as described. Running it again does nothing and changes no mtime. Throws Error (file_io).

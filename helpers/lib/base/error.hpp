@@ -30,10 +30,10 @@ private:
 // An Error of kind file_io with errno's text: "cannot <verb> '<path>': No such file or directory".
 Error io_error(std::string_view verb, std::string_view path, int errno_value);
 
-// Run f; an Error that leaves it gets "<where>: " in front of its text, any other exception becomes an Error of
-// kind `foreign`. This is how a library's exception is translated at the boundary where it arises.
+// Run f; an Error that leaves it gets "<where>: " in front of its text, any other exception becomes an Error
+// of kind `foreign`. This is how a library's exception is translated at the boundary where it arises.
 template <typename F>
-auto in_context(std::string_view where, const Failure& foreign, F&& f)
+auto in_context(std::string_view where, const Failure& foreign, const F& f)
 {
         try {
                 return f();
@@ -41,6 +41,19 @@ auto in_context(std::string_view where, const Failure& foreign, F&& f)
                 throw Error(e.failure(), std::string(where) + ": " + e.what(), e.remedy());
         } catch (const std::exception& e) {
                 throw Error(foreign, std::string(where) + ": " + e.what());
+        }
+}
+
+// The same for a file that is installed with us: whatever is wrong with it, its author is the vendor, not
+// the user.
+template <typename F>
+auto in_vendor_file(std::string_view path, const F& f)
+{
+        try {
+                return f();
+        } catch (const std::exception& e) {
+                throw Error(failure::vendor_file, std::string(path) + ": " + e.what(),
+                        "Reinstall eksnode, or mend the file");
         }
 }
 

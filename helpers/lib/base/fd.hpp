@@ -42,7 +42,7 @@ struct Deleter {
         template <typename T>
         void operator()(T* p) const noexcept
         {
-                Fn(p);
+                Fn(p); // NOLINT: this is where C handles are freed
         }
 };
 

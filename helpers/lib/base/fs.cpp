@@ -28,7 +28,10 @@ std::string parent_of(const std::string& path)
         return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string name_of(const std::string& path)
+{
+        return path.substr(path.rfind('/') + 1);
+}
 
 // A name in the same directory that is removed again unless it has been renamed into place.
 class TemporaryName {
@@ -151,7 +154,8 @@ void write_atomically(const std::string& path, std::string_view content, mode_t 
         const auto directory = parent_of(path);
         make_directories(directory);
         TemporaryName temporary(path);
-        UniqueFd fd(::open(temporary.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+        UniqueFd fd(::open(
+                temporary.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
         if (!fd)
                 throw io_error("create", temporary.path(), errno);
         write_all(fd.get(), content, path);

@@ -12,8 +12,8 @@ namespace eks {
 
 inline constexpr std::size_t file_limit = 16U << 20U; // bytes; nothing we read comes near
 
-// The content of a file; nothing if there is none. Throws Error (file_io) on any other failure, and when the file is
-// larger than `limit` bytes.
+// The content of a file; nothing if there is none. Throws Error (file_io) on any other failure, and when the
+// file is larger than `limit` bytes.
 std::optional<std::string> read_file_if_exists(const std::string& path, std::size_t limit = file_limit);
 
 // The same, but absence is an Error too.
@@ -32,8 +32,8 @@ enum class Durability {
         unsynced, // /run, and what can be computed again
 };
 
-// Replace `path` in one step: readers see the old content or the new, never a part. Creates missing directories.
-// Throws Error (file_io); then the old file is untouched and no temporary file is left.
+// Replace `path` in one step: readers see the old content or the new, never a part. Creates missing
+// directories. Throws Error (file_io); then the old file is untouched and no temporary file is left.
 void write_atomically(const std::string& path, std::string_view content, mode_t mode, Durability durability);
 
 // The same for a symbolic link.

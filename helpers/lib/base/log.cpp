@@ -32,22 +32,23 @@ Log::Log(std::string step, Level threshold)
 {
 }
 
-void Log::write(
-        Level level, std::string_view message, std::string_view message_id, const std::vector<Field>& fields) const
+void Log::write(Level level, std::string_view message, std::string_view message_id,
+        const std::vector<Field>& fields) const
 {
         if (level > threshold_)
                 return;
         if (!journal_) {
                 // An interactive reader wants the text alone; a pipe gets the level as journald reads it.
-                const auto prefix =
-                        ::isatty(STDERR_FILENO) != 0 ? std::string() : fmt::format("<{}>", static_cast<int>(level));
+                const auto prefix = ::isatty(STDERR_FILENO) != 0
+                                            ? std::string()
+                                            : fmt::format("<{}>", static_cast<int>(level));
                 const auto line = fmt::format("{}{}: {}\n", prefix, step_, message);
                 [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
                 return;
         }
         std::vector<std::string> records{fmt::format("MESSAGE={}", message),
-                fmt::format("PRIORITY={}", static_cast<int>(level)), fmt::format("SYSLOG_IDENTIFIER={}", step_),
-                fmt::format("EKS_STEP={}", step_)};
+                fmt::format("PRIORITY={}", static_cast<int>(level)),
+                fmt::format("SYSLOG_IDENTIFIER={}", step_), fmt::format("EKS_STEP={}", step_)};
         if (!message_id.empty())
                 records.push_back(fmt::format("MESSAGE_ID={}", message_id));
         // A process that logs and exits at once is not attributed to its unit (systemd issue 2913).
@@ -64,7 +65,7 @@ void Log::write(
 
 void notify_status(std::string_view text)
 {
-        std::string line(text.substr(0, text.find('\n')));
+        const std::string line(text.substr(0, text.find('\n')));
         ::sd_notify(0, ("STATUS=" + line).c_str());
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal, with fields; plain lines on stderr when nobody connected stderr to the journal (a terminal, CI).
+// The journal, with fields; plain lines on stderr when nobody connected stderr to the journal (a terminal,
+// CI).
 #pragma once
 
 #include <initializer_list>
@@ -13,7 +14,8 @@ namespace eks {
 
 enum class Level { err = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 
-// One field of a journal record. Keys are upper case without a leading underscore: journald drops others silently.
+// One field of a journal record. Keys are upper case without a leading underscore: journald drops others
+// silently.
 struct Field {
         std::string_view key;
         std::string value;

@@ -36,21 +36,29 @@ inline constexpr Failure internal{"internal", "4bd2cf9c7ba94dc998ea5d052de29e33"
 inline constexpr Failure file_io{"file-io", "b7863dbcc42747e0a4bbb2743dc363bc", Errc::failed};
 inline constexpr Failure vendor_file{"vendor-file", "e73369189fbf4f8ebd4fdd6f59c48bdd", Errc::failed};
 inline constexpr Failure facts_missing{"facts-missing", "501893ff9d62421abe8414274534af6a", Errc::failed};
-inline constexpr Failure imds_unreachable{"imds-unreachable", "0412b2b1237d49219bc7b460b206e764", Errc::unreachable};
+inline constexpr Failure imds_unreachable{
+        "imds-unreachable", "0412b2b1237d49219bc7b460b206e764", Errc::unreachable};
 inline constexpr Failure imds_refused{"imds-refused", "565949801c8d4a65be598eb326609174", Errc::unreachable};
 inline constexpr Failure imds_answer{"imds-answer", "0b22457e96f649e2830397ea0f6916dd", Errc::unreachable};
-inline constexpr Failure config_missing{"config-missing", "0ee51a1799f14897ba9f4f3f06f64bc5", Errc::bad_config};
-inline constexpr Failure config_syntax{"config-syntax", "35c401388b194988bdcbd83c103f29f2", Errc::bad_config};
-inline constexpr Failure config_invalid{"config-invalid", "f6373352a81b474c9fd82dad59911275", Errc::bad_config};
+inline constexpr Failure config_missing{
+        "config-missing", "0ee51a1799f14897ba9f4f3f06f64bc5", Errc::bad_config};
+inline constexpr Failure config_syntax{
+        "config-syntax", "35c401388b194988bdcbd83c103f29f2", Errc::bad_config};
+inline constexpr Failure config_invalid{
+        "config-invalid", "f6373352a81b474c9fd82dad59911275", Errc::bad_config};
 inline constexpr Failure ca_invalid{"ca-invalid", "e70f2639cf334c20b12fca521ce7f04d", Errc::bad_config};
-inline constexpr Failure kubelet_missing{"kubelet-missing", "c1807ed65e4b410583f69a906d12be2d", Errc::failed};
-inline constexpr Failure containerd_missing{"containerd-missing", "c718afd7b6424068a264e51fc1966d81", Errc::failed};
+inline constexpr Failure kubelet_missing{
+        "kubelet-missing", "c1807ed65e4b410583f69a906d12be2d", Errc::failed};
+inline constexpr Failure containerd_missing{
+        "containerd-missing", "c718afd7b6424068a264e51fc1966d81", Errc::failed};
 inline constexpr Failure credential_provider_missing{
         "credential-provider-missing", "511f6a79699a41ea818ba81fcdb51de6", Errc::failed};
 inline constexpr Failure containerd_unreachable{
         "containerd-unreachable", "e704f3296ebb447ba22796157d62bf58", Errc::unreachable};
 inline constexpr Failure sandbox_image_missing{
         "sandbox-image-missing", "17f75ea2d09d4233a6f82022c88ba4f5", Errc::failed};
+inline constexpr Failure user_scripts_timeout{
+        "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure manager_unreachable{
         "manager-unreachable", "43c449dec84248e88f147e4d00fe801c", Errc::unreachable};
 } // namespace failure

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,19 @@ namespace eks {
 namespace {
 
 constexpr std::size_t output_limit = 64U << 10U; // bytes kept; the rest is read and dropped
+
+// False at the deadline.
+bool wait_readable(int fd, std::chrono::steady_clock::time_point end)
+{
+        for (;;) {
+                const auto left =
+                        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+                pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+                const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<long>(0, left.count())));
+                if (ready >= 0 || errno != EINTR)
+                        return ready > 0;
+        }
+}
 
 } // namespace
 
@@ -32,7 +47,8 @@ ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::mil
         std::vector<char*> arguments;
         arguments.reserve(argv.size() + 1);
         for (const auto& argument : argv)
-                arguments.push_back(const_cast<char*>(argument.c_str())); // NOLINT: posix_spawn's C signature
+                arguments.push_back(
+                        const_cast<char*>(argument.c_str())); // NOLINT: posix_spawn's C signature
         arguments.push_back(nullptr);
 
         posix_spawn_file_actions_t actions{};
@@ -40,7 +56,8 @@ ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::mil
         ::posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
         ::posix_spawn_file_actions_adddup2(&actions, writer.get(), STDERR_FILENO);
         pid_t pid = 0;
-        const int error = ::posix_spawn(&pid, argv.front().c_str(), &actions, nullptr, arguments.data(), environ);
+        const int error =
+                ::posix_spawn(&pid, argv.front().c_str(), &actions, nullptr, arguments.data(), environ);
         ::posix_spawn_file_actions_destroy(&actions);
         if (error != 0)
                 throw io_error("run", argv.front(), error);
@@ -49,13 +66,7 @@ ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::mil
         ProcessResult result;
         const auto end = std::chrono::steady_clock::now() + deadline;
         for (;;) {
-                const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        end - std::chrono::steady_clock::now());
-                pollfd waiting{.fd = reader.get(), .events = POLLIN, .revents = 0};
-                const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
-                if (ready < 0 && errno == EINTR)
-                        continue;
-                if (ready <= 0) {
+                if (!wait_readable(reader.get(), end)) {
                         result.timed_out = true;
                         ::kill(pid, SIGKILL);
                         break;
@@ -66,6 +77,12 @@ ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::mil
                         break;
                 if (result.output.size() < output_limit)
                         result.output.append(buffer.data(), static_cast<std::size_t>(n));
+        }
+        // A program may close its output and go on: the deadline holds for it too.
+        const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+        if (!result.timed_out && process && !wait_readable(process.get(), end)) {
+                result.timed_out = true;
+                ::kill(pid, SIGKILL);
         }
         int status = 0;
         while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -6,7 +6,8 @@
 
 namespace eks {
 
-// The prefix in front of every path that a program reads or writes: "" on a node, a directory in tests and `plan`.
+// The prefix in front of every path that a program reads or writes: "" on a node, a directory in tests and
+// `plan`.
 class Root {
 public:
         Root() = default;
@@ -17,7 +18,10 @@ public:
         }
 
         // Where an absolute path of the node really is.
-        std::string operator()(std::string_view absolute_path) const { return prefix_ + std::string(absolute_path); }
+        std::string operator()(std::string_view absolute_path) const
+        {
+                return prefix_ + std::string(absolute_path);
+        }
         const std::string& prefix() const noexcept { return prefix_; }
 
 private:

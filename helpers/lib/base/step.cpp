@@ -28,7 +28,8 @@ Options parse_options(int argc, char** argv)
         Options options;
         if (const char* root = std::getenv("EKS_ROOT"))
                 options.root = root;
-        if (const char* level = std::getenv("EKS_LOG_LEVEL"); level != nullptr && std::string_view(level) == "debug")
+        if (const char* level = std::getenv("EKS_LOG_LEVEL");
+                level != nullptr && std::string_view(level) == "debug")
                 options.threshold = Level::debug;
         for (int i = 1; i < argc; ++i) {
                 const std::string_view argument = argv[i];
@@ -43,13 +44,14 @@ Options parse_options(int argc, char** argv)
                 else if (argument == "--version")
                         options.version = true;
                 else
-                        throw Error(failure::usage, fmt::format("unknown argument '{}'", argument), "See --help");
+                        throw Error(failure::usage, fmt::format("unknown argument '{}'", argument),
+                                "See --help");
         }
         return options;
 }
 
-// Peak memory of this program alone: getrusage() would report that of the manager which started it, for a process
-// inherits the peak across exec.
+// Peak memory of this program alone: getrusage() would report that of the manager which started it, for a
+// process inherits the peak across exec.
 long peak_memory_kib()
 {
         const auto status = read_file_if_exists("/proc/self/status").value_or("");
@@ -66,11 +68,13 @@ std::vector<Field> result_fields(std::string_view result)
         ::getrusage(RUSAGE_SELF, &usage);
         const auto microseconds = [](const timeval& t) { return t.tv_sec * 1'000'000L + t.tv_usec; };
         return {{"EKS_RESULT", std::string(result)},
-                {"EKS_CPU_USEC", std::to_string(microseconds(usage.ru_utime) + microseconds(usage.ru_stime))},
+                {"EKS_CPU_USEC",
+                        std::to_string(microseconds(usage.ru_utime) + microseconds(usage.ru_stime))},
                 {"EKS_PEAK_KIB", std::to_string(peak_memory_kib())}};
 }
 
-int fail(const Step& step, const Log& log, const Failure& kind, const std::string& cause, const std::string& remedy)
+int fail(const Step& step, const Log& log, const Failure& kind, const std::string& cause,
+        const std::string& remedy)
 {
         // One record holds all a reader needs: journald forwards its text to the serial console as well.
         const auto text = remedy.empty() ? cause : fmt::format("{}. {}", cause, remedy);
@@ -96,7 +100,10 @@ void print_help(const Step& step)
 
 } // namespace
 
-void Context::awaiting(std::string_view text) const { notify_status(text); }
+void Context::awaiting(std::string_view text) const
+{
+        notify_status(text);
+}
 
 void Context::say(Level level, const Event& event, const std::string& path, const std::string& text) const
 {
@@ -125,9 +132,11 @@ void Context::apply(const StepPlan& plan)
                         continue;
                 case Outcome::edit_kept_beside:
                         say(Level::warning, event::user_edit_kept_beside, file.path,
-                                fmt::format("'{0}' was not as we left it and had to change; what was there is "
-                                            "kept as '{0}.user-edited', proceeding with ours",
-                                        file.path));
+                                fmt::format("'{0}' was not as we left it and {1}; what was there is kept as "
+                                            "'{0}.user-edited', proceeding",
+                                        file.path,
+                                        file.kind == File::Kind::absent ? "is no longer needed"
+                                                                        : "had to change"));
                         break;
                 case Outcome::written:
                         log_->debug(fmt::format("wrote '{}'", file.path));
@@ -153,7 +162,8 @@ std::string Context::summary() const
         if (!written_.empty())
                 parts.push_back("wrote " + join(written_, " "));
         if (unchanged_ > 0)
-                parts.push_back(fmt::format("{} {} unchanged", unchanged_, unchanged_ == 1 ? "file" : "files"));
+                parts.push_back(
+                        fmt::format("{} {} unchanged", unchanged_, unchanged_ == 1 ? "file" : "files"));
         return parts.empty() ? "nothing to do" : join(parts, ", ");
 }
 
@@ -182,7 +192,8 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 for (const auto& path : context.written())
                         fields.push_back({"EKS_PATH", path});
                 const auto summary = context.summary();
-                log.write(context.changed() ? Level::notice : Level::info, summary, event::step_finished.id, fields);
+                log.write(context.changed() ? Level::notice : Level::info, summary, event::step_finished.id,
+                        fields);
                 notify_status(summary);
                 return 0;
         } catch (const Error& e) {

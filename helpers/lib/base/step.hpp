@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/confine.hpp"
 #include "base/conffile.hpp"
+#include "base/confine.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/root.hpp"
@@ -19,6 +19,7 @@ namespace eks {
 struct Note {
         Level level;
         std::string text;
+        bool unknown_key = false; // an error under `eksnode validate --strict`
 };
 
 // What a step decided: the files it answers for, and what a reader should know about them.

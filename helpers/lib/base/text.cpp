@@ -44,10 +44,10 @@ std::vector<std::string_view> lines(std::string_view text)
 std::string join(std::span<const std::string> parts, std::string_view separator)
 {
         std::string result;
-        for (const auto& part : parts) {
-                if (!result.empty())
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+                if (i > 0)
                         result += separator;
-                result += part;
+                result += parts[i];
         }
         return result;
 }

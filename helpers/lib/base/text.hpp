@@ -35,7 +35,8 @@ std::optional<Int> parse_int(std::string_view text, int base = 10)
 
 bool has_control_characters(std::string_view text);
 
-// The candidate with the smallest edit distance to `word`, if that is small enough to be a likely typing slip.
+// The candidate with the smallest edit distance to `word`, if that is small enough to be a likely typing
+// slip.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
 } // namespace eks

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node configuration as it comes from one place, whatever its format: a tree in the shape of NodeConfig's spec,
-// and for every key the line it stands on.
+// Node configuration as it comes from one place, whatever its format: a tree in the shape of NodeConfig's
+// spec, and for every key the line it stands on.
 #pragma once
 
 #include <map>
@@ -11,19 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/step.hpp"
+#include "config/problems.hpp"
 
 namespace eks {
 
 using Json = nlohmann::json;
-
-struct Where {
-        std::string source; // "/etc/eks/node.toml", "user data"
-        int line = 0;       // from 1; 0 is unknown
-        int column = 0;
-
-        std::string text() const; // "user data, line 3, column 5"
-        bool operator==(const Where&) const = default;
-};
 
 // Key path ("kubelet.config.evictionHard.\"memory.available\"") to place.
 using Marks = std::map<std::string, Where>;
@@ -33,19 +25,22 @@ struct Layer {
         Json tree = Json::object();
         Marks marks;
         std::vector<Note> notes; // what was ignored, and why
+        Problems problems;       // wrong keys and types; what they concern is not in the tree
 };
 
 // "parent.key"; a key with dots or blanks is quoted.
 std::string key_path(std::string_view parent, std::string_view key);
 
-// A NodeConfig document, YAML or JSON, as `kind: NodeConfig` of node.eks.aws/v1alpha1. Unknown fields are noted.
-// Throws Error (config_syntax, config_invalid) with line and column.
+// A NodeConfig document, YAML or JSON, as `kind: NodeConfig` of node.eks.aws/v1alpha1. Unknown fields are
+// noted, for AWS may add one tomorrow. Throws Error (config_syntax, config_invalid) with line and column if
+// it is none; wrong values are in Layer::problems.
 Layer parse_node_config(std::string_view text, const std::string& source);
 
-// Our TOML: the keys of NodeConfig's spec at the top level. Unknown keys are an Error that names the nearest known one.
+// Our TOML: the keys of NodeConfig's spec at the top level, and more. Unknown keys are problems that name
+// the nearest known one. Throws Error (config_syntax).
 Layer parse_node_toml(std::string_view text, const std::string& source);
 
-// What user data is, by its first bytes; for a message when it is not what we can read.
-std::string_view describe_user_data(std::string_view text);
+// A map, YAML or JSON, of any content; the marks of its keys go to the layer. Throws Error (config_syntax).
+Json parse_map(std::string_view text, Layer& layer);
 
 } // namespace eks

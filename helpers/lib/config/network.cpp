@@ -2,8 +2,8 @@
 #include "config/network.hpp"
 
 #include <algorithm>
-#include <array>
 #include <arpa/inet.h>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -12,6 +12,8 @@ namespace eks {
 std::optional<Cidr> parse_cidr(std::string_view text)
 {
         const auto slash = text.find('/');
+        if (text.find('\0') != text.npos) // C functions would see the front part only
+                return std::nullopt;
         if (slash == text.npos)
                 return std::nullopt;
         const std::string address(text.substr(0, slash));
@@ -37,15 +39,16 @@ bool is_https_url(std::string_view text)
 {
         constexpr std::string_view scheme = "https://";
         const auto word = [](unsigned char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_';
+                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_';
         };
-        if (!text.starts_with(scheme))
+        if (!text.starts_with(scheme) || has_control_characters(text))
                 return false;
         text.remove_prefix(scheme.size());
         const auto authority = text.substr(0, text.find('/'));
         const auto path = text.substr(authority.size());
-        if (!std::ranges::all_of(path, [&](unsigned char c) { return word(c) || c == '/' || c == '~' || c == '%'; }))
+        if (!std::ranges::all_of(
+                    path, [&](unsigned char c) { return word(c) || c == '/' || c == '~' || c == '%'; }))
                 return false;
 
         std::string_view host = authority;

@@ -13,7 +13,8 @@ public:
         const std::string& text() const { return text_; }
         bool ipv6() const { return ipv6_; }
 
-        // The address EKS gives to the cluster's DNS service: the tenth of an IPv4 range's first /24, or ::a.
+        // The address EKS gives to the cluster's DNS service: the tenth of an IPv4 range's first /24, or
+        // ::a.
         std::string dns_address() const;
 
 private:

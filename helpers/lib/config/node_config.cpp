@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NodeConfig documents: YAML as Kubernetes' tools read it (YAML 1.1 scalars), or JSON.
-#include <array>
-#include <optional>
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
@@ -12,23 +12,26 @@
 #include "config/layer.hpp"
 #include "config/problems.hpp"
 #include "config/schema.hpp"
+#include "config/user_data.hpp"
 
 namespace eks {
 
 namespace {
 
 constexpr std::string_view api_version = "node.eks.aws/v1alpha1";
-constexpr std::size_t depth_limit = 64;      // levels; NodeConfig needs fewer than ten
-constexpr std::size_t node_limit = 100'000;  // values after aliases are followed: an alias bomb stops here
+constexpr std::size_t depth_limit = 64;     // levels; NodeConfig needs fewer than ten
+constexpr std::size_t node_limit = 100'000; // values after aliases are followed: an alias bomb stops here
 
 [[noreturn]] void syntax_error(const Where& where, std::string_view what)
 {
         throw Error(failure::config_syntax, fmt::format("{}: {}", where.text(), what),
-                "Mend the document; `eksnode plan --config user-data:FILE` checks it offline");
+                "Mend the document; `eksnode validate FILE` checks it anywhere");
 }
 
 std::optional<Json> number(std::string_view text)
 {
+        if (text.starts_with('_'))
+                return std::nullopt;
         std::string digits;
         std::ranges::copy_if(text, std::back_inserter(digits), [](char c) { return c != '_'; });
         std::string_view rest = digits;
@@ -42,9 +45,12 @@ std::optional<Json> number(std::string_view text)
         if (rest.starts_with("0x") || rest.starts_with("0o") || rest.starts_with("0b")) {
                 base = rest[1] == 'x' ? 16 : rest[1] == 'o' ? 8 : 2;
                 magnitude.remove_prefix(2);
-        } else if (rest.size() > 1 && rest.front() == '0' && rest.find_first_not_of("01234567") == rest.npos) {
+        } else if (rest.size() > 1 && rest.front() == '0' &&
+                   rest.find_first_not_of("01234567") == rest.npos) {
                 base = 8; // YAML 1.1: a leading zero is octal
         }
+        if (magnitude.starts_with('-')) // a sign stands in front of the prefix or nowhere
+                return std::nullopt;
         if (const auto value = parse_int<std::int64_t>(magnitude, base))
                 return negative ? -*value : *value;
         if (rest == ".inf" || rest == ".Inf" || rest == ".INF" || base != 10)
@@ -59,8 +65,10 @@ std::optional<Json> number(std::string_view text)
 Json plain_scalar(const std::string& text)
 {
         static constexpr std::array nulls{"", "~", "null", "Null", "NULL"};
-        static constexpr std::array trues{"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"};
-        static constexpr std::array falses{"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"};
+        static constexpr std::array trues{
+                "y", "Y", "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"};
+        static constexpr std::array falses{
+                "n", "N", "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"};
         if (std::ranges::find(nulls, text) != nulls.end())
                 return nullptr;
         if (std::ranges::find(trues, text) != trues.end())
@@ -78,16 +86,19 @@ public:
         {
                 const auto here = where(node);
                 if (depth > depth_limit || ++nodes_ > node_limit)
-                        syntax_error(here, fmt::format("more than {} levels or {} values", depth_limit, node_limit));
+                        syntax_error(here,
+                                fmt::format("more than {} levels or {} values", depth_limit, node_limit));
                 layer_->marks[key] = here;
                 switch (node.Type()) {
                 case YAML::NodeType::Scalar:
-                        return node.Tag() == "!" || node.Tag().ends_with(":str") ? Json(node.Scalar())
-                                                                                 : plain_scalar(node.Scalar());
+                        return node.Tag() == "!" || node.Tag().ends_with(":str")
+                                       ? Json(node.Scalar())
+                                       : plain_scalar(node.Scalar());
                 case YAML::NodeType::Sequence: {
                         auto list = Json::array();
                         for (const auto& item : node)
-                                list.push_back(convert(item, fmt::format("{}[{}]", key, list.size()), depth + 1));
+                                list.push_back(
+                                        convert(item, fmt::format("{}[{}]", key, list.size()), depth + 1));
                         return list;
                 }
                 case YAML::NodeType::Map:
@@ -100,7 +111,8 @@ public:
         Where where(const YAML::Node& node) const
         {
                 const auto mark = node.Mark();
-                return mark.is_null() ? Where{layer_->source} : Where{layer_->source, mark.line + 1, mark.column + 1};
+                return mark.is_null() ? Where{layer_->source}
+                                      : Where{layer_->source, mark.line + 1, mark.column + 1};
         }
 
 private:
@@ -125,9 +137,11 @@ private:
 
         void merge_key(Json& map, const YAML::Node& from, const std::string& key, std::size_t depth)
         {
+                if (depth > depth_limit)
+                        syntax_error(where(from), fmt::format("more than {} levels", depth_limit));
                 if (from.IsSequence()) {
                         for (auto i = from.size(); i-- > 0;) // the first of a list wins
-                                map.update(convert(from[i], key, depth + 1));
+                                merge_key(map, from[i], key, depth + 1);
                 } else if (from.IsMap()) {
                         map.update(convert(from, key, depth + 1));
                 } else {
@@ -144,7 +158,9 @@ Where at_byte(std::string_view text, std::size_t byte, const std::string& source
         const auto before = text.substr(0, std::min(byte, text.size()));
         const auto line_start = before.rfind('\n');
         return {source, static_cast<int>(std::ranges::count(before, '\n')) + 1,
-                static_cast<int>(line_start == before.npos ? before.size() : before.size() - line_start - 1) + 1};
+                static_cast<int>(
+                        line_start == before.npos ? before.size() : before.size() - line_start - 1) +
+                        1};
 }
 
 Json load_yaml(const std::string& text, Layer& layer)
@@ -161,15 +177,23 @@ Json load_json(std::string text, Layer& layer)
 {
         Json document;
         try {
-                document = Json::parse(text);
+                const auto within_limits = [&](int depth, Json::parse_event_t, const Json&) {
+                        if (static_cast<std::size_t>(depth) > depth_limit)
+                                syntax_error(
+                                        {layer.source}, fmt::format("more than {} levels", depth_limit));
+                        return true;
+                };
+                document = Json::parse(text, within_limits);
+        } catch (const Json::out_of_range& e) {
+                syntax_error({layer.source}, "a number that is too large");
         } catch (const Json::parse_error& e) {
                 const std::string_view what = e.what();
                 const auto colon = what.find(": ");
                 syntax_error(at_byte(text, e.byte > 0 ? e.byte - 1 : 0, layer.source),
                         fmt::format("not JSON: {}", what.substr(colon == what.npos ? 0 : colon + 2)));
         }
-        // JSON is YAML for the purpose of knowing lines, but for tabs, which YAML refuses as indentation. Inside
-        // JSON strings they cannot occur.
+        // JSON is YAML for the purpose of knowing lines, but for tabs, which YAML refuses as indentation.
+        // Inside JSON strings they cannot occur.
         std::ranges::replace(text, '\t', ' ');
         try {
                 load_yaml(text, layer);
@@ -192,22 +216,33 @@ Marks below_spec(const Marks& marks)
 
 } // namespace
 
+Json parse_map(std::string_view text, Layer& layer)
+{
+        check_text(text, layer.source);
+        auto document = trim(text).starts_with('{') ? load_json(std::string(text), layer)
+                                                    : load_yaml(std::string(text), layer);
+        if (!document.is_object())
+                throw Error(failure::config_syntax,
+                        fmt::format("{} is not a map of keys to values", layer.source),
+                        "Give a document such as eks-node.toml(5) shows");
+        return document;
+}
+
 Layer parse_node_config(std::string_view text, const std::string& source)
 {
         Layer layer{.source = source};
-        if (text.find('\0') != text.npos)
-                syntax_error(at_byte(text, text.find('\0'), source), "a NUL byte");
-        Json document = trim(text).starts_with('{') ? load_json(std::string(text), layer)
-                                                    : load_yaml(std::string(text), layer);
-        if (!document.is_object() || !document.contains("kind"))
-                throw Error(failure::config_syntax, fmt::format("{} {}", source, describe_user_data(text)),
-                        fmt::format("Give a document with 'apiVersion: {}' and 'kind: NodeConfig'", api_version));
+        const auto document = parse_map(text, layer);
 
         Problems problems;
         const auto must_be = [&](const char* key, std::string_view wanted) {
                 const auto found = document.value(key, Json());
                 if (found == wanted)
                         return;
+                if (found.is_null()) {
+                        problems.add({source}, key, "", fmt::format("missing: must be '{}'", wanted),
+                                "Give a NodeConfig of that version");
+                        return;
+                }
                 const auto mark = layer.marks.find(key);
                 problems.add(mark != layer.marks.end() ? mark->second : Where{source}, key,
                         found.is_string() ? found.get<std::string>() : found.dump(),
@@ -220,13 +255,14 @@ Layer parse_node_config(std::string_view text, const std::string& source)
         for (const auto& [key, value] : document.items())
                 if (key != "apiVersion" && key != "kind" && key != "metadata" && key != "spec")
                         layer.notes.push_back({Level::warning,
-                                fmt::format("{}: {} is not a field of NodeConfig, ignoring", source, key)});
+                                fmt::format("{}: {} is not a field of NodeConfig, ignoring", source, key),
+                                true});
         auto spec = document.value("spec", Json::object());
         if (!spec.is_object())
                 throw Error(failure::config_invalid, fmt::format("{}: spec: must be a map", source));
         layer.marks = below_spec(layer.marks);
         layer.tree = std::move(spec);
-        check_layer(layer, "spec.", UnknownKeys::noted);
+        check_layer(layer, Dialect::node_config);
         return layer;
 }
 

@@ -4,37 +4,71 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace eks {
 
-namespace {
-
-constexpr std::size_t shown_value = 80; // characters of a bad value that help to find it
-
-std::string printable(std::string_view value)
+std::string shown_value(std::string_view value)
 {
-        auto shown = Json(std::string(value.substr(0, shown_value)))
-                             .dump(-1, ' ', true, Json::error_handler_t::replace);
-        return value.size() > shown_value ? shown + "…" : shown;
+        using Json = nlohmann::json;
+        constexpr std::size_t limit = 80; // bytes that help to find it
+        const bool cut = value.size() > limit;
+        auto end = cut ? limit : value.size();
+        while (cut && end > 0 &&
+                (static_cast<unsigned char>(value[end]) & 0xc0U) == 0x80U) // not within a character
+                --end;
+        const auto text =
+                Json(std::string(value.substr(0, end))).dump(-1, ' ', true, Json::error_handler_t::replace);
+        return cut ? text + "…" : text;
 }
 
-} // namespace
+std::string Where::text() const
+{
+        if (line == 0)
+                return source;
+        return fmt::format("{}, line {}, column {}", source, line, column);
+}
 
 void Problems::add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,
         std::string remedy)
 {
-        texts_.push_back(value.empty() ? fmt::format("{}: {}: {}", where.text(), key, wrong)
-                                       : fmt::format("{}: {} = {}: {}", where.text(), key, printable(value), wrong));
+        add(value.empty() ? fmt::format("{}: {}: {}", where.text(), key, wrong)
+                          : fmt::format("{}: {} = {}: {}", where.text(), key, shown_value(value), wrong),
+                std::move(remedy));
+}
+
+void Problems::add(std::string text, std::string remedy)
+{
+        if (std::ranges::find(texts_, text) == texts_.end())
+                texts_.push_back(std::move(text));
         if (std::ranges::find(remedies_, remedy) == remedies_.end())
                 remedies_.push_back(std::move(remedy));
 }
 
+void Problems::add(const Problems& other)
+{
+        for (const auto& text : other.texts_)
+                if (std::ranges::find(texts_, text) == texts_.end())
+                        texts_.push_back(text);
+        for (const auto& remedy : other.remedies_)
+                if (std::ranges::find(remedies_, remedy) == remedies_.end())
+                        remedies_.push_back(remedy);
+}
+
 void Problems::throw_if_any(const Failure& failure) const
 {
-        if (!texts_.empty())
-                throw Error(failure, join(texts_, "; "), join(remedies_, ". "));
+        if (texts_.empty())
+                return;
+        constexpr std::size_t shown = 20; // in one message; `eksnode validate` lists all
+        const auto first = [&](const std::vector<std::string>& all, std::string_view separator) {
+                return join(std::span(all).first(std::min(all.size(), shown)), separator);
+        };
+        const auto more =
+                texts_.size() > shown ? fmt::format("; and {} more", texts_.size() - shown) : std::string();
+        throw Error(failure, first(texts_, "; ") + more, first(remedies_, ". "));
 }
 
 } // namespace eks

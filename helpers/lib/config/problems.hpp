@@ -5,9 +5,21 @@
 #include <string_view>
 #include <vector>
 
-#include "config/layer.hpp"
+#include "base/messages.hpp"
 
 namespace eks {
+
+struct Where {
+        std::string source; // "/etc/eks/node.toml", "user data"
+        int line = 0;       // from 1; 0 is unknown
+        int column = 0;
+
+        std::string text() const; // "user data, line 3, column 5"
+        bool operator==(const Where&) const = default;
+};
+
+// A value as a message shows it: quoted, on one line, and cut if it is long.
+std::string shown_value(std::string_view value);
 
 // All that is wrong with a configuration, so that its author mends it in one go.
 class Problems {
@@ -16,7 +28,15 @@ public:
         void add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,
                 std::string remedy);
 
+        // A text that says it all. The same text is kept once.
+        void add(std::string text, std::string remedy);
+
+        // What another collection holds, behind what is here.
+        void add(const Problems& other);
+
         bool empty() const { return texts_.empty(); }
+        const std::vector<std::string>& texts() const { return texts_; }
+        const std::vector<std::string>& remedies() const { return remedies_; }
 
         // Throws Error (`failure`) if there are any.
         void throw_if_any(const Failure& failure) const;

@@ -10,29 +10,42 @@
 
 namespace eks {
 
-inline constexpr std::string_view admin_config_path = "/etc/eks/node.toml";
 inline constexpr std::string_view user_data_path = "/run/eks/user-data";
 
 inline constexpr std::size_t config_limit = 1U << 20U; // bytes of one document; EC2 user data ends at 16 KiB
 
-// User data as EC2 hands it out. `source` names it in messages.
-Layer parse_user_data(std::string_view bytes, const std::string& source);
-
-// A configuration file by its name: *.toml is ours, *.yaml, *.yml and *.json are NodeConfig. `path` is a real path.
-Layer load_config_file(const std::string& path);
-
 struct Resolved {
-        Layer merged;                   // what won, with the place of each value
-        std::vector<std::string> tried; // every source and what it held, for the message when nothing is complete
+        std::vector<Layer> layers; // all of them, in order: the later one wins
+        Layer merged;              // what won, with the place of each value
+        std::vector<std::string>
+                tried;            // every source and what it held, for the message when nothing is complete
+        bool has_scripts = false; // user data holds a script or cloud-config for cloud-init to run
 };
 
-// The layers of a node, in order: admin file, user data. Absent ones are skipped. Throws Error.
+// The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
+// user data, kernel command line. Absent ones are skipped. Throws Error (config_syntax, config_invalid,
+// file_io).
 Resolved resolve_node_layers(const Root& root);
 
-// The given sources in order: a file, a directory, or "user-data:FILE". Throws Error; a missing one is an Error.
-Resolved resolve_sources(const std::vector<std::string>& sources);
+// The given sources in order: a file (*.toml is ours; *.yaml, *.yml and *.json are NodeConfig), a directory
+// of such, or "user-data:FILE". A kubelet.configFile is read below `root`. A missing source is an Error
+// (file_io).
+Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources);
 
-// Throws Error (config_missing, config_invalid) naming everything that is missing or wrong.
-void validate(const Resolved& resolved);
+// Drop-ins of the given directories (lowest precedence first) by systemd's rules: sorted by name across
+// directories; a name in a later directory masks the same name in an earlier one; an empty file or a link to
+// /dev/null masks only. Returns paths as on a node, of files that end in one of `suffixes`.
+std::vector<std::string> drop_ins(const Root& root, const std::vector<std::string>& directories,
+        const std::vector<std::string>& suffixes);
+
+// eks.KEY=VALUE words as a layer. Throws nothing: what is wrong is in Layer::problems.
+Layer command_line_layer(const std::vector<std::string>& words);
+
+// Everything that is missing or wrong, that of the layers first. `imds` are facts to hold the values
+// against, or null. Throws Error (config_missing) if no layer says anything of a cluster.
+Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);
+
+// The same, thrown as an Error (config_invalid).
+void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);
 
 } // namespace eks

@@ -6,43 +6,56 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/text.hpp"
-#include "config/problems.hpp"
 
 namespace eks {
 
 namespace {
 
 constexpr std::array table{
-        SchemaKey{"cluster.apiServerEndpoint", ValueKind::text},
-        SchemaKey{"cluster.certificateAuthority", ValueKind::text},
-        SchemaKey{"cluster.cidr", ValueKind::text},
-        SchemaKey{"cluster.enableOutpost", ValueKind::boolean},
-        SchemaKey{"cluster.name", ValueKind::text},
-        SchemaKey{"containerd.baseRuntimeSpec", ValueKind::free_map},
-        SchemaKey{"containerd.config", ValueKind::toml_text},
-        SchemaKey{"featureGates", ValueKind::switches},
-        SchemaKey{"kubelet.config", ValueKind::free_map},
-        SchemaKey{"kubelet.flags", ValueKind::flags},
+        SchemaKey{"cluster.apiServerEndpoint", ValueKind::text, "https URL of the cluster's API server"},
+        SchemaKey{"cluster.certificateAuthority", ValueKind::text,
+                "the cluster's CA certificate, PEM in base64"},
+        SchemaKey{"cluster.cidr", ValueKind::text, "service CIDR of the cluster, such as 10.100.0.0/16"},
+        SchemaKey{"cluster.enableOutpost", ValueKind::boolean, "the cluster is a local one on an Outpost"},
+        SchemaKey{"cluster.id", ValueKind::text, "id of a local cluster on an Outpost", "", true, false},
+        SchemaKey{"cluster.name", ValueKind::text, "name of the EKS cluster"},
+        SchemaKey{"containerd.baseRuntimeSpec", ValueKind::free_map,
+                "merged over the OCI runtime spec that containers begin with; null removes a value"},
+        SchemaKey{"containerd.config", ValueKind::toml_text, "TOML, merged over containerd's configuration"},
+        SchemaKey{"featureGates", ValueKind::switches,
+                "InstanceIdNodeName: the node is named after the instance id"},
+        SchemaKey{"instance.environment", ValueKind::environment,
+                "environment variables of services; the service 'default' is all of them", "", true, false},
+        SchemaKey{"instance.localStorage.disabledMounts", ValueKind::list,
+                "directories that stay off the instance store", "Containerd|PodLogs|SOCI", true, false},
+        SchemaKey{"instance.localStorage.mountPath", ValueKind::text, "where the instance store is mounted",
+                "", true, false},
+        SchemaKey{"instance.localStorage.strategy", ValueKind::text, "how instance store disks are used",
+                "RAID0|RAID10|Mount", true, false},
+        SchemaKey{"instance.network.domains", ValueKind::list, "search domains", "", true, false},
+        SchemaKey{"instance.network.nameservers", ValueKind::list, "addresses of name servers", "", true,
+                false},
+        SchemaKey{
+                "kubelet.config", ValueKind::free_map, "KubeletConfiguration settings; they win over ours"},
+        SchemaKey{"kubelet.configFile", ValueKind::text,
+                "a file with a KubeletConfiguration (JSON or YAML), merged below kubelet.config", "", false},
+        SchemaKey{"kubelet.configMode", ValueKind::text,
+                "merge: kubelet merges your settings over ours; replace: your settings are all there is",
+                "merge|replace", false},
+        SchemaKey{"kubelet.credentialProviderConfig", ValueKind::free_map,
+                "merged over kubelet's CredentialProviderConfig; lists are replaced, null removes a value",
+                "", false},
+        SchemaKey{"kubelet.flags", ValueKind::flags, "arguments of kubelet, behind ours"},
+        SchemaKey{
+                "kubelet.maxPodsExpression", ValueKind::text, "CEL expression for maxPods", "", true, false},
 };
 
-std::string_view expected(ValueKind kind)
+bool is_string_list(const Json& value)
 {
-        switch (kind) {
-        case ValueKind::text:
-        case ValueKind::toml_text:
-                return "must be a string";
-        case ValueKind::boolean:
-                return "must be true or false";
-        case ValueKind::flags:
-                return "must be a list of strings";
-        case ValueKind::switches:
-                return "must be a map of names to true or false";
-        case ValueKind::free_map:
-                return "must be a map";
-        }
-        return "";
+        return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
 }
 
 bool fits(const Json& value, ValueKind kind)
@@ -53,52 +66,99 @@ bool fits(const Json& value, ValueKind kind)
                 return value.is_string();
         case ValueKind::boolean:
                 return value.is_boolean();
+        case ValueKind::list:
         case ValueKind::flags:
-                return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
+                return is_string_list(value);
         case ValueKind::switches:
-                return value.is_object() && std::ranges::all_of(value, [](const Json& v) { return v.is_boolean(); });
+                return value.is_object() &&
+                       std::ranges::all_of(value, [](const Json& v) { return v.is_boolean(); });
+        case ValueKind::environment:
+                return value.is_object() && std::ranges::all_of(value, [](const Json& service) {
+                        return service.is_null() ||
+                               (service.is_object() && std::ranges::all_of(service,
+                                                               [](const Json& v) { return v.is_string(); }));
+                });
         case ValueKind::free_map:
                 return value.is_object();
         }
         return false;
 }
 
+// The first value that is not among the choices; nothing if all are.
+std::optional<std::string> bad_choice(const Json& value, std::string_view choices)
+{
+        const auto allowed = split(choices, '|');
+        const auto bad = [&](const Json& v) {
+                const auto& text = v.get_ref<const std::string&>();
+                return !text.empty() && std::ranges::find(allowed, text) == allowed.end();
+        };
+        if (value.is_string() && bad(value))
+                return value.get<std::string>();
+        if (value.is_array())
+                for (const auto& item : value)
+                        if (bad(item))
+                                return item.get<std::string>();
+        return std::nullopt;
+}
+
 class Checker {
 public:
-        Checker(Layer& layer, std::string_view prefix, UnknownKeys unknown)
-                : layer_(&layer), prefix_(prefix), unknown_(unknown)
-        {
-        }
+        Checker(Layer& layer, Dialect dialect) : layer_(&layer), dialect_(dialect) {}
 
         void check(Json& node, const std::string& path)
         {
-                for (auto item = node.begin(); item != node.end();) {
-                        const auto key = key_path(path, item.key());
-                        const auto entry = std::ranges::find(table, key, &SchemaKey::path);
-                        const bool leads_somewhere = std::ranges::any_of(
-                                table, [&](const SchemaKey& k) { return k.path.starts_with(key + "."); });
-                        if (item->is_null() && (entry != table.end() || leads_somewhere)) {
-                                item = node.erase(item); // YAML's "kubelet:" with nothing below it
-                                continue;
-                        }
-                        if (entry == table.end() && !leads_somewhere) {
-                                unknown(key);
-                                item = node.erase(item);
-                                continue;
-                        }
-                        if (entry != table.end() && !fits(*item, entry->kind))
-                                problem(key, *item, expected(entry->kind));
-                        else if (leads_somewhere && !item->is_object())
-                                problem(key, *item, "must be a map");
-                        else if (leads_somewhere)
-                                check(*item, key);
-                        ++item;
-                }
+                for (auto item = node.begin(); item != node.end();)
+                        item = keep(*item, key_path(path, item.key())) ? std::next(item) : node.erase(item);
         }
 
-        void finish() const { problems_.throw_if_any(failure::config_invalid); }
-
 private:
+        bool keep(Json& value, const std::string& key)
+        {
+                const auto entry = std::ranges::find(table, key, &SchemaKey::path);
+                const bool known = entry != table.end() && (dialect_ == Dialect::toml || entry->node_config);
+                const bool leads_somewhere = std::ranges::any_of(
+                        table, [&](const SchemaKey& k) { return k.path.starts_with(key + "."); });
+                if (value.is_null() && (known || leads_somewhere))
+                        return false; // YAML's "kubelet:" with nothing below it
+                if (!known && !leads_somewhere) {
+                        unknown(key);
+                        return false;
+                }
+                if (known)
+                        return fits_key(value, key, *entry);
+                if (!value.is_object()) {
+                        problem(key, value, "must be a map");
+                        return false;
+                }
+                check(value, key);
+                return true;
+        }
+
+        bool fits_key(const Json& value, const std::string& key, const SchemaKey& entry)
+        {
+                if (!fits(value, entry.kind)) {
+                        problem(key, value, expected(entry.kind));
+                        return false;
+                }
+                if (const auto bad =
+                                entry.choices.empty() ? std::nullopt : bad_choice(value, entry.choices)) {
+                        problem(key, *bad,
+                                fmt::format(
+                                        "must be one of {}", fmt::join(split(entry.choices, '|'), ", ")));
+                        return false;
+                }
+                if (!entry.acts)
+                        layer_->notes.push_back({Level::warning,
+                                fmt::format("{}: {} has no effect in this version of eksnode, ignoring",
+                                        where(key).text(), shown(key))});
+                return true;
+        }
+
+        std::string shown(const std::string& key) const
+        {
+                return (dialect_ == Dialect::toml ? "" : "spec.") + key;
+        }
+
         Where where(const std::string& key) const
         {
                 const auto mark = layer_->marks.find(key);
@@ -107,34 +167,128 @@ private:
 
         void problem(const std::string& key, const Json& value, std::string_view wrong)
         {
-                const auto shown = value.is_string() ? value.get<std::string>() : value.dump();
-                problems_.add(where(key), fmt::format("{}{}", prefix_, key), shown, wrong,
+                layer_->problems.add(where(key), shown(key),
+                        value.is_string() ? value.get<std::string>() : value.dump(), wrong,
                         "See eks-node.toml(5) for every key and its type");
         }
 
         void unknown(const std::string& key)
         {
-                std::vector<std::string> names;
-                for (const auto& entry : table)
-                        names.emplace_back(entry.path);
-                const auto near = nearest(key, names);
-                const auto hint = near ? fmt::format("; did you mean '{}{}'?", prefix_, *near) : std::string();
-                if (unknown_ == UnknownKeys::refused)
-                        problems_.add(where(key), fmt::format("{}{}", prefix_, key), "", "unknown key" + hint,
+                const auto hint = nearest_key_hint(key, dialect_ == Dialect::toml ? "" : "spec.");
+                if (dialect_ == Dialect::toml)
+                        layer_->problems.add(where(key), shown(key), "", "unknown key" + hint,
                                 "See eks-node.toml(5) for every key");
                 else
                         layer_->notes.push_back({Level::warning,
-                                fmt::format("{}: {}{} is not a field that eksnode acts on{}, ignoring",
-                                        where(key).text(), prefix_, key, hint)});
+                                fmt::format("{}: {} is not a field that eksnode knows{}, ignoring",
+                                        where(key).text(), shown(key), hint),
+                                true});
         }
 
         Layer* layer_;
-        std::string_view prefix_;
-        UnknownKeys unknown_;
-        Problems problems_;
+        Dialect dialect_;
 };
 
-// The value at a schema path ("kubelet.flags"); schema paths have no quoted keys.
+Json& make_path(Json& tree, std::string_view path)
+{
+        Json* node = &tree;
+        for (const auto part : split(path, '.'))
+                node = &(*node)[std::string(part)];
+        return *node;
+}
+
+void copy_marks(Layer& under, const Layer& over, const std::string& key)
+{
+        if (find_path(under.tree, key) == nullptr ||
+                !find_path(under.tree, key)->is_object()) // nothing of the old remains
+                std::erase_if(under.marks, [&](const auto& mark) {
+                        return mark.first.starts_with(key + "[") || mark.first.starts_with(key + ".");
+                });
+        for (auto mark = over.marks.lower_bound(key); mark != over.marks.end(); ++mark) {
+                const auto& name = mark->first;
+                if (!name.starts_with(key))
+                        break;
+                if (name.size() == key.size() || name[key.size()] == '.' || name[key.size()] == '[')
+                        under.marks[name] = mark->second;
+        }
+}
+
+// Lists of flags grow: the marks of what is appended move along.
+void append_flags(Layer& under, const Layer& over, const std::string& key, Json& target, const Json& value)
+{
+        for (std::size_t i = 0; i < value.size(); ++i) {
+                if (const auto mark = over.marks.find(fmt::format("{}[{}]", key, i));
+                        mark != over.marks.end())
+                        under.marks[fmt::format("{}[{}]", key, target.size())] = mark->second;
+                target.push_back(value[i]);
+        }
+        if (const auto mark = over.marks.find(key); mark != over.marks.end())
+                under.marks[key] = mark->second;
+}
+
+// An empty value of a typed key says nothing; in free maps it does.
+bool says_something(const Json& value, ValueKind kind)
+{
+        switch (kind) {
+        case ValueKind::text:
+        case ValueKind::toml_text:
+                return !trim(value.get_ref<const std::string&>()).empty();
+        case ValueKind::list:
+                return !value.empty();
+        default:
+                return true;
+        }
+}
+
+} // namespace
+
+std::string_view expected(ValueKind kind)
+{
+        switch (kind) {
+        case ValueKind::text:
+        case ValueKind::toml_text:
+                return "must be a string";
+        case ValueKind::boolean:
+                return "must be true or false";
+        case ValueKind::list:
+        case ValueKind::flags:
+                return "must be a list of strings";
+        case ValueKind::switches:
+                return "must be a map of names to true or false";
+        case ValueKind::environment:
+                return "must be a map of services to maps of variables to strings";
+        case ValueKind::free_map:
+                return "must be a map";
+        }
+        return "";
+}
+
+std::span<const SchemaKey> schema()
+{
+        return table;
+}
+
+const SchemaKey* find_schema_key(std::string_view path)
+{
+        for (const auto& entry : table) {
+                const bool holds_more = entry.kind == ValueKind::free_map ||
+                                        entry.kind == ValueKind::switches ||
+                                        entry.kind == ValueKind::environment;
+                if (path == entry.path || (holds_more && path.starts_with(std::string(entry.path) + ".")))
+                        return &entry;
+        }
+        return nullptr;
+}
+
+std::string nearest_key_hint(std::string_view key, std::string_view prefix)
+{
+        std::vector<std::string> names;
+        for (const auto& entry : table)
+                names.emplace_back(entry.path);
+        const auto near = nearest(key, names);
+        return near ? fmt::format("; did you mean '{}{}'?", prefix, *near) : std::string();
+}
+
 const Json* find_path(const Json& tree, std::string_view path)
 {
         const Json* node = &tree;
@@ -149,34 +303,9 @@ const Json* find_path(const Json& tree, std::string_view path)
         return node;
 }
 
-Json& make_path(Json& tree, std::string_view path)
+void check_layer(Layer& layer, Dialect dialect)
 {
-        Json* node = &tree;
-        for (const auto part : split(path, '.'))
-                node = &(*node)[std::string(part)];
-        return *node;
-}
-
-void copy_marks(Layer& under, const Layer& over, const std::string& key)
-{
-        for (auto mark = over.marks.lower_bound(key); mark != over.marks.end(); ++mark) {
-                const auto& name = mark->first;
-                if (!name.starts_with(key))
-                        break;
-                if (name.size() == key.size() || name[key.size()] == '.' || name[key.size()] == '[')
-                        under.marks[name] = mark->second;
-        }
-}
-
-} // namespace
-
-std::span<const SchemaKey> schema() { return table; }
-
-void check_layer(Layer& layer, std::string_view prefix, UnknownKeys unknown)
-{
-        Checker checker(layer, prefix, unknown);
-        checker.check(layer.tree, "");
-        checker.finish();
+        Checker(layer, dialect).check(layer.tree, "");
 }
 
 void deep_merge(Json& under, const Json& over)
@@ -192,39 +321,38 @@ void deep_merge(Json& under, const Json& over)
 void merge_layer(Layer& under, const Layer& over)
 {
         under.notes.insert(under.notes.end(), over.notes.begin(), over.notes.end());
+        under.problems.add(over.problems);
         for (const auto& entry : table) {
-                const Json* value = find_path(over.tree, entry.path);
-                if (value == nullptr)
-                        continue;
                 const std::string key(entry.path);
-                if (entry.kind == ValueKind::text && value->get_ref<const std::string&>().empty())
+                const Json* value = find_path(over.tree, key);
+                if (value == nullptr || !says_something(*value, entry.kind))
                         continue;
-                if (entry.kind == ValueKind::toml_text && trim(value->get_ref<const std::string&>()).empty())
-                        continue;
-                const Json* present = find_path(under.tree, entry.path);
+                const Json* present = find_path(under.tree, key);
                 if (entry.kind == ValueKind::boolean && present != nullptr && !value->get<bool>())
                         continue;
-                auto& target = make_path(under.tree, entry.path);
+                auto& target = make_path(under.tree, key);
                 switch (entry.kind) {
                 case ValueKind::text:
                 case ValueKind::boolean:
+                case ValueKind::list:
                         target = *value;
                         break;
                 case ValueKind::flags:
-                        for (const auto& flag : *value)
-                                target.push_back(flag);
-                        break;
+                        append_flags(under, over, key, target, *value);
+                        continue;
                 case ValueKind::switches:
+                case ValueKind::environment:
                 case ValueKind::free_map:
                         if (target.is_null())
                                 target = Json::object();
                         deep_merge(target, *value);
                         break;
-                case ValueKind::toml_text:
+                case ValueKind::toml_text: {
                         const auto mark = over.marks.find(key);
-                        target.push_back({{"text", *value}, {"source", mark != over.marks.end() ? mark->second.text()
-                                                                                                 : over.source}});
+                        const auto source = mark != over.marks.end() ? mark->second.text() : over.source;
+                        target.push_back({{"text", *value}, {"source", source}});
                         break;
+                }
                 }
                 copy_marks(under, over, key);
         }

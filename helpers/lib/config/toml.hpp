@@ -17,6 +17,9 @@ public:
         // Throws Error (config_syntax) with line and column.
         static TomlDocument parse(std::string_view text, const std::string& source);
 
+        // A tree of maps, lists and scalars; nulls are left out, for TOML has none.
+        static TomlDocument from_tree(const Json& tree);
+
         TomlDocument(TomlDocument&&) noexcept;
         TomlDocument& operator=(TomlDocument&&) noexcept;
         TomlDocument(const TomlDocument&) = delete;
@@ -29,6 +32,8 @@ public:
         // Set a value; tables on the way are made.
         void set(const std::vector<std::string>& path, const std::string& value);
         void set(const std::vector<std::string>& path, bool value);
+        void set(const std::vector<std::string>& path,
+                const char* value) = delete; // it would be taken for a bool
         // Give the table at `path` another name beside it; nothing happens if there is none.
         void rename(const std::vector<std::string>& path, const std::string& name);
 

@@ -54,33 +54,36 @@ std::pair<std::string, std::string> map_entry(std::string_view bytes)
 
 } // namespace
 
-ContainerdClient::ContainerdClient(Options options)
-        : options_(std::move(options)), deadline_(std::chrono::steady_clock::now() + options_.timeout)
-{
-}
+ContainerdClient::ContainerdClient(Options options) : options_(std::move(options)) {}
 
 ContainerdClient::Answer ContainerdClient::call(const std::string& method, const std::string& request)
 {
         HttpResponse response;
         try {
-                response = http_.fetch({{.method = "POST",
-                                               .url = "http://localhost/containerd.services.images.v1.Images/" + method,
-                                               .headers = {"Content-Type: application/grpc", "TE: trailers",
-                                                       "containerd-namespace: " + options_.containerd_namespace},
-                                               .body = framed(request),
-                                               .unix_socket = options_.socket,
-                                               .http2 = true}},
-                                       {.attempt_timeout = options_.timeout, .deadline = deadline_})
-                                   .front();
+                response =
+                        http_.fetch({{.method = "POST",
+                                            .url = "http://localhost/containerd.services.images.v1.Images/" +
+                                                   method,
+                                            .headers = {"Content-Type: application/grpc", "TE: trailers",
+                                                    "containerd-namespace: " +
+                                                            options_.containerd_namespace},
+                                            .body = framed(request),
+                                            .unix_socket = options_.socket,
+                                            .http2 = true}},
+                                     {.attempt_timeout = options_.timeout,
+                                             .deadline =
+                                                     std::chrono::steady_clock::now() + options_.timeout})
+                                .front();
         } catch (const HttpDeadline& e) {
                 unreachable(options_.socket, fmt::format("did not answer: {}", e.what()));
         }
         const auto status = parse_int<int>(response.headers["grpc-status"]);
         if (response.status != 200 || !status)
-                unreachable(options_.socket, fmt::format("gave an answer that is not gRPC (status {})", response.status));
-        if (*status != ok && *status != not_found)
                 unreachable(options_.socket,
-                        fmt::format("refused {}: {} (gRPC status {})", method, response.headers["grpc-message"], *status));
+                        fmt::format("gave an answer that is not gRPC (status {})", response.status));
+        if (*status != ok && *status != not_found)
+                unreachable(options_.socket, fmt::format("refused {}: {} (gRPC status {})", method,
+                                                     response.headers["grpc-message"], *status));
         if (response.body.size() >= frame_header)
                 response.body.erase(0, frame_header);
         return {*status, response.body};

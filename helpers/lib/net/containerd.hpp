@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd's image service over its socket: gRPC is HTTP/2 with a five-byte frame, which libcurl speaks, so the
-// boot path starts no `ctr` (a Go program, 40 ms and more) to ask whether an image is there.
+// containerd's image service over its socket: gRPC is HTTP/2 with a five-byte frame, which libcurl speaks,
+// so the boot path starts no `ctr` (a Go program, 40 ms and more) to ask whether an image is there.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ public:
         struct Options {
                 std::string socket = "/run/containerd/containerd.sock";
                 std::string containerd_namespace = "k8s.io"; // where the CRI plugin keeps its images
-                std::chrono::milliseconds timeout{10'000};   // for everything this client does
+                std::chrono::milliseconds timeout{10'000};   // of one call
         };
 
         explicit ContainerdClient(Options options);
@@ -41,7 +41,6 @@ private:
         Answer call(const std::string& method, const std::string& request);
 
         Options options_;
-        std::chrono::steady_clock::time_point deadline_;
         HttpClient http_;
 };
 

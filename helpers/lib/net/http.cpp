@@ -44,7 +44,8 @@ struct HttpClient::Transfer {
                 const std::string_view line(data, size * count);
                 if (const auto colon = line.find(':'); colon != line.npos) {
                         std::string name(line.substr(0, colon));
-                        std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+                        std::ranges::transform(
+                                name, name.begin(), [](unsigned char c) { return std::tolower(c); });
                         static_cast<Transfer*>(self)->response.headers[name] = trim(line.substr(colon + 1));
                 }
                 return size * count;
@@ -65,9 +66,15 @@ void set(CURL* easy, CURLoption option, T value)
                 throw std::runtime_error(curl_easy_strerror(code));
 }
 
-bool worth_another_try(long status) { return status == 429 || status >= 500; }
+bool worth_another_try(long status)
+{
+        return status == 429 || status >= 500;
+}
 
-long count(milliseconds time) { return std::max<long>(1, time.count()); }
+long count(milliseconds time)
+{
+        return std::max<long>(1, time.count());
+}
 
 } // namespace
 
@@ -84,7 +91,8 @@ HttpClient::~HttpClient()
         ::curl_global_cleanup();
 }
 
-std::vector<HttpResponse> HttpClient::fetch(const std::vector<HttpRequest>& requests, const HttpOptions& options)
+std::vector<HttpResponse> HttpClient::fetch(
+        const std::vector<HttpRequest>& requests, const HttpOptions& options)
 {
         auto* multi = state_->multi.get();
         ::curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, options.max_connections);
@@ -111,7 +119,8 @@ std::vector<HttpResponse> HttpClient::fetch(const std::vector<HttpRequest>& requ
                 auto* easy = transfer.easy.get();
                 set(easy, CURLOPT_PRIVATE, &transfer);
                 set(easy, CURLOPT_URL, request.url.c_str());
-                set(easy, CURLOPT_PROXY, ""); // link-local and unix sockets: a proxy from the environment is wrong
+                set(easy, CURLOPT_PROXY,
+                        ""); // link-local and unix sockets: a proxy from the environment is wrong
                 set(easy, CURLOPT_NOSIGNAL, 1L);
                 set(easy, CURLOPT_TCP_NODELAY, 1L);
                 set(easy, CURLOPT_ERRORBUFFER, transfer.error.data());
@@ -128,15 +137,18 @@ std::vector<HttpResponse> HttpClient::fetch(const std::vector<HttpRequest>& requ
                 if (!request.unix_socket.empty())
                         set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
                 set(easy, CURLOPT_HTTP_VERSION,
-                        static_cast<long>(request.http2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
+                        static_cast<long>(request.http2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+                                                        : CURL_HTTP_VERSION_1_1));
                 if (request.http2) {
-                        // libcurl 7.88 fails with "framing layer" on the second request of a kept connection whose
-                        // peer ended the first one early, as gRPC does with errors. A local connection costs nothing.
+                        // libcurl 7.88 fails with "framing layer" on the second request of a kept connection
+                        // whose peer ended the first one early, as gRPC does with errors. A local connection
+                        // costs nothing.
                         set(easy, CURLOPT_FRESH_CONNECT, 1L);
                         set(easy, CURLOPT_FORBID_REUSE, 1L);
                 }
                 for (const auto& header : request.headers)
-                        transfer.headers.reset(::curl_slist_append(transfer.headers.release(), header.c_str()));
+                        transfer.headers.reset(
+                                ::curl_slist_append(transfer.headers.release(), header.c_str()));
                 set(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
         }
 
@@ -144,10 +156,11 @@ std::vector<HttpResponse> HttpClient::fetch(const std::vector<HttpRequest>& requ
                 std::vector<std::string> failures;
                 for (const auto& transfer : transfers)
                         if (!transfer.done)
-                                failures.push_back(fmt::format("{} {}: tried {} {}, {}", transfer.request->method,
-                                        transfer.request->url, transfer.attempts,
+                                failures.push_back(fmt::format("{} {}: tried {} {}, {}",
+                                        transfer.request->method, transfer.request->url, transfer.attempts,
                                         transfer.attempts == 1 ? "time" : "times",
-                                        transfer.last_failure.empty() ? "no answer" : "last " + transfer.last_failure));
+                                        transfer.last_failure.empty() ? "no answer"
+                                                                      : "last " + transfer.last_failure));
                 throw HttpDeadline(join(failures, "; "));
         };
         const auto finish = [&](Transfer& transfer, CURLcode result) {
@@ -158,13 +171,14 @@ std::vector<HttpResponse> HttpClient::fetch(const std::vector<HttpRequest>& requ
                         transfer.done = true;
                         return;
                 }
-                transfer.last_failure = result == CURLE_OK ? fmt::format("status {}", transfer.response.status)
+                transfer.last_failure = result == CURLE_OK
+                                                ? fmt::format("status {}", transfer.response.status)
                                         : transfer.error[0] != '\0' ? std::string(transfer.error.data())
                                                                     : curl_easy_strerror(result);
                 transfer.start_at = Clock::now() + transfer.delay;
                 transfer.delay = std::min(transfer.delay * 2, options.max_delay);
-                options.on_retry(fmt::format("{} {}: {} (attempt {})", transfer.request->method, transfer.request->url,
-                        transfer.last_failure, transfer.attempts));
+                options.on_retry(fmt::format("{} {}: {} (attempt {})", transfer.request->method,
+                        transfer.request->url, transfer.last_failure, transfer.attempts));
         };
 
         for (;;) {
@@ -180,13 +194,15 @@ std::vector<HttpResponse> HttpClient::fetch(const std::vector<HttpRequest>& requ
                         if (transfer.done || transfer.running)
                                 continue;
                         if (transfer.start_at > now) {
-                                wait = std::min(wait, std::chrono::ceil<milliseconds>(transfer.start_at - now));
+                                wait = std::min(
+                                        wait, std::chrono::ceil<milliseconds>(transfer.start_at - now));
                                 continue;
                         }
                         transfer.response = {};
                         transfer.error[0] = '\0';
                         ++transfer.attempts;
-                        set(transfer.easy.get(), CURLOPT_TIMEOUT_MS, count(std::min(options.attempt_timeout, left)));
+                        set(transfer.easy.get(), CURLOPT_TIMEOUT_MS,
+                                count(std::min(options.attempt_timeout, left)));
                         ::curl_multi_add_handle(multi, transfer.easy.get());
                         transfer.running = true;
                 }

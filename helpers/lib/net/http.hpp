@@ -14,10 +14,10 @@ namespace eks {
 struct HttpRequest {
         std::string method = "GET"; // GET, PUT or POST
         std::string url;
-        std::vector<std::string> headers = {}; // "Name: value"
-        std::string body = {};
+        std::vector<std::string> headers; // "Name: value"
+        std::string body;
         std::size_t body_limit = 1U << 20U; // bytes of the answer; more is a failed attempt
-        std::string unix_socket = {};       // connect here instead of to the URL's host
+        std::string unix_socket;            // connect here instead of to the URL's host
         bool http2 = false;                 // HTTP/2 without upgrade, as gRPC speaks it in the clear
 };
 
@@ -31,7 +31,7 @@ struct HttpOptions {
         long max_connections = 4;
         std::chrono::milliseconds connect_timeout{1000}; // of one attempt
         std::chrono::milliseconds attempt_timeout{3000}; // of one attempt, connecting included
-        std::chrono::milliseconds first_delay{50};       // before the second attempt; doubles up to max_delay
+        std::chrono::milliseconds first_delay{50}; // before the second attempt; doubles up to max_delay
         std::chrono::milliseconds max_delay{1000};
         std::chrono::steady_clock::time_point deadline;
         // Called when an attempt failed and another follows, for `systemctl status`.
@@ -54,11 +54,14 @@ public:
         HttpClient();
         HttpClient(const HttpClient&) = delete;
         HttpClient& operator=(const HttpClient&) = delete;
+        HttpClient(HttpClient&&) = delete;
+        HttpClient& operator=(HttpClient&&) = delete;
         ~HttpClient();
 
         // The answers in the order of the requests. Transport errors, 429 and 5xx are tried again until the
         // deadline; every other status is an answer. Throws HttpDeadline.
-        std::vector<HttpResponse> fetch(const std::vector<HttpRequest>& requests, const HttpOptions& options);
+        std::vector<HttpResponse> fetch(
+                const std::vector<HttpRequest>& requests, const HttpOptions& options);
 
 private:
         struct Transfer;

@@ -14,9 +14,11 @@ namespace {
 
 constexpr auto token_lifetime = "300"; // seconds; far longer than a boot needs
 constexpr std::size_t token_limit = 4096;
-constexpr std::size_t answer_limit = 64U << 10U; // bytes; user data ends at 16 KiB, everything else is smaller
-constexpr auto how_to_look = "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
-                             "no firewall, route or proxy is in the way; `systemctl restart eks-imds` tries again";
+constexpr std::size_t answer_limit = 64U
+                                     << 10U; // bytes; user data ends at 16 KiB, everything else is smaller
+constexpr auto how_to_look =
+        "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
+        "no firewall, route or proxy is in the way; `systemctl start eks-node.target` tries again";
 
 } // namespace
 
@@ -39,10 +41,11 @@ std::vector<HttpResponse> ImdsClient::run(const std::vector<HttpRequest>& reques
 
 void ImdsClient::request_token()
 {
-        const auto answer = run({{.method = "PUT",
-                .url = options_.endpoint + "/latest/api/token",
-                .headers = {fmt::format("X-aws-ec2-metadata-token-ttl-seconds: {}", token_lifetime)},
-                .body_limit = token_limit}})
+        const auto answer = run(
+                {{.method = "PUT",
+                        .url = options_.endpoint + "/latest/api/token",
+                        .headers = {fmt::format("X-aws-ec2-metadata-token-ttl-seconds: {}", token_lifetime)},
+                        .body_limit = token_limit}})
                                     .front();
         token_ = trim(answer.body);
         if (answer.status != 200)
@@ -51,8 +54,8 @@ void ImdsClient::request_token()
                                 answer.status),
                         how_to_look);
         if (token_.empty() || has_control_characters(token_) || token_.find(' ') != std::string::npos)
-                throw Error(failure::imds_answer, "the instance metadata service gave a session token that is none",
-                        how_to_look);
+                throw Error(failure::imds_answer,
+                        "the instance metadata service gave a session token that is none", how_to_look);
 }
 
 std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std::string>& paths)
@@ -67,7 +70,8 @@ std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std:
                                 .headers = {"X-aws-ec2-metadata-token: " + token_},
                                 .body_limit = answer_limit});
                 answers = run(requests);
-                const bool expired = std::ranges::any_of(answers, [](const auto& a) { return a.status == 401; });
+                const bool expired =
+                        std::ranges::any_of(answers, [](const auto& a) { return a.status == 401; });
                 if (!expired || again)
                         break;
                 token_.clear();
@@ -81,8 +85,8 @@ std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std:
                         bodies.emplace_back(std::move(answer.body));
                 else
                         throw Error(failure::imds_answer,
-                                fmt::format("the instance metadata service answered status {} for '{}'", answer.status,
-                                        paths[i]),
+                                fmt::format("the instance metadata service answered status {} for '{}'",
+                                        answer.status, paths[i]),
                                 how_to_look);
         }
         return bodies;

@@ -22,9 +22,10 @@ public:
 
         explicit ImdsClient(Options options);
 
-        // The bodies of paths below /latest/ ("meta-data/mac"), fetched together over few connections; nothing where
-        // the service says 404, which is an answer. Throws Error: imds_unreachable at the deadline, imds_refused if
-        // the service gives out no token, imds_answer for a status that means neither.
+        // The bodies of paths below /latest/ ("meta-data/mac"), fetched together over few connections;
+        // nothing where the service says 404, which is an answer. Throws Error: imds_unreachable at the
+        // deadline, imds_refused if the service gives out no token, imds_answer for a status that means
+        // neither.
         std::vector<std::optional<std::string>> fetch(const std::vector<std::string>& paths);
 
 private:

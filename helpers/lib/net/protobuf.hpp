@@ -13,8 +13,8 @@ namespace eks::protobuf {
 // Append a length-delimited field (string, bytes or message).
 void append(std::string& message, unsigned field, std::string_view value);
 
-// Call f(field number, value) for every length-delimited field, in order; other fields are passed over. Returns
-// false if the bytes are not a message.
+// Call f(field number, value) for every length-delimited field, in order; other fields are passed over.
+// Returns false if the bytes are not a message.
 bool for_each(std::string_view message, const std::function<void(unsigned, std::string_view)>& f);
 
 } // namespace eks::protobuf

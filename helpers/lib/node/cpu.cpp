@@ -30,7 +30,8 @@ Ranges parse_ranges(std::string_view text, std::string_view path)
                 const auto first = parse_int<unsigned>(part.substr(0, dash));
                 const auto last = dash == part.npos ? first : parse_int<unsigned>(part.substr(dash + 1));
                 if (!first || !last)
-                        throw Error(failure::file_io, fmt::format("'{}' is not a list of CPUs: '{}'", path, text));
+                        throw Error(failure::file_io,
+                                fmt::format("'{}' is not a list of CPUs: '{}'", path, text));
                 ranges.emplace_back(*first, *last);
         }
         if (ranges.empty())

@@ -22,7 +22,8 @@ std::optional<InstanceType> find_instance_type(const Root& root, std::string_vie
         const auto enis = columns.size() > 2 ? parse_int<unsigned>(columns[1]) : std::nullopt;
         const auto addresses = columns.size() > 2 ? parse_int<unsigned>(columns[2]) : std::nullopt;
         if (!enis || !addresses || *enis < 1 || *addresses < 1)
-                throw Error(failure::vendor_file, fmt::format("'{}' has a malformed row: '{}'", instance_types_path, row),
+                throw Error(failure::vendor_file,
+                        fmt::format("'{}' has a malformed row: '{}'", instance_types_path, row),
                         "Reinstall eksnode");
         return InstanceType{*enis, *addresses};
 }

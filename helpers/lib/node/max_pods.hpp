@@ -21,8 +21,8 @@ struct InstanceType {
 // A row of the table that is installed with us. Throws Error (vendor_file) if the row is malformed.
 std::optional<InstanceType> find_instance_type(const Root& root, std::string_view type);
 
-// The VPC CNI with secondary addresses: every interface keeps one address for itself, and two pods (aws-node,
-// kube-proxy) use the host's network. Source: AWS, "Maximum Pods per Node".
+// The VPC CNI with secondary addresses: every interface keeps one address for itself, and two pods
+// (aws-node, kube-proxy) use the host's network. Source: AWS, "Maximum Pods per Node".
 constexpr unsigned standard_max_pods(const InstanceType& type)
 {
         return type.max_enis * (type.ipv4_per_eni - 1) + 2;

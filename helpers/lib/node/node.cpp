@@ -13,7 +13,7 @@ namespace eks {
 
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 Json load_json(const Root& root, std::string_view path, std::string_view writer)
 {
@@ -24,7 +24,8 @@ Json load_json(const Root& root, std::string_view path, std::string_view writer)
         return in_context(path, failure::facts_missing, [&] { return Json::parse(*text); });
 }
 
-Version daemon_version(const Root& root, std::string_view file, std::string_view binary, const Failure& missing)
+Version daemon_version(
+        const Root& root, std::string_view file, std::string_view binary, const Failure& missing)
 {
         if (const auto text = read_file_if_exists(root(file))) {
                 if (const auto version = find_version(*text))
@@ -33,21 +34,24 @@ Version daemon_version(const Root& root, std::string_view file, std::string_view
                         "Write the version into it, such as 1.34.1, or remove the file");
         }
         if (!root.prefix().empty() || !exists(std::string(binary)))
-                throw Error(missing, fmt::format("the version is unknown: neither '{}' nor '{}' is there", file, binary),
+                throw Error(missing,
+                        fmt::format("the version is unknown: neither '{}' nor '{}' is there", file, binary),
                         "Install the binary, or write its version into the file");
         const auto result = run_program({std::string(binary), "--version"}, 20s);
         if (const auto version = find_version(result.output); version && result.status == 0)
                 return *version;
         throw Error(missing,
                 fmt::format("'{} --version' {}", binary,
-                        result.timed_out ? "did not end in 20 s"
-                                         : fmt::format("printed no version (exit status {})", result.status)),
+                        result.timed_out
+                                ? "did not end in 20 s"
+                                : fmt::format("printed no version (exit status {})", result.status)),
                 fmt::format("Write the version into '{}'", file));
 }
 
 Version version_in(const Json& node, const char* daemon)
 {
-        return find_version(node.at("versions").at(daemon).get_ref<const std::string&>()).value_or(Version{});
+        return find_version(node.at("versions").at(daemon).get_ref<const std::string&>())
+                .value_or(Version{});
 }
 
 } // namespace
@@ -61,16 +65,20 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         };
         NodeSpec spec{.cluster_name = cluster.at("name"),
                 .endpoint = cluster.at("apiServerEndpoint"),
-                .certificate_authority = {cluster.at("certificateAuthority"), source("cluster.certificateAuthority")},
-                .service_cidr = parse_cidr(cluster.at("cidr").get_ref<const std::string&>()).value()};
+                .certificate_authority = {cluster.at("certificateAuthority"),
+                        source("cluster.certificateAuthority")},
+                .service_cidr = parse_cidr(cluster.value("cidr", std::string()))};
         const auto kubelet = tree.value("kubelet", Json::object());
         spec.kubelet_config = kubelet.value("config", Json::object());
+        spec.kubelet_config_replaces = kubelet.value("configMode", std::string()) == "replace";
+        spec.credential_provider_config = kubelet.value("credentialProviderConfig", Json::object());
         spec.kubelet_flags = kubelet.value("flags", std::vector<std::string>());
         const auto containerd = tree.value("containerd", Json::object());
         spec.base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object());
         for (const auto& config : containerd.value("config", Json::array()))
                 spec.containerd_configs.push_back({config.at("text"), config.at("source")});
-        spec.instance_id_node_name = tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
+        spec.instance_id_node_name =
+                tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
         return spec;
 }
 
@@ -89,19 +97,21 @@ InstanceFacts instance_facts(const Json& imds)
         return facts;
 }
 
-const std::string& require(const std::string& fact, std::string_view name)
+std::string require(const std::string& fact, std::string_view name)
 {
         if (fact.empty())
                 throw Error(failure::facts_missing,
-                        fmt::format("the instance metadata did not say {} ('{}' in '{}')", name, name, imds_path),
-                        "See `journalctl -u eks-imds` for what was fetched; run it again with "
-                        "`systemctl restart eks-imds`");
+                        fmt::format("the instance metadata did not say '{}' (in '{}')", name, imds_path),
+                        "See `journalctl -u eks-imds` for what was fetched; `systemctl restart eks-imds` "
+                        "and "
+                        "`systemctl start eks-node.target` try again");
         return fact;
 }
 
 Version kubelet_version(const Root& root)
 {
-        return daemon_version(root, "/etc/eks/kubelet-version.txt", "/usr/bin/kubelet", failure::kubelet_missing);
+        return daemon_version(
+                root, "/etc/eks/kubelet-version.txt", "/usr/bin/kubelet", failure::kubelet_missing);
 }
 
 Version containerd_version(const Root& root)
@@ -113,7 +123,9 @@ Version containerd_version(const Root& root)
 std::string credential_provider_path()
 {
         const char* path = std::getenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
-        return path != nullptr && *path != '\0' ? path : "/etc/eks/image-credential-provider/ecr-credential-provider";
+        return path != nullptr && *path != '\0'
+                       ? path
+                       : "/etc/eks/image-credential-provider/ecr-credential-provider";
 }
 
 std::string render_node_json(const Layer& merged, const Versions& versions)
@@ -122,21 +134,29 @@ std::string render_node_json(const Layer& merged, const Versions& versions)
         for (const auto& [key, where] : merged.marks)
                 sources[key] = {{"source", where.source}, {"line", where.line}, {"column", where.column}};
         const Json node{{"spec", merged.tree}, {"sources", sources},
-                {"versions", {{"kubelet", versions.kubelet.text()}, {"containerd", versions.containerd.text()}}}};
+                {"versions",
+                        {{"kubelet", versions.kubelet.text()}, {"containerd", versions.containerd.text()}}}};
         return node.dump(2) + "\n";
+}
+
+Json load_imds(const Root& root)
+{
+        return load_json(root, imds_path, "eks-imds");
 }
 
 NodeInputs load_node_inputs(const Root& root)
 {
         const auto node = load_json(root, node_path, "eks-config");
-        const auto imds = load_json(root, imds_path, "eks-imds");
+        const auto imds = load_imds(root);
+        const auto facts =
+                in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
         return in_context(node_path, failure::facts_missing, [&] {
                 Marks marks;
                 for (const auto& [key, where] : node.at("sources").items())
                         marks.emplace(key, Where{where.at("source"), where.at("line"), where.at("column")});
                 return NodeInputs{.root = root,
                         .spec = node_spec(node.at("spec"), marks),
-                        .facts = instance_facts(imds),
+                        .facts = facts,
                         .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
                         .credential_provider = credential_provider_path()};
         });

@@ -2,6 +2,7 @@
 // What the rendering steps know: the configuration, the facts of the instance, the versions of the daemons.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,11 @@ struct NodeSpec {
 
         std::string cluster_name;
         std::string endpoint;
-        Sourced certificate_authority; // base64, as given
-        Cidr service_cidr;
+        Sourced certificate_authority;    // base64, as given
+        std::optional<Cidr> service_cidr; // absent only if kubelet_config names the DNS service's address
         Json kubelet_config = Json::object();
+        bool kubelet_config_replaces = false; // kubelet.configMode = "replace"
+        Json credential_provider_config = Json::object();
         std::vector<std::string> kubelet_flags;
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
         Json base_runtime_spec = Json::object();
@@ -63,17 +66,22 @@ NodeSpec node_spec(const Json& tree, const Marks& marks);
 InstanceFacts instance_facts(const Json& imds);
 
 // The fact, or Error (facts_missing) that names it.
-const std::string& require(const std::string& fact, std::string_view name);
+std::string require(const std::string& fact, std::string_view name);
 
-// From /etc/eks/{kubelet,containerd}-version.txt, else by asking the binary, which costs a start of it. A binary is
-// asked only on a node, never below a root prefix. Throws Error (kubelet_missing, containerd_missing).
+// From /etc/eks/{kubelet,containerd}-version.txt, else by asking the binary, which costs a start of it. A
+// binary is asked only on a node, never below a root prefix. Throws Error (kubelet_missing,
+// containerd_missing).
 Version kubelet_version(const Root& root);
 Version containerd_version(const Root& root);
 
 std::string credential_provider_path(); // $ECR_CREDENTIAL_PROVIDER_BIN_PATH, or the usual place
 
-// /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the versions.
+// /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the
+// versions.
 std::string render_node_json(const Layer& merged, const Versions& versions);
+
+// /run/eks/imds.json. Throws Error (facts_missing) if eks-imds has not run.
+Json load_imds(const Root& root);
 
 // What a step reads. Throws Error (facts_missing) if eks-imds or eks-config has not run.
 NodeInputs load_node_inputs(const Root& root);

@@ -9,7 +9,10 @@ namespace eks {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c)
+{
+        return c >= '0' && c <= '9';
+}
 
 std::optional<unsigned> take_number(std::string_view& text)
 {
@@ -23,7 +26,10 @@ std::optional<unsigned> take_number(std::string_view& text)
 
 } // namespace
 
-std::string Version::text() const { return fmt::format("{}.{}.{}", major, minor, patch); }
+std::string Version::text() const
+{
+        return fmt::format("{}.{}.{}", major, minor, patch);
+}
 
 std::optional<Version> find_version(std::string_view text)
 {

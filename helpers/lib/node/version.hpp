@@ -18,7 +18,8 @@ struct Version {
         std::string text() const; // "1.34.1"
 };
 
-// The first N.N.N or N.N in a text such as "Kubernetes v1.34.1-eks-113cf36" or "containerd github.com/… 1.6.20~ds1".
+// The first N.N.N or N.N in a text such as "Kubernetes v1.34.1-eks-113cf36" or "containerd
+// github.com/… 1.6.20~ds1".
 std::optional<Version> find_version(std::string_view text);
 
 } // namespace eks

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explain.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "config/schema.hpp"
+#include "kubelet_config.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view kubelet_prefix = "kubelet.config.";
+
+// Keys as key_path() writes them: bare words, or quoted where a word holds a dot.
+std::vector<std::string> parts_of(std::string_view key)
+{
+        std::vector<std::string> parts;
+        while (!key.empty()) {
+                if (key.starts_with('"')) {
+                        const auto end = key.find('"', 1);
+                        parts.emplace_back(key.substr(1, end == key.npos ? end : end - 1));
+                        key.remove_prefix(end == key.npos ? key.size() : end + 1);
+                } else {
+                        const auto end = key.find('.');
+                        parts.emplace_back(key.substr(0, end));
+                        key.remove_prefix(end == key.npos ? key.size() : end);
+                }
+                if (key.starts_with('.'))
+                        key.remove_prefix(1);
+        }
+        return parts;
+}
+
+const Json* value_at(const Json& tree, std::string_view key)
+{
+        const Json* node = &tree;
+        for (const auto& part : parts_of(key)) {
+                if (!node->is_object() || !node->contains(part))
+                        return nullptr;
+                node = &node->at(part);
+        }
+        return node;
+}
+
+} // namespace
+
+std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated)
+{
+        std::vector<Opinion> all;
+        if (key.starts_with(kubelet_prefix))
+                if (const auto* value =
+                                value_at(generated, std::string_view(key).substr(kubelet_prefix.size())))
+                        all.push_back({*value, {fmt::format("eksnode's own ({})", kubelet_config_path)}});
+        for (const auto& layer : resolved.layers) {
+                const auto* value = value_at(layer.tree, key);
+                if (value == nullptr)
+                        continue;
+                const auto mark = layer.marks.find(key);
+                all.push_back({*value, mark != layer.marks.end() ? mark->second : Where{layer.source}});
+        }
+        return all;
+}
+
+std::string explain(const Resolved& resolved, const std::string& key, const Json& generated)
+{
+        const auto* entry = find_schema_key(key);
+        if (entry == nullptr)
+                throw Error(failure::usage,
+                        fmt::format("'{}' is no key of configuration{}", key, nearest_key_hint(key, "")),
+                        "See eks-node.toml(5) for every key");
+        const auto all = opinions(resolved, key, generated);
+        if (all.empty())
+                return fmt::format("{} is not set\n", key);
+        std::string text;
+        if (entry->kind == ValueKind::flags ||
+                entry->kind == ValueKind::toml_text) { // these add up, none beats another
+                text = fmt::format("{}, in this order:\n", key);
+                for (const auto& [value, where] : all)
+                        text += fmt::format("  {}\n    from {}\n", value.dump(), where.text());
+                return text;
+        }
+        text = fmt::format("{} = {}\n  from {}\n", key, all.back().value.dump(), all.back().where.text());
+        for (std::size_t i = all.size() - 1; i-- > 0;)
+                text += fmt::format("  {} {} from {}\n",
+                        all.back().value.is_object() && all[i].value.is_object() ? "merged over"
+                                                                                 : "instead of",
+                        all[i].value.dump(), all[i].where.text());
+        return text;
+}
+
+} // namespace eks

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode explain: which value won, and where every layer that has one says so.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/resolve.hpp"
+
+namespace eks {
+
+// One layer's say on a key.
+struct Opinion {
+        Json value;
+        Where where;
+};
+
+// Every layer's value of a key path ("kubelet.config.maxPods"), the winner last. For lists of flags, all add
+// up. What we would set ourselves (`generated`, the tree of kubelet's own configuration) comes first, for
+// keys below kubelet.config.
+std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated);
+
+// The text for people. Throws Error (usage) if the key is not one of configuration.
+std::string explain(const Resolved& resolved, const std::string& key, const Json& generated);
+
+} // namespace eks

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/arguments.hpp"
+#include "base/fs.hpp"
+#include "explain.hpp"
+#include "kubelet_config.hpp"
+
+namespace {
+
+using namespace eks;
+
+constexpr auto usage =
+        "usage: eksnode explain [--config SOURCE]... [--root DIR] KEY\n"
+        "\n"
+        "Show the value of a configuration key, the layer, file and line that set it, and the values\n"
+        "it beat. KEY is one such as kubelet.config.maxPods; a part with a dot in it is quoted.\n"
+        "\n"
+        "  --config SOURCE  a file, a directory, or user-data:FILE; repeatable, in order\n"
+        "                   (default: the layers of this node, see eks-node.toml(5))\n"
+        "  --root DIR       prefix of every path that is read\n"
+        "\n"
+        "Exit status: 0; 78 bad configuration; 2 no such key; see eksnode-explain(1).\n";
+
+int explain_key(const Arguments& arguments)
+{
+        if (arguments.positional().size() != 1)
+                throw Error(failure::usage, "one KEY is needed", "See --help");
+        const Root root(arguments.last("root").value_or(""));
+        const auto sources = arguments.all("config");
+        const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        resolved.merged.problems.throw_if_any(failure::config_invalid);
+        // What eks-kubelet-config wrote before the user's settings are merged over it; on a laptop there is
+        // none.
+        const auto text = read_file_if_exists(root(kubelet_config_path));
+        const auto generated = Json::parse(text.value_or("{}"), nullptr, false);
+        fmt::print("{}", explain(resolved, arguments.positional().front(), generated));
+        return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+        return run_verb("explain", usage, argc, argv, [&] {
+                return explain_key(Arguments::parse(argc, argv, {"config=", "root="}));
+        });
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/arguments.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace eks {
+
+Arguments Arguments::parse(int argc, char** argv, std::initializer_list<std::string_view> options)
+{
+        Arguments arguments;
+        for (int i = 1; i < argc; ++i) {
+                const std::string_view argument = argv[i];
+                if (!argument.starts_with("--") || argument.size() == 2) {
+                        arguments.positional_.emplace_back(argument);
+                        continue;
+                }
+                const auto equals = argument.find('=');
+                const std::string name(argument.substr(2, equals == argument.npos ? equals : equals - 2));
+                const bool valued = std::ranges::find(options, name + "=") != options.end();
+                if (!valued &&
+                        (equals != argument.npos || std::ranges::find(options, name) == options.end()))
+                        throw Error(
+                                failure::usage, fmt::format("unknown option '{}'", argument), "See --help");
+                std::string value;
+                if (valued && equals != argument.npos)
+                        value = argument.substr(equals + 1);
+                else if (valued && i + 1 < argc)
+                        value = argv[++i];
+                else if (valued)
+                        throw Error(
+                                failure::usage, fmt::format("'{}' lacks its value", argument), "See --help");
+                arguments.values_[name].push_back(std::move(value));
+        }
+        return arguments;
+}
+
+std::optional<std::string> Arguments::last(std::string_view name) const
+{
+        const auto found = values_.find(name);
+        return found != values_.end() ? std::optional(found->second.back()) : std::nullopt;
+}
+
+std::vector<std::string> Arguments::all(std::string_view name) const
+{
+        const auto found = values_.find(name);
+        return found != values_.end() ? found->second : std::vector<std::string>();
+}
+
+int run_verb(std::string_view verb, std::string_view usage, int argc, char** argv,
+        const std::function<int()>& body)
+{
+        for (int i = 1; i < argc; ++i)
+                if (std::string_view(argv[i]) == "--help") {
+                        fmt::print("{}", usage);
+                        return 0;
+                }
+        try {
+                return body();
+        } catch (const Error& e) {
+                fmt::print(stderr, "eksnode {}: {}\n", verb, e.full_text());
+                return e.exit_status();
+        } catch (const std::exception& e) {
+                fmt::print(stderr, "eksnode {}: {}\n", verb, e.what());
+                return 1;
+        }
+}
+
+} // namespace eks

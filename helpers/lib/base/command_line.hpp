@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/root.hpp"
+
+namespace eks {
+
+// The words of the kernel command line, without their quotes. In a container that line is the host's; the
+// manager reads its own arguments instead, and so do we.
+std::vector<std::string> kernel_command_line(const Root& root, bool in_container);
+
+// 1, yes, true, on, y and their opposites; nothing for any other text.
+std::optional<bool> parse_boolean(std::string_view text);
+
+} // namespace eks

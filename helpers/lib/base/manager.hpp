@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The service manager over D-Bus: the few calls we use, not all of sd-bus.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <systemd/sd-bus.h>
+
+#include "base/fd.hpp"
+
+namespace eks {
+
+class Manager {
+public:
+        // root talks to the manager directly, which works without a D-Bus daemon and early; others over the
+        // system bus. Throws Error (manager_unreachable), as every call here.
+        Manager();
+
+        // Properties of a unit, which is loaded if need be; what the unit's type does not have is "", 0 or
+        // empty.
+        struct Unit {
+                Manager* manager;
+                std::string path;
+                bool service;
+
+                std::string text(const char* name) const;
+                std::uint64_t number(const char* name) const; // unsigned 64 bit
+                bool boolean(const char* name) const;
+                std::vector<std::string> list(const char* name) const;
+                std::string service_text(const char* name) const;
+                int service_status(const char* name) const; // signed 32 bit
+                bool has_job() const;
+        };
+        Unit unit(const std::string& name);
+
+        // Command lines of the processes of a unit.
+        std::vector<std::string> processes(const std::string& unit);
+
+        // "RestartUnit" or "ReloadUnit", and wait until that job has left the queue. False at the deadline.
+        bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline);
+
+private:
+        using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
+        std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
+};
+
+} // namespace eks

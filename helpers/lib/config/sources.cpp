@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the layers lie, and in which order.
+#include <algorithm>
+#include <map>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include "base/command_line.hpp"
+#include "base/fs.hpp"
+#include "base/text.hpp"
+#include "config/resolve.hpp"
+#include "config/schema.hpp"
+#include "config/user_data.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view admin_file = "/etc/eks/node.toml";
+constexpr std::string_view vendor_drop_ins = "/usr/lib/eks/node.d";
+constexpr std::string_view admin_drop_ins = "/etc/eks/node.d";
+constexpr std::string_view nodeadm_drop_ins = "/etc/eks/nodeadm.d";
+constexpr std::string_view command_line_source = "kernel command line";
+
+const std::vector<std::string> toml_suffix{".toml"};
+const std::vector<std::string> node_config_suffixes{".yaml", ".yml", ".json"};
+const std::vector<std::string> all_suffixes{".toml", ".yaml", ".yml", ".json"};
+
+bool ends_in(std::string_view name, const std::vector<std::string>& suffixes)
+{
+        return std::ranges::any_of(
+                suffixes, [&](const std::string& suffix) { return name.ends_with(suffix); });
+}
+
+Layer parse_file(const std::string& text, const std::string& source)
+{
+        if (ends_in(source, toml_suffix))
+                return parse_node_toml(text, source);
+        if (ends_in(source, node_config_suffixes))
+                return parse_node_config(text, source);
+        throw Error(failure::usage,
+                fmt::format("'{}' is neither *.toml nor *.yaml, *.yml or *.json", source),
+                "Name the file after its format, or give raw user data as user-data:FILE");
+}
+
+// A KubeletConfiguration that a layer names comes in below the layer's own kubelet.config.
+void read_kubelet_config_file(const Root& root, Layer& layer)
+{
+        const auto* path = find_path(layer.tree, "kubelet.configFile");
+        if (path == nullptr || path->get_ref<const std::string&>().empty())
+                return;
+        const auto file = path->get<std::string>();
+        const auto mark = layer.marks.find("kubelet.configFile");
+        const auto where = mark != layer.marks.end() ? mark->second : Where{layer.source};
+        const auto text = read_file_if_exists(root(file), config_limit);
+        if (!text) {
+                layer.problems.add(where, "kubelet.configFile", file, "no such file",
+                        "Put the file there, or remove the key");
+                return;
+        }
+        Layer given{.source = file};
+        given.tree = parse_map(*text, given);
+        for (const char* key : {"kind", "apiVersion"})
+                given.tree.erase(key); // ours are the same
+        deep_merge(given.tree, layer.tree["kubelet"].value("config", Json::object()));
+        layer.tree["kubelet"]["config"] = given.tree;
+        for (const auto& [key, place] : given.marks)
+                layer.marks.emplace(key.empty() ? "kubelet.config" : "kubelet.config." + key, place);
+}
+
+void add(const Root& root, Resolved& resolved, Layer layer)
+{
+        read_kubelet_config_file(root, layer);
+        merge_layer(resolved.merged, layer);
+        resolved.layers.push_back(std::move(layer));
+}
+
+void add_file(const Root& root, Resolved& resolved, const std::string& path)
+{
+        if (const auto text = read_file_if_exists(root(path), config_limit)) {
+                resolved.tried.push_back(path);
+                add(root, resolved, parse_file(*text, path));
+        }
+}
+
+void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes, const std::string& source)
+{
+        auto data = read_user_data(bytes, source);
+        resolved.has_scripts = resolved.has_scripts || data.has_scripts;
+        resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
+        for (auto& layer : data.layers)
+                add(root, resolved, std::move(layer));
+}
+
+// One list, sorted by name across both directories; node.toml stands before the first drop-in of the
+// admin's, so that it beats what the vendor ships and yields to the admin's own drop-ins.
+std::vector<std::string> admin_files(const Root& root)
+{
+        auto files =
+                drop_ins(root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, all_suffixes);
+        const auto first =
+                std::ranges::find_if(files, [](const auto& f) { return f.starts_with(admin_drop_ins); });
+        files.insert(first, std::string(admin_file));
+        return files;
+}
+
+} // namespace
+
+std::vector<std::string> drop_ins(const Root& root, const std::vector<std::string>& directories,
+        const std::vector<std::string>& suffixes)
+{
+        std::map<std::string, std::string> by_name;
+        for (const auto& directory : directories)
+                for (const auto& name : list_directory(root(directory)))
+                        if (ends_in(name, suffixes) && !name.starts_with('.'))
+                                by_name[name] = directory + "/" + name;
+        std::vector<std::string> paths;
+        for (const auto& [name, path] : by_name) {
+                struct stat st {};
+                if (::stat(root(path).c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+                        paths.push_back(path);
+        }
+        return paths;
+}
+
+Layer command_line_layer(const std::vector<std::string>& words)
+{
+        Layer layer{.source = std::string(command_line_source)};
+        const auto problem = [&](const std::string& key, const std::string& value, std::string_view wrong) {
+                layer.problems.add(
+                        {layer.source}, "eks." + key, value, wrong, "See eks-node.toml(5) for every key");
+        };
+        for (const auto& word : words) {
+                const auto equals = word.find('=');
+                if (!word.starts_with("eks.") || equals == std::string::npos)
+                        continue;
+                const auto key = word.substr(4, equals - 4);
+                const auto value = word.substr(equals + 1);
+                if (key == "node" || key == "debug")
+                        continue; // for the generator
+                const auto* entry = find_schema_key(key);
+                if (entry == nullptr || entry->kind == ValueKind::toml_text ||
+                        ((entry->kind == ValueKind::free_map || entry->kind == ValueKind::switches) &&
+                                key == entry->path)) {
+                        problem(key, value,
+                                entry == nullptr ? "unknown key" + nearest_key_hint(key, "eks.")
+                                                 : "cannot be given on the kernel command line");
+                        continue;
+                }
+                Json* target = &layer.tree;
+                for (const auto part : split(key, '.'))
+                        target = &(*target)[std::string(part)];
+                const auto boolean = parse_boolean(value);
+                switch (entry->kind) {
+                case ValueKind::flags:
+                case ValueKind::list:
+                        target->push_back(value);
+                        break;
+                case ValueKind::boolean:
+                case ValueKind::switches:
+                        *target = boolean ? Json(*boolean)
+                                          : Json(value); // check_layer() refuses any other text
+                        break;
+                case ValueKind::free_map: {
+                        auto parsed = Json::parse(value, nullptr, false);
+                        *target = parsed.is_discarded() ? Json(value) : std::move(parsed);
+                        break;
+                }
+                default:
+                        *target = value;
+                }
+                layer.marks[key] = {layer.source};
+        }
+        check_layer(layer, Dialect::toml);
+        return layer;
+}
+
+Resolved resolve_node_layers(const Root& root)
+{
+        Resolved resolved;
+        for (const auto& path : admin_files(root))
+                add_file(root, resolved, path);
+        if (!exists(root(admin_file)))
+                resolved.tried.push_back(fmt::format("{} (absent)", admin_file));
+        for (const auto& path : drop_ins(root, {std::string(nodeadm_drop_ins)}, node_config_suffixes))
+                add_file(root, resolved, path);
+        if (const auto bytes = read_file_if_exists(root(user_data_path), config_limit))
+                add_user_data(root, resolved, *bytes, "user data");
+        else
+                resolved.tried.emplace_back("user data (the instance has none)");
+        auto options = command_line_layer(kernel_command_line(root, exists(root("/run/systemd/container"))));
+        if (!options.tree.empty() || !options.problems.empty()) {
+                resolved.tried.emplace_back(command_line_source);
+                add(root, resolved, std::move(options));
+        }
+        return resolved;
+}
+
+Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources)
+{
+        constexpr std::string_view user_data = "user-data:";
+        const Root here; // sources are named by whoever calls us, not by a node
+        Resolved resolved;
+        for (const auto& source : sources) {
+                struct stat st {};
+                if (source.starts_with(user_data)) {
+                        const auto path = source.substr(user_data.size());
+                        add_user_data(root, resolved, read_file(path, config_limit), path);
+                } else if (::stat(source.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
+                        for (const auto& path : drop_ins(here, {source}, all_suffixes)) {
+                                resolved.tried.push_back(path);
+                                add(root, resolved, parse_file(read_file(path, config_limit), path));
+                        }
+                } else {
+                        resolved.tried.push_back(source);
+                        add(root, resolved, parse_file(read_file(source, config_limit), source));
+                }
+        }
+        return resolved;
+}
+
+} // namespace eks

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/resolve.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "config/checks.hpp"
+#include "config/schema.hpp"
+
+namespace eks {
+
+namespace {
+
+const std::string* text_at(const Resolved& resolved, const char* section, const char* key)
+{
+        const auto& tree = resolved.merged.tree;
+        const auto found = tree.find(section);
+        if (found == tree.end() || !found->contains(key))
+                return nullptr;
+        return found->at(key).get_ptr<const std::string*>();
+}
+
+} // namespace
+
+Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
+{
+        struct Required {
+                const char* key;
+                const char* meaning;
+        };
+        constexpr std::array required{Required{"name", "the name of the EKS cluster"},
+                Required{"apiServerEndpoint", "the https URL of its API server"},
+                Required{"certificateAuthority", "its CA certificate, PEM in base64"},
+                Required{"cidr", "its service CIDR"}};
+
+        const auto sources = join(resolved.tried, ", ");
+        if (resolved.merged.problems.empty() && std::ranges::none_of(required, [&](const Required& r) {
+                    return text_at(resolved, "cluster", r.key);
+            }))
+                throw Error(failure::config_missing,
+                        fmt::format("no configuration for this node in: {}", sources),
+                        "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
+
+        auto problems = resolved.merged.problems;
+        // An AL2 call may give the address of the DNS service instead of the range that it lies in.
+        const bool has_dns = find_path(resolved.merged.tree, "kubelet.config.clusterDNS") != nullptr;
+        for (const auto& [key, meaning] : required)
+                if (text_at(resolved, "cluster", key) == nullptr &&
+                        !(has_dns && key == std::string_view("cidr")))
+                        problems.add({sources}, fmt::format("cluster.{}", key), "", "missing",
+                                fmt::format("Set cluster.{} to {}", key, meaning));
+
+        const auto mark = [&](const std::string& key) {
+                const auto found = resolved.merged.marks.find(key);
+                return found != resolved.merged.marks.end() ? found->second : Where{sources};
+        };
+        const auto& tree = resolved.merged.tree;
+        if (tree.contains("cluster") && tree["cluster"].value("enableOutpost", false))
+                problems.add(mark("cluster.enableOutpost"), "cluster.enableOutpost", "true",
+                        "local clusters on Outposts are not supported by this version",
+                        "Remove the key, or use an image with a version that does");
+        if (const auto* flags = find_path(tree, "kubelet.flags"))
+                for (std::size_t i = 0; i < flags->size(); ++i) {
+                        const auto key = fmt::format("kubelet.flags[{}]", i);
+                        const auto& flag = (*flags)[i].get_ref<const std::string&>();
+                        if (has_control_characters(flag))
+                                problems.add(mark(key), key, flag, "holds a line break or control character",
+                                        "Write each flag as one list item on one line");
+                }
+        check_values(resolved.merged, imds, problems, notes);
+        return problems;
+}
+
+void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
+{
+        find_problems(resolved, imds, notes).throw_if_any(failure::config_invalid);
+}
+
+} // namespace eks

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "user_scripts.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* last_stage = "cloud-final.service";
+constexpr unsigned default_timeout = 900; // seconds; Karpenter gives a node up after 15 minutes as well
+constexpr auto poll_interval = 100ms;
+constexpr auto step_timeout = 60s;
+
+// `systemctl start kubelet`, `/bin/systemctl --now restart eks-config.service`, …
+bool waits_for_us(const std::string& command_line)
+{
+        const auto words = split(command_line, ' ');
+        if (words.empty() || !words.front().ends_with("systemctl"))
+                return false;
+        return std::ranges::any_of(words, [](std::string_view word) {
+                return word.starts_with("kubelet") || word.starts_with("containerd") ||
+                       word.starts_with("eks-");
+        });
+}
+
+std::chrono::seconds timeout()
+{
+        const char* text = std::getenv("EKS_USER_SCRIPTS_TIMEOUT");
+        const auto given = text != nullptr && *text != '\0' ? parse_int<unsigned>(text) : default_timeout;
+        if (!given || *given < 1)
+                throw Error(failure::usage,
+                        fmt::format("EKS_USER_SCRIPTS_TIMEOUT={}: not a number of seconds", text),
+                        "Give 1 or more");
+        return std::chrono::seconds(*given);
+}
+
+ScriptsState look(Manager& manager)
+{
+        const auto unit = manager.unit(last_stage);
+        const auto load = unit.text("LoadState");
+        return {.installed = load == "loaded",
+                .active = unit.text("ActiveState"),
+                .queued = unit.has_job(),
+                .processes = manager.processes(last_stage)};
+}
+
+} // namespace
+
+Wait judge(const ScriptsState& state)
+{
+        if (!state.installed)
+                return Wait::over;
+        if (std::ranges::any_of(state.processes, waits_for_us))
+                return Wait::asked_for;
+        const bool ahead = state.queued || state.active == "activating" || state.active == "reloading";
+        return ahead ? Wait::go_on : Wait::over;
+}
+
+std::vector<std::string> affected_steps(const Root& root, const std::vector<PlannedStep>& steps)
+{
+        std::vector<std::string> affected;
+        for (const auto& step : steps) {
+                const bool differs =
+                        step.error || std::ranges::any_of(step.plan.files, [&](const File& file) {
+                                const auto ours = read_file_if_exists(
+                                        root(std::string(rendered_directory) + file.path));
+                                switch (file.kind) {
+                                case File::Kind::regular:
+                                        return ours != file.content;
+                                case File::Kind::absent:
+                                        return ours.has_value();
+                                case File::Kind::link:
+                                        return false; // always the same
+                                }
+                                return false;
+                        });
+                if (differs)
+                        affected.emplace_back(step.name);
+        }
+        return affected;
+}
+
+void wait_for_scripts(Context& context, Manager& manager)
+{
+        const auto limit = timeout();
+        notify_extend_timeout(static_cast<unsigned>((limit + 2 * step_timeout).count()));
+        context.awaiting("Waiting for the scripts in the user data (cloud-final.service)");
+        const auto end = std::chrono::steady_clock::now() + limit;
+        for (;;) {
+                switch (judge(look(manager))) {
+                case Wait::over:
+                        context.did("the scripts in the user data have ended", false);
+                        return;
+                case Wait::asked_for:
+                        context.did("a script in the user data asked for kubelet or its files: not waiting "
+                                    "any longer",
+                                false);
+                        return;
+                case Wait::go_on:
+                        break;
+                }
+                if (std::chrono::steady_clock::now() >= end)
+                        throw Error(failure::user_scripts_timeout,
+                                fmt::format("the scripts in the user data did not end in {} s; kubelet "
+                                            "starts without "
+                                            "waiting for them",
+                                        limit.count()),
+                                "See `systemctl status cloud-final` for what runs; "
+                                "EKS_USER_SCRIPTS_TIMEOUT= sets the limit");
+                std::this_thread::sleep_for(poll_interval);
+        }
+}
+
+// A reload runs a step again without restarting what requires it; only containerd must restart for a new
+// file.
+void take_over_changes(Context& context, Manager& manager)
+{
+        const auto& root = context.root();
+        const auto before = read_file_if_exists(root(node_path));
+        if (!manager.run_job("ReloadUnit", "eks-config.service", step_timeout))
+                throw Error(failure::internal, "eks-config.service did not end in time",
+                        "See `systemctl status eks-config`");
+        if (read_file_if_exists(root(node_path)) == before)
+                return;
+        for (const auto& step : affected_steps(root, plan_steps(load_node_inputs(root)))) {
+                const bool containerd = step == "eks-containerd-config";
+                manager.run_job(containerd ? "RestartUnit" : "ReloadUnit", step + ".service", step_timeout);
+                context.did(fmt::format("ran {} again", step), true);
+        }
+}
+
+} // namespace eks

@@ -1,0 +1,1 @@
+/etc/eks/bootstrap.sh 'ÿ' þ --cluster-id 

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Data tables, JSON files, and the Python of the tests."""
+
+import json
+import py_compile
+import re
+import warnings
+
+from lint import at, main
+
+
+def check_tables(tree):
+    """First line: source and date; then the header; then rows, sorted by name, each name once."""
+    for path in tree.files("helpers/data/*.tsv"):
+        lines = tree.text(path).splitlines()
+        if not lines or not re.match(r"# .*\bfrom\b.*, 20\d\d-[01]\d\b", lines[0]):
+            yield at(path, 1, "the first line does not name source and date, write '# Facts from SOURCE, YYYY-MM.'")
+        header = lines[1].split("\t") if len(lines) > 1 else []
+        previous = ""
+        for number, line in enumerate(lines[2:], 3):
+            fields = line.split("\t")
+            if len(fields) != len(header):
+                yield at(path, number, f"{len(fields)} fields, the header has {len(header)}, mend the row")
+            if fields[0] == previous:
+                yield at(path, number, f"'{fields[0]}' a second time, keep one")
+            elif fields[0] < previous:
+                yield at(path, number, f"'{fields[0]}' comes after '{previous}', sort the rows as LC_ALL=C sort does")
+            previous = fields[0]
+
+
+def check_json(tree):
+    for path in tree.files("helpers/**/*.json", "tests/*.json", "tests/*/*.json", "packer/**/*.json"):
+        try:
+            json.loads(tree.text(path))
+        except json.JSONDecodeError as e:
+            yield at(path, e.lineno, f"not JSON: {e.msg}, mend it")
+
+
+def check_python(tree):
+    """It compiles, and without a warning: an invalid escape today is an error in the next Python."""
+    compiled = tree.temporary() / "compiled"
+    for path in tree.files("**/*"):
+        if path.suffix != ".py" and not re.match(r"#!.*\bpython", tree.shebang(path)):
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                py_compile.compile(str(tree.source / path), cfile=str(compiled), doraise=True)
+            except py_compile.PyCompileError as e:
+                m = re.search(r"line (\d+)", e.msg)
+                yield at(path, m[1] if m else getattr(e.exc_value, "lineno", 1), f"does not compile: {e.exc_value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are: nothing is installed, and nothing lies in the repository, that is not meant to be there."""
+
+import re
+import stat
+
+from lint import LIBEXEC_DIRECTORY, UNIT_DIRECTORY, Skip, at, main
+
+TOP_LEVEL = {
+    "meson.build", "meson_options.txt", "README.md", "LICENSE", ".ci", "generators", "units", "helpers", "dropins", "packer",
+    "man", "tests", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore"}
+
+# What we install, with /lib and /usr/lib as one. Vendor files only: /etc, /run and /var are the admin's and the boot's.
+PROGRAMS = "|".join((
+    rf"{LIBEXEC_DIRECTORY}/eks(?:node)?-[a-z-]+", "usr/bin/eksnode", "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
+FILES = "|".join((
+    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+\.(?:service|target|socket|slice|path|timer)|kubelet\.service|runtime\.slice)",
+    rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system)\.conf\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/(?:sysctl|modules-load|tmpfiles)\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/systemd/catalog/eks-node\.catalog",
+    r"usr/share/eks/(?:[a-z-]+/)?[\w.-]+",
+    r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
+    r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
+    r"usr/share/man/man[578]/(?:eks-[\w.-]+|kubelet\.service|runtime\.slice)\.[578]",
+))
+
+
+def check_installed(tree):
+    if tree.options.get("prefix", "/usr") != "/usr":
+        raise Skip("this build has another prefix")
+    for path in sorted(tree.stage.rglob("*")):
+        relative = str(path.relative_to(tree.stage))
+        if path.is_dir() or relative in ("bin", "lib", "sbin"):
+            continue
+        mode = 0o755 if re.fullmatch(PROGRAMS, relative) else 0o644
+        if not re.fullmatch(f"{PROGRAMS}|{FILES}", relative):
+            yield at("meson.build", 1,
+                     f"/{relative} is installed where nothing of ours belongs, mend its install_dir")
+        elif not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != mode:
+            yield at("meson.build", 1,
+                     f"/{relative} has mode {stat.S_IMODE(path.stat().st_mode):o}, install it with {mode:o}")
+
+
+def check_top_level(tree):
+    for path in tree.all_files:
+        if path.parts[0] not in TOP_LEVEL:
+            yield at(path, 1, f"'{path.parts[0]}' is not one of the top level's names, move it into one of the folders")
+        elif path.parts[0] == ".ci" and str(path) != ".ci/run":
+            yield at(path, 1, "CI has one entry, .ci/run: move it to tests/ and call it from there")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,460 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The lint tests can fail: plant one violation after another in a copy of the tree, and expect each to be found."""
+
+import importlib
+import json
+import re
+import shutil
+import stat
+import sys
+
+import lint
+
+MODULES = ["binaries", "cpp_format", "data", "generator", "man", "messages", "paths", "shell", "text", "tidy", "units"]
+PLANTS = []
+
+CA = f"{lint.UNIT_DIRECTORY}/eks-ca.service"
+TARGET = f"{lint.UNIT_DIRECTORY}/eks-configured.target"
+SHARED_DROP_IN = f"{lint.UNIT_DIRECTORY}/eks-.service.d/10-eks.conf"
+GENERATOR = "usr/lib/systemd/system-generators/eks-node-generator"
+MESSAGES = "helpers/lib/base/messages.hpp"
+SCHEMA = "helpers/lib/config/schema.cpp"
+CATALOG = "man/eks-node.catalog"
+KNOWN_ID = "3f22aa0d5fa74a14ba2062809bc9681b"  # event::step_finished
+OTHER_ID = "00112233445566778899aabbccddeeff"
+
+
+def plant(check, expected):
+    """Register a function (source, stage) that breaks a rule, and the finding it must cause."""
+    def register(function):
+        PLANTS.append((*check.split("."), expected, function))
+        return function
+    return register
+
+
+def append(path, text):
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text, f"{path} has no '{old}' to replace, mend the plant"
+    path.write_text(text.replace(old, new, 1))
+
+
+def write(path, text, mode=0o644):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def program(path, text):
+    path.unlink()
+    write(path, f"#!/bin/sh\n{text}\n", 0o755)
+
+
+def in_unit(old, new, unit=CA):
+    return lambda source, stage: replace(stage / unit, old, new)
+
+
+# (check, what is found, what to replace by what in the installed eks-ca.service)
+for check, expected, old, new in (
+        ("units.check_verify", "eks-ca.service.in:.*Unknown key 'Retries'", "Type=", "Retries=3\nType="),
+        ("units.check_verify", "eks-ca.service.in:.*not executable", "ExecStart=/usr/libexec/eksnode/eks-ca",
+         "ExecStart=/usr/libexec/eksnode/eks-phantom"),
+        ("units.check_ordering", "cycle", "After=", "After=eks-configured.target "),
+        ("units.check_oneshots", "not Type=oneshot", "Type=oneshot", "Type=exec"),
+        ("units.check_oneshots", "no RemainAfterExit", "RemainAfterExit=yes\n", ""),
+        ("units.check_oneshots", "no TimeoutStartSec", "TimeoutStartSec=30s\n", ""),
+        ("units.check_oneshots", "2 ExecStart", "ExecStart=", "ExecStart=/bin/true\nExecStart="),
+        ("units.check_oneshots", "ExecStartPre= in a step", "ExecStart=", "ExecStartPre=/bin/true\nExecStart="),
+        ("units.check_oneshots", "runs '/bin/sh'", "ExecStart=", "ExecStart=/bin/sh -c "),
+        ("units.check_oneshots", "ignores failure", "ExecStart=", "ExecStart=-"),
+        ("units.check_restart", "Restart=on-failure", "Type=", "Restart=on-failure\nType="),
+        ("units.check_documentation", "no Description", "Description=", "#"),
+        ("units.check_documentation", "no Documentation=man:eks-ca", "Documentation=", "#"),
+        ("units.check_documentation", "eks-phantom.service\\(8\\) does not resolve", "Documentation=",
+         "Documentation=man:eks-phantom.service(8) "),
+        ("units.check_install_section", "Install", "[Service]", "[Install]\nWantedBy=multi-user.target\n[Service]"),
+        ("units.check_configured_target", "eks-ca.service may be skipped", "[Service]", "ConditionPathExists=/x\n[Service]"),
+        ("units.check_configured_target", "asserts /run/eks/done/eks-imds", "[Service]",
+         "AssertPathExists=/run/eks/done/eks-imds\n[Service]"),
+        ("units.check_executables", "starts '/usr/bin/eks-ca'", "/usr/libexec/eksnode/eks-ca", "/usr/bin/eks-ca"),
+        ("units.check_no_reload", "drives the manager", "ExecStart=", "ExecStart=/usr/bin/systemctl daemon-reload\n#"),
+        ("units.check_sandbox_cost", "PrivateTmp= needs a mount namespace", "Type=", "PrivateTmp=yes\nType="),
+        ("units.check_sandbox_cost", "SystemCallFilter= needs a seccomp", "Type=",
+         "SystemCallFilter=@system-service\nType=")):
+    plant(check, expected)(in_unit(old, new))
+
+for expected, old, new in (
+        ("eks-ca.service is not pulled in", "Wants=eks-ca.service ", "Wants="),
+        ("eks-ca.service is not waited for", "After=eks-ca.service ", "After="),
+        ("eks-ca.service may be masked", "AssertPathExists=/run/eks/done/eks-ca\n", ""),
+        ("no step .* leaves /run/eks/done/eks-phantom", "[Unit]", "[Unit]\nAssertPathExists=/run/eks/done/eks-phantom")):
+    plant("units.check_configured_target", expected)(in_unit(old, new, TARGET))
+
+plant("units.check_configured_target", "eks-sandbox-image.service is not pulled in")(
+    in_unit("eks-sandbox-image.service", "", f"{lint.UNIT_DIRECTORY}/eks-node.target"))
+plant("units.check_configured_target", "no RuntimeDirectory")(in_unit("RuntimeDirectory=", "#", SHARED_DROP_IN))
+plant("units.check_verify", "dropins/eks-.*Unknown key")(in_unit("[Service]", "[Service]\nRetries=3", SHARED_DROP_IN))
+plant("units.check_sandbox_cost", "dropins/eks-.*ProtectSystem")(
+    in_unit("[Service]", "[Service]\nProtectSystem=strict", SHARED_DROP_IN))
+
+
+@plant("units.check_executables", "eks-ca' is not installed")
+def _(source, stage):
+    (stage / "usr/libexec/eksnode/eks-ca").unlink()
+
+
+@plant("units.check_executables", "eks-phantom is installed but no unit")
+def _(source, stage):
+    write(stage / "usr/libexec/eksnode/eks-phantom", "", 0o755)
+
+
+@plant("units.check_no_reload", "helpers/ca/ca.cpp:.*RestartUnit")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", 'constexpr auto method = "RestartUnit";\n')
+
+
+@plant("units.check_exposure", "eks-ca.service.in:.*is above")
+def _(source, stage):
+    (stage / SHARED_DROP_IN).unlink()
+
+
+@plant("units.check_exposure", "no threshold for eks-phantom")
+def _(source, stage):
+    write(stage / f"{lint.UNIT_DIRECTORY}/eks-phantom.service", "[Service]\nExecStart=/bin/true\n")
+
+
+@plant("generator.check_repeatable", "two runs differ on Nitro")
+def _(source, stage):
+    program(stage / GENERATOR, 'echo $$ > "$1/pid"')
+
+
+@plant("generator.check_repeatable", "writes nothing on Xen")
+def _(source, stage):
+    program(stage / GENERATOR, 'grep -q Amazon "$EKS_ROOT"/sys/class/dmi/id/sys_vendor && echo > "$1/link"; exit 0')
+
+
+@plant("generator.check_elsewhere", "writes normal/link off EC2")
+def _(source, stage):
+    program(stage / GENERATOR, 'echo > "$1/link"')
+
+
+@plant("generator.check_elsewhere", "fails in the initrd")
+def _(source, stage):
+    program(stage / GENERATOR, 'test -z "$SYSTEMD_IN_INITRD"')
+
+
+@plant("generator.check_output", "writes early/link")
+def _(source, stage):
+    program(stage / GENERATOR, 'echo > "$2/link"')
+
+
+@plant("generator.check_output", "links to /lib/systemd/system/eks-phantom.target")
+def _(source, stage):
+    program(stage / GENERATOR, 'ln -s /lib/systemd/system/eks-phantom.target "$1/link"')
+
+
+@plant("generator.check_libraries", "the generator needs libcurl")
+def _(source, stage):
+    shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / GENERATOR)
+
+
+@plant("binaries.check_needed", "eks-ca loads libcurl")
+def _(source, stage):
+    shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / "usr/libexec/eksnode/eks-ca")
+
+
+@plant("binaries.check_needed", "eks-ca does not load libcrypto")
+def _(source, stage):
+    shutil.copy(stage / "usr/libexec/eksnode/eks-kubeconfig", stage / "usr/libexec/eksnode/eks-ca")
+
+
+@plant("binaries.check_needed", "no line for eks-phantom")
+def _(source, stage):
+    shutil.copy(stage / "usr/libexec/eksnode/eks-ca", stage / "usr/libexec/eksnode/eks-phantom")
+
+
+@plant("binaries.check_size", "make smaller large.tsv")
+def _(source, stage):
+    with open(stage / "usr/share/eks/large.tsv", "wb") as file:
+        file.truncate(20_000_000)
+
+
+def constant(text):
+    return lambda source, stage: append(source / MESSAGES, f"inline constexpr Event {text};\n")
+
+
+for check, expected, text in (
+        ("messages.check_header", "'0815' is no message id", 'phantom{"phantom", "0815"}'),
+        ("messages.check_header", "is already on line", f'phantom{{"phantom", "{KNOWN_ID}"}}'),
+        ("messages.check_header", "name it 'the-phantom'", f'the_phantom{{"phantom", "{OTHER_ID}"}}'),
+        ("messages.check_used", "phantom is used nowhere", f'phantom{{"phantom", "{OTHER_ID}"}}'),
+        ("messages.check_catalog", "phantom has no entry", f'phantom{{"phantom", "{OTHER_ID}"}}')):
+    plant(check, expected)(constant(text))
+
+
+def entry(message_id, text):
+    return lambda source, stage: append(source / CATALOG, f"\n-- {message_id}\n{text}\n")
+
+
+for check, expected, message_id, text in (
+        ("messages.check_catalog", f"{OTHER_ID} is not in messages.hpp", OTHER_ID, "Subject: A\n\nText."),
+        ("messages.check_catalog", "has an entry on line", KNOWN_ID, "Subject: A\n\nText."),
+        ("messages.check_catalog", "no Subject", OTHER_ID, "\nText."),
+        ("messages.check_catalog", "no text below", OTHER_ID, "Subject: A\n"),
+        ("messages.check_catalog_fields", "@EKS_PHANTOM@", OTHER_ID, "Subject: A\n\nSee @EKS_PHANTOM@."),
+        ("messages.check_catalog_compiles", "journald does not find 0815", "0815", "Subject: A\n\nText.")):
+    plant(check, expected)(entry(message_id, text))
+
+PAGE = "{title}\n\n# NAME\n\n{name}\n\n# SYNOPSIS\n\nnone\n\n# DESCRIPTION\n\nnone\n\n{more}# SEE ALSO\n\nnone\n"
+
+
+def page(title="eks-phantom(8)", name="eks-phantom - a phantom", more=""):
+    return lambda source, stage: write(source / "man/eks-phantom.8.scd", PAGE.format(title=title, name=name, more=more))
+
+
+for expected, arguments in (
+        ("the title is not eks-phantom", {"title": "eks-ghost(8)"}),
+        ("NAME is not 'eks-phantom", {"name": "a phantom"}),
+        ("FILES comes after MESSAGES", {"more": "# MESSAGES\n\nnone\n\n# FILES\n\nnone\n\n"}),
+        ("heading 'Files' is not in capitals", {"more": "# Files\n\nnone\n\n"})):
+    plant("man.check_shape", expected)(page(**arguments))
+
+
+@plant("man.check_shape", "eks-phantom.service.*no section EXIT STATUS")
+def _(source, stage):
+    write(source / "man/eks-phantom.service.8.scd", PAGE.format(title="eks-phantom.service(8)", name="none", more=""))
+
+
+plant("man.check_renders", "eks-phantom.*scdoc refuses")(page(more="\\\n\\ *unclosed\n\n"))
+plant("man.check_renders", "eks-phantom.*man --warnings")(page(more="A" * 300 + " " + "B" * 300 + "\n\n"))
+
+
+@plant("man.check_every_page", "man/eks-phantom.service.8.scd:.*no such page")
+def _(source, stage):
+    write(stage / f"{lint.UNIT_DIRECTORY}/eks-phantom.service", "[Service]\nExecStart=/bin/true\n")
+
+
+@plant("man.check_every_page", "man/eksnode-phantom.1.scd:.*no such page")
+def _(source, stage):
+    write(stage / "usr/libexec/eksnode/eksnode-phantom", "#!/bin/sh\n", 0o755)
+
+
+@plant("man.check_file_formats", "/run/eks/phantom.json")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", 'constexpr auto path = "/run/eks/phantom.json";\n')
+
+
+@plant("man.check_options", "option --phantom of eks-ca")
+def _(source, stage):
+    (source / "man/eks-ca.service.8.scd").touch()
+    program(stage / "usr/libexec/eksnode/eks-ca", "echo usage: eks-ca --phantom")
+
+
+@plant("man.check_options", "eks-ca --help ends with status 2")
+def _(source, stage):
+    program(stage / "usr/libexec/eksnode/eks-ca", "exit 2")
+
+
+@plant("man.check_environment", "ca.cpp:.*reads \\$EKS_PHANTOM")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", 'const char* value = std::getenv("EKS_PHANTOM");\n')
+
+
+@plant("man.check_environment", "main.cpp:.*reads \\$EKS_PHANTOM")
+def _(source, stage):
+    append(source / "generators/eks-node-generator/main.cpp", 'const auto value = environment("EKS_PHANTOM");\n')
+
+
+@plant("man.check_schema", "key phantom.key")
+def _(source, stage):
+    (source / "man/eks-node.toml.5.scd").touch()
+    append(source / SCHEMA, '// SchemaKey{"phantom.key", ValueKind::text}\n')
+
+
+@plant("man.check_messages", "messages.hpp:.*phantom-message is not in man/eks-node.7")
+def _(source, stage):
+    (source / "man/eks-node.7.scd").touch()
+    constant(f'phantom_message{{"phantom-message", "{OTHER_ID}"}}')(source, stage)
+
+
+plant("man.check_messages", "man/eks-phantom.8.scd:.*message phantom-message")(
+    page(more="# MESSAGES\n\nusage, phantom-message; see *eks-node*(7).\n\n"))
+
+
+@plant("man.check_references", "ca.cpp:.*eks-phantom\\(8\\)")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", "// See eks-phantom(8).\n")
+
+
+@plant("paths.check_installed", "/usr/share/doc/phantom is installed")
+def _(source, stage):
+    write(stage / "usr/share/doc/phantom", "")
+
+
+@plant("paths.check_installed", "/etc/eks/node.toml is installed")
+def _(source, stage):
+    write(stage / "etc/eks/node.toml", "")
+
+
+@plant("paths.check_installed", "eks-ca.service has mode 755")
+def _(source, stage):
+    (stage / CA).chmod(0o755)
+
+
+@plant("paths.check_top_level", "'notes' is not one of the top level's names")
+def _(source, stage):
+    write(source / "notes/today.txt", "")
+
+
+@plant("paths.check_top_level", ".ci/phantom")
+def _(source, stage):
+    write(source / ".ci/phantom", "")
+
+
+def script(text, path="tests/phantom"):
+    return lambda source, stage: write(source / path, text, 0o755)
+
+
+BASH = "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\n"
+plant("shell.check_syntax", "tests/phantom:3")(script(BASH + "if true; then )\n"))
+plant("shell.check_syntax", "tests/phantom.sh:")(script("echo (\n", "tests/phantom.sh"))
+plant("shell.check_shellcheck", "tests/phantom:4: shellcheck: .*SC2086")(script(BASH + "set -euo pipefail\nls $1\n"))
+plant("shell.check_strict", "tests/phantom:1: no 'set -euo pipefail'")(script(BASH + "ls\n"))
+
+CPP = "// SPDX-License-Identifier: Apache-2.0\n"
+for check, expected, path, text in (
+        ("text.check_licence", "phantom.cpp:1: no licence", "helpers/ca/phantom.cpp", "int phantom;\n"),
+        ("text.check_licence", "tests/phantom:1: no licence", "tests/phantom", "#!/usr/bin/python3\n"),
+        ("text.check_line_ends", "phantom.cpp:1: no newline", "helpers/ca/phantom.cpp", "int phantom;"),
+        ("text.check_line_ends", "phantom.cpp:1: blanks", "helpers/ca/phantom.cpp", "int phantom; \n"),
+        ("text.check_line_ends", "phantom.cpp:1: blanks", "helpers/ca/phantom.cpp", "int phantom;\r\n"),
+        ("text.check_line_ends", "phantom.cpp:2: blank lines", "helpers/ca/phantom.cpp", "int phantom;\n\n"),
+        ("text.check_todo", "phantom.cpp:1: TO" "DO without", "helpers/ca/phantom.cpp", "// TO" "DO: more\n"),
+        ("text.check_shell_calls", "phantom.cpp:2: system", "helpers/ca/phantom.cpp", CPP + 'int s = std::system("ls");\n'),
+        ("text.check_shell_calls", "phantom.cpp:2: popen", "helpers/ca/phantom.cpp", CPP + 'auto p = popen("ls", "r");\n'),
+        ("text.check_foreign_places", "phantom:1: names the host", "tests/phantom", "http://deb." "debian.org/debian\n"),
+        ("text.check_foreign_places", "phantom:1: names '/home", "tests/phantom", "cd /" "home/me/eksnode\n"),
+        ("text.check_main_length", "ca/main.cpp:1: 61 lines", "helpers/ca/main.cpp", "run_step();\n" * 61),
+        ("text.check_main_length", "plan/main.cpp:1: 151 lines", "helpers/plan/main.cpp", "run();\n" * 151),
+        ("cpp_format.check_format", "phantom.cpp:1: the first of 1", "helpers/ca/phantom.cpp", "int  phantom;\n"),
+        ("data.check_json", "phantom.json:2", "helpers/ca/phantom.json", "{\n]\n"),
+        ("data.check_python", "phantom.py:2: does not compile", "tests/phantom.py", "\ndef\n"),
+        ("data.check_python", "phantom:2: does not compile", "tests/phantom", "#!/usr/bin/env python3\nprint('\\d')\n"),
+        ("data.check_tables", "phantom.tsv:1: the first line", "helpers/data/phantom.tsv", "# Facts.\nname\n"),
+        ("data.check_tables", "phantom.tsv:3: 2 fields", "helpers/data/phantom.tsv", "# From a, 2026-01.\nname\na\tb\n"),
+        ("data.check_tables", "phantom.tsv:4: 'a' comes after", "helpers/data/phantom.tsv", "# From a, 2026-01.\nname\nb\na\n"),
+        ("data.check_tables", "phantom.tsv:4: 'a' a second", "helpers/data/phantom.tsv", "# From a, 2026-01.\nname\na\na\n")):
+    plant(check, expected)(script(text, path))
+
+
+class Copy:
+    """A copy of source and installed tree to break, and to mend again after each plant."""
+
+    def __init__(self, tree):
+        self.directory = tree.temporary()
+        self.source = self.directory / "source"
+        self.stage = self.directory / "stage"
+        for path in tree.all_files:
+            (self.source / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree.source / path, self.source / path, follow_symlinks=False)
+        shutil.copytree(tree.stage, self.stage, symlinks=True)
+        self.original = {self.source: tree.source, self.stage: tree.stage}
+        self.whole = self.state()
+
+    def state(self):
+        """What a change would show in: of every file, when it was written, its size and mode."""
+        found = {}
+        for path in self.directory.rglob("*"):
+            status = path.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                found[path] = (status.st_mtime_ns, status.st_size, status.st_mode)
+        return found
+
+    def mend(self):
+        now = self.state()
+        for path in now.keys() - self.whole.keys():
+            path.unlink()
+        for path, status in self.whole.items():
+            if now.get(path) != status:
+                root = self.source if path.is_relative_to(self.source) else self.stage
+                shutil.copy2(self.original[root] / path.relative_to(root), path, follow_symlinks=False)
+
+
+def tidy_tree(tree):
+    """A tree of one file: the real one takes clang-tidy minutes."""
+    directory = tree.temporary()
+    file = directory / "helpers/phantom.cpp"
+    write(file, CPP + '#include "phantom.hpp"\nint* phantom() { return 0; }\n')
+    write(directory / "helpers/phantom.hpp", CPP + "inline int* ghost() { return 0; }\n")
+    write(directory / "helpers/forgotten.cpp", CPP)
+    shutil.copy(tree.source / ".clang-tidy", directory)
+    (directory / "compile_commands.json").write_text(json.dumps(
+        [{"directory": str(directory), "file": str(file), "command": f"c++ -std=c++20 -c {file}"}]))
+    return lint.Tree(directory, directory, directory)
+
+
+class SelfTest:
+    def __init__(self, tree):
+        self.tree = tree
+        self.failures = []
+        self.skipped = set()
+        self.checks = {(m, f.__name__): f for m in MODULES for f in lint.checks(importlib.import_module(m))}
+        self.copy = Copy(tree)
+        self.baselines = {}
+
+    def check(self, check):
+        """Findings in the copy; a new Tree each time, for its list of files is read once."""
+        with lint.Tree(self.copy.source, self.tree.build, self.copy.stage) as tree:
+            return set(check(tree))
+
+    def expect(self, name, expected, fresh):
+        if not any(re.search(expected, finding) for finding in fresh):
+            self.failures.append(f"{name} does not find '{expected}', only: {sorted(fresh)[:3] or 'nothing'}")
+
+    def try_plant(self, module, name, expected, break_it):
+        check = self.checks[module, name]
+        if check not in self.baselines:
+            self.baselines[check] = self.check(check)
+        try:
+            break_it(self.copy.source, self.copy.stage)
+            self.expect(f"{module}.{name}", expected, self.check(check) - self.baselines[check])
+        finally:
+            self.copy.mend()
+
+    def try_tidy(self):
+        with tidy_tree(self.tree) as planted:
+            findings = set(self.checks["tidy", "check_tidy"](planted))
+        self.expect("tidy.check_tidy", "helpers/phantom.cpp:3: .*modernize-use-nullptr", findings)
+        self.expect("tidy.check_tidy", "helpers/phantom.hpp:2: .*modernize-use-nullptr", findings)
+        self.expect("tidy.check_tidy", "helpers/forgotten.cpp:1: is compiled by no target", findings)
+
+    def run(self):
+        planted = {(module, name) for module, name, _, _ in PLANTS} | {("tidy", "check_tidy")}
+        for module, name in sorted(self.checks.keys() - planted):
+            self.failures.append(f"{module}.{name} has no plant, add one")
+        for attempt, arguments in [*((self.try_plant, p) for p in PLANTS), (self.try_tidy, ())]:
+            try:
+                attempt(*arguments)
+            except lint.Skip as reason:
+                self.skipped.add(str(reason))
+
+
+def main():
+    with lint.Tree(sys.argv[1], sys.argv[2]) as tree:
+        test = SelfTest(tree)
+        test.run()
+    for failure in test.failures:
+        print(f"tests/lint/self_test.py:1: {failure}")
+    for reason in sorted(test.skipped):
+        print(f"skipped some: {reason}")
+    print(f"{len(PLANTS) + 1} plants, {len(test.failures)} failures")
+    return 1 if test.failures else lint.SKIPPED if test.skipped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Units as they are installed: valid, complete, each one step, and cheap where the boot waits for them."""
+
+import re
+import shutil
+from pathlib import Path
+
+from lint import (
+    LIBEXEC_DIRECTORY, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, steps, tool, units, without_comments)
+
+# Steps that need a running containerd and so cannot come before eks-configured.target; eks-node.target wants them.
+AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
+
+# What each costs a unit, measured on 252 in a container on 2 cores. Steps confine themselves with Landlock instead.
+MOUNT_NAMESPACE = """
+    BindPaths BindReadOnlyPaths DynamicUser ExecPaths ExtensionDirectories ExtensionImages InaccessiblePaths LoadCredential
+    LoadCredentialEncrypted MountAPIVFS MountFlags MountImages NetworkNamespacePath NoExecPaths PrivateDevices PrivateIPC
+    PrivateMounts PrivateNetwork PrivateTmp PrivateUsers ProcSubset ProtectControlGroups ProtectHome ProtectKernelLogs
+    ProtectKernelModules ProtectKernelTunables ProtectProc ProtectSystem ReadOnlyPaths ReadWritePaths RootDirectory RootImage
+    SetCredential SetCredentialEncrypted TemporaryFileSystem""".split()
+SECCOMP = """
+    LockPersonality MemoryDenyWriteExecute ProtectClock ProtectHostname RestrictAddressFamilies RestrictNamespaces
+    RestrictRealtime RestrictSUIDSGID SystemCallArchitectures SystemCallFilter SystemCallLog""".split()
+REFUSED = {key: "needs a mount namespace, about 50 ms on every boot" for key in MOUNT_NAMESPACE}
+REFUSED |= {key: "needs a seccomp filter, 12 to 19 ms on every boot" for key in SECCOMP}
+
+SHELLS = {"ash", "bash", "busybox", "dash", "env", "python3", "sh", "xargs", "zsh"}
+EXEC_KEYS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost")
+THRESHOLDS = Path(__file__).with_name("exposure.tsv")
+
+
+def commands(unit):
+    """(key, prefix, words, line) of every Exec*=."""
+    for key in EXEC_KEYS:
+        for value, line in unit.values(key):
+            bare = value.lstrip("@-:+!")
+            if bare:
+                yield key, value[:len(value) - len(bare)], bare.split(), line
+
+
+def all_units(tree):
+    return [*units(tree).values(), *drop_ins(tree)]
+
+
+def node_root(tree):
+    """The installed tree with what other packages bring, as far as `systemd-analyze verify` looks."""
+    root = tree.temporary() / "root"
+    shutil.copytree(tree.stage, root, symlinks=True)
+    for unit in all_units(tree):
+        for _, _, words, _ in commands(unit):
+            program = root / words[0].lstrip("/")
+            # ours must come from the build: a stand-in would hide that it does not
+            if not program.exists() and not words[0].startswith(f"/{LIBEXEC_DIRECTORY}/"):
+                program.parent.mkdir(parents=True, exist_ok=True)
+                program.write_text("#!/bin/true\n")
+                program.chmod(0o755)
+    containerd = root / UNIT_DIRECTORY / "containerd.service"
+    if not containerd.exists():
+        containerd.write_text("[Service]\nExecStart=/bin/true\n")
+        (root / "usr/bin/true").touch(mode=0o755)
+    return root
+
+
+def check_verify(tree):
+    """Every unit and drop-in is accepted by systemd. --recursive-errors=no: without it 252 forgives unknown keys."""
+    analyze = tool("systemd-analyze")
+    root = node_root(tree)
+    sources = {str(unit.file.relative_to(tree.stage / UNIT_DIRECTORY)): unit.path for unit in all_units(tree)}
+    names = [*units(tree), "containerd.service"]
+    verified = run(analyze, "verify", f"--root={root}", "--man=no", "--recursive-errors=no", *names)
+    for text in verified.stdout.splitlines():
+        if m := re.match(r".*/systemd/system/([^:]+):(\d+): (.*)", text):
+            yield at(sources.get(m[1], m[1]), m[2], f"{m[3]}, mend the setting")
+        elif m := re.match(r"([\w.@-]+\.(?:service|target|slice|socket|timer|path|mount)): (.*)", text):
+            yield at(sources.get(m[1], m[1]), 1, f"{m[2]}, see systemd-analyze verify")
+        else:
+            yield at("units", 1, f"systemd-analyze verify says: {text}")
+    if verified.returncode != 0 and not verified.stdout:
+        yield at("units", 1,
+                 f"systemd-analyze verify failed with status {verified.returncode} and without a word, run it by hand")
+
+
+def check_ordering(tree):
+    """No ordering cycle from multi-user.target down, with the links of the generator and of newer cloud-init."""
+    analyze = tool("systemd-analyze")
+    host = Path("/lib/systemd/system")
+    if not (host / "multi-user.target").exists():
+        raise Skip("no units of systemd on this machine to order against")
+    root = node_root(tree)
+    for file in host.iterdir():
+        target = root / UNIT_DIRECTORY / file.name
+        if target.exists() or target.is_symlink():
+            continue
+        if file.is_dir() and not file.is_symlink():
+            shutil.copytree(file, target, symlinks=True)
+        else:
+            shutil.copy2(file, target, follow_symlinks=False)
+    admin = root / "etc/systemd/system"
+    admin.mkdir(parents=True)
+    (root / "etc/eks").mkdir(exist_ok=True)
+    (root / "etc/eks/node.enabled").touch()
+    generated = run(root / "usr/lib/systemd/system-generators/eks-node-generator", admin, env={"EKS_ROOT": str(root)})
+    if generated.returncode != 0 or not (admin / "multi-user.target.wants").is_dir():
+        yield at("generators/eks-node-generator/plan.cpp", 1,
+                 f"the generator does not link a node that an admin enabled ({generated.stdout.strip()}), mend it")
+        return
+    # Newer cloud-init has its last stage after multi-user.target: what multi-user.target waits for must not wait for it.
+    for name, text in (
+            ("cloud-final.service", "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n"),
+            ("cloud-init.target", "[Unit]\nAfter=multi-user.target cloud-final.service\nWants=cloud-final.service\n")):
+        (admin / name).write_text(text)
+    (admin / "multi-user.target.wants/cloud-init.target").symlink_to("../cloud-init.target")
+    for text in run(analyze, "verify", f"--root={root}", "--man=no", "multi-user.target").stdout.splitlines():
+        if m := re.match(r"([\w.@-]+): (.*(?:ordering cycle|dependency on|break cycle).*)", text):
+            path = next((u.path for u in all_units(tree) if u.name == m[1]), "units")
+            yield at(path, 1, f"{m[1]}: {m[2]}, drop one After= or Before= of the cycle")
+
+
+def check_oneshots(tree):
+    """One step, one command, a bounded time, and once per boot."""
+    for unit in steps(tree).values():
+        if unit.value("Type") != "oneshot":
+            yield at(unit.path, unit.line("Type"), "a step is not Type=oneshot, make it one")
+        if unit.value("RemainAfterExit") != "yes":
+            yield at(unit.path, unit.line("RemainAfterExit"),
+                     "no RemainAfterExit=yes, add it: else the step runs again in each transaction")
+        if unit.value("TimeoutStartSec") in (None, "0", "infinity"):
+            yield at(unit.path, unit.line("TimeoutStartSec"),
+                     "no TimeoutStartSec=, add one: a oneshot waits for ever without it")
+        starts = unit.values("ExecStart")
+        if len(starts) != 1:
+            yield at(unit.path, unit.line("ExecStart"),
+                     f"{len(starts)} ExecStart=, have exactly one: two commands are two steps")
+        for key, prefix, words, line in commands(unit):
+            # ExecReload= runs the step's own program again: the way to render anew without restarting what requires it.
+            if key not in ("ExecStart", "ExecCondition", "ExecReload"):
+                yield at(unit.path, line, f"{key}= in a step, make it a step of its own or part of the program")
+            if Path(words[0]).name in SHELLS:
+                yield at(unit.path, line, f"{key}= runs '{words[0]}', put the logic into the step's program")
+            if "-" in prefix:
+                yield at(unit.path, line,
+                         f"{key}= ignores failure, drop the '-': dependents must not run on half a configuration")
+
+
+def check_restart(tree):
+    """Retries are the program's: on 252 a required oneshot that fails and is restarted leaves its dependents dead."""
+    for unit in [*steps(tree).values(), *(d for d in drop_ins(tree) if d.file.parent.name.startswith("eks-"))]:
+        for value, line in unit.values("Restart"):
+            if value != "no":
+                yield at(unit.path, line,
+                         f"Restart={value} in a step, retry inside the program against a deadline instead")
+
+
+def check_documentation(tree):
+    """Each unit has a description and a page of its own, and every page it names exists."""
+    for unit in units(tree).values():
+        if not unit.value("Description"):
+            yield at(unit.path, 1, "no Description=, add one: it is what the console shows")
+        pages = [(word[4:], line) for value, line in unit.values("Documentation") for word in value.split()
+                 if word.startswith("man:")]
+        if f"{unit.name}(8)" not in (page for page, _ in pages):
+            yield at(unit.path, unit.line("Documentation"), f"no Documentation=man:{unit.name}(8), add it")
+        for page, line in pages:
+            m = re.fullmatch(r"(.+)\((\w+)\)", page)
+            if not m or not (tree.source / f"man/{m[1]}.{m[2]}.scd").exists():
+                yield at(unit.path, line, f"Documentation=man:{page} does not resolve, write man/{m[1]}.{m[2]}.scd" if m else
+                         f"Documentation=man:{page} has no section, name it as page(8)")
+
+
+def check_install_section(tree):
+    for unit in units(tree).values():
+        if "Install" in unit.sections():
+            yield at(unit.path, 1, "has an [Install] section, remove it: the generator links units in, admins mask")
+
+
+def check_configured_target(tree):
+    """eks-configured.target knows every step and does not believe in one that has not finished.
+
+    The flag it asserts is the RuntimeDirectory= that the drop-in for all steps gives each of them.
+    """
+    ours = units(tree)
+    shared = next((d for d in drop_ins(tree) if d.path == "dropins/eks-.service.d/10-eks.conf"), None)
+    if shared is None or "eks/done/%N" not in shared.words("RuntimeDirectory"):
+        yield at("dropins/eks-.service.d/10-eks.conf", 1,
+                 "no RuntimeDirectory=eks/done/%N, add it: eks-configured.target asserts it")
+    target, node = ours["eks-configured.target"], ours["eks-node.target"]
+    asserted = {value: line for value, line in target.values("AssertPathExists")}
+    expected = {}
+    for name, unit in steps(tree).items():
+        if name in AFTER_CONFIGURED:
+            if name not in node.words("Wants") | node.words("Requires"):
+                yield at(node.path, node.line("Wants"), f"{name} is not pulled in, add it to Wants=")
+            continue
+        if name not in target.words("Wants") | target.words("Requires"):
+            yield at(target.path, target.line("Wants"), f"{name} is not pulled in, add it to Wants=")
+        if name not in target.words("After"):
+            yield at(target.path, target.line("After"), f"{name} is not waited for, add it to After=")
+        flag = f"/run/eks/done/{name.removesuffix('.service')}"
+        expected[flag] = name
+        gated = unit.value("ConditionPathExists") is not None
+        if not gated and flag not in asserted:
+            yield at(target.path, target.line("AssertPathExists"),
+                     f"{name} may be masked unnoticed, add AssertPathExists={flag}")
+        if gated and flag in asserted:
+            yield at(target.path, asserted[flag], f"{name} may be skipped by its condition, drop AssertPathExists={flag}")
+    for path, line in asserted.items():
+        if path.startswith("/run/eks/done/") and path not in expected:
+            yield at(target.path, line, f"no step before this target leaves {path}, drop the line")
+    for unit in steps(tree).values():
+        for path, line in unit.values("AssertPathExists"):
+            if path.startswith("/run/eks/done/") and f"{Path(path).name}.service" not in unit.words("After") & ours.keys():
+                yield at(unit.path, line, f"asserts {path} but is not After= that step, order it so")
+
+
+def check_executables(tree):
+    """One unit, one program, one name."""
+    directory = tree.stage / LIBEXEC_DIRECTORY
+    started = set()
+    for name, unit in steps(tree).items():
+        for value, line in unit.values("ExecStart"):
+            program = value.split()[0].lstrip("@-:+!")
+            started.add(Path(program).name)
+            if program != f"/{LIBEXEC_DIRECTORY}/{name.removesuffix('.service')}":
+                yield at(unit.path, line,
+                         f"starts '{program}', start /{LIBEXEC_DIRECTORY}/{name.removesuffix('.service')}")
+            elif not (directory / Path(program).name).is_file():
+                yield at(unit.path, line, f"'{program}' is not installed, add the step to helpers/meson.build")
+    for program in sorted(directory.iterdir()):
+        if program.name.startswith("eks-") and program.name not in started:
+            yield at("helpers/meson.build", 1,
+                     f"{program.name} is installed but no unit starts it, add units/{program.name}.service.in")
+
+
+def check_no_reload(tree):
+    """Nothing restarts a unit or reloads the manager on the way up."""
+    for unit in all_units(tree):
+        for key, _, words, line in commands(unit):
+            if {Path(word).name for word in words} & {"systemctl", "busctl", "telinit", "daemon-reload"}:
+                yield at(unit.path, line, f"{key}= drives the manager, let dependencies and drop-ins do it")
+    methods = re.compile(r'"(Reload|Reexecute|(?:Try|ReloadOr|ReloadOrTry)?RestartUnit|ReloadUnit)"|\bsystemctl",')
+    for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp"):
+        if "user-scripts" in str(path):
+            continue  # its purpose: what scripts changed is taken over before kubelet's first start
+        text = without_comments(tree.text(path))
+        for m in methods.finditer(text):
+            yield at(path, line_of(text, m.start()),
+                     f"calls {m[1] or 'systemctl'}, write what a unit needs before it starts instead")
+
+
+def check_sandbox_cost(tree):
+    """No sandbox line on the boot path that costs more than the step itself."""
+    for unit in [*steps(tree).values(), *(d for d in drop_ins(tree) if d.file.parent.name.startswith("eks-"))]:
+        for setting in unit.settings:
+            if setting.key in REFUSED and setting.value not in ("no", "false", "off", "0", ""):
+                yield at(unit.path, setting.line,
+                         f"{setting.key}= {REFUSED[setting.key]}, leave it to the Access of run_step")
+
+
+def check_exposure(tree):
+    """`systemd-analyze security` stays below the threshold of each service."""
+    analyze = tool("systemd-analyze")
+    thresholds = {}
+    for number, line in enumerate(THRESHOLDS.read_text().splitlines(), 1):
+        if not line.startswith("#"):
+            name, value = line.split("\t")
+            thresholds[name] = (float(value), number)
+    services = {name: unit for name, unit in units(tree).items() if name.endswith(".service")}
+    table = f"tests/lint/{THRESHOLDS.name}"
+    for name, (_, number) in thresholds.items():
+        if name not in services:
+            yield at(table, number, f"there is no {name}, drop the line")
+    known = [name for name in services if name in thresholds]
+    for name in services.keys() - thresholds.keys():
+        yield at(table, 1, f"no threshold for {name}, add the value of systemd-analyze security --offline=yes")
+    measured = run(analyze, "security", f"--root={tree.stage}", "--offline=yes", "--no-pager", "--threshold=100", *known)
+    values = dict(re.findall(r"Overall exposure level for (\S+): ([\d.]+)", measured.stdout))
+    for name in known:
+        limit = thresholds[name][0]
+        if name not in values:
+            yield at(services[name].path, 1, f"systemd-analyze security gives no value: {measured.stdout.strip()}")
+        elif float(values[name]) > limit:
+            yield at(services[name].path, 1,
+                     f"exposure {values[name]} is above {limit:g}, confine the unit again or raise {table}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "support.hpp"
+
+using namespace eks;
+using test::refusal;
+
+TEST_CASE("An error has a cause, a remedy, and both as one text", "[error]")
+{
+        const Error plain(failure::file_io, "it broke");
+        CHECK(plain.full_text() == "it broke");
+        CHECK(plain.remedy().empty());
+        CHECK(plain.exit_status() == 1);
+        const Error advised(failure::ca_invalid, "it broke", "Mend it");
+        CHECK(advised.full_text() == "it broke. Mend it");
+        CHECK(std::string(advised.what()) == "it broke");
+        CHECK(advised.failure().id == failure::ca_invalid.id);
+}
+
+TEST_CASE("Exit statuses are those of sysexits", "[error]")
+{
+        struct Row {
+                const Failure* failure;
+                int status;
+        };
+        const auto row = GENERATE(values<Row>({{&failure::usage, 2}, {&failure::internal, 1},
+                {&failure::imds_unreachable, 69}, {&failure::containerd_unreachable, 69},
+                {&failure::config_missing, 78}, {&failure::config_syntax, 78},
+                {&failure::config_invalid, 78}, {&failure::ca_invalid, 78}}));
+        CAPTURE(row.failure->name);
+        CHECK(Error(*row.failure, "x").exit_status() == row.status);
+}
+
+TEST_CASE("io_error says what was tried, on which path, and why it failed", "[error]")
+{
+        const auto error = io_error("open", "/etc/eks/x", EACCES);
+        CHECK(std::string(error.what()) == "cannot open '/etc/eks/x': Permission denied");
+        CHECK(error.failure().name == "file-io");
+}
+
+TEST_CASE("in_context puts the place in front and keeps kind and remedy", "[error]")
+{
+        const auto ours = refusal([] {
+                in_context("while testing", failure::internal,
+                        []() -> int { throw Error(failure::ca_invalid, "bad", "Mend it"); });
+        });
+        CHECK(ours.failure == "ca-invalid");
+        CHECK(ours.what == "while testing: bad");
+        CHECK(ours.remedy == "Mend it");
+        const auto foreign = refusal([] {
+                in_context("while testing", failure::facts_missing,
+                        []() -> int { throw std::out_of_range("far"); });
+        });
+        CHECK(foreign.failure == "facts-missing");
+        CHECK(foreign.what == "while testing: far");
+        CHECK(in_context("while testing", failure::internal, [] { return 7; }) == 7);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include <catch2/catch.hpp>
+
+#include "base/fs.hpp"
+#include "base/step.hpp"
+#include "support.hpp"
+#include "version.hpp"
+
+using namespace eks;
+using test::ChildResult;
+using test::TemporaryDirectory;
+using Body = std::function<void(Context&)>;
+
+namespace {
+
+// run_step() confines the process it runs in, so it always runs in a child.
+ChildResult run(std::vector<std::string> arguments, const Body& body, const Access& access = {})
+{
+        return test::captured_child([&] {
+                ::unsetenv("JOURNAL_STREAM");
+                ::unsetenv("NOTIFY_SOCKET");
+                std::vector<char*> argv{const_cast<char*>("eks-test")}; // NOLINT: main's signature
+                for (auto& argument : arguments)
+                        argv.push_back(argument.data());
+                return run_step({.name = "eks-test", .purpose = "try things", .access = access},
+                        static_cast<int>(argv.size()), argv.data(), body);
+        });
+}
+
+ChildResult run_in(const TemporaryDirectory& node, const Body& body)
+{
+        return run({"--root", node.path()}, body, {.writes = {"/etc/thing", "/var/lib/eks", "/run/eks"}});
+}
+
+void nothing(Context&) {}
+
+} // namespace
+
+TEST_CASE("A step that writes says what it wrote, the next time that nothing changed", "[step]")
+{
+        const TemporaryDirectory node;
+        const auto body = [](Context& context) {
+                context.apply({.files = {{.path = "/etc/thing/a", .content = "1"},
+                                       {.path = "/etc/thing/b", .content = "2"}}});
+        };
+        const auto first = run_in(node, body);
+        CHECK(first.status == 0);
+        CHECK(first.err == "<5>eks-test: wrote /etc/thing/a /etc/thing/b\n");
+        CHECK(first.out.empty());
+        CHECK(node.read("/etc/thing/a") == "1");
+        const auto second = run_in(node, body);
+        CHECK(second.status == 0);
+        CHECK(second.err == "<6>eks-test: 2 files unchanged\n");
+}
+
+TEST_CASE("A step with nothing to do says so", "[step]")
+{
+        const TemporaryDirectory node;
+        CHECK(run_in(node, nothing).err == "<6>eks-test: nothing to do\n");
+        CHECK(run_in(node, [](Context& context) {
+                context.apply(
+                        {.files = {{.path = "/etc/thing/a", .content = {}, .kind = File::Kind::absent}}});
+        }).err == "<6>eks-test: nothing to do\n");
+        CHECK(run_in(node, [](Context& context) { context.did("image is pinned", true); }).err ==
+                "<5>eks-test: image is pinned\n");
+        CHECK(run_in(node, [](Context& context) { context.did("image is there", false); }).err ==
+                "<6>eks-test: image is there\n");
+}
+
+TEST_CASE("A step's notes are said, and a user's edit is told apart from a conflict", "[step]")
+{
+        const TemporaryDirectory node;
+        const auto body = [](const std::string& content) {
+                return [content](Context& context) {
+                        context.apply({.files = {{.path = "/etc/thing/a", .content = content}},
+                                .notes = {
+                                        {Level::warning, "odd key, ignoring"}, {Level::debug, "a detail"}}});
+                };
+        };
+        CHECK(run_in(node, body("one")).err ==
+                "<4>eks-test: odd key, ignoring\n<5>eks-test: wrote /etc/thing/a\n");
+        node.write("/etc/thing/a", "theirs");
+        const auto stands = run_in(node, body("one"));
+        CHECK(stands.status == 0);
+        CHECK(stands.err ==
+                "<4>eks-test: odd key, ignoring\n"
+                "<5>eks-test: '/etc/thing/a' was edited by hand and stays as it is; our version is "
+                "'/var/lib/eks/rendered/etc/thing/a'\n"
+                "<6>eks-test: 1 file unchanged\n");
+        const auto beside = run_in(node, body("two"));
+        CHECK(beside.status == 0);
+        CHECK(beside.err.find("<4>eks-test: '/etc/thing/a' was not as we left it") != std::string::npos);
+        CHECK(beside.err.find("'/etc/thing/a.user-edited', proceeding") != std::string::npos);
+        CHECK(node.read("/etc/thing/a.user-edited") == "theirs");
+}
+
+TEST_CASE("A failure becomes one line with cause and remedy, and its exit status", "[step]")
+{
+        const TemporaryDirectory node;
+        struct Row {
+                std::function<void()> thrower;
+                int status;
+                std::string text;
+        };
+        const std::vector<Row> rows{
+                {[] { throw Error(failure::config_invalid, "it is wrong", "Mend it"); }, 78,
+                        "it is wrong. Mend it"},
+                {[] { throw Error(failure::imds_unreachable, "no answer"); }, 69, "no answer"},
+                {[] { throw Error(failure::file_io, "cannot"); }, 1, "cannot"},
+                {[] { throw std::bad_alloc(); }, 1, "out of memory"},
+        };
+        for (const auto& row : rows) {
+                const auto result = run_in(node, [&](Context&) { row.thrower(); });
+                CHECK(result.status == row.status);
+                // The unit's name once as the log's identifier, and once in the text that reaches the
+                // console.
+                CHECK(result.err == "<3>eks-test: eks-test failed: " + row.text + "\n");
+        }
+        const auto foreign = run_in(node, [](Context&) { throw std::logic_error("oops"); });
+        CHECK(foreign.status == 1);
+        CHECK(foreign.err.find("eks-test failed: oops. This is a fault in eksnode") != std::string::npos);
+}
+
+TEST_CASE("Arguments: --help and --version answer, anything unknown is a usage error", "[step]")
+{
+        const auto help = run({"--help"}, nothing);
+        CHECK(help.status == 0);
+        CHECK(help.out.find("eks-test: try things\n") == 0);
+        CHECK(help.out.find("--root DIR") != std::string::npos);
+        CHECK(help.err.empty());
+        const auto shown_version = run({"--version"}, nothing);
+        CHECK(shown_version.status == 0);
+        CHECK(shown_version.out == std::string("eksnode ") + std::string(version) + "\n");
+        for (const auto* argument : {"--rot=/x", "--root", "extra", "", "-h"}) {
+                CAPTURE(argument);
+                const auto result =
+                        run({argument}, [](Context&) { throw std::logic_error("must not run"); });
+                CHECK(result.status == 2);
+                CHECK(result.err.find(std::string("unknown argument '") + argument + "'. See --help") !=
+                        std::string::npos);
+        }
+}
+
+TEST_CASE("The root comes from the argument, else from the environment", "[step]")
+{
+        const TemporaryDirectory node;
+        const TemporaryDirectory other;
+        const auto body = [&](const std::string& wanted) {
+                return [wanted](Context& context) {
+                        if (context.root().prefix() != wanted)
+                                throw Error(failure::internal, "root is " + context.root().prefix());
+                };
+        };
+        ::setenv("EKS_ROOT", other.path().c_str(), 1);
+        CHECK(run({}, body(other.path())).status == 0);
+        CHECK(run({"--root=" + node.path()}, body(node.path())).status == 0);
+        CHECK(run({"--root", node.path()}, body(node.path())).status == 0);
+        ::unsetenv("EKS_ROOT");
+}
+
+TEST_CASE("Debug messages are shown on request only", "[step]")
+{
+        const TemporaryDirectory node;
+        const auto body = [](Context& context) {
+                context.apply({.files = {{.path = "/run/eks/a", .content = "1"}}});
+        };
+        const Access access{.writes = {"/run/eks"}};
+        CHECK(run({"--root", node.path()}, body, access).err.find("<7>") == std::string::npos);
+        CHECK(run({"--debug", "--root", node.path()}, body, access)
+                        .err.find("<7>eks-test: '/run/eks/a' is unchanged\n") != std::string::npos);
+        ::setenv("EKS_LOG_LEVEL", "debug", 1);
+        CHECK(run({"--root", node.path()}, body, access).err.find("<7>") != std::string::npos);
+        ::unsetenv("EKS_LOG_LEVEL");
+}

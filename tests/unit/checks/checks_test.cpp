@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <ostream>
+#include <random>
+
+#include <catch2/catch.hpp>
+
+#include "base/text.hpp"
+#include "config/checks.hpp"
+#include "config/schema.hpp"
+#include "support.hpp"
+
+using namespace eks;
+
+namespace eks {
+
+std::ostream& operator<<(std::ostream& out, const Note& note)
+{
+        return out << (note.level == Level::warning ? "warning: " : "info: ") << note.text;
+}
+
+} // namespace eks
+
+namespace {
+
+const Json no_facts;
+
+// The facts of an instance in these ranges; its second interface is the first in the list.
+Json facts(
+        const Json& ipv4_ranges, const Json& ipv6_ranges = Json::array(), const Json& ipv6s = Json::array())
+{
+        return {{"mac", "0e:00:00:00:00:01"},
+                {"interfaces",
+                        {{{"mac", "0e:00:00:00:00:02"}, {"deviceNumber", 1}, {"ipv6s", {"2001:db8::2"}},
+                                 {"vpcIpv4Cidrs", ipv4_ranges}, {"vpcIpv6Cidrs", Json::array()}},
+                                {{"mac", "0e:00:00:00:00:01"}, {"deviceNumber", 0}, {"ipv6s", ipv6s},
+                                        {"vpcIpv4Cidrs", ipv4_ranges}, {"vpcIpv6Cidrs", ipv6_ranges}}}}};
+}
+
+struct Checked {
+        test::Refusal refusal; // failure "nothing" if all is well
+        std::vector<Note> notes;
+
+        bool warns(std::string_view text) const { return has(Level::warning, text); }
+        bool informs(std::string_view text) const { return has(Level::info, text); }
+
+private:
+        bool has(Level level, std::string_view text) const
+        {
+                return std::ranges::any_of(notes, [&](const Note& note) {
+                        return note.level == level && note.text.find(text) != std::string::npos;
+                });
+        }
+};
+
+Checked checked_layer(const Layer& layer, const Json& imds = no_facts)
+{
+        Checked result;
+        result.refusal = test::refusal([&] {
+                Problems problems;
+                check_values(layer, imds, problems, result.notes);
+                problems.throw_if_any(failure::config_invalid);
+        });
+        for (const auto& note : result.notes) {
+                CAPTURE(note);
+                CHECK_FALSE(has_control_characters(note.text));
+                CHECK((note.level == Level::info || note.text.ends_with("proceeding") ||
+                        note.text.ends_with("ignoring")));
+        }
+        return result;
+}
+
+Layer layer_of(const std::string& spec, const std::string& source)
+{
+        return parse_node_config(
+                "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n" + spec, source);
+}
+
+// `spec` stands below line 3.
+Checked checked(const std::string& spec, const Json& imds = no_facts)
+{
+        return checked_layer(layer_of(spec, "user data"), imds);
+}
+
+Checked checked_cluster(const std::string& key, const std::string& value, const Json& imds = no_facts)
+{
+        return checked("  cluster:\n    " + key + ": " + Json(value).dump() + "\n", imds);
+}
+
+Checked checked_config(const std::string& yaml)
+{
+        return checked("  kubelet:\n    config:\n      " + yaml + "\n");
+}
+
+// A layer per list of flags, with the marks that a merge should leave.
+using Flags = std::vector<std::string>;
+
+Checked checked_layers(const std::vector<Flags>& layers)
+{
+        Layer merged;
+        auto& flags = merged.tree["kubelet"]["flags"] = Json::array();
+        for (std::size_t layer = 0; layer < layers.size(); ++layer)
+                for (const auto& flag : layers[layer]) {
+                        merged.marks["kubelet.flags[" + std::to_string(flags.size()) + "]"] = {
+                                "layer " + std::to_string(layer + 1), static_cast<int>(flags.size()) + 1, 3};
+                        flags.push_back(flag);
+                }
+        return checked_layer(merged);
+}
+
+Checked checked_flags(const Flags& flags)
+{
+        return checked_layers({flags});
+}
+
+} // namespace
+
+TEST_CASE("An ordinary configuration is in order, with and without facts", "[checks]")
+{
+        const std::string spec =
+                "  cluster:\n    name: my-cluster\n    apiServerEndpoint: "
+                "https://EXAMPLE.gr7.us-west-2.eks.amazonaws.com\n    certificateAuthority: "
+                "Y2VydGlmaWNhdGVBdXRob3JpdHk=\n    cidr: 10.100.0.0/16\n  featureGates: "
+                "{InstanceIdNodeName: true, FastImagePull: false}\n  kubelet:\n    config:\n      kind: "
+                "KubeletConfiguration\n      apiVersion: kubelet.config.k8s.io/v1beta1\n      maxPods: "
+                "110\n      registerWithTaints: [{key: a, value: b, effect: NoSchedule}, {key: a, effect: "
+                "NoExecute}]\n    flags:\n    - "
+                "--node-labels=eks.amazonaws.com/nodegroup=x,team=a,,empty=,bare\n    - "
+                "--node-labels=other=b,team=a\n    - --v=5\n";
+        for (const auto& imds : {no_facts, facts({"10.0.0.0/16", "100.64.0.0/16"}), Json::object(),
+                     Json::array(), Json("text"), Json{{"interfaces", 5}},
+                     Json{{"interfaces", {1, nullptr, {{"vpcIpv4Cidrs", {1, "x"}}}}}}}) {
+                CAPTURE(imds);
+                const auto result = checked(spec, imds);
+                CHECK(result.refusal.failure == "nothing");
+                CHECK(result.notes.empty());
+        }
+        CHECK(checked_layer({}).refusal.failure == "nothing");
+}
+
+TEST_CASE("Values of the cluster that cannot be right are refused, each with one reason", "[checks]")
+{
+        struct Row {
+                std::string key;
+                std::string value;
+                std::string said;
+        };
+        const std::vector<Row> rows{
+                {"name", " my-cluster",
+                        "cluster.name = \" my-cluster\": has blanks or line breaks around it"},
+                {"name", "my-cluster\n", "cluster.name = \"my-cluster\\n\": has blanks"},
+                {"name", "my cluster", "cluster.name = \"my cluster\": not a name of an EKS cluster"},
+                {"name", "-a", "not a name"},
+                {"name", std::string(101, 'a'), "not a name"},
+                {"apiServerEndpoint", "https://a.b\t", "apiServerEndpoint = \"https://a.b\\t\": has blanks"},
+                {"apiServerEndpoint", "http://a.b", "not an https URL"},
+                {"apiServerEndpoint", "a.b", "not an https URL"},
+                {"apiServerEndpoint", "https://me@a.b/", "\"https://\\u2026@a.b/\": holds a user name"},
+                {"apiServerEndpoint", "https://me:secret@a.b", "holds a user name"},
+                {"apiServerEndpoint", "https://a.b/c?token=secret",
+                        "\"https://a.b/c?\\u2026\": holds a query"},
+                {"apiServerEndpoint", "https://a.b/#x@y", "holds a query or fragment"},
+                {"apiServerEndpoint", "https://a.b:0", "not an https URL"},
+                {"cidr", "10.100.0.0/16 ", "cluster.cidr = \"10.100.0.0/16 \": has blanks"},
+                {"cidr", "10.100.0.0", "not an address range"},
+                {"cidr", "10.100.0.0/33", "not an address range"},
+                {"cidr", "a/8", "not an address range"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.value);
+                const auto result = checked_cluster(row.key, row.value);
+                CHECK(result.refusal.failure == "config-invalid");
+                CHECK(result.refusal.mentions("user data, line 5, column 5: cluster." + row.key));
+                CHECK(result.refusal.mentions(row.said));
+                CHECK(result.refusal.what.find("; ") == std::string::npos);
+                CHECK_FALSE(result.refusal.mentions("secret"));
+                CHECK_FALSE(result.refusal.remedy.empty());
+        }
+}
+
+TEST_CASE("A service range must not be the VPC's", "[checks]")
+{
+        struct Row {
+                std::string service;
+                std::string vpc;
+                bool overlaps;
+        };
+        const std::vector<Row> rows{
+                {"10.100.0.0/16", "10.0.0.0/16", false},
+                {"10.100.0.0/16", "10.0.0.0/8", true},
+                {"10.100.0.0/16", "10.100.128.0/17", true},
+                {"10.100.0.0/16", "10.100.0.0/16", true},
+                {"10.100.0.0/16", "10.101.0.0/16", false},
+                {"172.20.0.0/16", "172.16.0.0/12", true},
+                {"172.20.0.0/16", "172.16.0.0/14", false},
+                {"10.100.0.0/16", "10.100.255.255/32", true},
+                {"10.100.0.0/16", "0.0.0.0/0", true},
+                {"10.100.0.0/16", "not a range", false},
+                {"10.100.0.0/16", "fd00::/8", false},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.service, row.vpc);
+                const auto result = checked_cluster("cidr", row.service, facts({"192.168.0.0/24", row.vpc}));
+                CHECK((result.refusal.failure == "config-invalid") == row.overlaps);
+                CHECK(result.refusal.mentions("overlaps " + row.vpc + " of the VPC") == row.overlaps);
+        }
+}
+
+TEST_CASE("An IPv6 service range needs an IPv6 address, and a range of its own", "[checks]")
+{
+        const auto with_address = Json::array({"2001:db8::1"});
+        const auto vpc = Json::array({"2001:db8::/56"});
+        CHECK(checked_cluster("cidr", "fd30::/108", facts({"10.0.0.0/16"}, vpc, with_address))
+                        .refusal.failure == "nothing");
+        CHECK(checked_cluster("cidr", "2001:db8:0:80::/108", facts({}, vpc, with_address))
+                        .refusal.mentions("cluster.cidr = \"2001:db8:0:80::/108\": overlaps 2001:db8::/56 "
+                                          "of the VPC"));
+        CHECK(checked_cluster("cidr", "2001:db8:0:100::/108", facts({}, vpc, with_address))
+                        .refusal.failure == "nothing");
+
+        const auto without = checked_cluster("cidr", "fd30::/108", facts({"10.0.0.0/16"}));
+        CHECK(without.refusal.failure == "config-invalid");
+        CHECK(without.refusal.mentions("primary interface has no IPv6 address"));
+        CHECK(checked_cluster("cidr", "10.100.0.0/16", facts({"10.0.0.0/16"})).refusal.failure == "nothing");
+        // what the facts do not say is unknown
+        for (const auto& imds :
+                {Json::object(), Json{{"interfaces", Json::array()}}, Json{{"mac", "0e:00:00:00:00:01"}}})
+                CHECK(checked_cluster("cidr", "fd30::/108", imds).refusal.failure == "nothing");
+}
+
+TEST_CASE("A range that does not begin where it says is worth a warning", "[checks]")
+{
+        for (const auto* right :
+                {"10.100.0.0/16", "10.100.7.0/24", "10.0.0.1/32", "0.0.0.0/0", "fd30::/108", "::/0"})
+                CHECK(checked_cluster("cidr", right).notes.empty());
+        CHECK(checked_cluster("cidr", "10.100.1.0/16")
+                        .warns("user data, line 5, column 5: cluster.cidr = \"10.100.1.0/16\": the range "
+                               "begins at 10.100.0.0, so the address of the cluster's DNS service may be "
+                               "wrong (10.100.1.10)"));
+        CHECK(checked_cluster("cidr", "10.100.0.1/31").warns("begins at 10.100.0.0,"));
+        CHECK(checked_cluster("cidr", "fd30::5/108")
+                        .warns("begins at fd30::, so the address of the cluster's DNS service may be wrong "
+                               "(fd30::5a)"));
+}
+
+TEST_CASE("An unknown feature gate is ignored with a hint", "[checks]")
+{
+        const auto result = checked("  featureGates:\n    InstanceIDNodeName: true\n    Other: false\n");
+        CHECK(result.refusal.failure == "nothing");
+        CHECK(result.notes.size() == 2);
+        CHECK(result.warns("user data, line 5, column 5: featureGates.InstanceIDNodeName = \"true\": not a "
+                           "feature gate of this version; did you mean 'InstanceIdNodeName'?, ignoring"));
+        CHECK(result.warns("featureGates.Other = \"false\": not a feature gate of this version, ignoring"));
+}
+
+TEST_CASE("kubelet.config is kubelet's kind and version, or says nothing of it", "[checks]")
+{
+        CHECK(checked_config("kind: ~").refusal.failure == "nothing");
+        const auto kind = checked_config("kind: NodeConfig");
+        CHECK(kind.refusal.mentions("user data, line 6, column 7: kubelet.config.kind = \"NodeConfig\": "
+                                    "must be 'KubeletConfiguration'"));
+        CHECK(checked_config("kind: 5").refusal.mentions("kubelet.config.kind = \"5\""));
+        CHECK(checked_config("apiVersion: kubelet.config.k8s.io/v1")
+                        .refusal.mentions("must be 'kubelet.config.k8s.io/v1beta1'"));
+}
+
+TEST_CASE("maxPods is a whole number that fits kubelet's type", "[checks]")
+{
+        for (const auto* good : {"1", "110", "250", "~"})
+                CHECK(checked_config(std::string("maxPods: ") + good).notes.empty());
+        for (const auto* many : {"251", "737", "2147483647"}) {
+                const auto result = checked_config(std::string("maxPods: ") + many);
+                CHECK(result.refusal.failure == "nothing");
+                CHECK(result.warns("kubelet.config.maxPods = \"" + std::string(many) +
+                                   "\": EKS recommends at most 250 pods"));
+        }
+        for (const auto* bad : {"0", "-1", "2147483648", "9223372036854775807", "20.0", "20.5", "\"20\"",
+                     "true", "[20]", "{}"}) {
+                CAPTURE(bad);
+                const auto result = checked_config(std::string("maxPods: ") + bad);
+                CHECK(result.refusal.failure == "config-invalid");
+                CHECK(result.refusal.mentions("user data, line 6, column 7: kubelet.config.maxPods = "));
+                CHECK(result.refusal.mentions("not a whole number from 1 to 2147483647"));
+        }
+        Layer layer;
+        layer.tree["kubelet"]["config"]["maxPods"] = UINT64_MAX;
+        CHECK(checked_layer(layer).refusal.mentions(
+                "configuration: kubelet.config.maxPods = \"18446744073709551615\""));
+
+        CHECK(checked_flags({"--max-pods=0"})
+                        .refusal.mentions("kubelet.flags[0] = \"--max-pods=0\": not a whole number"));
+        CHECK(checked_flags({"--max-pods=many"}).refusal.mentions("not a whole number"));
+        CHECK(checked_flags({"--max-pods", "99999999999999999999"}).refusal.mentions("not a whole number"));
+        CHECK(checked_flags({"--max-pods=300"}).warns("at most 250 pods"));
+}
+
+TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
+{
+        struct Row {
+                std::string taints;
+                std::string said;
+        };
+        const std::vector<Row> rows{
+                {"text", "kubelet.config.registerWithTaints = \"text\": must be a list of taints"},
+                {"[text]", "kubelet.config.registerWithTaints[0] = \"text\": not a taint: must be a map of "
+                           "strings"},
+                {"[{key: a, value: 5, effect: NoSchedule}]", "must be a map of strings"},
+                {"[{key: a, value: b}]", "not a taint: it has no effect"},
+                {"[{value: b, effect: NoSchedule}]", "not a taint: the key is empty"},
+                {"[{key: a, effect: NoSchedul}]", "its effect is none of NoSchedule"},
+                {"[{key: a/b/c, effect: NoSchedule}]", "more than one '/'"},
+                {"[{key: a, value: b c, effect: NoSchedule}]", "the value may hold only"},
+                {"[{key: a, effect: NoSchedule}, {key: a, value: b, effect: NoSchedule}]",
+                        "registerWithTaints[1] = "
+                        "\"{\\\"effect\\\":\\\"NoSchedule\\\",\\\"key\\\":\\\"a\\\",\\\"value\\\":\\\"b\\\"}"
+                        "\": taint 'a' is there twice with effect NoSchedule"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.taints);
+                const auto result = checked_config("registerWithTaints: " + row.taints);
+                CHECK(result.refusal.failure == "config-invalid");
+                CHECK(result.refusal.mentions("user data, line 6, column"));
+                CHECK(result.refusal.mentions(row.said));
+        }
+        CHECK(checked_config("registerWithTaints: []").refusal.failure == "nothing");
+        CHECK(checked_config("registerWithTaints: ~").refusal.failure == "nothing");
+}
+
+TEST_CASE("Flags that kubelet would stumble over are refused, with their place", "[checks]")
+{
+        struct Row {
+                std::vector<std::string> flags;
+                std::string said;
+        };
+        const std::vector<Row> rows{
+                {{"word"}, "layer 1, line 1, column 3: kubelet.flags[0] = \"word\": not a flag"},
+                {{"--v=2", "-max-pods=5"}, "kubelet.flags[1] = \"-max-pods=5\": not a flag"},
+                {{"--register-node false"},
+                        "kubelet.flags[0] = \"--register-node false\": 'false' is not a flag"},
+                {{"--max-pods"}, "kubelet.flags[0] = \"--max-pods\": --max-pods needs a value"},
+                {{"--v=2 --node-labels"},
+                        "kubelet.flags[0] = \"--v=2 --node-labels\": --node-labels needs a value"},
+                {{"--node-labels=a b=c"},
+                        "kubelet.flags[0] = \"--node-labels=a b=c\": label 'a b=c': the key may hold only"},
+                {{"--v=2 --node-labels=x=y,a=b/c"}, "label 'a=b/c': the value may hold only"},
+                {{"--node-labels=a=b=c"}, "label 'a=b=c': the value may hold only"},
+                {{"--node-labels==b"}, "label '=b': the key is empty"},
+                {{"--node-labels=\"a=b\""}, "label '\"a=b\"': the key may hold only"},
+                {{"--node-labels=team=${tag.team}"}, "label 'team=${tag.team}': the value may hold only"},
+                {{"--node-labels=node-role.kubernetes.io/worker="},
+                        "label 'node-role.kubernetes.io/worker': kubelet refuses it, since no node may "
+                        "label itself in 'node-role.kubernetes.io' (NodeRestriction)"},
+                {{"--node-labels=a=b,a=c"}, "label 'a' has the values 'b' and 'c'"},
+                {{"--node-labels=a=b", "--v=2", "--node-labels=a=c"},
+                        "layer 1, line 3, column 3: kubelet.flags[2] = \"--node-labels=a=c\": label 'a' has "
+                        "the values 'b' and 'c', the first in kubelet.flags[0]"},
+                {{"--register-with-taints=a=b"}, "taint 'a=b': it has no effect"},
+                {{"--register-with-taints=a=b:NoSchedule,"}, "taint '': it is empty"},
+                {{"--register-with-taints", "a=b:No"}, "taint 'a=b:No': its effect"},
+                {{"--register-with-taints=a=b:NoSchedule,a=c:NoSchedule"},
+                        "taint 'a' is there twice with effect NoSchedule"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.flags);
+                const auto result = checked_flags(row.flags);
+                CHECK(result.refusal.failure == "config-invalid");
+                CHECK(result.refusal.mentions(row.said));
+                CHECK(result.refusal.what.find("; ") == std::string::npos);
+                CHECK_FALSE(result.refusal.remedy.empty());
+        }
+        const auto all = checked_flags(
+                {"--node-labels=a b=c,k8s.io/x=y", "--register-with-taints=z", "--max-pods=0"});
+        for (const auto* said : {"label 'a b=c'", "label 'k8s.io/x'", "taint 'z'", "--max-pods=0"})
+                CHECK(all.refusal.mentions(said));
+}
+
+TEST_CASE("What is said of a hostile flag can be printed", "[checks]")
+{
+        const auto result =
+                checked_flags({"--node-labels=\x1b[1m\n" + std::string(500, 'x') + "=\xff", "--\n"});
+        CHECK(result.refusal.failure == "config-invalid");
+        CHECK_FALSE(has_control_characters(result.refusal.what));
+        CHECK(result.refusal.what.size() < 1000);
+}
+
+TEST_CASE("Labels of different layers override each other, which is worth a remark", "[checks]")
+{
+        const auto result =
+                checked_layers({Flags{"--node-labels=a=b,c=d"}, Flags{"--v=2", "--node-labels=a=x,c=d"}});
+        CHECK(result.refusal.failure == "nothing");
+        CHECK(result.notes.size() == 1);
+        CHECK(result.informs("layer 2, line 3, column 3: kubelet.flags[2] = \"--node-labels=a=x,c=d\": "
+                             "label 'a' overrides 'b' of layer 1, line 1, column 3"));
+        CHECK(checked_layers({Flags{"--node-labels=a=b"}, Flags{"--node-labels=a=c,a=d"}})
+                        .refusal.mentions("values 'c' and 'd'"));
+        CHECK(checked_flags({"--node-labels=a=b,a=b"}).notes.empty());
+}
+
+TEST_CASE("Taints of several flags do not add up", "[checks]")
+{
+        for (const bool same_layer : {true, false}) {
+                const std::string first = "--register-with-taints=a=b:NoSchedule";
+                const std::string second = "--register-with-taints=a=c:NoSchedule";
+                const auto result = same_layer ? checked_flags({first, second})
+                                               : checked_layers({Flags{first}, Flags{second}});
+                CHECK(result.refusal.failure == "nothing");
+                CHECK(result.warns("kubelet takes the last --register-with-taints alone; the taints in "
+                                   "kubelet.flags[0] (layer 1, line 1, column 3) are lost"));
+        }
+}
+
+TEST_CASE("A flag with a key in the configuration is worth a warning with the key", "[checks]")
+{
+        CHECK(checked_flags({"--max-pods=20"})
+                        .warns("layer 1, line 1, column 3: kubelet.flags[0] = \"--max-pods=20\": --max-pods "
+                               "has the key kubelet.config.maxPods; kubelet gives the flag up one day, "
+                               "proceeding"));
+        CHECK(checked_flags({"--v=2 --registry_qps 5"})
+                        .warns("--registry-qps has the key kubelet.config.registryPullQPS;"));
+        CHECK(checked_flags({"--register-with-taints=a:NoSchedule"})
+                        .warns("kubelet.config.registerWithTaints;"));
+        CHECK(checked_flags({"--anonymous-auth"}).warns("kubelet.config.authentication.anonymous.enabled;"));
+        for (const auto* quiet :
+                {"--v=5", "--vmodule=a=5", "--node-labels=a=b", "--root-dir=/x", "--new-flag", "-v=3"})
+                CHECK(checked_flags({quiet}).notes.empty());
+        CHECK(checked("  kubelet:\n    config: {maxPods: 20}\n    flags: [--max-pods=30]\n")
+                        .warns("one day, and it beats the key in user data, line 5, column 14, proceeding"));
+}
+
+TEST_CASE("A flag that eksnode sets itself is worth a warning, unless it says the same", "[checks]")
+{
+        for (const auto* flag : {"--config=/x", "--config-dir=/x", "--kubeconfig=/x", "--runtime-cgroups=/x",
+                     "--container-runtime-endpoint=/x", "--cloud-provider=aws",
+                     "--cloud-provider=", "--hostname-override=x", "--image-credential-provider-bin-dir=/x",
+                     "--image-credential-provider-config=/x", "--node-ip=::", "--bootstrap-kubeconfig=/x",
+                     "--provider-id=x"}) {
+                CAPTURE(flag);
+                const std::string name = std::string(flag).substr(0, std::string(flag).find('='));
+                const auto result = checked_flags({flag});
+                CHECK(result.refusal.failure == "nothing");
+                CHECK(result.notes.size() == 1);
+                CHECK(result.warns("kubelet.flags[0] = \"" + std::string(flag) + "\": eksnode sets " + name +
+                                   " itself; with this one "));
+        }
+        for (const auto* same : {"--cloud-provider=external", "--config=/etc/kubernetes/kubelet/config.json",
+                     "--kubeconfig=/var/lib/kubelet/kubeconfig"})
+                CHECK(checked_flags({same}).notes.empty());
+}
+
+TEST_CASE("A flag given twice is worth a remark, unless it adds up", "[checks]")
+{
+        CHECK(checked_flags({"--v=2", "--v=4"})
+                        .warns("kubelet.flags[1] = \"--v=4\": --v is there twice (kubelet.flags[0] too), "
+                               "kubelet takes the last"));
+        CHECK(checked_flags({"--v=2 --v=4"}).warns("--v is there twice"));
+        const auto layers = checked_layers({Flags{"--v=2"}, Flags{"--v=4"}});
+        CHECK(layers.notes.size() == 1);
+        CHECK(layers.informs("layer 2, line 2, column 3: kubelet.flags[1] = \"--v=4\": --v overrides "
+                             "'--v=2' of layer 1, line 1"));
+        CHECK(checked_flags({"--node-labels=a=b", "--node-labels=c=d"}).notes.empty());
+        const auto gates = checked_flags({"--feature-gates=A=true", "--feature-gates=B=true"});
+        CHECK_FALSE(gates.warns("twice"));
+        CHECK(checked_flags({"--v=1", "--v=2", "--v=3"}).notes.size() == 2);
+}
+
+TEST_CASE("Damaged flags are read or refused, never anything else", "[checks]")
+{
+        const std::string seed =
+                "--node-labels=a=b,c.d/e=f --register-with-taints a=b:NoSchedule,c:NoExecute -v4 "
+                "--max-pods=20 --anonymous-auth --config /x";
+        constexpr std::string_view spice = "-= ,:./_\"'\t\n\x1b\xff\0aZ9";
+        std::minstd_rand random(20'240'501); // the same bytes on every run
+        const auto pick = [&](std::size_t limit) { return static_cast<std::size_t>(random()) % limit; };
+        for (int round = 0; round < 2000; ++round) {
+                auto text = seed;
+                for (std::size_t change = pick(6) + 1; change-- > 0;)
+                        if (pick(2) == 0)
+                                text[pick(text.size())] = spice[pick(spice.size())];
+                        else
+                                text.insert(pick(text.size()), text.substr(pick(text.size()), pick(20)));
+                const auto cut = pick(text.size());
+                const auto result = checked_flags({text.substr(0, cut), text.substr(cut)});
+                if ((result.refusal.failure != "nothing" && result.refusal.failure != "config-invalid") ||
+                        has_control_characters(result.refusal.what)) {
+                        CAPTURE(text, result.refusal);
+                        CHECK(result.refusal.failure == "nothing");
+                }
+        }
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "base/text.hpp"
+#include "config/resolve.hpp"
+#include "documents.hpp"
+#include "support.hpp"
+
+using namespace eks;
+using test::node_config;
+using test::Refusal;
+using test::refusal;
+using test::TemporaryDirectory;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+void validated(const Resolved& resolved)
+{
+        std::vector<Note> notes;
+        validate(resolved, nullptr, notes);
+}
+
+Resolved sources(const Texts& names)
+{
+        return resolve_sources(Root(), names);
+}
+Layer loaded(const std::string& path)
+{
+        return sources({path}).layers.front();
+}
+
+constexpr auto admin_cluster = "[cluster]\n"
+                               "name = 'my-cluster'\n"
+                               "apiServerEndpoint = 'https://example.com'\n"
+                               "certificateAuthority = 'Y2VydGlmaWNhdGVBdXRob3JpdHk='\n"
+                               "cidr = '10.100.0.0/16'\n";
+
+// How a node with this user data is refused.
+Refusal refused(const std::string& spec)
+{
+        TemporaryDirectory node;
+        node.write(user_data_path, node_config(spec));
+        return refusal([&] { validated(resolve_node_layers(node.root())); });
+}
+
+// The reference cluster with one line another, or left out.
+std::string cluster_with(const std::string& key, const std::string& line)
+{
+        auto spec = test::reference_cluster;
+        const auto begin = spec.find("    " + key + ":");
+        spec.replace(begin, spec.find('\n', begin) + 1 - begin, line.empty() ? "" : "    " + line + "\n");
+        return spec;
+}
+
+} // namespace
+
+TEST_CASE("A node's layers are the admin's file and then the user data", "[resolve]")
+{
+        const TemporaryDirectory node;
+        const auto root = node.root();
+        const auto none = resolve_node_layers(root);
+        CHECK(none.merged.tree == Json::object());
+        CHECK(none.tried == Texts{"/etc/eks/node.toml (absent)", "user data (the instance has none)"});
+
+        node.write(user_data_path, "\n \n");
+        CHECK(resolve_node_layers(root).tried == Texts{"/etc/eks/node.toml (absent)", "user data: empty"});
+
+        node.write("/etc/eks/node.toml", admin_cluster);
+        const auto admin = resolve_node_layers(root);
+        CHECK(admin.tried == Texts{"/etc/eks/node.toml", "user data: empty"});
+        CHECK(admin.merged.tree["cluster"]["name"] == "my-cluster");
+        CHECK(admin.merged.marks.at("cluster.name").text() == "/etc/eks/node.toml, line 2, column 1");
+
+        node.write(user_data_path, node_config("  cluster:\n    name: other\n"));
+        const auto both = resolve_node_layers(root);
+        CHECK(both.tried == Texts{"/etc/eks/node.toml", "user data: NodeConfig"});
+        CHECK(both.merged.tree["cluster"]["name"] == "other");
+        CHECK(both.merged.tree["cluster"]["cidr"] == "10.100.0.0/16");
+        CHECK(both.merged.marks.at("cluster.name").text() == "user data, line 5, column 5");
+        CHECK(both.merged.marks.at("cluster.cidr").text() == "/etc/eks/node.toml, line 5, column 1");
+        CHECK(refusal([&] { validated(both); }).failure == "nothing");
+}
+
+TEST_CASE("A bad layer is refused, not passed over", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write(user_data_path, node_config(test::reference_cluster));
+        node.write("/etc/eks/node.toml", "[cluster\n");
+        const auto syntax = refusal([&] { resolve_node_layers(node.root()); });
+        CHECK(syntax.failure == "config-syntax");
+        CHECK(syntax.mentions("/etc/eks/node.toml, line 1, column "));
+        node.write("/etc/eks/node.toml", "[clutser]\n");
+        CHECK(refusal([&] { validated(resolve_node_layers(node.root())); }).failure == "config-invalid");
+        node.write("/etc/eks/node.toml", "");
+        CHECK(refusal([&] { resolve_node_layers(node.root()); }).failure == "nothing");
+        node.write(user_data_path, "#!/bin/bash\necho hello\n");
+        const auto script = resolve_node_layers(node.root());
+        CHECK(script.has_scripts);
+        CHECK(script.merged.tree == Json::object());
+        node.write(user_data_path, std::string(config_limit + 1, ' '));
+        CHECK(refusal([&] { resolve_node_layers(node.root()); }).failure == "file-io");
+}
+
+TEST_CASE("A configuration file is read by its name", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write("/a.toml", "[cluster]\nname = 'toml'\n");
+        node.write("/a.yaml", node_config("  cluster: {name: yaml}\n"));
+        node.write("/a.yml", node_config("  cluster: {name: yml}\n"));
+        node.write("/a.json",
+                R"({"apiVersion":"node.eks.aws/v1alpha1","kind":"NodeConfig","spec":{"cluster":{"name":"json"}}})");
+        for (const auto* name : {"toml", "yaml", "yml", "json"}) {
+                const auto path = node(std::string("/a.") + name);
+                const auto layer = loaded(path);
+                CHECK(layer.tree["cluster"]["name"] == name);
+                CHECK(layer.source == path);
+        }
+        node.write("/a.conf", "x");
+        const auto unknown = refusal([&] { loaded(node("/a.conf")); });
+        CHECK(unknown.failure == "usage");
+        CHECK(unknown.mentions("'" + node("/a.conf") + "' is neither *.toml nor"));
+        CHECK(refusal([&] { loaded(node("/absent.toml")); }).failure == "file-io");
+}
+
+TEST_CASE("Sources are merged in the order given; a directory in the order of names", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write("/d/20-b.yaml", node_config("  cluster: {name: b}\n  kubelet: {flags: [--b]}\n"));
+        node.write(
+                "/d/10-a.toml", "[cluster]\nname = 'a'\ncidr = '10.0.0.0/8'\n[kubelet]\nflags = ['--a']\n");
+        node.write("/d/30-c.json.bak", "not read");
+        node.write("/d/README", "not read");
+        node.write("/user-data", node_config("  kubelet: {flags: [--u]}\n"));
+
+        const auto directory = sources({node("/d")});
+        CHECK(directory.tried == Texts{node("/d/10-a.toml"), node("/d/20-b.yaml")});
+        CHECK(directory.merged.tree["cluster"] == Json{{"name", "b"}, {"cidr", "10.0.0.0/8"}});
+
+        const auto all = sources({"user-data:" + node("/user-data"), node("/d"), node("/d/10-a.toml")});
+        CHECK(all.merged.tree["kubelet"]["flags"] == Json{"--u", "--a", "--b", "--a"});
+        CHECK(all.merged.tree["cluster"]["name"] == "a");
+        CHECK(all.tried.front().find(node("/user-data")) != std::string::npos);
+
+        CHECK(refusal([&] { sources({node("/absent.yaml")}); }).failure == "file-io");
+        CHECK(refusal([&] { sources({"user-data:" + node("/absent")}); }).failure == "file-io");
+        CHECK(refusal([&] { sources({node("/d/README")}); }).failure == "usage");
+}
+
+TEST_CASE("A source that holds nothing is named all the same", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write("/empty/README", "");
+        const auto result = refusal([&] { validated(sources({node("/empty")})); });
+        CHECK(result.failure == "config-missing");
+}
+
+TEST_CASE("No configuration at all is one message that names every source", "[resolve]")
+{
+        TemporaryDirectory node;
+        const auto result = refusal([&] { validated(resolve_node_layers(node.root())); });
+        CHECK(result.failure == "config-missing");
+        CHECK(result.what == "no configuration for this node in: /etc/eks/node.toml (absent), user data "
+                             "(the instance has none)");
+        CHECK(result.remedy ==
+                "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
+        CHECK(refused("  kubelet: {flags: [--v=2]}\n").what ==
+                "no configuration for this node in: /etc/eks/node.toml (absent), user data: NodeConfig");
+}
+
+TEST_CASE("Each required key that is missing is named with what it means", "[resolve]")
+{
+        struct Row {
+                std::string key;
+                std::string remedy;
+        };
+        const auto row = GENERATE(values<Row>({{"name", "Set cluster.name to the name of the EKS cluster"},
+                {"apiServerEndpoint", "Set cluster.apiServerEndpoint to the https URL of its API server"},
+                {"certificateAuthority",
+                        "Set cluster.certificateAuthority to its CA certificate, PEM in base64"},
+                {"cidr", "Set cluster.cidr to its service CIDR"}}));
+        const auto line = GENERATE("", "KEY:", "KEY: ''");
+        auto text = std::string(line);
+        if (!text.empty())
+                text.replace(0, 3, row.key);
+        CAPTURE(row.key, text);
+        const auto result = refused(cluster_with(row.key, text));
+        CHECK(result.failure == "config-invalid");
+        CHECK(result.what ==
+                "/etc/eks/node.toml (absent), user data: NodeConfig: cluster." + row.key + ": missing");
+        CHECK(result.remedy == row.remedy);
+}
+
+TEST_CASE("All that is missing is said at once", "[resolve]")
+{
+        const auto result = refused("  cluster: {name: a}\n");
+        for (const auto* key : {"apiServerEndpoint", "certificateAuthority", "cidr"})
+                CHECK(result.mentions("cluster." + std::string(key) + ": missing"));
+        CHECK_FALSE(result.mentions("cluster.name"));
+}
+
+TEST_CASE("Bad values are refused with source, line, key, value and remedy", "[resolve]")
+{
+        struct Row {
+                std::string key;
+                std::string line;
+                std::string what;
+                std::string remedy;
+        };
+        const std::string endpoint_remedy =
+                "Give the cluster's endpoint, https://…, as DescribeCluster shows it";
+        const std::string cidr_remedy = "Give the cluster's service CIDR, such as 10.100.0.0/16";
+        const std::string name_remedy = "Use letters, digits, '-' and '_', at most 100";
+        const std::vector<Row> rows{
+                {"apiServerEndpoint", "apiServerEndpoint: http://example.com",
+                        "user data, line 6, column 5: cluster.apiServerEndpoint = \"http://example.com\": "
+                        "not an https URL",
+                        endpoint_remedy},
+                {"apiServerEndpoint", "apiServerEndpoint: example.com",
+                        "user data, line 6, column 5: cluster.apiServerEndpoint = \"example.com\": not an "
+                        "https URL",
+                        endpoint_remedy},
+                {"apiServerEndpoint", R"(apiServerEndpoint: "https://a\nb")",
+                        R"(user data, line 6, column 5: cluster.apiServerEndpoint = "https://a\nb": not an https URL)",
+                        endpoint_remedy},
+                {"cidr", "cidr: banana",
+                        "user data, line 8, column 5: cluster.cidr = \"banana\": not an address range",
+                        cidr_remedy},
+                {"cidr", "cidr: 10.100.0.0",
+                        "user data, line 8, column 5: cluster.cidr = \"10.100.0.0\": not an address range",
+                        cidr_remedy},
+                {"cidr", "cidr: 10.100.0.0/64",
+                        "user data, line 8, column 5: cluster.cidr = \"10.100.0.0/64\": not an address "
+                        "range",
+                        cidr_remedy},
+                {"name", "name: my cluster",
+                        "user data, line 5, column 5: cluster.name = \"my cluster\": not a name of an EKS "
+                        "cluster",
+                        name_remedy},
+                {"name", "name: -x",
+                        "user data, line 5, column 5: cluster.name = \"-x\": not a name of an EKS cluster",
+                        name_remedy},
+                {"name", "name: grün",
+                        R"(user data, line 5, column 5: cluster.name = "gr\u00fcn": not a name of an EKS cluster)",
+                        name_remedy},
+                {"name", "name: '$(reboot)'",
+                        "user data, line 5, column 5: cluster.name = \"$(reboot)\": not a name of an EKS "
+                        "cluster",
+                        name_remedy},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.line);
+                const auto result = refused(cluster_with(row.key, row.line));
+                CHECK(result.failure == "config-invalid");
+                CHECK(result.what == row.what);
+                CHECK(result.remedy == row.remedy);
+        }
+}
+
+TEST_CASE("Names of clusters may be what EKS allows", "[resolve]")
+{
+        for (const auto& name : Texts{"a", "A1", "my-cluster_2", "'0'", std::string(100, 'x')}) {
+                CAPTURE(name);
+                CHECK(refused(cluster_with("name", "name: " + name)).failure == "nothing");
+        }
+        CHECK(refused(cluster_with("name", "name: " + std::string(101, 'x'))).failure == "config-invalid");
+        CHECK(refused(cluster_with("name", "name: _a")).failure == "config-invalid");
+}
+
+TEST_CASE("Flags that are none are refused one by one", "[resolve]")
+{
+        const auto flags = [](const std::string& list) {
+                return refused(test::reference_cluster + "  kubelet:\n    flags:\n" + list);
+        };
+        CHECK(flags("    - --v=2\n    - -v=2\n    - ' --node-labels=a=b'\n").failure == "nothing");
+        const auto word = flags("    - --v=2\n    - node-labels=a=b\n");
+        CHECK(word.failure == "config-invalid");
+        CHECK(word.what ==
+                "user data, line 12, column 7: kubelet.flags[1] = \"node-labels=a=b\": not a flag");
+        CHECK(word.remedy == "Write it as --name=value");
+        const auto line = flags("    - \"--v=2\\n--x\"\n");
+        CHECK(line.what ==
+                R"(user data, line 11, column 7: kubelet.flags[0] = "--v=2\n--x": holds a line break or control character)");
+        CHECK(flags("    - \"--v=\\e[1m\"\n").failure == "config-invalid");
+        CHECK(flags("    - \"--v=\\0\"\n").failure == "config-invalid");
+}
+
+TEST_CASE("A bad flag of a later layer is found where it stands", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write("/etc/eks/node.toml",
+                std::string(admin_cluster) + "[kubelet]\nflags = ['--a=1', '--b=1']\n");
+        node.write(user_data_path, node_config("  kubelet:\n    flags:\n    - wrong\n"));
+        CHECK(refusal([&] { validated(resolve_node_layers(node.root())); }).what ==
+                "user data, line 6, column 7: kubelet.flags[2] = \"wrong\": not a flag");
+        node.write("/etc/eks/node.toml", std::string(admin_cluster) + "[kubelet]\nflags = ['wrong']\n");
+        node.write(user_data_path, node_config("  kubelet:\n    flags:\n    - --a\n"));
+        CHECK(refusal([&] { validated(resolve_node_layers(node.root())); }).what ==
+                "/etc/eks/node.toml, line 7, column 10: kubelet.flags[0] = \"wrong\": not a flag");
+}
+
+TEST_CASE("What this version cannot do is refused rather than done halfway", "[resolve]")
+{
+        const auto result = refused(test::reference_cluster + "    enableOutpost: true\n");
+        CHECK(result.failure == "config-invalid");
+        CHECK(result.what == "user data, line 9, column 5: cluster.enableOutpost = \"true\": local clusters "
+                             "on Outposts are not "
+                             "supported by this version");
+        CHECK(refused(test::reference_cluster + "    enableOutpost: false\n").failure == "nothing");
+}
+
+TEST_CASE("Several bad values make one message with each remedy once", "[resolve]")
+{
+        const auto result = refused("  cluster:\n    name: a b\n    apiServerEndpoint: x\n    "
+                                    "certificateAuthority: eA==\n    cidr: no-range\n"
+                                    "  kubelet: {flags: [a, --v=2, b]}\n");
+        CHECK(result.failure == "config-invalid");
+        for (const auto* part : {R"(cluster.name = "a b")", R"(cluster.apiServerEndpoint = "x")",
+                     R"(cluster.cidr = "no-range")", R"(kubelet.flags[0] = "a")"})
+                CHECK(result.mentions(part));
+        CHECK_FALSE(has_control_characters(result.what));
+}

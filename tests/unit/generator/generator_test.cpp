@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "plan.hpp"
+#include "support.hpp"
+
+using namespace eks;
+using namespace std::string_literals;
+using test::TemporaryDirectory;
+using std::chrono_literals::operator""s;
+
+namespace {
+
+constexpr auto container = "container:systemd-nspawn";
+
+BootFacts facts(const TemporaryDirectory& machine, std::string_view virtualization = "vm:amazon",
+        bool in_initrd = false)
+{
+        return read_boot_facts(machine.root(), virtualization, in_initrd);
+}
+
+void make_ec2(const TemporaryDirectory& machine)
+{
+        machine.write("/sys/class/dmi/id/sys_vendor", "Amazon EC2\n");
+}
+
+// The generator's program, as the manager runs it, on a machine of our making.
+struct Generated {
+        int status;
+        std::string output;
+        std::vector<std::string> paths; // "path -> target" or "path: content"
+};
+
+Generated generate(const TemporaryDirectory& machine, const std::string& virtualization = "vm:amazon")
+{
+        const TemporaryDirectory units;
+        ::setenv("EKS_ROOT", machine.path().c_str(), 1);
+        ::setenv("SYSTEMD_VIRTUALIZATION", virtualization.c_str(), 1);
+        const auto result = run_program({GENERATOR, units("/normal"), units("/early"), units("/late")}, 60s);
+        ::unsetenv("EKS_ROOT");
+        ::unsetenv("SYSTEMD_VIRTUALIZATION");
+        Generated generated{result.status, result.output, {}};
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(units.path())) {
+                const auto path = entry.path().string().substr(units.path().size());
+                if (entry.is_symlink())
+                        generated.paths.push_back(
+                                path + " -> " + std::filesystem::read_symlink(entry.path()).string());
+                else if (entry.is_regular_file())
+                        generated.paths.push_back(path + ": " + units.read(path));
+        }
+        std::ranges::sort(generated.paths);
+        return generated;
+}
+
+} // namespace
+
+TEST_CASE("An EC2 instance is known by its DMI strings", "[generator]")
+{
+        struct Row {
+                const char* file;
+                const char* content;
+                bool ec2;
+        };
+        for (const auto& row : {Row{"/sys/class/dmi/id/sys_vendor", "Amazon EC2\n", true},
+                     Row{"/sys/class/dmi/id/board_vendor", "Amazon EC2\n", true},
+                     Row{"/sys/class/dmi/id/bios_vendor", "Amazon EC2\n", true},
+                     Row{"/sys/class/dmi/id/bios_version", "4.11.amazon\n", true},
+                     Row{"/sys/class/dmi/id/product_version", "4.2.amazon\n", true},
+                     Row{"/sys/hypervisor/uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n", true},
+                     Row{"/sys/class/dmi/id/sys_vendor", "QEMU\n", false},
+                     Row{"/sys/class/dmi/id/sys_vendor", "Amazon\n", false},
+                     Row{"/sys/class/dmi/id/sys_vendor", "Amazon EC2 fake\n", false},
+                     Row{"/sys/class/dmi/id/bios_version", "4.11\n", false},
+                     Row{"/sys/class/dmi/id/bios_version", "amazon.1\n", false},
+                     Row{"/sys/class/dmi/id/product_name", "Amazon EC2\n", false},
+                     Row{"/sys/hypervisor/uuid", "0ec20000-x\n", false},
+                     Row{"/sys/class/dmi/id/sys_vendor", "", false}}) {
+                CAPTURE(row.file, row.content);
+                const TemporaryDirectory machine;
+                machine.write(row.file, row.content);
+                CHECK(facts(machine).on_ec2 == row.ec2);
+        }
+        CHECK_FALSE(facts(TemporaryDirectory()).on_ec2);
+}
+
+TEST_CASE("The kernel command line switches, word by word", "[generator]")
+{
+        struct Row {
+                std::string text;
+                std::optional<bool> node;
+                bool debug;
+        };
+        const std::vector<Row> rows{
+                {"", std::nullopt, false},
+                {"BOOT_IMAGE=/vmlinuz root=/dev/xvda1 ro quiet\n", std::nullopt, false},
+                {"ro eks.node=1 quiet\n", true, false},
+                {"eks.node=0\n", false, false},
+                {"eks.node\n", true, false},
+                {"eks.node=yes", true, false},
+                {"eks.node=on", true, false},
+                {"eks.node=true", true, false},
+                {"eks.node=no", false, false},
+                {"eks.node=off", false, false},
+                {"eks.node=false", false, false},
+                {"eks.node=1 eks.node=0\n", false, false},
+                {"eks.node=maybe\n", std::nullopt, false},
+                {"xeks.node=1 eks.nodes=1 eks.node2\n", std::nullopt, false},
+                {"eks.debug\n", std::nullopt, true},
+                {"eks.debug=1 eks.node=1\n", true, true},
+                {"eks.debug=0\n", std::nullopt, false},
+                {"eks.debug=maybe\n", std::nullopt, false},
+                {"  ro   eks.node=1  \n", true, false},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.text);
+                const TemporaryDirectory machine;
+                machine.write("/proc/cmdline", row.text);
+                machine.write("/proc/1/cmdline",
+                        "eks.node=0\0eks.debug"s); // the host's business only in a container
+                CHECK(facts(machine).node_option == row.node);
+                CHECK(facts(machine).debug == row.debug);
+        }
+}
+
+TEST_CASE("In a container the manager's own arguments count", "[generator]")
+{
+        const TemporaryDirectory machine;
+        machine.write("/proc/cmdline", "eks.node=0 eks.debug\n");
+        machine.write("/proc/1/cmdline", "/usr/lib/systemd/systemd\0eks.node=1\0"s);
+        CHECK(facts(machine, container).node_option == true);
+        CHECK_FALSE(facts(machine, container).debug);
+        CHECK(facts(machine, container).in_container);
+        CHECK_FALSE(facts(machine, "vm:kvm").in_container);
+        CHECK_FALSE(facts(machine, "").in_container);
+        const TemporaryDirectory bare;
+        CHECK_FALSE(facts(bare, container).node_option);
+}
+
+TEST_CASE("Files of admin and image switch too, and the one that disables wins", "[generator]")
+{
+        const TemporaryDirectory machine;
+        CHECK_FALSE(facts(machine).admin);
+        CHECK_FALSE(facts(machine).image);
+        machine.write("/usr/lib/eks/node.enabled", "");
+        machine.write("/etc/eks/node.disabled", "");
+        CHECK(facts(machine).image == true);
+        CHECK(facts(machine).admin == false);
+        machine.write("/etc/eks/node.enabled", "");
+        machine.write("/usr/lib/eks/node.disabled", "");
+        CHECK(facts(machine).admin == false);
+        CHECK(facts(machine).image == false);
+}
+
+TEST_CASE("The decision: command line, admin, image, and last the hardware", "[generator]")
+{
+        struct Row {
+                BootFacts facts;
+                bool node;
+        };
+        const std::vector<Row> rows{
+                {{}, false},
+                {{.on_ec2 = true}, true},
+                {{.in_container = true, .on_ec2 = true}, false},
+                {{.in_initrd = true, .on_ec2 = true}, false},
+                {{.node_option = true, .in_initrd = true, .on_ec2 = true}, false},
+                {{.node_option = true}, true},
+                {{.node_option = true, .in_container = true}, true},
+                {{.node_option = false, .on_ec2 = true}, false},
+                {{.node_option = true, .admin = false, .image = false}, true},
+                {{.node_option = false, .on_ec2 = true, .admin = true, .image = true}, false},
+                {{.on_ec2 = true, .admin = false}, false},
+                {{.admin = true}, true},
+                {{.on_ec2 = true, .admin = false, .image = true}, false},
+                {{.admin = true, .image = false}, true},
+                {{.image = true}, true},
+                {{.in_container = true, .image = true}, true},
+                {{.on_ec2 = true, .image = false}, false},
+        };
+        for (const auto& row : rows) {
+                const auto& f = row.facts;
+                CAPTURE(f.node_option, f.in_initrd, f.in_container, f.on_ec2, f.admin, f.image);
+                CHECK(is_node(f) == row.node);
+                CHECK(plan_generator(f).empty() == !row.node);
+        }
+}
+
+TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]")
+{
+        const auto outputs = plan_generator({.node_option = true});
+        std::vector<std::string> links;
+        for (const auto& output : outputs) {
+                CHECK(output.link);
+                links.push_back(output.path + " -> " + output.content);
+        }
+        std::ranges::sort(links);
+        const std::string units = UNITDIR;
+        CHECK(links ==
+                std::vector<std::string>{"containerd.service.requires/eks-containerd-config.service -> " +
+                                                 units + "/eks-containerd-config.service",
+                        "multi-user.target.wants/eks-configured.target -> " + units +
+                                "/eks-configured.target",
+                        "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
+}
+
+TEST_CASE("Debugging is one drop-in for all steps", "[generator]")
+{
+        const auto outputs = plan_generator({.node_option = true, .debug = true});
+        const auto drop_in = std::ranges::find(outputs, false, &Output::link);
+        REQUIRE(drop_in != outputs.end());
+        CHECK(drop_in->path == "eks-.service.d/50-debug.conf");
+        CHECK(drop_in->content.find("[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n") != std::string::npos);
+        CHECK(std::ranges::count(outputs, false, &Output::link) == 1);
+        CHECK(plan_generator({.debug = true}).empty());
+}
+
+TEST_CASE("The program writes what was planned, to the directory of normal priority, and the same again",
+        "[generator]")
+{
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        machine.write("/proc/cmdline", "ro eks.debug\n");
+        const auto once = generate(machine);
+        CHECK(once.status == 0);
+        CHECK(once.output.empty());
+        const std::string units = UNITDIR;
+        CHECK(once.paths.size() == 4);
+        CHECK(std::ranges::find(once.paths, "/normal/multi-user.target.wants/eks-node.target -> " + units +
+                                                    "/eks-node.target") != once.paths.end());
+        CHECK(std::ranges::all_of(
+                once.paths, [](const std::string& path) { return path.starts_with("/normal/"); }));
+        CHECK(generate(machine).paths == once.paths);
+}
+
+TEST_CASE("Elsewhere the program writes nothing and succeeds", "[generator]")
+{
+        const TemporaryDirectory machine;
+        CHECK(generate(machine).status == 0);
+        CHECK(generate(machine).paths.empty());
+        make_ec2(machine);
+        const auto in_container = generate(machine, container);
+        CHECK(in_container.status == 0);
+        CHECK(in_container.paths.empty());
+        ::setenv("SYSTEMD_IN_INITRD", "1", 1);
+        CHECK(generate(machine).paths.empty());
+        ::unsetenv("SYSTEMD_IN_INITRD");
+        CHECK_FALSE(generate(machine).paths.empty());
+}
+
+TEST_CASE("The program takes one or three directories", "[generator]")
+{
+        const TemporaryDirectory units;
+        for (const auto& arguments : std::vector<std::vector<std::string>>{
+                     {}, {units("/a"), units("/b")}, {units("/a"), units("/b"), units("/c"), units("/d")}}) {
+                std::vector<std::string> argv{GENERATOR};
+                argv.insert(argv.end(), arguments.begin(), arguments.end());
+                CHECK(run_program(argv, 60s).status == 1);
+        }
+        CHECK_FALSE(units.has("/a"));
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "net/containerd.hpp"
+#include "net/protobuf.hpp"
+#include "servers.hpp"
+
+using namespace eks;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using test::GrpcAnswer;
+using test::GrpcServer;
+using test::refusal;
+
+namespace {
+
+constexpr auto image = "localhost/kubernetes/pause:latest";
+
+std::string message(const std::vector<std::pair<unsigned, std::string>>& fields)
+{
+        std::string bytes;
+        for (const auto& [field, value] : fields)
+                protobuf::append(bytes, field, value);
+        return bytes;
+}
+
+std::string label(const std::string& key, const std::string& value)
+{
+        return message({{1, key}, {2, value}});
+}
+
+ContainerdClient client_of(const GrpcServer& server)
+{
+        return ContainerdClient({.socket = server.socket(), .timeout = 60s});
+}
+
+// The fields of a request, without its frame.
+std::vector<std::pair<unsigned, std::string>> fields(const std::string& bytes, std::size_t skip = 0)
+{
+        std::vector<std::pair<unsigned, std::string>> all;
+        CHECK(protobuf::for_each(std::string_view(bytes).substr(skip),
+                [&](unsigned field, std::string_view value) { all.emplace_back(field, value); }));
+        return all;
+}
+
+} // namespace
+
+TEST_CASE("An image comes with its labels", "[containerd]")
+{
+        const GrpcServer server(
+                {{.message = message(
+                          {{1, message({{1, image}, {2, label("io.cri-containerd.pinned", "pinned")},
+                                       {2, label("a", "")}, {3, "target"}})}})},
+                        {.message = message({{1, message({{1, image}})}})}});
+        auto client = client_of(server);
+        const auto found = client.image(image);
+        REQUIRE(found);
+        CHECK(found->name == image);
+        CHECK(found->labels ==
+                std::map<std::string, std::string>{{"a", ""}, {"io.cri-containerd.pinned", "pinned"}});
+        CHECK(fields(server.request(0), 5) == std::vector<std::pair<unsigned, std::string>>{{1, image}});
+        CHECK(client.image(image)->labels.empty());
+}
+
+TEST_CASE("An image that containerd does not have is absent", "[containerd]")
+{
+        const bool trailers_only = GENERATE(true, false);
+        const GrpcServer server({{.grpc_status = "5",
+                .grpc_message = "image \"x\": not found",
+                .trailers_only = trailers_only}});
+        CHECK_FALSE(client_of(server).image(image));
+}
+
+TEST_CASE("A label is sent with a mask that changes nothing else", "[containerd]")
+{
+        const GrpcServer server(std::vector<GrpcAnswer>{{.message = message({{1, message({{1, image}})}})}});
+        client_of(server).label_image(image, "io.cri-containerd.pinned", "pinned");
+        const auto request = server.request(0);
+        REQUIRE(request.size() > 5);
+        CHECK(request.substr(0, 4) == std::string(4, '\0'));
+        CHECK(static_cast<std::size_t>(request[4]) == request.size() - 5);
+        const auto parts = fields(request, 5);
+        REQUIRE(parts.size() == 2);
+        CHECK(parts[0].first == 1);
+        CHECK(fields(parts[0].second) == std::vector<std::pair<unsigned, std::string>>{{1, image},
+                                                 {2, label("io.cri-containerd.pinned", "pinned")}});
+        CHECK(parts[1].first == 2);
+        CHECK(fields(parts[1].second) ==
+                std::vector<std::pair<unsigned, std::string>>{{1, "labels.io.cri-containerd.pinned"}});
+}
+
+TEST_CASE("An image that is lost between two calls is an error", "[containerd]")
+{
+        const GrpcServer server({{.grpc_status = "5", .trailers_only = true}});
+        auto client = client_of(server);
+        const auto result = refusal([&] { client.label_image(image, "a", "b"); });
+        CHECK(result.failure == "containerd-unreachable");
+        CHECK(result.mentions("has lost the image '" + std::string(image) + "'"));
+}
+
+TEST_CASE("Answers that are none are errors that name the socket", "[containerd]")
+{
+        struct Row {
+                GrpcAnswer answer;
+                std::string said;
+        };
+        const std::vector<Row> rows{
+                {{.grpc_status = "7", .grpc_message = "denied", .trailers_only = true},
+                        "refused Get: denied (gRPC status 7)"},
+                {{.grpc_status = "13", .grpc_message = "internal"},
+                        "refused Get: internal (gRPC status 13)"},
+                {{.grpc_status = ""}, "gave an answer that is not gRPC (status 200)"},
+                {{.grpc_status = "x"}, "gave an answer that is not gRPC"},
+                {{.http_status = "404", .trailers_only = true},
+                        "gave an answer that is not gRPC (status 404)"},
+                {{.message = "\x0a\x7f"}, "gave an answer that is not an image"},
+                {{.message = message({{1, "\x0a\x7f"}})}, "gave an answer that is not an image"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.said);
+                const GrpcServer server({row.answer});
+                auto client = client_of(server);
+                const auto result = refusal([&] { client.image(image); });
+                CHECK(result.failure == "containerd-unreachable");
+                CHECK(result.mentions("containerd at '" + server.socket() + "' " + row.said));
+                CHECK(result.remedy.find("journalctl -u containerd") != std::string::npos);
+        }
+}
+
+TEST_CASE("A daemon that is not there ends at the deadline", "[containerd]")
+{
+        const test::TemporaryDirectory directory;
+        ContainerdClient client({.socket = directory("/absent"), .timeout = 200ms});
+        const auto result = refusal([&] { client.image(image); });
+        CHECK(result.failure == "containerd-unreachable");
+        CHECK(result.mentions("containerd at '" + directory("/absent") + "' did not answer: POST "));
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "net/http.hpp"
+#include "servers.hpp"
+
+using namespace eks;
+using Json = nlohmann::json;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using test::FakeAws;
+
+namespace {
+
+constexpr auto plenty = 60s;
+
+HttpOptions within(std::chrono::milliseconds time)
+{
+        return {.first_delay = 10ms, .deadline = std::chrono::steady_clock::now() + time};
+}
+
+std::string deadline_text(
+        HttpClient& client, const std::vector<HttpRequest>& requests, const HttpOptions& options)
+{
+        try {
+                client.fetch(requests, options);
+        } catch (const HttpDeadline& e) {
+                return e.what();
+        }
+        return "(answered)";
+}
+
+HttpRequest with_token(const FakeAws& aws, HttpClient& client, const std::string& path)
+{
+        const auto token = client.fetch({{.method = "PUT",
+                                                .url = aws.endpoint() + "/latest/api/token",
+                                                .headers = {"X-aws-ec2-metadata-token-ttl-seconds: 60"}}},
+                                         within(plenty))
+                                   .at(0)
+                                   .body;
+        return {.url = aws.endpoint() + path, .headers = {"X-aws-ec2-metadata-token: " + token}};
+}
+
+} // namespace
+
+TEST_CASE("Answers come in the order of the requests, over few connections", "[http]")
+{
+        const FakeAws aws;
+        HttpClient client;
+        auto request = with_token(aws, client, "");
+        std::vector<HttpRequest> requests;
+        for (int round = 0; round < 5; ++round)
+                for (const auto* path : {"mac", "nothing/here", "local-ipv4", "instance-type"}) {
+                        requests.push_back(request);
+                        requests.back().url = aws.endpoint() + "/latest/meta-data/" + path;
+                }
+        const auto answers = client.fetch(requests, within(plenty));
+        REQUIRE(answers.size() == requests.size());
+        for (std::size_t i = 0; i < answers.size(); i += 4) {
+                CHECK(answers[i].body == "0e:11:22:33:44:01");
+                CHECK(answers[i + 1].status == 404);
+                CHECK(answers[i + 2].body == "10.0.0.1");
+                CHECK(answers[i + 3].body == "m5.large");
+                CHECK(answers[i + 3].headers.at("content-type") == "text/plain");
+                CHECK(answers[i + 3].headers.at("server") == "EC2ws");
+        }
+        std::set<int> connections;
+        for (const auto& seen : aws.requests())
+                connections.insert(seen["connection"].get<int>());
+        CHECK(connections.size() <= 4);
+        CHECK(client.fetch({}, within(plenty)).empty());
+}
+
+TEST_CASE("An answer is an answer, whatever its status below 500", "[http]")
+{
+        const FakeAws aws;
+        HttpClient client;
+        for (const int status : {200, 301, 400, 401, 403, 404, 405}) {
+                CAPTURE(status);
+                aws.set_faults({{{"path", "/x"}, {"status", status}, {"body", "text"}}});
+                const auto answers = client.fetch({{.url = aws.endpoint() + "/x"}}, within(plenty));
+                CHECK(answers.at(0).status == status);
+                CHECK(answers.at(0).body == "text");
+        }
+        CHECK(aws.count("GET", "/x") == 7);
+}
+
+TEST_CASE("What may pass is tried again until it does", "[http]")
+{
+        const FakeAws aws;
+        HttpClient client;
+        auto request = with_token(aws, client, "/latest/meta-data/mac");
+        struct Row {
+                const char* name;
+                Json fault;
+        };
+        for (const auto& row : std::vector<Row>{{"500", {{"status", 500}}}, {"503", {{"status", 503}}},
+                     {"504", {{"status", 504}}}, {"429", {{"status", 429}}}, {"hang up", {{"close", true}}},
+                     {"half an answer", {{"truncate", 3}}}, {"noise", {{"garbage", 200}}}}) {
+                CAPTURE(row.name);
+                auto fault = row.fault;
+                fault["path"] = "/latest/meta-data/mac";
+                fault["times"] = 2;
+                aws.set_faults(Json::array({fault}));
+                const auto before = aws.count("GET", "/latest/meta-data/mac");
+                auto options = within(plenty);
+                std::vector<std::string> retries;
+                options.on_retry = [&](const std::string& text) { retries.push_back(text); };
+                const auto answer = client.fetch({request}, options).at(0);
+                CHECK(answer.status == 200);
+                CHECK(answer.body == "0e:11:22:33:44:01");
+                // libcurl itself repeats a request on a kept connection that was closed: no attempt of ours
+                // is lost then.
+                REQUIRE_FALSE(retries.empty());
+                CHECK(retries.size() <= 2);
+                CHECK(retries.front().starts_with("GET " + request.url + ": "));
+                CHECK(aws.count("GET", "/latest/meta-data/mac") - before == 3);
+        }
+}
+
+TEST_CASE("One request that fails does not spoil the others", "[http]")
+{
+        const FakeAws aws;
+        HttpClient client;
+        auto bad = with_token(aws, client, "/latest/meta-data/mac");
+        auto good = bad;
+        good.url = aws.endpoint() + "/latest/meta-data/local-ipv4";
+        aws.set_faults({{{"path", "/latest/meta-data/mac"}, {"status", 503}, {"times", 1}}});
+        const auto answers = client.fetch({bad, good}, within(plenty));
+        CHECK(answers.at(0).body == "0e:11:22:33:44:01");
+        CHECK(answers.at(1).body == "10.0.0.1");
+        CHECK(aws.count("GET", "/latest/meta-data/local-ipv4") == 1);
+}
+
+TEST_CASE("At the deadline every request that failed is named with what came last", "[http]")
+{
+        const FakeAws aws;
+        HttpClient client;
+        aws.set_faults(
+                {{{"path", "/bad"}, {"status", 503}}, {{"path", "/good"}, {"status", 200}, {"body", "x"}}});
+        const auto text = deadline_text(client,
+                {{.url = aws.endpoint() + "/bad"}, {.url = aws.endpoint() + "/good"}}, within(300ms));
+        CHECK(text.starts_with("GET " + aws.endpoint() + "/bad: tried "));
+        CHECK(text.ends_with("times, last status 503"));
+        CHECK(text.find("/good") == std::string::npos);
+
+        // The client is as good as new.
+        CHECK(client.fetch({{.url = aws.endpoint() + "/good"}}, within(plenty)).at(0).body == "x");
+}
+
+TEST_CASE("Nobody listening and nobody answering end at the deadline", "[http]")
+{
+        HttpClient client;
+        const auto url = "http://127.0.0.1:" + std::to_string(test::closed_port()) + "/x";
+        const auto refused = deadline_text(client, {{.url = url}}, within(200ms));
+        CHECK(refused.starts_with("GET " + url + ": tried "));
+        CHECK(refused.find("connect") != std::string::npos);
+
+        const FakeAws aws;
+        aws.set_faults({{{"path", "/x"}, {"hang", true}}});
+        auto options = within(400ms);
+        options.attempt_timeout = 100ms;
+        const auto silent = deadline_text(client, {{.url = aws.endpoint() + "/x"}}, options);
+        CHECK(silent.find("timed out") != std::string::npos);
+
+        const auto too_late = deadline_text(client, {{.url = url}}, within(0ms));
+        CHECK(too_late == "GET " + url + ": tried 0 times, no answer");
+        CHECK(deadline_text(client, {{.url = "nonsense://x"}}, within(100ms)).find("nonsense://x") !=
+                std::string::npos);
+}
+
+TEST_CASE("An answer above its limit is no answer", "[http]")
+{
+        const FakeAws aws;
+        HttpClient client;
+        aws.set_faults({{{"path", "/x"}, {"status", 200}, {"body", std::string(1000, 'x')}}});
+        CHECK(client.fetch({{.url = aws.endpoint() + "/x", .body_limit = 1000}}, within(plenty))
+                        .at(0)
+                        .body.size() == 1000);
+        CHECK(deadline_text(client, {{.url = aws.endpoint() + "/x", .body_limit = 999}}, within(100ms)) !=
+                "(answered)");
+}
+
+TEST_CASE("No proxy comes between us and a link-local address", "[http]")
+{
+        const FakeAws aws;
+        aws.set_faults({{{"path", "/x"}, {"status", 200}, {"body", "direct"}}});
+        const auto nowhere = "http://127.0.0.1:" + std::to_string(test::closed_port());
+        for (const auto* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+                ::setenv(name, nowhere.c_str(), 1);
+        HttpClient client;
+        CHECK(client.fetch({{.url = aws.endpoint() + "/x"}}, within(plenty)).at(0).body == "direct");
+        for (const auto* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+                ::unsetenv(name);
+}

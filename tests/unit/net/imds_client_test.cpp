@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "imds.hpp"
+#include "net/imds.hpp"
+#include "servers.hpp"
+
+using namespace eks;
+using Json = nlohmann::json;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using test::FakeAws;
+using test::refusal;
+
+namespace {
+
+constexpr auto token_path = "/latest/api/token";
+constexpr auto mac_path = "/latest/meta-data/mac";
+
+ImdsClient client_of(const FakeAws& aws, std::chrono::milliseconds timeout = 60s)
+{
+        return ImdsClient({.endpoint = aws.endpoint(), .timeout = timeout});
+}
+
+} // namespace
+
+TEST_CASE("Metadata is asked for with one token, and only with it", "[imds-client]")
+{
+        const FakeAws aws;
+        auto client = client_of(aws);
+        const auto bodies =
+                client.fetch({"meta-data/mac", "meta-data/nothing", "meta-data/local-ipv4", "user-data"});
+        REQUIRE(bodies.size() == 4);
+        CHECK(bodies[0] == "0e:11:22:33:44:01");
+        CHECK_FALSE(bodies[1]);
+        CHECK(bodies[2] == "10.0.0.1");
+        CHECK_FALSE(bodies[3]);
+        CHECK(client.fetch({"meta-data/instance-type"}).at(0) == "m5.large");
+        CHECK(client.fetch({}).empty());
+        CHECK(aws.count("PUT", token_path) == 1);
+        for (const auto& request : aws.requests())
+                CHECK((request["method"] == "PUT" || request["token"] == true));
+}
+
+TEST_CASE("An empty answer is one, and user data comes byte for byte", "[imds-client]")
+{
+        const FakeAws aws;
+        const std::string bytes("\x1f\x8b\0\r\n\xff", 6);
+        aws.set_user_data(bytes);
+        CHECK(client_of(aws).fetch({"user-data"}).at(0) == bytes);
+        aws.set_user_data("");
+        CHECK(client_of(aws).fetch({"user-data"}).at(0) == "");
+}
+
+TEST_CASE("A service that hands out no token has refused", "[imds-client]")
+{
+        const FakeAws aws;
+        for (const int status : {400, 403, 404, 405}) {
+                CAPTURE(status);
+                aws.set_faults({{{"path", token_path}, {"status", status}}});
+                auto client = client_of(aws);
+                const auto result = refusal([&] { client.fetch({"meta-data/mac"}); });
+                CHECK(result.failure == "imds-refused");
+                CHECK(result.what == "the instance metadata service refused a session token with status " +
+                                             std::to_string(status));
+                CHECK(result.remedy.find("HttpEndpoint") != std::string::npos);
+        }
+        CHECK(aws.count("GET", mac_path) == 0); // never without a token
+}
+
+TEST_CASE("A token that is none is not sent on", "[imds-client]")
+{
+        const FakeAws aws;
+        for (const auto* body : {"", " \n", "two words", "a\nb", "<html>\n<body>login</body></html>"}) {
+                CAPTURE(body);
+                aws.set_faults({{{"path", token_path}, {"status", 200}, {"body", body}}});
+                auto client = client_of(aws);
+                CHECK(refusal([&] { client.fetch({"meta-data/mac"}); }).failure == "imds-answer");
+        }
+        CHECK(aws.count("GET", mac_path) == 0);
+}
+
+TEST_CASE("After a refusal the same client asks for a token again", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_faults({{{"path", token_path}, {"status", 403}, {"times", 1}}});
+        auto client = client_of(aws);
+        CHECK(refusal([&] { client.fetch({"meta-data/mac"}); }).failure == "imds-refused");
+        std::optional<std::string> mac;
+        CHECK(refusal([&] { mac = client.fetch({"meta-data/mac"}).at(0); }).failure == "nothing");
+        CHECK(mac == "0e:11:22:33:44:01");
+        for (const auto& request : aws.requests())
+                CHECK(request["status"] != 400); // no header of an error page
+}
+
+TEST_CASE("A token that has run out is replaced once", "[imds-client]")
+{
+        const FakeAws aws;
+        auto client = client_of(aws);
+        CHECK(client.fetch({"meta-data/mac"}).at(0) == "0e:11:22:33:44:01");
+        aws.set_faults({{{"path", mac_path}, {"status", 401}, {"times", 1}}});
+        const auto bodies = client.fetch({"meta-data/local-ipv4", "meta-data/mac"});
+        CHECK(bodies.at(0) == "10.0.0.1");
+        CHECK(bodies.at(1) == "0e:11:22:33:44:01");
+        CHECK(aws.count("PUT", token_path) == 2);
+
+        aws.set_faults({{{"path", mac_path}, {"status", 401}}});
+        const auto result = refusal([&] { client.fetch({"meta-data/mac"}); });
+        CHECK(result.failure == "imds-answer");
+        CHECK(result.mentions("status 401 for 'meta-data/mac'"));
+}
+
+TEST_CASE("A status that means neither yes nor no is an error with its path", "[imds-client]")
+{
+        const FakeAws aws;
+        for (const int status : {301, 400, 403, 405}) {
+                CAPTURE(status);
+                aws.set_faults({{{"path", mac_path}, {"status", status}}});
+                auto client = client_of(aws);
+                const auto result = refusal([&] {
+                        client.fetch({"meta-data/local-ipv4", "meta-data/mac"});
+                });
+                CHECK(result.failure == "imds-answer");
+                CHECK(result.mentions("status " + std::to_string(status) + " for 'meta-data/mac'"));
+        }
+}
+
+TEST_CASE("Failures that pass are waited out, and each is told", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_faults({{{"path", token_path}, {"status", 503}, {"times", 2}},
+                {{"path", mac_path}, {"close", true}, {"times", 1}}});
+        std::vector<std::string> retries;
+        ImdsClient client({.endpoint = aws.endpoint(),
+                .timeout = 60s,
+                .on_retry = [&](const std::string& text) { retries.push_back(text); }});
+        CHECK(client.fetch({"meta-data/mac"}).at(0) == "0e:11:22:33:44:01");
+        REQUIRE(retries.size() >= 2);
+        CHECK(retries[0].starts_with("PUT " + aws.endpoint() + token_path + ": status 503"));
+}
+
+TEST_CASE("A silent service ends at the deadline with what was tried", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_faults({{{"path", token_path}, {"hang", true}}});
+        auto client = client_of(aws, 300ms);
+        const auto result = refusal([&] { client.fetch({"meta-data/mac"}); });
+        CHECK(result.failure == "imds-unreachable");
+        CHECK(result.mentions("the instance metadata service gave no usable answer in 0.3 s: PUT " +
+                              aws.endpoint() + "/latest/api/token: tried 1 time"));
+        CHECK_FALSE(result.remedy.empty());
+        // The deadline is for everything this client does.
+        aws.set_faults(Json::array());
+        CHECK(refusal([&] { client.fetch({"meta-data/mac"}); }).failure == "imds-unreachable");
+
+        ImdsClient nobody(
+                {.endpoint = "http://127.0.0.1:" + std::to_string(test::closed_port()), .timeout = 200ms});
+        CHECK(refusal([&] { nobody.fetch({"meta-data/mac"}); }).failure == "imds-unreachable");
+}
+
+TEST_CASE("An answer without end is not taken in", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_user_data(std::string(65U << 10U, 'x'));
+        auto client = client_of(aws, 500ms);
+        CHECK(refusal([&] { client.fetch({"user-data"}); }).failure == "imds-unreachable");
+        aws.set_user_data(std::string(64U << 10U, 'x'));
+        CHECK(client_of(aws).fetch({"user-data"}).at(0).value().size() == 64U << 10U);
+}
+
+TEST_CASE("All facts of an instance come over one token and few connections", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_user_data("apiVersion: node.eks.aws/v1alpha1\n");
+        auto client = client_of(aws);
+        const auto plan =
+                plan_imds([&](const std::vector<std::string>& paths) { return client.fetch(paths); });
+        CHECK(Json::parse(plan.files.at(0).content) == Json::parse(R"({
+                "instanceId": "i-0123456789abcdef0", "instanceType": "m5.large", "region": "us-west-2", "availabilityZone": "us-west-2a",
+                "availabilityZoneId": "usw2-az1", "partition": "aws", "domain": "amazonaws.com", "accountId": "111122223333",
+                "amiId": "ami-0b1c2d3e4f5061728", "architecture": "x86_64", "lifecycle": "on-demand",
+                "localHostname": "ip-10-0-0-1.us-west-2.compute.internal", "mac": "0e:11:22:33:44:01", "localIpv4": "10.0.0.1",
+                "tags": {"Name": "eks-node-1", "team": "a"},
+                "interfaces": [{"mac": "0e:11:22:33:44:01", "deviceNumber": 0, "networkCard": 0, "localIpv4s": ["10.0.0.1"], "ipv6s": [],
+                                "vpcIpv4Cidrs": ["10.0.0.0/16"], "vpcIpv6Cidrs": [], "subnetIpv4Cidr": "10.0.0.0/20"}]})"));
+        CHECK(plan.files.at(1).content == "apiVersion: node.eks.aws/v1alpha1\n");
+
+        std::set<int> connections;
+        for (const auto& request : aws.requests())
+                connections.insert(request["connection"].get<int>());
+        CHECK(aws.count("PUT", token_path) == 1);
+        CHECK(connections.size() <= 4);
+}

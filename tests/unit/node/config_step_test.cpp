@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "config.hpp"
+#include "fixture.hpp"
+
+using namespace eks;
+using test::file_in;
+using test::ReferenceNode;
+using test::refusal;
+
+namespace {
+
+constexpr auto gate = "/run/eks/enabled/sandbox-image";
+constexpr Versions versions{.kubelet = {1, 34, 1}, .containerd = {1, 7, 27}};
+
+StepPlan planned(const ReferenceNode& node, const std::string& user_data, const Versions& daemons = versions)
+{
+        node.write(user_data_path, user_data);
+        return plan_config(node.root(), resolve_node_layers(node.root()), nullptr, daemons);
+}
+StepPlan planned_spec(const ReferenceNode& node, const std::string& spec)
+{
+        return planned(node, test::node_config(test::reference_cluster + spec));
+}
+
+} // namespace
+
+TEST_CASE("eks-config writes the merged configuration, for root alone", "[config]")
+{
+        const ReferenceNode node;
+        const auto plan = planned_spec(node, "  kubelet: {flags: [--v=5]}\n");
+        const auto& file = file_in(plan, "/run/eks/node.json");
+        CHECK(file.mode == 0600);
+        const auto json = Json::parse(file.content);
+        CHECK(json["spec"]["cluster"]["name"] == "my-cluster");
+        CHECK(json["spec"]["kubelet"]["flags"] == Json{"--v=5"});
+        CHECK(json["versions"] == Json{{"kubelet", "1.34.1"}, {"containerd", "1.7.27"}});
+        CHECK(json["sources"]["cluster.name"] == Json{{"source", "user data"}, {"line", 5}, {"column", 5}});
+        CHECK(planned_spec(node, "  kubelet: {flags: [--v=5]}\n").files[0].content == file.content);
+}
+
+TEST_CASE("What was ignored is said", "[config]")
+{
+        const ReferenceNode node;
+        const auto plan = planned_spec(node, "  oddity: 1\n");
+        REQUIRE(plan.notes.size() == 1);
+        CHECK(plan.notes[0].level == Level::warning);
+        CHECK(plan.notes[0].text.find("spec.oddity") != std::string::npos);
+}
+
+TEST_CASE("The sandbox image's step has its gate if the node itself must have the image", "[config]")
+{
+        const ReferenceNode node;
+        const auto kind = [&](const std::string& spec) {
+                return file_in(planned_spec(node, spec), gate).kind;
+        };
+        CHECK(kind("") == File::Kind::regular);
+        const std::string own = "  containerd:\n    config: |\n      "
+                                "[plugins.'io.containerd.grpc.v1.cri']\n      sandbox_image = ";
+        CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::absent);
+        CHECK(kind(own + "'localhost/mine:1'\n") == File::Kind::regular);
+        CHECK(kind("  containerd: {config: 'not toml'}\n") ==
+                File::Kind::regular); // for eks-containerd-config to say
+}
+
+TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
+{
+        const ReferenceNode node;
+        CHECK(refusal([&] { planned(node, test::node_config("  cluster: {name: a}\n")); }).failure ==
+                "config-invalid");
+        CHECK(refusal([&] { planned(node, ""); }).failure == "config-missing");
+        CHECK(refusal([&] { planned(node, "#!/bin/sh\n"); }).failure == "config-missing");
+}
+
+TEST_CASE("Text that is not UTF-8 is a fault of the configuration, not of eksnode", "[config]")
+{
+        const ReferenceNode node;
+        for (const auto* spec : {"  kubelet: {flags: ['--a=\xff']}\n",
+                     "  kubelet: {config: {a: \"\xc3\"}}\n", "  kubelet: {config: {\"\xfe\": 1}}\n",
+                     "  kubelet: {flags: ['--a', {\"\xff\": 1}]}\n"}) {
+                CAPTURE(spec);
+                const auto result = refusal([&] { planned_spec(node, spec); });
+                CAPTURE(result.what);
+                CHECK(result.failure.starts_with("config-"));
+        }
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "config/toml.hpp"
+#include "containerd_config.hpp"
+#include "fixture.hpp"
+
+using namespace eks;
+using test::file_in;
+using test::ReferenceNode;
+using test::refusal;
+
+namespace {
+
+constexpr Version kubelet_131{1, 31, 0};
+constexpr Version kubelet_132{1, 32, 0};
+constexpr Version containerd_16{1, 6, 20};
+constexpr Version containerd_17{1, 7, 27};
+constexpr Version containerd_2{2, 0, 5};
+
+Json tree(const std::string& toml)
+{
+        return TomlDocument::parse(toml, "x").layer("x").tree;
+}
+
+// `containerd.config` of NodeConfig.
+std::string user_toml(std::string toml)
+{
+        for (auto at = toml.find('\n'); at != std::string::npos && at + 1 < toml.size();
+                at = toml.find('\n', at + 1))
+                toml.insert(at + 1, "      ");
+        return "  containerd:\n    config: |\n      " + toml + "\n";
+}
+
+Json rendered(const NodeInputs& node)
+{
+        return tree(file_in(plan_containerd_config(node), "/etc/containerd/config.toml").content);
+}
+
+// A value below plugins, "" if there is none.
+Json at(const Json& config, const std::string& pointer)
+{
+        const Json::json_pointer path(pointer);
+        return config.contains(path) ? config.at(path) : Json("(none)");
+}
+
+constexpr auto cri2 = "/plugins/io.containerd.grpc.v1.cri";
+constexpr auto runtime3 = "/plugins/io.containerd.cri.v1.runtime";
+
+} // namespace
+
+TEST_CASE("Without user settings containerd is configured as the reference says", "[containerd]")
+{
+        const ReferenceNode node;
+        CHECK(rendered(node.inputs({}, kubelet_132, containerd_17)) ==
+                tree(test::reference("containerd-2.toml")));
+        CHECK(rendered(node.inputs({}, kubelet_132, containerd_16)) ==
+                tree(test::reference("containerd-2.toml")));
+        CHECK(rendered(node.inputs({}, kubelet_132, containerd_2)) ==
+                tree(test::reference("containerd-3.toml")));
+        CHECK(rendered(node.inputs({}, kubelet_132, {2, 1, 0})) ==
+                tree(test::reference("containerd-3.toml")));
+        CHECK(rendered(node.inputs({}, kubelet_132, {3, 0, 0})) ==
+                tree(test::reference("containerd-3.toml")));
+}
+
+TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
+{
+        const ReferenceNode node;
+        for (unsigned minor = 28; minor <= 36; ++minor) {
+                CAPTURE(minor);
+                const bool on = minor >= 32;
+                CHECK(at(rendered(node.inputs({}, {1, minor, 0}, containerd_17)),
+                              std::string(cri2) + "/enable_cdi") == Json(on));
+                CHECK(at(rendered(node.inputs({}, {1, minor, 0}, containerd_2)),
+                              std::string(runtime3) + "/enable_cdi") == Json(on));
+        }
+}
+
+TEST_CASE("User settings are merged over ours as the reference shows", "[containerd]")
+{
+        const ReferenceNode node;
+        CHECK(rendered(node.inputs(user_toml("version = 2\n[grpc]\naddress = \"/run/foo/foo.sock\"\n"
+                                             "[plugins.\"io.containerd.grpc.v1.cri\".containerd]\ndiscard_"
+                                             "unpacked_layers = false"),
+                      kubelet_131, containerd_17)) == tree(test::reference("containerd-2-merged.toml")));
+        CHECK(rendered(node.inputs(user_toml("version = 3\n[grpc]\naddress = \"/run/foo/foo.sock\"\n"
+                                             "[plugins.'io.containerd.cri.v1.images'.pinned_images]\n"
+                                             "sandbox = 'registry.k8s.io/pause:3.10'"),
+                      kubelet_132, containerd_2)) == tree(test::reference("containerd-3-merged.toml")));
+}
+
+TEST_CASE("Several user texts are merged in order", "[containerd]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs({}, kubelet_132, containerd_17);
+        inputs.spec.containerd_configs = {
+                {"[grpc]\naddress = '/one'\nuid = 1\n", "first"}, {"[grpc]\naddress = '/two'\n", "second"}};
+        CHECK(at(rendered(inputs), "/grpc") == Json{{"address", "/two"}, {"uid", 1}});
+}
+
+TEST_CASE("The schema is the newest that the daemon knows, unless the user's settings are older",
+        "[containerd]")
+{
+        struct Row {
+                std::string user;
+                Version daemon;
+                int version;
+        };
+        const std::vector<Row> rows{
+                {"[grpc]\nuid = 1", containerd_17, 2},
+                {"[grpc]\nuid = 1", containerd_2, 3},
+                {"version = 2", containerd_17, 2},
+                {"version = 2", containerd_2, 2},
+                {"version = 3", containerd_2, 3},
+                {"[plugins.'io.containerd.grpc.v1.cri']\nx = 1", containerd_17, 2},
+                {"[plugins.'io.containerd.grpc.v1.cri']\nx = 1", containerd_2, 2},
+                {"[plugins.'io.containerd.cri.v1.images']\nx = 1", containerd_2, 3},
+                {"[plugins.'io.containerd.cri.v1.runtime']\nx = 1", containerd_2, 3},
+                {"# version = 3\n[debug]\nlevel = 'info'", containerd_17, 2},
+                {"[debug]\nlevel = 'io.containerd.cri.v1.images'", containerd_17, 2},
+        };
+        const ReferenceNode node;
+        for (const auto& row : rows) {
+                CAPTURE(row.user, row.daemon.text());
+                const auto config = rendered(node.inputs(user_toml(row.user), kubelet_132, row.daemon));
+                CHECK(config.at("version") == row.version);
+                CHECK(config.at("plugins").contains(
+                        row.version == 2 ? "io.containerd.grpc.v1.cri" : "io.containerd.cri.v1.runtime"));
+                CHECK_FALSE(config.at("plugins").contains(
+                        row.version == 3 ? "io.containerd.grpc.v1.cri" : "io.containerd.cri.v1.runtime"));
+        }
+}
+
+TEST_CASE("Settings that the daemon cannot read are refused with their source", "[containerd]")
+{
+        const ReferenceNode node;
+        for (const auto* user : {"version = 3", "[plugins.'io.containerd.cri.v1.images']\nx = 1",
+                     "[plugins.'io.containerd.cri.v1.runtime']\nx = 1"}) {
+                CAPTURE(user);
+                const auto result = refusal([&] {
+                        plan_containerd_config(node.inputs(user_toml(user), kubelet_132, containerd_17));
+                });
+                CHECK(result.failure == "config-invalid");
+                CHECK(result.what == "containerd.config (user data, line 10, column 5): settings of schema "
+                                     "3, but containerd 1.7.27 knows "
+                                     "schema 2 only");
+                CHECK(result.remedy ==
+                        "Write them below plugins.\"io.containerd.grpc.v1.cri\" with version = 2");
+        }
+        for (const auto* user : {"version = 3\n[plugins.'io.containerd.grpc.v1.cri']\nx = 1",
+                     "version = 2\n[plugins.'io.containerd.cri.v1.images']\nx = 1",
+                     "[plugins.'io.containerd.grpc.v1.cri']\nx = "
+                     "1\n[plugins.'io.containerd.cri.v1.runtime']\nx = 1"})
+                for (const auto daemon : {containerd_17, containerd_2}) {
+                        CAPTURE(user, daemon.text());
+                        const auto result = refusal([&] {
+                                plan_containerd_config(node.inputs(user_toml(user), kubelet_132, daemon));
+                        });
+                        CHECK(result.failure == "config-invalid");
+                        CHECK(result.mentions("(user data, line 10, column 5): settings of schema 2 and of "
+                                              "schema 3 in one text"));
+                }
+        auto inputs = node.inputs({}, kubelet_132, containerd_2);
+        inputs.spec.containerd_configs = {{"version = 2", "the admin's"}, {"version = 3", "the user's"}};
+        const auto mixed = refusal([&] { plan_containerd_config(inputs); });
+        CHECK(mixed.failure == "config-invalid");
+        CHECK(mixed.what == "containerd.config: schema 3 in the user's, but schema 2 in the admin's");
+}
+
+TEST_CASE("TOML that is none is refused with its source and line", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto result =
+                refusal([&] { plan_containerd_config(node.inputs(user_toml("version = 2\n[grpc\n"))); });
+        CHECK(result.failure == "config-syntax");
+        CHECK(result.mentions("containerd.config (user data, line 10, column 5), line 2, column "));
+}
+
+TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[containerd]")
+{
+        const ReferenceNode node;
+        node.write("/usr/bin/nvidia-container-runtime", "", 0755);
+        struct Row {
+                Version daemon;
+                std::string containerd;
+                std::string reference;
+        };
+        for (const auto& row : {Row{containerd_17, std::string(cri2) + "/containerd", "containerd-2.toml"},
+                     Row{containerd_2, std::string(runtime3) + "/containerd", "containerd-3.toml"}}) {
+                CAPTURE(row.reference);
+                auto wanted = tree(test::reference(row.reference));
+                auto& containerd = wanted[Json::json_pointer(row.containerd)];
+                containerd["default_runtime_name"] = "nvidia";
+                containerd["runtimes"]["nvidia"] = containerd["runtimes"]["runc"];
+                containerd["runtimes"].erase("runc");
+                containerd["runtimes"]["nvidia"]["options"]["BinaryName"] =
+                        "/usr/bin/nvidia-container-runtime";
+                CHECK(rendered(node.inputs({}, kubelet_132, row.daemon)) == wanted);
+        }
+        // The user has the last word there as well.
+        const auto user = rendered(node.inputs(
+                user_toml("[plugins.'io.containerd.grpc.v1.cri'.containerd]\ndefault_runtime_name = 'runc'"),
+                kubelet_132, containerd_17));
+        CHECK(at(user, std::string(cri2) + "/containerd/default_runtime_name") == "runc");
+}
+
+TEST_CASE("The base runtime spec is the vendor's, and the user's is merged over it", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto spec = [&](const std::string& user) {
+                return Json::parse(file_in(
+                        plan_containerd_config(node.inputs(user)), "/etc/containerd/base-runtime-spec.json")
+                                           .content);
+        };
+        const auto vendor = Json::parse(test::reference("base-runtime-spec.json"));
+        CHECK(spec({}) == vendor);
+
+        auto wanted = vendor;
+        wanted["process"]["rlimits"] =
+                Json::parse(R"([{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}])"); // replaced whole
+        wanted["process"]["noNewPrivileges"] = false;
+        wanted["linux"]["seccomp"] = {{"defaultAction", "SCMP_ACT_ALLOW"}};
+        wanted.erase("root"); // null removes
+        CHECK(spec("  containerd:\n    baseRuntimeSpec:\n      root: null\n      process:\n        rlimits: "
+                   "[{type: RLIMIT_CORE, soft: 0, hard: 0}]\n"
+                   "        noNewPrivileges: false\n      linux: {seccomp: {defaultAction: SCMP_ACT_ALLOW}, "
+                   "resources: {}}\n") == wanted);
+}
+
+TEST_CASE("Both files of containerd are planned, again the same", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto inputs =
+                node.inputs(user_toml("[debug]\nlevel = 'info'") + "    baseRuntimeSpec: {a: 1}\n");
+        const auto once = plan_containerd_config(inputs);
+        const auto again = plan_containerd_config(inputs);
+        REQUIRE(once.files.size() == 2);
+        for (std::size_t i = 0; i < once.files.size(); ++i) {
+                CHECK(once.files[i].path == again.files[i].path);
+                CHECK(once.files[i].content == again.files[i].content);
+                CHECK(once.files[i].mode == 0644);
+                CHECK(once.files[i].content.ends_with('\n'));
+        }
+        CHECK(once.notes.empty());
+}
+
+TEST_CASE("An image may replace the vendor's files; what is broken there is said so", "[containerd]")
+{
+        const ReferenceNode node;
+        node.write("/usr/share/eks/containerd/config-2.toml", "version = 2\nroot = '/data'\n");
+        const auto config = rendered(node.inputs({}, kubelet_132, containerd_17));
+        CHECK(config.at("root") == "/data");
+        CHECK(at(config, std::string(cri2) + "/enable_cdi") == Json(true));
+
+        node.write("/usr/share/eks/containerd/config-2.toml", "version = \n");
+        const auto broken = refusal([&] { plan_containerd_config(node.inputs()); });
+        CHECK(broken.mentions("/usr/share/eks/containerd/config-2.toml, line 1"));
+        node.write("/usr/share/eks/containerd/config-2.toml", "version = 2\n");
+        node.write("/usr/share/eks/containerd/base-runtime-spec.json", "{");
+        const auto spec = refusal([&] { plan_containerd_config(node.inputs()); });
+        CHECK(spec.failure == "vendor-file");
+        CHECK(spec.mentions("/usr/share/eks/containerd/base-runtime-spec.json"));
+        const test::TemporaryDirectory bare;
+        auto nothing = node.inputs();
+        nothing.root = bare.root();
+        CHECK(refusal([&] { plan_containerd_config(nothing); }).mentions("config-2.toml"));
+}
+
+TEST_CASE("A broken vendor file is no fault of the user's configuration", "[containerd]")
+{
+        const ReferenceNode node;
+        node.write("/usr/share/eks/containerd/config-2.toml", "version = \n");
+        CHECK(refusal([&] { plan_containerd_config(node.inputs()); }).failure == "vendor-file");
+}
+
+TEST_CASE("The sandbox image is found in either schema", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto image = [&](const std::string& user, Version daemon) {
+                return sandbox_image_in(
+                        file_in(plan_containerd_config(node.inputs(user, kubelet_132, daemon)),
+                                "/etc/containerd/config.toml")
+                                .content,
+                        "x");
+        };
+        CHECK(image({}, containerd_17) == "localhost/kubernetes/pause:latest");
+        CHECK(image({}, containerd_2) == "localhost/kubernetes/pause:latest");
+        CHECK(image(user_toml("[plugins.'io.containerd.grpc.v1.cri']\nsandbox_image = "
+                              "'registry.k8s.io/pause:3.10'"),
+                      containerd_2) == "registry.k8s.io/pause:3.10");
+        CHECK(sandbox_image_in("version = 2\n", "x").empty());
+        CHECK(refusal([] {
+                sandbox_image_in("version =", "/etc/containerd/config.toml");
+        }).mentions("/etc/containerd/config.toml, line 1"));
+        CHECK(is_local_image("localhost/kubernetes/pause:latest"));
+        CHECK_FALSE(is_local_image("localhost"));
+        CHECK_FALSE(is_local_image("localhost.example.com/pause"));
+        CHECK_FALSE(is_local_image("registry.k8s.io/localhost/pause"));
+        CHECK_FALSE(is_local_image(""));
+}

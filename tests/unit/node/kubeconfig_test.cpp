@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <yaml-cpp/yaml.h>
+
+#include "fixture.hpp"
+#include "kubeconfig.hpp"
+
+using namespace eks;
+using test::ReferenceNode;
+using test::refusal;
+
+namespace {
+
+// YAML as a tree of strings: two documents mean the same if these are equal.
+Json tree(const YAML::Node& node)
+{
+        if (node.IsMap()) {
+                auto map = Json::object();
+                for (const auto& item : node)
+                        map[item.first.Scalar()] = tree(item.second);
+                return map;
+        }
+        if (node.IsSequence()) {
+                auto list = Json::array();
+                for (const auto& item : node)
+                        list.push_back(tree(item));
+                return list;
+        }
+        return node.IsScalar() ? Json(node.Scalar()) : Json();
+}
+Json tree(const std::string& text)
+{
+        return tree(YAML::Load(text));
+}
+
+std::string rendered(const NodeInputs& node)
+{
+        const auto plan = plan_kubeconfig(node);
+        REQUIRE(plan.files.size() == 1);
+        CHECK(plan.files[0].path == "/var/lib/kubelet/kubeconfig");
+        CHECK(plan.files[0].mode == 0644);
+        return plan.files[0].content;
+}
+
+} // namespace
+
+TEST_CASE("The kubeconfig is the reference's, for every version of kubelet", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        for (unsigned minor = 28; minor <= 36; ++minor)
+                CHECK(tree(rendered(node.inputs({}, {1, minor, 0}))) ==
+                        tree(test::reference("kubeconfig.yaml")));
+        CHECK(rendered(node.inputs()) == rendered(node.inputs()));
+}
+
+TEST_CASE("No value can end early or become something else", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.cluster_name = "yes";
+        inputs.facts.region = "a\"b: ${server} # c\nd";
+        inputs.spec.endpoint = "https://example.com:6443/a";
+        const auto config = tree(rendered(inputs));
+        CHECK(config["clusters"][0]["cluster"]["server"] == "https://example.com:6443/a");
+        const auto& args = config["users"][0]["user"]["exec"]["args"];
+        CHECK(args ==
+                Json{"eks", "get-token", "--cluster-name", "yes", "--region", "a\"b: ${server} # c\nd"});
+}
+
+TEST_CASE("A template may use what is known and nothing else", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        const auto with = [&](const std::string& text) {
+                node.write(kubeconfig_template, text);
+                return rendered(node.inputs());
+        };
+        CHECK(with("no values\n") == "no values\n");
+        CHECK(with("") == "");
+        CHECK(with("${cluster}${cluster}$ {server} $region") ==
+                "\"my-cluster\"\"my-cluster\"$ {server} $region");
+        for (const auto* text : {"${nothing}", "${}", "${server", "x ${ server }", "${server}${"}) {
+                CAPTURE(text);
+                const auto result = refusal([&] { with(text); });
+                CHECK(result.failure == "vendor-file");
+                CHECK(result.mentions(kubeconfig_template));
+                CHECK(result.remedy == "Use ${server}, ${cluster} and ${region} only");
+        }
+}
+
+TEST_CASE("Without a region there is no kubeconfig", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.facts.region = "";
+        const auto result = refusal([&] { plan_kubeconfig(inputs); });
+        CHECK(result.failure == "facts-missing");
+        CHECK(result.mentions("region"));
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <random>
+
+#include <catch2/catch.hpp>
+
+#include "environment_file.hpp"
+#include "fixture.hpp"
+#include "kubelet_args.hpp"
+
+using namespace eks;
+using test::parse_environment_file;
+using test::ReferenceNode;
+using test::refusal;
+using test::split_environment_value;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+std::map<std::string, std::string> rendered(const NodeInputs& node)
+{
+        const auto plan = plan_kubelet_args(node);
+        REQUIRE(plan.files.size() == 1);
+        CHECK(plan.files[0].path == "/etc/eks/kubelet/environment");
+        CHECK(plan.files[0].mode == 0644);
+        CHECK(plan.files[0].content.ends_with('\n'));
+        return parse_environment_file(plan.files[0].content);
+}
+
+// What kubelet is started with: ExecStart=/usr/bin/kubelet $KUBELET_ARGS $KUBELET_EXTRA_ARGS
+Texts arguments(const NodeInputs& node)
+{
+        const auto variables = rendered(node);
+        auto all = split_environment_value(variables.at("KUBELET_ARGS"));
+        const auto users = split_environment_value(variables.at("KUBELET_EXTRA_ARGS"));
+        all.insert(all.end(), users.begin(), users.end());
+        CHECK(split_environment_value(variables.at("NODEADM_KUBELET_ARGS")) == all); // for existing drop-ins
+        return all;
+}
+
+Texts sorted(Texts texts)
+{
+        std::ranges::sort(texts);
+        return texts;
+}
+
+bool has(const Texts& texts, const std::string& text)
+{
+        return std::ranges::find(texts, text) != texts.end();
+}
+
+// Through the file and back.
+Texts round_trip(const Texts& given)
+{
+        return split_environment_value(
+                parse_environment_file("A=" + environment_value(given) + "\nB=next\n").at("A"));
+}
+
+} // namespace
+
+TEST_CASE("The arguments are the reference's, the user's last and in order", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const auto all = arguments(node.inputs(
+                "  featureGates: {InstanceIdNodeName: true}\n  kubelet:\n    flags:\n    - --v=5\n"
+                "    - --node-labels=foo=bar,foo2=baz\n    - --register-with-taints=foo=bar:NoSchedule\n"));
+        REQUIRE(all.size() == 11);
+        CHECK(Texts(all.end() - 3, all.end()) == Texts{"--v=5", "--node-labels=foo=bar,foo2=baz",
+                                                         "--register-with-taints=foo=bar:NoSchedule"});
+        CHECK(sorted({all.begin(), all.end() - 3}) ==
+                sorted({"--node-ip=172.16.34.43", "--cloud-provider=external",
+                        "--hostname-override=i-1234567890abcdef0",
+                        "--runtime-cgroups=/runtime.slice/containerd.service",
+                        "--config=/etc/kubernetes/kubelet/config.json",
+                        "--kubeconfig=/var/lib/kubelet/kubeconfig",
+                        "--image-credential-provider-bin-dir=/etc/eks/image-credential-provider",
+                        "--image-credential-provider-config=/etc/eks/image-credential-provider/"
+                        "config.json"}));
+}
+
+TEST_CASE("The same facts give the same text", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const auto inputs = node.inputs("  kubelet: {flags: [--b, --a]}\n");
+        CHECK(plan_kubelet_args(inputs).files[0].content == plan_kubelet_args(inputs).files[0].content);
+}
+
+TEST_CASE(
+        "The node is named after its private DNS name, or its id where that is asked for", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        CHECK(has(
+                arguments(node.inputs()), "--hostname-override=ip-172-16-34-43.us-west-2.compute.internal"));
+        CHECK(has(arguments(node.inputs("  featureGates: {InstanceIdNodeName: true}\n")),
+                "--hostname-override=i-1234567890abcdef0"));
+        auto several = node.inputs();
+        several.facts.local_hostname = "ip-1.corp.example ip-1.us-west-2.compute.internal";
+        CHECK(has(arguments(several), "--hostname-override=ip-1.corp.example"));
+}
+
+TEST_CASE("User settings in a drop-in need its directory, and before 1.30 a variable", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const std::string config = "  kubelet: {config: {maxPods: 5}}\n";
+        for (unsigned minor = 28; minor <= 36; ++minor) {
+                CAPTURE(minor);
+                const Version version{1, minor, 0};
+                CHECK(has(arguments(node.inputs(config, version)),
+                        "--config-dir=/etc/kubernetes/kubelet/config.json.d"));
+                CHECK(rendered(node.inputs(config, version)).contains("KUBELET_CONFIG_DROPIN_DIR_ALPHA") ==
+                        (minor < 30));
+                CHECK_FALSE(rendered(node.inputs({}, version)).contains("KUBELET_CONFIG_DROPIN_DIR_ALPHA"));
+                CHECK_FALSE(has(arguments(node.inputs({}, version)),
+                        "--config-dir=/etc/kubernetes/kubelet/config.json.d"));
+        }
+        CHECK(rendered(node.inputs(config, {1, 29, 99})).at("KUBELET_CONFIG_DROPIN_DIR_ALPHA") == "on");
+}
+
+TEST_CASE("Only the variables that are documented are set", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        Texts names;
+        for (const auto& [name, value] : rendered(node.inputs()))
+                names.push_back(name);
+        CHECK(names == Texts{"KUBELET_ARGS", "KUBELET_EXTRA_ARGS", "NODEADM_KUBELET_ARGS"});
+        CHECK(rendered(node.inputs()).at("KUBELET_EXTRA_ARGS").empty());
+}
+
+TEST_CASE("A node with an NVIDIA device is labelled from 1.35 on", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const std::string label = "--node-labels=nvidia.com/gpu.present=true";
+        CHECK_FALSE(has(arguments(node.inputs()), label));
+        node.write("/sys/bus/pci/devices/0000:00:03.0/vendor", "0x1d0f\n");
+        node.write("/sys/bus/pci/devices/0000:00:04.0/class", "0x020000\n"); // no vendor
+        CHECK_FALSE(has(arguments(node.inputs()), label));
+        node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
+        CHECK(has(arguments(node.inputs({}, {1, 35, 0})), label));
+        CHECK(has(arguments(node.inputs({}, {1, 36, 2})), label));
+        CHECK_FALSE(has(arguments(node.inputs({}, {1, 34, 9})), label));
+        // kubelet merges labels of several flags: the user's do not replace ours.
+        const auto both = arguments(node.inputs("  kubelet: {flags: [--node-labels=a=b]}\n"));
+        CHECK(has(both, label));
+        CHECK(both.back() == "--node-labels=a=b");
+}
+
+TEST_CASE("An IPv6 cluster's node has the first address of its primary interface", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.service_cidr = parse_cidr("fd00::/108").value();
+        inputs.facts.ipv6s = {"fd00::1", "fd00::2"};
+        CHECK(has(arguments(inputs), "--node-ip=fd00::1"));
+        inputs.facts.ipv6s = {};
+        const auto result = refusal([&] { plan_kubelet_args(inputs); });
+        CHECK(result.failure == "facts-missing");
+        CHECK(result.mentions("ipv6s"));
+}
+
+TEST_CASE("Arguments need their facts, and name the one that is missing", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto no_name = node.inputs();
+        no_name.facts.local_hostname = "";
+        CHECK(refusal([&] { plan_kubelet_args(no_name); }).mentions("localHostname"));
+        no_name.spec.instance_id_node_name = true;
+        CHECK(refusal([&] { plan_kubelet_args(no_name); }).failure == "nothing");
+        no_name.facts.instance_id = "";
+        CHECK(refusal([&] { plan_kubelet_args(no_name); }).mentions("instanceId"));
+        auto no_address = node.inputs();
+        no_address.facts.local_ipv4 = "";
+        const auto result = refusal([&] { plan_kubelet_args(no_address); });
+        CHECK(result.failure == "facts-missing");
+        CHECK(result.mentions("localIpv4"));
+}
+
+TEST_CASE("The provider's directory is that of its binary", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.credential_provider = "/opt/my providers/bin/provider";
+        CHECK(has(arguments(inputs), "--image-credential-provider-bin-dir=/opt/my providers/bin"));
+}
+
+TEST_CASE("One item of flags is one argument, and items that hold several are taken apart", "[kubelet-args]")
+{
+        struct Row {
+                Texts flags;
+                Texts arguments;
+        };
+        const std::vector<Row> rows{
+                {{}, {}},
+                {{"--v=2"}, {"--v=2"}},
+                {{" --v=2 "}, {"--v=2"}},
+                {{"--v=2", "--v=3"}, {"--v=2", "--v=3"}},
+                {{"--v=2 --node-labels=a=b"}, {"--v=2", "--node-labels=a=b"}},
+                {{"--v=2   --x --y=1"}, {"--v=2", "--x", "--y=1"}},
+                {{"--a=one two"}, {"--a=one two"}},
+                {{"--a=one - two"}, {"--a=one - two"}},
+                {{"--a=one--two"}, {"--a=one--two"}},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.flags);
+                CHECK(user_arguments(row.flags) == row.arguments);
+        }
+}
+
+TEST_CASE("The flags of a NodeConfig reach kubelet as they are", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const auto all = arguments(
+                node.inputs("  kubelet:\n    flags:\n"
+                            "    - --node-labels=path=a/b,say=hi\n"
+                            "    - '--feature-gates=A=true --v=3'\n"
+                            "    - \"--one=it's \\\"quoted\\\" and 100% $HOME ${HOME} \\\\ back\"\n"));
+        CHECK(Texts(all.end() - 4, all.end()) ==
+                Texts{"--node-labels=path=a/b,say=hi", "--feature-gates=A=true", "--v=3",
+                        "--one=it's \"quoted\" and 100% $HOME ${HOME} \\ back"});
+}
+
+TEST_CASE("Arguments survive the environment file and the splitting of systemd", "[kubelet-args]")
+{
+        const std::vector<Texts> rows{
+                {},
+                {"--v=2"},
+                {"--a", "--b=c"},
+                {"--a=b c"},
+                {"--a=b\tc"},
+                {"--a=\"b\""},
+                {"--a='b' \"c d\""},
+                {"--a=\\"},
+                {"--a=\\\\n", "--b"},
+                {"--a=b\\ c"},
+                {"--a=$HOME ${HOME} $$"},
+                {"--a=%n %% %"},
+                {"--a=#;b", "--c=#"},
+                {"--a=b=c"},
+                {"--a=", "--b="},
+                {"--a=ä €"},
+                {"--a= b"},
+                {"--a=b\\"},
+                {"--a='", "--b=\""},
+                {"--a=b ", "--c"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row, environment_value(row));
+                CHECK(round_trip(row) == row);
+        }
+}
+
+TEST_CASE("A blank at the end of the last argument survives too", "[kubelet-args]")
+{
+        // The reader of environment files cuts off blanks at the end of a value.
+        for (const auto& row :
+                {Texts{"--a=b "}, Texts{"--a", "--b=c\t"}, Texts{"--a=  "}, Texts{"--a=b\\ "}}) {
+                CAPTURE(row, environment_value(row));
+                CHECK(round_trip(row) == row);
+        }
+}
+
+TEST_CASE("Any argument survives, whatever blanks, quotes, backslashes and signs it holds", "[kubelet-args]")
+{
+        constexpr std::string_view letters = "ab=  \t\\\\\"'$%#;{}-,/";
+        std::minstd_rand random(20'240'503);
+        for (int round = 0; round < 20'000; ++round) {
+                Texts given;
+                for (auto count = random() % 4; count-- > 0;) {
+                        std::string argument = "--";
+                        for (auto length = random() % 10; length-- > 0;)
+                                argument += letters[random() % letters.size()];
+                        given.push_back(
+                                argument + "x"); // the end of the last argument has a test of its own
+                }
+                if (round_trip(given) != given) {
+                        CAPTURE(given, environment_value(given));
+                        CHECK(round_trip(given) == given);
+                        return;
+                }
+        }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "fixture.hpp"
+#include "kubelet_config.hpp"
+
+using namespace eks;
+using test::file_in;
+using test::ReferenceNode;
+using test::refusal;
+
+namespace {
+
+constexpr auto drop_in_path = "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf";
+
+Json rendered(const StepPlan& plan)
+{
+        return Json::parse(file_in(plan, "/etc/kubernetes/kubelet/config.json").content);
+}
+Json rendered(const NodeInputs& node)
+{
+        return rendered(plan_kubelet_config(node));
+}
+Json drop_in(const NodeInputs& node)
+{
+        return Json::parse(file_in(plan_kubelet_config(node), drop_in_path).content);
+}
+
+} // namespace
+
+TEST_CASE("kubelet's configuration is the reference's, version by version", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        for (unsigned minor = 28; minor <= 36; ++minor) {
+                CAPTURE(minor);
+                auto wanted = Json::parse(test::reference("kubelet-config.json")); // of 1.34 and 1.35
+                if (minor < 34) {
+                        wanted["featureGates"].erase("MutableCSINodeAllocatableCount");
+                        wanted.erase("shutdownGracePeriod");
+                        wanted.erase("shutdownGracePeriodCriticalPods");
+                }
+                if (minor < 33)
+                        wanted["featureGates"].erase("DynamicResourceAllocation");
+                CHECK(rendered(node.inputs({}, {1, minor, 0})) == wanted);
+                CHECK(rendered(node.inputs({}, {1, minor, 99})) == wanted);
+        }
+}
+
+TEST_CASE("Three files are planned, again the same", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        const auto inputs = node.inputs("  kubelet: {config: {logging: {verbosity: 5}}}\n");
+        const auto plan = plan_kubelet_config(inputs);
+        REQUIRE(plan.files.size() == 3);
+        CHECK(plan.notes.empty());
+        const auto& link = file_in(plan, "/etc/kubernetes/kubelet/kubelet-config.json");
+        CHECK(link.kind == File::Kind::link);
+        CHECK(link.content == "config.json");
+        CHECK(file_in(plan, "/etc/kubernetes/kubelet/config.json").mode == 0644);
+        CHECK(file_in(plan, drop_in_path).mode == 0644);
+        const auto again = plan_kubelet_config(inputs);
+        for (std::size_t i = 0; i < plan.files.size(); ++i)
+                CHECK(plan.files[i].content == again.files[i].content);
+}
+
+TEST_CASE("User settings become a drop-in and leave the configuration alone", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        const auto inputs = node.inputs(
+                "  kubelet:\n    config: {logging: {verbosity: 5}, clusterDNS: [0.0.0.0, 1.1.1.1]}\n");
+        CHECK(drop_in(inputs) == Json::parse(test::reference("kubelet-drop-in.json")));
+        CHECK(rendered(inputs) == rendered(node.inputs()));
+        const auto pods = node.inputs("  kubelet: {config: {maxPods: 5, kubeReserved: {cpu: 1}}}\n");
+        CHECK(rendered(pods) == rendered(node.inputs()));
+        CHECK(drop_in(pods)["maxPods"] == 5);
+}
+
+TEST_CASE("Every user value is kept as it is, kind included", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        CHECK(drop_in(node.inputs("  kubelet: {config: {a: null, b: '', c: 0, d: false, e: [], f: {}, g: "
+                                  "{h: <&>}, kind: Other}}\n")) ==
+                Json::parse(
+                        R"({"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "Other", "a": null, "b": "", "c": 0,
+                                "d": false, "e": [], "f": {}, "g": {"h": "<&>"}})"));
+}
+
+TEST_CASE("Without user settings the drop-in is not wanted", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        for (const auto* spec : {"", "  kubelet: {config: {}}\n", "  kubelet: {flags: [--v=2]}\n"}) {
+                CAPTURE(spec);
+                CHECK(file_in(plan_kubelet_config(node.inputs(spec)), drop_in_path).kind ==
+                        File::Kind::absent);
+        }
+}
+
+TEST_CASE("CPU is reserved by the number of cores", "[kubelet-config]")
+{
+        struct Row {
+                unsigned cores;
+                unsigned reserved;
+        };
+        const ReferenceNode node;
+        for (const auto& row :
+                {Row{1, 60}, Row{2, 70}, Row{3, 75}, Row{4, 80}, Row{8, 90}, Row{16, 110}, Row{96, 310}}) {
+                CAPTURE(row.cores);
+                CHECK(reserved_millicpus(row.cores * 1000) == row.reserved);
+                node.set_cpus(row.cores);
+                CHECK(rendered(node.inputs())["kubeReserved"]["cpu"] == std::to_string(row.reserved) + "m");
+        }
+        // fractions of a range are rounded down, each on its own
+        CHECK(reserved_millicpus(0) == 0);
+        CHECK(reserved_millicpus(1) == 0);
+        CHECK(reserved_millicpus(500) == 30);
+        CHECK(reserved_millicpus(1999) == 69);
+        CHECK(reserved_millicpus(4399) == 80);
+        CHECK(reserved_millicpus(896'000) == 2310);
+}
+
+TEST_CASE("CPUs that cannot be counted are a warning, not a failure", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        node.write("/sys/devices/system/cpu/online", "garbage\n");
+        const auto plan = plan_kubelet_config(node.inputs());
+        CHECK(rendered(plan)["kubeReserved"]["cpu"] == "0m");
+        REQUIRE(plan.notes.size() == 1);
+        CHECK(plan.notes[0].level == Level::warning);
+        CHECK(plan.notes[0].text.ends_with("proceeding"));
+}
+
+TEST_CASE("Pods and reserved memory follow the instance type", "[kubelet-config]")
+{
+        struct Row {
+                const char* type;
+                unsigned pods;
+                const char* memory;
+        };
+        const ReferenceNode node;
+        for (const auto& row : {Row{"t3.medium", 17, "442Mi"}, Row{"m4.xlarge", 58, "893Mi"},
+                     Row{"m7i.48xlarge", 737, "8362Mi"}}) {
+                CAPTURE(row.type);
+                auto inputs = node.inputs();
+                inputs.facts.instance_type = row.type;
+                const auto config = rendered(inputs);
+                CHECK(config["maxPods"] == row.pods);
+                CHECK(config["kubeReserved"] ==
+                        Json{{"cpu", "70m"}, {"ephemeral-storage", "1Gi"}, {"memory", row.memory}});
+        }
+}
+
+TEST_CASE("An unknown instance type gets kubelet's default of pods and a warning", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.facts.instance_type = "z9.tiny";
+        const auto plan = plan_kubelet_config(inputs);
+        CHECK(rendered(plan)["maxPods"] == 110);
+        CHECK(rendered(plan)["kubeReserved"]["memory"] == "1465Mi");
+        REQUIRE(plan.notes.size() == 1);
+        CHECK(plan.notes[0].level == Level::warning);
+        CHECK(plan.notes[0].text.find("'z9.tiny'") != std::string::npos);
+        CHECK(plan.notes[0].text.find("kubelet.config.maxPods") != std::string::npos);
+}
+
+TEST_CASE("DNS follows the service range, IPv6 included", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.service_cidr = parse_cidr("172.20.0.0/16").value();
+        CHECK(rendered(inputs)["clusterDNS"] == Json{"172.20.0.10"});
+        inputs.spec.service_cidr = parse_cidr("fd30:1c53:5f8a::/108").value();
+        CHECK(rendered(inputs)["clusterDNS"] == Json{"fd30:1c53:5f8a::a"});
+}
+
+TEST_CASE("The configuration needs its facts, and names the one that is missing", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        struct Row {
+                std::string InstanceFacts::*fact;
+                const char* name;
+        };
+        for (const auto& row : {Row{&InstanceFacts::instance_type, "instanceType"},
+                     Row{&InstanceFacts::instance_id, "instanceId"},
+                     Row{&InstanceFacts::availability_zone, "availabilityZone"}}) {
+                auto inputs = node.inputs();
+                inputs.facts.*row.fact = "";
+                const auto result = refusal([&] { plan_kubelet_config(inputs); });
+                CHECK(result.failure == "facts-missing");
+                CHECK(result.mentions(row.name));
+        }
+}
+
+TEST_CASE("A vendor file that is no configuration is the vendor's fault", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        for (const auto* text : {"", "{", "nonsense", "{\"a\": 1e999}"}) {
+                CAPTURE(text);
+                node.write(kubelet_config_template, text);
+                const auto result = refusal([&] { plan_kubelet_config(node.inputs()); });
+                CHECK(result.failure == "vendor-file");
+                CHECK(result.mentions(kubelet_config_template));
+        }
+        for (const auto* text : {"[]", "5", R"({"kubeReserved": 5})", R"({"featureGates": []})"}) {
+                CAPTURE(text);
+                node.write(kubelet_config_template, text);
+                CHECK(refusal([&] { plan_kubelet_config(node.inputs()); }).failure == "vendor-file");
+        }
+}
+
+TEST_CASE("An image may replace the vendor file, and what is computed is added to it", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        node.write(kubelet_config_template,
+                R"({"kind": "KubeletConfiguration", "kubeReserved": {"pid": "100"}})");
+        const auto config = rendered(node.inputs({}, {1, 32, 0}));
+        CHECK(config ==
+                Json::parse(R"({"kind": "KubeletConfiguration", "clusterDNS": ["10.100.0.10"], "maxPods": 58,
+                "kubeReserved": {"pid": "100", "cpu": "70m", "memory": "893Mi"}, "providerID": "aws:///us-west-2f/i-1234567890abcdef0"})"));
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+#include "base/text.hpp"
+#include "fixture.hpp"
+#include "kubelet_config.hpp"
+#include "node/max_pods.hpp"
+
+using namespace eks;
+using test::refusal;
+
+TEST_CASE("Pods on an instance type are as many as the VPC CNI has addresses for", "[max-pods]")
+{
+        struct Row {
+                const char* type;
+                unsigned enis;
+                unsigned addresses;
+                unsigned pods;
+        };
+        const test::ReferenceNode node;
+        for (const auto& row : {Row{"t3.medium", 3, 6, 17}, Row{"m5.large", 3, 10, 29},
+                     Row{"m4.xlarge", 4, 15, 58}, Row{"c6a.2xlarge", 4, 15, 58}, Row{"g5.xlarge", 4, 15, 58},
+                     Row{"p5.48xlarge", 2, 50, 100}, Row{"m7i.48xlarge", 15, 50, 737},
+                     Row{"c8a.48xlarge", 24, 64, 1514}}) {
+                CAPTURE(row.type);
+                const auto type = find_instance_type(node.root(), row.type);
+                REQUIRE(type);
+                CHECK(type->max_enis == row.enis);
+                CHECK(type->ipv4_per_eni == row.addresses);
+                CHECK(standard_max_pods(*type) == row.pods);
+        }
+        CHECK(standard_max_pods({6, 12}) == 68);
+        CHECK(standard_max_pods({1, 1}) == 2);
+}
+
+TEST_CASE("A type is found by its whole name or not at all", "[max-pods]")
+{
+        const test::ReferenceNode node;
+        for (const auto* type :
+                {"m5", "m5.larg", "m5.large2", "5.large", "M5.large", "", "#", "nosuch.large"}) {
+                CAPTURE(type);
+                CHECK_FALSE(find_instance_type(node.root(), type));
+        }
+}
+
+TEST_CASE("Memory that is kept from pods grows with their number", "[max-pods]")
+{
+        struct Row {
+                unsigned pods;
+                unsigned mebibytes;
+        };
+        for (const auto& row :
+                {Row{17, 442}, Row{44, 739}, Row{58, 893}, Row{60, 915}, Row{110, 1465}, Row{737, 8362}}) {
+                CAPTURE(row.pods);
+                CHECK(reserved_memory_mib(row.pods) == row.mebibytes);
+        }
+}
+
+TEST_CASE("A malformed row is the vendor's fault and is said so", "[max-pods]")
+{
+        const test::TemporaryDirectory node;
+        for (const auto* row :
+                {"m5.large\t3", "m5.large\t", "m5.large\tx\t10\tx", "m5.large\t3\tx", "m5.large\t0\t10",
+                        "m5.large\t3\t0", "m5.large\t-1\t10", "m5.large\t\t10\t2", "m5.large\t3 \t10"}) {
+                CAPTURE(row);
+                node.write(instance_types_path,
+                        "# source\ninstance_type\tmax_enis\tipv4_per_eni\n" + std::string(row) + "\n");
+                const auto result = refusal([&] { find_instance_type(node.root(), "m5.large"); });
+                CHECK(result.failure == "vendor-file");
+                CHECK(result.mentions("/usr/share/eks/instance-types.tsv"));
+                CHECK_FALSE(find_instance_type(node.root(), "m5.xlarge"));
+        }
+        node.write(instance_types_path, "m5.large\t3\t10"); // no line end
+        CHECK(find_instance_type(node.root(), "m5.large")->max_enis == 3);
+        const test::TemporaryDirectory empty;
+        CHECK(refusal([&] { find_instance_type(empty.root(), "m5.large"); }).failure == "file-io");
+}
+
+TEST_CASE("The table of instance types is sorted, unique, and parses row by row", "[max-pods]")
+{
+        const test::ReferenceNode node;
+        const auto text = test::source_file("helpers/data/instance-types.tsv");
+        const auto rows = lines(text);
+        REQUIRE(rows.size() > 1000);
+        REQUIRE(rows[0].starts_with("# "));
+        CHECK(rows[0].find("20") != std::string_view::npos); // source and date
+        const auto header = split(rows[1], '\t');
+        REQUIRE(header.size() == 7);
+        CHECK(header[0] == "instance_type");
+        CHECK(header[1] == "max_enis");
+        CHECK(header[2] == "ipv4_per_eni");
+        CHECK(text.ends_with('\n'));
+
+        std::string_view previous;
+        for (const auto row : std::span(rows).subspan(2)) {
+                INFO(row);
+                const auto columns = split(row, '\t');
+                REQUIRE(columns.size() == header.size());
+                if (columns[0] <= previous)
+                        FAIL("not sorted, or twice: " << columns[0]);
+                previous = columns[0];
+                const auto type = find_instance_type(node.root(), columns[0]);
+                REQUIRE(type);
+                REQUIRE(type->max_enis == parse_int<unsigned>(columns[1]));
+                REQUIRE(type->ipv4_per_eni == parse_int<unsigned>(columns[2]));
+                REQUIRE(type->max_enis <= 64);
+                REQUIRE(type->ipv4_per_eni <= 128);
+                REQUIRE((columns[3].empty() || parse_int<unsigned>(columns[3]).value_or(0) > 0)); // vcpus
+                const auto one_of = [](std::string_view word,
+                                            std::initializer_list<std::string_view> words) {
+                        return std::ranges::find(words, word) != words.end();
+                };
+                REQUIRE(one_of(columns[4], {"", "nitro", "unknown", "xen"}));
+                REQUIRE_FALSE(has_control_characters(columns[5])); // accelerator
+                REQUIRE(one_of(columns[6], {"", "yes", "no"}));
+        }
+}

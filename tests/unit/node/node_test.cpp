@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include <catch2/catch.hpp>
+
+#include "fixture.hpp"
+
+using namespace eks;
+using test::refusal;
+
+namespace {
+
+const Json imds = Json::parse(R"({
+        "instanceId": "i-1", "instanceType": "m4.xlarge", "region": "us-west-2", "availabilityZone": "us-west-2f",
+        "localHostname": "ip-1.internal", "mac": "0e:01", "localIpv4": "10.0.0.1", "tags": {"team": "a"},
+        "interfaces": [{"mac": "0e:02", "deviceNumber": 1, "ipv6s": ["fd00::2"]},
+                       {"mac": "0e:01", "deviceNumber": 0, "ipv6s": ["fd00::1", "fd00::3"]}]})");
+
+} // namespace
+
+TEST_CASE("Facts are read from imds.json, those that are absent stay empty", "[node]")
+{
+        const auto facts = instance_facts(imds);
+        CHECK(facts.instance_id == "i-1");
+        CHECK(facts.instance_type == "m4.xlarge");
+        CHECK(facts.region == "us-west-2");
+        CHECK(facts.availability_zone == "us-west-2f");
+        CHECK(facts.local_hostname == "ip-1.internal");
+        CHECK(facts.local_ipv4 == "10.0.0.1");
+        CHECK(facts.ipv6s == std::vector<std::string>{"fd00::1", "fd00::3"}); // of the primary interface
+        const auto none = instance_facts(Json::object());
+        CHECK(none.instance_id.empty());
+        CHECK(none.ipv6s.empty());
+}
+
+TEST_CASE("A fact that is needed and absent is an error that names it", "[node]")
+{
+        CHECK(require("m5.large", "instanceType") == "m5.large");
+        const auto result = refusal([] { require("", "instanceType"); });
+        CHECK(result.failure == "facts-missing");
+        CHECK(result.mentions("instanceType"));
+        CHECK(result.mentions("/run/eks/imds.json"));
+        CHECK(result.remedy.find("systemctl restart eks-imds") != std::string::npos);
+}
+
+TEST_CASE("The configuration becomes a NodeSpec", "[node]")
+{
+        const test::ReferenceNode node;
+        const auto spec =
+                node.inputs("  kubelet:\n    flags: [--v=5]\n    config: {maxPods: 20}\n  featureGates: "
+                            "{InstanceIdNodeName: true}\n"
+                            "  containerd:\n    config: version = 2\n    baseRuntimeSpec: {a: 1}\n")
+                        .spec;
+        CHECK(spec.cluster_name == "my-cluster");
+        CHECK(spec.endpoint == "https://example.com");
+        CHECK(spec.certificate_authority.text == "Y2VydGlmaWNhdGVBdXRob3JpdHk=");
+        CHECK(spec.certificate_authority.source == "user data, line 7, column 5");
+        CHECK(spec.service_cidr->text() == "10.100.0.0/16");
+        CHECK(spec.kubelet_config == Json{{"maxPods", 20}});
+        CHECK(spec.kubelet_flags == std::vector<std::string>{"--v=5"});
+        REQUIRE(spec.containerd_configs.size() == 1);
+        CHECK(spec.containerd_configs[0].text == "version = 2");
+        CHECK(spec.containerd_configs[0].source == "user data, line 14, column 5");
+        CHECK(spec.base_runtime_spec == Json{{"a", 1}});
+        CHECK(spec.instance_id_node_name);
+
+        const auto plain = node.inputs().spec;
+        CHECK(plain.kubelet_config == Json::object());
+        CHECK(plain.kubelet_flags.empty());
+        CHECK(plain.containerd_configs.empty());
+        CHECK(plain.base_runtime_spec == Json::object());
+        CHECK_FALSE(plain.instance_id_node_name);
+        CHECK_FALSE(node.inputs("  featureGates: {InstanceIdNodeName: false, Other: true}\n")
+                            .spec.instance_id_node_name);
+}
+
+TEST_CASE("node.json carries everything that later steps need, and back", "[node]")
+{
+        const test::ReferenceNode node;
+        const auto merged = test::merged_layers(
+                {test::reference_cluster, "  kubelet: {flags: [--v=5], config: {a: null}}\n"
+                                          "  containerd: {config: '[grpc]'}\n"});
+        const auto text = render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}});
+        CHECK(text == render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}}));
+        node.write(node_path, text);
+        node.write(imds_path, imds.dump());
+        const auto inputs = load_node_inputs(node.root());
+        CHECK(inputs.spec.cluster_name == "my-cluster");
+        CHECK(inputs.spec.certificate_authority.source == "user data, line 7, column 5");
+        CHECK(inputs.spec.kubelet_flags == std::vector<std::string>{"--v=5"});
+        CHECK(inputs.spec.kubelet_config == Json{{"a", nullptr}});
+        REQUIRE(inputs.spec.containerd_configs.size() == 1);
+        CHECK(inputs.spec.containerd_configs[0].text == "[grpc]");
+        CHECK(inputs.versions.kubelet == Version{1, 34, 2});
+        CHECK(inputs.versions.containerd == Version{1, 6, 20});
+        CHECK(inputs.facts.instance_id == "i-1");
+        CHECK(inputs.root.prefix() == node.path());
+        CHECK(inputs.credential_provider == credential_provider_path());
+}
+
+TEST_CASE("A step before its time says which unit has not run", "[node]")
+{
+        const test::TemporaryDirectory node;
+        const auto no_config = refusal([&] { load_node_inputs(node.root()); });
+        CHECK(no_config.failure == "facts-missing");
+        CHECK(no_config.what == "'/run/eks/node.json' is not there");
+        CHECK(no_config.remedy == "It is written by eks-config.service: see `systemctl status eks-config`");
+        node.write(node_path, "{}");
+        const auto no_facts = refusal([&] { load_node_inputs(node.root()); });
+        CHECK(no_facts.what == "'/run/eks/imds.json' is not there");
+        CHECK(no_facts.remedy == "It is written by eks-imds.service: see `systemctl status eks-imds`");
+}
+
+TEST_CASE("A damaged file of facts is an error, whatever is wrong with it", "[node]")
+{
+        const test::TemporaryDirectory node;
+        const auto good = render_node_json(test::merged_layers({test::reference_cluster}),
+                {.kubelet = {1, 34, 0}, .containerd = {1, 7, 0}});
+        struct Row {
+                std::string config;
+                std::string facts;
+        };
+        const std::vector<Row> rows{{"", imds.dump()}, {"{", imds.dump()}, {"[]", imds.dump()},
+                {"{}", imds.dump()}, {"null", imds.dump()}, {good.substr(0, good.size() / 2), imds.dump()},
+                {R"({"sources":{},"spec":{"cluster":{}},"versions":{}})", imds.dump()}, {good, ""},
+                {good, "[]"}, {good, R"({"instanceId": 5})"}, {good, R"({"interfaces": 5})"},
+                {good, R"({"interfaces": [5]})"},
+                {good, R"({"mac": "a", "interfaces": [{"mac": "a", "ipv6s": "x"}]})"}, {good, "\"text\""},
+                {good, R"({"x": 1e999})"}};
+        for (const auto& row : rows) {
+                CAPTURE(row.config, row.facts);
+                node.write(node_path, row.config);
+                node.write(imds_path, row.facts);
+                CHECK(refusal([&] { load_node_inputs(node.root()); }).failure == "facts-missing");
+        }
+        node.write(node_path, good);
+        node.write(imds_path, imds.dump());
+        CHECK(refusal([&] { load_node_inputs(node.root()); }).failure == "nothing");
+}
+
+TEST_CASE("Versions of the daemons are read from their files", "[node]")
+{
+        const test::TemporaryDirectory node;
+        node.write("/etc/eks/kubelet-version.txt", "Kubernetes v1.34.1-eks-113cf36\n");
+        node.write("/etc/eks/containerd-version.txt",
+                "containerd github.com/containerd/containerd 1.7.27 05044ec\n");
+        CHECK(kubelet_version(node.root()) == Version{1, 34, 1});
+        CHECK(containerd_version(node.root()) == Version{1, 7, 27});
+        node.write("/etc/eks/kubelet-version.txt", "latest\n");
+        const auto none = refusal([&] { kubelet_version(node.root()); });
+        CHECK(none.failure == "kubelet-missing");
+        CHECK(none.what == "'/etc/eks/kubelet-version.txt' holds no version");
+        CHECK_FALSE(none.remedy.empty());
+}
+
+TEST_CASE("Below a root prefix no binary is asked", "[node]")
+{
+        const test::TemporaryDirectory node;
+        node.write("/usr/bin/kubelet", "#!/bin/sh\necho v1.2.3\n", 0755);
+        const auto kubelet = refusal([&] { kubelet_version(node.root()); });
+        CHECK(kubelet.failure == "kubelet-missing");
+        CHECK(kubelet.mentions("/etc/eks/kubelet-version.txt"));
+        CHECK(kubelet.mentions("/usr/bin/kubelet"));
+        CHECK(refusal([&] { containerd_version(node.root()); }).failure == "containerd-missing");
+}
+
+TEST_CASE("The credential provider is the usual one or the environment's", "[node]")
+{
+        ::unsetenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
+        CHECK(credential_provider_path() == "/etc/eks/image-credential-provider/ecr-credential-provider");
+        ::setenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH", "", 1);
+        CHECK(credential_provider_path() == "/etc/eks/image-credential-provider/ecr-credential-provider");
+        ::setenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH", "/opt/provider", 1);
+        CHECK(credential_provider_path() == "/opt/provider");
+        ::unsetenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "base/text.hpp"
+#include "fixture.hpp"
+#include "plan.hpp"
+
+using namespace eks;
+using test::ReferenceNode;
+
+namespace {
+
+NodeInputs with_real_ca(const ReferenceNode& node)
+{
+        auto inputs = node.inputs("  kubelet: {config: {maxPods: 5}}\n");
+        inputs.spec.certificate_authority.text = test::ca_base64;
+        return inputs;
+}
+
+} // namespace
+
+TEST_CASE("Every step that writes files is planned, and no path has two owners", "[plan]")
+{
+        const ReferenceNode node;
+        const auto steps = plan_steps(with_real_ca(node));
+        std::vector<std::string> names;
+        std::set<std::string> paths;
+        for (const auto& step : steps) {
+                names.emplace_back(step.name);
+                CHECK_FALSE(step.error);
+                for (const auto& file : step.plan.files) {
+                        CAPTURE(file.path);
+                        CHECK(paths.insert(file.path).second);
+                        CHECK(file.path.starts_with('/'));
+                }
+        }
+        CHECK(names == std::vector<std::string>{"eks-ca", "eks-containerd-config", "eks-credential-provider",
+                               "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"});
+        CHECK(paths == std::set<std::string>{"/etc/containerd/base-runtime-spec.json",
+                               "/etc/containerd/config.toml",
+                               "/etc/eks/image-credential-provider/config.json",
+                               "/etc/eks/kubelet/environment", "/etc/kubernetes/kubelet/config.json",
+                               "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf",
+                               "/etc/kubernetes/kubelet/kubelet-config.json", "/etc/kubernetes/pki/ca.crt",
+                               "/var/lib/kubelet/kubeconfig"});
+}
+
+TEST_CASE("A step that fails keeps no other from being planned", "[plan]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs(); // its CA is none
+        inputs.facts.region = "";
+        for (const auto& step : plan_steps(inputs)) {
+                CAPTURE(step.name);
+                if (step.name == "eks-ca") {
+                        REQUIRE(step.error);
+                        CHECK(step.error->failure().name == "ca-invalid");
+                        CHECK(step.plan.files.empty());
+                } else if (step.name == "eks-kubeconfig") {
+                        REQUIRE(step.error);
+                        CHECK(step.error->failure().name == "facts-missing");
+                } else {
+                        CHECK_FALSE(step.error);
+                        CHECK_FALSE(step.plan.files.empty());
+                }
+        }
+}
+
+TEST_CASE("The list has a line for each file, sorted by path, with digest and owner", "[plan]")
+{
+        const std::vector<PlannedStep> steps{
+                {"eks-b",
+                        {.files = {{.path = "/z", .content = "abc"},
+                                 {.path = "/gone", .content = {}, .kind = File::Kind::absent}}},
+                        std::nullopt},
+                {"eks-a",
+                        {.files = {{.path = "/a/link", .content = "target", .kind = File::Kind::link},
+                                 {.path = "/b", .content = "", .mode = 0600}}},
+                        std::nullopt}};
+        CHECK(list_files(steps) ==
+                "PATH\tMODE\tSIZE\tSHA256\tSTEP\n"
+                "/a/link\tlink\t6\t-> target\teks-a\n"
+                "/b\t0600\t0\te3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\teks-a\n"
+                "/z\t0644\t3\tba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\teks-b\n");
+        CHECK(list_files({}) == "PATH\tMODE\tSIZE\tSHA256\tSTEP\n");
+}
+
+TEST_CASE("Written files have their content, mode and target, again the same", "[plan]")
+{
+        const ReferenceNode node;
+        const test::TemporaryDirectory output;
+        const auto steps = plan_steps(with_real_ca(node));
+        for (int round = 0; round < 2; ++round) {
+                write_files(steps, output.path());
+                CHECK(output.read("/etc/kubernetes/pki/ca.crt") == test::ca_certificate());
+                CHECK(output.mode("/etc/kubernetes/pki/ca.crt") == 0644);
+                CHECK(output.names("/etc/kubernetes/kubelet") ==
+                        std::vector<std::string>{"config.json", "config.json.d", "kubelet-config.json"});
+                CHECK(output.read("/etc/kubernetes/kubelet/kubelet-config.json") ==
+                        output.read("/etc/kubernetes/kubelet/config.json"));
+                CHECK(output.names("/etc/containerd") ==
+                        std::vector<std::string>{"base-runtime-spec.json", "config.toml"});
+        }
+        const auto& args = steps[4].plan.files.at(0);
+        CHECK(output.read(args.path) == args.content);
+}

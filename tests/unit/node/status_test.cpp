@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "status.hpp"
+
+using namespace eks;
+
+namespace {
+
+UnitState target(std::string active, std::vector<std::string> pulls_in)
+{
+        return {.load = "loaded",
+                .active = active,
+                .sub = active == "active" ? "active" : "dead",
+                .pulls_in = std::move(pulls_in)};
+}
+
+UnitState done(std::uint64_t started, std::uint64_t finished, std::vector<std::string> pulls_in = {})
+{
+        return {.load = "loaded",
+                .active = "active",
+                .sub = "exited",
+                .result = "success",
+                .status = "wrote a file",
+                .started = started,
+                .finished = finished,
+                .pulls_in = std::move(pulls_in)};
+}
+
+} // namespace
+
+TEST_CASE("A node that is up is a tree of steps in the order they started, with their times", "[status]")
+{
+        const UnitStates units{
+                {"eks-node.target", target("active", {"kubelet.service", "containerd.service",
+                                                             "eks-configured.target"})},
+                {"kubelet.service", {.load = "loaded",
+                                            .active = "active",
+                                            .sub = "running",
+                                            .result = "success",
+                                            .started = 3'000'000,
+                                            .finished = 3'120'400,
+                                            .pulls_in = {"containerd.service", "eks-configured.target"}}},
+                {"containerd.service", {.load = "loaded",
+                                               .active = "active",
+                                               .sub = "running",
+                                               .started = 2'000'000,
+                                               .finished = 2'080'000}},
+                {"eks-configured.target",
+                        target("active", {"eks-ca.service", "eks-config.service", "eks-imds.service"})},
+                {"eks-imds.service", done(1'000'000, 1'009'600)},
+                {"eks-config.service", done(1'010'000, 1'013'000, {"eks-imds.service"})},
+                {"eks-ca.service", done(1'014'000, 1'015'499, {"eks-config.service"})},
+        };
+        CHECK(render_status(units, "eks-node.target") ==
+                "● eks-node.target                                     reached\n"
+                "├─ ● containerd.service                        80 ms  running\n"
+                "├─ ● kubelet.service                          120 ms  running\n"
+                "└─ ● eks-configured.target                            reached\n"
+                "   ├─ ● eks-imds.service                       10 ms  done\n"
+                "   ├─ ● eks-config.service                      3 ms  done\n"
+                "   └─ ● eks-ca.service                          1 ms  done\n");
+        CHECK(chain_exit_status(units, "eks-node.target") == 0);
+}
+
+TEST_CASE("A failure shows its status, what the step said, and where to look", "[status]")
+{
+        const UnitStates units{
+                {"eks-node.target", target("inactive", {"kubelet.service", "eks-configured.target"})},
+                {"kubelet.service", {.load = "loaded", .active = "inactive", .sub = "dead"}},
+                {"eks-configured.target", target("inactive", {"eks-ca.service", "eks-imds.service"})},
+                {"eks-imds.service", done(1'000'000, 1'009'600)},
+                {"eks-ca.service", {.load = "loaded",
+                                           .active = "failed",
+                                           .sub = "failed",
+                                           .result = "exit-code",
+                                           .status = "Failed: no PEM certificate in it. Give one",
+                                           .exit_status = 78,
+                                           .started = 1'020'000,
+                                           .finished = 0}},
+        };
+        CHECK(render_status(units, "eks-node.target") ==
+                "○ eks-node.target                                     not started\n"
+                "├─ ○ eks-configured.target                            not started\n"
+                "│  ├─ ● eks-imds.service                       10 ms  done\n"
+                "│  └─ × eks-ca.service                                FAILED (exit status 78)\n"
+                "│          Failed: no PEM certificate in it. Give one\n"
+                "│          See: journalctl -x -u eks-ca.service\n"
+                "└─ ○ kubelet.service                                  not started\n");
+        CHECK(chain_exit_status(units, "eks-node.target") == 1);
+}
+
+TEST_CASE("A chain on its way shows what is awaited", "[status]")
+{
+        const UnitStates units{
+                {"eks-node.target", target("inactive", {"eks-imds.service"})},
+                {"eks-imds.service", {.load = "loaded",
+                                             .active = "activating",
+                                             .sub = "start",
+                                             .status = "Waiting for the instance metadata service",
+                                             .started = 1'000'000}},
+        };
+        CHECK(render_status(units, "eks-node.target") ==
+                "○ eks-node.target                                     not started\n"
+                "└─ ◌ eks-imds.service                                 working\n"
+                "        Waiting for the instance metadata service\n");
+        CHECK(chain_exit_status(units, "eks-node.target") == 75);
+}
+
+TEST_CASE("Every state has words", "[status]")
+{
+        struct Row {
+                UnitState unit;
+                std::string words;
+        };
+        const std::vector<Row> rows{
+                {{.load = "masked", .active = "inactive"}, "masked: systemctl unmask it to have it back"},
+                {{.load = "not-found", .active = "inactive"}, "not installed"},
+                {{.load = "loaded", .active = "inactive", .conditions = false}, "skipped: not needed here"},
+                {{.load = "loaded", .active = "inactive", .asserts = false},
+                        "not started: an assertion failed"},
+                {{.load = "loaded", .active = "inactive"}, "not started"},
+                {{.load = "loaded", .active = "deactivating"}, "deactivating"},
+                {{.load = "loaded", .active = "failed", .result = "timeout"}, "FAILED (timeout)"},
+                {{.load = "loaded", .active = "failed", .result = "exit-code", .exit_status = 1},
+                        "FAILED (exit status 1)"},
+                {{.load = "loaded", .active = "active", .sub = "running"}, "running"},
+                {{.load = "loaded", .active = "active", .sub = "exited"}, "done"},
+        };
+        for (const auto& row : rows) {
+                const auto text = render_status({{"eks-a.service", row.unit}}, "eks-a.service");
+                CAPTURE(text);
+                CHECK(text.substr(0, text.find('\n')).ends_with("  " + row.words));
+        }
+}
+
+TEST_CASE("A unit is shown once, as near to the root as it is pulled in; circles and strangers do no harm",
+        "[status]")
+{
+        const UnitStates units{
+                {"eks-node.target",
+                        target("active", {"eks-a.service", "eks-b.service", "eks-unknown.service"})},
+                {"eks-a.service", done(1, 2, {"eks-c.service", "eks-node.target"})},
+                {"eks-b.service", done(3, 4, {"eks-c.service", "eks-a.service"})},
+                {"eks-c.service", done(5, 6, {"eks-b.service"})},
+        };
+        CHECK(render_status(units, "eks-node.target") ==
+                "● eks-node.target                                     reached\n"
+                "├─ ● eks-a.service                              0 ms  done\n"
+                "│  └─ ● eks-c.service                           0 ms  done\n"
+                "└─ ● eks-b.service                              0 ms  done\n");
+}
+
+TEST_CASE("The exit status says up, on its way, or neither", "[status]")
+{
+        const auto unit = [](const char* active) { return UnitState{.load = "loaded", .active = active}; };
+        struct Row {
+                const char* root;
+                const char* other;
+                int status;
+        };
+        for (const auto& row :
+                {Row{"active", "active", 0}, Row{"active", "failed", 0}, Row{"inactive", "activating", 75},
+                        Row{"activating", "active", 75}, Row{"inactive", "failed", 1},
+                        Row{"activating", "failed", 1}, Row{"inactive", "inactive", 1}}) {
+                CAPTURE(row.root, row.other);
+                CHECK(chain_exit_status({{"root", unit(row.root)}, {"other", unit(row.other)}}, "root") ==
+                        row.status);
+        }
+}
+
+TEST_CASE("The tree shows our units, containerd and kubelet", "[status]")
+{
+        for (const auto* name :
+                {"eks-ca.service", "eks-node.target", "kubelet.service", "containerd.service"})
+                CHECK(in_chain(name));
+        for (const auto* name : {"network.target", "sshd.service", "eks.slice", "eks-a.socket",
+                     "my-eks-a.service", "eks", "", "kubelet.socket"})
+                CHECK_FALSE(in_chain(name));
+}

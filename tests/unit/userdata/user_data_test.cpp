@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "config/user_data.hpp"
+#include "support.hpp"
+#include "userdata/documents.hpp"
+
+using eks::Json;
+using eks::read_user_data;
+using test::base64;
+using test::cluster_document;
+using test::crlf;
+using test::gzip;
+using test::refusal;
+using namespace std::string_literals;
+
+namespace {
+
+eks::UserData read(const std::string& bytes)
+{
+        return read_user_data(bytes, "user data");
+}
+
+test::Refusal refused(const std::string& bytes)
+{
+        return refusal([&] { read(bytes); });
+}
+
+struct Part {
+        std::string headers;
+        std::string body;
+};
+
+std::string mime(const std::vector<Part>& parts)
+{
+        std::string text = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"//\"\n\n";
+        for (const auto& part : parts)
+                text += "--//\n" + part.headers + "\n" + part.body + "\n";
+        return text + "--//--\n";
+}
+
+const std::string node_config_header = "Content-Type: application/node.eks.aws\n";
+const std::string toml_header = "Content-Type: application/vnd.eksnode+toml\n";
+const std::string script_header = "Content-Type: text/x-shellscript; charset=\"us-ascii\"\n";
+
+Part node_config(const std::string& name)
+{
+        return {node_config_header, cluster_document(name)};
+}
+
+std::vector<std::string> names(const eks::UserData& data)
+{
+        std::vector<std::string> all;
+        for (const auto& layer : data.layers)
+                all.push_back(layer.tree.at("cluster").at("name"));
+        return all;
+}
+
+using Names = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("One NodeConfig is read in every wrapping", "[user-data]")
+{
+        const auto yaml = cluster_document("c");
+        const auto json =
+                R"({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": {"cluster": {"name": "c"}}})"s;
+        const auto document = mime({node_config("c")});
+        auto wrapped = base64(yaml);
+        wrapped.insert(40, "\r\n");
+        const std::vector<std::string> rows{yaml, "---\n" + yaml, "# a comment\n\n" + yaml, "\n\n" + yaml,
+                crlf(yaml), json, base64(yaml), base64(yaml) + "\n", wrapped, gzip(yaml), base64(gzip(yaml)),
+                document, crlf(document), base64(document), gzip(document), base64(gzip(document)),
+                mime({{node_config_header, base64(yaml)}}), mime({{node_config_header, gzip(yaml)}}),
+                mime({{node_config_header, base64(gzip(yaml))}}),
+                mime({{"Content-Type: Application/Node.EKS.AWS ; x=y\n", json}}),
+                mime({{node_config_header + "Content-Transfer-Encoding: base64\n", base64(yaml)}}),
+                mime({{node_config_header + "Content-Transfer-Encoding: base64\n", base64(gzip(yaml))}}),
+                mime({{node_config_header + "Content-Transfer-Encoding: quoted-printable\n",
+                        "apiVersion: node.eks.aws/v1alpha1=0Akind:=\n NodeConfig\nspec: {cluster: {name=3A "
+                        "c}}"}})};
+        for (const auto& row : rows) {
+                CAPTURE(row);
+                const auto data = read(row);
+                CHECK(names(data) == Names{"c"});
+                CHECK_FALSE(data.has_scripts);
+                CHECK(data.held.size() == 1);
+        }
+        CHECK(read(yaml).held == Names{"user data: NodeConfig"});
+        CHECK(read(yaml).layers[0].marks.at("cluster.name") == eks::Where{"user data", 5, 5});
+}
+
+TEST_CASE("Parts are layers in order of appearance, and all are accounted for", "[user-data]")
+{
+        const auto data = read(mime({{script_header, "#!/bin/bash\necho\n"}, node_config("one"),
+                {"Content-Type: text/cloud-config\n", "runcmd: [true]\n"},
+                {toml_header, "[cluster]\nname = \"two\"\n"}, {"", "what is this"},
+                {"Content-Type: application/json\n", "{}"}, node_config("three"),
+                {script_header, "/etc/eks/bootstrap.sh four\n"},
+                {"Content-Type: text/plain\n", "#!/bin/sh\n/etc/eks/bootstrap.sh five"}}));
+        CHECK(names(data) == Names{"one", "two", "three", "four", "five"});
+        CHECK(data.has_scripts);
+        CHECK(data.held ==
+                Names{"user data, MIME part 1: text/x-shellscript, ignored",
+                        "user data, MIME part 2: application/node.eks.aws, NodeConfig",
+                        "user data, MIME part 3: text/cloud-config, ignored",
+                        "user data, MIME part 4: application/vnd.eksnode+toml, TOML",
+                        "user data, MIME part 5: no type, ignored",
+                        "user data, MIME part 6: application/json, ignored",
+                        "user data, MIME part 7: application/node.eks.aws, NodeConfig",
+                        "user data, MIME part 8: text/x-shellscript, a call of /etc/eks/bootstrap.sh",
+                        "user data, MIME part 9: text/plain, a call of /etc/eks/bootstrap.sh"});
+        CHECK(data.layers[0].source == "user data, MIME part 2");
+        CHECK(data.layers[1].marks.at("cluster.name") == eks::Where{"user data, MIME part 4", 2, 1});
+        CHECK(data.layers[3].marks.at("cluster.name").line == 1);
+        CHECK(data.layers[4].marks.at("cluster.name").text() == "user data, MIME part 9, line 2, column 23");
+}
+
+TEST_CASE("Parts in a multipart are counted as they appear", "[user-data]")
+{
+        const auto data = read(mime({node_config("one"),
+                {"Content-Type: multipart/mixed; boundary=x\n", "--x\n\nfirst\n--x\n" + node_config_header +
+                                                                        "\n" + cluster_document("two") +
+                                                                        "\n--x--\n"},
+                node_config("three")}));
+        CHECK(names(data) == Names{"one", "two", "three"});
+        CHECK(data.layers[1].source == "user data, MIME part 3");
+        CHECK(data.layers[2].source == "user data, MIME part 4");
+}
+
+TEST_CASE("User data without configuration is no error", "[user-data]")
+{
+        struct Row {
+                std::string bytes;
+                bool has_scripts;
+                std::string held;
+        };
+        const std::vector<Row> rows{
+                {"", false, "user data: empty"},
+                {"\n", false, "user data: empty"},
+                {" \t\r\n", false, "user data: empty"},
+                {gzip(""), false, "user data: empty"},
+                {"#!/bin/bash\necho hello\n", true, "user data: a script, ignored"},
+                {"#!/usr/bin/python3\nprint()\n", true, "user data: a script, ignored"},
+                {base64("#!/bin/bash\necho hello\n"), true, "user data: a script, ignored"},
+                {"#!/bin/bash\n\xff\0"s, true, "user data: a script, ignored"},
+                {"#cloud-config\nruncmd: []\n", true, "user data: for cloud-init, ignored"},
+                {"#cloud-config", true, "user data: for cloud-init, ignored"},
+                {"#cloud-boothook\n#!/bin/sh\n", true, "user data: for cloud-init, ignored"},
+                {"#include\nhttps://example.com/\n", true, "user data: for cloud-init, ignored"},
+                {"## template: jinja\n#cloud-config\n", true, "user data: for cloud-init, ignored"},
+                {mime({}), false, "user data: a MIME document without parts"},
+                {mime({{"", ""}}), false, "user data, MIME part 1: no type, ignored"},
+                {mime({{"Content-Type: text/plain\n", "#cloud-config\n"}}), true,
+                        "user data, MIME part 1: text/plain, ignored"},
+                {mime({{"Content-Type: text/cloud-boothook\n", ""}}), true,
+                        "user data, MIME part 1: text/cloud-boothook, ignored"},
+                {mime({{"Content-Type: text/x-shellscript-per-boot\n", "a"}}), true,
+                        "user data, MIME part 1: text/x-shellscript-per-boot, ignored"},
+                {mime({{"Content-Type: application/octet-stream\n", "\xff\0"s}}), false,
+                        "user data, MIME part 1: application/octet-stream, ignored"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.bytes);
+                const auto data = read(row.bytes);
+                CHECK(data.layers.empty());
+                CHECK(data.has_scripts == row.has_scripts);
+                CHECK(data.held == Names{row.held});
+        }
+}
+
+TEST_CASE("A plain script may be a call of bootstrap.sh", "[user-data]")
+{
+        const auto data = read("#!/bin/bash\nset -ex\n/etc/eks/bootstrap.sh c --use-max-pods false\n");
+        CHECK(names(data) == Names{"c"});
+        CHECK(data.has_scripts);
+        CHECK(data.held == Names{"user data: a script, a call of /etc/eks/bootstrap.sh"});
+        CHECK(refused("#!/bin/bash\n/etc/eks/bootstrap.sh $NAME\n").failure == "config-invalid");
+        const auto part = refused(mime({{script_header, "#!/bin/bash\n\n/etc/eks/bootstrap.sh $NAME\n"}}));
+        CHECK(part.failure == "config-invalid");
+        CHECK(part.mentions("user data, MIME part 1, line 3, column 23: "));
+}
+
+TEST_CASE("A NodeConfig may begin with a comment that only looks like cloud-init's", "[user-data]")
+{
+        for (const auto* comment : {"#cloud-configuration of the node\n", "#included below\n", "# include\n",
+                     "#part-handlers\n"})
+                CHECK(names(read(comment + cluster_document("c"))) == Names{"c"});
+}
+
+TEST_CASE("User data that cannot be read is refused with its place", "[user-data]")
+{
+        const auto yaml = cluster_document("c");
+        struct Row {
+                std::string bytes;
+                std::string failure;
+                std::string wrong;
+        };
+        const std::vector<Row> rows{
+                {"hello\n", "config-syntax", "user data is not a map"},
+                {"test", "config-syntax",
+                        "user data, line 1, column 1: byte 0xb5 is not UTF-8"}, // base64 by chance
+                {"[cluster]\nname = \"c\"\n", "config-syntax", "user data"},
+                {"apiVersion: node.eks.aws/v2\nkind: NodeConfig\n", "config-invalid",
+                        "user data, line 1, column 1: apiVersion"},
+                {"apiVersion: v1\nkind: Pod\n", "config-invalid", "user data, line 2, column 1: kind"},
+                {yaml + "\xff", "config-syntax", "user data, line 6, column 1: byte 0xff is not UTF-8"},
+                {yaml + "\0"s, "config-syntax", "user data, line 6, column 1: a NUL byte"},
+                {"apiVersion: \xc3\xa4\xc3\n", "config-syntax",
+                        "user data, line 1, column 15: byte 0xc3 is not UTF-8"},
+                {"a: \xc0\x80\n", "config-syntax", "line 1, column 4: byte 0xc0"},         // overlong
+                {"a: \xe0\x80\x80\n", "config-syntax", "line 1, column 4: byte 0xe0"},     // overlong
+                {"a: \xed\xa0\x80\n", "config-syntax", "line 1, column 4: byte 0xed"},     // surrogate
+                {"a: \xf0\x80\x80\x80\n", "config-syntax", "line 1, column 4: byte 0xf0"}, // overlong
+                {"a: \xf4\x90\x80\x80\n", "config-syntax", "line 1, column 4: byte 0xf4"}, // above U+10FFFF
+                {"a: \xf5\x80\x80\x80\n", "config-syntax", "line 1, column 4: byte 0xf5"},
+                {"a: \x80\n", "config-syntax", "line 1, column 4: byte 0x80"},
+                {"a: \xf0\x9f\x98", "config-syntax", "line 1, column 4: byte 0xf0"},
+                {crlf(yaml) + "\xff", "config-syntax",
+                        "user data, line 6, column 1: byte 0xff is not UTF-8"},
+                {gzip(yaml).substr(0, 30), "config-syntax",
+                        "user data: gzip data: cut short after 30 bytes"},
+                {base64(gzip(yaml).substr(0, 30)), "config-syntax",
+                        "user data: gzip data: cut short after 30 bytes"},
+                {gzip(yaml) + "\n", "config-syntax", "user data: gzip data: 1 bytes after its end"},
+                {gzip(std::string(2U << 20U, ' ')), "config-syntax",
+                        "user data: gzip data: more than 1048576 bytes after"},
+                {std::string(10U << 20U, 'a'), "config-syntax", "user data: more than 1048576 bytes"},
+                {std::string(10U << 20U, '\xa5'), "config-syntax", "user data: more than 1048576 bytes"},
+                {gzip(gzip(yaml)), "config-syntax", "byte 0x8b is not UTF-8"},
+                {base64(base64(yaml)), "config-syntax", "user data is not a map"},
+                {"\n" + mime({node_config("c")}), "config-syntax",
+                        "user data, line 1, column 1: the header of a MIME document must begin on the first "
+                        "line"},
+                {"  " + mime({node_config("c")}), "config-syntax",
+                        "must begin on the first line, without blanks"},
+                {mime({node_config("c")}).substr(0, 150), "config-syntax",
+                        "user data, line 4, column 1: this MIME part has no end"},
+                {"Content-Type: multipart/mixed\n\n--//--\n", "config-syntax",
+                        "user data, line 1, column 1: Content-Type is multipart"},
+                {mime({node_config("c"), {node_config_header, "a: [\n"}}), "config-syntax",
+                        "user data, MIME part 2, line "},
+                {mime({{node_config_header, ""}}), "config-syntax", "user data, MIME part 1 is not a map"},
+                {mime({{node_config_header, "kind: Pod\napiVersion: v1\n"}}), "config-invalid",
+                        "user data, MIME part 1, line 1"},
+                {mime({{node_config_header, yaml + "\n\xff"}}), "config-syntax",
+                        "user data, MIME part 1, line 7, column 1: byte 0xff"},
+                {mime({{toml_header, "a = \0"s}}), "config-syntax",
+                        "user data, MIME part 1, line 1, column 5: a NUL byte"},
+                {mime({{toml_header, "# \xfe"s}}), "config-syntax",
+                        "user data, MIME part 1, line 1, column 3: byte 0xfe"},
+                {mime({{toml_header, "a ="}}), "config-syntax", "user data, MIME part 1, line 1"},
+                {mime({{node_config_header, gzip(yaml).substr(0, 30)}}), "config-syntax",
+                        "user data, MIME part 1: gzip data: cut short"},
+                {mime({{node_config_header, "#!/bin/sh\n"}}), "config-syntax",
+                        "user data, MIME part 1 is not a map"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.bytes.substr(0, 200));
+                const auto wrong = refused(row.bytes);
+                CHECK(wrong.failure == row.failure);
+                CHECK(wrong.mentions(row.wrong));
+                CHECK_FALSE(wrong.remedy.empty());
+        }
+}
+
+TEST_CASE("A wrong key is the layer's problem, so that all are told at once", "[user-data]")
+{
+        const auto data = read(mime({node_config("one"), {toml_header, "[clustr]\nname = \"c\""}}));
+        REQUIRE(data.layers.size() == 2);
+        CHECK(data.layers[0].problems.empty());
+        CHECK_FALSE(data.layers[1].problems.empty());
+}
+
+TEST_CASE("What is not UTF-8 has a line and a column", "[user-data]")
+{
+        using eks::check_text;
+        const std::string all = "\x01\t\r\n\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf"
+                                "\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+        CHECK(refusal([&] { check_text(all, "x"); }).failure == "nothing");
+        CHECK(refusal([&] { check_text("", "x"); }).failure == "nothing");
+        for (std::size_t size = 0; size < all.size(); ++size)
+                CHECK(refusal([&] { check_text(all.substr(0, size) + "\xff", "x"); }).mentions("x, line "));
+        CHECK(refusal([] {
+                check_text("a\nb\xc3", "x");
+        }).mentions("x, line 2, column 2: byte 0xc3 is not UTF-8"));
+}
+
+TEST_CASE("Many small bombs are one large one", "[user-data]")
+{
+        const auto padded = gzip(cluster_document("c") + std::string(600'000, '\n'));
+        CHECK(names(read(mime({{node_config_header, padded}}))) == Names{"c"});
+        const auto wrong = refused(mime({{node_config_header, padded}, {node_config_header, padded}}));
+        CHECK(wrong.failure == "config-syntax");
+        CHECK(wrong.mentions("user data, MIME part 2: gzip data: more than "));
+}
+
+TEST_CASE("Every beginning of user data is read or refused", "[user-data]")
+{
+        const auto document = mime({node_config("c"),
+                {script_header, "#!/bin/bash\n/etc/eks/bootstrap.sh \\\n c --cluster-id '1'\n"},
+                {toml_header, "[cluster]\nid = \"\xc3\xa4\"\n"}});
+        for (const auto& bytes :
+                {document, crlf(document), gzip(document), base64(document), cluster_document("c")})
+                for (std::size_t size = 0; size < bytes.size(); ++size) {
+                        CAPTURE(size);
+                        CHECK(refused(bytes.substr(0, size)).failure != "foreign");
+                }
+}
