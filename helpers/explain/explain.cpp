@@ -49,13 +49,21 @@ const Json* value_at(const Json& tree, std::string_view key)
 std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated)
 {
         std::vector<Opinion> all;
+        const auto* entry = find_schema_key(key);
         if (key.starts_with(kubelet_prefix))
                 if (const auto* value =
                                 value_at(generated, std::string_view(key).substr(kubelet_prefix.size())))
                         all.push_back({*value, {fmt::format("eksnode's own ({})", kubelet_config_path)}});
         for (const auto& layer : resolved.layers) {
                 const auto* value = value_at(layer.tree, key);
-                if (value == nullptr)
+                // What merging passes over: an empty text, and a false behind a true.
+                const bool empty = value != nullptr && value->is_string() &&
+                                   value->get_ref<const std::string&>().empty();
+                const bool ignored = entry != nullptr && entry->path == key &&
+                                     ((entry->kind == ValueKind::text && empty) ||
+                                             (entry->kind == ValueKind::boolean && value != nullptr &&
+                                                     *value == false && !all.empty()));
+                if (value == nullptr || ignored)
                         continue;
                 const auto mark = layer.marks.find(key);
                 all.push_back({*value, mark != layer.marks.end() ? mark->second : Where{layer.source}});

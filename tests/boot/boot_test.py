@@ -478,8 +478,8 @@ class UserScripts(BootTest):
                 self.assertNotIn("eks-ca", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
 
     def test_a_script_that_changes_containerd_s_configuration_restarts_it(self):
-        script = ("mkdir -p /etc/eks/node.d; printf '[containerd]\\nconfig = \"oom_score = -500\"\\n'"
-                  " > /etc/eks/node.d/50-script.toml; sleep 0.5\n")
+        script = ("sleep 1; mkdir -p /etc/eks/node.d; printf '[containerd]\\nconfig = \"oom_score = -500\"\\n'"
+                  " > /etc/eks/node.d/50-script.toml\n")
         node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
         self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
         self.assertIn("oom_score = -500", node.output("containerd", "config", "dump"))

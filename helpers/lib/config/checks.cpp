@@ -373,7 +373,7 @@ private:
         {
                 if (!pods || *pods < 1 || *pods > most_pods)
                         problem(key, value, fmt::format("not a whole number from 1 to {}", most_pods),
-                                "Give the number that `eksnode max-pods` shows, or remove it");
+                                "Give the number of pods that fit this instance type, or remove it");
                 else if (*pods > sensible_pods)
                         note(Level::warning, key, value,
                                 fmt::format("EKS recommends at most {} pods on a node, proceeding",

@@ -61,6 +61,10 @@ void read_kubelet_config_file(const Root& root, Layer& layer)
         }
         Layer given{.source = file};
         given.tree = parse_map(*text, given);
+        if (const auto kind = given.tree.value("kind", Json("KubeletConfiguration"));
+                kind != "KubeletConfiguration")
+                layer.problems.add(
+                        {file}, "kind", kind.dump(), "must be KubeletConfiguration", "Name another file");
         for (const char* key : {"kind", "apiVersion"})
                 given.tree.erase(key); // ours are the same
         deep_merge(given.tree, layer.tree["kubelet"].value("config", Json::object()));
@@ -93,8 +97,9 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
                 add(root, resolved, std::move(layer));
 }
 
-// One list, sorted by name across both directories; node.toml stands before the first drop-in of the
-// admin's, so that it beats what the vendor ships and yields to the admin's own drop-ins.
+// The drop-ins are one list, sorted by name across both directories, as systemd has it. node.toml stands
+// before the first one of the admin's, or last: it yields to the admin's own drop-ins, and to what sorts
+// behind them.
 std::vector<std::string> admin_files(const Root& root)
 {
         auto files =
@@ -149,8 +154,14 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         continue;
                 }
                 Json* target = &layer.tree;
-                for (const auto part : split(key, '.'))
-                        target = &(*target)[std::string(part)];
+                for (const auto part : split(key, '.')) {
+                        const bool map = target != nullptr && (target->is_object() || target->is_null());
+                        target = map ? &(*target)[std::string(part)] : nullptr;
+                }
+                if (target == nullptr) {
+                        problem(key, value, "stands below another key that has a value already");
+                        continue;
+                }
                 const auto boolean = parse_boolean(value);
                 switch (entry->kind) {
                 case ValueKind::flags:
