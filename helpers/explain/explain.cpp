@@ -65,8 +65,7 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
                                                      *value == false && !all.empty()));
                 if (value == nullptr || ignored)
                         continue;
-                const auto mark = layer.marks.find(key);
-                all.push_back({*value, mark != layer.marks.end() ? mark->second : Where{layer.source}});
+                all.push_back({*value, place_of(layer.marks, key, {layer.source})});
         }
         return all;
 }

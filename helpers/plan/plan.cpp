@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <sys/stat.h>
 
 #include "base/fs.hpp"
 #include "ca.hpp"

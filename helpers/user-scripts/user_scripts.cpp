@@ -55,6 +55,21 @@ ScriptsState look(Manager& manager)
                 .processes = manager.processes(last_stage)};
 }
 
+// Throws Error (user_scripts_refused) if the step fails: what the scripts left behind is wrong.
+void run_again(Manager& manager, const char* method, const std::string& step)
+{
+        const auto name = step + ".service";
+        const bool ended = manager.run_job(method, name, step_timeout);
+        const auto unit = manager.unit(name);
+        if (ended && unit.service_text("ReloadResult") == "success" && unit.text("ActiveState") == "active")
+                return;
+        throw Error(failure::user_scripts_refused,
+                fmt::format("{} {} what the scripts in the user data changed; kubelet starts without it",
+                        step, ended ? "refuses" : "did not end in time over"),
+                fmt::format("See `systemctl status {}`, mend the layer, and `systemctl restart eks-config`",
+                        step));
+}
+
 } // namespace
 
 Wait judge(const ScriptsState& state)
@@ -128,14 +143,12 @@ void take_over_changes(Context& context, Manager& manager)
 {
         const auto& root = context.root();
         const auto before = read_file_if_exists(root(node_path));
-        if (!manager.run_job("ReloadUnit", "eks-config.service", step_timeout))
-                throw Error(failure::internal, "eks-config.service did not end in time",
-                        "See `systemctl status eks-config`");
+        run_again(manager, "ReloadUnit", "eks-config");
         if (read_file_if_exists(root(node_path)) == before)
                 return;
         for (const auto& step : affected_steps(root, plan_steps(load_node_inputs(root)))) {
                 const bool containerd = step == "eks-containerd-config";
-                manager.run_job(containerd ? "RestartUnit" : "ReloadUnit", step + ".service", step_timeout);
+                run_again(manager, containerd ? "RestartUnit" : "ReloadUnit", step);
                 context.did(fmt::format("ran {} again", step), true);
         }
 }

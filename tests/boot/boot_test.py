@@ -486,6 +486,16 @@ class UserScripts(BootTest):
         self.assertEqual(self.starts(node, "containerd.service"), 2)
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
 
+    def test_a_script_that_breaks_a_layer_fails_the_step_and_not_the_node(self):
+        script = "sleep 1; mkdir -p /etc/eks/node.d; echo '[clutser]' > /etc/eks/node.d/50-script.toml\n"
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+        record = self.failure(node, "eks-user-scripts.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("user-scripts-refused", "78"))
+        refusal = [r["MESSAGE"] for r in node.journal("--unit", "eks-config") if r.get("EKS_RESULT") == "failed"]
+        self.assertIn("/etc/eks/node.d/50-script.toml, line 1", refusal[0])
+        self.assertActive(node, "kubelet.service")
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
+
     def test_a_script_may_call_us_without_a_deadlock(self):
         for name, order in self.ORDERS.items():
             for call in ("systemctl restart kubelet", "systemctl start kubelet.service", "eksnode config --format json"):

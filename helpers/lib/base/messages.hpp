@@ -59,6 +59,8 @@ inline constexpr Failure sandbox_image_missing{
         "sandbox-image-missing", "17f75ea2d09d4233a6f82022c88ba4f5", Errc::failed};
 inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
+inline constexpr Failure user_scripts_refused{
+        "user-scripts-refused", "77a67f7c7a354267bd34cabbd57c179e", Errc::bad_config};
 inline constexpr Failure manager_unreachable{
         "manager-unreachable", "43c449dec84248e88f147e4d00fe801c", Errc::unreachable};
 } // namespace failure

@@ -133,7 +133,7 @@ void Context::apply(const StepPlan& plan)
                 case Outcome::edit_kept_beside:
                         say(Level::warning, event::user_edit_kept_beside, file.path,
                                 fmt::format("'{0}' was not as we left it and {1}; what was there is kept as "
-                                            "'{0}.user-edited', proceeding",
+                                            "'{0}.user-edited' (numbered if there was one), proceeding",
                                         file.path,
                                         file.kind == File::Kind::absent ? "is no longer needed"
                                                                         : "had to change"));

@@ -7,6 +7,12 @@
 
 namespace eks {
 
+Where place_of(const Marks& marks, const std::string& key, Where otherwise)
+{
+        const auto mark = marks.find(key);
+        return mark != marks.end() ? mark->second : std::move(otherwise);
+}
+
 std::string key_path(std::string_view parent, std::string_view key)
 {
         const bool bare = !key.empty() && std::ranges::all_of(key, [](unsigned char c) {

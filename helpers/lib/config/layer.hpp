@@ -20,6 +20,9 @@ using Json = nlohmann::json;
 // Key path ("kubelet.config.evictionHard.\"memory.available\"") to place.
 using Marks = std::map<std::string, Where>;
 
+// Where a key stands; `otherwise` if no mark says so.
+Where place_of(const Marks& marks, const std::string& key, Where otherwise);
+
 struct Layer {
         std::string source;
         Json tree = Json::object();

@@ -243,8 +243,7 @@ Layer parse_node_config(std::string_view text, const std::string& source)
                                 "Give a NodeConfig of that version");
                         return;
                 }
-                const auto mark = layer.marks.find(key);
-                problems.add(mark != layer.marks.end() ? mark->second : Where{source}, key,
+                problems.add(place_of(layer.marks, key, {source}), key,
                         found.is_string() ? found.get<std::string>() : found.dump(),
                         fmt::format("must be '{}'", wanted), "Give a NodeConfig of that version");
         };

@@ -12,33 +12,21 @@
 
 namespace eks {
 
-namespace {
-
-const std::string* text_at(const Resolved& resolved, const char* section, const char* key)
-{
-        const auto& tree = resolved.merged.tree;
-        const auto found = tree.find(section);
-        if (found == tree.end() || !found->contains(key))
-                return nullptr;
-        return found->at(key).get_ptr<const std::string*>();
-}
-
-} // namespace
-
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
 {
         struct Required {
-                const char* key;
-                const char* meaning;
+                std::string_view key;
+                std::string_view meaning;
         };
-        constexpr std::array required{Required{"name", "the name of the EKS cluster"},
-                Required{"apiServerEndpoint", "the https URL of its API server"},
-                Required{"certificateAuthority", "its CA certificate, PEM in base64"},
-                Required{"cidr", "its service CIDR"}};
+        constexpr std::array required{Required{"cluster.name", "the name of the EKS cluster"},
+                Required{"cluster.apiServerEndpoint", "the https URL of its API server"},
+                Required{"cluster.certificateAuthority", "its CA certificate, PEM in base64"},
+                Required{"cluster.cidr", "its service CIDR"}};
 
+        const auto& tree = resolved.merged.tree;
         const auto sources = join(resolved.tried, ", ");
         if (resolved.merged.problems.empty() && std::ranges::none_of(required, [&](const Required& r) {
-                    return text_at(resolved, "cluster", r.key);
+                    return find_path(tree, r.key) != nullptr;
             }))
                 throw Error(failure::config_missing,
                         fmt::format("no configuration for this node in: {}", sources),
@@ -46,18 +34,15 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
 
         auto problems = resolved.merged.problems;
         // An AL2 call may give the address of the DNS service instead of the range that it lies in.
-        const bool has_dns = find_path(resolved.merged.tree, "kubelet.config.clusterDNS") != nullptr;
+        const bool has_dns = find_path(tree, "kubelet.config.clusterDNS") != nullptr;
         for (const auto& [key, meaning] : required)
-                if (text_at(resolved, "cluster", key) == nullptr &&
-                        !(has_dns && key == std::string_view("cidr")))
-                        problems.add({sources}, fmt::format("cluster.{}", key), "", "missing",
-                                fmt::format("Set cluster.{} to {}", key, meaning));
+                if (find_path(tree, key) == nullptr && !(has_dns && key == "cluster.cidr"))
+                        problems.add(
+                                {sources}, key, "", "missing", fmt::format("Set {} to {}", key, meaning));
 
         const auto mark = [&](const std::string& key) {
-                const auto found = resolved.merged.marks.find(key);
-                return found != resolved.merged.marks.end() ? found->second : Where{sources};
+                return place_of(resolved.merged.marks, key, {sources});
         };
-        const auto& tree = resolved.merged.tree;
         if (tree.contains("cluster") && tree["cluster"].value("enableOutpost", false))
                 problems.add(mark("cluster.enableOutpost"), "cluster.enableOutpost", "true",
                         "local clusters on Outposts are not supported by this version",

@@ -60,8 +60,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
 {
         const auto& cluster = tree.at("cluster");
         const auto source = [&](const std::string& key) {
-                const auto found = marks.find(key);
-                return found != marks.end() ? found->second.text() : std::string("configuration");
+                return place_of(marks, key, {"configuration"}).text();
         };
         NodeSpec spec{.cluster_name = cluster.at("name"),
                 .endpoint = cluster.at("apiServerEndpoint"),
