@@ -21,7 +21,18 @@ constexpr std::array table{
         SchemaKey{"cluster.cidr", ValueKind::text, "service CIDR of the cluster, such as 10.100.0.0/16"},
         SchemaKey{"cluster.enableOutpost", ValueKind::boolean, "the cluster is a local one on an Outpost"},
         SchemaKey{"cluster.id", ValueKind::text, "id of a local cluster on an Outpost", "", true, false},
+        SchemaKey{"cluster.ipFamily", ValueKind::text,
+                "which addresses the node has: without it, the family of cluster.cidr",
+                "ipv4|ipv6|dual-stack", false},
         SchemaKey{"cluster.name", ValueKind::text, "name of the EKS cluster"},
+        SchemaKey{"cni.customNetworking", ValueKind::toggle,
+                "the VPC CNI gives pods no address of the primary interface: one interface less counts for "
+                "maxPods",
+                "", false},
+        SchemaKey{"cni.maxENIs", ValueKind::count,
+                "the VPC CNI uses at most so many network interfaces; counts for maxPods", "", false},
+        SchemaKey{"cni.prefixDelegation", ValueKind::toggle,
+                "the VPC CNI assigns prefixes of 16 addresses; counts for maxPods", "", false},
         SchemaKey{"containerd.baseRuntimeSpec", ValueKind::free_map,
                 "merged over the OCI runtime spec that containers begin with; null removes a value"},
         SchemaKey{"containerd.config", ValueKind::toml_text, "TOML, merged over containerd's configuration"},
@@ -38,6 +49,8 @@ constexpr std::array table{
         SchemaKey{"instance.network.domains", ValueKind::list, "search domains", "", true, false},
         SchemaKey{"instance.network.nameservers", ValueKind::list, "addresses of name servers", "", true,
                 false},
+        SchemaKey{"kubeconfig.auth", ValueKind::text, "the program that gives kubelet its token",
+                "eksnode|aws|aws-iam-authenticator", false},
         SchemaKey{
                 "kubelet.config", ValueKind::free_map, "KubeletConfiguration settings; they win over ours"},
         SchemaKey{"kubelet.configFile", ValueKind::text,
@@ -51,7 +64,32 @@ constexpr std::array table{
         SchemaKey{"kubelet.flags", ValueKind::flags, "arguments of kubelet, behind ours"},
         SchemaKey{
                 "kubelet.maxPodsExpression", ValueKind::text, "CEL expression for maxPods", "", true, false},
+        SchemaKey{"kubelet.maxPodsLimit", ValueKind::text,
+                "recommended: at most 110 pods up to 30 vCPUs, 250 above", "none|recommended", false},
+        SchemaKey{"kubelet.reservations.evictionHard", ValueKind::toggle,
+                "whether our eviction thresholds are written", "", false},
+        SchemaKey{"kubelet.reservations.memoryLimitPercent", ValueKind::count,
+                "kubeReserved keeps at most this share of the machine's memory, in percent", "", false},
+        SchemaKey{"kubelet.reservations.policy", ValueKind::text,
+                "how kubeReserved is computed; explicit: it is what kubelet.config says",
+                "eks|gke|none|explicit", false},
+        SchemaKey{"kubelet.reservations.systemReserved", ValueKind::toggle,
+                "whether systemReserved is written too", "", false},
+        SchemaKey{"node.gpuLabels", ValueKind::toggle,
+                "labels of NVIDIA devices, as GPU Feature Discovery names them", "", false},
+        SchemaKey{"node.hardwareLabels", ValueKind::toggle,
+                "labels of the machine, as Node Feature Discovery names them", "", false},
+        SchemaKey{"node.labels", ValueKind::text_map,
+                "labels the node registers with; ${imds.KEY} and ${tag.KEY} stand for facts", "", false},
+        SchemaKey{"node.taints", ValueKind::list,
+                "taints the node registers with: key=value:Effect; ${imds.KEY} and ${tag.KEY} stand for "
+                "facts",
+                "", false},
+        SchemaKey{"profile", ValueKind::text, "a named set of settings, or the path of a file with one", "",
+                false},
 };
+
+constexpr unsigned max_count = 2147483647; // what kubelet's own numbers hold
 
 bool is_string_list(const Json& value)
 {
@@ -65,13 +103,19 @@ bool fits(const Json& value, ValueKind kind)
         case ValueKind::toml_text:
                 return value.is_string();
         case ValueKind::boolean:
+        case ValueKind::toggle:
                 return value.is_boolean();
+        case ValueKind::count:
+                return value.is_number_integer() && value >= 0 && value <= max_count;
         case ValueKind::list:
         case ValueKind::flags:
                 return is_string_list(value);
         case ValueKind::switches:
                 return value.is_object() &&
                        std::ranges::all_of(value, [](const Json& v) { return v.is_boolean(); });
+        case ValueKind::text_map:
+                return value.is_object() &&
+                       std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
         case ValueKind::environment:
                 return value.is_object() && std::ranges::all_of(value, [](const Json& service) {
                         return service.is_null() ||
@@ -159,11 +203,7 @@ private:
                 return (dialect_ == Dialect::toml ? "" : "spec.") + key;
         }
 
-        Where where(const std::string& key) const
-        {
-                const auto mark = layer_->marks.find(key);
-                return mark != layer_->marks.end() ? mark->second : Where{layer_->source};
-        }
+        Where where(const std::string& key) const { return place_of(layer_->marks, key, {layer_->source}); }
 
         void problem(const std::string& key, const Json& value, std::string_view wrong)
         {
@@ -249,12 +289,17 @@ std::string_view expected(ValueKind kind)
         case ValueKind::toml_text:
                 return "must be a string";
         case ValueKind::boolean:
+        case ValueKind::toggle:
                 return "must be true or false";
+        case ValueKind::count:
+                return "must be a whole number, 0 or more";
         case ValueKind::list:
         case ValueKind::flags:
                 return "must be a list of strings";
         case ValueKind::switches:
                 return "must be a map of names to true or false";
+        case ValueKind::text_map:
+                return "must be a map of strings";
         case ValueKind::environment:
                 return "must be a map of services to maps of variables to strings";
         case ValueKind::free_map:
@@ -271,10 +316,8 @@ std::span<const SchemaKey> schema()
 const SchemaKey* find_schema_key(std::string_view path)
 {
         for (const auto& entry : table) {
-                const bool holds_more = entry.kind == ValueKind::free_map ||
-                                        entry.kind == ValueKind::switches ||
-                                        entry.kind == ValueKind::environment;
-                if (path == entry.path || (holds_more && path.starts_with(std::string(entry.path) + ".")))
+                if (path == entry.path ||
+                        (holds_more(entry.kind) && path.starts_with(std::string(entry.path) + ".")))
                         return &entry;
         }
         return nullptr;
@@ -334,6 +377,8 @@ void merge_layer(Layer& under, const Layer& over)
                 switch (entry.kind) {
                 case ValueKind::text:
                 case ValueKind::boolean:
+                case ValueKind::toggle:
+                case ValueKind::count:
                 case ValueKind::list:
                         target = *value;
                         break;
@@ -341,6 +386,7 @@ void merge_layer(Layer& under, const Layer& over)
                         append_flags(under, over, key, target, *value);
                         continue;
                 case ValueKind::switches:
+                case ValueKind::text_map:
                 case ValueKind::environment:
                 case ValueKind::free_map:
                         if (target.is_null())
@@ -348,8 +394,7 @@ void merge_layer(Layer& under, const Layer& over)
                         deep_merge(target, *value);
                         break;
                 case ValueKind::toml_text: {
-                        const auto mark = over.marks.find(key);
-                        const auto source = mark != over.marks.end() ? mark->second.text() : over.source;
+                        const auto source = place_of(over.marks, key, {over.source}).text();
                         target.push_back({{"text", *value}, {"source", source}});
                         break;
                 }

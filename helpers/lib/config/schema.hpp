@@ -13,13 +13,23 @@ namespace eks {
 enum class ValueKind {
         text,        // string; a non-empty later one replaces
         boolean,     // a later true wins; false does not clear it (nodeadm's rule for enableOutpost)
+        toggle,      // boolean; a later one replaces
+        count,       // whole number, 0 or more; a later one replaces
         list,        // list of strings; a non-empty later one replaces
         flags,       // list of strings; appended
         switches,    // map of booleans; merged key by key
+        text_map,    // map of strings; merged key by key
         environment, // map of maps of strings; merged variable by variable
         free_map,    // any map; merged deeply: maps recurse, all else is replaced, null is kept
         toml_text,   // string holding TOML; kept apart and merged deeply by the step that renders it
 };
+
+// Whether keys of anyone's choice stand below one of this kind.
+constexpr bool holds_more(ValueKind kind)
+{
+        return kind == ValueKind::switches || kind == ValueKind::text_map ||
+               kind == ValueKind::environment || kind == ValueKind::free_map;
+}
 
 struct SchemaKey {
         std::string_view path; // as key_path() writes it

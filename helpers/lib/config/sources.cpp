@@ -51,8 +51,7 @@ void read_kubelet_config_file(const Root& root, Layer& layer)
         if (path == nullptr || path->get_ref<const std::string&>().empty())
                 return;
         const auto file = path->get<std::string>();
-        const auto mark = layer.marks.find("kubelet.configFile");
-        const auto where = mark != layer.marks.end() ? mark->second : Where{layer.source};
+        const auto where = place_of(layer.marks, "kubelet.configFile", {layer.source});
         const auto text = read_file_if_exists(root(file), config_limit);
         if (!text) {
                 layer.problems.add(where, "kubelet.configFile", file, "no such file",
@@ -146,8 +145,7 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         continue; // for the generator
                 const auto* entry = find_schema_key(key);
                 if (entry == nullptr || entry->kind == ValueKind::toml_text ||
-                        ((entry->kind == ValueKind::free_map || entry->kind == ValueKind::switches) &&
-                                key == entry->path)) {
+                        (holds_more(entry->kind) && key == entry->path)) {
                         problem(key, value,
                                 entry == nullptr ? "unknown key" + nearest_key_hint(key, "eks.")
                                                  : "cannot be given on the kernel command line");
@@ -169,10 +167,12 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         target->push_back(value);
                         break;
                 case ValueKind::boolean:
+                case ValueKind::toggle:
                 case ValueKind::switches:
                         *target = boolean ? Json(*boolean)
                                           : Json(value); // check_layer() refuses any other text
                         break;
+                case ValueKind::count:
                 case ValueKind::free_map: {
                         auto parsed = Json::parse(value, nullptr, false);
                         *target = parsed.is_discarded() ? Json(value) : std::move(parsed);
