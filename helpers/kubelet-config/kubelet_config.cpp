@@ -33,19 +33,6 @@ constexpr std::array gates{
         Gate{{1, 34, 0}, "/shutdownGracePeriodCriticalPods", "\"30s\""},
 };
 
-unsigned max_pods(const NodeInputs& node, std::vector<Note>& notes)
-{
-        const auto type = require(node.facts.instance_type, "instanceType");
-        if (const auto known = find_instance_type(node.root, type))
-                return standard_max_pods(*known);
-        notes.push_back(
-                {Level::warning, fmt::format("instance type '{}' is not in '{}': maxPods is kubelet's own "
-                                             "default {}, proceeding; set "
-                                             "kubelet.config.maxPods if the node should run more or fewer",
-                                         type, instance_types_path, default_max_pods)});
-        return default_max_pods;
-}
-
 unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
 {
         try {
@@ -60,7 +47,7 @@ unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
 // Everything that we would set, before the user's say.
 Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
 {
-        const auto pods = max_pods(node, notes);
+        const auto pods = max_pods(node, notes).computed;
         auto config = in_vendor_file(kubelet_config_template, [&] {
                 auto document = Json::parse(read_file(node.root(kubelet_config_template)));
                 document.get_ref<const Json::object_t&>();

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// How many pods a node runs: what its instance type and the VPC CNI have addresses for, or what its user
+// says.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "base/root.hpp"
+#include "node/node.hpp"
 
 namespace eks {
 
@@ -27,5 +31,16 @@ constexpr unsigned standard_max_pods(const InstanceType& type)
 {
         return type.max_enis * (type.ipv4_per_eni - 1) + 2;
 }
+
+struct MaxPods {
+        unsigned computed = 0; // ours, what config.json says
+        // What kubelet goes by once the user's settings are merged: its --max-pods, else
+        // kubelet.config.maxPods, else ours.
+        unsigned effective = 0;
+        std::string why; // where `effective` comes from, for people
+};
+
+// The node's configuration has been validated. Throws Error (facts_missing, vendor_file).
+MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes);
 
 } // namespace eks

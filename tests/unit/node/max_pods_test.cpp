@@ -117,3 +117,54 @@ TEST_CASE("The table of instance types is sorted, unique, and parses row by row"
                 REQUIRE(one_of(columns[6], {"", "yes", "no"}));
         }
 }
+
+TEST_CASE("What kubelet goes by is the user's word: flag over configuration over ours", "[max-pods]")
+{
+        struct Row {
+                const char* spec;
+                unsigned effective;
+                const char* why;
+        };
+        const test::ReferenceNode node;
+        for (const auto& row : {Row{"", 58, "m4.xlarge: 4 network interfaces of 15 addresses"},
+                     Row{"  kubelet: {config: {maxPods: 20}}\n", 20, "kubelet.config.maxPods"},
+                     Row{"  kubelet: {config: {maxPods: null}}\n", 58, "m4.xlarge"},
+                     Row{"  kubelet: {flags: [--max-pods=30]}\n", 30, "--max-pods in kubelet.flags"},
+                     Row{"  kubelet: {flags: [--v=2 --max-pods 31]}\n", 31, "--max-pods"},
+                     Row{"  kubelet: {flags: [--max-pods=30, --max-pods=32]}\n", 32, "--max-pods"},
+                     Row{"  kubelet: {config: {maxPods: 20}, flags: [--max-pods=30]}\n", 30,
+                             "--max-pods"}}) {
+                CAPTURE(row.spec);
+                std::vector<Note> notes;
+                const auto pods = max_pods(node.inputs(row.spec), notes);
+                CHECK(pods.computed == 58);
+                CHECK(pods.effective == row.effective);
+                CHECK(pods.why.starts_with(row.why));
+                CHECK(notes.empty());
+        }
+        // a configuration that replaces ours and names no number leaves kubelet its default
+        for (const auto& [spec, effective] :
+                {std::pair{"", 110U}, {"  kubelet: {config: {maxPods: 7}}\n", 7U}}) {
+                auto inputs = node.inputs(spec);
+                inputs.spec.kubelet_config_replaces = true;
+                std::vector<Note> notes;
+                CHECK(max_pods(inputs, notes).effective == effective);
+                CHECK(max_pods(inputs, notes).computed == 58);
+        }
+}
+
+TEST_CASE("A type that no table knows gets kubelet's default and a warning", "[max-pods]")
+{
+        const test::ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.facts.instance_type = "z9.tiny";
+        std::vector<Note> notes;
+        const auto pods = max_pods(inputs, notes);
+        CHECK(pods.computed == 110);
+        CHECK(pods.effective == 110);
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].level == Level::warning);
+        CHECK(notes[0].text.find("'z9.tiny'") != std::string::npos);
+        inputs.facts.instance_type.clear();
+        CHECK(refusal([&] { max_pods(inputs, notes); }).failure == "facts-missing");
+}
