@@ -19,7 +19,7 @@ TARGET = f"{lint.UNIT_DIRECTORY}/eks-configured.target"
 SHARED_DROP_IN = f"{lint.UNIT_DIRECTORY}/eks-.service.d/10-eks.conf"
 GENERATOR = "usr/lib/systemd/system-generators/eks-node-generator"
 MESSAGES = "helpers/lib/base/messages.hpp"
-SCHEMA = "helpers/lib/config/schema.cpp"
+SCHEMA = "helpers/lib/config/schema_table.cpp"
 CATALOG = "man/eks-node.catalog"
 KNOWN_ID = "3f22aa0d5fa74a14ba2062809bc9681b"  # event::step_finished
 OTHER_ID = "00112233445566778899aabbccddeeff"
@@ -234,6 +234,11 @@ plant("man.check_renders", "eks-phantom.*scdoc refuses")(page(more="\\\n\\ *uncl
 plant("man.check_renders", "eks-phantom.*man --warnings")(page(more="A" * 300 + " " + "B" * 300 + "\n\n"))
 
 
+@plant("man.check_renders", "eks-node.toml.5, man --warnings")
+def _(source, stage):
+    append(stage / "usr/share/man/man5/eks-node.toml.5", "A" * 300 + " " + "B" * 300 + "\n")
+
+
 @plant("man.check_every_page", "man/eks-phantom.service.8.scd:.*no such page")
 def _(source, stage):
     write(stage / f"{lint.UNIT_DIRECTORY}/eks-phantom.service", "[Service]\nExecStart=/bin/true\n")
@@ -272,7 +277,6 @@ def _(source, stage):
 
 @plant("man.check_schema", "key phantom.key")
 def _(source, stage):
-    (source / "man/eks-node.toml.5.scd").touch()
     append(source / SCHEMA, '// SchemaKey{"phantom.key", ValueKind::text}\n')
 
 

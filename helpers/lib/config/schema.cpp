@@ -2,7 +2,6 @@
 #include "config/schema.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -13,83 +12,6 @@
 namespace eks {
 
 namespace {
-
-constexpr std::array table{
-        SchemaKey{"cluster.apiServerEndpoint", ValueKind::text, "https URL of the cluster's API server"},
-        SchemaKey{"cluster.certificateAuthority", ValueKind::text,
-                "the cluster's CA certificate, PEM in base64"},
-        SchemaKey{"cluster.cidr", ValueKind::text, "service CIDR of the cluster, such as 10.100.0.0/16"},
-        SchemaKey{"cluster.enableOutpost", ValueKind::boolean, "the cluster is a local one on an Outpost"},
-        SchemaKey{"cluster.id", ValueKind::text, "id of a local cluster on an Outpost", "", true, false},
-        SchemaKey{"cluster.ipFamily", ValueKind::text,
-                "which addresses the node has: without it, the family of cluster.cidr",
-                "ipv4|ipv6|dual-stack", false},
-        SchemaKey{"cluster.name", ValueKind::text, "name of the EKS cluster"},
-        SchemaKey{"cni.customNetworking", ValueKind::toggle,
-                "the VPC CNI gives pods no address of the primary interface: one interface less counts for "
-                "maxPods",
-                "", false},
-        SchemaKey{"cni.maxENIs", ValueKind::count,
-                "the VPC CNI uses at most so many network interfaces; counts for maxPods", "", false},
-        SchemaKey{"cni.prefixDelegation", ValueKind::toggle,
-                "the VPC CNI assigns prefixes of 16 addresses; counts for maxPods", "", false},
-        SchemaKey{"containerd.baseRuntimeSpec", ValueKind::free_map,
-                "merged over the OCI runtime spec that containers begin with; null removes a value"},
-        SchemaKey{"containerd.config", ValueKind::toml_text, "TOML, merged over containerd's configuration"},
-        SchemaKey{"featureGates", ValueKind::switches,
-                "InstanceIdNodeName: the node is named after the instance id"},
-        SchemaKey{"instance.environment", ValueKind::environment,
-                "environment variables of services; the service 'default' is all of them", "", true, false},
-        SchemaKey{"instance.localStorage.disabledMounts", ValueKind::list,
-                "directories that stay off the instance store", "Containerd|PodLogs|SOCI", true, false},
-        SchemaKey{"instance.localStorage.mountPath", ValueKind::text, "where the instance store is mounted",
-                "", true, false},
-        SchemaKey{"instance.localStorage.strategy", ValueKind::text, "how instance store disks are used",
-                "RAID0|RAID10|Mount", true, false},
-        SchemaKey{"instance.network.domains", ValueKind::list, "search domains", "", true, false},
-        SchemaKey{"instance.network.nameservers", ValueKind::list, "addresses of name servers", "", true,
-                false},
-        SchemaKey{"kubeconfig.auth", ValueKind::text, "the program that gives kubelet its token",
-                "eksnode|aws|aws-iam-authenticator", false},
-        SchemaKey{
-                "kubelet.config", ValueKind::free_map, "KubeletConfiguration settings; they win over ours"},
-        SchemaKey{"kubelet.configFile", ValueKind::text,
-                "a file with a KubeletConfiguration (JSON or YAML), merged below kubelet.config", "", false},
-        SchemaKey{"kubelet.configMode", ValueKind::text,
-                "merge: kubelet merges your settings over ours; replace: your settings are all there is",
-                "merge|replace", false},
-        SchemaKey{"kubelet.credentialProviderConfig", ValueKind::free_map,
-                "merged over kubelet's CredentialProviderConfig; lists are replaced, null removes a value",
-                "", false},
-        SchemaKey{"kubelet.flags", ValueKind::flags, "arguments of kubelet, behind ours"},
-        SchemaKey{
-                "kubelet.maxPodsExpression", ValueKind::text, "CEL expression for maxPods", "", true, false},
-        SchemaKey{"kubelet.maxPodsLimit", ValueKind::text,
-                "recommended: at most 110 pods up to 30 vCPUs, 250 above", "none|recommended", false},
-        SchemaKey{"kubelet.reservations.evictionHard", ValueKind::toggle,
-                "whether our eviction thresholds are written", "", false},
-        SchemaKey{"kubelet.reservations.memoryLimitPercent", ValueKind::count,
-                "kubeReserved keeps at most this share of the machine's memory, in percent", "", false},
-        SchemaKey{"kubelet.reservations.policy", ValueKind::text,
-                "how kubeReserved is computed; explicit: it is what kubelet.config says",
-                "eks|gke|none|explicit", false},
-        SchemaKey{"kubelet.reservations.systemReserved", ValueKind::toggle,
-                "whether systemReserved is written too", "", false},
-        SchemaKey{"node.gpuLabels", ValueKind::toggle,
-                "labels of NVIDIA devices, as GPU Feature Discovery names them", "", false},
-        SchemaKey{"node.hardwareLabels", ValueKind::toggle,
-                "labels of the machine, as Node Feature Discovery names them", "", false},
-        SchemaKey{"node.labels", ValueKind::text_map,
-                "labels the node registers with; ${imds.KEY} and ${tag.KEY} stand for facts", "", false},
-        SchemaKey{"node.taints", ValueKind::list,
-                "taints the node registers with: key=value:Effect; ${imds.KEY} and ${tag.KEY} stand for "
-                "facts",
-                "", false},
-        SchemaKey{"profile", ValueKind::text, "a named set of settings, or the path of a file with one", "",
-                false},
-};
-
-constexpr unsigned max_count = 2147483647; // what kubelet's own numbers hold
 
 bool is_string_list(const Json& value)
 {
@@ -158,10 +80,11 @@ public:
 private:
         bool keep(Json& value, const std::string& key)
         {
-                const auto entry = std::ranges::find(table, key, &SchemaKey::path);
-                const bool known = entry != table.end() && (dialect_ == Dialect::toml || entry->node_config);
+                const auto entry = std::ranges::find(schema(), key, &SchemaKey::path);
+                const bool known =
+                        entry != schema().end() && (dialect_ == Dialect::toml || entry->node_config);
                 const bool leads_somewhere = std::ranges::any_of(
-                        table, [&](const SchemaKey& k) { return k.path.starts_with(key + "."); });
+                        schema(), [&](const SchemaKey& k) { return k.path.starts_with(key + "."); });
                 if (value.is_null() && (known || leads_somewhere))
                         return false; // YAML's "kubelet:" with nothing below it
                 if (!known && !leads_somewhere) {
@@ -308,14 +231,9 @@ std::string_view expected(ValueKind kind)
         return "";
 }
 
-std::span<const SchemaKey> schema()
-{
-        return table;
-}
-
 const SchemaKey* find_schema_key(std::string_view path)
 {
-        for (const auto& entry : table) {
+        for (const auto& entry : schema()) {
                 if (path == entry.path ||
                         (holds_more(entry.kind) && path.starts_with(std::string(entry.path) + ".")))
                         return &entry;
@@ -326,7 +244,7 @@ const SchemaKey* find_schema_key(std::string_view path)
 std::string nearest_key_hint(std::string_view key, std::string_view prefix)
 {
         std::vector<std::string> names;
-        for (const auto& entry : table)
+        for (const auto& entry : schema())
                 names.emplace_back(entry.path);
         const auto near = nearest(key, names);
         return near ? fmt::format("; did you mean '{}{}'?", prefix, *near) : std::string();
@@ -365,7 +283,7 @@ void merge_layer(Layer& under, const Layer& over)
 {
         under.notes.insert(under.notes.end(), over.notes.begin(), over.notes.end());
         under.problems.add(over.problems);
-        for (const auto& entry : table) {
+        for (const auto& entry : schema()) {
                 const std::string key(entry.path);
                 const Json* value = find_path(over.tree, key);
                 if (value == nullptr || !says_something(*value, entry.kind))

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// To add a key, add a row; eks-node.toml(5), both JSON Schemas, reading, merging and `eksnode explain`
+// follow. The text is whole sentences without markup: what the key means, and what is refused. Not in it,
+// since the other fields say so: the type and how layers merge, the choices, "TOML only", "no effect yet".
+// The manual page shows 'one-word', a /path and name(8) in other type. clang-format breaks the lines.
+#include "config/schema_table.hpp"
+
+#include <array>
+
+namespace eks {
+
+namespace {
+
+constexpr std::array table{
+        SchemaKey{"cluster.apiServerEndpoint", ValueKind::text,
+                "The URL of the cluster's API server, https only, with an optional port and path; without "
+                "user name, query and fragment."},
+        SchemaKey{"cluster.certificateAuthority", ValueKind::text,
+                "The cluster's CA certificate, PEM in base64, as DescribeCluster shows it."},
+        SchemaKey{"cluster.cidr", ValueKind::text,
+                "The cluster's service CIDR, IPv4 or IPv6, such as 10.100.0.0/16."},
+        SchemaKey{"cluster.enableOutpost", ValueKind::boolean,
+                "Whether the cluster is a local one on an Outpost. This version knows no such clusters: "
+                "true is refused."},
+        SchemaKey{
+                "cluster.id", ValueKind::text, "The id of a local cluster on an Outpost.", "", true, false},
+        SchemaKey{"cluster.ipFamily", ValueKind::text,
+                "Which addresses the node has: without it, the family of cluster.cidr.",
+                "ipv4|ipv6|dual-stack", false},
+        SchemaKey{"cluster.name", ValueKind::text,
+                "The name of the EKS cluster: letters, digits, - and _, beginning with a letter or digit, "
+                "at most 100.",
+                "", true, true, R"(^([ \t\r\n]*|[A-Za-z0-9][A-Za-z0-9_-]{0,99})$)"},
+        SchemaKey{"cni.customNetworking", ValueKind::toggle,
+                "The VPC CNI gives pods no address of the primary interface: one interface less counts for "
+                "maxPods.",
+                "", false},
+        SchemaKey{"cni.maxENIs", ValueKind::count,
+                "The VPC CNI uses at most so many network interfaces; counts for maxPods.", "", false},
+        SchemaKey{"cni.prefixDelegation", ValueKind::toggle,
+                "The VPC CNI assigns prefixes of 16 addresses; counts for maxPods.", "", false},
+        SchemaKey{"containerd.baseRuntimeSpec", ValueKind::free_map,
+                "Merged over the base runtime spec that every container starts from. null removes a key "
+                "from it."},
+        SchemaKey{"containerd.config", ValueKind::toml_text,
+                "Merged over containerd's configuration in the same way; one of blanks only counts as "
+                "absent. See eks-containerd-config.service(8) for the two schemas."},
+        SchemaKey{"featureGates", ValueKind::switches,
+                "'InstanceIdNodeName' names the node after its instance id instead of its private DNS name. "
+                "'FastImagePull' is known and has no effect yet. Any other name is ignored with a warning."},
+        SchemaKey{"instance.environment", ValueKind::environment,
+                "Environment variables of services. The service 'default' is all of them.", "", true, false},
+        SchemaKey{"instance.localStorage.disabledMounts", ValueKind::list,
+                "Directories that stay off the instance store.", "Containerd|PodLogs|SOCI", true, false},
+        SchemaKey{"instance.localStorage.mountPath", ValueKind::text, "Where the instance store is mounted.",
+                "", true, false},
+        SchemaKey{"instance.localStorage.strategy", ValueKind::text,
+                "How the disks of the instance store are used.", "RAID0|RAID10|Mount", true, false},
+        SchemaKey{"instance.network.domains", ValueKind::list, "Search domains.", "", true, false},
+        SchemaKey{"instance.network.nameservers", ValueKind::list, "Addresses of name servers.", "", true,
+                false},
+        SchemaKey{"kubeconfig.auth", ValueKind::text, "The program that gives kubelet its token.",
+                "eksnode|aws|aws-iam-authenticator", false},
+        SchemaKey{"kubelet.config", ValueKind::free_map,
+                "Settings of KubeletConfiguration, which win over ours; see eks-kubelet-config.service(8). "
+                "null reaches kubelet's drop-in as it is; with kubelet.configMode 'replace' it removes the "
+                "key."},
+        SchemaKey{"kubelet.configFile", ValueKind::text,
+                "The path of a file with a KubeletConfiguration, JSON or YAML. Its settings are merged "
+                "below the kubelet.config of the layer that names it, and above the layers before; every "
+                "layer may name one, and each of them counts. kind and apiVersion in it are passed over. On "
+                "a node it must lie below /etc/containerd/, /etc/eks/, /etc/kubernetes/, /run/eks/, "
+                "/usr/lib/eks/ or /usr/share/eks/.",
+                "", false},
+        SchemaKey{"kubelet.configMode", ValueKind::text,
+                "'merge', the default: kubelet merges your settings over ours. 'replace': your settings are "
+                "all there is.",
+                "merge|replace", false},
+        SchemaKey{"kubelet.credentialProviderConfig", ValueKind::free_map,
+                "Merged over kubelet's CredentialProviderConfig; lists are replaced, null removes a key. "
+                "See eks-credential-provider.service(8).",
+                "", false},
+        SchemaKey{"kubelet.flags", ValueKind::flags,
+                "Arguments of kubelet, behind ours. One item is one flag, without line breaks or other "
+                "control characters; for what else is understood see eks-kubelet-args.service(8)."},
+        SchemaKey{"kubelet.maxPodsExpression", ValueKind::text, "A CEL expression for maxPods.", "", true,
+                false},
+        SchemaKey{"kubelet.maxPodsLimit", ValueKind::text,
+                "'recommended': at most 110 pods up to 30 vCPUs, 250 above.", "none|recommended", false},
+        SchemaKey{"kubelet.reservations.evictionHard", ValueKind::toggle,
+                "Whether our eviction thresholds are written.", "", false},
+        SchemaKey{"kubelet.reservations.memoryLimitPercent", ValueKind::count,
+                "kubeReserved keeps at most this share of the machine's memory, in percent.", "", false},
+        SchemaKey{"kubelet.reservations.policy", ValueKind::text,
+                "How kubeReserved is computed; 'explicit': it is what kubelet.config says.",
+                "eks|gke|none|explicit", false},
+        SchemaKey{"kubelet.reservations.systemReserved", ValueKind::toggle,
+                "Whether systemReserved is written too.", "", false},
+        SchemaKey{"node.gpuLabels", ValueKind::toggle,
+                "Labels of NVIDIA devices, as GPU Feature Discovery names them.", "", false},
+        SchemaKey{"node.hardwareLabels", ValueKind::toggle,
+                "Labels of the machine, as Node Feature Discovery names them.", "", false},
+        SchemaKey{"node.labels", ValueKind::text_map,
+                "Labels the node registers with; ${imds.KEY} and ${tag.KEY} stand for facts.", "", false},
+        SchemaKey{"node.taints", ValueKind::list,
+                "Taints the node registers with: key=value:Effect; ${imds.KEY} and ${tag.KEY} stand for "
+                "facts.",
+                "", false},
+        SchemaKey{"profile", ValueKind::text, "A named set of settings, or the path of a file with one.", "",
+                false},
+};
+
+} // namespace
+
+std::span<const SchemaKey> schema()
+{
+        return table;
+}
+
+} // namespace eks
