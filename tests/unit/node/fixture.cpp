@@ -20,6 +20,7 @@ ReferenceNode::ReferenceNode()
                         Vendor{"containerd-config/config-2.toml", "containerd/config-2.toml"},
                         Vendor{"containerd-config/config-3.toml", "containerd/config-3.toml"},
                         Vendor{"credential-provider/config.json", "image-credential-provider/config.json"},
+                        Vendor{"data/ecr-registries.tsv", "ecr-registries.tsv"},
                         Vendor{"data/instance-types.tsv", "instance-types.tsv"},
                         Vendor{"kubeconfig/kubeconfig.yaml", "kubelet/kubeconfig.yaml"},
                         Vendor{"kubelet-config/config.json", "kubelet/config.json"}})
