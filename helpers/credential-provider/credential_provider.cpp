@@ -6,8 +6,19 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "node/kubelet_gates.hpp"
 
 namespace eks {
+
+namespace {
+
+void add(Json& images, std::string_view image)
+{
+        if (std::ranges::find(images, image) == images.end())
+                images.push_back(image);
+}
+
+} // namespace
 
 StepPlan plan_credential_provider(const NodeInputs& node)
 {
@@ -16,9 +27,15 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                 auto& provider = document.at("providers").at(0);
                 const auto& path = node.credential_provider;
                 provider["name"] = path.substr(path.rfind('/') + 1);
-                // The second name of ECR Public: the provider's own releases know it from 1.32 on.
-                if (node.versions.kubelet >= Version{1, 32, 0})
-                        provider.at("matchImages").push_back("ecr-public.aws.com");
+                for (const auto& gate : kubelet_gates()) {
+                        if (!gate.holds(node.versions.kubelet))
+                                continue;
+                        if (gate.place == GatePlace::provider)
+                                document[Json::json_pointer{std::string(gate.name)}] =
+                                        Json::parse(gate.value);
+                        if (gate.place == GatePlace::registry)
+                                add(provider.at("matchImages"), gate.name);
+                }
                 return document;
         });
         config.merge_patch(node.spec.credential_provider_config);

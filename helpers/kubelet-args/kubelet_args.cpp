@@ -2,12 +2,15 @@
 #include "kubelet_args.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/kubelet_flags.hpp"
+#include "node/kubelet_gates.hpp"
 
 namespace eks {
 
@@ -76,32 +79,50 @@ std::vector<std::string> user_arguments(const std::vector<std::string>& flags)
 StepPlan plan_kubelet_args(const NodeInputs& node)
 {
         const auto& provider = node.credential_provider;
-        std::vector<std::string> ours{
-                "--cloud-provider=external",
-                "--config=/etc/kubernetes/kubelet/config.json",
+        const auto& kubelet = node.versions.kubelet;
+        std::map<std::string, std::string, std::less<>> named{
+                {"config", "/etc/kubernetes/kubelet/config.json"},
+                {"image-credential-provider-bin-dir", provider.substr(0, provider.rfind('/'))},
+                {"image-credential-provider-config", "/etc/eks/image-credential-provider/config.json"},
+                {"kubeconfig", "/var/lib/kubelet/kubeconfig"},
+                {"node-ip", node_ip(node)},
+                {"runtime-cgroups", "/runtime.slice/containerd.service"},
         };
-        const bool has_drop_in = !node.spec.kubelet_config.empty() && !node.spec.kubelet_config_replaces;
-        if (has_drop_in)
-                ours.emplace_back("--config-dir=/etc/kubernetes/kubelet/config.json.d");
-        ours.push_back("--hostname-override=" + node_name(node));
-        ours.push_back("--image-credential-provider-bin-dir=" + provider.substr(0, provider.rfind('/')));
-        ours.emplace_back(
-                "--image-credential-provider-config=/etc/eks/image-credential-provider/config.json");
-        ours.emplace_back("--kubeconfig=/var/lib/kubelet/kubeconfig");
-        ours.push_back("--node-ip=" + node_ip(node));
-        if (node.versions.kubelet >= Version{1, 35, 0} && has_nvidia_device(node.root))
-                ours.emplace_back("--node-labels=nvidia.com/gpu.present=true");
-        ours.emplace_back("--runtime-cgroups=/runtime.slice/containerd.service");
+        std::string variables;
+        for (const auto& gate : kubelet_gates()) {
+                if (!gate.holds(kubelet))
+                        continue;
+                if (gate.place == GatePlace::flag && !gate.value.empty())
+                        named.emplace(gate.name, gate.value);
+                if (gate.place == GatePlace::environment && has_kubelet_drop_in(node))
+                        variables += fmt::format("{}={}\n", gate.name, gate.value);
+        }
+        if (has_kubelet_drop_in(node))
+                named.emplace("config-dir", "/etc/kubernetes/kubelet/config.json.d");
+        StepPlan plan;
+        if (kubelet_takes(GatePlace::flag, "hostname-override", kubelet))
+                named.emplace("hostname-override", node_name(node));
+        else if (node.spec.instance_id_node_name)
+                plan.notes.push_back({Level::warning,
+                        fmt::format(
+                                "featureGates.InstanceIdNodeName: the cloud provider in kubelet {} names "
+                                "the node after its private DNS name, ignoring",
+                                kubelet.text())});
+        if (kubelet_takes(GatePlace::label, "nvidia.com/gpu.present", kubelet) &&
+                has_nvidia_device(node.root))
+                named.emplace("node-labels", "nvidia.com/gpu.present=true");
 
+        std::vector<std::string> ours;
+        for (const auto& [name, value] : named)
+                ours.push_back(fmt::format("--{}={}", name, value));
         // The user's come last: kubelet takes the last of two.
         const auto users = user_arguments(node.spec.kubelet_flags);
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
-        auto text = fmt::format("KUBELET_ARGS={}\nKUBELET_EXTRA_ARGS={}\nNODEADM_KUBELET_ARGS={}\n",
+        const auto text = fmt::format("KUBELET_ARGS={}\nKUBELET_EXTRA_ARGS={}\nNODEADM_KUBELET_ARGS={}\n",
                 environment_value(ours), environment_value(users), environment_value(all));
-        if (has_drop_in && node.versions.kubelet < Version{1, 30, 0})
-                text += "KUBELET_CONFIG_DROPIN_DIR_ALPHA=on\n"; // --config-dir was behind this until 1.30
-        return {.files = {{.path = "/etc/eks/kubelet/environment", .content = std::move(text)}}};
+        plan.files.push_back({.path = "/etc/eks/kubelet/environment", .content = text + variables});
+        return plan;
 }
 
 } // namespace eks

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "node/cpu.hpp"
+#include "node/kubelet_gates.hpp"
 #include "node/max_pods.hpp"
 
 namespace eks {
@@ -19,20 +20,6 @@ namespace {
 constexpr const char* kind = "KubeletConfiguration";
 constexpr const char* api_version = "kubelet.config.k8s.io/v1beta1";
 
-// Settings that older kubelets do not know or must not have.
-struct Gate {
-        Version since;
-        const char* pointer = "";
-        const char* value = ""; // JSON
-};
-
-constexpr std::array gates{
-        Gate{{1, 33, 0}, "/featureGates/DynamicResourceAllocation", "true"},
-        Gate{{1, 34, 0}, "/featureGates/MutableCSINodeAllocatableCount", "true"},
-        Gate{{1, 34, 0}, "/shutdownGracePeriod", "\"2m30s\""},
-        Gate{{1, 34, 0}, "/shutdownGracePeriodCriticalPods", "\"30s\""},
-};
-
 unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
 {
         try {
@@ -41,6 +28,20 @@ unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
                 notes.push_back({Level::warning,
                         fmt::format("{}: no CPU is reserved for kubelet, proceeding", e.what())});
                 return 0;
+        }
+}
+
+// The table's values, and less of what this kubelet does not take.
+void apply_gates(Json& config, const Version& kubelet)
+{
+        for (const auto& gate : kubelet_gates()) {
+                if (gate.place != GatePlace::config)
+                        continue;
+                const Json::json_pointer key{std::string(gate.name)};
+                if (gate.holds(kubelet) && !gate.value.empty())
+                        config[key] = Json::parse(gate.value);
+                else if (!gate.holds(kubelet) && gate.value.empty())
+                        config[key.parent_pointer()].erase(key.back());
         }
 }
 
@@ -65,9 +66,7 @@ Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
         config["providerID"] =
                 fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
                         require(node.facts.instance_id, "instanceId"));
-        for (const auto& gate : gates)
-                if (node.versions.kubelet >= gate.since)
-                        config[Json::json_pointer(gate.pointer)] = Json::parse(gate.value);
+        apply_gates(config, node.versions.kubelet);
         return config;
 }
 
@@ -92,7 +91,7 @@ unsigned reserved_millicpus(unsigned total)
 
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {
-        StepPlan plan;
+        StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
         auto config = generated_config(node, plan.notes);
         Json user{{"kind", kind}, {"apiVersion", api_version}};
         deep_merge(user, node.spec.kubelet_config);
@@ -112,10 +111,11 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
                 config = Json::object();
                 config.merge_patch(user); // null removes
                 drop_in.kind = File::Kind::absent;
-        } else if (node.spec.kubelet_config.empty()) {
-                drop_in.kind = File::Kind::absent;
-        } else {
+        } else if (has_kubelet_drop_in(node)) {
                 drop_in.content = user.dump(4) + "\n";
+        } else { // as kubelet would merge a drop-in: null removes
+                config.merge_patch(node.spec.kubelet_config);
+                drop_in.kind = File::Kind::absent;
         }
         plan.files.push_back({.path = std::string(kubelet_config_path), .content = config.dump(4) + "\n"});
         plan.files.push_back(std::move(drop_in));
