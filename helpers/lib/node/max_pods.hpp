@@ -3,6 +3,7 @@
 // says.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,16 +21,44 @@ inline constexpr unsigned default_max_pods = 110;
 struct InstanceType {
         unsigned max_enis = 0;     // network interfaces of the default network card
         unsigned ipv4_per_eni = 0; // addresses of each, the primary one included
+        unsigned vcpus = 0;        // 0: unknown
+        bool nitro = false;        // its hypervisor; not on bare metal, where EC2 names none
 };
 
-// A row of the table that is installed with us. Throws Error (vendor_file) if the row is malformed.
+// A row of the table that is installed with us. Where the row does not say: vCPUs are what the size in the
+// name stands for (4 for xlarge, 4 N for Nxlarge and metal-Nxl), and all but bare metal is Nitro; both hold
+// for every type since 2018 but a few that the table does say of. Throws Error (vendor_file) if the row is
+// malformed.
 std::optional<InstanceType> find_instance_type(const Root& root, std::string_view type);
 
-// The VPC CNI with secondary addresses: every interface keeps one address for itself, and two pods
-// (aws-node, kube-proxy) use the host's network. Source: AWS, "Maximum Pods per Node".
+// Whether the VPC CNI assigns prefixes to this type, by AWS's max-pods calculator: bare metal does not
+// count.
+constexpr bool assigns_prefixes(const InstanceType& type, const CniMode& cni)
+{
+        return cni.prefix_delegation && type.nitro;
+}
+
+// The pods that the VPC CNI has addresses for: every interface keeps one address for itself, and two pods
+// (aws-node, kube-proxy) use the host's network. With custom networking the primary interface serves no
+// pods; with prefixes each further address is one of 16. Source: AWS, "Maximum Pods per Node" and the
+// max-pods calculator of the EKS images.
+constexpr unsigned cni_max_pods(const InstanceType& type, const CniMode& cni)
+{
+        auto enis = cni.max_enis > 0 ? std::min(cni.max_enis, type.max_enis) : type.max_enis;
+        enis -= cni.custom_networking && enis > 0 ? 1 : 0;
+        return enis * (type.ipv4_per_eni - 1) * (assigns_prefixes(type, cni) ? 16 : 1) + 2;
+}
+
+// The same with the CNI as it comes: nodeadm's value.
 constexpr unsigned standard_max_pods(const InstanceType& type)
 {
-        return type.max_enis * (type.ipv4_per_eni - 1) + 2;
+        return cni_max_pods(type, {});
+}
+
+// The most pods that AWS recommends on a machine of so many vCPUs. Source: as above.
+constexpr unsigned recommended_max_pods(unsigned vcpus)
+{
+        return vcpus > 30 ? 250 : 110;
 }
 
 struct MaxPods {

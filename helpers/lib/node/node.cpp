@@ -72,6 +72,11 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.kubelet_config_replaces = kubelet.value("configMode", std::string()) == "replace";
         spec.credential_provider_config = kubelet.value("credentialProviderConfig", Json::object());
         spec.kubelet_flags = kubelet.value("flags", std::vector<std::string>());
+        spec.max_pods_limit = kubelet.value("maxPodsLimit", std::string());
+        const auto cni = tree.value("cni", Json::object());
+        spec.cni = {.prefix_delegation = cni.value("prefixDelegation", false),
+                .custom_networking = cni.value("customNetworking", false),
+                .max_enis = cni.value("maxENIs", 0U)};
         const auto containerd = tree.value("containerd", Json::object());
         spec.base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object());
         for (const auto& config : containerd.value("config", Json::array()))

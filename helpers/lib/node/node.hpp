@@ -16,6 +16,13 @@ namespace eks {
 inline constexpr std::string_view node_path = "/run/eks/node.json";
 inline constexpr std::string_view imds_path = "/run/eks/imds.json";
 
+// How the cluster's VPC CNI is set up, as far as it counts for maxPods.
+struct CniMode {
+        bool prefix_delegation = false;
+        bool custom_networking = false;
+        unsigned max_enis = 0; // 0: as many as the instance type has
+};
+
 // The configuration after every layer has been merged and validated.
 struct NodeSpec {
         struct Sourced {
@@ -31,6 +38,8 @@ struct NodeSpec {
         bool kubelet_config_replaces = false; // kubelet.configMode = "replace"
         Json credential_provider_config = Json::object();
         std::vector<std::string> kubelet_flags;
+        CniMode cni;
+        std::string max_pods_limit; // none, recommended; empty: recommended with prefixes, else none
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
         Json base_runtime_spec = Json::object();
         bool instance_id_node_name = false;

@@ -61,9 +61,9 @@ TEST_CASE("Memory that is kept from pods grows with their number", "[max-pods]")
 TEST_CASE("A malformed row is the vendor's fault and is said so", "[max-pods]")
 {
         const test::TemporaryDirectory node;
-        for (const auto* row :
-                {"m5.large\t3", "m5.large\t", "m5.large\tx\t10\tx", "m5.large\t3\tx", "m5.large\t0\t10",
-                        "m5.large\t3\t0", "m5.large\t-1\t10", "m5.large\t\t10\t2", "m5.large\t3 \t10"}) {
+        for (const auto* row : {"m5.large\t3", "m5.large\t", "m5.large\tx\t10\tx", "m5.large\t3\tx",
+                     "m5.large\t0\t10", "m5.large\t3\t0", "m5.large\t3\t10\tx", "m5.large\t-1\t10",
+                     "m5.large\t\t10\t2", "m5.large\t3 \t10"}) {
                 CAPTURE(row);
                 node.write(instance_types_path,
                         "# source\ninstance_type\tmax_enis\tipv4_per_eni\n" + std::string(row) + "\n");
@@ -107,6 +107,7 @@ TEST_CASE("The table of instance types is sorted, unique, and parses row by row"
                 REQUIRE(type->ipv4_per_eni == parse_int<unsigned>(columns[2]));
                 REQUIRE(type->max_enis <= 64);
                 REQUIRE(type->ipv4_per_eni <= 128);
+                REQUIRE((columns[3].empty() || type->vcpus == parse_int<unsigned>(columns[3])));
                 REQUIRE((columns[3].empty() || parse_int<unsigned>(columns[3]).value_or(0) > 0)); // vcpus
                 const auto one_of = [](std::string_view word,
                                             std::initializer_list<std::string_view> words) {
@@ -167,4 +168,162 @@ TEST_CASE("A type that no table knows gets kubelet's default and a warning", "[m
         CHECK(notes[0].text.find("'z9.tiny'") != std::string::npos);
         inputs.facts.instance_type.clear();
         CHECK(refusal([&] { max_pods(inputs, notes); }).failure == "facts-missing");
+}
+
+TEST_CASE("Pods follow the CNI's modes as AWS's calculator has them", "[max-pods]")
+{
+        struct Row {
+                const char* type;
+                unsigned custom;
+                unsigned prefixes;
+                unsigned both;
+                unsigned neither;
+        };
+        const test::ReferenceNode node;
+        for (const auto& row : {Row{"c6g.medium", 5, 98, 50, 8}, Row{"c5.large", 20, 110, 110, 29},
+                     Row{"c5.xlarge", 44, 110, 110, 58}, Row{"c5.4xlarge", 110, 110, 110, 110},
+                     Row{"c6in.32xlarge", 250, 250, 250, 250}, Row{"c5.18xlarge", 250, 250, 250, 250},
+                     Row{"d3.xlarge", 8, 110, 98, 10}, Row{"d3.2xlarge", 14, 110, 110, 18},
+                     Row{"d3.4xlarge", 29, 110, 110, 38}, Row{"d3.8xlarge", 40, 250, 250, 59},
+                     Row{"d3en.8xlarge", 59, 250, 250, 78}, Row{"trn1.32xlarge", 198, 250, 250, 247},
+                     // not Nitro: no prefixes
+                     Row{"m1.medium", 7, 12, 7, 12}, Row{"m4.large", 11, 20, 11, 20},
+                     Row{"t1.micro", 3, 4, 3, 4}, Row{"t2.large", 24, 35, 24, 35},
+                     Row{"f1.16xlarge", 250, 250, 250, 250}}) {
+                CAPTURE(row.type);
+                const auto type = find_instance_type(node.root(), row.type).value();
+                const auto pods = [&](const CniMode& cni) {
+                        return std::min(cni_max_pods(type, cni), recommended_max_pods(type.vcpus));
+                };
+                CHECK(pods({.custom_networking = true}) == row.custom);
+                CHECK(pods({.prefix_delegation = true}) == row.prefixes);
+                CHECK(pods({.prefix_delegation = true, .custom_networking = true}) == row.both);
+                CHECK(pods({}) == row.neither);
+        }
+        const InstanceType t3_medium{3, 6, 2, true};
+        CHECK(cni_max_pods(t3_medium, {.prefix_delegation = true}) == 242);
+        CHECK(cni_max_pods(t3_medium, {.max_enis = 2}) == 12);
+        CHECK(cni_max_pods(t3_medium, {.max_enis = 9}) == 17);
+        CHECK(cni_max_pods(t3_medium, {.custom_networking = true, .max_enis = 2}) == 7);
+        CHECK(cni_max_pods(t3_medium, {.custom_networking = true, .max_enis = 1}) == 2);
+        CHECK(recommended_max_pods(0) == 110);
+        CHECK(recommended_max_pods(30) == 110);
+        CHECK(recommended_max_pods(31) == 250);
+}
+
+TEST_CASE("For every instance type: more interfaces or prefixes never mean fewer pods", "[max-pods]")
+{
+        const test::ReferenceNode node;
+        const auto text = test::source_file("helpers/data/instance-types.tsv");
+        const auto rows = lines(text);
+        for (const auto row : std::span(rows).subspan(2)) {
+                INFO(row);
+                const auto type = find_instance_type(node.root(), split(row, '\t')[0]).value();
+                const auto standard = standard_max_pods(type);
+                REQUIRE(standard >= 3);
+                REQUIRE(standard <= 1514);
+                REQUIRE(cni_max_pods(type, {.max_enis = type.max_enis}) == standard);
+                const auto prefixes = cni_max_pods(type, {.prefix_delegation = true});
+                REQUIRE(prefixes == (type.nitro ? 16 * (standard - 2) + 2 : standard));
+                for (const bool delegation : {false, true}) {
+                        unsigned previous = 0;
+                        for (unsigned enis = 1; enis <= type.max_enis + 1; ++enis) {
+                                const auto pods = cni_max_pods(
+                                        type, {.prefix_delegation = delegation, .max_enis = enis});
+                                const auto custom = cni_max_pods(type, {.prefix_delegation = delegation,
+                                                                               .custom_networking = true,
+                                                                               .max_enis = enis});
+                                REQUIRE(pods >= previous);
+                                REQUIRE(custom < pods);
+                                if (enis > 1 && enis <= type.max_enis)
+                                        REQUIRE(custom == previous);
+                                previous = pods;
+                        }
+                }
+        }
+}
+
+TEST_CASE("What the table does not say follows from the name", "[max-pods]")
+{
+        const test::TemporaryDirectory node;
+        struct Row {
+                const char* type;
+                unsigned vcpus;
+                bool nitro;
+        };
+        for (const auto& row : {Row{"z9.medium", 0, true}, Row{"z9.large", 0, true},
+                     Row{"z9.xlarge", 4, true}, Row{"z9.8xlarge", 32, true}, Row{"z9.96xlarge", 384, true},
+                     Row{"z9.metal", 0, false}, Row{"z9.metal-24xl", 96, false}, Row{"z9", 0, true}}) {
+                CAPTURE(row.type);
+                node.write(instance_types_path, std::string(row.type) + "\t3\t10\t\t\t\t\n");
+                const auto type = find_instance_type(node.root(), row.type).value();
+                CHECK(type.vcpus == row.vcpus);
+                CHECK(type.nitro == row.nitro);
+        }
+        // The rule, held against what the table knows, beside what it has to know better.
+        const auto has_rule = [](std::string_view name) {
+                return !name.ends_with(".metal") && name != "hpc7a.12xlarge" && name != "hs1.8xlarge";
+        };
+        const test::ReferenceNode reference;
+        const auto text = test::source_file("helpers/data/instance-types.tsv");
+        const auto rows = lines(text);
+        for (const auto line : std::span(rows).subspan(2)) {
+                const auto columns = split(line, '\t');
+                const auto name = std::string(columns[0]);
+                if (columns[3].empty() || !has_rule(name))
+                        continue;
+                CAPTURE(name);
+                node.write(instance_types_path, name + "\t3\t10\t\t\t\t\n");
+                const auto guessed = find_instance_type(node.root(), name).value();
+                const auto known = find_instance_type(reference.root(), name).value();
+                REQUIRE(recommended_max_pods(guessed.vcpus) == recommended_max_pods(known.vcpus));
+                if (columns[4] == "nitro")
+                        REQUIRE(guessed.nitro);
+                else if (columns[4] == "unknown")
+                        REQUIRE((!guessed.nitro || name == "cr1.8xlarge"));
+        }
+}
+
+TEST_CASE("The node's maxPods follow the keys of the CNI, and the limit", "[max-pods]")
+{
+        struct Row {
+                const char* type;
+                CniMode cni;
+                const char* limit;
+                unsigned computed;
+                const char* why;
+        };
+        const CniMode prefixes{.prefix_delegation = true};
+        const test::ReferenceNode node;
+        for (const auto& row :
+                {Row{"m5.large", {}, "", 29, "m5.large: 3 network interfaces of 10 addresses"},
+                        Row{"m5.large", {.custom_networking = true}, "", 20, ", custom networking"},
+                        Row{"m5.large", {.max_enis = 2}, "", 20, ", cni.maxENIs 2"},
+                        Row{"m5.large", prefixes, "", 110,
+                                ", prefix delegation, limited from 434 as AWS recommends"},
+                        Row{"m5.large", prefixes, "none", 434, ", prefix delegation"},
+                        Row{"m5.8xlarge", prefixes, "", 250, "limited from 3714"},
+                        Row{"m5.24xlarge", {}, "", 737, "15 network interfaces"},
+                        Row{"m5.24xlarge", {}, "none", 737, "15 network interfaces"},
+                        Row{"m5.24xlarge", {}, "recommended", 250, "limited from 737"},
+                        Row{"m5.large", {}, "recommended", 29, "3 network interfaces"}}) {
+                CAPTURE(row.type, row.limit, row.computed);
+                auto inputs = node.inputs();
+                inputs.facts.instance_type = row.type;
+                inputs.spec.cni = row.cni;
+                inputs.spec.max_pods_limit = row.limit;
+                std::vector<Note> notes;
+                const auto pods = max_pods(inputs, notes);
+                CHECK(pods.computed == row.computed);
+                CHECK(pods.effective == row.computed);
+                CHECK(pods.why.find(row.why) != std::string::npos);
+                CHECK(notes.empty());
+        }
+        auto inputs = node.inputs();
+        inputs.spec.cni = prefixes; // on the reference node, an m4.xlarge
+        std::vector<Note> notes;
+        CHECK(max_pods(inputs, notes).computed == 58);
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].text == "cni.prefixDelegation does not count for maxPods: 'm4.xlarge' has no Nitro "
+                               "hypervisor, proceeding");
 }
