@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-containerd-config: containerd's configuration for its version, with the user's TOML merged over it.
-// Reads: /run/eks/node.json, the vendor files. Writes: /etc/containerd/config.toml, base-runtime-spec.json.
-// Again: the same configuration, the same files.
+// Reads: /run/eks/node.json, the vendor files, drop-ins. Writes: /etc/containerd/config.toml and
+// base-runtime-spec.json. Again: the same configuration, the same files.
 #pragma once
 
 #include <string>
@@ -13,12 +13,13 @@ namespace eks {
 
 inline constexpr std::string_view containerd_config_path = "/etc/containerd/config.toml";
 
-// Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of schema 3 on
-// containerd 1.x; vendor_file.
+// Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of schema 3
+// that containerd 1.x has not; vendor_file.
 StepPlan plan_containerd_config(const NodeInputs& node);
 
-// What can be said of the user's TOML without a node. Throws Error as above.
-void check_user_configs(const NodeSpec& spec);
+// What can be said of the user's TOML without a node: the notes of what no schema has. Throws Error as
+// above.
+void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes);
 
 // The sandbox (pause) image that a config.toml of either schema names; "" if none.
 std::string sandbox_image_in(const std::string& config_toml, const std::string& source);

@@ -4,10 +4,11 @@
 int main(int argc, char** argv)
 {
         using namespace eks;
-        return run_step({.name = "eks-containerd-config",
-                                .purpose = "write containerd's configuration",
-                                .access = {.reads = {"/run/eks", "/usr/share/eks"},
-                                        .writes = {"/etc/containerd", "/var/lib/eks"}}},
+        return run_step(
+                {.name = "eks-containerd-config",
+                        .purpose = "write containerd's configuration",
+                        .access = {.reads = {"/etc/eks", "/run/eks", "/usr/lib/eks", "/usr/share/eks"},
+                                .writes = {"/etc/containerd", "/var/lib/eks"}}},
                 argc, argv, [](Context& context) {
                         context.apply(plan_containerd_config(load_node_inputs(context.root())));
                 });

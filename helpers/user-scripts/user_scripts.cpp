@@ -142,10 +142,7 @@ void wait_for_scripts(Context& context, Manager& manager)
 void take_over_changes(Context& context, Manager& manager)
 {
         const auto& root = context.root();
-        const auto before = read_file_if_exists(root(node_path));
         run_again(manager, "ReloadUnit", "eks-config");
-        if (read_file_if_exists(root(node_path)) == before)
-                return;
         for (const auto& step : affected_steps(root, plan_steps(load_node_inputs(root)))) {
                 const bool containerd = step == "eks-containerd-config";
                 run_again(manager, containerd ? "RestartUnit" : "ReloadUnit", step);

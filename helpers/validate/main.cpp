@@ -77,7 +77,7 @@ int validate_files(const Arguments& arguments)
                                 .credential_provider = {}});
                         notes.insert(notes.end(), plan.notes.begin(), plan.notes.end());
                 });
-                refused(check_user_configs);
+                refused([&](const NodeSpec& spec) { check_user_configs(spec, notes); });
         }
 
         for (const auto& note : notes)

@@ -32,12 +32,6 @@ Resolved resolve_node_layers(const Root& root);
 // (file_io).
 Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources);
 
-// Drop-ins of the given directories (lowest precedence first) by systemd's rules: sorted by name across
-// directories; a name in a later directory masks the same name in an earlier one; an empty file or a link to
-// /dev/null masks only. Returns paths as on a node, of files that end in one of `suffixes`.
-std::vector<std::string> drop_ins(const Root& root, const std::vector<std::string>& directories,
-        const std::vector<std::string>& suffixes);
-
 // eks.KEY=VALUE words as a layer. Throws nothing: what is wrong is in Layer::problems.
 Layer command_line_layer(const std::vector<std::string>& words);
 

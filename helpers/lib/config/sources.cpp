@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the layers lie, and in which order.
 #include <algorithm>
-#include <map>
 #include <sys/stat.h>
 
 #include <fmt/format.h>
 
 #include "base/command_line.hpp"
+#include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/resolve.hpp"
@@ -110,23 +110,6 @@ std::vector<std::string> admin_files(const Root& root)
 }
 
 } // namespace
-
-std::vector<std::string> drop_ins(const Root& root, const std::vector<std::string>& directories,
-        const std::vector<std::string>& suffixes)
-{
-        std::map<std::string, std::string> by_name;
-        for (const auto& directory : directories)
-                for (const auto& name : list_directory(root(directory)))
-                        if (ends_in(name, suffixes) && !name.starts_with('.'))
-                                by_name[name] = directory + "/" + name;
-        std::vector<std::string> paths;
-        for (const auto& [name, path] : by_name) {
-                struct stat st {};
-                if (::stat(root(path).c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-                        paths.push_back(path);
-        }
-        return paths;
-}
 
 Layer command_line_layer(const std::vector<std::string>& words)
 {

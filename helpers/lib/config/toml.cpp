@@ -63,20 +63,6 @@ const toml::node* find(const toml::table& root, const std::vector<std::string>& 
         return node;
 }
 
-toml::table& make_tables(toml::table& root, const std::vector<std::string>& path)
-{
-        toml::table* table = &root;
-        for (std::size_t i = 0; i + 1 < path.size(); ++i) {
-                auto* child = table->get_as<toml::table>(path[i]);
-                if (child == nullptr) {
-                        table->insert_or_assign(path[i], toml::table{});
-                        child = table->get_as<toml::table>(path[i]);
-                }
-                table = child;
-        }
-        return *table;
-}
-
 constexpr std::size_t depth_limit = 64; // levels; configuration needs fewer than ten
 
 Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::size_t depth = 0)
@@ -229,44 +215,10 @@ void TomlDocument::merge(const TomlDocument& over)
         merge_tables(table_->root, over.table_->root);
 }
 
-void TomlDocument::set(const std::vector<std::string>& path, const std::string& value)
-{
-        make_tables(table_->root, path).insert_or_assign(path.back(), value);
-}
-
-void TomlDocument::set(const std::vector<std::string>& path, bool value)
-{
-        make_tables(table_->root, path).insert_or_assign(path.back(), value);
-}
-
-void TomlDocument::rename(const std::vector<std::string>& path, const std::string& name)
-{
-        if (!contains(path))
-                return;
-        auto& parent = make_tables(table_->root, path);
-        const auto* node = parent.get_as<toml::table>(path.back());
-        if (node == nullptr || path.back() == name)
-                return;
-        toml::table moved = *node;
-        parent.erase(path.back());
-        parent.insert_or_assign(name, std::move(moved));
-}
-
 std::optional<std::string> TomlDocument::string_at(const std::vector<std::string>& path) const
 {
         const auto* node = find(table_->root, path);
         return node != nullptr ? node->value_exact<std::string>() : std::nullopt;
-}
-
-std::optional<std::int64_t> TomlDocument::integer_at(const std::vector<std::string>& path) const
-{
-        const auto* node = find(table_->root, path);
-        return node != nullptr ? node->value_exact<std::int64_t>() : std::nullopt;
-}
-
-bool TomlDocument::contains(const std::vector<std::string>& path) const
-{
-        return find(table_->root, path) != nullptr;
 }
 
 std::string TomlDocument::text() const

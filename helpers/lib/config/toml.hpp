@@ -29,17 +29,7 @@ public:
         // Maps recurse; everything else in `over` replaces.
         void merge(const TomlDocument& over);
 
-        // Set a value; tables on the way are made.
-        void set(const std::vector<std::string>& path, const std::string& value);
-        void set(const std::vector<std::string>& path, bool value);
-        void set(const std::vector<std::string>& path,
-                const char* value) = delete; // it would be taken for a bool
-        // Give the table at `path` another name beside it; nothing happens if there is none.
-        void rename(const std::vector<std::string>& path, const std::string& name);
-
         std::optional<std::string> string_at(const std::vector<std::string>& path) const;
-        std::optional<std::int64_t> integer_at(const std::vector<std::string>& path) const;
-        bool contains(const std::vector<std::string>& path) const;
 
         // Keys sorted, values before tables: the same table is always the same text.
         std::string text() const;

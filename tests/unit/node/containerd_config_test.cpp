@@ -45,6 +45,7 @@ Json at(const Json& config, const std::string& pointer)
 }
 
 constexpr auto cri2 = "/plugins/io.containerd.grpc.v1.cri";
+constexpr auto images3 = "/plugins/io.containerd.cri.v1.images";
 constexpr auto runtime3 = "/plugins/io.containerd.cri.v1.runtime";
 
 } // namespace
@@ -99,73 +100,81 @@ TEST_CASE("Several user texts are merged in order", "[containerd]")
         CHECK(at(rendered(inputs), "/grpc") == Json{{"address", "/two"}, {"uid", 1}});
 }
 
-TEST_CASE("The schema is the newest that the daemon knows, unless the user's settings are older",
+TEST_CASE("The schema is the one that the daemon was made for, whatever the user's settings are in",
         "[containerd]")
 {
-        struct Row {
-                std::string user;
-                Version daemon;
-                int version;
-        };
-        const std::vector<Row> rows{
-                {"[grpc]\nuid = 1", containerd_17, 2},
-                {"[grpc]\nuid = 1", containerd_2, 3},
-                {"version = 2", containerd_17, 2},
-                {"version = 2", containerd_2, 2},
-                {"version = 3", containerd_2, 3},
-                {"[plugins.'io.containerd.grpc.v1.cri']\nx = 1", containerd_17, 2},
-                {"[plugins.'io.containerd.grpc.v1.cri']\nx = 1", containerd_2, 2},
-                {"[plugins.'io.containerd.cri.v1.images']\nx = 1", containerd_2, 3},
-                {"[plugins.'io.containerd.cri.v1.runtime']\nx = 1", containerd_2, 3},
-                {"# version = 3\n[debug]\nlevel = 'info'", containerd_17, 2},
-                {"[debug]\nlevel = 'io.containerd.cri.v1.images'", containerd_17, 2},
-        };
         const ReferenceNode node;
-        for (const auto& row : rows) {
-                CAPTURE(row.user, row.daemon.text());
-                const auto config = rendered(node.inputs(user_toml(row.user), kubelet_132, row.daemon));
-                CHECK(config.at("version") == row.version);
-                CHECK(config.at("plugins").contains(
-                        row.version == 2 ? "io.containerd.grpc.v1.cri" : "io.containerd.cri.v1.runtime"));
-                CHECK_FALSE(config.at("plugins").contains(
-                        row.version == 3 ? "io.containerd.grpc.v1.cri" : "io.containerd.cri.v1.runtime"));
-        }
+        for (const auto* user : {"[grpc]\nuid = 1", "version = 2", "version = 3",
+                     "[plugins.'io.containerd.grpc.v1.cri']\nmax_concurrent_downloads = 7",
+                     "[plugins.'io.containerd.cri.v1.images']\nmax_concurrent_downloads = 7",
+                     "version = 3\n[plugins.'io.containerd.grpc.v1.cri']\nmax_concurrent_downloads = 7"})
+                for (const auto daemon : {containerd_16, containerd_17, containerd_2, Version{3, 0, 0}}) {
+                        CAPTURE(user, daemon.text());
+                        const auto config = rendered(node.inputs(user_toml(user), kubelet_132, daemon));
+                        const bool three = daemon.major >= 2;
+                        CHECK(config.at("version") == (three ? 3 : 2));
+                        CHECK(config.at("plugins").contains("io.containerd.grpc.v1.cri") == !three);
+                        CHECK(config.at("plugins").contains("io.containerd.cri.v1.runtime") == three);
+                        CHECK(config.at("plugins").contains("io.containerd.cri.v1.images") == three);
+                        if (std::string_view(user).find("downloads") != std::string_view::npos)
+                                CHECK(at(config, std::string(three ? images3 : cri2) +
+                                                         "/max_concurrent_downloads") == 7);
+                }
 }
 
-TEST_CASE("Settings that the daemon cannot read are refused with their source", "[containerd]")
+TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with their lines", "[containerd]")
 {
         const ReferenceNode node;
-        for (const auto* user : {"version = 3", "[plugins.'io.containerd.cri.v1.images']\nx = 1",
-                     "[plugins.'io.containerd.cri.v1.runtime']\nx = 1"}) {
-                CAPTURE(user);
-                const auto result = refusal([&] {
-                        plan_containerd_config(node.inputs(user_toml(user), kubelet_132, containerd_17));
-                });
-                CHECK(result.failure == "config-invalid");
-                CHECK(result.what == "containerd.config (user data, line 10, column 5): settings of schema "
-                                     "3, but containerd 1.7.27 knows "
-                                     "schema 2 only");
-                CHECK(result.remedy ==
-                        "Write them below plugins.\"io.containerd.grpc.v1.cri\" with version = 2");
-        }
-        for (const auto* user : {"version = 3\n[plugins.'io.containerd.grpc.v1.cri']\nx = 1",
-                     "version = 2\n[plugins.'io.containerd.cri.v1.images']\nx = 1",
-                     "[plugins.'io.containerd.grpc.v1.cri']\nx = "
-                     "1\n[plugins.'io.containerd.cri.v1.runtime']\nx = 1"})
-                for (const auto daemon : {containerd_17, containerd_2}) {
-                        CAPTURE(user, daemon.text());
-                        const auto result = refusal([&] {
-                                plan_containerd_config(node.inputs(user_toml(user), kubelet_132, daemon));
-                        });
-                        CHECK(result.failure == "config-invalid");
-                        CHECK(result.mentions("(user data, line 10, column 5): settings of schema 2 and of "
-                                              "schema 3 in one text"));
-                }
-        auto inputs = node.inputs({}, kubelet_132, containerd_2);
-        inputs.spec.containerd_configs = {{"version = 2", "the admin's"}, {"version = 3", "the user's"}};
-        const auto mixed = refusal([&] { plan_containerd_config(inputs); });
-        CHECK(mixed.failure == "config-invalid");
-        CHECK(mixed.what == "containerd.config: schema 3 in the user's, but schema 2 in the admin's");
+        const auto result = refusal([&] {
+                plan_containerd_config(node.inputs(
+                        user_toml(
+                                "version = 3\n[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull "
+                                "= "
+                                "true\n[plugins.'io.containerd.cri.v1.runtime'.cni]\nuse_internal_loopback "
+                                "= true"),
+                        kubelet_132, containerd_17));
+        });
+        CHECK(result.failure == "config-invalid");
+        CHECK(result.mentions(
+                "containerd.config (user data, line 10, column 5), line 3, column 1: "
+                "plugins.\"io.containerd.cri.v1.images\".use_local_image_pull: containerd 1.7.27 has "
+                "no such setting"));
+        CHECK(result.mentions("line 5, column 1: plugins.\"io.containerd.cri.v1.runtime\".cni.use_internal_"
+                              "loopback: containerd 1.7.27 has no such setting"));
+        CHECK(result.remedy == "Remove what is named, or use containerd 2.x");
+}
+
+TEST_CASE("Drop-ins come between the vendor's file and the node's configuration", "[containerd]")
+{
+        const ReferenceNode node;
+        node.write("/usr/lib/eks/containerd.d/10-a.toml",
+                "[debug]\nlevel = 'info'\nformat = 'json'\nuid = 1\n");
+        node.write("/usr/lib/eks/containerd.d/20-b.toml", "[debug]\nuid = 2\n");
+        node.write("/etc/eks/containerd.d/20-b.toml", "");
+        node.write("/etc/eks/containerd.d/05-c.toml",
+                "root = '/data'\n[debug]\nlevel = 'trace'\nformat = 'text'\n"
+                "[plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = 'example.com/pause:1'\n");
+        node.write("/etc/eks/containerd.d/note.txt", "not TOML");
+        const auto config =
+                rendered(node.inputs(user_toml("[debug]\nformat = ''"), kubelet_132, containerd_17));
+        CHECK(config.at("root") == "/data");
+        CHECK(at(config, "/debug") == Json{{"level", "info"}, {"format", ""}, {"uid", 1}});
+        CHECK(at(config, std::string(cri2) + "/sandbox_image") == "example.com/pause:1");
+
+        node.write("/etc/eks/containerd.d/99-broken.toml", "[debug\n");
+        const auto broken = refusal([&] { plan_containerd_config(node.inputs()); });
+        CHECK(broken.failure == "config-syntax");
+        CHECK(broken.mentions("/etc/eks/containerd.d/99-broken.toml, line 1, column "));
+}
+
+TEST_CASE("A list of CNI directories takes the place of the vendor's one directory", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto user = user_toml("[plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/a']");
+        CHECK(at(rendered(node.inputs(user, kubelet_132, {2, 2, 1})), std::string(runtime3) + "/cni") ==
+                Json{{"bin_dirs", {"/a"}}, {"conf_dir", "/etc/cni/net.d"}});
+        CHECK(at(rendered(node.inputs(user, kubelet_132, containerd_17)), std::string(cri2) + "/cni") ==
+                Json{{"bin_dir", "/a"}, {"conf_dir", "/etc/cni/net.d"}});
 }
 
 TEST_CASE("TOML that is none is refused with its source and line", "[containerd]")

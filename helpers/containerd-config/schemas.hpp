@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two schemas of containerd's configuration, and where each keeps what the other keeps elsewhere.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/layer.hpp"
+#include "node/version.hpp"
+
+namespace eks {
+
+namespace plugin {
+inline constexpr const char* cri = "io.containerd.grpc.v1.cri";        // all of CRI in schema 2
+inline constexpr const char* images = "io.containerd.cri.v1.images";   // its image service in schema 3
+inline constexpr const char* runtime = "io.containerd.cri.v1.runtime"; // its runtime service in schema 3
+} // namespace plugin
+
+// What a daemon is given: 2 for containerd 1.x, 3 for 2.x and later.
+int schema_for(const Version& containerd);
+
+// The tree of a text of either schema, or of a mixture, as that daemon reads it: a setting that the schemas
+// keep in different places is moved, one that containerd 2.x has dropped is left out with a note, and one
+// that we do not know stays where it is, with a note. The version key is left out.
+// Throws Error (config_invalid) with the line of each setting that containerd 1.x has not, and of two that
+// are the same setting with different values.
+Json translate(const Layer& layer, const Version& containerd, std::vector<Note>& notes);
+
+// The notes of settings that no schema has. Throws Error (config_invalid) for a version other than 2 and 3.
+void check_known(const Layer& layer, std::vector<Note>& notes);
+
+} // namespace eks
