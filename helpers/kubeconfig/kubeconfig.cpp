@@ -44,9 +44,16 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
 {
         const auto text = fill(in_vendor_file(kubeconfig_template,
                                        [&] { return read_file(node.root(kubeconfig_template)); }),
-                {{"server", node.spec.endpoint}, {"cluster", node.spec.cluster_name},
+                {{"server", node.spec.endpoint},
+                        {"cluster", node.spec.outpost ? node.spec.cluster_id : node.spec.cluster_name},
                         {"region", require(node.facts.region, "region")}});
-        return {.files = {{.path = "/var/lib/kubelet/kubeconfig", .content = text}}};
+        // On an Outpost kubelet bootstraps with it and then has a kubeconfig of its own, with a certificate
+        // that is good without the Region. Ours is taken away there, kubelet's is not ours to touch.
+        File kubeconfig{.path = "/var/lib/kubelet/kubeconfig", .content = {}};
+        File bootstrap{.path = "/var/lib/kubelet/bootstrap-kubeconfig", .content = {}};
+        (node.spec.outpost ? bootstrap : kubeconfig).content = text;
+        (node.spec.outpost ? kubeconfig : bootstrap).kind = File::Kind::absent;
+        return {.files = {std::move(kubeconfig), std::move(bootstrap)}};
 }
 
 } // namespace eks

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-kubeconfig: how kubelet finds the API server and proves who it is.
-// Reads: /run/eks/node.json, /run/eks/imds.json, the vendor template. Writes: /var/lib/kubelet/kubeconfig.
-// Again: the same values, the same file.
+// Reads: /run/eks/node.json, /run/eks/imds.json, the vendor template. Writes: /var/lib/kubelet/kubeconfig,
+// or bootstrap-kubeconfig for a local cluster on an Outpost. Again: the same values, the same file.
 #pragma once
 
 #include "base/step.hpp"
@@ -11,7 +11,8 @@ namespace eks {
 
 inline constexpr std::string_view kubeconfig_template = "/usr/share/eks/kubelet/kubeconfig.yaml";
 
-// The template with ${server}, ${cluster} and ${region} replaced by quoted strings. Throws Error
+// The template with ${server}, ${cluster} (the id of a local cluster on an Outpost, else the name) and
+// ${region} replaced by quoted strings. Throws Error
 // (vendor_file) for any other ${…} in it, (facts_missing) without a region.
 StepPlan plan_kubeconfig(const NodeInputs& node);
 

@@ -28,11 +28,31 @@ bool has_nvidia_device(const Root& root)
         });
 }
 
-std::string node_ip(const NodeInputs& node)
+// kubelet takes two addresses beside an external cloud provider since its feature CloudDualStackNodeIPs is
+// on.
+constexpr Version two_addresses_since{1, 29, 0};
+
+std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
 {
-        if (!node.spec.service_cidr || !node.spec.service_cidr->ipv6())
-                return require(node.facts.local_ipv4, "localIpv4");
-        return node.facts.ipv6s.empty() ? require("", "interfaces[].ipv6s") : node.facts.ipv6s.front();
+        const auto ipv4 = [&] { return require(node.facts.local_ipv4, "localIpv4"); };
+        const auto ipv6 = [&] { return require(reachable_ipv6(node.facts.ipv6s), "interfaces[].ipv6s"); };
+        switch (node.spec.ip_family) {
+        case IpFamily::ipv4:
+                return ipv4();
+        case IpFamily::ipv6:
+                return ipv6();
+        case IpFamily::dual_stack:
+                break;
+        }
+        const auto first = node.spec.ipv6_first ? ipv6() : ipv4();
+        const auto second = node.spec.ipv6_first ? ipv4() : ipv6();
+        if (node.versions.kubelet >= two_addresses_since)
+                return first + "," + second;
+        notes.push_back({Level::warning,
+                fmt::format("cluster.ipFamily = \"dual-stack\": kubelet {} names one address only, that of "
+                            "the services' family; {} and later name two, proceeding",
+                        node.versions.kubelet.text(), two_addresses_since.text())});
+        return first;
 }
 
 // EC2's private DNS name of the instance; with several domains in the VPC's DHCP options, the first.
@@ -78,6 +98,7 @@ std::vector<std::string> user_arguments(const std::vector<std::string>& flags)
 
 StepPlan plan_kubelet_args(const NodeInputs& node)
 {
+        StepPlan plan;
         const auto& provider = node.credential_provider;
         const auto& kubelet = node.versions.kubelet;
         std::map<std::string, std::string, std::less<>> named{
@@ -85,7 +106,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 {"image-credential-provider-bin-dir", provider.substr(0, provider.rfind('/'))},
                 {"image-credential-provider-config", "/etc/eks/image-credential-provider/config.json"},
                 {"kubeconfig", "/var/lib/kubelet/kubeconfig"},
-                {"node-ip", node_ip(node)},
+                {"node-ip", node_ip(node, plan.notes)},
                 {"runtime-cgroups", "/runtime.slice/containerd.service"},
         };
         std::string variables;
@@ -97,9 +118,10 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 if (gate.place == GatePlace::environment && has_kubelet_drop_in(node))
                         variables += fmt::format("{}={}\n", gate.name, gate.value);
         }
+        if (node.spec.outpost) // kubelet gets a certificate with it, and writes the kubeconfig itself
+                named.emplace("bootstrap-kubeconfig", "/var/lib/kubelet/bootstrap-kubeconfig");
         if (has_kubelet_drop_in(node))
                 named.emplace("config-dir", "/etc/kubernetes/kubelet/config.json.d");
-        StepPlan plan;
         if (kubelet_takes(GatePlace::flag, "hostname-override", kubelet))
                 named.emplace("hostname-override", node_name(node));
         else if (node.spec.instance_id_node_name)

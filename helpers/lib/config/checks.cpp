@@ -192,6 +192,7 @@ public:
                 check_name();
                 check_endpoint();
                 check_cidr();
+                check_family();
                 check_gates();
                 check_kubelet_config();
                 for (std::size_t i = 0; i < flags_.size(); ++i)
@@ -302,21 +303,49 @@ private:
                         problem("cluster.cidr", cidr,
                                 fmt::format("overlaps {} of the VPC", join(overlapping, ", ")),
                                 "Give the cluster's service CIDR, as DescribeCluster shows it");
-                if (ipv6 && lacks_ipv6(*interfaces))
+                if (ipv6 && text_member(cluster_, "ipFamily") == nullptr && lacks_ipv6())
                         problem("cluster.cidr", cidr,
                                 "an IPv6 range, but the instance's primary interface has no IPv6 address",
                                 "Launch the node with an IPv6 address, or give an IPv4 cluster's CIDR");
         }
 
         // An interface that the facts do not describe is unknown, not without addresses.
-        bool lacks_ipv6(const Json& interfaces) const
+        bool lacks_ipv6() const
         {
+                const auto* interfaces = member(imds_, "interfaces");
                 const auto* mac = text_member(imds_, "mac");
-                return std::ranges::any_of(interfaces, [&](const Json& interface) {
+                if (interfaces == nullptr || !interfaces->is_array() || mac == nullptr)
+                        return false;
+                return std::ranges::any_of(*interfaces, [&](const Json& interface) {
                         const auto* own = text_member(&interface, "mac");
-                        const bool primary = mac != nullptr && own != nullptr && *mac == *own;
-                        return primary && texts(member(&interface, "ipv6s")).empty();
+                        return own != nullptr && *mac == *own &&
+                               reachable_ipv6(texts(member(&interface, "ipv6s"))).empty();
                 });
+        }
+
+        void check_family()
+        {
+                constexpr std::string_view key = "cluster.ipFamily";
+                const auto* text = text_member(cluster_, "ipFamily");
+                const auto family = text != nullptr ? parse_ip_family(*text) : std::nullopt;
+                if (!family || family == IpFamily::dual_stack) {
+                        if (family && lacks_ipv6())
+                                problem(key, *text, "the instance's primary interface has no IPv6 address",
+                                        "Launch the node with an IPv6 address, or say ipv4");
+                        return;
+                }
+                const bool ipv6 = family == IpFamily::ipv6;
+                const auto* cidr = text_member(cluster_, "cidr");
+                if (const auto range = parse_cidr(cidr != nullptr ? *cidr : "");
+                        range && range->ipv6() != ipv6)
+                        problem(key, *text,
+                                fmt::format("contradicts cluster.cidr, {}: pods and services would not "
+                                            "reach each other",
+                                        *cidr),
+                                "Leave cluster.ipFamily out, or say dual-stack");
+                else if (ipv6 && lacks_ipv6())
+                        problem(key, *text, "the instance's primary interface has no IPv6 address",
+                                "Launch the node with an IPv6 address, or say ipv4");
         }
 
         void check_gates()

@@ -35,6 +35,36 @@ std::string Cidr::dns_address() const
         return text_.substr(0, text_.rfind('.')) + ".10";
 }
 
+std::optional<IpFamily> parse_ip_family(std::string_view text)
+{
+        if (text == "ipv4")
+                return IpFamily::ipv4;
+        if (text == "ipv6")
+                return IpFamily::ipv6;
+        return text == "dual-stack" ? std::optional(IpFamily::dual_stack) : std::nullopt;
+}
+
+bool is_ipv6_address(std::string_view text)
+{
+        in6_addr parsed{};
+        return text.find('\0') == text.npos &&
+               ::inet_pton(AF_INET6, std::string(text).c_str(), &parsed) == 1;
+}
+
+std::string reachable_ipv6(const std::vector<std::string>& addresses)
+{
+        const auto first_in = [&](unsigned mask, unsigned prefix) { // of the first octet
+                const auto found = std::ranges::find_if(addresses, [&](const std::string& address) {
+                        in6_addr parsed{};
+                        return ::inet_pton(AF_INET6, address.c_str(), &parsed) == 1 &&
+                               (parsed.s6_addr[0] & mask) == prefix;
+                });
+                return found != addresses.end() ? *found : std::string();
+        };
+        auto global = first_in(0xe0, 0x20); // 2000::/3, all that RFC 4291 and IANA have given out
+        return global.empty() ? first_in(0xfe, 0xfc) : global;
+}
+
 bool is_https_url(std::string_view text)
 {
         constexpr std::string_view scheme = "https://";

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace eks {
 
@@ -26,6 +27,19 @@ private:
 };
 
 std::optional<Cidr> parse_cidr(std::string_view text);
+
+// Which addresses a node has.
+enum class IpFamily { ipv4, ipv6, dual_stack };
+
+// "ipv4", "ipv6", "dual-stack"; nothing for any other word.
+std::optional<IpFamily> parse_ip_family(std::string_view text);
+
+// Whether a text is an IPv6 address.
+bool is_ipv6_address(std::string_view text);
+
+// The address that others reach an interface at: the first that is global, else the first private one
+// (fc00::/7, RFC 4193). Link-local and other special addresses are none. Empty if there is none.
+std::string reachable_ipv6(const std::vector<std::string>& addresses);
 
 // https://host[:port][/path], with a host of name or address characters only.
 bool is_https_url(std::string_view text);

@@ -25,7 +25,8 @@ constexpr std::array table{
         SchemaKey{
                 "cluster.id", ValueKind::text, "The id of a local cluster on an Outpost.", "", true, false},
         SchemaKey{"cluster.ipFamily", ValueKind::text,
-                "Which addresses the node has: without it, the family of cluster.cidr.",
+                "Which addresses the node names to the cluster: without it, those of the family of "
+                "cluster.cidr, else of kubelet.config.clusterDNS. 'dual-stack' names that family first.",
                 "ipv4|ipv6|dual-stack", false},
         SchemaKey{"cluster.name", ValueKind::text,
                 "The name of the EKS cluster: letters, digits, - and _, beginning with a letter or digit, "

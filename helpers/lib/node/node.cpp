@@ -48,6 +48,16 @@ Version daemon_version(
                 fmt::format("Write the version into '{}'", file));
 }
 
+// The family of the cluster's services, by which pods find each other.
+bool services_on_ipv6(const NodeSpec& spec)
+{
+        if (spec.service_cidr)
+                return spec.service_cidr->ipv6();
+        const auto dns = spec.kubelet_config.find("clusterDNS");
+        return dns != spec.kubelet_config.end() && dns->is_array() && !dns->empty() &&
+               dns->front().is_string() && is_ipv6_address(dns->front().get_ref<const std::string&>());
+}
+
 Version version_in(const Json& node, const char* daemon)
 {
         return find_version(node.at("versions").at(daemon).get_ref<const std::string&>())
@@ -63,12 +73,17 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
                 return place_of(marks, key, {"configuration"}).text();
         };
         NodeSpec spec{.cluster_name = cluster.at("name"),
+                .cluster_id = cluster.value("id", std::string()),
+                .outpost = cluster.value("enableOutpost", false),
                 .endpoint = cluster.at("apiServerEndpoint"),
                 .certificate_authority = {cluster.at("certificateAuthority"),
                         source("cluster.certificateAuthority")},
                 .service_cidr = parse_cidr(cluster.value("cidr", std::string()))};
         const auto kubelet = tree.value("kubelet", Json::object());
         spec.kubelet_config = kubelet.value("config", Json::object());
+        spec.ipv6_first = services_on_ipv6(spec);
+        spec.ip_family = parse_ip_family(cluster.value("ipFamily", std::string()))
+                                 .value_or(spec.ipv6_first ? IpFamily::ipv6 : IpFamily::ipv4);
         spec.kubelet_config_replaces = kubelet.value("configMode", std::string()) == "replace";
         spec.credential_provider_config = kubelet.value("credentialProviderConfig", Json::object());
         spec.kubelet_flags = kubelet.value("flags", std::vector<std::string>());

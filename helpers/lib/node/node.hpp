@@ -31,9 +31,13 @@ struct NodeSpec {
         };
 
         std::string cluster_name;
+        std::string cluster_id; // of a local cluster on an Outpost
+        bool outpost = false;   // cluster.enableOutpost
         std::string endpoint;
         Sourced certificate_authority;    // base64, as given
         std::optional<Cidr> service_cidr; // absent only if kubelet_config names the DNS service's address
+        IpFamily ip_family = IpFamily::ipv4;
+        bool ipv6_first = false; // the family of the cluster's services: a dual-stack node names it first
         Json kubelet_config = Json::object();
         bool kubelet_config_replaces = false; // kubelet.configMode = "replace"
         Json credential_provider_config = Json::object();

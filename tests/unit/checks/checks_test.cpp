@@ -228,6 +228,43 @@ TEST_CASE("An IPv6 service range needs an IPv6 address, and a range of its own",
                 CHECK(checked_cluster("cidr", "fd30::/108", imds).refusal.failure == "nothing");
 }
 
+TEST_CASE("The family fits the range and what the instance has", "[checks]")
+{
+        const auto with = [](const std::string& family, const std::string& cidr, const Json& imds) {
+                Layer layer;
+                layer.tree["cluster"] = {{"ipFamily", family}};
+                if (!cidr.empty())
+                        layer.tree["cluster"]["cidr"] = cidr;
+                layer.marks["cluster.ipFamily"] = {"/etc/eks/node.toml", 2, 1};
+                return checked_layer(layer, imds);
+        };
+        const auto ipv4_only = facts({"10.0.0.0/16"});
+        const auto both =
+                facts({"10.0.0.0/16"}, Json::array({"2600::/56"}), Json::array({"fe80::1", "2600::1"}));
+        const std::string no_address = "/etc/eks/node.toml, line 2, column 1: cluster.ipFamily = ";
+        for (const auto* family : {"ipv6", "dual-stack"}) {
+                CAPTURE(family);
+                CHECK(with(family, "fd30::/108", both).refusal.failure == "nothing");
+                CHECK(with(family, "fd30::/108", no_facts).refusal.failure == "nothing");
+                CHECK(with(family, "", both).refusal.failure == "nothing");
+                const auto without = with(family, "fd30::/108", ipv4_only);
+                CHECK(without.refusal.failure == "config-invalid");
+                CHECK(without.refusal.mentions(no_address));
+                CHECK(without.refusal.mentions("primary interface has no IPv6 address"));
+                CHECK_FALSE(without.refusal.mentions("cluster.cidr"));
+                CHECK(with(family, "", facts({}, {}, Json::array({"fe80::1"}))).refusal.failure ==
+                        "config-invalid");
+        }
+        CHECK(with("dual-stack", "10.100.0.0/16", both).refusal.failure == "nothing");
+        CHECK(with("ipv4", "10.100.0.0/16", ipv4_only).refusal.failure == "nothing");
+        for (const auto& imds : {both, ipv4_only, no_facts}) {
+                CHECK(with("ipv4", "fd30::/108", imds)
+                                .refusal.mentions("\"ipv4\": contradicts cluster.cidr, fd30::/108"));
+                CHECK(with("ipv6", "10.100.0.0/16", imds)
+                                .refusal.mentions("\"ipv6\": contradicts cluster.cidr, 10.100.0.0/16"));
+        }
+}
+
 TEST_CASE("A range that does not begin where it says is worth a warning", "[checks]")
 {
         for (const auto* right :

@@ -71,3 +71,25 @@ TEST_CASE("An endpoint is an https URL with a host, and nothing that could mean 
                 CHECK_FALSE(is_https_url(text));
         }
 }
+
+TEST_CASE("The families have their names", "[network]")
+{
+        CHECK(parse_ip_family("ipv4") == IpFamily::ipv4);
+        CHECK(parse_ip_family("ipv6") == IpFamily::ipv6);
+        CHECK(parse_ip_family("dual-stack") == IpFamily::dual_stack);
+        for (const auto* none : {"", "IPv4", "dualstack", "ipv4 "})
+                CHECK_FALSE(parse_ip_family(none));
+}
+
+TEST_CASE("Of several IPv6 addresses the first global one counts, else the first private one", "[network]")
+{
+        using Texts = std::vector<std::string>;
+        CHECK(reachable_ipv6({}).empty());
+        CHECK(reachable_ipv6(Texts{"fe80::1", "2600::1", "2600::2"}) == "2600::1");
+        CHECK(reachable_ipv6(Texts{"fd00::1", "3fff::1"}) == "3fff::1");
+        CHECK(reachable_ipv6(Texts{"fe80::1", "fd00::1", "fc00::1"}) == "fd00::1");
+        CHECK(reachable_ipv6(Texts{"fe80::1", "::", "::1", "ff02::1", "4000::1", "10.0.0.1", "x"}).empty());
+        CHECK(is_ipv6_address("::1"));
+        for (const auto* none : {"", "10.0.0.1", "::1/128", "[::1]"})
+                CHECK_FALSE(is_ipv6_address(none));
+}

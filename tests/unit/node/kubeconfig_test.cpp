@@ -36,10 +36,11 @@ Json tree(const std::string& text)
 std::string rendered(const NodeInputs& node)
 {
         const auto plan = plan_kubeconfig(node);
-        REQUIRE(plan.files.size() == 1);
-        CHECK(plan.files[0].path == "/var/lib/kubelet/kubeconfig");
-        CHECK(plan.files[0].mode == 0644);
-        return plan.files[0].content;
+        const auto& file = test::file_in(plan, "/var/lib/kubelet/kubeconfig");
+        CHECK(file.kind == File::Kind::regular);
+        CHECK(file.mode == 0644);
+        CHECK(test::file_in(plan, "/var/lib/kubelet/bootstrap-kubeconfig").kind == File::Kind::absent);
+        return file.content;
 }
 
 } // namespace
@@ -95,4 +96,39 @@ TEST_CASE("Without a region there is no kubeconfig", "[kubeconfig]")
         const auto result = refusal([&] { plan_kubeconfig(inputs); });
         CHECK(result.failure == "facts-missing");
         CHECK(result.mentions("region"));
+}
+
+TEST_CASE("A local cluster's kubeconfig is for bootstrapping, and names the cluster's id", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.outpost = true;
+        inputs.spec.cluster_id = "9d2b1c1e-0000-4000-8000-5a5a5a5a5a5a";
+        const auto plan = plan_kubeconfig(inputs);
+        CHECK(test::file_in(plan, "/var/lib/kubelet/kubeconfig").kind == File::Kind::absent);
+        const auto& file = test::file_in(plan, "/var/lib/kubelet/bootstrap-kubeconfig");
+        CHECK(file.mode == 0644);
+        auto wanted = tree(test::reference("kubeconfig.yaml"));
+        wanted["users"][0]["user"]["exec"]["args"][3] = inputs.spec.cluster_id;
+        CHECK(tree(file.content) == wanted);
+}
+
+TEST_CASE("The kubeconfig that kubelet makes of it is never touched", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        const auto apply = [&] {
+                for (const auto& file : plan_kubeconfig(inputs).files)
+                        put_in_place(node.root(), file);
+        };
+        apply(); // an image made from a node of the Region's cluster
+        inputs.spec.outpost = true;
+        inputs.spec.cluster_id = "id";
+        apply();
+        CHECK(node.names("/var/lib/kubelet") == std::vector<std::string>{"bootstrap-kubeconfig"});
+        node.write("/var/lib/kubelet/kubeconfig", "with a certificate");
+        apply();
+        CHECK(node.read("/var/lib/kubelet/kubeconfig") == "with a certificate");
+        CHECK(node.names("/var/lib/kubelet") ==
+                std::vector<std::string>{"bootstrap-kubeconfig", "kubeconfig"});
 }

@@ -148,13 +148,98 @@ TEST_CASE("An IPv6 cluster's node has the first address of its primary interface
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.service_cidr = parse_cidr("fd00::/108").value();
+        inputs.spec.ip_family = IpFamily::ipv6;
         inputs.facts.ipv6s = {"fd00::1", "fd00::2"};
         CHECK(has(arguments(inputs), "--node-ip=fd00::1"));
         inputs.facts.ipv6s = {};
         const auto result = refusal([&] { plan_kubelet_args(inputs); });
         CHECK(result.failure == "facts-missing");
         CHECK(result.mentions("ipv6s"));
+}
+
+TEST_CASE("Among several IPv6 addresses the first that others can reach is taken", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.ip_family = IpFamily::ipv6;
+        inputs.facts.ipv6s = {"fe80::1", "fd00::1", "nonsense", "2001:db8::1", "2001:db8::2"};
+        CHECK(has(arguments(inputs), "--node-ip=2001:db8::1"));
+        inputs.facts.ipv6s = {"fe80::1", "fd00::1"};
+        CHECK(has(arguments(inputs), "--node-ip=fd00::1"));
+        inputs.facts.ipv6s = {"fe80::1", "::1", "ff02::1"};
+        CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("ipv6s"));
+}
+
+TEST_CASE("A dual-stack node names both addresses, that of the services' family first", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.ip_family = IpFamily::dual_stack;
+        inputs.facts.ipv6s = {"2001:db8::1"};
+        CHECK(has(arguments(inputs), "--node-ip=172.16.34.43,2001:db8::1"));
+        inputs.spec.ipv6_first = true;
+        CHECK(has(arguments(inputs), "--node-ip=2001:db8::1,172.16.34.43"));
+        inputs.versions.kubelet = {1, 28, 9};
+        CHECK(has(arguments(inputs), "--node-ip=2001:db8::1"));
+        const auto notes = plan_kubelet_args(inputs).notes;
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].level == Level::warning);
+        CHECK(notes[0].text.ends_with("names one address only, that of the services' family; 1.29.0 and "
+                                      "later name two, proceeding"));
+        inputs.facts.local_ipv4 = "";
+        CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("localIpv4"));
+        inputs.facts.local_ipv4 = "172.16.34.43";
+        inputs.facts.ipv6s = {};
+        CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("ipv6s"));
+}
+
+TEST_CASE("The family is what the configuration says, else that of the services", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const auto spec = [](const Json& cluster, const Json& config = Json::object()) {
+                Json tree{{"cluster", {{"name", "a"}, {"apiServerEndpoint", "b"},
+                                              {"certificateAuthority", "c"}}},
+                        {"kubelet", {{"config", config}}}};
+                tree["cluster"].update(cluster);
+                return node_spec(tree, {});
+        };
+        struct Row {
+                Json cluster;
+                Json dns;
+                IpFamily family;
+                bool ipv6_first;
+        };
+        const std::vector<Row> rows{
+                {{{"cidr", "10.100.0.0/16"}}, nullptr, IpFamily::ipv4, false},
+                {{{"cidr", "fd00::/108"}}, nullptr, IpFamily::ipv6, true},
+                {{{"cidr", "10.100.0.0/16"}}, Json{"fd00::a"}, IpFamily::ipv4, false},
+                {Json::object(), Json{"fd00::a"}, IpFamily::ipv6, true},
+                {Json::object(), Json{"10.100.0.10", "fd00::a"}, IpFamily::ipv4, false},
+                {Json::object(), "fd00::a", IpFamily::ipv4, false}, // no list: kubelet refuses it
+                {{{"cidr", "fd00::/108"}, {"ipFamily", "dual-stack"}}, nullptr, IpFamily::dual_stack, true},
+                {{{"cidr", "10.100.0.0/16"}, {"ipFamily", "dual-stack"}}, nullptr, IpFamily::dual_stack,
+                        false},
+                {{{"ipFamily", "ipv6"}}, Json{"10.100.0.10"}, IpFamily::ipv6, false},
+                {{{"cidr", "fd00::/108"}, {"ipFamily", ""}}, nullptr, IpFamily::ipv6, true},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.cluster.dump(), row.dns.dump());
+                const auto found = spec(
+                        row.cluster, row.dns.is_null() ? Json::object() : Json{{"clusterDNS", row.dns}});
+                CHECK(found.ip_family == row.family);
+                CHECK(found.ipv6_first == row.ipv6_first);
+        }
+}
+
+TEST_CASE("A local cluster's node bootstraps its kubeconfig", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        const std::string bootstrap = "--bootstrap-kubeconfig=/var/lib/kubelet/bootstrap-kubeconfig";
+        auto inputs = node.inputs();
+        CHECK_FALSE(has(arguments(inputs), bootstrap));
+        inputs.spec.outpost = true;
+        CHECK(has(arguments(inputs), bootstrap));
+        CHECK(has(arguments(inputs), "--kubeconfig=/var/lib/kubelet/kubeconfig"));
 }
 
 TEST_CASE("Arguments need their facts, and name the one that is missing", "[kubelet-args]")

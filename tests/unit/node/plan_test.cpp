@@ -45,7 +45,7 @@ TEST_CASE("Every step that writes files is planned, and no path has two owners",
                                "/etc/eks/kubelet/environment", "/etc/kubernetes/kubelet/config.json",
                                "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf",
                                "/etc/kubernetes/kubelet/kubelet-config.json", "/etc/kubernetes/pki/ca.crt",
-                               "/var/lib/kubelet/kubeconfig"});
+                               "/var/lib/kubelet/bootstrap-kubeconfig", "/var/lib/kubelet/kubeconfig"});
 }
 
 TEST_CASE("A step that fails keeps no other from being planned", "[plan]")
