@@ -13,6 +13,15 @@ Where place_of(const Marks& marks, const std::string& key, Where otherwise)
         return mark != marks.end() ? mark->second : std::move(otherwise);
 }
 
+std::string shown_json(const Json& value)
+{
+        if (value.is_string())
+                return shown_value(value.get_ref<const std::string&>());
+        const auto text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+        constexpr std::size_t limit = 80; // bytes, ASCII all
+        return text.size() > limit ? text.substr(0, limit) + "…" : text;
+}
+
 std::string key_path(std::string_view parent, std::string_view key)
 {
         const bool bare = !key.empty() && std::ranges::all_of(key, [](unsigned char c) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,13 @@ struct Layer {
         std::string source;
         Json tree = Json::object();
         Marks marks;
-        std::vector<Note> notes; // what was ignored, and why
-        Problems problems;       // wrong keys and types; what they concern is not in the tree
+        std::vector<Note> notes;       // what was ignored, and why
+        Problems problems;             // wrong keys and types; what they concern is not in the tree
+        std::set<std::string> refused; // the keys of wrong types
 };
+
+// A value as a message shows it: strings as shown_value(), all else as JSON, cut if it is long.
+std::string shown_json(const Json& value);
 
 // "parent.key"; a key with dots or blanks is quoted.
 std::string key_path(std::string_view parent, std::string_view key);

@@ -2,7 +2,7 @@
 #include "config/schema.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <functional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,60 +12,6 @@
 namespace eks {
 
 namespace {
-
-bool is_string_list(const Json& value)
-{
-        return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
-}
-
-bool fits(const Json& value, ValueKind kind)
-{
-        switch (kind) {
-        case ValueKind::text:
-        case ValueKind::toml_text:
-                return value.is_string();
-        case ValueKind::boolean:
-        case ValueKind::toggle:
-                return value.is_boolean();
-        case ValueKind::count:
-                return value.is_number_integer() && value >= 0 && value <= max_count;
-        case ValueKind::list:
-        case ValueKind::flags:
-                return is_string_list(value);
-        case ValueKind::switches:
-                return value.is_object() &&
-                       std::ranges::all_of(value, [](const Json& v) { return v.is_boolean(); });
-        case ValueKind::text_map:
-                return value.is_object() &&
-                       std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
-        case ValueKind::environment:
-                return value.is_object() && std::ranges::all_of(value, [](const Json& service) {
-                        return service.is_null() ||
-                               (service.is_object() && std::ranges::all_of(service,
-                                                               [](const Json& v) { return v.is_string(); }));
-                });
-        case ValueKind::free_map:
-                return value.is_object();
-        }
-        return false;
-}
-
-// The first value that is not among the choices; nothing if all are.
-std::optional<std::string> bad_choice(const Json& value, std::string_view choices)
-{
-        const auto allowed = split(choices, '|');
-        const auto bad = [&](const Json& v) {
-                const auto& text = v.get_ref<const std::string&>();
-                return !text.empty() && std::ranges::find(allowed, text) == allowed.end();
-        };
-        if (value.is_string() && bad(value))
-                return value.get<std::string>();
-        if (value.is_array())
-                for (const auto& item : value)
-                        if (bad(item))
-                                return item.get<std::string>();
-        return std::nullopt;
-}
 
 class Checker {
 public:
@@ -103,22 +49,85 @@ private:
 
         bool fits_key(const Json& value, const std::string& key, const SchemaKey& entry)
         {
-                if (!fits(value, entry.kind)) {
-                        problem(key, value, expected(entry.kind));
+                if (!fits(value, key, entry))
                         return false;
-                }
-                if (const auto bad =
-                                entry.choices.empty() ? std::nullopt : bad_choice(value, entry.choices)) {
-                        problem(key, *bad,
-                                fmt::format(
-                                        "must be one of {}", fmt::join(split(entry.choices, '|'), ", ")));
-                        return false;
-                }
                 if (!entry.acts)
                         layer_->notes.push_back({Level::warning,
                                 fmt::format("{}: {} has no effect in this version of eksnode, ignoring",
                                         where(key).text(), shown(key))});
                 return true;
+        }
+
+        // Whether a value is of its key's kind; each thing in it that is not becomes a problem of its own.
+        bool fits(const Json& value, const std::string& key, const SchemaKey& entry)
+        {
+                const auto must = [&](bool right) {
+                        if (!right)
+                                problem(key, value, expected(entry.kind));
+                        return right;
+                };
+                const auto is_boolean = [&](const Json& item, const std::string& name) {
+                        if (!item.is_boolean())
+                                problem(name, item, expected(ValueKind::toggle));
+                        return item.is_boolean();
+                };
+                const auto is_text = [&](const Json& item, const std::string& name) {
+                        return is_choice(item, name, entry.choices);
+                };
+                const auto is_text_map = [&](const Json& item, const std::string& name) {
+                        if (!item.is_object() && !item.is_null())
+                                problem(name, item, expected(ValueKind::text_map));
+                        return item.is_null() || (item.is_object() && all_fit(item, name, is_text));
+                };
+                switch (entry.kind) {
+                case ValueKind::text:
+                case ValueKind::toml_text:
+                        return is_text(value, key);
+                case ValueKind::boolean:
+                case ValueKind::toggle:
+                        return must(value.is_boolean());
+                case ValueKind::count:
+                        return must(value.is_number_integer() && value >= 0 && value <= max_count);
+                case ValueKind::list:
+                case ValueKind::flags:
+                        return must(value.is_array()) && all_fit(value, key, is_text);
+                case ValueKind::switches:
+                        return must(value.is_object()) && all_fit(value, key, is_boolean);
+                case ValueKind::text_map:
+                        return must(value.is_object()) && all_fit(value, key, is_text);
+                case ValueKind::environment:
+                        return must(value.is_object()) && all_fit(value, key, is_text_map);
+                case ValueKind::free_map:
+                        return must(value.is_object());
+                }
+                return false;
+        }
+
+        // Of a list or map; all are looked at.
+        static bool all_fit(const Json& values, const std::string& key,
+                const std::function<bool(const Json&, const std::string&)>& fits_here)
+        {
+                bool all = true;
+                for (const auto& [name, value] : values.items())
+                        all = fits_here(value, values.is_array() ? fmt::format("{}[{}]", key, name)
+                                                                 : key_path(key, name)) &&
+                              all;
+                return all;
+        }
+
+        bool is_choice(const Json& value, const std::string& key, std::string_view choices)
+        {
+                if (!value.is_string()) {
+                        problem(key, value, expected(ValueKind::text));
+                        return false;
+                }
+                const auto& text = value.get_ref<const std::string&>();
+                const auto allowed = split(choices, '|');
+                const bool fits_here =
+                        choices.empty() || text.empty() || std::ranges::find(allowed, text) != allowed.end();
+                if (!fits_here)
+                        problem(key, value, fmt::format("must be one of {}", fmt::join(allowed, ", ")));
+                return fits_here;
         }
 
         std::string shown(const std::string& key) const
@@ -130,8 +139,9 @@ private:
 
         void problem(const std::string& key, const Json& value, std::string_view wrong)
         {
-                layer_->problems.add(where(key), shown(key),
-                        value.is_string() ? value.get<std::string>() : value.dump(), wrong,
+                layer_->refused.insert(key);
+                layer_->problems.add(fmt::format("{}: {} = {}: {}", where(key).text(), shown(key),
+                                             shown_json(value), wrong),
                         "See eks-node.toml(5) for every key and its type");
         }
 
@@ -283,6 +293,7 @@ void merge_layer(Layer& under, const Layer& over)
 {
         under.notes.insert(under.notes.end(), over.notes.begin(), over.notes.end());
         under.problems.add(over.problems);
+        under.refused.insert(over.refused.begin(), over.refused.end());
         for (const auto& entry : schema()) {
                 const std::string key(entry.path);
                 const Json* value = find_path(over.tree, key);

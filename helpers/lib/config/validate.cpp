@@ -35,8 +35,14 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         auto problems = resolved.merged.problems;
         // An AL2 call may give the address of the DNS service instead of the range that it lies in.
         const bool has_dns = find_path(tree, "kubelet.config.clusterDNS") != nullptr;
+        // That it is of a wrong type was said.
+        const auto refused = [&](std::string_view key) {
+                return std::ranges::any_of(resolved.merged.refused, [&](const std::string& wrong) {
+                        return key == wrong || key.starts_with(wrong + ".");
+                });
+        };
         for (const auto& [key, meaning] : required)
-                if (find_path(tree, key) == nullptr && !(has_dns && key == "cluster.cidr"))
+                if (find_path(tree, key) == nullptr && !(has_dns && key == "cluster.cidr") && !refused(key))
                         problems.add(
                                 {sources}, key, "", "missing", fmt::format("Set {} to {}", key, meaning));
 
