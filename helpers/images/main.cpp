@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "base/command_line.hpp"
 #include "base/error.hpp"
 #include "node/ecr.hpp"
 #include "node/node.hpp"

@@ -26,24 +26,12 @@ unsigned timeout_seconds()
         return *seconds;
 }
 
-std::string endpoint()
-{
-        const char* text = std::getenv("EKS_IMDS_ENDPOINT");
-        if (text == nullptr || *text == '\0')
-                return "http://169.254.169.254";
-        // Names and certificates would need files that this step has locked itself out of.
-        if (!std::string_view(text).starts_with("http://"))
-                throw Error(failure::usage, fmt::format("EKS_IMDS_ENDPOINT={}: not an http URL", text),
-                        "Give http:// and an address, such as http://[fd00:ec2::254]");
-        return text;
-}
-
 void fetch_everything(Context& context)
 {
         const auto timeout = timeout_seconds();
         if (timeout != default_timeout)
                 notify_extend_timeout(timeout + unit_margin);
-        ImdsClient imds({.endpoint = endpoint(),
+        ImdsClient imds({.endpoint = imds_endpoint(),
                 .timeout = std::chrono::seconds(timeout),
                 .on_retry = [&](const std::string& what) {
                         context.awaiting("Waiting for the instance metadata service: " + what);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
 
 namespace eks {
 
@@ -44,6 +45,11 @@ std::optional<bool> parse_boolean(std::string_view text)
         if (std::ranges::find(falses, text) != falses.end())
                 return false;
         return std::nullopt;
+}
+
+bool fips_kernel(const Root& root)
+{
+        return trim(read_file_if_exists(root("/proc/sys/crypto/fips_enabled")).value_or("")) == "1";
 }
 
 } // namespace eks

@@ -16,4 +16,7 @@ std::vector<std::string> kernel_command_line(const Root& root, bool in_container
 // 1, yes, true, on, y and their opposites; nothing for any other text.
 std::optional<bool> parse_boolean(std::string_view text);
 
+// Whether the kernel runs in FIPS mode: /proc/sys/crypto/fips_enabled.
+bool fips_kernel(const Root& root);
+
 } // namespace eks

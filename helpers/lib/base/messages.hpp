@@ -40,6 +40,8 @@ inline constexpr Failure imds_unreachable{
         "imds-unreachable", "0412b2b1237d49219bc7b460b206e764", Errc::unreachable};
 inline constexpr Failure imds_refused{"imds-refused", "565949801c8d4a65be598eb326609174", Errc::unreachable};
 inline constexpr Failure imds_answer{"imds-answer", "0b22457e96f649e2830397ea0f6916dd", Errc::unreachable};
+inline constexpr Failure credentials_missing{
+        "credentials-missing", "d77fb85361a44b9ea5e83d2a82a86576", Errc::failed};
 inline constexpr Failure config_missing{
         "config-missing", "0ee51a1799f14897ba9f4f3f06f64bc5", Errc::bad_config};
 inline constexpr Failure config_syntax{

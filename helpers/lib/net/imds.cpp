@@ -2,6 +2,7 @@
 #include "net/imds.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -22,9 +23,33 @@ constexpr auto how_to_look =
 
 } // namespace
 
+std::string imds_endpoint()
+{
+        for (const char* variable : {"EKS_IMDS_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT"}) {
+                const char* text = std::getenv(variable);
+                if (text == nullptr || *text == '\0')
+                        continue;
+                // Names and certificates would need files that eks-imds has locked itself out of.
+                if (!std::string_view(text).starts_with("http://"))
+                        throw Error(failure::usage, fmt::format("{}={}: not an http URL", variable, text),
+                                "Give http:// and an address, such as http://[fd00:ec2::254]");
+                std::string endpoint(text);
+                while (endpoint.ends_with('/'))
+                        endpoint.pop_back();
+                return endpoint;
+        }
+        return "http://169.254.169.254";
+}
+
 ImdsClient::ImdsClient(Options options)
         : options_(std::move(options)), deadline_(std::chrono::steady_clock::now() + options_.timeout)
 {
+}
+
+std::chrono::milliseconds ImdsClient::time_left() const
+{
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+                deadline_ - std::chrono::steady_clock::now());
 }
 
 std::vector<HttpResponse> ImdsClient::run(const std::vector<HttpRequest>& requests)

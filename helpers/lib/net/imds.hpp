@@ -12,6 +12,10 @@
 
 namespace eks {
 
+// Where to ask: $EKS_IMDS_ENDPOINT, else $AWS_EC2_METADATA_SERVICE_ENDPOINT, else the usual address. Throws
+// Error (usage) for what is not an http URL.
+std::string imds_endpoint();
+
 class ImdsClient {
 public:
         struct Options {
@@ -27,6 +31,8 @@ public:
         // deadline, imds_refused if the service gives out no token, imds_answer for a status that means
         // neither.
         std::vector<std::optional<std::string>> fetch(const std::vector<std::string>& paths);
+
+        std::chrono::milliseconds time_left() const; // until the deadline
 
 private:
         void request_token();

@@ -123,11 +123,6 @@ std::string ecr_host_for_kernel(const EcrRegistry& registry, bool fips_kernel, c
         return *ecr_host(registry, false, false);
 }
 
-bool fips_kernel(const Root& root)
-{
-        return trim(read_file_if_exists(root("/proc/sys/crypto/fips_enabled")).value_or("")) == "1";
-}
-
 std::optional<EcrHost> parse_ecr_host(std::string_view host)
 {
         const auto labels = split(host, '.');

@@ -43,9 +43,6 @@ bool resolves(const std::string& host); // the system's
 // The FIPS name if the kernel is in FIPS mode and that name resolves, else the normal one.
 std::string ecr_host_for_kernel(const EcrRegistry& registry, bool fips_kernel, const Resolver& resolver);
 
-// /proc/sys/crypto/fips_enabled.
-bool fips_kernel(const Root& root);
-
 // What the name of a registry says; nullopt for one that is not a private registry of ECR.
 struct EcrHost {
         std::string account;

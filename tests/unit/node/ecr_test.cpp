@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/command_line.hpp"
 #include "base/text.hpp"
 #include "fixture.hpp"
 #include "node/ecr.hpp"

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of AWS endpoints. Nothing is asked: the names follow from service and region. Source: AWS General
+// Reference, "AWS service endpoints", and the pages of the services there; held against botocore by
+// tests/sigv4_test.py.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace eks {
+
+struct Partition {
+        std::string_view name;   // "aws-cn"
+        std::string_view prefix; // of the names of its regions; none for "aws"
+        std::string_view domain;
+        std::string_view dual_stack_domain;
+};
+
+// The partition of a region; "aws" for names that no other claims, for that one gets new regions most often.
+const Partition& partition_of(std::string_view region);
+
+struct EndpointKind {
+        bool fips = false;
+        bool dual_stack = false;
+};
+
+// The host of a regional endpoint: "sts.us-west-2.amazonaws.com". Known with their exceptions are ec2, ecr,
+// eks and sts; other services are named as most are.
+std::string aws_host(std::string_view service, std::string_view region, const EndpointKind& kind = {});
+
+// Whether STS has an endpoint of its own for FIPS in a region: where it has none, there is no such name.
+bool has_fips_sts(std::string_view region);
+
+// AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, as the AWS SDKs read them. Throws Error (usage) for
+// what is neither true nor false.
+EndpointKind endpoint_kind_from_environment();
+
+// Whether `region` can be a part of a host name.
+bool is_region(std::string_view region);
+
+} // namespace eks
