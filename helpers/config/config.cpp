@@ -39,6 +39,9 @@ StepPlan plan_config(const Root& root, const Resolved& resolved, const Json& imd
                 .facts = {},
                 .versions = versions,
                 .credential_provider = {}};
+        plan.files.push_back({.path = "/run/eks/enabled/hosts",
+                .content = {},
+                .kind = node.spec.outpost ? File::Kind::regular : File::Kind::absent});
         plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
                 .content = {},
                 .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});

@@ -10,7 +10,10 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/kubelet_flags.hpp"
+#include "node/gpu.hpp"
+#include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"
+#include "node/registration.hpp"
 
 namespace eks {
 
@@ -61,6 +64,37 @@ std::string node_name(const NodeInputs& node)
         if (node.spec.instance_id_node_name)
                 return require(node.facts.instance_id, "instanceId");
         return std::string(split(require(node.facts.local_hostname, "localHostname"), ' ').front());
+}
+
+std::string checked_node_name(const NodeInputs& node)
+{
+        auto name = node_name(node);
+        // A name of the user's own takes the place of ours, and has been checked.
+        const bool overridden = std::ranges::any_of(parse_kubelet_flags(node.spec.kubelet_flags),
+                [](const KubeletFlag& flag) { return flag.name == "hostname-override"; });
+        if (const auto wrong = wrong_node_name(name); !wrong.empty() && !overridden)
+                throw Error(failure::node_name_invalid,
+                        fmt::format("the node cannot be named '{}': {}", name, wrong),
+                        "Name nodes after their instance id, with featureGates.InstanceIdNodeName, or "
+                        "shorten the domain name in the VPC's DHCP options");
+        return name;
+}
+
+// In one flag, sorted by key. What the user says of a label wins over what was found out.
+std::string node_labels(const NodeInputs& node, std::vector<Note>& notes)
+{
+        auto labels = configured_labels(node);
+        if (node.spec.hardware_labels)
+                labels.merge(hardware_labels(node.root));
+        if (node.spec.gpu_labels)
+                labels.merge(gpu_labels(node.root, nvml_library(node.root), notes));
+        if (kubelet_takes(GatePlace::label, "nvidia.com/gpu.present", node.versions.kubelet) &&
+                has_nvidia_device(node.root))
+                labels.emplace("nvidia.com/gpu.present", "true");
+        std::vector<std::string> pairs;
+        for (const auto& [key, value] : labels)
+                pairs.push_back(fmt::format("{}={}", key, value));
+        return join(pairs, ",");
 }
 
 } // namespace
@@ -123,16 +157,15 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         if (has_kubelet_drop_in(node))
                 named.emplace("config-dir", "/etc/kubernetes/kubelet/config.json.d");
         if (kubelet_takes(GatePlace::flag, "hostname-override", kubelet))
-                named.emplace("hostname-override", node_name(node));
+                named.emplace("hostname-override", checked_node_name(node));
         else if (node.spec.instance_id_node_name)
                 plan.notes.push_back({Level::warning,
                         fmt::format(
                                 "featureGates.InstanceIdNodeName: the cloud provider in kubelet {} names "
                                 "the node after its private DNS name, ignoring",
                                 kubelet.text())});
-        if (kubelet_takes(GatePlace::label, "nvidia.com/gpu.present", kubelet) &&
-                has_nvidia_device(node.root))
-                named.emplace("node-labels", "nvidia.com/gpu.present=true");
+        if (auto labels = node_labels(node, plan.notes); !labels.empty())
+                named.emplace("node-labels", std::move(labels));
 
         std::vector<std::string> ours;
         for (const auto& [name, value] : named)
@@ -141,8 +174,11 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         const auto users = user_arguments(node.spec.kubelet_flags);
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
-        const auto text = fmt::format("KUBELET_ARGS={}\nKUBELET_EXTRA_ARGS={}\nNODEADM_KUBELET_ARGS={}\n",
-                environment_value(ours), environment_value(users), environment_value(all));
+        auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));
+        // The file beats Environment= in a drop-in, so without a need it says nothing.
+        if (!users.empty())
+                text += fmt::format("KUBELET_EXTRA_ARGS={}\n", environment_value(users));
+        text += fmt::format("NODEADM_KUBELET_ARGS={}\n", environment_value(all));
         plan.files.push_back({.path = "/etc/eks/kubelet/environment", .content = text + variables});
         return plan;
 }

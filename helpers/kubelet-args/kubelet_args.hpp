@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-kubelet-args: kubelet's command line, as the environment file that kubelet.service reads.
-// Reads: /run/eks/node.json, /run/eks/imds.json, PCI vendors in sysfs. Writes: /etc/eks/kubelet/environment.
-// Again: the same facts, the same file.
+// Reads: /run/eks/node.json, /run/eks/imds.json, and for labels what the machine says of itself. Writes:
+// /etc/eks/kubelet/environment. Again: the same facts, the same file.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace eks {
 
-// Throws Error (facts_missing).
+// Throws Error (facts_missing, node_name_invalid, config_invalid for a label that the facts make wrong).
 StepPlan plan_kubelet_args(const NodeInputs& node);
 
 // Arguments as one value of an EnvironmentFile= that systemd splits into the same arguments again (`$NAME`

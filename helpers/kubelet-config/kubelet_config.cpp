@@ -12,6 +12,7 @@
 #include "node/cpu.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/max_pods.hpp"
+#include "node/registration.hpp"
 
 namespace eks {
 
@@ -45,6 +46,19 @@ void apply_gates(Json& config, const Version& kubelet)
         }
 }
 
+// Taints have a key; labels do not, and are eks-kubelet-args'.
+Json register_with_taints(const NodeInputs& node)
+{
+        auto list = Json::array();
+        for (const auto& [key, value, effect] : configured_taints(node)) {
+                Json taint{{"key", key}, {"effect", effect}};
+                if (!value.empty())
+                        taint["value"] = value;
+                list.push_back(std::move(taint));
+        }
+        return list;
+}
+
 // Everything that we would set, before the user's say.
 Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
 {
@@ -66,6 +80,8 @@ Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
         config["providerID"] =
                 fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
                         require(node.facts.instance_id, "instanceId"));
+        if (!node.spec.taints.empty())
+                config["registerWithTaints"] = register_with_taints(node);
         apply_gates(config, node.versions.kubelet);
         return config;
 }

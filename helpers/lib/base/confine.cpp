@@ -96,6 +96,8 @@ std::string confine(const Root& root, const Access& access)
                 rules.allow(root(path), read_rights);
         for (const auto& path : access.writes)
                 rules.allow(root(path), write_rights);
+        for (const auto& path : access.devices)
+                rules.allow(root(path), read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE);
         if (access.runs_programs) {
                 rules.allow("/usr", read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
                 for (const auto* path : {"/lib", "/lib64", "/etc/ld.so.cache", "/proc", "/sys"})

@@ -13,7 +13,8 @@ namespace eks {
 // What a step may touch, as paths of a node. A directory stands for all below it.
 struct Access {
         std::vector<std::string> reads;
-        std::vector<std::string> writes; // directories; made if missing; read and written below
+        std::vector<std::string> writes;       // directories; made if missing; read and written below
+        std::vector<std::string> devices = {}; // opened for reading and writing; not made if missing
         bool asks_manager =
                 false; // restarts or reloads units: the manager wants to see CAP_SYS_ADMIN for that
         bool runs_programs = false; // may execute what is below /usr, and that may read /proc and /sys

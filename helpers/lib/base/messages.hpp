@@ -49,6 +49,10 @@ inline constexpr Failure config_syntax{
 inline constexpr Failure config_invalid{
         "config-invalid", "f6373352a81b474c9fd82dad59911275", Errc::bad_config};
 inline constexpr Failure ca_invalid{"ca-invalid", "e70f2639cf334c20b12fca521ce7f04d", Errc::bad_config};
+inline constexpr Failure host_unresolved{
+        "host-unresolved", "c2858ba8fdcb4a498e78693a8caf2a45", Errc::unreachable};
+inline constexpr Failure node_name_invalid{
+        "node-name-invalid", "0f1765c43fd341acb4fd3b8b40fcce2e", Errc::failed};
 inline constexpr Failure kubelet_missing{
         "kubelet-missing", "c1807ed65e4b410583f69a906d12be2d", Errc::failed};
 inline constexpr Failure containerd_missing{

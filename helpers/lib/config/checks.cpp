@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/fact_template.hpp"
 #include "config/kubelet_flags.hpp"
 #include "config/labels.hpp"
 #include "config/network.hpp"
@@ -181,6 +182,7 @@ public:
                 : marks_(&merged.marks), imds_(&imds), problems_(&problems), notes_(&notes),
                   cluster_(member(&merged.tree, "cluster")), gates_(member(&merged.tree, "featureGates"))
         {
+                node_ = member(&merged.tree, "node");
                 const auto* kubelet = member(&merged.tree, "kubelet");
                 config_ = member(kubelet, "config");
                 items_ = texts(member(kubelet, "flags"));
@@ -194,7 +196,10 @@ public:
                 check_cidr();
                 check_family();
                 check_gates();
+                check_cluster_id();
                 check_kubelet_config();
+                check_node_labels();
+                check_node_taints();
                 for (std::size_t i = 0; i < flags_.size(); ++i)
                         check_flag(i);
         }
@@ -242,6 +247,15 @@ private:
                 const auto* name = text_member(cluster_, "name");
                 if (name != nullptr && !has_blanks_around(key, *name) && !is_cluster_name(*name))
                         problem(key, *name, "not a name of an EKS cluster",
+                                "Use letters, digits, '-' and '_', at most 100");
+        }
+
+        void check_cluster_id()
+        {
+                constexpr std::string_view key = "cluster.id";
+                const auto* id = text_member(cluster_, "id");
+                if (id != nullptr && !has_blanks_around(key, *id) && !is_cluster_name(*id))
+                        problem(key, *id, "not an id of an EKS cluster",
                                 "Use letters, digits, '-' and '_', at most 100");
         }
 
@@ -439,6 +453,70 @@ private:
                                 "Remove one of the two taints");
         }
 
+        // The text with the facts filled in; nothing if that is wrong, which is said, or they are unknown.
+        std::optional<std::string> filled_in(std::string_view key, const std::string& text)
+        {
+                auto expanded = expand_facts(text, *imds_);
+                if (!expanded.wrong.empty())
+                        problem(key, text, expanded.wrong, std::move(expanded.remedy));
+                return expanded.text;
+        }
+
+        void check_node_labels()
+        {
+                const auto* labels = member(node_, "labels");
+                if (labels == nullptr || !labels->is_object())
+                        return;
+                for (const auto& [label, value] : labels->items()) {
+                        if (!value.is_string())
+                                continue;
+                        const auto key = key_path("node.labels", label);
+                        const auto& given = value.get_ref<const std::string&>();
+                        if (const auto wrong = wrong_label_key(label); !wrong.empty()) {
+                                problem(key, given, fmt::format("not a label: {}", wrong), label_form);
+                                continue;
+                        }
+                        if (const auto wrong = refused_to_kubelets(label); !wrong.empty())
+                                problem(key, given, wrong, other_domain);
+                        const auto text = filled_in(key, given);
+                        if (!text)
+                                continue;
+                        if (const auto wrong = wrong_label_value(*text); !wrong.empty())
+                                problem(key, given,
+                                        *text == given ? fmt::format("not a label: {}", wrong)
+                                                       : fmt::format("not a label: it is {} here, and {}",
+                                                                 ticked(*text), wrong),
+                                        label_form);
+                        labels_.emplace(label, Label{*text, key, false});
+                }
+        }
+
+        void check_node_taints()
+        {
+                TaintNames seen;
+                const auto taints = texts(member(node_, "taints"));
+                for (std::size_t i = 0; i < taints.size(); ++i) {
+                        const auto key = fmt::format("node.taints[{}]", i);
+                        const auto text = filled_in(key, taints[i]);
+                        if (!text)
+                                continue;
+                        const auto [taint, wrong] = parse_taint(*text);
+                        if (!wrong.empty())
+                                problem(key, taints[i],
+                                        *text == taints[i]
+                                                ? fmt::format("not a taint: {}", wrong)
+                                                : fmt::format("not a taint: it is {} here, and {}",
+                                                          ticked(*text), wrong),
+                                        "Write it as key=value:NoSchedule");
+                        else
+                                check_taint_is_new(key, taints[i], taint, seen);
+                }
+                if (!taints.empty() && member(config_, "registerWithTaints") != nullptr)
+                        note(Level::warning, "kubelet.config.registerWithTaints", "…",
+                                fmt::format("it replaces the taints of node.taints ({}), proceeding",
+                                        where("node.taints").text()));
+        }
+
         static std::string item_key(const KubeletFlag& flag)
         {
                 return fmt::format("kubelet.flags[{}]", flag.index);
@@ -466,6 +544,8 @@ private:
                         check_labels(number);
                 else if (flag.name == "register-with-taints")
                         check_taints(flag);
+                else if (flag.name == "hostname-override")
+                        check_hostname(flag);
                 else if (flag.name == "max-pods")
                         check_max_pods(key, item(flag), parse_int<std::int64_t>(flag.value.value_or("")));
                 note_own_flag_or_key(flag);
@@ -494,9 +574,7 @@ private:
                         }
                         if (wrong = refused_to_kubelets(label); !wrong.empty())
                                 problem(item_key(flag), item(flag),
-                                        fmt::format("label {}: {}", ticked(label), wrong),
-                                        "Use a domain of your own or node.kubernetes.io, or label "
-                                        "the node with kubectl once it is there");
+                                        fmt::format("label {}: {}", ticked(label), wrong), other_domain);
                         check_label_is_new(number, std::string(label), std::string(value));
                 }
         }
@@ -505,24 +583,35 @@ private:
         void check_label_is_new(std::size_t number, const std::string& label, const std::string& value)
         {
                 const auto& flag = flags_[number];
-                const auto [found, is_new] = labels_.try_emplace(label, Label{value, number});
+                const auto key = item_key(flag);
+                const auto [found, is_new] = labels_.try_emplace(label, Label{value, key, true});
                 if (is_new || found->second.value == value)
                         return;
-                const auto& before = flags_[found->second.flag];
-                const auto there = where(item_key(before));
-                if (where(item_key(flag)).source == there.source)
+                const auto& before = found->second;
+                const auto there = where(before.key);
+                if (where(key).source == there.source)
                         problem(item_key(flag), item(flag),
                                 fmt::format("label {} has the values {} and {}{}", ticked(label),
-                                        ticked(found->second.value), ticked(value),
-                                        before.index == flag.index
-                                                ? ""
-                                                : fmt::format(", the first in {}", item_key(before))),
+                                        ticked(before.value), ticked(value),
+                                        before.key == key ? ""
+                                                          : fmt::format(", the first in {}", before.key)),
                                 "Give each label once");
+                else if (!before.in_flag) // whatever the order of the layers
+                        note(Level::warning, key, item(flag),
+                                fmt::format("label {} beats {} of {} ({}), proceeding", ticked(label),
+                                        ticked(before.value), before.key, there.text()));
                 else
                         note(Level::info, item_key(flag), item(flag),
                                 fmt::format("label {} overrides {} of {}", ticked(label),
                                         ticked(found->second.value), there.text()));
-                found->second = {value, number};
+                found->second = {value, key, true};
+        }
+
+        void check_hostname(const KubeletFlag& flag)
+        {
+                if (const auto wrong = wrong_node_name(flag.value.value_or("")); !wrong.empty())
+                        problem(item_key(flag), item(flag), wrong,
+                                "Give a name that the cluster knows the node by, or remove the flag");
         }
 
         void check_taints(const KubeletFlag& flag)
@@ -538,6 +627,10 @@ private:
                         else
                                 check_taint_is_new(item_key(flag), item(flag), taint, seen);
                 }
+                if (member(node_, "taints") != nullptr)
+                        note(Level::warning, item_key(flag), item(flag),
+                                fmt::format("the flag replaces the taints of node.taints ({}), proceeding",
+                                        where("node.taints").text()));
         }
 
         void note_own_flag_or_key(const KubeletFlag& flag)
@@ -589,8 +682,16 @@ private:
 
         struct Label {
                 std::string value;
-                std::size_t flag;
+                std::string key; // where it stands
+                bool in_flag;
         };
+
+        static constexpr const char* label_form =
+                "Use at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or "
+                "digit";
+        static constexpr const char* other_domain =
+                "Use a domain of your own or node.kubernetes.io, or label the node with kubectl once it is "
+                "there";
 
         static constexpr const char* taint_in_config =
                 "Write each as {key: …, value: …, effect: NoSchedule}";
@@ -601,6 +702,7 @@ private:
         std::vector<Note>* notes_;
         const Json* cluster_;
         const Json* gates_;
+        const Json* node_ = nullptr;
         const Json* config_ = nullptr;
         std::vector<std::string> items_;
         std::vector<KubeletFlag> flags_;

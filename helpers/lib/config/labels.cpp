@@ -117,6 +117,20 @@ std::string refused_to_kubelets(std::string_view key)
                 "kubelet refuses it, since no node may label itself in '{}' (NodeRestriction)", domain);
 }
 
+std::string wrong_node_name(std::string_view name)
+{
+        if (name.empty())
+                return "the name is empty";
+        if (name.size() > name_limit)
+                return fmt::format("the name has {} characters, {} are allowed", name.size(), name_limit);
+        std::string lower(name);
+        std::ranges::transform(lower, lower.begin(),
+                [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+        if (!wrong_domain(lower).empty())
+                return "the name is not a DNS name";
+        return {};
+}
+
 std::string wrong_taint(const Taint& taint)
 {
         if (auto wrong = wrong_label_key(taint.key); !wrong.empty())

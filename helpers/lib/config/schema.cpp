@@ -189,6 +189,8 @@ void copy_marks(Layer& under, const Layer& over, const std::string& key)
 // Lists of flags grow: the marks of what is appended move along.
 void append_flags(Layer& under, const Layer& over, const std::string& key, Json& target, const Json& value)
 {
+        if (target.is_null())
+                target = Json::array(); // an empty list is one too
         for (std::size_t i = 0; i < value.size(); ++i) {
                 if (const auto mark = over.marks.find(fmt::format("{}[{}]", key, i));
                         mark != over.marks.end())

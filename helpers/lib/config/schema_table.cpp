@@ -20,10 +20,12 @@ constexpr std::array table{
         SchemaKey{"cluster.cidr", ValueKind::text,
                 "The cluster's service CIDR, IPv4 or IPv6, such as 10.100.0.0/16."},
         SchemaKey{"cluster.enableOutpost", ValueKind::boolean,
-                "Whether the cluster is a local one on an Outpost. This version knows no such clusters: "
-                "true is refused."},
-        SchemaKey{
-                "cluster.id", ValueKind::text, "The id of a local cluster on an Outpost.", "", true, false},
+                "Whether the cluster is a local one on an Outpost. Then cluster.id is needed, kubelet "
+                "bootstraps its credentials, and /etc/hosts gets the API server's addresses; see "
+                "eks-hosts.service(8)."},
+        SchemaKey{"cluster.id", ValueKind::text,
+                "The id of a local cluster on an Outpost: letters, digits, - and _, beginning with a letter "
+                "or digit, at most 100."},
         SchemaKey{"cluster.ipFamily", ValueKind::text,
                 "Which addresses the node names to the cluster: without it, those of the family of "
                 "cluster.cidr, else of kubelet.config.clusterDNS. 'dual-stack' names that family first.",
@@ -102,14 +104,25 @@ constexpr std::array table{
         SchemaKey{"kubelet.reservations.systemReserved", ValueKind::toggle,
                 "Whether systemReserved is written too.", "", false},
         SchemaKey{"node.gpuLabels", ValueKind::toggle,
-                "Labels of NVIDIA devices, as GPU Feature Discovery names them.", "", false},
+                "Whether the node registers with labels of its NVIDIA devices, as GPU Feature Discovery "
+                "names them; see eks-kubelet-args.service(8). Off by default.",
+                "", false},
         SchemaKey{"node.hardwareLabels", ValueKind::toggle,
-                "Labels of the machine, as Node Feature Discovery names them.", "", false},
+                "Whether the node registers with labels of its CPU, kernel and devices, as Node Feature "
+                "Discovery names them; see eks-kubelet-args.service(8). Off by default.",
+                "", false},
         SchemaKey{"node.labels", ValueKind::text_map,
-                "Labels the node registers with; ${imds.KEY} and ${tag.KEY} stand for facts.", "", false},
+                "Labels the node registers with. In a value ${imds.KEY} stands for a fact of the instance, "
+                "${tag.KEY} for one of its tags; ${tag.KEY:-VALUE} is VALUE where there is none. KEY of "
+                "imds is one of accountId, amiId, architecture, availabilityZone, availabilityZoneId, "
+                "domain, instanceId, instanceType, lifecycle, localHostname, localIpv4, partition, region. "
+                "Values are never cut: one that is no label is refused. --node-labels in kubelet.flags "
+                "wins over a label here.",
+                "", false},
         SchemaKey{"node.taints", ValueKind::list,
-                "Taints the node registers with: key=value:Effect; ${imds.KEY} and ${tag.KEY} stand for "
-                "facts.",
+                "Taints the node registers with: key=value:Effect, or key:Effect. ${imds.KEY} and "
+                "${tag.KEY} stand for facts as in node.labels. registerWithTaints in kubelet.config and "
+                "--register-with-taints in kubelet.flags replace them all.",
                 "", false},
         SchemaKey{"profile", ValueKind::text, "A named set of settings, or the path of a file with one.", "",
                 false},

@@ -49,10 +49,11 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         const auto mark = [&](const std::string& key) {
                 return place_of(resolved.merged.marks, key, {sources});
         };
-        if (tree.contains("cluster") && tree["cluster"].value("enableOutpost", false))
+        if (tree.contains("cluster") && tree["cluster"].value("enableOutpost", false) &&
+                find_path(tree, "cluster.id") == nullptr)
                 problems.add(mark("cluster.enableOutpost"), "cluster.enableOutpost", "true",
-                        "local clusters on Outposts are not supported by this version",
-                        "Remove the key, or use an image with a version that does");
+                        "cluster.id is missing, by which a local cluster knows its nodes",
+                        "Set cluster.id to what DescribeCluster shows as cluster.id");
         if (const auto* flags = find_path(tree, "kubelet.flags"))
                 for (std::size_t i = 0; i < flags->size(); ++i) {
                         const auto key = fmt::format("kubelet.flags[{}]", i);

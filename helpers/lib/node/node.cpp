@@ -96,6 +96,11 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object());
         for (const auto& config : containerd.value("config", Json::array()))
                 spec.containerd_configs.push_back({config.at("text"), config.at("source")});
+        const auto registration = tree.value("node", Json::object());
+        spec.labels = registration.value("labels", std::map<std::string, std::string>());
+        spec.taints = registration.value("taints", std::vector<std::string>());
+        spec.hardware_labels = registration.value("hardwareLabels", false);
+        spec.gpu_labels = registration.value("gpuLabels", false);
         spec.instance_id_node_name =
                 tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
         return spec;
@@ -110,6 +115,7 @@ InstanceFacts instance_facts(const Json& imds)
                 .availability_zone = text("availabilityZone"),
                 .local_hostname = text("localHostname"),
                 .local_ipv4 = text("localIpv4")};
+        facts.all = imds;
         for (const auto& interface : imds.value("interfaces", Json::array()))
                 if (interface.value("mac", std::string()) == text("mac"))
                         facts.ipv6s = interface.value("ipv6s", std::vector<std::string>());

@@ -2,6 +2,7 @@
 // What the rendering steps know: the configuration, the facts of the instance, the versions of the daemons.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +48,10 @@ struct NodeSpec {
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
         Json base_runtime_spec = Json::object();
         bool instance_id_node_name = false;
+        std::map<std::string, std::string> labels; // values with templates, as given
+        std::vector<std::string> taints;
+        bool hardware_labels = false;
+        bool gpu_labels = false;
 };
 
 // What the instance metadata said; the shape of /run/eks/imds.json. An absent fact is empty.
@@ -58,6 +63,7 @@ struct InstanceFacts {
         std::string local_hostname;
         std::string local_ipv4;
         std::vector<std::string> ipv6s; // of the primary interface
+        Json all = Json::object();      // the document, for templates
 };
 
 struct Versions {

@@ -265,6 +265,87 @@ TEST_CASE("The family fits the range and what the instance has", "[checks]")
         }
 }
 
+TEST_CASE("Labels and taints of the node are checked with the facts filled in", "[checks]")
+{
+        const Json imds{{"instanceType", "m5.large"}, {"tags", {{"team", "a"}, {"bad", "a b"}}}};
+        const auto labels = [](const Json& given, const Json& facts) {
+                Layer layer;
+                layer.tree["node"]["labels"] = given;
+                layer.marks["node.labels"] = {"/etc/eks/node.toml", 3, 1};
+                return checked_layer(layer, facts);
+        };
+        for (const auto& facts : {imds, no_facts}) {
+                CHECK(labels({{"team", "${tag.team}"}, {"a.b/c", "${imds.instanceType}"}, {"e", ""}}, facts)
+                                .refusal.failure == "nothing");
+                CHECK(labels({{"a b", "c"}}, facts)
+                                .refusal.mentions(
+                                        "/etc/eks/node.toml, line 3, column 1: node.labels.\"a b\" = "
+                                        "\"c\": not a label: the key may hold only"));
+                CHECK(labels({{"k8s.io/x", "y"}}, facts).refusal.mentions("NodeRestriction"));
+                CHECK(labels({{"a", "b c"}}, facts)
+                                .refusal.mentions("not a label: the value may hold only"));
+                CHECK(labels({{"a", "${imds.type}"}}, facts).refusal.mentions("no fact is known as"));
+        }
+        const auto absent = labels({{"a", "${tag.owner}"}}, imds).refusal;
+        CHECK(absent.failure == "config-invalid");
+        CHECK(absent.mentions("node.labels.a = \"${tag.owner}\": the instance has no tag 'owner'"));
+        CHECK(absent.remedy.find("${tag.owner:-VALUE}") != std::string::npos);
+        CHECK(labels({{"a", "${tag.owner}"}}, no_facts).refusal.failure == "nothing");
+        CHECK(labels({{"a", "${tag.bad}"}}, imds).refusal.mentions("not a label: it is 'a b' here, and"));
+
+        const auto taints = [](const Json& given, const Json& facts) {
+                Layer layer;
+                layer.tree["node"]["taints"] = given;
+                return checked_layer(layer, facts);
+        };
+        CHECK(taints({"a=${tag.team}:NoSchedule", "a:NoExecute"}, imds).refusal.failure == "nothing");
+        CHECK(taints({"a=${tag.owner}:NoSchedule"}, no_facts).refusal.failure == "nothing");
+        CHECK(taints({"a=b"}, no_facts)
+                        .refusal.mentions("node.taints[0] = \"a=b\": not a taint: it has no effect"));
+        CHECK(taints({"a=${tag.bad}:NoSchedule"}, imds)
+                        .refusal.mentions("not a taint: it is 'a=a b:NoSchedule' here, and"));
+        CHECK(taints({"a=b:NoSchedule", "a=${tag.team}:NoSchedule"}, imds)
+                        .refusal.mentions(
+                                "node.taints[1] = \"a=${tag.team}:NoSchedule\": taint 'a' is there twice"));
+}
+
+TEST_CASE("What beats the node's labels and taints is said", "[checks]")
+{
+        const auto with = [](const std::string& flag, const std::string& source) {
+                Layer layer;
+                layer.tree["node"] = {
+                        {"labels", {{"team", "a"}, {"x", "${tag.x}"}}}, {"taints", {"a:NoSchedule"}}};
+                layer.tree["kubelet"]["flags"] = {flag};
+                layer.marks["node.labels"] = layer.marks["node.taints"] = {"/etc/eks/node.toml"};
+                layer.marks["kubelet.flags[0]"] = {source};
+                return checked_layer(layer);
+        };
+        const auto label = with("--node-labels=team=b", "user data");
+        CHECK(label.refusal.failure == "nothing");
+        CHECK(label.warns("kubelet.flags[0] = \"--node-labels=team=b\": label 'team' beats 'a' of "
+                          "node.labels.team (/etc/eks/node.toml), proceeding"));
+        CHECK(with("--node-labels=team=a,x=y", "user data").notes.empty());
+        CHECK(with("--node-labels=team=b", "/etc/eks/node.toml")
+                        .refusal.mentions("label 'team' has the values 'a' and 'b', the first in "
+                                          "node.labels.team"));
+        CHECK(with("--register-with-taints=b:NoSchedule", "user data")
+                        .warns("the flag replaces the taints of node.taints (/etc/eks/node.toml), "
+                               "proceeding"));
+
+        Layer layer;
+        layer.tree["node"]["taints"] = {"a:NoSchedule"};
+        layer.tree["kubelet"]["config"]["registerWithTaints"] = Json::array();
+        CHECK(checked_layer(layer).warns(
+                "it replaces the taints of node.taints (configuration), proceeding"));
+}
+
+TEST_CASE("A name of the user's own is one that a node can have", "[checks]")
+{
+        CHECK(checked_flags({"--hostname-override=ip-1.internal"}).refusal.failure == "nothing");
+        for (const auto* bad : {"--hostname-override=a..b", "--hostname-override=", "--hostname-override=a_b"})
+                CHECK(checked_flags({bad}).refusal.mentions("kubelet.flags[0] = "));
+}
+
 TEST_CASE("A range that does not begin where it says is worth a warning", "[checks]")
 {
         for (const auto* right :

@@ -157,3 +157,17 @@ TEST_CASE("A taint is a key, perhaps a value, and an effect", "[labels]")
         CHECK(wrong_taint({"a", "b", "No"}) ==
                 "its effect is none of NoSchedule, PreferNoSchedule and NoExecute");
 }
+
+TEST_CASE("A node's name is a DNS name that is a label's value too", "[labels]")
+{
+        for (const auto& good : {std::string("a"), std::string("i-0123456789abcdef0"),
+                     std::string("ip-10-0-0-1.us-west-2.compute.internal"), std::string("IP-1.Corp.Example"),
+                     std::string(63, 'a')})
+                CHECK(wrong_node_name(good).empty());
+        CHECK(wrong_node_name("") == "the name is empty");
+        CHECK(wrong_node_name(std::string(64, 'a')) == "the name has 64 characters, 63 are allowed");
+        for (const auto* bad : {"a_b", "a..b", ".a", "a.", "-a", "a-", "a.-b", "a b", "ä"}) {
+                CAPTURE(bad);
+                CHECK(wrong_node_name(bad) == "the name is not a DNS name");
+        }
+}

@@ -299,13 +299,16 @@ TEST_CASE("A bad flag of a later layer is found where it stands", "[resolve]")
                 "/etc/eks/node.toml, line 7, column 10: kubelet.flags[0] = \"wrong\": not a flag");
 }
 
-TEST_CASE("What this version cannot do is refused rather than done halfway", "[resolve]")
+TEST_CASE("A local cluster on an Outpost needs its id", "[resolve]")
 {
         const auto result = refused(test::reference_cluster + "    enableOutpost: true\n");
         CHECK(result.failure == "config-invalid");
-        CHECK(result.what == "user data, line 9, column 5: cluster.enableOutpost = \"true\": local clusters "
-                             "on Outposts are not "
-                             "supported by this version");
+        CHECK(result.what == "user data, line 9, column 5: cluster.enableOutpost = \"true\": cluster.id is "
+                             "missing, by which a local cluster knows its nodes");
+        CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: 1b2c-3\n").failure ==
+                "nothing");
+        CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: a/b\n")
+                        .mentions("cluster.id = \"a/b\": not an id of an EKS cluster"));
         CHECK(refused(test::reference_cluster + "    enableOutpost: false\n").failure == "nothing");
 }
 

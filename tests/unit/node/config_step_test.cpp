@@ -64,6 +64,19 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
                 File::Kind::regular); // for eks-containerd-config to say
 }
 
+TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")
+{
+        const ReferenceNode node;
+        const auto kind = [&](const std::string& more) {
+                return file_in(planned(node, test::node_config(test::reference_cluster + more)),
+                        "/run/eks/enabled/hosts")
+                        .kind;
+        };
+        CHECK(kind("") == File::Kind::absent);
+        CHECK(kind("    id: abc\n") == File::Kind::absent);
+        CHECK(kind("    id: abc\n    enableOutpost: true\n") == File::Kind::regular);
+}
+
 TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
 {
         const ReferenceNode node;

@@ -32,7 +32,8 @@ Texts arguments(const NodeInputs& node)
 {
         const auto variables = rendered(node);
         auto all = split_environment_value(variables.at("KUBELET_ARGS"));
-        const auto users = split_environment_value(variables.at("KUBELET_EXTRA_ARGS"));
+        const auto extra = variables.find("KUBELET_EXTRA_ARGS");
+        const auto users = split_environment_value(extra != variables.end() ? extra->second : "");
         all.insert(all.end(), users.begin(), users.end());
         CHECK(split_environment_value(variables.at("NODEADM_KUBELET_ARGS")) == all); // for existing drop-ins
         return all;
@@ -122,8 +123,8 @@ TEST_CASE("Only the variables that are documented are set", "[kubelet-args]")
         Texts names;
         for (const auto& [name, value] : rendered(node.inputs()))
                 names.push_back(name);
-        CHECK(names == Texts{"KUBELET_ARGS", "KUBELET_EXTRA_ARGS", "NODEADM_KUBELET_ARGS"});
-        CHECK(rendered(node.inputs()).at("KUBELET_EXTRA_ARGS").empty());
+        CHECK(names == Texts{"KUBELET_ARGS", "NODEADM_KUBELET_ARGS"}); // a drop-in may set the third
+        CHECK(rendered(node.inputs("  kubelet: {flags: [--v=5]}\n")).at("KUBELET_EXTRA_ARGS") == "--v=5");
 }
 
 TEST_CASE("A node with an NVIDIA device is labelled from 1.35 on", "[kubelet-args]")
@@ -257,6 +258,51 @@ TEST_CASE("Arguments need their facts, and name the one that is missing", "[kube
         const auto result = refusal([&] { plan_kubelet_args(no_address); });
         CHECK(result.failure == "facts-missing");
         CHECK(result.mentions("localIpv4"));
+}
+
+TEST_CASE("A name that Kubernetes refuses is an error before kubelet finds out", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        for (const auto& name : {std::string("ip_1.internal"), std::string("ip-1..internal"),
+                     std::string("ip-1.internal."), "ip-1." + std::string(59, 'a')}) {
+                CAPTURE(name);
+                inputs.facts.local_hostname = name;
+                const auto result = refusal([&] { plan_kubelet_args(inputs); });
+                CHECK(result.failure == "node-name-invalid");
+                CHECK(result.mentions("'" + name + "'"));
+                CHECK(result.remedy.find("InstanceIdNodeName") != std::string::npos);
+        }
+        inputs.spec.kubelet_flags = {"--hostname-override=ip-1"}; // the user's own, checked by eks-config
+        CHECK(has(arguments(inputs), "--hostname-override=ip-1"));
+        inputs.spec.kubelet_flags = {};
+        inputs.facts.local_hostname = "ip-1." + std::string(58, 'a');
+        CHECK(has(arguments(inputs), "--hostname-override=" + inputs.facts.local_hostname));
+}
+
+TEST_CASE("Labels are one flag, sorted; the user's win over those found out", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.facts.all = {{"instanceType", "m4.xlarge"}, {"tags", {{"team", "a"}}}};
+        inputs.spec.labels = {
+                {"z", "1"}, {"team", "${tag.team}"}, {"example.com/type", "${imds.instanceType}"}};
+        CHECK(has(arguments(inputs), "--node-labels=example.com/type=m4.xlarge,team=a,z=1"));
+
+        node.write("/proc/sys/kernel/osrelease", "6.1\n");
+        node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
+        node.write("/sys/bus/pci/devices/0000:00:1e.0/class", "0x030200\n");
+        inputs.spec.labels = {
+                {"feature.node.kubernetes.io/kernel-version.major", "five"}, {"nvidia.com/gpu.count", "9"}};
+        inputs.spec.hardware_labels = true;
+        inputs.spec.gpu_labels = true;
+        inputs.versions.kubelet = {1, 34, 0};
+        CHECK(has(arguments(inputs),
+                "--node-labels=feature.node.kubernetes.io/kernel-version.full=6.1,"
+                "feature.node.kubernetes.io/kernel-version.major=five,"
+                "feature.node.kubernetes.io/kernel-version.minor=1,"
+                "feature.node.kubernetes.io/pci-0302_10de.present=true,"
+                "nvidia.com/gpu.count=9,nvidia.com/gpu.mode=compute,nvidia.com/gpu.present=true"));
 }
 
 TEST_CASE("The provider's directory is that of its binary", "[kubelet-args]")

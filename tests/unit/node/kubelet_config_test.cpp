@@ -218,3 +218,18 @@ TEST_CASE("An image may replace the vendor file, and what is computed is added t
                 Json::parse(R"({"kind": "KubeletConfiguration", "clusterDNS": ["10.100.0.10"], "maxPods": 58,
                 "kubeReserved": {"pid": "100", "cpu": "70m", "memory": "893Mi"}, "providerID": "aws:///us-west-2f/i-1234567890abcdef0"})"));
 }
+
+TEST_CASE("The node's taints are in the configuration", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        CHECK_FALSE(rendered(inputs).contains("registerWithTaints"));
+        inputs.facts.all = {{"tags", {{"team", "a"}}}};
+        inputs.spec.taints = {"team=${tag.team}:NoSchedule", "gpu:NoExecute"};
+        for (const Version version : {Version{1, 23, 0}, Version{1, 36, 0}}) {
+                inputs.versions.kubelet = version;
+                CHECK(rendered(inputs)["registerWithTaints"] ==
+                        Json::parse(R"([{"key": "team", "value": "a", "effect": "NoSchedule"},
+                                        {"key": "gpu", "effect": "NoExecute"}])"));
+        }
+}

@@ -64,6 +64,7 @@ TEST_CASE("The configuration becomes a NodeSpec", "[node]")
         CHECK(spec.base_runtime_spec == Json{{"a", 1}});
         CHECK(spec.instance_id_node_name);
 
+        CHECK(node.inputs("  kubelet: {flags: []}\n").spec.kubelet_flags.empty());
         const auto plain = node.inputs().spec;
         CHECK(plain.kubelet_config == Json::object());
         CHECK(plain.kubelet_flags.empty());

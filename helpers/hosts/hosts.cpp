@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hosts.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <random>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view begin_mark = "# BEGIN eksnode: the API server, see eks-hosts.service(8)";
+constexpr std::string_view end_mark = "# END eksnode";
+
+constexpr std::array waits{200ms, 400ms, 800ms, 1600ms, 3200ms};
+constexpr int jitter = 100;   // ms
+constexpr auto give_up = 40s; // TimeoutStartSec= of the unit is longer
+
+bool is_address(const std::string& host)
+{
+        in6_addr parsed{};
+        return ::inet_pton(AF_INET, host.c_str(), &parsed) == 1 ||
+               ::inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
+}
+
+std::string without_first_line(const std::string& text)
+{
+        const auto end = text.find('\n');
+        return end == std::string::npos ? std::string() : text.substr(end + 1);
+}
+
+std::vector<std::string> resolve(Context& context, const std::string& host, const HostsWorld& world)
+{
+        std::random_device random;
+        std::uniform_int_distribution<int> extra(0, jitter);
+        const auto deadline = std::chrono::steady_clock::now() + give_up;
+        for (std::size_t attempt = 0;; ++attempt) {
+                try {
+                        return world.lookup(host);
+                } catch (const Error& e) {
+                        if (attempt == waits.size() ||
+                                std::chrono::steady_clock::now() + waits.at(attempt) > deadline)
+                                throw;
+                        context.awaiting(fmt::format("Waiting for DNS: {}", e.what()));
+                        context.log().debug(e.what());
+                }
+                world.sleep(waits.at(attempt) + std::chrono::milliseconds(extra(random)));
+        }
+}
+
+} // namespace
+
+std::string endpoint_host(std::string_view url)
+{
+        const auto scheme = url.find("://");
+        if (scheme != url.npos)
+                url.remove_prefix(scheme + 3);
+        url = url.substr(0, url.find('/'));
+        if (url.starts_with('['))
+                return {}; // an IPv6 address
+        std::string host(url.substr(0, url.find(':')));
+        return is_address(host) ? std::string() : host;
+}
+
+std::string with_block(
+        std::string_view text, std::string_view host, const std::vector<std::string>& addresses)
+{
+        auto block = fmt::format("{}\n", begin_mark);
+        for (const auto& address : addresses)
+                block += fmt::format("{}\t{}\n", address, host);
+        block += fmt::format("{}\n", end_mark);
+
+        std::string kept;
+        std::string inside; // of a block, given back if its end is missing
+        std::size_t place = std::string::npos;
+        while (!text.empty()) {
+                const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+                const auto line = text.substr(0, end);
+                text.remove_prefix(end);
+                if (trim(line) == begin_mark) {
+                        kept += without_first_line(inside);
+                        inside = line;
+                        place = std::min(place, kept.size());
+                } else if (inside.empty()) {
+                        kept += line;
+                } else if (inside += line; trim(line) == end_mark) {
+                        inside.clear();
+                }
+        }
+        if (!inside.empty())
+                kept += without_first_line(inside);
+        if (place == std::string::npos) {
+                if (!kept.empty() && !kept.ends_with('\n'))
+                        kept += '\n';
+                place = kept.size();
+        }
+        return kept.insert(place, block);
+}
+
+bool names_host(std::string_view text, std::string_view host)
+{
+        for (const auto line : lines(text)) {
+                auto rest = trim(line.substr(0, line.find('#')));
+                for (bool address = true; !rest.empty(); address = false) {
+                        const auto end = std::min(rest.find_first_of(" \t"), rest.size());
+                        if (!address && rest.substr(0, end) == host)
+                                return true;
+                        rest = trim(rest.substr(end));
+                }
+        }
+        return false;
+}
+
+void update_hosts(Context& context, const std::string& endpoint, const HostsWorld& world)
+{
+        const auto host = endpoint_host(endpoint);
+        if (host.empty())
+                return context.did("the endpoint is an address", false);
+        const auto path = context.root()(hosts_path);
+        std::vector<std::string> addresses;
+        try {
+                addresses = resolve(context, host, world);
+        } catch (const Error& e) {
+                if (!names_host(read_file_if_exists(path).value_or(""), host))
+                        throw Error(e.failure(), e.what(),
+                                "Check the VPC's DNS and /etc/resolv.conf, or write the API server's "
+                                "addresses into /etc/hosts by hand");
+                context.apply({.files = {},
+                        .notes = {{Level::warning, fmt::format("{}: what '{}' says stands, proceeding",
+                                                           e.what(), hosts_path)}}});
+                return context.did(fmt::format("kept the addresses of {}", host), false);
+        }
+        // Read after the wait: others write this file too.
+        const auto present = read_file_if_exists(path);
+        const auto wanted = with_block(present.value_or(""), host, addresses);
+        const auto said = fmt::format("{} is {}", host, join(addresses, " "));
+        if (present == wanted)
+                return context.did(said, false);
+        struct stat st {};
+        const mode_t mode = ::stat(path.c_str(), &st) == 0 ? st.st_mode & 07777 : 0644;
+        write_atomically(path, wanted, mode, Durability::synced);
+        context.did(said, true);
+}
+
+} // namespace eks

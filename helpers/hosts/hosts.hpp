@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-hosts: the addresses of a local cluster's API server in /etc/hosts, so that the node finds it while
+// the Outpost is cut off from the Region and its DNS. Reads: /run/eks/node.json, resolv.conf, /etc/hosts.
+// Writes: a marked block of /etc/hosts. Again: the same addresses, the same file; without DNS the block that
+// is there stands.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/step.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view hosts_path = "/etc/hosts";
+
+// The host of an https URL, without port and path; empty if it is an address, which needs no entry.
+std::string endpoint_host(std::string_view url);
+
+// The text of a hosts(5) file with one block of ours, in place of those that it has or at its end; every
+// other byte is kept.
+std::string with_block(
+        std::string_view text, std::string_view host, const std::vector<std::string>& addresses);
+
+// Whether any line names the host.
+bool names_host(std::string_view text, std::string_view host);
+
+struct HostsWorld {
+        std::function<std::vector<std::string>(const std::string& host)> lookup; // throws Error
+        std::function<void(std::chrono::milliseconds)> sleep;
+};
+
+// Six tries, 200, 400, 800, 1600 and 3200 ms apart, each up to 100 ms more (AWS SDK's standard back-off, as
+// nodeadm has it), for 40 s at most. Throws Error (host_unresolved) if all fail and no line of the file
+// names the host, (file_io).
+void update_hosts(Context& context, const std::string& endpoint, const HostsWorld& world);
+
+} // namespace eks

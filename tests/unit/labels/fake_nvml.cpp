@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stand-in for NVIDIA's management library: two GPUs of an A10G kind. EKS_FAKE_NVML=fail lets it refuse.
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace {
+
+struct Memory {
+        unsigned long long total;
+        unsigned long long free;
+        unsigned long long used;
+};
+
+int put(char* text, unsigned size, std::string_view value)
+{
+        if (value.size() >= size)
+                return 7; // NVML_ERROR_INSUFFICIENT_SIZE
+        std::memcpy(text, value.data(), value.size());
+        text[value.size()] = '\0';
+        return 0;
+}
+
+int device;
+int initialised = 0;
+
+} // namespace
+
+// What a program finds with dlsym().
+#pragma GCC visibility push(default)
+extern "C" {
+
+int nvmlInit_v2()
+{
+        const char* wish = std::getenv("EKS_FAKE_NVML");
+        if (wish != nullptr && std::string_view(wish) == "fail")
+                return 9; // NVML_ERROR_DRIVER_NOT_LOADED
+        ++initialised;
+        return 0;
+}
+
+int nvmlShutdown()
+{
+        return --initialised == 0 ? 0 : 1;
+}
+
+int nvmlSystemGetDriverVersion(char* text, unsigned size)
+{
+        return initialised == 1 ? put(text, size, "550.54.15") : 1;
+}
+
+int nvmlSystemGetCudaDriverVersion_v2(int* version)
+{
+        *version = 12040;
+        return 0;
+}
+
+int nvmlDeviceGetCount_v2(unsigned* count)
+{
+        *count = 2;
+        return 0;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** handle)
+{
+        *handle = &device;
+        return index < 2 ? 0 : 2;
+}
+
+int nvmlDeviceGetName(void* handle, char* text, unsigned size)
+{
+        return handle == &device ? put(text, size, "NVIDIA A10G") : 2;
+}
+
+int nvmlDeviceGetMemoryInfo(void* handle, Memory* memory)
+{
+        *memory = {24146608128ULL, 1, 2};
+        return handle == &device ? 0 : 2;
+}
+
+int nvmlDeviceGetCudaComputeCapability(void* handle, int* major, int* minor)
+{
+        *major = 8;
+        *minor = 6;
+        return handle == &device ? 0 : 2;
+}
+
+// There is no nvmlDeviceGetMigMode: older libraries lack functions.
+}
+#pragma GCC visibility pop
