@@ -50,7 +50,9 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
 {
         std::vector<Opinion> all;
         const auto* entry = find_schema_key(key);
-        if (key.starts_with(kubelet_prefix))
+        const auto* mode = find_path(resolved.merged.tree, "kubelet.configMode");
+        // With "replace" that file holds the user's settings alone.
+        if (key.starts_with(kubelet_prefix) && (mode == nullptr || *mode != "replace"))
                 if (const auto* value =
                                 value_at(generated, std::string_view(key).substr(kubelet_prefix.size())))
                         all.push_back({*value, {fmt::format("eksnode's own ({})", kubelet_config_path)}});
@@ -88,11 +90,17 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                         text += fmt::format("  {}\n    from {}\n", value.dump(), where.text());
                 return text;
         }
-        text = fmt::format("{} = {}\n  from {}\n", key, all.back().value.dump(), all.back().where.text());
+        Json merged;
+        for (const auto& opinion : all)
+                deep_merge(merged, opinion.value);
+        const auto& last = all.back();
+        const bool is_merged = all.size() > 1 && last.value.is_object();
+        text = fmt::format("{} = {}\n", key, merged.dump());
+        text += is_merged ? fmt::format("  {} from {}\n", last.value.dump(), last.where.text())
+                          : fmt::format("  from {}\n", last.where.text());
         for (std::size_t i = all.size() - 1; i-- > 0;)
                 text += fmt::format("  {} {} from {}\n",
-                        all.back().value.is_object() && all[i].value.is_object() ? "merged over"
-                                                                                 : "instead of",
+                        is_merged && all[i].value.is_object() ? "merged over" : "instead of",
                         all[i].value.dump(), all[i].where.text());
         return text;
 }

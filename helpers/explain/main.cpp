@@ -22,7 +22,8 @@ constexpr auto usage =
         "                   (default: the layers of this node, see eks-node.toml(5))\n"
         "  --root DIR       prefix of every path that is read\n"
         "\n"
-        "Exit status: 0; 78 bad configuration; 2 no such key; see eksnode-explain(1).\n";
+        "Exit status: 0; 78 bad configuration; 1 a file cannot be read; 2 no such key; see\n"
+        "eksnode-explain(1).\n";
 
 int explain_key(const Arguments& arguments)
 {
