@@ -27,8 +27,9 @@ bool needs_sandbox_image(const NodeInputs& node)
 
 } // namespace
 
-StepPlan plan_config(const Root& root, const Resolved& resolved, const Json& imds, const Versions& versions)
+StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions)
 {
+        add_bootstrap_dns(resolved, imds);
         StepPlan plan{.notes = resolved.merged.notes};
         validate(resolved, imds, plan.notes);
         plan.files.push_back({.path = std::string(node_path),

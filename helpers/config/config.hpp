@@ -12,6 +12,6 @@ namespace eks {
 
 // Every optional step has a gate, a file below /run/eks/enabled/ that its unit has as a condition. Throws
 // Error (config_missing, config_invalid).
-StepPlan plan_config(const Root& root, const Resolved& resolved, const Json& imds, const Versions& versions);
+StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
 
 } // namespace eks

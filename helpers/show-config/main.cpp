@@ -21,7 +21,7 @@ constexpr auto usage =
         "                   (default: the layers of this node, see eks-node.toml(5))\n"
         "  --root DIR       prefix of every path that is read\n"
         "\n"
-        "Exit status: 0; 78 bad configuration; 2 usage; see eksnode-config(1).\n";
+        "Exit status: 0; 78 bad configuration; 1 a file cannot be read; 2 usage; see eksnode-config(1).\n";
 
 int show_config(const Arguments& arguments)
 {

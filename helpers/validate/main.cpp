@@ -2,6 +2,7 @@
 // eksnode validate: check configuration anywhere, without root, network or systemd.
 #include <cstdio>
 #include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,8 +27,8 @@ constexpr auto usage =
         "  --imds FILE  hold the values against facts of an instance, shaped as /run/eks/imds.json\n"
         "  --root DIR   prefix of the paths that the configuration itself names\n"
         "\n"
-        "Exit status: 0; 78 with every problem, its file, line and column; 2 usage; see "
-        "eksnode-validate(1).\n";
+        "Exit status: 0; 78 with every problem, its file, line and column; 1 a file cannot be read;\n"
+        "2 usage; see eksnode-validate(1).\n";
 
 // A name that tells no format is user data: that is what people have in files without a suffix.
 std::string source_of(const std::string& name)
@@ -52,12 +53,16 @@ int validate_files(const Arguments& arguments)
                 imds = in_context(
                         *file, failure::facts_missing, [&] { return Json::parse(read_file(*file)); });
 
-        auto notes = resolved.merged.notes;
+        add_bootstrap_dns(resolved, imds);
+        auto notes = std::exchange(resolved.merged.notes, {});
         if (arguments.has("strict"))
-                for (const auto& note : notes)
-                        if (note.unknown_key)
+                std::erase_if(notes, [&](const Note& note) {
+                        if (note.unknown_key) // the note says that it is ignored
                                 resolved.merged.problems.add(
-                                        note.text, "Remove it, or check without --strict");
+                                        note.text.substr(0, note.text.rfind(", ignoring")),
+                                        "Remove it, or check without --strict");
+                        return note.unknown_key;
+                });
         auto problems = find_problems(resolved, imds, notes);
 
         // What the steps would refuse, without the files and facts of a node.

@@ -23,13 +23,9 @@ inline constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
 //
 // What the call leaves open, bootstrap.sh asked DescribeCluster or derived, and the caller must see to:
 //  - cluster.apiServerEndpoint and cluster.certificateAuthority are absent unless both were given.
-//  - cluster.cidr comes from --service-ipv6-cidr or --service-ipv4-cidr only; most calls have neither. It
-//  may stay
-//    absent as long as kubelet.config.clusterDNS (from --dns-cluster-ip) is there, which also tells the IP
-//    family.
-//  - with neither, the cluster is IPv4, and bootstrap.sh took 172.20.0.10 as its DNS service in a VPC
-//  of 10.0.0.0/8 and
-//    10.100.0.10 in any other.
+//  - cluster.cidr comes from --service-ipv6-cidr or --service-ipv4-cidr only, the latter unless --ip-family
+//    is ipv6. It may stay absent as long as kubelet.config.clusterDNS (from --dns-cluster-ip) is there.
+//  - with neither, the cluster is IPv4, and add_bootstrap_dns() does as bootstrap.sh did.
 std::optional<Layer> parse_bootstrap_call(std::string_view script, const std::string& source);
 
 } // namespace eks

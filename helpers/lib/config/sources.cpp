@@ -91,6 +91,7 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
 {
         auto data = read_user_data(bytes, source);
         resolved.has_scripts = resolved.has_scripts || data.has_scripts;
+        resolved.has_bootstrap_call = resolved.has_bootstrap_call || data.has_bootstrap_call;
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
         for (auto& layer : data.layers)
                 add(root, resolved, std::move(layer));
@@ -202,7 +203,10 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                         const auto path = source.substr(user_data.size());
                         add_user_data(root, resolved, read_file(path, config_limit), path);
                 } else if (::stat(source.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
-                        for (const auto& path : drop_ins(here, {source}, all_suffixes)) {
+                        const auto paths = drop_ins(here, {source}, all_suffixes);
+                        if (paths.empty())
+                                resolved.tried.push_back(source + " (no configuration in this directory)");
+                        for (const auto& path : paths) {
                                 resolved.tried.push_back(path);
                                 add(root, resolved, parse_file(read_file(path, config_limit), path));
                         }

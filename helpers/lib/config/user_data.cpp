@@ -155,6 +155,7 @@ private:
                 result.has_scripts = true;
                 if (auto layer = parse_bootstrap_call(text, source)) {
                         result.layers.push_back(*std::move(layer));
+                        result.has_bootstrap_call = true;
                         hold(source, fmt::format("{}, a call of {}", name, bootstrap_path));
                 } else {
                         hold(source, fmt::format("{}, ignored", name));

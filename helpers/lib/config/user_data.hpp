@@ -18,6 +18,7 @@ struct UserData {
         std::vector<Layer> layers; // in order of appearance
         // Something that cloud-init runs; a script that does nothing but call bootstrap.sh counts too.
         bool has_scripts = false;
+        bool has_bootstrap_call = false; // one of the layers is an AL2 call of bootstrap.sh
         // What each part is: "user data, MIME part 2: text/x-shellscript, ignored".
         std::vector<std::string> held;
 };

@@ -12,6 +12,29 @@
 
 namespace eks {
 
+void add_bootstrap_dns(Resolved& resolved, const Json& imds)
+{
+        constexpr const char* key = "kubelet.config.clusterDNS";
+        auto& merged = resolved.merged;
+        if (!resolved.has_bootstrap_call || !imds.is_object() ||
+                find_path(merged.tree, "cluster.cidr") != nullptr || find_path(merged.tree, key) != nullptr)
+                return;
+        bool ten = false;
+        for (const auto& interface : imds.value("interfaces", Json::array()))
+                if (interface.is_object() && interface.value("mac", Json()) == imds.value("mac", Json()))
+                        for (const auto& range : interface.value("vpcIpv4Cidrs", Json::array()))
+                                ten = ten || (range.is_string() &&
+                                                     range.get_ref<const std::string&>().starts_with("10."));
+        const auto* const address = ten ? "172.20.0.10" : "10.100.0.10";
+        merged.tree["kubelet"]["config"]["clusterDNS"] = {address};
+        merged.marks[key] = {"bootstrap.sh's rule for this VPC"};
+        merged.notes.push_back({Level::info,
+                fmt::format(
+                        "{} = {}: the call of bootstrap.sh does not name the cluster's service range, so "
+                        "this goes by the VPC's",
+                        key, address)});
+}
+
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
 {
         struct Required {
@@ -33,8 +56,10 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                         "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
 
         auto problems = resolved.merged.problems;
-        // An AL2 call may give the address of the DNS service instead of the range that it lies in.
-        const bool has_dns = find_path(tree, "kubelet.config.clusterDNS") != nullptr;
+        // An AL2 call may give the address of the DNS service instead of the range that it lies in; without
+        // either, it takes facts to know the address.
+        const bool has_dns = find_path(tree, "kubelet.config.clusterDNS") != nullptr ||
+                             (resolved.has_bootstrap_call && imds.is_null());
         // That it is of a wrong type was said.
         const auto refused = [&](std::string_view key) {
                 return std::ranges::any_of(resolved.merged.refused, [&](const std::string& wrong) {

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "config/resolve.hpp"
+#include "config/schema.hpp"
 #include "documents.hpp"
 #include "support.hpp"
 
@@ -322,4 +323,68 @@ TEST_CASE("Several bad values make one message with each remedy once", "[resolve
                      R"(cluster.cidr = "no-range")", R"(kubelet.flags[0] = "a")"})
                 CHECK(result.mentions(part));
         CHECK_FALSE(has_control_characters(result.what));
+}
+
+TEST_CASE("A key of a wrong type is not called missing as well", "[resolve]")
+{
+        const auto one = refused(cluster_with("name", "name: 5"));
+        CHECK(one.what == "user data, line 5, column 5: spec.cluster.name = 5: must be a string");
+        const auto all = refused("  cluster: text\n");
+        CHECK(all.what == "user data, line 4, column 3: spec.cluster = \"text\": must be a map");
+}
+
+TEST_CASE("A directory without configuration is among what was tried", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write("/d/README", "not read");
+        const auto resolved = sources({node("/d")});
+        CHECK(resolved.tried == Texts{node("/d") + " (no configuration in this directory)"});
+        CHECK(refusal([&] { validated(resolved); }).what ==
+                "no configuration for this node in: " + resolved.tried.front());
+}
+
+TEST_CASE("Keys with dots come on the kernel command line as JSON of the map around them", "[resolve]")
+{
+        const TemporaryDirectory node;
+        node.write("/proc/cmdline",
+                R"(quiet eks.kubelet.config.evictionHard='{"memory.available": "200Mi"}' ro)"
+                "\n");
+        CHECK(resolve_node_layers(node.root()).merged.tree["kubelet"]["config"] ==
+                Json{{"evictionHard", {{"memory.available", "200Mi"}}}});
+}
+
+TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary interface", "[resolve]")
+{
+        const auto dns = [](const std::string& options, const Json& imds) {
+                const TemporaryDirectory node;
+                node.write(
+                        user_data_path, "#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint "
+                                        "https://example.com --b64-cluster-ca Y2VydA== " +
+                                                options + "\n");
+                auto resolved = resolve_node_layers(node.root());
+                add_bootstrap_dns(resolved, imds);
+                std::vector<Note> notes;
+                validate(resolved, imds, notes);
+                const auto* found = find_path(resolved.merged.tree, "kubelet.config.clusterDNS");
+                return found != nullptr ? *found : Json();
+        };
+        const auto facts = [](const Json& first, const Json& second = Json::array()) {
+                return Json{{"mac", "02:01"},
+                        {"interfaces", {{{"mac", "02:02"}, {"vpcIpv4Cidrs", second}},
+                                               {{"mac", "02:01"}, {"vpcIpv4Cidrs", first}}}}};
+        };
+        CHECK(dns("", facts({"192.168.0.0/16", "10.0.0.0/16"})) == Json{"172.20.0.10"});
+        CHECK(dns("", facts({"192.168.0.0/16"}, {"10.0.0.0/16"})) == Json{"10.100.0.10"});
+        CHECK(dns("", facts({"100.64.0.0/16"})) == Json{"10.100.0.10"});
+        CHECK(dns("--dns-cluster-ip 10.1.0.10", facts({"10.0.0.0/16"})) == Json{"10.1.0.10"});
+        CHECK(dns("--service-ipv4-cidr 10.1.0.0/16", facts({"10.0.0.0/16"})) == nullptr);
+        CHECK(dns("", nullptr) == nullptr); // on a laptop; eks-config has the facts
+        CHECK(dns("", {{"interfaces", 5}, {"mac", "02:01"}}) == Json{"10.100.0.10"});
+
+        const TemporaryDirectory node;
+        node.write(user_data_path, node_config(cluster_with("cidr", "")));
+        auto document = resolve_node_layers(node.root());
+        add_bootstrap_dns(document, facts({"10.0.0.0/16"}));
+        CHECK(find_path(document.merged.tree, "kubelet.config.clusterDNS") == nullptr);
+        CHECK(refusal([&] { validated(document); }).mentions("cluster.cidr: missing"));
 }
