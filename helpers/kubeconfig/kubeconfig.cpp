@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubeconfig.hpp"
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -11,13 +13,26 @@ namespace eks {
 
 namespace {
 
-// A JSON string is a YAML string too: nothing in a value can end it early.
-std::string quoted(const std::string& value)
+// A program that gives kubelet its token: the words up to the cluster, and where it is looked for.
+struct TokenProgram {
+        std::string_view name; // of kubeconfig.auth
+        std::string_view command;
+        std::array<const char*, 3> words; // up to the first null
+};
+
+constexpr std::array token_programs{
+        TokenProgram{"eksnode", "/usr/bin/eksnode", {"token", "--cluster-name"}},
+        TokenProgram{"aws", "aws", {"eks", "get-token", "--cluster-name"}},
+        TokenProgram{"aws-iam-authenticator", "/usr/bin/aws-iam-authenticator", {"token", "-i"}},
+};
+
+const TokenProgram& token_program(const NodeInputs& node)
 {
-        return Json(value).dump();
+        return *std::ranges::find(token_programs, node.spec.kubeconfig_auth, &TokenProgram::name);
 }
 
-std::string fill(std::string_view text, const std::map<std::string, std::string, std::less<>>& values)
+// A JSON string or list is YAML too: nothing in a value can end it early.
+std::string fill(std::string_view text, const std::map<std::string, Json, std::less<>>& values)
 {
         std::string filled;
         for (;;) {
@@ -32,8 +47,8 @@ std::string fill(std::string_view text, const std::map<std::string, std::string,
                         throw Error(failure::vendor_file,
                                 fmt::format(
                                         "'{}': nothing is known as '${{{}}}'", kubeconfig_template, name),
-                                "Use ${server}, ${cluster} and ${region} only");
-                filled += quoted(value->second);
+                                "Use ${server}, ${cluster}, ${region}, ${command} and ${args} only");
+                filled += value->second.dump();
                 text.remove_prefix(end + 1);
         }
 }
@@ -42,11 +57,19 @@ std::string fill(std::string_view text, const std::map<std::string, std::string,
 
 StepPlan plan_kubeconfig(const NodeInputs& node)
 {
+        const auto& cluster = node.spec.outpost ? node.spec.cluster_id : node.spec.cluster_name;
+        const auto region = require(node.facts.region, "region");
+        const auto& program = token_program(node);
+        auto args = Json::array();
+        for (const auto* word : program.words)
+                if (word != nullptr)
+                        args.push_back(word);
+        for (const auto& word : {cluster, std::string("--region"), region})
+                args.push_back(word);
         const auto text = fill(in_vendor_file(kubeconfig_template,
                                        [&] { return read_file(node.root(kubeconfig_template)); }),
-                {{"server", node.spec.endpoint},
-                        {"cluster", node.spec.outpost ? node.spec.cluster_id : node.spec.cluster_name},
-                        {"region", require(node.facts.region, "region")}});
+                {{"server", node.spec.endpoint}, {"cluster", cluster}, {"region", region},
+                        {"command", program.command}, {"args", args}});
         // On an Outpost kubelet bootstraps with it and then has a kubeconfig of its own, with a certificate
         // that is good without the Region. Ours is taken away there, kubelet's is not ours to touch.
         File kubeconfig{.path = "/var/lib/kubelet/kubeconfig", .content = {}};
@@ -54,6 +77,27 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
         (node.spec.outpost ? bootstrap : kubeconfig).content = text;
         (node.spec.outpost ? kubeconfig : bootstrap).kind = File::Kind::absent;
         return {.files = {std::move(kubeconfig), std::move(bootstrap)}};
+}
+
+std::vector<Note> token_program_notes(const NodeInputs& node)
+{
+        const auto& command = token_program(node).command;
+        // kubelet looks a bare name up in the manager's default path.
+        constexpr std::array<std::string_view, 4> path{
+                "/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/"};
+        const bool there =
+                command.starts_with('/')
+                        ? exists(node.root(command))
+                        : std::ranges::any_of(path, [&](std::string_view directory) {
+                                  return exists(node.root(std::string(directory) + std::string(command)));
+                          });
+        if (there)
+                return {};
+        return {{Level::warning,
+                fmt::format("kubelet gets its token from '{}', which is not on this machine: it cannot "
+                            "join before kubeconfig.auth names another program or this one is installed, "
+                            "proceeding",
+                        command)}};
 }
 
 } // namespace eks

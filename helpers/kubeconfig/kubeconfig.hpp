@@ -11,9 +11,13 @@ namespace eks {
 
 inline constexpr std::string_view kubeconfig_template = "/usr/share/eks/kubelet/kubeconfig.yaml";
 
-// The template with ${server}, ${cluster} (the id of a local cluster on an Outpost, else the name) and
-// ${region} replaced by quoted strings. Throws Error
-// (vendor_file) for any other ${…} in it, (facts_missing) without a region.
+// The template with ${server}, ${cluster} (the id of a local cluster on an Outpost, else the name),
+// ${region} and ${command} replaced by quoted strings and ${args} by a list of such: the command is the one
+// that kubeconfig.auth chose. Throws Error (vendor_file) for any other ${…} in it, (facts_missing) without a
+// region.
 StepPlan plan_kubeconfig(const NodeInputs& node);
+
+// A warning if the chosen program is not there; it is for this machine, so the plan does not have it.
+std::vector<Note> token_program_notes(const NodeInputs& node);
 
 } // namespace eks

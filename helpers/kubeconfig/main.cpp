@@ -8,6 +8,10 @@ int main(int argc, char** argv)
                                 .purpose = "write kubelet's kubeconfig",
                                 .access = {.reads = {"/run/eks", "/usr/share/eks"},
                                         .writes = {"/var/lib/kubelet", "/var/lib/eks"}}},
-                argc, argv,
-                [](Context& context) { context.apply(plan_kubeconfig(load_node_inputs(context.root()))); });
+                argc, argv, [](Context& context) {
+                        const auto node = load_node_inputs(context.root());
+                        auto plan = plan_kubeconfig(node);
+                        plan.notes = token_program_notes(node);
+                        context.apply(plan);
+                });
 }

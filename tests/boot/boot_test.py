@@ -6,7 +6,10 @@ usage: boot_test.py --stage DIR [--cache DIR] [unittest arguments]"""
 
 import argparse
 import base64
+import calendar
 import gzip
+import hashlib
+import hmac
 import json
 import os
 import pty
@@ -19,6 +22,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from node import Image, Node, node_config  # noqa: E402
@@ -32,6 +36,34 @@ UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # systemd's message id
 
 IMAGE = None
 SCRATCH = None
+
+
+def caller(token, cluster, secrets) -> tuple[str, int]:
+    """What the cluster's authenticator and STS make of a token: the access key behind it, and its time.
+
+    The signature is computed once more, from the secret of that key.
+    """
+    version, _, data = token.partition(".")
+    assert version == "k8s-aws-v1", version
+    url = urlsplit(base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)).decode())
+    query = dict(parse_qsl(url.query, strict_parsing=True))
+    key, *scope = query["X-Amz-Credential"].split("/")
+    assert (url.scheme, url.path, query["Action"], query["X-Amz-SignedHeaders"]) == \
+        ("https", "/", "GetCallerIdentity", "host;x-k8s-aws-id"), url
+    secret, session = secrets[key]
+    assert query["X-Amz-Security-Token"] == session
+    signature = query.pop("X-Amz-Signature")
+    pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query.items())
+    request = "\n".join(["GET", "/", "&".join(map("=".join, pairs)), f"host:{url.netloc}\nx-k8s-aws-id:{cluster}\n",
+                         "host;x-k8s-aws-id", hashlib.sha256(b"").hexdigest()])
+    text = "\n".join(["AWS4-HMAC-SHA256", query["X-Amz-Date"], "/".join(scope),
+                      hashlib.sha256(request.encode()).hexdigest()])
+    proof = f"AWS4{secret}".encode()
+    for part in scope:
+        proof = hmac.digest(proof, part.encode(), "sha256")
+    assert hmac.new(proof, text.encode(), "sha256").hexdigest() == signature, "the signature does not match"
+    signed = time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
+    return key, calendar.timegm(signed)
 
 
 class BootTest(unittest.TestCase):
@@ -764,6 +796,33 @@ class Failures(BootTest):
             {"path": "*/document", "truncate": 10, "times": 1}]))
         node.boot()
         self.assertActive(node, "eks-node.target", "kubelet.service")
+
+    def test_kubelet_proves_who_the_node_is(self):
+        node = self.node()
+        node.write("/etc/systemd/system/kubelet.service.d/50-exec.conf", "[Service]\nEnvironment=STAND_IN_EXEC=1\n")
+        node.boot()
+        self.assertActive(node, "kubelet.service", "eks-node.target")
+        credential = node.kubelet()["credential"]
+        role = json.loads((node.root / "srv/aws/profile.json").read_text())["meta-data"]["iam/security-credentials/eks-node"]
+        secrets = {role["AccessKeyId"]: (role["SecretAccessKey"], role["Token"])}
+        key, signed = caller(credential["token"], "my-cluster", secrets)
+        self.assertEqual(key, role["AccessKeyId"])
+        self.assertLess(abs(time.time() - signed), 60)
+        expires = calendar.timegm(time.strptime(credential["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ"))
+        self.assertEqual(expires - signed, 14 * 60)
+        # No secret is anywhere in the journal.
+        journal = node.output("journalctl", "--boot", "--no-pager", "--output=verbose", "--all")
+        self.assertNotIn(role["SecretAccessKey"], journal)
+        self.assertNotIn(credential["token"], journal)
+
+    def test_a_node_without_a_role_says_so_in_kubelet_s_log(self):
+        node = self.node()
+        node.write("/etc/systemd/system/kubelet.service.d/50-exec.conf", "[Service]\nEnvironment=STAND_IN_EXEC=1\n")
+        node.write("/srv/aws/faults.json", json.dumps([{"path": "*/iam/security-credentials/", "status": 404}]))
+        node.boot(wait=False)
+        said = node.wait_for(lambda: node.leader() and "eksnode token: the instance has no IAM role" in
+                             node.call("journalctl", "--unit=kubelet", "--no-pager").stdout, "the message", timeout=60)
+        self.assertTrue(said)
 
     def test_missing_parts_of_the_image_are_named(self):
         node = self.node()

@@ -64,7 +64,9 @@ constexpr std::array table{
         SchemaKey{"instance.network.domains", ValueKind::list, "Search domains.", "", true, false},
         SchemaKey{"instance.network.nameservers", ValueKind::list, "Addresses of name servers.", "", true,
                 false},
-        SchemaKey{"kubeconfig.auth", ValueKind::text, "The program that gives kubelet its token.",
+        SchemaKey{"kubeconfig.auth", ValueKind::text,
+                "The program that gives kubelet its token: 'eksnode', the default, is ours, see "
+                "eksnode-token(1); 'aws' the AWS CLI. See eks-kubeconfig.service(8).",
                 "eksnode|aws|aws-iam-authenticator", false},
         SchemaKey{"kubelet.config", ValueKind::free_map,
                 "Settings of KubeletConfiguration, which win over ours; see eks-kubelet-config.service(8). "
@@ -82,7 +84,8 @@ constexpr std::array table{
                 "all there is.",
                 "merge|replace", false},
         SchemaKey{"kubelet.credentialProviderConfig", ValueKind::free_map,
-                "Merged over kubelet's CredentialProviderConfig; lists are replaced, null removes a key. "
+                "Merged over kubelet's CredentialProviderConfig; lists are replaced, null removes a key. To "
+                "add a provider, put a file into /etc/eks/credential-providers.d/. "
                 "See eks-credential-provider.service(8).",
                 "", false},
         SchemaKey{"kubelet.flags", ValueKind::flags,

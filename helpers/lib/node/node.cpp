@@ -85,6 +85,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.ip_family = parse_ip_family(cluster.value("ipFamily", std::string()))
                                  .value_or(spec.ipv6_first ? IpFamily::ipv6 : IpFamily::ipv4);
         spec.kubelet_config_replaces = kubelet.value("configMode", std::string()) == "replace";
+        spec.kubeconfig_auth = tree.value("kubeconfig", Json::object()).value("auth", spec.kubeconfig_auth);
         spec.credential_provider_config = kubelet.value("credentialProviderConfig", Json::object());
         spec.kubelet_flags = kubelet.value("flags", std::vector<std::string>());
         spec.max_pods_limit = kubelet.value("maxPodsLimit", std::string());

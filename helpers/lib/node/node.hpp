@@ -40,7 +40,8 @@ struct NodeSpec {
         IpFamily ip_family = IpFamily::ipv4;
         bool ipv6_first = false; // the family of the cluster's services: a dual-stack node names it first
         Json kubelet_config = Json::object();
-        bool kubelet_config_replaces = false; // kubelet.configMode = "replace"
+        bool kubelet_config_replaces = false;    // kubelet.configMode = "replace"
+        std::string kubeconfig_auth = "eksnode"; // the program that gives kubelet its token
         Json credential_provider_config = Json::object();
         std::vector<std::string> kubelet_flags;
         CniMode cni;

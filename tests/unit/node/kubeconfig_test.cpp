@@ -48,9 +48,11 @@ std::string rendered(const NodeInputs& node)
 TEST_CASE("The kubeconfig is the reference's, for every version of kubelet", "[kubeconfig]")
 {
         const ReferenceNode node;
-        for (unsigned minor = 28; minor <= 36; ++minor)
-                CHECK(tree(rendered(node.inputs({}, {1, minor, 0}))) ==
-                        tree(test::reference("kubeconfig.yaml")));
+        for (unsigned minor = 23; minor <= 36; ++minor) {
+                auto inputs = node.inputs({}, {1, minor, 0});
+                inputs.spec.kubeconfig_auth = "aws";
+                CHECK(tree(rendered(inputs)) == tree(test::reference("kubeconfig.yaml")));
+        }
         CHECK(rendered(node.inputs()) == rendered(node.inputs()));
 }
 
@@ -64,8 +66,49 @@ TEST_CASE("No value can end early or become something else", "[kubeconfig]")
         const auto config = tree(rendered(inputs));
         CHECK(config["clusters"][0]["cluster"]["server"] == "https://example.com:6443/a");
         const auto& args = config["users"][0]["user"]["exec"]["args"];
-        CHECK(args ==
-                Json{"eks", "get-token", "--cluster-name", "yes", "--region", "a\"b: ${server} # c\nd"});
+        CHECK(args == Json{"token", "--cluster-name", "yes", "--region", "a\"b: ${server} # c\nd"});
+}
+
+TEST_CASE("The program that gives the token is a matter of configuration", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        const auto exec = [&](const char* auth) {
+                auto inputs = node.inputs();
+                if (*auth != '\0')
+                        inputs.spec.kubeconfig_auth = auth;
+                return tree(rendered(inputs))["users"][0]["user"]["exec"];
+        };
+        const Json ours{{"apiVersion", "client.authentication.k8s.io/v1beta1"},
+                {"command", "/usr/bin/eksnode"},
+                {"args", {"token", "--cluster-name", "my-cluster", "--region", "us-west-2"}}};
+        CHECK(exec("") == ours);
+        CHECK(exec("eksnode") == ours);
+        CHECK(exec("aws-iam-authenticator") ==
+                Json{{"apiVersion", "client.authentication.k8s.io/v1beta1"},
+                        {"command", "/usr/bin/aws-iam-authenticator"},
+                        {"args", {"token", "-i", "my-cluster", "--region", "us-west-2"}}});
+        Layer layer;
+        layer.tree = test::merged_layers({test::reference_cluster}).tree;
+        layer.tree["kubeconfig"]["auth"] = "aws";
+        CHECK(node_spec(layer.tree, layer.marks).kubeconfig_auth == "aws");
+}
+
+TEST_CASE("A token program that is not on the machine is warned of", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        const auto text = [&] {
+                const auto notes = token_program_notes(inputs);
+                return notes.empty() ? std::string() : notes.front().text;
+        };
+        CHECK(text().find("'/usr/bin/eksnode'") != std::string::npos);
+        node.write("/usr/bin/eksnode", "", 0755);
+        CHECK(text().empty());
+        inputs.spec.kubeconfig_auth = "aws";
+        CHECK(text().find("'aws'") != std::string::npos);
+        CHECK(text().ends_with(", proceeding"));
+        node.write("/usr/local/bin/aws", "", 0755);
+        CHECK(text().empty());
 }
 
 TEST_CASE("A template may use what is known and nothing else", "[kubeconfig]")
@@ -84,7 +127,7 @@ TEST_CASE("A template may use what is known and nothing else", "[kubeconfig]")
                 const auto result = refusal([&] { with(text); });
                 CHECK(result.failure == "vendor-file");
                 CHECK(result.mentions(kubeconfig_template));
-                CHECK(result.remedy == "Use ${server}, ${cluster} and ${region} only");
+                CHECK(result.remedy == "Use ${server}, ${cluster}, ${region}, ${command} and ${args} only");
         }
 }
 
@@ -102,6 +145,7 @@ TEST_CASE("A local cluster's kubeconfig is for bootstrapping, and names the clus
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
+        inputs.spec.kubeconfig_auth = "aws";
         inputs.spec.outpost = true;
         inputs.spec.cluster_id = "9d2b1c1e-0000-4000-8000-5a5a5a5a5a5a";
         const auto plan = plan_kubeconfig(inputs);
