@@ -2,10 +2,13 @@
 #include "credential_provider.hpp"
 
 #include <algorithm>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
+#include "node/credential_providers.hpp"
 #include "node/kubelet_gates.hpp"
 
 namespace eks {
@@ -16,6 +19,42 @@ void add(Json& images, std::string_view image)
 {
         if (std::ranges::find(images, image) == images.end())
                 images.push_back(image);
+}
+
+// A provider of the vendor's name takes the vendor's place.
+void add_provider(Json& providers, const Json& provider)
+{
+        const auto same = std::ranges::find_if(
+                providers, [&](const Json& p) { return p.at("name") == provider.at("name"); });
+        if (same != providers.end())
+                *same = provider;
+        else
+                providers.push_back(provider);
+}
+
+// What the user's own settings made of it.
+void check(const Json& config, const Version& kubelet)
+{
+        Layer layer{.source = "kubelet.credentialProviderConfig"};
+        Problems problems;
+        const auto list = config.value("providers", Json());
+        if (!list.is_array() || list.empty())
+                problems.add({layer.source}, "providers", "", "must be a list of at least one provider",
+                        "Give one, or leave the key out");
+        else
+                for (std::size_t i = 0; i < list.size(); ++i) {
+                        const auto key = fmt::format("providers[{}]", i);
+                        check_provider(list[i], key, layer, kubelet, problems);
+                        const auto same = [&](const Json& other) {
+                                return other.is_object() && list[i].is_object() &&
+                                       other.value("name", Json()) == list[i].value("name", Json());
+                        };
+                        if (std::find_if(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i),
+                                    same) != list.begin() + static_cast<std::ptrdiff_t>(i))
+                                problems.add({layer.source}, key, "", "has the name of one before it",
+                                        "Keep one of them");
+                }
+        problems.throw_if_any(failure::config_invalid);
 }
 
 } // namespace
@@ -38,20 +77,44 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                 }
                 return document;
         });
-        config.merge_patch(node.spec.credential_provider_config);
-        return {.files = {{.path = "/etc/eks/image-credential-provider/config.json",
-                        .content = config.dump(2) + "\n"}}};
+        StepPlan plan;
+        const auto more = provider_drop_ins(node.root, node.versions.kubelet);
+        for (const auto& provider : more)
+                add_provider(config["providers"], provider);
+        if (const auto& own = node.spec.credential_provider_config; !own.empty()) {
+                config.merge_patch(own);
+                check(config, node.versions.kubelet);
+                if (own.contains("providers") && !more.empty())
+                        plan.notes.push_back({Level::warning,
+                                fmt::format(
+                                        "kubelet.credentialProviderConfig replaces the list of providers: "
+                                        "what is in {} and {} does not count, ignoring",
+                                        vendor_providers, admin_providers)});
+        }
+        plan.files.push_back({.path = "/etc/eks/image-credential-provider/config.json",
+                .content = config.dump(2) + "\n"});
+        return plan;
 }
 
-void require_credential_provider(const NodeInputs& node)
+void require_credential_providers(const NodeInputs& node, const StepPlan& plan)
 {
-        if (!exists(node.root(node.credential_provider)))
+        const auto directory = node.credential_provider.substr(0, node.credential_provider.rfind('/') + 1);
+        std::vector<std::string> missing;
+        const auto config = Json::parse(plan.files.front().content);
+        for (const auto& provider : config.at("providers")) {
+                const auto path = directory + provider.at("name").get<std::string>();
+                if (::access(node.root(path).c_str(), X_OK) != 0)
+                        missing.push_back(fmt::format("'{}'", path));
+        }
+        if (!missing.empty())
                 throw Error(failure::credential_provider_missing,
                         fmt::format(
-                                "the image credential provider '{}' is not there", node.credential_provider),
-                        "Install it there, or name its path in ECR_CREDENTIAL_PROVIDER_BIN_PATH with a "
-                        "drop-in for "
-                        "eks-credential-provider.service and eks-kubelet-args.service");
+                                "no program is at {}, where kubelet's image credential provider should be",
+                                join(missing, ", ")),
+                        "Install it there; all providers lie in one directory, that of "
+                        "ECR_CREDENTIAL_PROVIDER_BIN_PATH if a drop-in for eks-credential-provider.service "
+                        "and "
+                        "eks-kubelet-args.service sets it");
 }
 
 } // namespace eks
