@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "config/schema.hpp"
 #include "kubelet_config.hpp"
+#include "node/max_pods.hpp"
+#include "node/reservations.hpp"
 
 namespace eks {
 
@@ -72,7 +74,31 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
         return all;
 }
 
-std::string explain(const Resolved& resolved, const std::string& key, const Json& generated)
+std::string reasoning(const Root& root, const Resolved& resolved, const std::string& key)
+{
+        constexpr std::string_view reserved = "kubelet.config.kubeReserved";
+        if (key != reserved && !key.starts_with(std::string(reserved) + "."))
+                return {};
+        try {
+                const auto& merged = resolved.merged;
+                const NodeInputs node{.root = root,
+                        .spec = node_spec(merged.tree, merged.marks),
+                        .facts = instance_facts(load_imds(root)),
+                        .versions = {},
+                        .credential_provider = {}};
+                if (node.spec.kubelet_config_replaces)
+                        return {};
+                std::vector<Note> notes;
+                const auto pods = max_pods(node, notes);
+                const auto kept = kube_reserved(node, pods.effective, notes);
+                return fmt::format("{} ({} pods: {})", kept.why, pods.effective, pods.why);
+        } catch (const std::exception&) { // no node here, or an incomplete configuration
+                return {};
+        }
+}
+
+std::string explain(const Resolved& resolved, const std::string& key, const Json& generated,
+        const std::string& reasoning)
 {
         const auto* entry = find_schema_key(key);
         if (entry == nullptr)
@@ -80,8 +106,10 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                         fmt::format("'{}' is no key of configuration{}", key, nearest_key_hint(key, "")),
                         "See eks-node.toml(5) for every key");
         const auto all = opinions(resolved, key, generated);
+        const auto computed =
+                reasoning.empty() ? std::string() : fmt::format("  computed by the {}\n", reasoning);
         if (all.empty())
-                return fmt::format("{} is not set\n", key);
+                return fmt::format("{} is not set\n{}", key, computed);
         std::string text;
         if (entry->kind == ValueKind::flags ||
                 entry->kind == ValueKind::toml_text) { // these add up, none beats another
@@ -102,7 +130,7 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                 text += fmt::format("  {} {} from {}\n",
                         is_merged && all[i].value.is_object() ? "merged over" : "instead of",
                         all[i].value.dump(), all[i].where.text());
-        return text;
+        return text + computed;
 }
 
 } // namespace eks

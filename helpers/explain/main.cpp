@@ -37,7 +37,8 @@ int explain_key(const Arguments& arguments)
         // none.
         const auto text = read_file_if_exists(root(kubelet_config_path));
         const auto generated = Json::parse(text.value_or("{}"), nullptr, false);
-        fmt::print("{}", explain(resolved, arguments.positional().front(), generated));
+        const auto& key = arguments.positional().front();
+        fmt::print("{}", explain(resolved, key, generated, reasoning(root, resolved, key)));
         return 0;
 }
 

@@ -2,17 +2,17 @@
 #include "kubelet_config.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "config/kubelet_flags.hpp"
 #include "config/schema.hpp"
-#include "node/cpu.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/max_pods.hpp"
 #include "node/registration.hpp"
+#include "node/reservations.hpp"
 
 namespace eks {
 
@@ -21,15 +21,12 @@ namespace {
 constexpr const char* kind = "KubeletConfiguration";
 constexpr const char* api_version = "kubelet.config.k8s.io/v1beta1";
 
-unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
+bool reserves_cpus_by_number(const NodeSpec& spec)
 {
-        try {
-                return online_millicpus(node.root);
-        } catch (const Error& e) {
-                notes.push_back({Level::warning,
-                        fmt::format("{}: no CPU is reserved for kubelet, proceeding", e.what())});
-                return 0;
-        }
+        const auto cpus = spec.kubelet_config.find("reservedSystemCPUs");
+        const auto flags = parse_kubelet_flags(spec.kubelet_flags);
+        return (cpus != spec.kubelet_config.end() && !cpus->is_null() && *cpus != "") ||
+               std::ranges::find(flags, "reserved-cpus", &KubeletFlag::name) != flags.end();
 }
 
 // The table's values, and less of what this kubelet does not take.
@@ -59,10 +56,27 @@ Json register_with_taints(const NodeInputs& node)
         return list;
 }
 
+void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
+{
+        if (const auto reserved = kube_reserved(node, pods, notes); reserved.cpu.empty()) {
+                config.erase("kubeReserved");
+        } else {
+                config["kubeReserved"]["cpu"] = reserved.cpu;
+                config["kubeReserved"]["memory"] = reserved.memory;
+        }
+        if (node.spec.reservations.system_reserved)
+                config["systemReserved"] = default_system_reserved();
+        if (!node.spec.reservations.eviction_hard)
+                config.erase("evictionHard");
+        if (reserves_cpus_by_number(node.spec)) // kubelet does not start with both
+                for (const char* cgroup : {"kubeReservedCgroup", "systemReservedCgroup"})
+                        config.erase(cgroup);
+}
+
 // Everything that we would set, before the user's say.
 Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
 {
-        const auto pods = max_pods(node, notes).computed;
+        const auto pods = max_pods(node, notes);
         auto config = in_vendor_file(kubelet_config_template, [&] {
                 auto document = Json::parse(read_file(node.root(kubelet_config_template)));
                 document.get_ref<const Json::object_t&>();
@@ -74,9 +88,8 @@ Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
         });
         if (node.spec.service_cidr)
                 config["clusterDNS"] = {node.spec.service_cidr->dns_address()};
-        config["kubeReserved"]["cpu"] = fmt::format("{}m", reserved_millicpus(cpus(node, notes)));
-        config["kubeReserved"]["memory"] = fmt::format("{}Mi", reserved_memory_mib(pods));
-        config["maxPods"] = pods;
+        set_reservations(config, node, pods.effective, notes);
+        config["maxPods"] = pods.computed;
         config["providerID"] =
                 fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
                         require(node.facts.instance_id, "instanceId"));
@@ -87,23 +100,6 @@ Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
 }
 
 } // namespace
-
-unsigned reserved_millicpus(unsigned total)
-{
-        struct Range {
-                unsigned end;       // milliCPU
-                unsigned per_10000; // of what lies in the range
-        };
-        constexpr std::array ranges{Range{1000, 600}, Range{2000, 100}, Range{4000, 50}, Range{~0U, 25}};
-        unsigned reserved = 0;
-        unsigned begin = 0;
-        for (const auto& [end, per_10000] : ranges) {
-                if (total > begin)
-                        reserved += (std::min(total, end) - begin) * per_10000 / 10000;
-                begin = end;
-        }
-        return reserved;
-}
 
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {

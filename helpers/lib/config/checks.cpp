@@ -185,6 +185,7 @@ public:
                 node_ = member(&merged.tree, "node");
                 const auto* kubelet = member(&merged.tree, "kubelet");
                 config_ = member(kubelet, "config");
+                reservations_ = member(kubelet, "reservations");
                 items_ = texts(member(kubelet, "flags"));
                 flags_ = parse_kubelet_flags(items_);
         }
@@ -200,6 +201,7 @@ public:
                 check_kubelet_config();
                 check_node_labels();
                 check_node_taints();
+                check_reservations();
                 for (std::size_t i = 0; i < flags_.size(); ++i)
                         check_flag(i);
         }
@@ -410,6 +412,23 @@ private:
                 TaintNames seen;
                 for (std::size_t i = 0; i < taints->size(); ++i)
                         check_config_taint(fmt::format("{}[{}]", key, i), taints->at(i), seen);
+        }
+
+        void check_reservations()
+        {
+                if (const auto* percent = member(reservations_, "memoryLimitPercent");
+                        percent != nullptr && (*percent < 1 || *percent > 100))
+                        problem("kubelet.reservations.memoryLimitPercent", shown(*percent),
+                                "not a share from 1 to 100 %",
+                                "Give the most that kubeReserved may keep of the machine's memory");
+                const auto* policy = text_member(reservations_, "policy");
+                const auto* reserved = member(config_, "kubeReserved");
+                if (policy != nullptr && *policy == "explicit" &&
+                        (reserved == nullptr || !reserved->is_object() || reserved->empty()) &&
+                        std::ranges::find(flags_, "kube-reserved", &KubeletFlag::name) == flags_.end())
+                        problem("kubelet.reservations.policy", *policy,
+                                "kubelet.config.kubeReserved is missing",
+                                "Set kubelet.config.kubeReserved, or the policy to 'none'");
         }
 
         void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods)
@@ -704,6 +723,7 @@ private:
         const Json* gates_;
         const Json* node_ = nullptr;
         const Json* config_ = nullptr;
+        const Json* reservations_ = nullptr;
         std::vector<std::string> items_;
         std::vector<KubeletFlag> flags_;
         std::map<std::string, Label> labels_;

@@ -70,8 +70,9 @@ constexpr std::array table{
                 "eksnode|aws|aws-iam-authenticator", false},
         SchemaKey{"kubelet.config", ValueKind::free_map,
                 "Settings of KubeletConfiguration, which win over ours; see eks-kubelet-config.service(8). "
-                "null reaches kubelet's drop-in as it is; with kubelet.configMode 'replace' it removes the "
-                "key."},
+                "null reaches kubelet's drop-in as it is; with kubelet.configMode 'replace', and for "
+                "kubelet "
+                "before 1.28, which has no drop-ins, it removes the key."},
         SchemaKey{"kubelet.configFile", ValueKind::text,
                 "The path of a file with a KubeletConfiguration, JSON or YAML. Its settings are merged "
                 "below the kubelet.config of the layer that names it, and above the layers before; every "
@@ -98,14 +99,23 @@ constexpr std::array table{
                 "many as there are addresses. Without it, the limit holds where the CNI assigns prefixes.",
                 "none|recommended", false},
         SchemaKey{"kubelet.reservations.evictionHard", ValueKind::toggle,
-                "Whether our eviction thresholds are written.", "", false},
+                "Whether our eviction thresholds are written, the default. Without them kubelet's own "
+                "count.",
+                "", false},
         SchemaKey{"kubelet.reservations.memoryLimitPercent", ValueKind::count,
-                "kubeReserved keeps at most this share of the machine's memory, in percent.", "", false},
+                "The computed kubeReserved keeps at most this share of the machine's memory, from 1 to 100 "
+                "percent. Without it there is no limit.",
+                "", false},
         SchemaKey{"kubelet.reservations.policy", ValueKind::text,
-                "How kubeReserved is computed; 'explicit': it is what kubelet.config says.",
+                "How kubeReserved is computed: 'eks', the default, from the number of pods, 'gke' from the "
+                "machine's memory; see eks-kubelet-config.service(8). 'none': nothing is reserved. "
+                "'explicit': it is what kubelet.config.kubeReserved says, which must be set. With every "
+                "policy kubelet.config.kubeReserved wins.",
                 "eks|gke|none|explicit", false},
         SchemaKey{"kubelet.reservations.systemReserved", ValueKind::toggle,
-                "Whether systemReserved is written too.", "", false},
+                "Whether systemReserved is written too: 50m CPU, 384Mi memory, 256Mi ephemeral-storage and "
+                "100 process ids. By default it is not.",
+                "", false},
         SchemaKey{"node.gpuLabels", ValueKind::toggle,
                 "Whether the node registers with labels of its NVIDIA devices, as GPU Feature Discovery "
                 "names them; see eks-kubelet-args.service(8). Off by default.",

@@ -64,6 +64,17 @@ Version version_in(const Json& node, const char* daemon)
                 .value_or(Version{});
 }
 
+ReservationSettings reservation_settings(const Json& tree)
+{
+        ReservationSettings settings;
+        settings.policy = tree.value("policy", settings.policy);
+        if (tree.contains("memoryLimitPercent"))
+                settings.memory_limit_percent = tree.at("memoryLimitPercent").get<unsigned>();
+        settings.system_reserved = tree.value("systemReserved", settings.system_reserved);
+        settings.eviction_hard = tree.value("evictionHard", settings.eviction_hard);
+        return settings;
+}
+
 } // namespace
 
 NodeSpec node_spec(const Json& tree, const Marks& marks)
@@ -93,6 +104,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.cni = {.prefix_delegation = cni.value("prefixDelegation", false),
                 .custom_networking = cni.value("customNetworking", false),
                 .max_enis = cni.value("maxENIs", 0U)};
+        spec.reservations = reservation_settings(kubelet.value("reservations", Json::object()));
         const auto containerd = tree.value("containerd", Json::object());
         spec.base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object());
         for (const auto& config : containerd.value("config", Json::array()))

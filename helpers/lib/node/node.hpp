@@ -24,6 +24,14 @@ struct CniMode {
         unsigned max_enis = 0; // 0: as many as the instance type has
 };
 
+// kubelet.reservations
+struct ReservationSettings {
+        std::string policy = "eks"; // eks, gke, none, explicit
+        std::optional<unsigned> memory_limit_percent;
+        bool system_reserved = false;
+        bool eviction_hard = true;
+};
+
 // The configuration after every layer has been merged and validated.
 struct NodeSpec {
         struct Sourced {
@@ -46,6 +54,7 @@ struct NodeSpec {
         std::vector<std::string> kubelet_flags;
         CniMode cni;
         std::string max_pods_limit; // none, recommended; empty: recommended with prefixes, else none
+        ReservationSettings reservations;
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
         Json base_runtime_spec = Json::object();
         bool instance_id_node_name = false;

@@ -605,3 +605,33 @@ TEST_CASE("Damaged flags are read or refused, never anything else", "[checks]")
                 }
         }
 }
+
+TEST_CASE("The policy 'explicit' needs its reservation, and a limit is a share", "[checks]")
+{
+        struct Row {
+                const char* toml;
+                const char* wrong;
+        };
+        for (const auto& row : {Row{"[kubelet.reservations]\npolicy = 'explicit'\n",
+                                        "node.toml, line 2, column 1: kubelet.reservations.policy = "
+                                        "\"explicit\": kubelet.config.kubeReserved is missing"},
+                     Row{"[kubelet.reservations]\npolicy = 'explicit'\n[kubelet.config]\nkubeReserved = "
+                         "{}\n",
+                             "kubelet.config.kubeReserved is missing"},
+                     Row{"[kubelet.reservations]\nmemoryLimitPercent = 0\n",
+                             "kubelet.reservations.memoryLimitPercent = \"0\": not a share"},
+                     Row{"[kubelet.reservations]\nmemoryLimitPercent = 101\n", "not a share"}}) {
+                CAPTURE(row.toml);
+                const auto result = checked_layer(parse_node_toml(row.toml, "node.toml"));
+                CHECK(result.refusal.failure == "config-invalid");
+                CHECK(result.refusal.mentions(row.wrong));
+        }
+        for (const auto* toml : {"[kubelet.reservations]\npolicy = 'none'\nmemoryLimitPercent = 1\n",
+                     "[kubelet.reservations]\nmemoryLimitPercent = 100\n",
+                     "[kubelet]\nflags = ['--kube-reserved=cpu=1']\nreservations.policy = 'explicit'\n",
+                     "[kubelet.reservations]\npolicy = 'explicit'\n[kubelet.config]\n"
+                     "kubeReserved = {cpu = '1'}\n"}) {
+                CAPTURE(toml);
+                CHECK(checked_layer(parse_node_toml(toml, "node.toml")).refusal.failure == "nothing");
+        }
+}

@@ -7,6 +7,7 @@
 #include "fixture.hpp"
 #include "kubelet_config.hpp"
 #include "node/max_pods.hpp"
+#include "node/reservations.hpp"
 
 using namespace eks;
 using test::refusal;
@@ -54,7 +55,7 @@ TEST_CASE("Memory that is kept from pods grows with their number", "[max-pods]")
         for (const auto& row :
                 {Row{17, 442}, Row{44, 739}, Row{58, 893}, Row{60, 915}, Row{110, 1465}, Row{737, 8362}}) {
                 CAPTURE(row.pods);
-                CHECK(reserved_memory_mib(row.pods) == row.mebibytes);
+                CHECK(eks_reserved_mib(row.pods) == row.mebibytes);
         }
 }
 

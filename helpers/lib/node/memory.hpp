@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/root.hpp"
+
+namespace eks {
+
+// The machine's memory in MiB: the online blocks in sysfs, which count what the kernel keeps for itself too;
+// MemTotal of /proc/meminfo where there are no such blocks, as in a container. Throws Error (file_io) if
+// neither says anything, or is malformed.
+std::uint64_t online_memory_mib(const Root& root);
+
+} // namespace eks

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "explain.hpp"
+#include "fixture.hpp"
+
+using namespace eks;
+using test::ReferenceNode;
+
+namespace {
+
+// `eksnode explain` on a node whose configuration is a TOML file beside the reference cluster's.
+std::string explained(const ReferenceNode& node, const std::string& toml, const std::string& key)
+{
+        node.write("/etc/eks/node.d/10.yaml", test::node_config(test::reference_cluster));
+        node.write("/etc/eks/node.toml", toml);
+        const auto resolved = resolve_node_layers(node.root());
+        return explain(resolved, key, Json::object(), reasoning(node.root(), resolved, key));
+}
+
+constexpr auto facts = R"({"instanceType": "m4.xlarge"})";
+
+} // namespace
+
+TEST_CASE("What is reserved is explained with its policy and what goes into it", "[explain]")
+{
+        const ReferenceNode node;
+        node.write("/run/eks/imds.json", facts);
+        CHECK(explained(node, "", "kubelet.config.kubeReserved") ==
+                "kubelet.config.kubeReserved is not set\n"
+                "  computed by the eks policy: 11 MiB x 58 pods + 255 MiB (58 pods: m4.xlarge: 4 network "
+                "interfaces of 15 addresses)\n");
+        const auto users = explained(node, "[kubelet.config]\nmaxPods = 20\nkubeReserved = {cpu = \"1\"}\n",
+                "kubelet.config.kubeReserved.cpu");
+        CHECK(users.starts_with("kubelet.config.kubeReserved.cpu = \"1\"\n  from "));
+        CHECK(users.find("computed by the eks policy: 11 MiB x 20 pods + 255 MiB") != std::string::npos);
+        node.write("/proc/meminfo", "MemTotal: 16777216 kB\n");
+        CHECK(explained(node, "[kubelet.reservations]\npolicy = \"gke\"\nmemoryLimitPercent = 10\n",
+                      "kubelet.config.kubeReserved.memory")
+                        .find("computed by the gke policy: tiers of the machine's 16384 MiB, cut to 10 % of "
+                              "the machine's 16384 MiB") != std::string::npos);
+        CHECK(explained(node, "[kubelet.reservations]\npolicy = \"none\"\n", "kubelet.config.kubeReserved")
+                        .find("computed by the none policy: nothing is reserved") != std::string::npos);
+}
+
+TEST_CASE("Nothing is said to be computed where it is not", "[explain]")
+{
+        const ReferenceNode node;
+        CHECK(explained(node, "", "kubelet.config.kubeReserved") ==
+                "kubelet.config.kubeReserved is not set\n"); // no facts
+        node.write("/run/eks/imds.json", facts);
+        CHECK(explained(node, "", "kubelet.config.kubeReservedCgroup") ==
+                "kubelet.config.kubeReservedCgroup is not set\n");
+        CHECK(explained(node, "[kubelet]\nconfigMode = \"replace\"\n", "kubelet.config.kubeReserved") ==
+                "kubelet.config.kubeReserved is not set\n");
+}
