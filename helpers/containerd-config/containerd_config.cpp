@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containerd_config.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include <fmt/format.h>
 
 #include "base/drop_ins.hpp"
@@ -16,7 +19,6 @@ namespace {
 constexpr std::string_view vendor_directory = "/usr/share/eks/containerd";
 constexpr std::string_view vendor_drop_ins = "/usr/lib/eks/containerd.d";
 constexpr std::string_view admin_drop_ins = "/etc/eks/containerd.d";
-constexpr const char* nvidia_runtime = "/usr/bin/nvidia-container-runtime";
 
 using Pointer = Json::json_pointer;
 
@@ -61,27 +63,31 @@ std::vector<Layer> user_configs(const NodeInputs& node)
         return layers;
 }
 
-// The vendor's file names the runtime "runc"; a host with NVIDIA's runs everything through that.
-void choose_runtime(Json& config, const Schema& schema, const Root& root)
+// Said before the daemon finds out: it would start, and no pod would.
+void check_default(const Json& config, const Schema& schema, const RuntimeHandlers& handlers)
 {
-        if (!exists(root(nvidia_runtime)))
+        const auto& containerd = config.at(schema.cri_containerd);
+        const auto name = containerd.value("default_runtime_name", std::string());
+        if (containerd.value("runtimes", Json::object()).contains(name))
                 return;
-        auto& containerd = config[schema.cri_containerd];
-        containerd["default_runtime_name"] = "nvidia";
-        auto& runtimes = containerd["runtimes"];
-        runtimes["nvidia"] = runtimes["runc"];
-        runtimes.erase("runc");
-        runtimes["nvidia"]["options"]["BinaryName"] = nvidia_runtime;
+        const auto known = std::ranges::find(handlers.all, name, &RuntimeHandler::name);
+        throw Error(failure::runtime_invalid,
+                fmt::format("default_runtime_name = {}: {}", shown_value(name),
+                        known == handlers.all.end() ? "no such runtime is defined"
+                                                    : "not available on this machine: " + known->reason),
+                "Mend it in containerd.config or its drop-ins; `eksnode runtimes` lists those that are "
+                "available");
 }
 
-std::string render_config(const NodeInputs& node, std::vector<Note>& notes)
+std::string render_config(const NodeInputs& node, const RuntimeHandlers& handlers, std::vector<Note>& notes)
 {
         const auto& schema = schema_of(schema_for(node.versions.containerd));
         const auto vendor_path = fmt::format("{}/config-{}.toml", vendor_directory, schema.version);
         auto config = in_vendor_file(vendor_path,
                 [&] { return parse_config(read_file(node.root(vendor_path)), vendor_path).tree; });
         config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
-        choose_runtime(config, schema, node.root);
+        deep_merge(config, translate({.source = "runtimes", .tree = containerd_settings(handlers)},
+                                   node.versions.containerd, notes));
         for (const auto& layer : user_configs(node)) {
                 const auto given = translate(layer, node.versions.containerd, notes);
                 // bin_dir stands for a list of one, and containerd 2.2 wants only one of the two.
@@ -89,6 +95,7 @@ std::string render_config(const NodeInputs& node, std::vector<Note>& notes)
                         config[schema.cni].erase("bin_dir");
                 deep_merge(config, given);
         }
+        check_default(config, schema, handlers);
         return TomlDocument::from_tree(config).text();
 }
 
@@ -100,15 +107,46 @@ std::string render_base_runtime_spec(const NodeInputs& node)
         return spec.dump(2) + "\n";
 }
 
+// A handler's own files; those of handlers that are left out go.
+void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files)
+{
+        std::map<std::string, File> by_path;
+        for (const auto& handler : handlers.all)
+                for (const auto& [path, content] : runtime_files(handler)) {
+                        const File file{.path = path,
+                                .content = handler.rendered ? content : "",
+                                .kind = handler.rendered ? File::Kind::regular : File::Kind::absent};
+                        const auto [known, is_new] = by_path.emplace(path, file);
+                        if (is_new || !handler.rendered)
+                                continue;
+                        if (known->second.kind == File::Kind::regular && known->second.content != content)
+                                throw Error(failure::runtime_invalid,
+                                        fmt::format("{}: '{}' is a file of another runtime too, and not the "
+                                                    "same",
+                                                handler.place.text(), path),
+                                        "Give it another name in one of the two");
+                        known->second = file;
+                }
+        for (auto& [path, file] : by_path)
+                files.push_back(std::move(file));
+}
+
 } // namespace
 
 StepPlan plan_containerd_config(const NodeInputs& node)
 {
+        const auto handlers = runtime_handlers(node.root, node.spec.runtimes);
         StepPlan plan;
-        plan.files = {
-                {.path = std::string(containerd_config_path), .content = render_config(node, plan.notes)},
+        plan.files = {{.path = std::string(containerd_config_path),
+                              .content = render_config(node, handlers, plan.notes)},
                 {.path = "/etc/containerd/base-runtime-spec.json",
                         .content = render_base_runtime_spec(node)}};
+        add_runtime_files(handlers, plan.files);
+        for (const auto& handler : handlers.all)
+                if (handler.surprise)
+                        plan.notes.push_back(
+                                {Level::info, fmt::format("runtime {} ({}) is left out: {}", handler.name,
+                                                      handler.place.text(), handler.reason)});
         return plan;
 }
 
@@ -117,6 +155,7 @@ void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes)
         for (const auto& given : spec.containerd_configs)
                 check_known(parse_config(given.text, fmt::format("containerd.config ({})", given.source)),
                         notes);
+        check_runtime_settings(spec.runtimes);
 }
 
 std::string sandbox_image_in(const std::string& config_toml, const std::string& source)

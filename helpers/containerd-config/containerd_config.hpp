@@ -14,7 +14,8 @@ namespace eks {
 inline constexpr std::string_view containerd_config_path = "/etc/containerd/config.toml";
 
 // Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of schema 3
-// that containerd 1.x has not; vendor_file.
+// that containerd 1.x has not; runtime_invalid as runtime_handlers() does, or if the default runtime is not
+// defined; vendor_file.
 StepPlan plan_containerd_config(const NodeInputs& node);
 
 // What can be said of the user's TOML without a node: the notes of what no schema has. Throws Error as

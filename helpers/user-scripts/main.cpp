@@ -7,8 +7,9 @@ int main(int argc, char** argv)
         return run_step(
                 {.name = "eks-user-scripts",
                         .purpose = "wait for the scripts in the user data and take over what they changed",
-                        .access = {.reads = {"/etc/eks", "/run/eks", "/var/lib/eks", "/usr/lib/eks",
-                                           "/usr/share/eks", "/sys", "/usr/bin"},
+                        .access = {.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys/kernel", "/run/eks",
+                                           "/var/lib/eks", "/usr/lib/eks", "/usr/share/eks", "/sys",
+                                           "/usr/bin"},
                                 .asks_manager = true}},
                 argc, argv, [](Context& context) {
                         Manager manager;

@@ -161,7 +161,11 @@ class ColdBoot(BootTest):
                        'base_runtime_spec = "/etc/containerd/base-runtime-spec.json"', "discard_unpacked_layers = true",
                        'config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"'):
             self.assertIn(wanted, dump)
-        self.assertIn("runtime.slice", self.n.show("containerd.service", "Slice")["Slice"])
+        # What containerd's own unit file recommends, whichever the distribution's is.
+        wanted = {"Slice": "runtime.slice", "Type": "notify", "Delegate": "yes", "KillMode": "process",
+                  "Restart": "always", "LimitNPROC": "infinity", "LimitCORE": "infinity", "LimitNOFILE": "1048576",
+                  "TasksMax": "infinity", "OOMScoreAdjust": "-999"}
+        self.assertEqual(self.n.show("containerd.service", *wanted), wanted)
         image = self.n.output("ctr", "-n", "k8s.io", "images", "list")
         self.assertIn("localhost/kubernetes/pause:latest", image)
         self.assertIn("io.cri-containerd.pinned=pinned", image)

@@ -99,6 +99,8 @@ plant("units.check_configured_target", "eks-sandbox-image.service is not pulled 
     in_unit("eks-sandbox-image.service", "", f"{lint.UNIT_DIRECTORY}/eks-node.target"))
 plant("units.check_configured_target", "no RuntimeDirectory")(in_unit("RuntimeDirectory=", "#", SHARED_DROP_IN))
 plant("units.check_verify", "dropins/eks-.*Unknown key")(in_unit("[Service]", "[Service]\nRetries=3", SHARED_DROP_IN))
+plant("units.check_containerd", "no TasksMax=infinity")(
+    in_unit("TasksMax=infinity", "TasksMax=100", f"{lint.UNIT_DIRECTORY}/containerd.service.d/10-eks.conf"))
 plant("units.check_sandbox_cost", "dropins/eks-.*ProtectSystem")(
     in_unit("[Service]", "[Service]\nProtectSystem=strict", SHARED_DROP_IN))
 

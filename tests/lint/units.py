@@ -257,6 +257,30 @@ def check_sandbox_cost(tree):
                          f"{setting.key}= {REFUSED[setting.key]}, leave it to the Access of run_step")
 
 
+# containerd.service of containerd 2.x; KillMode=process lets containers outlive a restart of the daemon. LimitNOFILE= is
+# ours: upstream has dropped it, see the drop-in.
+CONTAINERD = {
+    "Type": "notify", "Delegate": "yes", "KillMode": "process", "Restart": "always", "LimitNPROC": "infinity",
+    "LimitCORE": "infinity", "TasksMax": "infinity", "OOMScoreAdjust": "-999", "LimitNOFILE": "1048576",
+}
+OURS = {"Delegate", "LimitNOFILE", "OOMScoreAdjust", "TasksMax"}
+
+
+def check_containerd(tree):
+    """Debian's containerd.service with our drop-in is what containerd recommends, and what matters does not rest on it."""
+    drop_in = next(d for d in drop_ins(tree) if d.path == "dropins/containerd.service.d/10-eks.conf")
+    for key in OURS:
+        if drop_in.value(key) != CONTAINERD[key]:
+            yield at(drop_in.path, drop_in.line(key), f"no {key}={CONTAINERD[key]}, set it: distributions differ")
+    theirs = Path("/lib/systemd/system/containerd.service")
+    if not theirs.exists():
+        raise Skip("no containerd.service on this machine, tests/deps installs it")
+    found = dict(re.findall(r"^(\w+)=(.*)$", theirs.read_text(), re.MULTILINE))
+    for key, value in CONTAINERD.items():
+        if (drop_in.value(key) or found.get(key)) != value:
+            yield at(drop_in.path, 1, f"containerd.service has {key}={found.get(key)}, set {key}={value}")
+
+
 def check_exposure(tree):
     """`systemd-analyze security` stays below the threshold of each service."""
     analyze = tool("systemd-analyze")

@@ -48,6 +48,8 @@ inline constexpr Failure config_syntax{
         "config-syntax", "35c401388b194988bdcbd83c103f29f2", Errc::bad_config};
 inline constexpr Failure config_invalid{
         "config-invalid", "f6373352a81b474c9fd82dad59911275", Errc::bad_config};
+inline constexpr Failure runtime_invalid{
+        "runtime-invalid", "bdc69752510846ccba1a44fdb8faa09d", Errc::bad_config};
 inline constexpr Failure ca_invalid{"ca-invalid", "e70f2639cf334c20b12fca521ce7f04d", Errc::bad_config};
 inline constexpr Failure host_unresolved{
         "host-unresolved", "c2858ba8fdcb4a498e78693a8caf2a45", Errc::unreachable};

@@ -50,6 +50,14 @@ constexpr std::array table{
         SchemaKey{"containerd.config", ValueKind::toml_text,
                 "Merged over containerd's configuration in the same way; one of blanks only counts as "
                 "absent. See eks-containerd-config.service(8) for the two schemas."},
+        SchemaKey{"containerd.defaultRuntime", ValueKind::text,
+                "The runtime of pods that ask for none: one that 'eksnode runtimes' lists as available.", "",
+                false},
+        SchemaKey{"containerd.runtimes", ValueKind::free_map,
+                "Descriptors of runtimes by name, see eks-runtime(5). Merged over the descriptor of that "
+                "name "
+                "that is on disk, if there is one.",
+                "", false},
         SchemaKey{"featureGates", ValueKind::switches,
                 "'InstanceIdNodeName' names the node after its instance id instead of its private DNS name. "
                 "'FastImagePull' is known and has no effect yet. Any other name is ignored with a warning."},

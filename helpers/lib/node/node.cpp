@@ -114,6 +114,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.taints = registration.value("taints", std::vector<std::string>());
         spec.hardware_labels = registration.value("hardwareLabels", false);
         spec.gpu_labels = registration.value("gpuLabels", false);
+        spec.runtimes = runtime_settings(tree, marks);
         spec.instance_id_node_name =
                 tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
         return spec;

@@ -10,6 +10,7 @@
 #include "base/root.hpp"
 #include "config/layer.hpp"
 #include "config/network.hpp"
+#include "node/runtimes.hpp"
 #include "node/version.hpp"
 
 namespace eks {
@@ -56,6 +57,7 @@ struct NodeSpec {
         std::string max_pods_limit; // none, recommended; empty: recommended with prefixes, else none
         ReservationSettings reservations;
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
+        RuntimeSettings runtimes;
         Json base_runtime_spec = Json::object();
         bool instance_id_node_name = false;
         std::map<std::string, std::string> labels; // values with templates, as given

@@ -190,6 +190,7 @@ TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[container
 {
         const ReferenceNode node;
         node.write("/usr/bin/nvidia-container-runtime", "", 0755);
+        node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
         struct Row {
                 Version daemon;
                 std::string containerd;
@@ -202,7 +203,6 @@ TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[container
                 auto& containerd = wanted[Json::json_pointer(row.containerd)];
                 containerd["default_runtime_name"] = "nvidia";
                 containerd["runtimes"]["nvidia"] = containerd["runtimes"]["runc"];
-                containerd["runtimes"].erase("runc");
                 containerd["runtimes"]["nvidia"]["options"]["BinaryName"] =
                         "/usr/bin/nvidia-container-runtime";
                 CHECK(rendered(node.inputs({}, kubelet_132, row.daemon)) == wanted);

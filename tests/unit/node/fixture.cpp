@@ -23,7 +23,9 @@ ReferenceNode::ReferenceNode()
                         Vendor{"data/ecr-registries.tsv", "ecr-registries.tsv"},
                         Vendor{"data/instance-types.tsv", "instance-types.tsv"},
                         Vendor{"kubeconfig/kubeconfig.yaml", "kubelet/kubeconfig.yaml"},
-                        Vendor{"kubelet-config/config.json", "kubelet/config.json"}})
+                        Vendor{"kubelet-config/config.json", "kubelet/config.json"},
+                        Vendor{"runtimes.d/nvidia.toml", "runtimes.d/nvidia.toml"},
+                        Vendor{"runtimes.d/runc.toml", "runtimes.d/runc.toml"}})
                 write(std::string("/usr/share/eks/") + installed,
                         source_file(std::string("helpers/") + source));
         set_cpus(2);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container runtimes of a node: descriptors, and which of them this machine can run. See eks-runtime(5).
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/root.hpp"
+#include "config/layer.hpp"
+
+namespace eks {
+
+// One runtime handler, named in containerd's configuration and in RuntimeClasses.
+struct RuntimeHandler {
+        std::string name;
+        Json descriptor; // as written, defaults filled in: about, class, kind, render, runtime_type, …
+        Where place;     // of the descriptor
+        bool rendered = false;
+        std::string reason;    // why it is rendered, or all that is missing on this machine
+        bool surprise = false; // not rendered though an admin asked for it, or though its program is there
+};
+
+struct RuntimeHandlers {
+        std::vector<RuntimeHandler> all; // sorted by name
+        std::string default_name;
+};
+
+// What the configuration of a node says of runtimes.
+struct RuntimeSettings {
+        Layer descriptors; // containerd.runtimes: merged over the files' descriptors of the same names
+        std::string default_name; // containerd.defaultRuntime, may be empty
+        std::string default_source;
+};
+
+RuntimeSettings runtime_settings(const Json& tree, const Marks& marks);
+
+// Throws Error (runtime_invalid) for what is wrong with them on any machine.
+void check_runtime_settings(const RuntimeSettings& settings);
+
+// Reads /usr/share/eks/runtimes.d and /etc/eks/runtimes.d by systemd's rules for drop-ins; a descriptor of
+// /etc also replaces one of /usr of the same handler. What each requires is looked up below root. Throws
+// Error: config_syntax; runtime_invalid for an unknown key or a wrong value with its line, for two
+// descriptors of one handler in a directory, if there is no runc, and if the default is not defined, is not
+// available, or is claimed twice.
+RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settings);
+
+// The handlers that are rendered, and the default, as settings of containerd in schema 3.
+Json containerd_settings(const RuntimeHandlers& handlers);
+
+// The files of a handler's descriptor, path to content.
+std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler);
+
+// A RuntimeClass manifest (node.k8s.io/v1), YAML.
+std::string runtime_class(const RuntimeHandler& handler);
+
+// The first of a text's or list's paths that is there below root; the first one if none is.
+std::string present_path(const Root& root, const Json& paths);
+
+} // namespace eks
