@@ -3,23 +3,24 @@
 
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
+#include "registry_mirrors.hpp"
 
 namespace eks {
 
 namespace {
 
-// Only the node itself can supply a local pause image; containerd pulls any other when the first pod needs
-// it.
+// containerd pulls any other pause image when the first pod needs it.
 bool needs_sandbox_image(const NodeInputs& node)
 {
         try {
-                const auto local = [](const std::string& config) {
-                        return is_local_image(sandbox_image_in(config, std::string(containerd_config_path)));
+                const auto ours = [](const std::string& config) {
+                        return is_node_s_image(
+                                sandbox_image_in(config, std::string(containerd_config_path)));
                 };
                 // An edited file stands, and may name another image than ours.
                 const auto present = read_file_if_exists(node.root(containerd_config_path));
-                return local(plan_containerd_config(node).files.front().content) ||
-                       (present && local(*present));
+                return ours(plan_containerd_config(node).files.front().content) ||
+                       (present && ours(*present));
         } catch (const Error&) {
                 return true; // what is wrong there is for eks-containerd-config to say
         }
@@ -37,12 +38,15 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
                 .mode = 0600});
         const NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
-                .facts = {},
+                .facts = instance_facts(imds),
                 .versions = versions,
                 .credential_provider = {}};
         plan.files.push_back({.path = "/run/eks/enabled/hosts",
                 .content = {},
                 .kind = node.spec.outpost ? File::Kind::regular : File::Kind::absent});
+        plan.files.push_back({.path = "/run/eks/enabled/registry-mirrors",
+                .content = {},
+                .kind = needs_registry_mirrors(node) ? File::Kind::regular : File::Kind::absent});
         plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
                 .content = {},
                 .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});

@@ -8,8 +8,10 @@
 
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
+#include "base/text.hpp"
 #include "config/schema.hpp"
 #include "config/toml.hpp"
+#include "node/ecr.hpp"
 #include "schemas.hpp"
 
 namespace eks {
@@ -88,6 +90,10 @@ std::string render_config(const NodeInputs& node, const RuntimeHandlers& handler
         config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
         deep_merge(config, translate({.source = "runtimes", .tree = containerd_settings(handlers)},
                                    node.versions.containerd, notes));
+        // An image that carries no pause image has it from EKS.
+        if (!exists(node.root(pause_archive)))
+                config[Json::json_pointer("/" + join(schema.sandbox_image, "/"))] =
+                        eks_pause_image(node.root, require(node.facts.region, "region"));
         for (const auto& layer : user_configs(node)) {
                 const auto given = translate(layer, node.versions.containerd, notes);
                 // bin_dir stands for a list of one, and containerd 2.2 wants only one of the two.
@@ -170,6 +176,11 @@ std::string sandbox_image_in(const std::string& config_toml, const std::string& 
 bool is_local_image(std::string_view image)
 {
         return image.starts_with("localhost/");
+}
+
+bool is_node_s_image(std::string_view image)
+{
+        return is_local_image(image) || parse_ecr_host(image.substr(0, image.find('/')));
 }
 
 } // namespace eks

@@ -13,6 +13,8 @@ namespace eks {
 
 inline constexpr std::string_view containerd_config_path = "/etc/containerd/config.toml";
 
+inline constexpr std::string_view pause_archive = "/etc/eks/pause.tar"; // of an image that carries its own
+
 // Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of schema 3
 // that containerd 1.x has not; runtime_invalid as runtime_handlers() does, or if the default runtime is not
 // defined; vendor_file.
@@ -27,5 +29,9 @@ std::string sandbox_image_in(const std::string& config_toml, const std::string& 
 
 // True for an image that no registry can give: the node must have it before a pod can start.
 bool is_local_image(std::string_view image);
+
+// True for one that containerd cannot pull by itself: a local one, or one of a registry of ECR, which wants
+// the login of the instance's role.
+bool is_node_s_image(std::string_view image);
 
 } // namespace eks

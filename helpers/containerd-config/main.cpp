@@ -7,7 +7,7 @@ int main(int argc, char** argv)
         return run_step(
                 {.name = "eks-containerd-config",
                         .purpose = "write containerd's configuration",
-                        .access = {.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys/kernel", "/run/eks",
+                        .access = {.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys", "/run/eks",
                                            "/sys/bus/pci", "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
                                 .writes = {"/etc/containerd", "/var/lib/eks"}}},
                 argc, argv, [](Context& context) {

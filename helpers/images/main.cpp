@@ -6,7 +6,10 @@
 #include "base/arguments.hpp"
 #include "base/command_line.hpp"
 #include "base/error.hpp"
-#include "node/ecr.hpp"
+#include "base/fs.hpp"
+#include "images.hpp"
+#include "net/pull.hpp"
+#include "node/image_name.hpp"
 #include "node/node.hpp"
 
 namespace {
@@ -14,16 +17,32 @@ namespace {
 using namespace eks;
 
 constexpr auto usage =
-        "usage: eksnode images registry [--region R] [--fips] [--dualstack] [--root DIR]\n"
+        "usage: eksnode images registry [--region R] [--fips] [--dualstack]\n"
+        "       eksnode images list\n"
+        "       eksnode images pin IMAGE...\n"
+        "       eksnode images pull [--pin] [--login FILE] IMAGE...\n"
+        "       eksnode images cache --kubernetes-version V [--region R] [--addons FILE] [--dry-run]\n"
         "\n"
-        "The registry that EKS keeps a region's images in.\n"
+        "The registries of EKS, and the images of this node.\n"
         "\n"
-        "  --region R   (default: the region of this node, from /run/eks/imds.json)\n"
-        "  --fips       its FIPS name (default: if the kernel is in FIPS mode and that name resolves)\n"
-        "  --dualstack  the name that has IPv6 addresses too\n"
-        "  --root DIR   prefix of every path that is read\n"
+        "  registry       the registry that EKS keeps a region's images in\n"
+        "    --region R   (default: the region of this node, from /run/eks/imds.json)\n"
+        "    --fips       its FIPS name (default: if the kernel is in FIPS mode and that name resolves)\n"
+        "    --dualstack  the name that has IPv6 addresses too\n"
+        "  list           the images that kubelet and pods see\n"
+        "  pin            keep images from garbage collection\n"
+        "  pull           pull images as kubelet does\n"
+        "    --login F    a file that holds USER:PASSWORD for their registry\n"
+        "    --pin        and pin them\n"
+        "  cache          pull and pin what a node of a version of Kubernetes starts with, under the\n"
+        "                 names it has in every region\n"
+        "    --addons F   JSON: the answers of EKS DescribeAddonVersions, by add-on (default: EKS is "
+        "asked)\n"
+        "    --dry-run    print the names instead\n"
+        "  --root DIR     prefix of every path that is read\n"
         "\n"
-        "Exit status: 0; 1 a file is missing or broken; 2 usage; see eksnode-images(1).\n";
+        "Exit status: 0; 1 a file is missing or broken; 2 usage; 69 containerd or a registry refused\n"
+        "or cannot be reached; see eksnode-images(1).\n";
 
 std::string region(const Arguments& arguments, const Root& root)
 {
@@ -32,9 +51,8 @@ std::string region(const Arguments& arguments, const Root& root)
         return require(instance_facts(load_imds(root)).region, "region");
 }
 
-int print_registry(const Arguments& arguments)
+int print_registry(const Arguments& arguments, const Root& root)
 {
-        const Root root(arguments.last("root").value_or(""));
         const auto registry = ecr_registry(root, region(arguments, root));
         const bool fips = arguments.has("fips");
         const bool dual_stack = arguments.has("dualstack");
@@ -54,15 +72,98 @@ int print_registry(const Arguments& arguments)
         return 0;
 }
 
+void say(const std::string& text)
+{
+        fmt::print(stderr, "eksnode images: {}\n", text);
+}
+
+int list(ContainerdClient& containerd)
+{
+        fmt::print("NAME\tDIGEST\tPINNED\n");
+        for (const auto& image : containerd.images())
+                fmt::print("{}\t{}\t{}\n", image.name, image.digest, is_pinned(image.labels) ? "yes" : "no");
+        return 0;
+}
+
+int pull(const Arguments& arguments, ContainerdClient& containerd, const std::vector<std::string>& names)
+{
+        for (const auto& given : names) {
+                const auto name = parse_image_name(given);
+                pull_one(containerd, name, arguments.last("login"), say);
+                if (arguments.has("pin"))
+                        pin_image(containerd, name.text());
+                fmt::print("{}\n", name.text());
+        }
+        return 0;
+}
+
+Addon addon(const Arguments& arguments, const std::string& region, const std::string& name,
+        const std::string& kubernetes)
+{
+        if (const auto file = arguments.last("addons"))
+                return in_context(*file, failure::aws_answer,
+                        [&] { return parse_addon(Json::parse(read_file(*file)).at(name), kubernetes); });
+        return ask_for_addon(region, name, kubernetes, say);
+}
+
+int cache(const Arguments& arguments, const Root& root, ContainerdClient& containerd)
+{
+        const auto given = arguments.last("kubernetes-version").value_or("");
+        const auto version = find_version(given);
+        if (!version)
+                throw Error(failure::usage, fmt::format("--kubernetes-version '{}': not a version", given),
+                        "Give one such as 1.34");
+        const auto kubernetes = fmt::format("{}.{}", version->major, version->minor);
+        const auto registry = ecr_registry(root, region(arguments, root));
+        const auto table = ecr_registries(root);
+        const auto host = *ecr_host(registry, false, false);
+        for (auto path : cached_images(*version, addon(arguments, registry.region, "kube-proxy", kubernetes),
+                     addon(arguments, registry.region, "vpc-cni", kubernetes))) {
+                const bool dry_run = arguments.has("dry-run");
+                if (!dry_run)
+                        path = pull_some_build(containerd, host, path, say);
+                const auto name = host + "/" + path;
+                fmt::print("{}\n", name);
+                if (!dry_run)
+                        pin_image(containerd, name);
+                const auto image = dry_run ? std::nullopt : containerd.image(name);
+                for (const auto& alias : aliases(table, registry, path)) {
+                        if (image)
+                                containerd.alias_image(*image, alias);
+                        fmt::print("{}\t{}\n", alias, name);
+                }
+        }
+        return 0;
+}
+
 int images(const Arguments& arguments)
 {
-        const auto& words = arguments.positional();
-        if (words.size() == 1 && words[0] == "registry")
-                return print_registry(arguments);
-        throw Error(failure::usage,
-                words.empty() ? "nothing to do was given"
-                              : fmt::format("unknown argument '{}'", words.back()),
-                "See --help");
+        const Root root(arguments.last("root").value_or(""));
+        auto words = arguments.positional();
+        if (words.empty())
+                throw Error(failure::usage, "nothing to do was given", "See --help");
+        const auto verb = words.front();
+        words.erase(words.begin());
+        const bool takes_images = verb == "pin" || verb == "pull";
+        if (takes_images == words.empty())
+                throw Error(failure::usage,
+                        takes_images ? fmt::format("{}: no image was given", verb)
+                                     : fmt::format("{}: unknown argument '{}'", verb, words.front()),
+                        "See --help");
+        if (verb == "registry")
+                return print_registry(arguments, root);
+        ContainerdClient containerd({.socket = root("/run/containerd/containerd.sock")});
+        if (verb == "list")
+                return list(containerd);
+        if (verb == "pull")
+                return pull(arguments, containerd, words);
+        if (verb == "cache")
+                return cache(arguments, root, containerd);
+        if (verb != "pin")
+                throw Error(failure::usage, fmt::format("unknown argument '{}'", verb), "See --help");
+        for (const auto& word : words)
+                pin_image(containerd, parse_image_name(word).text());
+        return 0;
 }
 
 } // namespace
@@ -70,6 +171,8 @@ int images(const Arguments& arguments)
 int main(int argc, char** argv)
 {
         return run_verb("images", usage, argc, argv, [&] {
-                return images(Arguments::parse(argc, argv, {"region=", "fips", "dualstack", "root="}));
+                return images(Arguments::parse(argc, argv,
+                        {"region=", "fips", "dualstack", "login=", "pin",
+                                "kubernetes-version=", "addons=", "dry-run", "root="}));
         });
 }

@@ -15,6 +15,7 @@
 #include "kubeconfig.hpp"
 #include "kubelet_args.hpp"
 #include "kubelet_config.hpp"
+#include "registry_mirrors.hpp"
 
 namespace eks {
 
@@ -43,7 +44,8 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-containerd-config", plan_containerd_config},
                 Entry{"eks-credential-provider", plan_credential_provider},
                 Entry{"eks-kubeconfig", plan_kubeconfig}, Entry{"eks-kubelet-args", plan_kubelet_args},
-                Entry{"eks-kubelet-config", plan_kubelet_config}};
+                Entry{"eks-kubelet-config", plan_kubelet_config},
+                Entry{"eks-registry-mirrors", plan_registry_mirrors}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan] : table) {
                 try {

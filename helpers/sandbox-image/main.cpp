@@ -34,11 +34,12 @@ void ensure(Context& context)
 {
         const auto config = context.root()(containerd_config_path);
         const auto image = sandbox_image_in(read_file(config), config);
-        if (!is_local_image(image)) {
+        if (!is_node_s_image(image)) {
                 context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
                 return;
         }
         ContainerdClient containerd({.socket = context.root()("/run/containerd/containerd.sock")});
+        const auto say = [&](const std::string& text) { context.awaiting(text); };
         const ImageStore store{.labels =
                                        [&](const std::string& name) {
                                                const auto found = containerd.image(name);
@@ -48,9 +49,10 @@ void ensure(Context& context)
                                  const std::string& value) { containerd.label_image(name, key, value); },
                 .import_archive =
                         [&](const std::string& archive) {
-                                context.awaiting("Importing " + archive);
+                                say("Importing " + archive);
                                 import_archive(archive);
-                        }};
+                        },
+                .pull = [&](const std::string& name) { pull_sandbox_image(containerd, name, say); }};
         const auto result = ensure_sandbox_image(context.root(), image, store);
         context.did(result.remark, result.changed);
 }
@@ -59,8 +61,12 @@ void ensure(Context& context)
 
 int main(int argc, char** argv)
 {
-        return run_step({.name = "eks-sandbox-image",
-                                .purpose = "make sure that the pause image is in containerd and stays there",
-                                .access = {.reads = {"/etc/containerd", "/etc/eks"}, .runs_programs = true}},
+        return run_step(
+                {.name = "eks-sandbox-image",
+                        .purpose = "make sure that the pause image is in containerd and stays there",
+                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/gai.conf",
+                                           "/etc/host.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/pki",
+                                           "/etc/resolv.conf", "/etc/ssl", "/run/systemd/resolve"},
+                                .runs_programs = true}},
                 argc, argv, ensure);
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-sandbox-image: the pause image is in containerd, and pinned so that no garbage collection takes it.
-// Reads: /etc/containerd/config.toml, containerd's socket, /etc/eks/pause.tar. Changes: containerd's image
-// store. Again: an image that is present and pinned is left alone.
+// Reads: /etc/containerd/config.toml, containerd's socket, /etc/eks/pause.tar, or IMDS, ECR and a registry.
+// Changes: containerd's image store. Again: an image that is present and pinned is left alone.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "base/root.hpp"
+#include "net/containerd.hpp"
 
 namespace eks {
-
-inline constexpr std::string_view pause_archive = "/etc/eks/pause.tar";
 
 // What this step does to the world, as values, so that it can be tried without one.
 struct ImageStore {
@@ -21,6 +21,7 @@ struct ImageStore {
         std::function<std::optional<std::map<std::string, std::string>>(const std::string& name)> labels;
         std::function<void(const std::string& name, const std::string& key, const std::string& value)> label;
         std::function<void(const std::string& archive)> import_archive;
+        std::function<void(const std::string& name)> pull;
 };
 
 struct SandboxImage {
@@ -28,7 +29,23 @@ struct SandboxImage {
         bool changed;
 };
 
-// Throws Error (sandbox_image_missing) if the image is neither in the store nor in the archive.
+// An image that no registry can give comes from the archive, any other from its registry. Throws Error
+// (sandbox_image_missing) if it is not in the archive, and what the store throws.
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store);
+
+// How long a pull may take, its retries included: $EKS_IMAGE_PULL_TIMEOUT seconds, else 60. Throws Error
+// (usage).
+std::chrono::seconds pull_timeout();
+
+// A login for a private registry of ECR, by the credentials of the environment or of the instance's role;
+// nothing for any other registry. Throws Error: credentials_missing, the IMDS client's, ecr_login()'s.
+std::optional<RegistryLogin> registry_login(const std::string& host,
+        std::chrono::steady_clock::time_point deadline,
+        const std::function<void(const std::string&)>& on_retry);
+
+// Pull with the login of its registry, within pull_timeout(). `say` hears what is awaited. Throws Error:
+// those of pull_image() and registry_login().
+void pull_sandbox_image(ContainerdClient& containerd, const std::string& image,
+        const std::function<void(const std::string&)>& say);
 
 } // namespace eks

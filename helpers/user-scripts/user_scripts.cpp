@@ -137,15 +137,15 @@ void wait_for_scripts(Context& context, Manager& manager)
         }
 }
 
-// A reload runs a step again without restarting what requires it; only containerd must restart for a new
-// file.
+// A reload runs a step again without restarting what requires it. containerd must restart for a new file;
+// the step of the mirrors may not have been needed before, and nothing requires it.
 void take_over_changes(Context& context, Manager& manager)
 {
         const auto& root = context.root();
         run_again(manager, "ReloadUnit", "eks-config");
         for (const auto& step : affected_steps(root, plan_steps(load_node_inputs(root)))) {
-                const bool containerd = step == "eks-containerd-config";
-                run_again(manager, containerd ? "RestartUnit" : "ReloadUnit", step);
+                const bool restart = step == "eks-containerd-config" || step == "eks-registry-mirrors";
+                run_again(manager, restart ? "RestartUnit" : "ReloadUnit", step);
                 context.did(fmt::format("ran {} again", step), true);
         }
 }

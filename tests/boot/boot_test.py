@@ -696,6 +696,144 @@ class UserScripts(BootTest):
         self.assertActive(node, "kubelet.service")
 
 
+class Images(BootTest):
+    """A real registry under the name of the region's, a login from a fake ECR, and real containerd."""
+
+    HOST = "602401143452.dkr.ecr.us-west-2.amazonaws.com"
+    PAUSE = f"{HOST}/eks/pause:3.10"
+    UNIT = "eks-sandbox-image.service"
+
+    def ecr_node(self, password="secret", image="eks/pause:3.10", timeout=None, registry=True) -> Node:
+        node = self.node()
+        (node.root / "etc/eks/pause.tar").unlink()
+        if registry:
+            node.registry("127.0.0.1:443", image, host=self.HOST, login="AWS:secret")
+        else:
+            node.write("etc/hosts", f"127.0.0.1 localhost {self.HOST}\n")
+        login = base64.b64encode(f"AWS:{password}".encode()).decode()
+        answer = {"authorizationData": [{"authorizationToken": login, "expiresAt": 1.7e9}]}
+        node.write("srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
+        node.write(f"etc/systemd/system/{self.UNIT}.d/test.conf",
+                   "[Service]\nEnvironment=AWS_ENDPOINT_URL_ECR=http://169.254.169.254\n"
+                   + (f"Environment=EKS_IMAGE_PULL_TIMEOUT={timeout}\n" if timeout else ""))
+        node.boot()
+        return node
+
+    def images(self, node) -> dict:
+        rows = [line.split("\t") for line in node.output("eksnode", "images", "list").splitlines()[1:]]
+        return {name: pinned for name, _, pinned in rows}
+
+    def test_without_an_archive_the_image_comes_from_ecr(self):
+        node = self.ecr_node()
+        self.assertActive(node, "eks-node.target", self.UNIT, "kubelet.service")
+        self.assertIn(f'sandbox_image = "{self.PAUSE}"', node.output("containerd", "config", "dump"))
+        self.assertEqual(self.images(node)[self.PAUSE], "yes")
+        self.assertIn("pulled and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
+        journal = json.dumps(node.journal())
+        for secret in ("secret", base64.b64encode(b"AWS:secret").decode(), "wJalrXUtnFEMI"):
+            self.assertNotIn(secret, journal)
+
+        # There and pinned: nothing is asked of anybody.
+        before = node.file("/run/fake-aws.log").read_text()
+        node.systemctl("stop", "registry.service")
+        node.systemctl("restart", self.UNIT)
+        self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.PAUSE} present and pinned")
+        self.assertEqual(node.file("/run/fake-aws.log").read_text(), before)
+
+        # It vanishes: the next run brings it back.
+        node.systemctl("start", "registry.service")
+        node.output("ctr", "-n", "k8s.io", "images", "remove", self.PAUSE)
+        node.systemctl("restart", self.UNIT)
+        self.assertEqual(self.images(node)[self.PAUSE], "yes")
+
+    def test_an_archive_brings_a_vanished_image_back_without_a_network(self):
+        node = self.booted()
+        name = "localhost/kubernetes/pause:latest"
+        self.assertEqual(self.images(node)[name], "yes")
+        node.output("ctr", "-n", "k8s.io", "images", "remove", name)
+        node.systemctl("restart", self.UNIT)
+        self.assertEqual(self.images(node)[name], "yes")
+
+    def test_wrong_credentials_end_it_early(self):
+        node = self.ecr_node(password="wrong")
+        record = self.failure(node, self.UNIT)
+        self.assertEqual(record["EKS_FAILURE"], "image-refused")
+        self.assertIn("instance's role", record["EKS_REMEDY"])
+        self.assertActive(node, "kubelet.service")  # it only wants the image
+
+    def test_an_image_that_does_not_exist_ends_it_at_once(self):
+        node = self.ecr_node(image="eks/other:1")
+        self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "image-absent")
+
+    def test_a_registry_that_is_down_ends_it_at_the_deadline(self):
+        node = self.ecr_node(registry=False, timeout=4)
+        record = self.failure(node, self.UNIT)
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("image-pull", "69"))
+        self.assertIn("could not be pulled in 4 s", record["MESSAGE"])
+        self.assertActive(node, "kubelet.service")
+
+    def test_images_are_pulled_pinned_and_cached_by_hand(self):
+        node = self.node()
+        node.registry("127.0.0.1:5000", "team/app:1", login="user:secret")
+        node.write("login", "user:secret")
+        node.write("open", "user:secret")
+        (node.root / "login").chmod(0o600)
+        node.boot()
+        name = "localhost:5000/team/app:1"
+        refused = node.call("eksnode", "images", "pull", name)
+        self.assertEqual(refused.returncode, 1, refused)
+        self.assertIn("The registry wants a login", refused.stderr)
+        self.assertEqual(node.call("eksnode", "images", "pull", "--login=/open", name).returncode, 78)
+        self.assertEqual(node.call("eksnode", "images", "pin", name).returncode, 1)
+        self.assertEqual(node.output("eksnode", "images", "pull", "--login=/login", name), name + "\n")
+        self.assertEqual(self.images(node)[name], "no")
+        node.output("eksnode", "images", "pin", name)
+        self.assertEqual(self.images(node)[name], "yes")
+
+    def test_an_image_comes_through_a_mirror(self):
+        node = self.node()
+        node.registry("127.0.0.1:5000", "team/app:1")
+        node.write("etc/eks/token", "X-Token: top-secret\n")
+        file = "/etc/containerd/certs.d/registry.example/hosts.toml"
+        node.write("etc/eks/node.toml", '[registry.mirrors."registry.example"]\nendpoints = ["http://127.0.0.1:5000"]\n'
+                   'insecure = true\nheadersFile = "/etc/eks/token"\n')
+        node.boot()
+        self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service", "kubelet.service")
+        self.assertEqual(node.output("stat", "-c%a", file), "600\n")
+        name = "registry.example/team/app:1"
+        self.assertEqual(node.output("eksnode", "images", "pull", "--pin", name), name + "\n")
+        self.assertEqual(self.images(node)[name], "yes")
+        self.assertNotIn("top-secret", json.dumps(node.journal()))
+
+        # It goes away, and with it the directory that would keep the registry from the mirrors of _default.
+        (node.file("/etc/eks/node.toml")).write_text("")
+        containerd = node.show("containerd.service", "MainPID")
+        node.systemctl("reload", "eks-config")
+        node.systemctl("restart", "eks-registry-mirrors")
+        self.assertFalse(node.file(file).parent.exists())
+        self.assertEqual(node.show("containerd.service", "MainPID"), containerd)
+
+    def test_without_mirrors_their_step_is_skipped(self):
+        node = self.booted()
+        self.assertEqual(node.show("eks-registry-mirrors.service", "ConditionResult")["ConditionResult"], "no")
+
+    def test_images_are_cached_under_the_names_of_every_region(self):
+        node = self.ecr_node()
+        node.file("/srv/aws/faults.json").write_text(json.dumps(
+            [{"path": "/addons/supported-versions", "body": '{"addons": []}'}, *json.loads(
+                node.file("/srv/aws/faults.json").read_text())]))
+        command = ["env", "AWS_ENDPOINT_URL=http://169.254.169.254", "eksnode", "images", "cache",
+                   "--kubernetes-version=1.34"]
+        listed = node.output(*command, "--dry-run")
+        self.assertEqual(list(self.images(node)).count(self.PAUSE), 1)
+        self.assertEqual(node.output(*command), listed)
+        self.assertEqual(node.output(*command), listed)  # a second time it replaces nothing by nothing
+        images = self.images(node)
+        names = [line.split("\t")[0] for line in listed.splitlines()]
+        self.assertIn("602401143452.dkr.ecr-fips.us-east-1.amazonaws.com/eks/pause:3.10", names)
+        self.assertEqual({images.get(name) for name in names}, {"yes"})
+
+
 class Failures(BootTest):
     OTHERS = ["eks-imds", "eks-config", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
               "eks-kubelet-args", "eks-containerd-config"]
@@ -831,6 +969,8 @@ class Failures(BootTest):
     def test_missing_parts_of_the_image_are_named(self):
         node = self.node()
         (node.root / "etc/eks/pause.tar").unlink()
+        node.write("etc/eks/containerd.d/10-pause.toml",
+                   '[plugins."io.containerd.grpc.v1.cri"]\nsandbox_image = "localhost/kubernetes/pause:latest"\n')
         (node.root / "etc/eks/image-credential-provider/ecr-credential-provider").unlink()
         node.boot()
         self.assertEqual(self.failure(node, "eks-credential-provider.service")["EKS_FAILURE"], "credential-provider-missing")

@@ -102,6 +102,19 @@ ExecStart=/usr/bin/python3 /usr/local/lib/fake-aws --listen 169.254.169.254:80 -
 """
 
 
+REGISTRY_UNIT = """\
+[Unit]
+Description=A Registry to Pull From
+# nothing waits for the network in here: loopback is up with fake-aws
+After=fake-aws.service
+Before=containerd.service
+
+[Service]
+Type=notify
+ExecStart=/usr/bin/python3 -I /usr/local/lib/registry {arguments}
+"""
+
+
 def certificate_authority() -> str:
     """A CA certificate in base64, as DescribeCluster shows it. Generated, so that nothing here expires."""
     with tempfile.TemporaryDirectory() as folder:
@@ -152,6 +165,7 @@ class Image:
             raise RuntimeError("packing the staged install failed")
         (root / "usr/local/lib").mkdir(parents=True, exist_ok=True)
         shutil.copy(TESTS / "fake-aws", root / "usr/local/lib/fake-aws")
+        shutil.copy(TESTS / "boot/registry", root / "usr/local/lib/registry")
         for name in ("kubelet", *[p.name for p in (TESTS / "boot").glob("kubelet-*.json")]):
             shutil.copy(TESTS / "boot" / name, root / "usr/bin" / name)
         aws = root / "srv/aws"
@@ -222,6 +236,22 @@ class Node:
         file.unlink(missing_ok=True)
         if text is not None:
             file.write_text(text)
+
+    def registry(self, listen: str, image: str, host: str = "", login: str = ""):
+        """A registry in the node, started before containerd. With `host` it serves that name by TLS, and the node's
+        containerd trusts it."""
+        arguments = f"--listen {listen} --image {image}" + (f" --login {login}" if login else "")
+        if host:
+            folder = self.root / "etc/registry"
+            folder.mkdir()
+            run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                "30", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", folder / "key", "-out",
+                folder / "crt", stderr=subprocess.DEVNULL)
+            self.write(f"etc/containerd/certs.d/{host}/ca.crt", (folder / "crt").read_text())
+            self.write("etc/hosts", f"127.0.0.1 localhost {host}\n")
+            arguments += " --certificate /etc/registry/crt --key /etc/registry/key"
+        self.write("etc/systemd/system/registry.service", REGISTRY_UNIT.format(arguments=arguments))
+        self.link("etc/systemd/system/multi-user.target.wants/registry.service", "../registry.service")
 
     def boot(self, *arguments, wait=True):
         """Start the container; by default wait until every start job has ended."""

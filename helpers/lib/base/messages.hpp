@@ -65,6 +65,13 @@ inline constexpr Failure containerd_unreachable{
         "containerd-unreachable", "e704f3296ebb447ba22796157d62bf58", Errc::unreachable};
 inline constexpr Failure sandbox_image_missing{
         "sandbox-image-missing", "17f75ea2d09d4233a6f82022c88ba4f5", Errc::failed};
+inline constexpr Failure aws_unreachable{
+        "aws-unreachable", "05c4b3e168674521bf3ae3ab856837d5", Errc::unreachable};
+inline constexpr Failure aws_refused{"aws-refused", "a92c88c6290448cd90bbb151af3a6d48", Errc::failed};
+inline constexpr Failure aws_answer{"aws-answer", "c025f885603240d182c5044ee559857d", Errc::unreachable};
+inline constexpr Failure image_absent{"image-absent", "7d919ba60e3745d5bdd56030a1585758", Errc::failed};
+inline constexpr Failure image_refused{"image-refused", "a39a7571d0f44d18875ce96442c736f7", Errc::failed};
+inline constexpr Failure image_pull{"image-pull", "6320b42b16e546b2828099ed0f725b06", Errc::unreachable};
 inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure user_scripts_refused{

@@ -147,6 +147,12 @@ constexpr std::array table{
                 "", false},
         SchemaKey{"profile", ValueKind::text, "A named set of settings, or the path of a file with one.", "",
                 false},
+        SchemaKey{"registry.mirrors", ValueKind::free_map,
+                "Where containerd asks for the images of a registry before the registry itself: a table for "
+                "each, named by its host, or '_default' for all others, with endpoints, server, "
+                "capabilities, ca, clientCertificate, clientKey, headersFile, overridePath and insecure. "
+                "See eks-registry-mirrors.service(8).",
+                "", false},
 };
 
 } // namespace

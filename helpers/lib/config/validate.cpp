@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "config/checks.hpp"
+#include "config/mirrors.hpp"
 #include "config/schema.hpp"
 
 namespace eks {
@@ -87,6 +88,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                                 problems.add(mark(key), key, flag, "holds a line break or control character",
                                         "Write each flag as one list item on one line");
                 }
+        registry_mirrors(tree, resolved.merged.marks, problems);
         check_values(resolved.merged, imds, problems, notes);
         return problems;
 }

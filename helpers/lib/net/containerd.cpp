@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/containerd.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -13,6 +15,8 @@ namespace {
 
 constexpr int ok = 0;
 constexpr int not_found = 5;
+constexpr int already_exists = 6;
+constexpr int unauthenticated = 16;
 constexpr std::size_t frame_header = 5; // a flag byte and the length, big endian
 
 // Field numbers of containerd/api/services/images/v1/images.proto.
@@ -20,11 +24,25 @@ constexpr unsigned request_name = 1;
 constexpr unsigned response_image = 1;
 constexpr unsigned image_name = 1;
 constexpr unsigned image_labels = 2;
+constexpr unsigned image_target = 3;
+constexpr unsigned descriptor_digest = 2;
+constexpr unsigned created_image = 1;
 constexpr unsigned map_key = 1;
 constexpr unsigned map_value = 2;
 constexpr unsigned update_image = 1;
 constexpr unsigned update_mask = 2;
 constexpr unsigned mask_paths = 1;
+
+// And of the CRI's runtime/v1/api.proto.
+constexpr unsigned pull_image_spec = 1;
+constexpr unsigned pull_auth = 2;
+constexpr unsigned image_spec_image = 1;
+constexpr unsigned auth_user = 1;
+constexpr unsigned auth_password = 2;
+constexpr unsigned auth_auth = 3;
+constexpr unsigned auth_server = 4;
+
+constexpr std::size_t answer_limit = 16U << 20U; // bytes; a list of some ten thousand images
 
 std::string framed(const std::string& message)
 {
@@ -52,65 +70,127 @@ std::pair<std::string, std::string> map_entry(std::string_view bytes)
         return entry;
 }
 
+// gRPC percent-encodes what is not printable ASCII in its messages.
+std::string percent_decoded(std::string_view text)
+{
+        std::string plain;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+                if (text[i] == '%' && i + 2 < text.size())
+                        if (const auto byte = parse_int<unsigned>(text.substr(i + 1, 2), 16)) {
+                                plain += static_cast<char>(*byte);
+                                i += 2;
+                                continue;
+                        }
+                plain += text[i];
+        }
+        return plain;
+}
+
+std::optional<ContainerdImage> parse_image(std::string_view bytes)
+{
+        ContainerdImage image;
+        bool well_formed = protobuf::for_each(bytes, [&](unsigned field, std::string_view value) {
+                if (field == image_name)
+                        image.name = value;
+                else if (field == image_labels)
+                        image.labels.insert(map_entry(value));
+                else if (field == image_target)
+                        image.target = value;
+        });
+        well_formed &= protobuf::for_each(image.target, [&](unsigned field, std::string_view value) {
+                if (field == descriptor_digest)
+                        image.digest = value;
+        });
+        return well_formed ? std::optional(image) : std::nullopt;
+}
+
+// The registry's own words reach us only as text: containerd 1.6 has no code for them.
+bool says_unauthorized(std::string_view text)
+{
+        for (const auto* word : {"401 Unauthorized", "403 Forbidden", "authorization failed",
+                     "insufficient_scope", "no basic auth credentials"})
+                if (text.find(word) != text.npos)
+                        return true;
+        return false;
+}
+
 } // namespace
 
 ContainerdClient::ContainerdClient(Options options) : options_(std::move(options)) {}
 
-ContainerdClient::Answer ContainerdClient::call(const std::string& method, const std::string& request)
+ContainerdClient::Answer ContainerdClient::ask(
+        const std::string& method, const std::string& request, std::chrono::milliseconds limit)
 {
-        HttpResponse response;
-        try {
-                response =
-                        http_.fetch({{.method = "POST",
-                                            .url = "http://localhost/containerd.services.images.v1.Images/" +
-                                                   method,
-                                            .headers = {"Content-Type: application/grpc", "TE: trailers",
-                                                    "containerd-namespace: " +
-                                                            options_.containerd_namespace},
-                                            .body = framed(request),
-                                            .unix_socket = options_.socket,
-                                            .http2 = true}},
-                                     {.attempt_timeout = options_.timeout,
-                                             .deadline =
-                                                     std::chrono::steady_clock::now() + options_.timeout})
-                                .front();
-        } catch (const HttpDeadline& e) {
-                unreachable(options_.socket, fmt::format("did not answer: {}", e.what()));
-        }
+        auto response =
+                http_.fetch({{.method = "POST",
+                                    .url = "http://localhost/" + method,
+                                    .headers = {"Content-Type: application/grpc", "TE: trailers",
+                                            "containerd-namespace: " + options_.containerd_namespace},
+                                    .body = framed(request),
+                                    .body_limit = answer_limit,
+                                    .unix_socket = options_.socket,
+                                    .http2 = true}},
+                             {.attempt_timeout = limit,
+                                     .deadline = std::chrono::steady_clock::now() + limit})
+                        .front();
         const auto status = parse_int<int>(response.headers["grpc-status"]);
         if (response.status != 200 || !status)
                 unreachable(options_.socket,
                         fmt::format("gave an answer that is not gRPC (status {})", response.status));
-        if (*status != ok && *status != not_found)
-                unreachable(options_.socket, fmt::format("refused {}: {} (gRPC status {})", method,
-                                                     response.headers["grpc-message"], *status));
         if (response.body.size() >= frame_header)
                 response.body.erase(0, frame_header);
-        return {*status, response.body};
+        return {*status, percent_decoded(response.headers["grpc-message"]), response.body};
+}
+
+ContainerdClient::Answer ContainerdClient::call(
+        const std::string& method, const std::string& request, std::initializer_list<int> expected)
+{
+        Answer answer;
+        try {
+                answer = ask("containerd.services.images.v1.Images/" + method, request, options_.timeout);
+        } catch (const HttpDeadline& e) {
+                unreachable(options_.socket, fmt::format("did not answer: {}", e.what()));
+        }
+        if (answer.status != ok && std::ranges::find(expected, answer.status) == expected.end())
+                unreachable(options_.socket,
+                        fmt::format("refused {}: {} (gRPC status {})", method, answer.text, answer.status));
+        return answer;
 }
 
 std::optional<ContainerdImage> ContainerdClient::image(const std::string& name)
 {
         std::string request;
         protobuf::append(request, request_name, name);
-        const auto answer = call("Get", request);
+        const auto answer = call("Get", request, {not_found});
         if (answer.status == not_found)
                 return std::nullopt;
-        ContainerdImage image;
+        std::optional<ContainerdImage> image = ContainerdImage{};
+        const bool well_formed =
+                protobuf::for_each(answer.message, [&](unsigned field, std::string_view value) {
+                        if (field == response_image)
+                                image = parse_image(value);
+                });
+        if (!well_formed || !image)
+                unreachable(options_.socket, "gave an answer that is not an image");
+        return image;
+}
+
+std::vector<ContainerdImage> ContainerdClient::images()
+{
+        const auto answer = call("List", {}, {});
+        std::vector<ContainerdImage> all;
         bool well_formed = true;
         well_formed &= protobuf::for_each(answer.message, [&](unsigned field, std::string_view value) {
                 if (field != response_image)
                         return;
-                well_formed &= protobuf::for_each(value, [&](unsigned inner, std::string_view content) {
-                        if (inner == image_name)
-                                image.name = content;
-                        else if (inner == image_labels)
-                                image.labels.insert(map_entry(content));
-                });
+                const auto image = parse_image(value);
+                well_formed &= image.has_value();
+                all.push_back(image.value_or(ContainerdImage{}));
         });
         if (!well_formed)
-                unreachable(options_.socket, "gave an answer that is not an image");
-        return image;
+                unreachable(options_.socket, "gave an answer that is not a list of images");
+        std::ranges::sort(all, {}, &ContainerdImage::name);
+        return all;
 }
 
 void ContainerdClient::label_image(const std::string& name, const std::string& key, const std::string& value)
@@ -126,8 +206,59 @@ void ContainerdClient::label_image(const std::string& name, const std::string& k
         std::string request;
         protobuf::append(request, update_image, image);
         protobuf::append(request, update_mask, mask);
-        if (call("Update", request).status == not_found)
+        if (call("Update", request, {not_found}).status == not_found)
                 unreachable(options_.socket, fmt::format("has lost the image '{}'", name));
+}
+
+void ContainerdClient::alias_image(const ContainerdImage& image, const std::string& name)
+{
+        std::string alias;
+        protobuf::append(alias, image_name, name);
+        for (const auto& [key, value] : image.labels) {
+                std::string label;
+                protobuf::append(label, map_key, key);
+                protobuf::append(label, map_value, value);
+                protobuf::append(alias, image_labels, label);
+        }
+        protobuf::append(alias, image_target, image.target);
+        std::string request;
+        protobuf::append(request, created_image, alias);
+        if (call("Create", request, {already_exists}).status == ok)
+                return;
+        std::string update;
+        protobuf::append(update, update_image, alias);
+        call("Update", update, {}); // without a mask: all of it
+}
+
+Pull ContainerdClient::pull_image(
+        const std::string& name, const std::optional<RegistryLogin>& login, std::chrono::milliseconds limit)
+{
+        std::string spec;
+        protobuf::append(spec, image_spec_image, name);
+        std::string request;
+        protobuf::append(request, pull_image_spec, spec);
+        if (login) {
+                std::string auth;
+                for (const auto& [field, value] :
+                        {std::pair(auth_user, login->user), {auth_password, login->password},
+                                {auth_auth, login->auth}, {auth_server, login->server}})
+                        if (!value.empty())
+                                protobuf::append(auth, field, value);
+                protobuf::append(request, pull_auth, auth);
+        }
+        Answer answer;
+        try {
+                answer = ask("runtime.v1.ImageService/PullImage", request, limit);
+        } catch (const HttpDeadline&) {
+                return {Pull::Outcome::failed, "no end of it in the time that was left"};
+        }
+        if (answer.status == ok)
+                return {};
+        if (answer.status == not_found)
+                return {Pull::Outcome::absent, answer.text};
+        if (answer.status == unauthenticated || says_unauthorized(answer.text))
+                return {Pull::Outcome::unauthorized, answer.text};
+        return {Pull::Outcome::failed, answer.text};
 }
 
 } // namespace eks

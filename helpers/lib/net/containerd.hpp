@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd's image service over its socket: gRPC is HTTP/2 with a five-byte frame, which libcurl speaks,
-// so the boot path starts no `ctr` (a Go program, 40 ms and more) to ask whether an image is there.
+// containerd over its socket: its own image service, and the CRI's, through which kubelet has images pulled.
+// gRPC is HTTP/2 with a five-byte frame, which libcurl speaks, so the boot path starts no `ctr` (a Go
+// program, 40 ms and more) to ask whether an image is there, and no credential ever stands on a command
+// line.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "net/http.hpp"
 
@@ -15,6 +18,28 @@ namespace eks {
 struct ContainerdImage {
         std::string name;
         std::map<std::string, std::string> labels;
+        std::string digest; // "sha256:…", of the manifest or index
+        std::string target; // the descriptor it stands in, as containerd wrote it
+};
+
+// Who pulls, for one registry.
+struct RegistryLogin {
+        std::string server;    // "https://HOST": containerd shows these credentials to no other
+        std::string auth = {}; // base64 of "user:password", or instead
+        std::string user = {};
+        std::string password = {};
+};
+
+// What became of a pull.
+struct Pull {
+        enum class Outcome {
+                done,
+                absent,       // the registry has no such image
+                unauthorized, // it wants other credentials
+                failed,       // anything else, which another attempt may mend
+        };
+        Outcome outcome = Outcome::done;
+        std::string reason = {}; // in containerd's words
 };
 
 class ContainerdClient {
@@ -27,18 +52,35 @@ public:
 
         explicit ContainerdClient(Options options);
 
-        // The image of that full name, or nothing. Throws Error (containerd_unreachable).
+        // The image of that full name, or nothing. Throws Error (containerd_unreachable), as all of these
+        // do.
         std::optional<ContainerdImage> image(const std::string& name);
 
-        // Add a label or change it. Throws Error (containerd_unreachable).
+        // All of them, sorted by name.
+        std::vector<ContainerdImage> images();
+
+        // Add a label or change it.
         void label_image(const std::string& name, const std::string& key, const std::string& value);
+
+        // Another name for an image; one that has the name already loses it.
+        void alias_image(const ContainerdImage& image, const std::string& name);
+
+        // Have the CRI plugin pull an image and unpack it, as kubelet does; works on containerd 1.6 and 2.x.
+        // Waits as long as `limit`.
+        Pull pull_image(const std::string& name, const std::optional<RegistryLogin>& login,
+                std::chrono::milliseconds limit);
 
 private:
         struct Answer {
-                int status; // gRPC's: 0 is OK, 5 is NOT_FOUND
-                std::string message;
+                int status = 0;           // gRPC's: 0 is OK
+                std::string text = {};    // what gRPC says of it
+                std::string message = {}; // protobuf
         };
-        Answer call(const std::string& method, const std::string& request);
+        // Throws HttpDeadline.
+        Answer ask(const std::string& method, const std::string& request, std::chrono::milliseconds limit);
+        // The same of the image service; any status but OK and these is an Error.
+        Answer call(
+                const std::string& method, const std::string& request, std::initializer_list<int> expected);
 
         Options options_;
         HttpClient http_;

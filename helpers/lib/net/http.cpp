@@ -78,7 +78,7 @@ long count(milliseconds time)
 
 } // namespace
 
-// libcurl's global state: nothing but plain sockets is used here, so TLS libraries stay uninitialised.
+// libcurl's global state; it sets up TLS by itself since 7.57.
 HttpClient::HttpClient()
 {
         ::curl_global_init(CURL_GLOBAL_NOTHING);
@@ -119,8 +119,9 @@ std::vector<HttpResponse> HttpClient::fetch(
                 auto* easy = transfer.easy.get();
                 set(easy, CURLOPT_PRIVATE, &transfer);
                 set(easy, CURLOPT_URL, request.url.c_str());
-                set(easy, CURLOPT_PROXY,
-                        ""); // link-local and unix sockets: a proxy from the environment is wrong
+                // Link-local and unix sockets: a proxy from the environment is wrong.
+                if (!request.through_proxy)
+                        set(easy, CURLOPT_PROXY, "");
                 set(easy, CURLOPT_NOSIGNAL, 1L);
                 set(easy, CURLOPT_TCP_NODELAY, 1L);
                 set(easy, CURLOPT_ERRORBUFFER, transfer.error.data());

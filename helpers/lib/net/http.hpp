@@ -19,6 +19,7 @@ struct HttpRequest {
         std::size_t body_limit = 1U << 20U; // bytes of the answer; more is a failed attempt
         std::string unix_socket;            // connect here instead of to the URL's host
         bool http2 = false;                 // HTTP/2 without upgrade, as gRPC speaks it in the clear
+        bool through_proxy = false; // one that the environment names: http_proxy, HTTPS_PROXY, NO_PROXY
 };
 
 struct HttpResponse {

@@ -2,12 +2,15 @@
 #include "node/ecr.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <memory>
 #include <netdb.h>
+#include <span>
 
 #include <fmt/format.h>
 
+#include "base/command_line.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
@@ -20,6 +23,11 @@ namespace {
 constexpr std::size_t columns = 7;
 constexpr std::string_view none = "-";
 constexpr std::string_view everywhere = "*";
+
+// What a login is shown to: AWS's own, as in the list of the image credential provider.
+constexpr std::array<std::string_view, 7> domains{"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu",
+        "c2s.ic.gov", "cloud.adc-e.uk", "csp.hci.ic.gov", "sc2s.sgov.gov"};
+constexpr std::array<std::string_view, 2> dual_stack_domains{"on.amazonwebservices.com.cn", "on.aws"};
 
 bool is_account(std::string_view text)
 {
@@ -123,6 +131,14 @@ std::string ecr_host_for_kernel(const EcrRegistry& registry, bool fips_kernel, c
         return *ecr_host(registry, false, false);
 }
 
+std::string eks_pause_image(const Root& root, std::string_view region)
+{
+        const auto registry = ecr_registry(root, region);
+        const auto is_known = [&](const std::string&) { return registry.fips; };
+        return fmt::format(
+                "{}/eks/pause:{}", ecr_host_for_kernel(registry, fips_kernel(root), is_known), pause_tag);
+}
+
 std::optional<EcrHost> parse_ecr_host(std::string_view host)
 {
         const auto labels = split(host, '.');
@@ -133,7 +149,12 @@ std::optional<EcrHost> parse_ecr_host(std::string_view host)
         if (!dual_stack && (labels[1] != "dkr" || (service != "ecr" && service != "ecr-fips")))
                 return std::nullopt;
         const std::size_t region = dual_stack ? 2 : 3;
-        if (labels.size() < region + 3 || !is_region(labels[region]))
+        if (labels.size() < region + 2 || !is_region(labels[region]))
+                return std::nullopt;
+        const auto domain = host.substr(static_cast<std::size_t>(labels[region + 1].data() - host.data()));
+        const std::span<const std::string_view> known =
+                dual_stack ? std::span<const std::string_view>(dual_stack_domains) : domains;
+        if (std::ranges::find(known, domain) == known.end())
                 return std::nullopt;
         return EcrHost{.account = std::string(labels[0]),
                 .region = std::string(labels[region]),

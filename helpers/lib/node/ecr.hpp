@@ -14,6 +14,7 @@
 namespace eks {
 
 inline constexpr std::string_view ecr_registries_path = "/usr/share/eks/ecr-registries.tsv";
+inline constexpr std::string_view pause_tag = "3.10"; // of eks/pause: what the EKS AMIs are built with
 
 struct EcrRegistry {
         std::string region;            // "us-west-2"; that of the registry, after any fallback
@@ -43,7 +44,12 @@ bool resolves(const std::string& host); // the system's
 // The FIPS name if the kernel is in FIPS mode and that name resolves, else the normal one.
 std::string ecr_host_for_kernel(const EcrRegistry& registry, bool fips_kernel, const Resolver& resolver);
 
-// What the name of a registry says; nullopt for one that is not a private registry of ECR.
+// The pause image that EKS keeps for a region: under the FIPS name where one is known and the kernel is in
+// FIPS mode. Asks no name server: the same facts give the same name.
+std::string eks_pause_image(const Root& root, std::string_view region);
+
+// What the name of a registry says; nullopt for one that is not a private registry of ECR in one of AWS's
+// domains.
 struct EcrHost {
         std::string account;
         std::string region;

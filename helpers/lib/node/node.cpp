@@ -115,6 +115,8 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.hardware_labels = registration.value("hardwareLabels", false);
         spec.gpu_labels = registration.value("gpuLabels", false);
         spec.runtimes = runtime_settings(tree, marks);
+        Problems seen_before; // by validate()
+        spec.registry_mirrors = registry_mirrors(tree, marks, seen_before);
         spec.instance_id_node_name =
                 tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
         return spec;

@@ -9,6 +9,7 @@
 
 #include "base/root.hpp"
 #include "config/layer.hpp"
+#include "config/mirrors.hpp"
 #include "config/network.hpp"
 #include "node/runtimes.hpp"
 #include "node/version.hpp"
@@ -59,6 +60,7 @@ struct NodeSpec {
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
         RuntimeSettings runtimes;
         Json base_runtime_spec = Json::object();
+        std::vector<RegistryMirror> registry_mirrors;
         bool instance_id_node_name = false;
         std::map<std::string, std::string> labels; // values with templates, as given
         std::vector<std::string> taints;

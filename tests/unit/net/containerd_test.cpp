@@ -48,9 +48,9 @@ std::vector<std::pair<unsigned, std::string>> fields(const std::string& bytes, s
 TEST_CASE("An image comes with its labels", "[containerd]")
 {
         const GrpcServer server(
-                {{.message = message(
-                          {{1, message({{1, image}, {2, label("io.cri-containerd.pinned", "pinned")},
-                                       {2, label("a", "")}, {3, "target"}})}})},
+                {{.message = message({{1,
+                          message({{1, image}, {2, label("io.cri-containerd.pinned", "pinned")},
+                                  {2, label("a", "")}, {3, message({{1, "type"}, {2, "sha256:abc"}})}})}})},
                         {.message = message({{1, message({{1, image}})}})}});
         auto client = client_of(server);
         const auto found = client.image(image);
@@ -58,6 +58,7 @@ TEST_CASE("An image comes with its labels", "[containerd]")
         CHECK(found->name == image);
         CHECK(found->labels ==
                 std::map<std::string, std::string>{{"a", ""}, {"io.cri-containerd.pinned", "pinned"}});
+        CHECK(found->digest == "sha256:abc");
         CHECK(fields(server.request(0), 5) == std::vector<std::pair<unsigned, std::string>>{{1, image}});
         CHECK(client.image(image)->labels.empty());
 }
@@ -134,4 +135,33 @@ TEST_CASE("A daemon that is not there ends at the deadline", "[containerd]")
         const auto result = refusal([&] { client.image(image); });
         CHECK(result.failure == "containerd-unreachable");
         CHECK(result.mentions("containerd at '" + directory("/absent") + "' did not answer: POST "));
+}
+
+TEST_CASE("Images are listed by name", "[containerd]")
+{
+        const auto entry = [](const std::string& name) {
+                return message({{1, name}, {2, label("a", name)}});
+        };
+        const GrpcServer server({{.message = message({{1, entry("b")}, {1, entry("a")}})}, {},
+                {.message = message({{1, "\x0a\x7f"}})}});
+        auto client = client_of(server);
+        const auto all = client.images();
+        REQUIRE(all.size() == 2);
+        CHECK(all[0].name == "a");
+        CHECK(all[1].labels.at("a") == "b");
+        CHECK(client.images().empty());
+        CHECK(refusal([&] { client.images(); }).mentions("gave an answer that is not a list of images"));
+}
+
+TEST_CASE("Another name for an image carries all that the first has", "[containerd]")
+{
+        const GrpcServer server({{}, {.grpc_status = "6", .trailers_only = true}, {}});
+        auto client = client_of(server);
+        const ContainerdImage found{
+                .name = image, .labels = {{"a", "b"}}, .digest = "x", .target = "target"};
+        client.alias_image(found, "other");
+        client.alias_image(found, "other"); // is there, and is replaced
+        const auto alias = message({{1, message({{1, "other"}, {2, label("a", "b")}, {3, "target"}})}});
+        for (const unsigned request : {0U, 1U, 2U})
+                CHECK(server.request(request).substr(5) == alias);
 }

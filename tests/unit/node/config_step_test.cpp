@@ -60,6 +60,9 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
                                 "[plugins.'io.containerd.grpc.v1.cri']\n      sandbox_image = ";
         CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::absent);
         CHECK(kind(own + "'localhost/mine:1'\n") == File::Kind::regular);
+        CHECK(kind(own + "'602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.9'\n") ==
+                File::Kind::regular);
+        CHECK(kind(own + "'public.ecr.aws/eks-distro/kubernetes/pause:3.10'\n") == File::Kind::absent);
         CHECK(kind("  containerd: {config: 'not toml'}\n") ==
                 File::Kind::regular); // for eks-containerd-config to say
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 
 #include "config/toml.hpp"
@@ -281,6 +283,30 @@ TEST_CASE("A broken vendor file is no fault of the user's configuration", "[cont
         const ReferenceNode node;
         node.write("/usr/share/eks/containerd/config-2.toml", "version = \n");
         CHECK(refusal([&] { plan_containerd_config(node.inputs()); }).failure == "vendor-file");
+}
+
+TEST_CASE("An image without a pause image of its own has EKS's", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto image = [&](const Version& containerd, const std::string& spec = {}) {
+                return sandbox_image_in(
+                        file_in(plan_containerd_config(node.inputs(spec, kubelet_132, containerd)),
+                                "/etc/containerd/config.toml")
+                                .content,
+                        "x");
+        };
+        for (const auto& containerd : {containerd_17, containerd_2}) {
+                node.write(pause_archive, "tar");
+                CHECK(image(containerd) == "localhost/kubernetes/pause:latest");
+                std::filesystem::remove(node(pause_archive));
+                CHECK(image(containerd) == "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10");
+        }
+        CHECK(image(containerd_17,
+                      user_toml("[plugins.'io.containerd.grpc.v1.cri']\nsandbox_image = 'mine:1'")) ==
+                "mine:1");
+        auto inputs = node.inputs();
+        inputs.facts.region.clear();
+        CHECK(refusal([&] { plan_containerd_config(inputs); }).failure == "facts-missing");
 }
 
 TEST_CASE("The sandbox image is found in either schema", "[containerd]")

@@ -182,6 +182,17 @@ TEST_CASE("The FIPS name is taken when the kernel is in FIPS mode and the name r
         CHECK_FALSE(resolves("no.such.host.invalid"));
 }
 
+TEST_CASE("The pause image of a region follows the kernel's mode where a FIPS name is known", "[ecr]")
+{
+        const test::ReferenceNode node;
+        const auto image = [&](const char* region) { return eks_pause_image(node.root(), region); };
+        CHECK(image("us-east-1") == "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/pause:3.10");
+        CHECK(image("cn-north-1") == "918309763551.dkr.ecr.cn-north-1.amazonaws.com.cn/eks/pause:3.10");
+        node.write("/proc/sys/crypto/fips_enabled", "1\n");
+        CHECK(image("us-east-1") == "602401143452.dkr.ecr-fips.us-east-1.amazonaws.com/eks/pause:3.10");
+        CHECK(image("eu-west-1") == "602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/pause:3.10");
+}
+
 TEST_CASE("Names of private registries of ECR are told from all others", "[ecr]")
 {
         const test::ReferenceNode node;
@@ -207,7 +218,10 @@ TEST_CASE("Names of private registries of ECR are told from all others", "[ecr]"
                      "60240114345.dkr.ecr.us-west-2.amazonaws.com",
                      "602401143452.dkr.ec2.us-west-2.amazonaws.com",
                      "602401143452.dkr.ecr.US-WEST-2.amazonaws.com",
-                     "x.602401143452.dkr.ecr.us-west-2.amazonaws.com", "602401143452.dkr-ecr.us-west-2"}) {
+                     "x.602401143452.dkr.ecr.us-west-2.amazonaws.com", "602401143452.dkr-ecr.us-west-2",
+                     "602401143452.dkr.ecr.us-west-2.amazonaws.com.evil",
+                     "602401143452.dkr.ecr.us-west-2.evil.example",
+                     "602401143452.dkr-ecr.us-west-2.amazonaws.com"}) {
                 CAPTURE(host);
                 CHECK_FALSE(parse_ecr_host(host));
         }

@@ -28,6 +28,7 @@ ReferenceNode::ReferenceNode()
                         Vendor{"runtimes.d/runc.toml", "runtimes.d/runc.toml"}})
                 write(std::string("/usr/share/eks/") + installed,
                         source_file(std::string("helpers/") + source));
+        write("/etc/eks/pause.tar", ""); // the image carries one
         set_cpus(2);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "containerd_config.hpp"
 #include "sandbox_image.hpp"
 #include "support.hpp"
 
@@ -18,6 +19,7 @@ using Labels = std::map<std::string, std::string>;
 struct FakeStore {
         std::map<std::string, Labels> images;
         std::map<std::string, Labels> archive; // what an import brings
+        Labels pulled = {};                    // what an image that is pulled has
         std::vector<std::string> calls = {};
 
         ImageStore store()
@@ -38,6 +40,11 @@ struct FakeStore {
                                 [this](const std::string& path) {
                                         calls.push_back("import " + path);
                                         images.insert(archive.begin(), archive.end());
+                                },
+                        .pull =
+                                [this](const std::string& name) {
+                                        calls.push_back("pull " + name);
+                                        images[name] = pulled;
                                 }};
         }
 };
@@ -102,4 +109,43 @@ TEST_CASE("An image that is nowhere is an error that says where it was looked fo
                 "'/etc/eks/pause.tar' was imported, but holds no image '" + std::string(image) + "'"));
         CHECK(other.remedy.find("images export /etc/eks/pause.tar " + std::string(image)) !=
                 std::string::npos);
+}
+
+TEST_CASE("An image of a registry is pulled once, and pinned", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        node.write(pause_archive, "tar"); // holds the image of another name
+        const std::string name = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
+        const bool pinned = GENERATE(true, false);
+        FakeStore fake{.images = {}, .archive = {}, .pulled = pinned ? Labels{{pin, "pinned"}} : Labels{}};
+        const auto result = ensure_sandbox_image(node.root(), name, fake.store());
+        CHECK(result.changed);
+        CHECK(result.remark == name + " pulled and pinned");
+        CHECK(fake.calls == (pinned ? Calls{"pull " + name} : Calls{"pull " + name, "label " + name}));
+        fake.calls.clear();
+        CHECK_FALSE(ensure_sandbox_image(node.root(), name, fake.store()).changed);
+        CHECK(fake.calls.empty());
+}
+
+TEST_CASE("Only registries of ECR are given the role's login", "[sandbox-image]")
+{
+        for (const auto* host : {"docker.io", "registry.k8s.io", "localhost:5000", "public.ecr.aws",
+                     "602401143452.dkr.ecr.us-west-2.amazonaws.com.evil"}) {
+                CAPTURE(host); // the metadata service would be asked otherwise, and that fails here
+                CHECK_FALSE(registry_login(host, std::chrono::steady_clock::now(), [](const auto&) {}));
+        }
+}
+
+TEST_CASE("A pull has as long as the environment says", "[sandbox-image]")
+{
+        const auto timeout = [](const char* text) {
+                ::setenv("EKS_IMAGE_PULL_TIMEOUT", text, 1);
+                return pull_timeout();
+        };
+        CHECK(timeout("") == std::chrono::seconds(60));
+        CHECK(timeout("5") == std::chrono::seconds(5));
+        for (const auto* text : {"0", "-1", "x", "5s"})
+                CHECK(refusal([&] { timeout(text); }).failure == "usage");
+        ::unsetenv("EKS_IMAGE_PULL_TIMEOUT");
+        CHECK(pull_timeout() == std::chrono::seconds(60));
 }

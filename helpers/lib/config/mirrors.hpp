@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// registry.mirrors: where containerd asks for the images of a registry, before the registry itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/layer.hpp"
+
+namespace eks {
+
+struct RegistryMirror {
+        std::string registry; // host and perhaps port, as in the names of images; "_default" is all others
+        std::vector<std::string> endpoints;    // URLs, asked in this order
+        std::string server;                    // URL of the registry itself; "" is https://REGISTRY
+        std::vector<std::string> capabilities; // of pull, resolve, push; empty is containerd's default
+        std::string ca;                        // paths of files on the node, "" is none
+        std::string client_certificate;
+        std::string client_key;
+        std::string headers_file; // "Name: value" lines, sent to the endpoints
+        bool override_path = false;
+        bool insecure = false; // plain http, and certificates that nobody vouches for
+        std::string source;    // for messages: "/etc/eks/node.toml, line 3, column 1"
+};
+
+// Sorted by registry. What is wrong is added to `problems`, and left out.
+std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& marks, Problems& problems);
+
+} // namespace eks

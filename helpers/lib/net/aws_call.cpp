@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/aws_call.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "net/http.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+constexpr auto attempt_timeout = 10s;
+
+// "http://127.0.0.1:4566" without its slash at the end, or nothing.
+std::string endpoint_override(const std::string& service)
+{
+        auto variable = "AWS_ENDPOINT_URL_" + service;
+        std::ranges::transform(variable, variable.begin(), [](unsigned char c) { return std::toupper(c); });
+        for (const auto& name : {variable, std::string("AWS_ENDPOINT_URL")}) {
+                const char* text = std::getenv(name.c_str());
+                if (text == nullptr || *text == '\0')
+                        continue;
+                std::string url(text);
+                while (url.ends_with('/'))
+                        url.pop_back();
+                return url;
+        }
+        return {};
+}
+
+// "AccessDeniedException: User … is not authorized", from either way in which the services say it.
+std::string refusal_text(const HttpResponse& response)
+{
+        const auto body = Json::parse(response.body, nullptr, false);
+        const auto text = [&](const char* key) {
+                return body.is_object() && body.contains(key) && body[key].is_string()
+                               ? body[key].get<std::string>()
+                               : std::string();
+        };
+        auto kind = text("__type");
+        if (const auto header = response.headers.find("x-amzn-errortype");
+                kind.empty() && header != response.headers.end())
+                kind = header->second.substr(0, header->second.find(':'));
+        kind = kind.substr(kind.find('#') == kind.npos ? 0 : kind.find('#') + 1);
+        const auto message = text("message").empty() ? text("Message") : text("message");
+        return kind.empty() && message.empty() ? fmt::format("status {}", response.status)
+                                               : fmt::format("{}: {}", kind, message);
+}
+
+bool throttled(const std::string& refusal)
+{
+        return refusal.starts_with("Throttling") || refusal.starts_with("TooManyRequests") ||
+               refusal.starts_with("RequestLimitExceeded");
+}
+
+} // namespace
+
+std::string aws_call(const std::string& service, const std::string& region, AwsRequest request,
+        const AwsCallOptions& options)
+{
+        auto base = endpoint_override(service);
+        if (base.empty())
+                base = "https://" + aws_host(service, region, options.endpoint);
+        request.host = base.substr(base.find("//") + 2);
+        const auto url = base + request_target(request);
+        const auto what = fmt::format("{} of '{}'", service, base);
+
+        HttpClient http;
+        auto delay = 500ms;
+        for (;;) {
+                const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+                HttpResponse response;
+                try {
+                        response = http.fetch({{.method = request.method,
+                                                      .url = url,
+                                                      .headers = signed_headers(request, options.credentials,
+                                                              {.service = service,
+                                                                      .region = region,
+                                                                      .time = now}),
+                                                      .body = request.body,
+                                                      .through_proxy = true}},
+                                               {.connect_timeout = 5s,
+                                                       .attempt_timeout = attempt_timeout,
+                                                       .deadline = options.deadline,
+                                                       .on_retry = options.on_retry})
+                                           .front();
+                } catch (const HttpDeadline& e) {
+                        throw Error(failure::aws_unreachable, e.what(),
+                                fmt::format(
+                                        "Check that this machine reaches '{}', by a route, a VPC endpoint "
+                                        "or a proxy",
+                                        base));
+                }
+                if (response.status == 200)
+                        return response.body;
+                const auto refusal = refusal_text(response);
+                if (!throttled(refusal) || std::chrono::steady_clock::now() + delay > options.deadline)
+                        throw Error(failure::aws_refused, fmt::format("{} refused: {}", what, refusal),
+                                "Check the policies of the instance's role");
+                options.on_retry(fmt::format("{}: {}", what, refusal));
+                ::usleep(static_cast<useconds_t>(std::chrono::microseconds(delay).count()));
+                delay = std::min<std::chrono::milliseconds>(delay * 2, 5s);
+        }
+}
+
+RegistryLogin ecr_login(const std::string& host, const std::string& region, const AwsCallOptions& options)
+{
+        const auto body = aws_call("ecr", region,
+                {.method = "POST",
+                        .host = {},
+                        .headers = {{"Content-Type", "application/x-amz-json-1.1"},
+                                {"X-Amz-Target",
+                                        "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}},
+                        .body = "{}"},
+                options);
+        // What went wrong is said without the answer: it is, or should have been, a secret.
+        const auto answer = Json::parse(body, nullptr, false);
+        const Json::json_pointer place("/authorizationData/0/authorizationToken");
+        if (!answer.is_object() || !answer.contains(place) || !answer[place].is_string())
+                throw Error(failure::aws_answer, "the answer of ECR's GetAuthorizationToken holds no token",
+                        "Check what answers for ECR: a proxy, or AWS_ENDPOINT_URL");
+        return {.server = "https://" + host, .auth = answer[place].get<std::string>()};
+}
+
+} // namespace eks

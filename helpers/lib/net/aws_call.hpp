@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// One signed call of an AWS API, and the login that ECR gives for one. No Error here holds a secret.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "net/containerd.hpp"
+#include "net/endpoints.hpp"
+#include "net/sigv4.hpp"
+
+namespace eks {
+
+struct AwsCallOptions {
+        AwsCredentials credentials;
+        EndpointKind endpoint;
+        std::chrono::steady_clock::time_point deadline;
+        // Called when an attempt failed and another follows, for `systemctl status`.
+        std::function<void(const std::string&)> on_retry = [](const std::string&) {};
+};
+
+// The body of the answer. `request.host` is filled in: the service's endpoint, or that of
+// AWS_ENDPOINT_URL_SERVICE or AWS_ENDPOINT_URL, which may be plain http. Proxies are taken from the
+// environment. Transport errors, throttling and 5xx are tried again until the deadline. Throws Error
+// (aws_unreachable, aws_refused).
+std::string aws_call(const std::string& service, const std::string& region, AwsRequest request,
+        const AwsCallOptions& options);
+
+// ECR's GetAuthorizationToken: a login for every registry of the region, good for twelve hours. `host` is
+// the registry it is to be used for. Throws as above, and aws_answer.
+RegistryLogin ecr_login(const std::string& host, const std::string& region, const AwsCallOptions& options);
+
+} // namespace eks

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry_mirrors.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+std::string hosts_file(const std::string& registry)
+{
+        return fmt::format("{}/{}/hosts.toml", registries_directory, registry);
+}
+
+// A basic string of TOML; JSON's escapes are all among its own.
+std::string quoted(const std::string& text)
+{
+        return Json(text).dump();
+}
+
+std::string quoted(const std::vector<std::string>& texts)
+{
+        std::vector<std::string> items;
+        for (const auto& text : texts)
+                items.push_back(quoted(text));
+        return "[" + join(items, ", ") + "]";
+}
+
+using Headers = std::map<std::string, std::vector<std::string>>;
+
+Headers read_headers(const Root& root, const RegistryMirror& mirror)
+{
+        Headers headers;
+        const auto refuse = [&](const std::string& what) {
+                throw Error(failure::config_invalid,
+                        fmt::format("registry.mirrors ({}): headersFile '{}' {}", mirror.source,
+                                mirror.headers_file, what),
+                        "Write 'Name: value' lines into it, and make it readable for root only");
+        };
+        if (mirror.headers_file.empty())
+                return headers;
+        const auto text = read_file_if_exists(root(mirror.headers_file));
+        if (!text)
+                refuse("is not there");
+        unsigned number = 0;
+        for (const auto line : lines(*text)) {
+                ++number;
+                if (trim(line).empty())
+                        continue;
+                const auto colon = line.find(':');
+                const auto name = line.substr(0, colon);
+                const auto value = colon == line.npos ? line : trim(line.substr(colon + 1));
+                const bool is_name = !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+                        return std::isalnum(c) || c == '-' || c == '_';
+                });
+                if (colon == line.npos || !is_name || value.empty() || has_control_characters(value))
+                        refuse(fmt::format("has no header in line {}", number));
+                headers[std::string(name)].emplace_back(value);
+        }
+        return headers;
+}
+
+std::string render(const RegistryMirror& mirror, const Headers& headers)
+{
+        std::string text = "# Rendered by eks-registry-mirrors from registry.mirrors; see "
+                           "eks-registry-mirrors.service(8).\n";
+        if (!mirror.server.empty())
+                text += fmt::format("server = {}\n", quoted(mirror.server));
+        for (const auto& endpoint : mirror.endpoints) {
+                const auto table = fmt::format("host.{}", quoted(endpoint));
+                text += fmt::format("\n[{}]\n", table);
+                if (!mirror.capabilities.empty())
+                        text += fmt::format("capabilities = {}\n", quoted(mirror.capabilities));
+                if (!mirror.ca.empty())
+                        text += fmt::format("ca = {}\n", quoted(mirror.ca));
+                if (!mirror.client_certificate.empty())
+                        text += fmt::format("client = [{}]\n",
+                                quoted(std::vector{mirror.client_certificate, mirror.client_key}));
+                if (mirror.override_path)
+                        text += "override_path = true\n";
+                if (mirror.insecure && endpoint.starts_with("https://"))
+                        text += "skip_verify = true\n";
+                if (!headers.empty())
+                        text += fmt::format("\n[{}.header]\n", table);
+                for (const auto& [name, values] : headers)
+                        text += fmt::format("{} = {}\n", quoted(name), quoted(values));
+        }
+        return text;
+}
+
+// Registries whose file we wrote before.
+std::vector<std::string> rendered_before(const Root& root)
+{
+        std::vector<std::string> registries;
+        const auto memory = std::string(rendered_directory);
+        for (const auto& name : list_directory(root(memory + std::string(registries_directory))))
+                if (exists(root(memory + hosts_file(name))))
+                        registries.push_back(name);
+        return registries;
+}
+
+} // namespace
+
+StepPlan plan_registry_mirrors(const NodeInputs& node)
+{
+        StepPlan plan;
+        for (const auto& mirror : node.spec.registry_mirrors) {
+                const auto headers = read_headers(node.root, mirror);
+                plan.files.push_back({.path = hosts_file(mirror.registry),
+                        .content = render(mirror, headers),
+                        .mode = static_cast<mode_t>(headers.empty() ? 0644 : 0600)});
+                for (const auto& file : {mirror.ca, mirror.client_certificate, mirror.client_key})
+                        if (!file.empty() && !exists(node.root(file)))
+                                plan.notes.push_back({Level::warning,
+                                        fmt::format(
+                                                "registry.mirrors ({}): '{}' is not there, so containerd "
+                                                "cannot pull through this mirror, proceeding",
+                                                mirror.source, file)});
+        }
+        for (const auto& registry : rendered_before(node.root))
+                if (std::ranges::find(node.spec.registry_mirrors, registry, &RegistryMirror::registry) ==
+                        node.spec.registry_mirrors.end())
+                        plan.files.push_back(
+                                {.path = hosts_file(registry), .content = {}, .kind = File::Kind::absent});
+        return plan;
+}
+
+bool needs_registry_mirrors(const NodeInputs& node)
+{
+        return !node.spec.registry_mirrors.empty() || !rendered_before(node.root).empty();
+}
+
+} // namespace eks

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include <catch2/catch.hpp>
+
+#include "net/aws_call.hpp"
+#include "servers.hpp"
+
+using namespace eks;
+using Json = nlohmann::json;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using test::FakeAws;
+using test::refusal;
+
+namespace {
+
+constexpr auto host = "602401143452.dkr.ecr.us-west-2.amazonaws.com";
+
+struct Ecr : FakeAws {
+        Ecr() { ::setenv("AWS_ENDPOINT_URL_ECR", (endpoint() + "/").c_str(), 1); }
+        ~Ecr() { ::unsetenv("AWS_ENDPOINT_URL_ECR"); }
+
+        void answers(const Json& faults) const { set_faults(faults); }
+
+        static RegistryLogin login(std::chrono::milliseconds limit = 60s)
+        {
+                return ecr_login(host, "us-west-2",
+                        {.credentials = {"AKIA", "SECRETKEY", "SESSION"},
+                                .endpoint = {},
+                                .deadline = std::chrono::steady_clock::now() + limit});
+        }
+};
+
+const std::string token = R"({"authorizationData":[{"authorizationToken":"QVdTOnB3","expiresAt":1.7E9}]})";
+
+Json post(Json fault)
+{
+        fault["path"] = "/";
+        fault["method"] = "POST";
+        return fault;
+}
+
+} // namespace
+
+TEST_CASE("ECR's login is for the registry that is pulled from", "[aws-call]")
+{
+        const Ecr ecr;
+        ecr.answers(Json::array({post({{"body", token}})}));
+        const auto login = Ecr::login();
+        CHECK(login.auth == "QVdTOnB3");
+        CHECK(login.server == "https://" + std::string(host));
+        CHECK(ecr.count("POST", "/") == 1);
+}
+
+TEST_CASE("Throttling and failures of the server are tried again", "[aws-call]")
+{
+        const Ecr ecr;
+        ecr.answers(Json::array(
+                {post({{"status", 400}, {"body", R"({"__type":"ThrottlingException","message":"slow"})"},
+                         {"times", 1}}),
+                        post({{"status", 503}, {"times", 1}}), post({{"body", token}})}));
+        CHECK(Ecr::login().auth == "QVdTOnB3");
+        CHECK(ecr.count("POST", "/") == 3);
+}
+
+TEST_CASE("A refusal is told in AWS's words, and nothing of the credentials", "[aws-call]")
+{
+        const Ecr ecr;
+        struct Row {
+                const char* body;
+                const char* said;
+        };
+        for (const auto& row :
+                {Row{R"({"__type":"com.amazon#AccessDeniedException","Message":"User: x is not authorized"})",
+                         "AccessDeniedException: User: x is not authorized"},
+                        Row{R"({"__type":"UnrecognizedClientException","message":"bad token"})",
+                                "UnrecognizedClientException: bad token"},
+                        Row{"<html>", "status 400"}}) {
+                ecr.answers(Json::array({post({{"status", 400}, {"body", row.body}})}));
+                const auto result = refusal([] { Ecr::login(); });
+                CHECK(result.failure == "aws-refused");
+                CHECK(result.mentions(row.said));
+                CHECK_FALSE(result.mentions("SECRETKEY"));
+                CHECK_FALSE(result.mentions("SESSION"));
+        }
+}
+
+TEST_CASE("An answer without a token is not repeated in the message", "[aws-call]")
+{
+        const Ecr ecr;
+        for (const auto* body : {"", "QVdTOnB3", "[]", R"({"authorizationData":[]})",
+                     R"({"authorizationData":[{"authorizationToken":{"x":"QVdTOnB3"}}]})"}) {
+                ecr.answers(Json::array({post({{"body", body}})}));
+                const auto result = refusal([] { Ecr::login(); });
+                CHECK(result.failure == "aws-answer");
+                CHECK_FALSE(result.mentions("QVdTOnB3"));
+        }
+}
+
+TEST_CASE("An endpoint that is not there ends at the deadline", "[aws-call]")
+{
+        ::setenv("AWS_ENDPOINT_URL", ("http://127.0.0.1:" + std::to_string(test::closed_port())).c_str(), 1);
+        const auto result = refusal([] { Ecr::login(300ms); });
+        ::unsetenv("AWS_ENDPOINT_URL");
+        CHECK(result.failure == "aws-unreachable");
+        CHECK(result.remedy.find("VPC endpoint") != std::string::npos);
+}
