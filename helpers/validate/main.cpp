@@ -12,6 +12,7 @@
 #include "ca.hpp"
 #include "config/resolve.hpp"
 #include "containerd_config.hpp"
+#include "node/max_pods.hpp"
 
 namespace {
 
@@ -23,7 +24,9 @@ constexpr auto usage =
         "Check configuration. Several files are layers of one node, in order, as for eksnode plan: *.toml,\n"
         "*.yaml, *.yml, *.json, directories, user-data:FILE; any other name is raw user data.\n"
         "\n"
-        "  --strict     fields of NodeConfig that eksnode does not know are errors too\n"
+        "  --strict     fields of NodeConfig that eksnode does not know, and a wrong maxPodsExpression, "
+        "are\n"
+        "               errors too\n"
         "  --imds FILE  hold the values against facts of an instance, shaped as /run/eks/imds.json\n"
         "  --root DIR   prefix of the paths that the configuration itself names\n"
         "\n"
@@ -83,6 +86,15 @@ int validate_files(const Arguments& arguments)
                         notes.insert(notes.end(), plan.notes.begin(), plan.notes.end());
                 });
                 refused([&](const NodeSpec& spec) { check_user_configs(spec, notes); });
+                refused([&](const NodeSpec& spec) { // a node goes on without it
+                        if (const auto wrong = wrong_expression(spec.max_pods_expression)) {
+                                if (arguments.has("strict"))
+                                        problems.add(*wrong, "See eks-kubelet-config.service(8) for what an "
+                                                             "expression may hold");
+                                else
+                                        notes.push_back({Level::warning, *wrong + ", ignoring"});
+                        }
+                });
         }
 
         for (const auto& note : notes)

@@ -100,8 +100,11 @@ constexpr std::array table{
         SchemaKey{"kubelet.flags", ValueKind::flags,
                 "Arguments of kubelet, behind ours. One item is one flag, without line breaks or other "
                 "control characters; for what else is understood see eks-kubelet-args.service(8)."},
-        SchemaKey{"kubelet.maxPodsExpression", ValueKind::text, "A CEL expression for maxPods.", "", true,
-                false},
+        SchemaKey{"kubelet.maxPodsExpression", ValueKind::text,
+                "A CEL expression for maxPods, of the ints default_enis, ips_per_eni and max_pods, which is "
+                "what would be without it; see eks-kubelet-config.service(8). One that is wrong is a "
+                "warning, and an "
+                "error under 'eksnode validate --strict'."},
         SchemaKey{"kubelet.maxPodsLimit", ValueKind::text,
                 "'recommended': the maxPods we set are at most 110 up to 30 vCPUs, 250 above. 'none': as "
                 "many as there are addresses. Without it, the limit holds where the CNI assigns prefixes.",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/max_pods.hpp"
 
+#include <array>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/kubelet_flags.hpp"
+#include "node/cel.hpp"
 
 namespace eks {
 
@@ -23,6 +26,14 @@ unsigned vcpus_of_size(std::string_view size)
                 return 4;
         const auto x = size.find("xl");
         return x == size.npos ? 0 : 4 * parse_int<unsigned>(size.substr(0, x)).value_or(0);
+}
+
+constexpr std::array<std::string_view, 3> expression_names{"default_enis", "ips_per_eni", "max_pods"};
+
+std::string describe(const NodeSpec::Sourced& expression, const Error& error)
+{
+        return fmt::format("{}: kubelet.maxPodsExpression = {}: {}", expression.source,
+                shown_value(expression.text), error.what());
 }
 
 struct Computed {
@@ -59,10 +70,26 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
         if (prefixes)
                 result.why += ", prefix delegation";
         const auto& limit = node.spec.max_pods_limit;
-        const auto recommended = recommended_max_pods(known->vcpus);
-        if ((limit == "recommended" || (limit.empty() && prefixes)) && result.pods > recommended)
-                result = {recommended,
-                        fmt::format("{}, limited from {} as AWS recommends", result.why, result.pods)};
+        const auto restrict_pods = [&] {
+                const auto recommended = recommended_max_pods(known->vcpus);
+                if (result.pods > recommended)
+                        result = {recommended, fmt::format("{}, limited from {} as AWS recommends",
+                                                       result.why, result.pods)};
+        };
+        if (limit == "recommended" || (limit.empty() && prefixes))
+                restrict_pods();
+        const auto& expression = node.spec.max_pods_expression;
+        if (expression.text.empty())
+                return result;
+        try {
+                result = {evaluate_max_pods(expression.text, *known, result.pods),
+                        fmt::format("kubelet.maxPodsExpression ({})", expression.source)};
+        } catch (const Error& e) {
+                notes.push_back({Level::warning, fmt::format("{}; maxPods is {}, as without it, proceeding",
+                                                         describe(expression, e), result.pods)});
+        }
+        if (limit == "recommended")
+                restrict_pods();
         return result;
 }
 
@@ -102,6 +129,28 @@ std::optional<InstanceType> find_instance_type(const Root& root, std::string_vie
                 .ipv4_per_eni = *addresses,
                 .vcpus = says_vcpus ? *number(3) : vcpus_of_size(size),
                 .nitro = hypervisor.empty() ? !size.starts_with("metal") : hypervisor == "nitro"};
+}
+
+unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type, unsigned max_pods)
+{
+        const auto pods =
+                CelExpression::compile(expression, expression_names)
+                        .evaluate(std::array<std::int64_t, 3>{type.max_enis, type.ipv4_per_eni, max_pods});
+        if (pods < 1 || pods > std::numeric_limits<std::int32_t>::max())
+                throw Error(failure::config_invalid, fmt::format("the result {} is not from 1 to {}", pods,
+                                                             std::numeric_limits<std::int32_t>::max()));
+        return static_cast<unsigned>(pods);
+}
+
+std::optional<std::string> wrong_expression(const NodeSpec::Sourced& expression)
+{
+        try {
+                if (!expression.text.empty())
+                        CelExpression::compile(expression.text, expression_names);
+                return std::nullopt;
+        } catch (const Error& e) {
+                return describe(expression, e);
+        }
 }
 
 MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes)

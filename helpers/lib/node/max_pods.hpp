@@ -61,6 +61,15 @@ constexpr unsigned recommended_max_pods(unsigned vcpus)
         return vcpus > 30 ? 250 : 110;
 }
 
+// kubelet.maxPodsExpression: ints named default_enis and ips_per_eni, as the type has them, and max_pods,
+// what would be without the expression. Throws Error (config_invalid) that begins with the place in the
+// expression, also if the result is not from 1 to 2147483647.
+unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type, unsigned max_pods);
+
+// What is wrong with syntax and types of kubelet.maxPodsExpression, with its place; nothing if it is right
+// or empty.
+std::optional<std::string> wrong_expression(const NodeSpec::Sourced& expression);
+
 struct MaxPods {
         unsigned computed = 0; // ours, what config.json says
         // What kubelet goes by once the user's settings are merged: its --max-pods, else

@@ -99,6 +99,8 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.kubeconfig_auth = tree.value("kubeconfig", Json::object()).value("auth", spec.kubeconfig_auth);
         spec.credential_provider_config = kubelet.value("credentialProviderConfig", Json::object());
         spec.kubelet_flags = kubelet.value("flags", std::vector<std::string>());
+        spec.max_pods_expression = {
+                kubelet.value("maxPodsExpression", std::string()), source("kubelet.maxPodsExpression")};
         spec.max_pods_limit = kubelet.value("maxPodsLimit", std::string());
         const auto cni = tree.value("cni", Json::object());
         spec.cni = {.prefix_delegation = cni.value("prefixDelegation", false),

@@ -55,7 +55,8 @@ struct NodeSpec {
         Json credential_provider_config = Json::object();
         std::vector<std::string> kubelet_flags;
         CniMode cni;
-        std::string max_pods_limit; // none, recommended; empty: recommended with prefixes, else none
+        Sourced max_pods_expression; // empty: none
+        std::string max_pods_limit;  // none, recommended; empty: recommended with prefixes, else none
         ReservationSettings reservations;
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
         RuntimeSettings runtimes;

@@ -328,3 +328,90 @@ TEST_CASE("The node's maxPods follow the keys of the CNI, and the limit", "[max-
         CHECK(notes[0].text == "cni.prefixDelegation does not count for maxPods: 'm4.xlarge' has no Nitro "
                                "hypervisor, proceeding");
 }
+
+TEST_CASE("An expression gives what nodeadm's gives", "[max-pods]")
+{
+        struct Row {
+                const char* expression;
+                InstanceType type;
+                unsigned max_pods;
+                unsigned pods;
+        };
+        const InstanceType t3_medium{3, 6};
+        const InstanceType m4_xlarge{4, 15};
+        for (const auto& row : {Row{"417", t3_medium, 17, 417},
+                     Row{"(default_enis * (ips_per_eni - 1)) + 2", t3_medium, 17, 17},
+                     Row{"(default_enis * (ips_per_eni - 1)) + 3", t3_medium, 17, 18},
+                     Row{"(default_enis * ((ips_per_eni - 1) * 16)) + 2", t3_medium, 17, 242},
+                     Row{"((default_enis * ((ips_per_eni * 16) - 1)) + 2) < 30 ? ((default_enis * "
+                         "((ips_per_eni * 16) - 1)) + 2) : 30",
+                             t3_medium, 17, 30},
+                     Row{"((default_enis - 1) * (ips_per_eni - 1)) + 2", t3_medium, 17, 12},
+                     Row{"((default_enis - 1) * (ips_per_eni - 1)) + 2", m4_xlarge, 58, 44},
+                     Row{"max_pods < 30 ? max_pods : 30", t3_medium, 35, 30},
+                     Row{"max_pods", t3_medium, 7, 7}, Row{"max_pods + 2", t3_medium, 7, 9},
+                     Row{"max_pods + 2", m4_xlarge, 58, 60}, Row{"2147483647", t3_medium, 17, 2147483647}}) {
+                CAPTURE(row.expression, row.max_pods);
+                CHECK(evaluate_max_pods(row.expression, row.type, row.max_pods) == row.pods);
+        }
+        const auto wrong = [&](const char* expression, const InstanceType& type, unsigned max_pods) {
+                return refusal([&] { evaluate_max_pods(expression, type, max_pods); }).what;
+        };
+        const auto names = "'fake_variable' is not a name; there are default_enis, ips_per_eni, max_pods";
+        CHECK(wrong("default_enis + fake_variable", t3_medium, 17) == std::string("column 16: ") + names);
+        CHECK(wrong("99 - fake_variable", t3_medium, 17) == std::string("column 6: ") + names);
+        CHECK(wrong("default_enis * 2", {2147483647, 1}, 2) ==
+                "the result 4294967294 is not from 1 to 2147483647");
+        CHECK(wrong("max_pods - ((default_enis * (ips_per_eni - 1)) + 2)", t3_medium, 17) ==
+                "the result 0 is not from 1 to 2147483647");
+        CHECK(wrong("max_pods - 2", t3_medium, 1) == "the result -1 is not from 1 to 2147483647");
+        CHECK(wrong("true", t3_medium, 17) == "column 1: the result is a bool, not a number");
+}
+
+TEST_CASE("The node's expression is used, or warned of with its place", "[max-pods]")
+{
+        const test::ReferenceNode node;
+        struct Row {
+                const char* expression;
+                const char* limit;
+                unsigned computed;
+        };
+        for (const auto& row : {Row{"max_pods + 2", "", 60}, Row{"300", "", 300}, Row{"300", "none", 300},
+                     Row{"300", "recommended", 110}}) {
+                CAPTURE(row.expression, row.limit);
+                auto inputs = node.inputs(
+                        std::string("  kubelet: {maxPodsExpression: '") + row.expression + "'}\n");
+                inputs.spec.max_pods_limit = row.limit;
+                std::vector<Note> notes;
+                const auto pods = max_pods(inputs, notes);
+                CHECK(pods.computed == row.computed);
+                CHECK(pods.why.starts_with("kubelet.maxPodsExpression (user data, line"));
+                CHECK(notes.empty());
+        }
+        // with prefixes the limit is in max_pods, and not on the result
+        auto dense = node.inputs("  kubelet: {maxPodsExpression: 'max_pods * 2'}\n");
+        dense.facts.instance_type = "m5.large";
+        dense.spec.cni.prefix_delegation = true;
+        std::vector<Note> notes;
+        CHECK(max_pods(dense, notes).computed == 220);
+        CHECK(notes.empty());
+
+        const auto bad = node.inputs("  kubelet: {maxPodsExpression: 'max_pods / 0'}\n");
+        CHECK(max_pods(bad, notes).computed == 58);
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].level == Level::warning);
+        CHECK(notes[0].text.starts_with("user data, line "));
+        CHECK(notes[0].text.ends_with(
+                "kubelet.maxPodsExpression = \"max_pods / 0\": column 10: division by zero; "
+                "maxPods is 58, as without it, proceeding"));
+        CHECK_FALSE(wrong_expression(bad.spec.max_pods_expression)); // that is known on the node only
+        CHECK_FALSE(wrong_expression({}));
+        CHECK(wrong_expression({"1 +", "x"}) ==
+                "x: kubelet.maxPodsExpression = \"1 +\": column 4: 'the end' where a value belongs");
+
+        auto unknown = node.inputs("  kubelet: {maxPodsExpression: '1 +'}\n");
+        unknown.facts.instance_type = "z9.tiny"; // the expression has nothing to go by
+        notes.clear();
+        CHECK(max_pods(unknown, notes).computed == 110);
+        CHECK(notes.size() == 1);
+}
