@@ -5,12 +5,14 @@
 import copy
 import json
 import os
+import pathlib
 import re
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+import tomllib
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -297,6 +299,30 @@ class Report(StandIn):
                 self.assertEqual(report["config"]["maxPods"], 30)
 
 
+    def test_every_profile_is_accepted_by_every_version(self):
+        for file in sorted(pathlib.Path(HERE).parent.glob("helpers/profiles/*.toml")):
+            settings = tomllib.loads(file.read_text()).get("kubelet", {}).get("config", {})
+            for minor in range(23, 37) if settings else ():
+                with self.subTest(profile=file.stem, minor=minor):
+                    arguments = ARGUMENTS
+                    if minor < 26:
+                        api = "v1alpha1" if minor < 24 else "v1beta1"
+                        provider = PROVIDERS["providers"][0] | {"apiVersion": f"credentialprovider.kubelet.k8s.io/{api}"}
+                        self.write(PROVIDERS_FILE, PROVIDERS | {"apiVersion": f"kubelet.config.k8s.io/{api}",
+                                                                "providers": [provider]})
+                    else:
+                        self.write(PROVIDERS_FILE, PROVIDERS)
+                    if minor < 27:  # a flag is all there was
+                        arguments = [*ARGUMENTS, f"--container-runtime-endpoint=unix://{SOCKET}"]
+                        self.change(containerRuntimeEndpoint=None, **settings)
+                        if minor < 24:
+                            arguments.append("--container-runtime=remote")
+                    else:
+                        self.change(**settings)
+                    config = self.started(arguments=arguments, version=f"1.{minor}.0")["config"]
+                    self.assertEqual(config, config | settings)
+
+
 class Flags(StandIn):
     def test_bad_ones_are_refused(self):
         integer = 'invalid argument "a" for "--max-pods" flag: strconv.ParseInt: parsing "a": invalid syntax'
@@ -447,6 +473,8 @@ class Configuration(StandIn):
                 ({"kubeReservedCgroup": None} | enforce,
                  "kubeReservedCgroup (--kube-reserved-cgroup) must be specified"),
                 ({"enforceNodeAllocatable": ["none", "pods"]}, "may not contain additional enforcements"),
+                ({"cpuManagerPolicy": "static", "kubeReserved": {"cpu": "0"}},
+                 "systemreserved.cpu + kubereserved.cpu to be greater than zero"),
                 ({"reservedSystemCPUs": "0-1"}, "can't use reservedSystemCPUs"),
                 ({"systemCgroups": "/system", "cgroupRoot": None},
                  "cgroupRoot (--cgroup-root) was not specified"),

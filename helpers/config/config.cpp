@@ -50,6 +50,9 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
         plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
                 .content = {},
                 .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});
+        plan.files.push_back({.path = "/run/eks/enabled/sysctl",
+                .content = {},
+                .kind = node.spec.sysctls.empty() ? File::Kind::absent : File::Kind::regular});
         plan.files.push_back({.path = "/run/eks/enabled/user-scripts",
                 .content = {},
                 .kind = resolved.has_scripts ? File::Kind::regular : File::Kind::absent});

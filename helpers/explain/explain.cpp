@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/fs.hpp"
+#include "config/profile.hpp"
 #include "config/schema.hpp"
 #include "kubelet_config.hpp"
 #include "node/max_pods.hpp"
@@ -95,6 +97,26 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
         } catch (const std::exception&) { // no node here, or an incomplete configuration
                 return {};
         }
+}
+
+std::string explain_profile(const Root& root, const Resolved& resolved)
+{
+        const auto chosen = opinions(resolved, "profile", {});
+        auto text = chosen.empty() ? fmt::format("profile = \"{}\"\n  from eksnode's own default\n",
+                                             default_profile)
+                                   : explain(resolved, "profile", {});
+        text += "\nprofiles:\n";
+        for (const auto& [name, path] : profile_files(root)) {
+                std::string about;
+                try {
+                        about = parse_profile(read_file(root(path)), path).description;
+                } catch (const Error& e) {
+                        about = e.what();
+                }
+                text += fmt::format(
+                        "  {}: {}\n    {}\n", name, about.empty() ? "no description" : about, path);
+        }
+        return text;
 }
 
 std::string explain(const Resolved& resolved, const std::string& key, const Json& generated,

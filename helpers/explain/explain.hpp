@@ -24,6 +24,9 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
 // Empty for keys that are not computed, and where the facts of a node are not at hand.
 std::string reasoning(const Root& root, const Resolved& resolved, const std::string& key);
 
+// The profile in force, and below it every profile there is; those of the admin mask the vendor's.
+std::string explain_profile(const Root& root, const Resolved& resolved);
+
 // The text for people. Throws Error (usage) if the key is not one of configuration.
 std::string explain(const Resolved& resolved, const std::string& key, const Json& generated,
         const std::string& reasoning = {});

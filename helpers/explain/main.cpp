@@ -17,6 +17,7 @@ constexpr auto usage =
         "\n"
         "Show the value of a configuration key, the layer, file and line that set it, and the values\n"
         "it beat. KEY is one such as kubelet.config.maxPods; a part with a dot in it is quoted.\n"
+        "With profile, every profile is listed.\n"
         "\n"
         "  --config SOURCE  a file, a directory, or user-data:FILE; repeatable, in order\n"
         "                   (default: the layers of this node, see eks-node.toml(5))\n"
@@ -38,7 +39,9 @@ int explain_key(const Arguments& arguments)
         const auto text = read_file_if_exists(root(kubelet_config_path));
         const auto generated = Json::parse(text.value_or("{}"), nullptr, false);
         const auto& key = arguments.positional().front();
-        fmt::print("{}", explain(resolved, key, generated, reasoning(root, resolved, key)));
+        fmt::print("{}", key == "profile"
+                                 ? explain_profile(root, resolved)
+                                 : explain(resolved, key, generated, reasoning(root, resolved, key)));
         return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "kubelet_args.hpp"
 #include "kubelet_config.hpp"
 #include "registry_mirrors.hpp"
+#include "sysctl.hpp"
 
 namespace eks {
 
@@ -45,7 +46,7 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-credential-provider", plan_credential_provider},
                 Entry{"eks-kubeconfig", plan_kubeconfig}, Entry{"eks-kubelet-args", plan_kubelet_args},
                 Entry{"eks-kubelet-config", plan_kubelet_config},
-                Entry{"eks-registry-mirrors", plan_registry_mirrors}};
+                Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-sysctl", plan_sysctl}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan] : table) {
                 try {

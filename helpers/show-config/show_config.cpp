@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "show_config.hpp"
 
+#include <span>
+
 #include <yaml-cpp/yaml.h>
 
+#include "base/text.hpp"
 #include "config/schema.hpp"
 #include "config/toml.hpp"
 
@@ -79,8 +82,11 @@ std::string config_as_node_config(const Json& tree, std::vector<std::string>& le
                 if (entry.node_config || find_path(spec, entry.path) == nullptr)
                         continue;
                 left_out.emplace_back(entry.path);
-                const auto dot = entry.path.find('.');
-                spec[std::string(entry.path.substr(0, dot))].erase(std::string(entry.path.substr(dot + 1)));
+                auto* map = &spec;
+                const auto parts = split(entry.path, '.');
+                for (const auto part : std::span(parts).first(parts.size() - 1))
+                        map = &map->at(std::string(part));
+                map->erase(std::string(parts.back()));
         }
         YAML::Emitter out;
         out << YAML::BeginMap << YAML::Key << "apiVersion" << YAML::Value << "node.eks.aws/v1alpha1"

@@ -88,8 +88,9 @@ std::vector<std::string> affected_steps(const Root& root, const std::vector<Plan
         for (const auto& step : steps) {
                 const bool differs =
                         step.error || std::ranges::any_of(step.plan.files, [&](const File& file) {
-                                const auto ours = read_file_if_exists(
-                                        root(std::string(rendered_directory) + file.path));
+                                const auto ours = read_file_if_exists(root(
+                                        file.volatile_file() ? file.path
+                                                             : std::string(rendered_directory) + file.path));
                                 switch (file.kind) {
                                 case File::Kind::regular:
                                         return ours != file.content;
@@ -137,14 +138,18 @@ void wait_for_scripts(Context& context, Manager& manager)
         }
 }
 
-// A reload runs a step again without restarting what requires it. containerd must restart for a new file;
-// the step of the mirrors may not have been needed before, and nothing requires it.
+// A reload runs a step again without restarting what requires it. containerd must restart for a new file; the
+// steps of the mirrors and of kernel parameters may not have been needed before, so they may not be active, and
+// an admin may mask them.
 void take_over_changes(Context& context, Manager& manager)
 {
         const auto& root = context.root();
         run_again(manager, "ReloadUnit", "eks-config");
         for (const auto& step : affected_steps(root, plan_steps(load_node_inputs(root)))) {
-                const bool restart = step == "eks-containerd-config" || step == "eks-registry-mirrors";
+                if (manager.unit(step + ".service").text("LoadState") == "masked")
+                        continue;
+                const bool restart = step == "eks-containerd-config" || step == "eks-registry-mirrors" ||
+                                     step == "eks-sysctl";
                 run_again(manager, restart ? "RestartUnit" : "ReloadUnit", step);
                 context.did(fmt::format("ran {} again", step), true);
         }

@@ -72,6 +72,8 @@ inline constexpr Failure aws_answer{"aws-answer", "c025f885603240d182c5044ee5598
 inline constexpr Failure image_absent{"image-absent", "7d919ba60e3745d5bdd56030a1585758", Errc::failed};
 inline constexpr Failure image_refused{"image-refused", "a39a7571d0f44d18875ce96442c736f7", Errc::failed};
 inline constexpr Failure image_pull{"image-pull", "6320b42b16e546b2828099ed0f725b06", Errc::unreachable};
+inline constexpr Failure sysctl_refused{
+        "sysctl-refused", "d67b78581b6f499d96e8b07895a1857c", Errc::bad_config};
 inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure user_scripts_refused{

@@ -15,7 +15,7 @@ inline constexpr std::string_view user_data_path = "/run/eks/user-data";
 inline constexpr std::size_t config_limit = 1U << 20U; // bytes of one document; EC2 user data ends at 16 KiB
 
 struct Resolved {
-        std::vector<Layer> layers; // all of them, in order: the later one wins
+        std::vector<Layer> layers; // all of them, in order: the later one wins; the profile is the first
         Layer merged;              // what won, with the place of each value
         std::vector<std::string>
                 tried; // every source and what it held, for the message when nothing is complete

@@ -148,13 +148,22 @@ constexpr std::array table{
                 "${tag.KEY} stand for facts as in node.labels. registerWithTaints in kubelet.config and "
                 "--register-with-taints in kubelet.flags replace them all.",
                 "", false},
-        SchemaKey{"profile", ValueKind::text, "A named set of settings, or the path of a file with one.", "",
-                false},
+        SchemaKey{"profile", ValueKind::text,
+                "A named set of settings, or the absolute path of a file with one; without the key: "
+                "default. "
+                "See eks-profile(5).",
+                "", false},
         SchemaKey{"registry.mirrors", ValueKind::free_map,
                 "Where containerd asks for the images of a registry before the registry itself: a table for "
                 "each, named by its host, or '_default' for all others, with endpoints, server, "
                 "capabilities, ca, clientCertificate, clientKey, headersFile, overridePath and insecure. "
                 "See eks-registry-mirrors.service(8).",
+                "", false},
+        SchemaKey{"sysctl", ValueKind::free_map,
+                "Kernel parameters, written as sysctl(8) shows them: kernel.pid_max = 4194304. A value is a "
+                "whole number, or a string of one line. Only a part that has a dot itself is quoted: "
+                "net.ipv4.conf.\"eth0.100\".forwarding. They win over those of the profile and over "
+                "/etc/sysctl.d/; see eks-sysctl.service(8).",
                 "", false},
 };
 

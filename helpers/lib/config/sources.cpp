@@ -9,6 +9,7 @@
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "config/profile.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
 #include "config/user_data.hpp"
@@ -75,8 +76,24 @@ void read_kubelet_config_file(const Root& root, Layer& layer)
 void add(const Root& root, Resolved& resolved, Layer layer)
 {
         read_kubelet_config_file(root, layer);
-        merge_layer(resolved.merged, layer);
         resolved.layers.push_back(std::move(layer));
+}
+
+// The profile is chosen by the layers, and lies below them all.
+void merge(const Root& root, Resolved& resolved)
+{
+        std::string chosen(default_profile);
+        std::optional<Where> where;
+        for (const auto& layer : resolved.layers)
+                if (const auto* name = find_path(layer.tree, "profile");
+                        name != nullptr && !trim(name->get_ref<const std::string&>()).empty()) {
+                        chosen = name->get<std::string>();
+                        where = place_of(layer.marks, "profile", {layer.source});
+                }
+        if (auto profile = find_profile(root, chosen, where))
+                resolved.layers.insert(resolved.layers.begin(), std::move(profile->layer));
+        for (const auto& layer : resolved.layers)
+                merge_layer(resolved.merged, layer);
 }
 
 void add_file(const Root& root, Resolved& resolved, const std::string& path)
@@ -189,6 +206,7 @@ Resolved resolve_node_layers(const Root& root)
                 resolved.tried.emplace_back(command_line_source);
                 add(root, resolved, std::move(options));
         }
+        merge(root, resolved);
         return resolved;
 }
 
@@ -215,6 +233,7 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                         add(root, resolved, parse_file(read_file(source, config_limit), source));
                 }
         }
+        merge(root, resolved);
         return resolved;
 }
 

@@ -10,6 +10,7 @@
 #include "config/checks.hpp"
 #include "config/mirrors.hpp"
 #include "config/schema.hpp"
+#include "config/sysctl.hpp"
 
 namespace eks {
 
@@ -90,6 +91,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                 }
         registry_mirrors(tree, resolved.merged.marks, problems);
         check_values(resolved.merged, imds, problems, notes);
+        sysctls(tree, resolved.merged.marks, problems);
         return problems;
 }
 

@@ -121,6 +121,8 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.registry_mirrors = registry_mirrors(tree, marks, seen_before);
         spec.instance_id_node_name =
                 tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
+        Problems found_before; // by eks-config
+        spec.sysctls = sysctls(tree, marks, found_before);
         return spec;
 }
 

@@ -11,6 +11,7 @@
 #include "config/layer.hpp"
 #include "config/mirrors.hpp"
 #include "config/network.hpp"
+#include "config/sysctl.hpp"
 #include "node/runtimes.hpp"
 #include "node/version.hpp"
 
@@ -67,6 +68,7 @@ struct NodeSpec {
         std::vector<std::string> taints;
         bool hardware_labels = false;
         bool gpu_labels = false;
+        std::vector<Sysctl> sysctls; // of the profile and the configuration
 };
 
 // What the instance metadata said; the shape of /run/eks/imds.json. An absent fact is empty.

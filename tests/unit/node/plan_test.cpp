@@ -38,14 +38,15 @@ TEST_CASE("Every step that writes files is planned, and no path has two owners",
                 }
         }
         CHECK(names == std::vector<std::string>{"eks-ca", "eks-containerd-config", "eks-credential-provider",
-                               "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"});
+                               "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config", "eks-sysctl"});
         CHECK(paths == std::set<std::string>{"/etc/containerd/base-runtime-spec.json",
                                "/etc/containerd/config.toml",
                                "/etc/eks/image-credential-provider/config.json",
                                "/etc/eks/kubelet/environment", "/etc/kubernetes/kubelet/config.json",
                                "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf",
                                "/etc/kubernetes/kubelet/kubelet-config.json", "/etc/kubernetes/pki/ca.crt",
-                               "/var/lib/kubelet/bootstrap-kubeconfig", "/var/lib/kubelet/kubeconfig"});
+                               "/run/sysctl.d/99-zz-eks.conf", "/var/lib/kubelet/bootstrap-kubeconfig",
+                               "/var/lib/kubelet/kubeconfig"});
 }
 
 TEST_CASE("A step that fails keeps no other from being planned", "[plan]")

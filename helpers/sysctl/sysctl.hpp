@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-sysctl: kernel parameters of the profile and of the configuration.
+// Reads: /run/eks/node.json, /etc/sysctl.conf, /etc/sysctl.d, /run/sysctl.d. Writes: /proc/sys,
+// /run/sysctl.d/99-zz-eks.conf. Again: what has its value already is not written.
+#pragma once
+
+#include "base/step.hpp"
+#include "node/node.hpp"
+
+namespace eks {
+
+// For systemd-sysctl, which sets the parameters of network interfaces as they appear. Its name sorts behind
+// those that people give, so that the key `sysctl` wins there too.
+inline constexpr std::string_view sysctl_path = "/run/sysctl.d/99-zz-eks.conf";
+
+// The file. What an admin's sysctl.d(5) file sets is not taken from the profile.
+StepPlan plan_sysctl(const NodeInputs& node);
+
+// Set each parameter of the plan that has another value. One that this kernel does not have, or that is
+// read-only here as in a container, is a warning; one that the kernel refuses is an Error (sysctl_refused)
+// when all others are set.
+void set_sysctls(Context& context, const NodeInputs& node);
+
+} // namespace eks
