@@ -596,6 +596,70 @@ class Layers(BootTest):
         self.assertEqual(kubelet["labels"], {"team": "a"})
 
 
+class Profiles(BootTest):
+    """In a container most of /proc/sys is read-only, but not what belongs to its network namespace."""
+
+    TOML = ('profile = "/etc/eks/web.toml"\n[sysctl]\nnet.ipv4.ip_local_port_range = "1100 65000"\n')
+    PROFILE = ('description = "web"\n[kubelet.config]\npodPidsLimit = 2048\n[sysctl]\nnet.core.somaxconn = 1234\n'
+               'net.ipv4.tcp_fin_timeout = 31\nnet.ipv4.conf.eth9.rp_filter = 2\nkernel.pid_max = 4194303\n')
+
+    def node_with_profile(self):
+        node = self.node()
+        node.write("/etc/eks/node.toml", self.TOML)
+        node.write("/etc/eks/web.toml", self.PROFILE)
+        node.write("/etc/sysctl.d/50-admin.conf", "net.ipv4.tcp_fin_timeout = 44\n")
+        node.boot()
+        return node
+
+    def test_kernel_parameters_and_settings_of_kubelet_are_in_force(self):
+        node = self.node_with_profile()
+        self.assertActive(node, "eks-node.target", "kubelet.service", "eks-sysctl.service")
+        self.assertEqual(node.kubelet()["config"]["podPidsLimit"], 2048)
+        self.assertEqual(node.output("cat", "/proc/sys/net/core/somaxconn").strip(), "1234")
+        self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/ip_local_port_range").split(), ["1100", "65000"])
+        self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/tcp_fin_timeout").strip(), "44")
+        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-sysctl")]
+        for text in ("net/ipv4/conf/eth9/rp_filter: this kernel has no such parameter", "kernel/pid_max: read-only here",
+                     "net/ipv4/tcp_fin_timeout stays as /etc/sysctl.d/50-admin.conf, line 1"):
+            self.assertTrue([s for s in said if text in s], f"{text}: {said}")
+        self.assertIn("net/core/somaxconn = 1234 (was ", said[-1])
+        self.assertEqual(node.output("eksnode", "explain", "sysctl.net.core.somaxconn"),
+                         "sysctl.net.core.somaxconn = 1234\n  from /etc/eks/web.toml, line 5, column 10\n")
+        self.assertIn("low-latency: services", node.output("eksnode", "explain", "profile"))
+
+        node.systemctl("restart", "eks-sysctl")
+        record = [r for r in node.journal("--unit", "eks-sysctl") if "EKS_RESULT" in r][-1]
+        self.assertEqual(record["EKS_RESULT"], "unchanged")
+        self.assertEqual(self.starts(node, "kubelet.service"), 1, "nothing requires the step")
+
+    def test_a_refused_value_fails_the_step_and_not_the_node(self):
+        node = self.node()
+        node.write("/etc/eks/node.toml", "[sysctl]\nnet.core.somaxconn = -5\nnet.ipv4.tcp_fin_timeout = 33\n")
+        node.boot()
+        record = self.failure(node, "eks-sysctl.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("sysctl-refused", "78"))
+        self.assertIn('/etc/eks/node.toml, line 2, column 10: sysctl.net.core.somaxconn = "-5"', record["MESSAGE"])
+        self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/tcp_fin_timeout").strip(), "33")
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+
+    def test_without_parameters_or_masked_the_step_is_left_out(self):
+        node = self.node()
+        node.write("/etc/eks/profiles/default.toml", "")
+        node.boot()
+        self.assertEqual(node.show("eks-sysctl.service", "ConditionResult", "ActiveState"),
+                         {"ConditionResult": "no", "ActiveState": "inactive"})
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+        node = self.node()
+        node.link("/etc/systemd/system/eks-sysctl.service", "/dev/null")
+        node.boot()
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+
+    def test_the_daemons_have_no_limit_of_tasks(self):
+        node = self.booted()
+        for unit in ("runtime.slice", "containerd.service"):
+            self.assertEqual(node.show(unit, "TasksMax")["TasksMax"], "infinity", unit)
+
+
 CLOUD_FINAL = """\
 [Unit]
 Description=Stand-in for cloud-init's last stage

@@ -186,6 +186,10 @@ public:
                 const auto* kubelet = member(&merged.tree, "kubelet");
                 config_ = member(kubelet, "config");
                 reservations_ = member(kubelet, "reservations");
+                const auto* mode = text_member(kubelet, "configMode");
+                const auto* policy = text_member(reservations_, "policy");
+                reserves_cpu_ = (mode == nullptr || *mode != "replace") &&
+                                (policy == nullptr || (*policy != "none" && *policy != "explicit"));
                 items_ = texts(member(kubelet, "flags"));
                 flags_ = parse_kubelet_flags(items_);
         }
@@ -401,6 +405,8 @@ private:
                         check_max_pods("kubelet.config.maxPods", shown(*pods), number);
                 }
 
+                check_cpu_manager();
+
                 const auto* taints = member(config_, "registerWithTaints");
                 if (taints == nullptr)
                         return;
@@ -429,6 +435,19 @@ private:
                         problem("kubelet.reservations.policy", *policy,
                                 "kubelet.config.kubeReserved is missing",
                                 "Set kubelet.config.kubeReserved, or the policy to 'none'");
+        }
+
+        // The policy may be a profile's, and the choice to reserve nothing another layer's.
+        void check_cpu_manager()
+        {
+                const auto* policy = text_member(config_, "cpuManagerPolicy");
+                const bool reserved = reserves_cpu_ || member(config_, "reservedSystemCPUs") != nullptr ||
+                                      member(member(config_, "kubeReserved"), "cpu") != nullptr ||
+                                      member(member(config_, "systemReserved"), "cpu") != nullptr;
+                if (policy != nullptr && *policy == "static" && !reserved)
+                        problem("kubelet.config.cpuManagerPolicy", *policy,
+                                "kubelet does not start with it unless some CPU is reserved",
+                                "Set kubelet.config.kubeReserved.cpu, such as 100m, or another policy");
         }
 
         void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods)
@@ -724,6 +743,7 @@ private:
         const Json* node_ = nullptr;
         const Json* config_ = nullptr;
         const Json* reservations_ = nullptr;
+        bool reserves_cpu_ = true; // what eksnode itself sets
         std::vector<std::string> items_;
         std::vector<KubeletFlag> flags_;
         std::map<std::string, Label> labels_;

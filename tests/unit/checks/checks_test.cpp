@@ -635,3 +635,29 @@ TEST_CASE("The policy 'explicit' needs its reservation, and a limit is a share",
                 CHECK(checked_layer(parse_node_toml(toml, "node.toml")).refusal.failure == "nothing");
         }
 }
+
+TEST_CASE("The static CPU policy is refused where no CPU is reserved", "[checks]")
+{
+        const Json policy{{"cpuManagerPolicy", "static"}};
+        const auto failure = [](const Json& config, const Json& more) {
+                Layer layer;
+                layer.tree["kubelet"] = more;
+                layer.tree["kubelet"]["config"] = config;
+                return checked_layer(layer).refusal;
+        };
+        CHECK(failure(policy, Json::object()).failure == "nothing");
+        for (const Json& more :
+                {Json{{"configMode", "replace"}}, Json{{"reservations", {{"policy", "none"}}}}}) {
+                CAPTURE(more);
+                CHECK(failure(policy, more)
+                                .mentions("kubelet.config.cpuManagerPolicy = \"static\": kubelet does not "
+                                          "start with it"));
+                CHECK(failure({{"cpuManagerPolicy", "none"}}, more).failure == "nothing");
+                for (const Json& reserved : {Json{{"kubeReserved", {{"cpu", "1"}}}},
+                             Json{{"systemReserved", {{"cpu", "1"}}}}, Json{{"reservedSystemCPUs", "0"}}}) {
+                        auto config = policy;
+                        config.update(reserved);
+                        CHECK(failure(config, more).failure == "nothing");
+                }
+        }
+}
