@@ -19,8 +19,8 @@ std::string wrong_label_value(std::string_view value);
 // must be well-formed.
 std::string refused_to_kubelets(std::string_view key);
 
-// A name that a node can register under, once kubelet has put it into lower case. It is DNS's (RFC 1123), and
-// shorter than DNS allows: it is the value of the label kubernetes.io/hostname too.
+// A name that a node can register under, once kubelet has put it into lower case. It is DNS's (RFC 1123),
+// and shorter than DNS allows: it is the value of the label kubernetes.io/hostname too.
 std::string wrong_node_name(std::string_view name);
 
 struct Taint {
