@@ -38,7 +38,7 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
                 .mode = 0600});
         const NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
-                .facts = instance_facts(imds),
+                .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},
                 .versions = versions,
                 .credential_provider = {}};
         plan.files.push_back({.path = "/run/eks/enabled/hosts",

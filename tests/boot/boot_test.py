@@ -767,11 +767,11 @@ class Images(BootTest):
     PAUSE = f"{HOST}/eks/pause:3.10"
     UNIT = "eks-sandbox-image.service"
 
-    def ecr_node(self, password="secret", image="eks/pause:3.10", timeout=None, registry=True) -> Node:
+    def ecr_node(self, password="pa55phrase", image="eks/pause:3.10", timeout=None, registry=True) -> Node:
         node = self.node()
         (node.root / "etc/eks/pause.tar").unlink()
         if registry:
-            node.registry("127.0.0.1:443", image, host=self.HOST, login="AWS:secret")
+            node.registry("127.0.0.1:443", image, host=self.HOST, login="AWS:pa55phrase")
         else:
             node.write("etc/hosts", f"127.0.0.1 localhost {self.HOST}\n")
         login = base64.b64encode(f"AWS:{password}".encode()).decode()
@@ -794,7 +794,7 @@ class Images(BootTest):
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
         self.assertIn("pulled and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
         journal = json.dumps(node.journal())
-        for secret in ("secret", base64.b64encode(b"AWS:secret").decode(), "wJalrXUtnFEMI"):
+        for secret in ("pa55phrase", base64.b64encode(b"AWS:pa55phrase").decode(), "wJalrXUtnFEMI"):
             self.assertNotIn(secret, journal)
 
         # There and pinned: nothing is asked of anybody.
@@ -838,9 +838,9 @@ class Images(BootTest):
 
     def test_images_are_pulled_pinned_and_cached_by_hand(self):
         node = self.node()
-        node.registry("127.0.0.1:5000", "team/app:1", login="user:secret")
-        node.write("login", "user:secret")
-        node.write("open", "user:secret")
+        node.registry("127.0.0.1:5000", "team/app:1", login="user:pa55phrase")
+        node.write("login", "user:pa55phrase")
+        node.write("open", "user:pa55phrase")
         (node.root / "login").chmod(0o600)
         node.boot()
         name = "localhost:5000/team/app:1"

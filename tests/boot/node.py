@@ -111,6 +111,7 @@ Before=containerd.service
 
 [Service]
 Type=notify
+Environment=REGISTRY_LOGIN={login}
 ExecStart=/usr/bin/python3 -I /usr/local/lib/registry {arguments}
 """
 
@@ -188,6 +189,7 @@ class Image:
         (wants / "fake-aws.service").symlink_to("../fake-aws.service")
         # As on an EKS image: nothing but eks-node.target starts containerd.
         (wants / "containerd.service").unlink(missing_ok=True)
+        (wants / "docker-registry.service").unlink(missing_ok=True)
         # Debian's package brings a configuration; an EKS image has none before the first boot.
         (root / "etc/containerd/config.toml").unlink(missing_ok=True)
         # No terminals are there, and a container of a test needs no timers.
@@ -240,7 +242,7 @@ class Node:
     def registry(self, listen: str, image: str, host: str = "", login: str = ""):
         """A registry in the node, started before containerd. With `host` it serves that name by TLS, and the node's
         containerd trusts it."""
-        arguments = f"--listen {listen} --image {image}" + (f" --login {login}" if login else "")
+        arguments = f"--listen {listen} --image {image}"
         if host:
             folder = self.root / "etc/registry"
             folder.mkdir()
@@ -250,7 +252,7 @@ class Node:
             self.write(f"etc/containerd/certs.d/{host}/ca.crt", (folder / "crt").read_text())
             self.write("etc/hosts", f"127.0.0.1 localhost {host}\n")
             arguments += " --certificate /etc/registry/crt --key /etc/registry/key"
-        self.write("etc/systemd/system/registry.service", REGISTRY_UNIT.format(arguments=arguments))
+        self.write("etc/systemd/system/registry.service", REGISTRY_UNIT.format(arguments=arguments, login=login))
         self.link("etc/systemd/system/multi-user.target.wants/registry.service", "../registry.service")
 
     def boot(self, *arguments, wait=True):
