@@ -30,6 +30,28 @@ unsigned vcpus_of_size(std::string_view size)
 
 constexpr std::array<std::string_view, 3> expression_names{"default_enis", "ips_per_eni", "max_pods"};
 
+InstanceType parse_row(std::string_view row)
+{
+        const auto columns = split(row, '\t'); // instance_type, max_enis, ipv4_per_eni, vcpus, hypervisor, …
+        const auto type = columns.empty() ? row : columns[0];
+        const auto number = [&](std::size_t column) {
+                return columns.size() > column ? parse_int<unsigned>(columns[column]) : std::nullopt;
+        };
+        const auto enis = number(1);
+        const auto addresses = number(2);
+        const bool says_vcpus = columns.size() > 3 && !columns[3].empty();
+        if (!enis || !addresses || *enis < 1 || *addresses < 1 || (says_vcpus && !number(3)))
+                throw Error(failure::vendor_file,
+                        fmt::format("'{}' has a malformed row: '{}'", instance_types_path, row),
+                        "Reinstall eksnode");
+        const auto size = type.substr(type.find('.') + 1);
+        const auto hypervisor = columns.size() > 4 ? columns[4] : std::string_view();
+        return InstanceType{.max_enis = *enis,
+                .ipv4_per_eni = *addresses,
+                .vcpus = says_vcpus ? *number(3) : vcpus_of_size(size),
+                .nitro = hypervisor.empty() ? !size.starts_with("metal") : hypervisor == "nitro"};
+}
+
 std::string describe(const NodeSpec::Sourced& expression, const Error& error)
 {
         return fmt::format("{}: kubelet.maxPodsExpression = {}: {}", expression.source,
@@ -111,24 +133,17 @@ std::optional<InstanceType> find_instance_type(const Root& root, std::string_vie
         const auto at = table.find(fmt::format("\n{}\t", type));
         if (at == std::string::npos)
                 return std::nullopt;
-        const auto row = std::string_view(table).substr(at + 1, table.find('\n', at + 1) - at - 1);
-        const auto columns = split(row, '\t'); // instance_type, max_enis, ipv4_per_eni, vcpus, hypervisor, …
-        const auto number = [&](std::size_t column) {
-                return columns.size() > column ? parse_int<unsigned>(columns[column]) : std::nullopt;
-        };
-        const auto enis = number(1);
-        const auto addresses = number(2);
-        const bool says_vcpus = columns.size() > 3 && !columns[3].empty();
-        if (!enis || !addresses || *enis < 1 || *addresses < 1 || (says_vcpus && !number(3)))
-                throw Error(failure::vendor_file,
-                        fmt::format("'{}' has a malformed row: '{}'", instance_types_path, row),
-                        "Reinstall eksnode");
-        const auto size = type.substr(type.find('.') + 1);
-        const auto hypervisor = columns.size() > 4 ? columns[4] : std::string_view();
-        return InstanceType{.max_enis = *enis,
-                .ipv4_per_eni = *addresses,
-                .vcpus = says_vcpus ? *number(3) : vcpus_of_size(size),
-                .nitro = hypervisor.empty() ? !size.starts_with("metal") : hypervisor == "nitro"};
+        return parse_row(std::string_view(table).substr(at + 1, table.find('\n', at + 1) - at - 1));
+}
+
+std::vector<NamedInstanceType> instance_types(const Root& root)
+{
+        const auto table = read_file(root(instance_types_path));
+        const auto rows = lines(table);
+        std::vector<NamedInstanceType> types;
+        for (std::size_t i = 2; i < rows.size(); ++i) // behind the source and the header
+                types.push_back({std::string(rows[i].substr(0, rows[i].find('\t'))), parse_row(rows[i])});
+        return types;
 }
 
 unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type, unsigned max_pods)

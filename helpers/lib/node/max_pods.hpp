@@ -31,6 +31,14 @@ struct InstanceType {
 // malformed.
 std::optional<InstanceType> find_instance_type(const Root& root, std::string_view type);
 
+struct NamedInstanceType {
+        std::string name;
+        InstanceType type;
+};
+
+// Every row, sorted by name. Throws as above.
+std::vector<NamedInstanceType> instance_types(const Root& root);
+
 // Whether the VPC CNI assigns prefixes to this type, by AWS's max-pods calculator: bare metal does not
 // count.
 constexpr bool assigns_prefixes(const InstanceType& type, const CniMode& cni)

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode max-pods: the calculator of AWS's EKS images, max-pods-calculator.sh, from a table instead of
+// EC2's API.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/arguments.hpp"
+
+namespace eks {
+
+// The options of the verb. Throws Error (usage).
+Arguments parse_max_pods_arguments(int argc, char** argv);
+
+// What the verb prints. `ask_imds` fetches the instance type where /run/eks/imds.json is not there. Throws
+// Error: usage, also for a type or family that the table does not have; config_invalid for a wrong
+// expression; vendor_file; what `ask_imds` throws.
+std::string max_pods_output(const Arguments& arguments, const std::function<std::string()>& ask_imds);
+
+} // namespace eks
