@@ -7,7 +7,8 @@ int main(int argc, char** argv)
         return run_step(
                 {.name = "eks-user-scripts",
                         .purpose = "wait for the scripts in the user data and take over what they changed",
-                        .access = {.reads = {"/etc/eks", "/etc/sysctl.conf", "/etc/sysctl.d", "/proc/cpuinfo", "/proc/sys", "/run/eks", "/run/sysctl.d",
+                        .access = {.reads = {"/etc/eks", "/etc/sysctl.conf", "/etc/sysctl.d",
+                                           "/proc/cpuinfo", "/proc/sys", "/run/eks", "/run/sysctl.d",
                                            "/var/lib/eks", "/usr/lib/eks", "/usr/share/eks", "/sys",
                                            "/usr/bin"},
                                 .asks_manager = true}},

@@ -138,9 +138,9 @@ void wait_for_scripts(Context& context, Manager& manager)
         }
 }
 
-// A reload runs a step again without restarting what requires it. containerd must restart for a new file; the
-// steps of the mirrors and of kernel parameters may not have been needed before, so they may not be active, and
-// an admin may mask them.
+// A reload runs a step again without restarting what requires it. containerd must restart for a new file;
+// the steps of the mirrors and of kernel parameters may not have been needed before, so they may not be
+// active, and an admin may mask them.
 void take_over_changes(Context& context, Manager& manager)
 {
         const auto& root = context.root();

@@ -342,7 +342,8 @@ TEST_CASE("What beats the node's labels and taints is said", "[checks]")
 TEST_CASE("A name of the user's own is one that a node can have", "[checks]")
 {
         CHECK(checked_flags({"--hostname-override=ip-1.internal"}).refusal.failure == "nothing");
-        for (const auto* bad : {"--hostname-override=a..b", "--hostname-override=", "--hostname-override=a_b"})
+        for (const auto* bad :
+                {"--hostname-override=a..b", "--hostname-override=", "--hostname-override=a_b"})
                 CHECK(checked_flags({bad}).refusal.mentions("kubelet.flags[0] = "));
 }
 
