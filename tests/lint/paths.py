@@ -20,7 +20,7 @@ FILES = "|".join((
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system)\.conf\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/(?:sysctl|modules-load|tmpfiles)\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/catalog/eks-node\.catalog",
-    r"usr/share/eks/(?:[a-z-]+/)?[\w.-]+",
+    r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
     r"usr/share/man/man[578]/(?:eks-[\w.-]+|kubelet\.service|runtime\.slice)\.[578]",

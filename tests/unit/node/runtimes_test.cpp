@@ -47,7 +47,7 @@ RuntimeHandlers handlers(const Node& node, const std::string& toml = {})
         return runtime_handlers(node.root(), settings(toml));
 }
 
-const RuntimeHandler& named(const RuntimeHandlers& handlers, const std::string& name)
+RuntimeHandler named(const RuntimeHandlers& handlers, const std::string& name)
 {
         const auto found = std::find_if(
                 handlers.all.begin(), handlers.all.end(), [&](const auto& h) { return h.name == name; });
@@ -203,7 +203,7 @@ TEST_CASE("Requirements are looked up on the machine", "[runtimes]")
                 node.write("/usr/bin/x", "", 0755);
                 node.write("/etc/eks/runtimes.d/x.toml",
                         "binary = '/usr/bin/x'\n[requires]\n" + row.requirement + "\n");
-                const auto& handler = named(handlers(node), "x");
+                const auto handler = named(handlers(node), "x");
                 CHECK(handler.rendered == row.missing.empty());
                 CHECK(handler.reason == row.missing);
                 CHECK(handler.surprise == !row.missing.empty());
@@ -237,7 +237,7 @@ TEST_CASE("Descriptors come from the image, the admin and the configuration", "[
         // Another file of the same handler replaces all of it.
         node.write("/etc/eks/runtimes.d/my-x.toml",
                 "name = 'x'\nbinary = '/usr/bin/x'\nsystemd_cgroup = false\n");
-        const auto& table = tables(handlers(node))["runtimes"]["x"];
+        auto table = tables(handlers(node))["runtimes"]["x"];
         CHECK_FALSE(table.contains("pod_annotations"));
         CHECK(table["options"]["SystemdCgroup"] == false);
 
