@@ -67,7 +67,8 @@ Profile parse_profile(std::string_view text, const std::string& path)
 {
         Profile profile{.description = {}, .layer = TomlDocument::parse(text, path).layer(path)};
         auto& layer = profile.layer;
-        using enum Json::value_t;
+        constexpr auto string = Json::value_t::string;
+        constexpr auto object = Json::value_t::object;
         keep_known(
                 layer, layer.tree, "", {{"description", string}, {"kubelet", object}, {"sysctl", object}});
         if (layer.tree.contains("kubelet"))

@@ -179,8 +179,7 @@ std::vector<std::string> lookup_addresses(
                 }
                 // One family is enough: a server may be slow or mute about the other.
                 if (!addresses.empty()) {
-                        const auto [first, last] = std::ranges::unique(addresses);
-                        addresses.erase(first, last);
+                        addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
                         return addresses;
                 }
                 said.push_back(fmt::format(
