@@ -31,10 +31,6 @@ bool has_nvidia_device(const Root& root)
         });
 }
 
-// kubelet takes two addresses beside an external cloud provider since its feature CloudDualStackNodeIPs is
-// on.
-constexpr Version two_addresses_since{1, 29, 0};
-
 std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto ipv4 = [&] { return require(node.facts.local_ipv4, "localIpv4"); };
@@ -49,12 +45,13 @@ std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
         }
         const auto first = node.spec.ipv6_first ? ipv6() : ipv4();
         const auto second = node.spec.ipv6_first ? ipv4() : ipv6();
-        if (node.versions.kubelet >= two_addresses_since)
+        if (kubelet_takes(GatePlace::addresses, "node-ip", node.versions.kubelet))
                 return first + "," + second;
         notes.push_back({Level::warning,
                 fmt::format("cluster.ipFamily = \"dual-stack\": kubelet {} names one address only, that of "
                             "the services' family; {} and later name two, proceeding",
-                        node.versions.kubelet.text(), two_addresses_since.text())});
+                        node.versions.kubelet.text(),
+                        kubelet_takes_since(GatePlace::addresses, "node-ip").text())});
         return first;
 }
 

@@ -45,6 +45,9 @@ constexpr std::array gates{
         KubeletGate{flag, "config-dir", "", {1, 28, 0}},
         KubeletGate{environment, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", {1, 28, 0}, {1, 30, 0}},
 
+        // Two addresses beside an external cloud provider: its feature CloudDualStackNodeIPs, on since 1.29.
+        KubeletGate{addresses, "node-ip", "2", {1, 29, 0}},
+
         // nodeadm's.
         KubeletGate{config, "/featureGates/DynamicResourceAllocation", "true", {1, 33, 0}},
         KubeletGate{config, "/featureGates/MutableCSINodeAllocatableCount", "true", {1, 34, 0}},
@@ -65,6 +68,15 @@ bool kubelet_takes(GatePlace place, std::string_view name, const Version& kubele
         return std::ranges::any_of(gates, [&](const KubeletGate& gate) {
                 return gate.place == place && gate.name == name && gate.holds(kubelet);
         });
+}
+
+Version kubelet_takes_since(GatePlace place, std::string_view name)
+{
+        Version first{~0U, 0, 0};
+        for (const auto& gate : gates)
+                if (gate.place == place && gate.name == name)
+                        first = std::min(first, gate.since);
+        return first;
 }
 
 bool has_kubelet_drop_in(const NodeInputs& node)

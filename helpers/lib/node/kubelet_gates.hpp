@@ -20,6 +20,7 @@ enum class GatePlace {
         provider,    // the credential provider's configuration: a JSON pointer, and JSON
         registry,    // one of the first credential provider's matchImages
         label,       // one of ours in --node-labels
+        addresses,   // how many of the node's --node-ip may name, one beside the other
 };
 
 struct KubeletGate {
@@ -36,6 +37,9 @@ std::span<const KubeletGate> kubelet_gates();
 
 // Whether this kubelet takes what the rows of that place and name stand for.
 bool kubelet_takes(GatePlace place, std::string_view name, const Version& kubelet);
+
+// The first version that does, of the rows of that place and name.
+Version kubelet_takes_since(GatePlace place, std::string_view name);
 
 // Whether the user's settings go into kubelet's directory of drop-ins. Otherwise there are none, or they go
 // into config.json.

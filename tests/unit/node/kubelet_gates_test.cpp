@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/text.hpp"
 #include "credential_provider.hpp"
 #include "environment_file.hpp"
 #include "fixture.hpp"
@@ -79,6 +80,12 @@ std::optional<std::string> written(const NodeInputs& node, GatePlace place, cons
                                ? std::optional(labels->substr(name.size() + 1))
                                : std::nullopt;
         }
+        case GatePlace::addresses: {
+                auto both = node;
+                both.spec.ip_family = IpFamily::dual_stack;
+                both.facts.ipv6s = {"2001:db8::1"};
+                return std::to_string(split(argument(both, name).value_or(""), ',').size());
+        }
         }
         return std::nullopt;
 }
@@ -110,6 +117,7 @@ const std::vector<Row> rows{
         {GatePlace::registry, "ecr-public.aws.com", "", 32, never},
         {GatePlace::flag, "config-dir", "/etc/kubernetes/kubelet/config.json.d", 28, never},
         {GatePlace::environment, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", 28, 30},
+        {GatePlace::addresses, "node-ip", "2", 29, never},
         {GatePlace::config, "/featureGates/DynamicResourceAllocation", "true", 33, never},
         {GatePlace::config, "/featureGates/MutableCSINodeAllocatableCount", "true", 34, never},
         {GatePlace::config, "/shutdownGracePeriod", "\"2m30s\"", 34, never},
