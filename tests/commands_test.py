@@ -1,0 +1,96 @@
+#!/usr/bin/python3 -IS
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of eksnode's commands as people run them; where one asks the metadata service, that of tests/fake-aws.
+
+usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS"""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE, VALIDATE, MAX_PODS = Path(sys.argv[1]), *sys.argv[2:]
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+USER_DATA = (SOURCE / "tests/golden/max-pods-expression-bad/root/run/eks/user-data").read_text()
+
+
+def run(*command, **variables):
+    return subprocess.run(command, env=ENVIRONMENT | variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+class ValidateTest(unittest.TestCase):
+    """kubelet.maxPodsExpression: a node goes on without a wrong one, --strict refuses it."""
+
+    def validate(self, expression, *options):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            lines = USER_DATA.splitlines(keepends=True)
+            line = next(n for n, text in enumerate(lines) if "maxPodsExpression:" in text)
+            lines[line] = f"    maxPodsExpression: '{expression}'\n"
+            file.write("".join(lines))
+            file.flush()
+            place = f"{file.name}, line {line + 1}, column 5: kubelet.maxPodsExpression = \"{expression}\": "
+            return run(VALIDATE, *options, file.name), place
+
+    def test_a_right_expression(self):
+        for expression in ("default_enis * (ips_per_eni - 1) + 2", "max_pods < 50 ? 50 : max_pods"):
+            for options in (), ("--strict",):
+                with self.subTest(expression, options=options):
+                    done, _ = self.validate(expression, *options)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_wrong_expression(self):
+        for expression, why in {
+            "default_enis *": "column 15: .*where a value belongs",
+            "one + 1": "column 1: 'one' is not a name",
+            "max_pods > 1": "the result is a bool, not a number",
+        }.items():
+            with self.subTest(expression):
+                done, place = self.validate(expression)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stderr, f"^warning: .*{why}.*, ignoring\n$")
+                self.assertIn(place, done.stderr)
+                done, place = self.validate(expression, "--strict")
+                self.assertEqual((done.returncode, done.stdout), (78, ""))
+                self.assertRegex(done.stderr, f"^error: .*{why}.*\nhint: See eks-kubelet-config.service\\(8\\)")
+                self.assertIn(place, done.stderr)
+
+
+class MaxPodsTest(unittest.TestCase):
+    def setUp(self):
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (self.root / "usr/share/eks").mkdir(parents=True)
+        shutil.copy(SOURCE / "helpers/data/instance-types.tsv", self.root / "usr/share/eks")
+        server = stack.enter_context(subprocess.Popen(
+            [SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/m5.large.json"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+        stack.callback(server.kill)
+        self.imds = f"http://127.0.0.1:{int(server.stdout.readline())}"
+
+    def max_pods(self, *options, imds=None):
+        return run(MAX_PODS, "--instance-type-from-imds", f"--root={self.root}", *options,
+                   EKS_IMDS_ENDPOINT=imds or self.imds)
+
+    def test_the_type_comes_from_the_metadata_service(self):
+        done = self.max_pods()
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "29\n", ""))
+        done = self.max_pods("--cni-custom-networking-enabled")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "20\n", ""))
+
+    def test_facts_on_disk_come_first(self):
+        (self.root / "run/eks").mkdir(parents=True)
+        (self.root / "run/eks/imds.json").write_text('{"instanceType": "m5.xlarge"}')
+        self.assertEqual(self.max_pods(imds="http://127.0.0.1:1").stdout, "58\n")
+
+    def test_no_metadata_service(self):
+        done = self.max_pods(imds="http://127.0.0.1:1")  # where nothing listens
+        self.assertEqual((done.returncode, done.stdout), (69, ""))
+        self.assertIn("127.0.0.1:1", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
