@@ -9,6 +9,7 @@
 #include "config/schema.hpp"
 #include "kubelet_config.hpp"
 #include "node/max_pods.hpp"
+#include "node/registration.hpp"
 #include "node/reservations.hpp"
 
 namespace eks {
@@ -48,6 +49,30 @@ const Json* value_at(const Json& tree, std::string_view key)
         return node;
 }
 
+// Of labels and taints that have facts in them: what the node registers with.
+std::string registered(const NodeInputs& node, const std::string& key)
+{
+        std::string text;
+        if (key == "node.taints") {
+                for (const auto& [name, value, effect] : configured_taints(node))
+                        text += fmt::format(" {}{}{}:{}", name, value.empty() ? "" : "=", value, effect);
+        } else {
+                const auto parts = parts_of(key);
+                for (const auto& [name, value] : configured_labels(node))
+                        if (parts.size() == 2 || parts.back() == name)
+                                text += fmt::format(" {}={}", name, value);
+        }
+        return text.empty() ? text : fmt::format("  on this node:{}\n", text);
+}
+
+std::string said(const std::vector<Note>& notes)
+{
+        std::string text;
+        for (const auto& note : notes)
+                text += fmt::format("  {}\n", note.text);
+        return text;
+}
+
 } // namespace
 
 std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated)
@@ -78,8 +103,11 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
 
 std::string reasoning(const Root& root, const Resolved& resolved, const std::string& key)
 {
-        constexpr std::string_view reserved = "kubelet.config.kubeReserved";
-        if (key != reserved && !key.starts_with(std::string(reserved) + "."))
+        const auto below = [&](std::string_view map) {
+                return key == map || key.starts_with(fmt::format("{}.", map));
+        };
+        const bool reserved = below("kubelet.config.kubeReserved");
+        if (!reserved && !below("node.labels") && key != "kubelet.config.maxPods" && key != "node.taints")
                 return {};
         try {
                 const auto& merged = resolved.merged;
@@ -88,12 +116,18 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
                         .facts = instance_facts(load_imds(root)),
                         .versions = {},
                         .credential_provider = {}};
+                if (key.starts_with("node."))
+                        return registered(node, key);
                 if (node.spec.kubelet_config_replaces)
                         return {};
                 std::vector<Note> notes;
                 const auto pods = max_pods(node, notes);
+                if (!reserved)
+                        return fmt::format(
+                                "  computed: {}, {}\n{}", pods.computed, pods.computed_why, said(notes));
                 const auto kept = kube_reserved(node, pods.effective, notes);
-                return fmt::format("{} ({} pods: {})", kept.why, pods.effective, pods.why);
+                return fmt::format(
+                        "  computed by the {} ({} pods: {})\n", kept.why, pods.effective, pods.why);
         } catch (const std::exception&) { // no node here, or an incomplete configuration
                 return {};
         }
@@ -128,10 +162,8 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                         fmt::format("'{}' is no key of configuration{}", key, nearest_key_hint(key, "")),
                         "See eks-node.toml(5) for every key");
         const auto all = opinions(resolved, key, generated);
-        const auto computed =
-                reasoning.empty() ? std::string() : fmt::format("  computed by the {}\n", reasoning);
         if (all.empty())
-                return fmt::format("{} is not set\n{}", key, computed);
+                return fmt::format("{} is not set\n{}", key, reasoning);
         std::string text;
         if (entry->kind == ValueKind::flags ||
                 entry->kind == ValueKind::toml_text) { // these add up, none beats another
@@ -152,7 +184,7 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                 text += fmt::format("  {} {} from {}\n",
                         is_merged && all[i].value.is_object() ? "merged over" : "instead of",
                         all[i].value.dump(), all[i].where.text());
-        return text + computed;
+        return text + reasoning;
 }
 
 } // namespace eks

@@ -20,8 +20,9 @@ struct Opinion {
 // keys below kubelet.config.
 std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated);
 
-// How we compute the value of a key, with what goes into it: "eks policy: 11 MiB x 58 pods + 255 MiB; …".
-// Empty for keys that are not computed, and where the facts of a node are not at hand.
+// What a node makes of a key, and what goes into it, as lines: "  computed by the eks policy: 11 MiB x 58
+// pods + 255 MiB (…)"; of labels and taints, those with facts filled in. Empty for keys that are taken as
+// they are, and where the facts of a node are not at hand.
 std::string reasoning(const Root& root, const Resolved& resolved, const std::string& key);
 
 // The profile in force, and below it every profile there is; those of the admin mask the vendor's.

@@ -172,13 +172,13 @@ MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto [computed, why] = compute(node, notes);
         if (const auto pods = flagged(node.spec.kubelet_flags))
-                return {computed, *pods, "--max-pods in kubelet.flags"};
+                return {computed, *pods, "--max-pods in kubelet.flags", why};
         const auto users = node.spec.kubelet_config.find("maxPods");
         if (users != node.spec.kubelet_config.end() && users->is_number_integer())
-                return {computed, users->get<unsigned>(), "kubelet.config.maxPods"};
+                return {computed, users->get<unsigned>(), "kubelet.config.maxPods", why};
         if (node.spec.kubelet_config_replaces)
-                return {computed, default_max_pods, "kubelet's default: kubelet.configMode is replace"};
-        return {computed, computed, why};
+                return {computed, default_max_pods, "kubelet's default: kubelet.configMode is replace", why};
+        return {computed, computed, why, why};
 }
 
 } // namespace eks

@@ -84,6 +84,7 @@ struct MaxPods {
         // kubelet.config.maxPods, else ours.
         unsigned effective = 0;
         std::string why; // where `effective` comes from, for people
+        std::string computed_why;
 };
 
 // The node's configuration has been validated. Throws Error (facts_missing, vendor_file).

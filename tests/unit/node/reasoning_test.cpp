@@ -43,6 +43,41 @@ TEST_CASE("What is reserved is explained with its policy and what goes into it",
                         .find("computed by the none policy: nothing is reserved") != std::string::npos);
 }
 
+TEST_CASE("The number of pods is explained, also where the user's beats it", "[explain]")
+{
+        const ReferenceNode node;
+        node.write("/run/eks/imds.json", facts);
+        CHECK(explained(node, "", "kubelet.config.maxPods") ==
+                "kubelet.config.maxPods is not set\n"
+                "  computed: 58, m4.xlarge: 4 network interfaces of 15 addresses\n");
+        CHECK(explained(node, "[cni]\ncustomNetworking = true\n", "kubelet.config.maxPods")
+                        .ends_with("  computed: 44, m4.xlarge: 4 network interfaces of 15 addresses, custom "
+                                   "networking\n"));
+        const auto users = explained(node, "[kubelet.config]\nmaxPods = 20\n", "kubelet.config.maxPods");
+        CHECK(users.starts_with("kubelet.config.maxPods = 20\n  from "));
+        CHECK(users.ends_with("\n  computed: 58, m4.xlarge: 4 network interfaces of 15 addresses\n"));
+        CHECK(explained(node, "[kubelet]\nmaxPodsExpression = \"max_pods / 2\"\n", "kubelet.config.maxPods")
+                        .find("  computed: 29, kubelet.maxPodsExpression (") != std::string::npos);
+        CHECK(explained(node, "[kubelet]\nmaxPodsExpression = \"max_pods / 0\"\n", "kubelet.config.maxPods")
+                        .ends_with("; maxPods is 58, as without it, proceeding\n"));
+}
+
+TEST_CASE("Of labels and taints it is shown what the facts make of them", "[explain]")
+{
+        const ReferenceNode node;
+        node.write("/run/eks/imds.json", R"({"availabilityZoneId": "usw2-az6", "tags": {"team": "blue"}})");
+        const std::string toml = "[node]\ntaints = [\"team=${tag.team}:NoSchedule\", \"spot:NoExecute\"]\n"
+                                 "[node.labels]\nteam = \"${tag.team}\"\n"
+                                 "\"example.com/zone\" = \"${imds.availabilityZoneId}\"\n";
+        CHECK(explained(node, toml, "node.labels")
+                        .ends_with("\n  on this node: example.com/zone=usw2-az6 team=blue\n"));
+        CHECK(explained(node, toml, "node.labels.\"example.com/zone\"")
+                        .ends_with("\n  on this node: example.com/zone=usw2-az6\n"));
+        CHECK(explained(node, toml, "node.taints")
+                        .ends_with("\n  on this node: team=blue:NoSchedule spot:NoExecute\n"));
+        CHECK(explained(node, "", "node.labels") == "node.labels is not set\n");
+}
+
 TEST_CASE("Nothing is said to be computed where it is not", "[explain]")
 {
         const ReferenceNode node;
