@@ -55,8 +55,7 @@ constexpr std::array table{
                 false},
         SchemaKey{"containerd.runtimes", ValueKind::free_map,
                 "Descriptors of runtimes by name, see eks-runtime(5). Merged over the descriptor of that "
-                "name "
-                "that is on disk, if there is one.",
+                "name that is on disk, if there is one.",
                 "", false},
         SchemaKey{"featureGates", ValueKind::switches,
                 "'InstanceIdNodeName' names the node after its instance id instead of its private DNS name. "
@@ -79,8 +78,7 @@ constexpr std::array table{
         SchemaKey{"kubelet.config", ValueKind::free_map,
                 "Settings of KubeletConfiguration, which win over ours; see eks-kubelet-config.service(8). "
                 "null reaches kubelet's drop-in as it is; with kubelet.configMode 'replace', and for "
-                "kubelet "
-                "before 1.28, which has no drop-ins, it removes the key."},
+                "kubelet before 1.28, which has no drop-ins, it removes the key."},
         SchemaKey{"kubelet.configFile", ValueKind::text,
                 "The path of a file with a KubeletConfiguration, JSON or YAML. Its settings are merged "
                 "below the kubelet.config of the layer that names it, and above the layers before; every "
@@ -94,8 +92,8 @@ constexpr std::array table{
                 "merge|replace", false},
         SchemaKey{"kubelet.credentialProviderConfig", ValueKind::free_map,
                 "Merged over kubelet's CredentialProviderConfig; lists are replaced, null removes a key. To "
-                "add a provider, put a file into /etc/eks/credential-providers.d/. "
-                "See eks-credential-provider.service(8).",
+                "add a provider, put a file into /etc/eks/credential-providers.d/. See "
+                "eks-credential-provider.service(8).",
                 "", false},
         SchemaKey{"kubelet.flags", ValueKind::flags,
                 "Arguments of kubelet, behind ours. One item is one flag, without line breaks or other "
@@ -103,8 +101,7 @@ constexpr std::array table{
         SchemaKey{"kubelet.maxPodsExpression", ValueKind::text,
                 "A CEL expression for maxPods, of the ints default_enis, ips_per_eni and max_pods, which is "
                 "what would be without it; see eks-kubelet-config.service(8). One that is wrong is a "
-                "warning, and an "
-                "error under 'eksnode validate --strict'."},
+                "warning, and an error under 'eksnode validate --strict'."},
         SchemaKey{"kubelet.maxPodsLimit", ValueKind::text,
                 "'recommended': the maxPods we set are at most 110 up to 30 vCPUs, 250 above. 'none': as "
                 "many as there are addresses. Without it, the limit holds where the CNI assigns prefixes.",
@@ -150,8 +147,7 @@ constexpr std::array table{
                 "", false},
         SchemaKey{"profile", ValueKind::text,
                 "A named set of settings, or the absolute path of a file with one; without the key: "
-                "default. "
-                "See eks-profile(5).",
+                "'default'. See eks-profile(5).",
                 "", false},
         SchemaKey{"registry.mirrors", ValueKind::free_map,
                 "Where containerd asks for the images of a registry before the registry itself: a table for "
