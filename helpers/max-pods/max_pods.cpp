@@ -85,7 +85,8 @@ std::string table(const Root& root, const std::vector<std::string>& families)
                 if (!families.empty() && std::ranges::find(families, family) == families.end())
                         continue;
                 found.push_back(family);
-                const auto prefixes = [&](bool custom) {
+                const auto prefixes = [&type = type](
+                                              bool custom) { // clang 14 captures no structured binding
                         const CniMode mode{.prefix_delegation = true, .custom_networking = custom};
                         return type.nitro ? fmt::format("{}", cni_max_pods(type, mode)) : std::string("-");
                 };

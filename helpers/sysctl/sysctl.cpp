@@ -2,17 +2,11 @@
 #include "sysctl.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <fnmatch.h>
-#include <optional>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/drop_ins.hpp"
-#include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 
@@ -61,50 +55,8 @@ std::vector<AdminSetting> admin_settings(const Root& root)
         return settings;
 }
 
-// Several numbers are separated by tabs in the kernel's answer, and by blanks where people write them.
-std::string with_single_blanks(std::string_view text)
-{
-        std::string result;
-        for (const char c : trim(text)) {
-                const bool blank = c == ' ' || c == '\t' || c == '\n';
-                if (!blank)
-                        result += c;
-                else if (!result.ends_with(' '))
-                        result += ' ';
-        }
-        return result;
-}
+} // namespace
 
-// Some parameters can be written only.
-std::optional<std::string> present_value(const std::string& path)
-{
-        try {
-                if (const auto text = read_file_if_exists(path))
-                        return with_single_blanks(*text);
-        } catch (const Error&) { // writing says what is wrong, if anything is
-        }
-        return std::nullopt;
-}
-
-// errno of the failure, or 0. One write() sets a parameter as a whole.
-int write_value(const std::string& path, const std::string& value)
-{
-        const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW));
-        if (!file)
-                return errno;
-        const auto line = value + "\n";
-        const auto written = ::write(file.get(), line.data(), line.size());
-        return written == static_cast<ssize_t>(line.size()) ? 0 : written < 0 ? errno : EIO;
-}
-
-void warn(Context& context, const std::vector<std::string>& names, std::string_view why)
-{
-        if (!names.empty())
-                context.log().write(Level::warning,
-                        fmt::format("{}: {}, proceeding", join(names, ", "), why), event::config_warning.id);
-}
-
-// What an admin's file sets is not taken from the profile.
 std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes)
 {
         auto ours = node.spec.sysctls;
@@ -123,8 +75,6 @@ std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes
         return ours;
 }
 
-} // namespace
-
 StepPlan plan_sysctl(const NodeInputs& node)
 {
         StepPlan plan;
@@ -136,51 +86,6 @@ StepPlan plan_sysctl(const NodeInputs& node)
                 file.kind = File::Kind::absent;
         plan.files.push_back(std::move(file));
         return plan;
-}
-
-void set_sysctls(Context& context, const NodeInputs& node)
-{
-        std::vector<Note> said_by_the_plan;
-        const auto wanted = our_sysctls(node, said_by_the_plan);
-        Problems refused;
-        std::vector<std::string> unknown;
-        std::vector<std::string> read_only;
-        std::size_t unchanged = 0;
-        for (const auto& one : wanted) {
-                const auto path = context.root()("/proc/sys/" + one.name);
-                const auto before = present_value(path);
-                if (before == with_single_blanks(one.value)) {
-                        ++unchanged;
-                        continue;
-                }
-                switch (const int error = write_value(path, one.value)) {
-                case 0:
-                        context.did(fmt::format("{} = {}{}", one.name, one.value,
-                                            before ? fmt::format(" (was {})", *before) : std::string()),
-                                true);
-                        break;
-                case ENOENT:
-                case ENOTDIR:
-                        unknown.push_back(one.name);
-                        break;
-                case EROFS:
-                        read_only.push_back(one.name);
-                        break;
-                default:
-                        refused.add(one.where, one.key, one.value,
-                                fmt::format("the kernel refuses it: {}", ::strerror(error)),
-                                error == EPERM || error == EACCES
-                                        ? "This step has no capabilities: set it in a file of /etc/sysctl.d"
-                                        : "Give a value that the kernel takes, or remove the key");
-                }
-        }
-        if (unchanged > 0)
-                context.did(fmt::format("{} {} already set", unchanged,
-                                    unchanged == 1 ? "kernel parameter" : "kernel parameters"),
-                        false);
-        warn(context, unknown, "this kernel has no such parameter (yet: its module may not be loaded)");
-        warn(context, read_only, "read-only here, as in a container");
-        refused.throw_if_any(failure::sysctl_refused);
 }
 
 } // namespace eks

@@ -13,7 +13,11 @@ namespace eks {
 // those that people give, so that the key `sysctl` wins there too.
 inline constexpr std::string_view sysctl_path = "/run/sysctl.d/99-zz-eks.conf";
 
-// The file. What an admin's sysctl.d(5) file sets is not taken from the profile.
+// The parameters that are ours to set, with notes on the others: what an admin's sysctl.d(5) file sets is
+// not taken from the profile.
+std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes);
+
+// The file with them.
 StepPlan plan_sysctl(const NodeInputs& node);
 
 // Set each parameter of the plan that has another value. One that this kernel does not have, or that is
