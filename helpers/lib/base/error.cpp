@@ -14,7 +14,10 @@ Error::Error(const Failure& failure, const std::string& what, std::string remedy
 
 std::string Error::full_text() const
 {
-        return remedy_.empty() ? std::string(what()) : fmt::format("{}. {}", what(), remedy_);
+        const std::string_view cause = what();
+        if (remedy_.empty())
+                return std::string(cause);
+        return fmt::format("{}{} {}", cause, cause.ends_with('?') ? "" : ".", remedy_);
 }
 
 Error io_error(std::string_view verb, std::string_view path, int errno_value)

@@ -77,7 +77,7 @@ int fail(const Step& step, const Log& log, const Failure& kind, const std::strin
         const std::string& remedy)
 {
         // One record holds all a reader needs: journald forwards its text to the serial console as well.
-        const auto text = remedy.empty() ? cause : fmt::format("{}. {}", cause, remedy);
+        const auto text = Error(kind, cause, remedy).full_text();
         auto fields = result_fields("failed");
         fields.push_back({"EKS_FAILURE", std::string(kind.name)});
         fields.push_back({"EKS_CAUSE", cause});

@@ -33,6 +33,12 @@ Version daemon_version(
                 throw Error(missing, fmt::format("'{}' holds no version", file),
                         "Write the version into it, such as 1.34.1, or remove the file");
         }
+        if (!root.prefix().empty() && exists(root(binary)))
+                throw Error(missing,
+                        fmt::format("the version is unknown: '{}' is not there, and '{}' is not run below "
+                                    "another root",
+                                file, binary),
+                        "Write the version into the file, or give it as an option");
         if (!root.prefix().empty() || !exists(std::string(binary)))
                 throw Error(missing,
                         fmt::format("the version is unknown: neither '{}' nor '{}' is there", file, binary),

@@ -17,6 +17,8 @@ TEST_CASE("An error has a cause, a remedy, and both as one text", "[error]")
         CHECK(plain.exit_status() == 1);
         const Error advised(failure::ca_invalid, "it broke", "Mend it");
         CHECK(advised.full_text() == "it broke. Mend it");
+        CHECK(Error(failure::usage, "did you mean it?", "See --help").full_text() ==
+                "did you mean it? See --help");
         CHECK(std::string(advised.what()) == "it broke");
         CHECK(advised.failure().id == failure::ca_invalid.id);
 }

@@ -161,7 +161,7 @@ TEST_CASE("Below a root prefix no binary is asked", "[node]")
         const auto kubelet = refusal([&] { kubelet_version(node.root()); });
         CHECK(kubelet.failure == "kubelet-missing");
         CHECK(kubelet.mentions("/etc/eks/kubelet-version.txt"));
-        CHECK(kubelet.mentions("/usr/bin/kubelet"));
+        CHECK(kubelet.mentions("'/usr/bin/kubelet' is not run below another root"));
         CHECK(refusal([&] { containerd_version(node.root()); }).failure == "containerd-missing");
 }
 
