@@ -161,7 +161,7 @@ class StandIn(unittest.TestCase):
 
     def call(self, *arguments, **environment):
         return subprocess.run([KUBELET, *arguments], env=self.environment(**environment), text=True,
-                              capture_output=True, timeout=10, check=False)
+                              capture_output=True, timeout=60, check=False)
 
     def background(self, variables):
         return subprocess.Popen([KUBELET, *ARGUMENTS], env=variables, stderr=subprocess.DEVNULL)
@@ -183,14 +183,14 @@ class StandIn(unittest.TestCase):
             variables = self.environment(NOTIFY_SOCKET=path, **environment)
             with subprocess.Popen([KUBELET, *arguments, *more], env=variables, text=True,
                                   stderr=subprocess.PIPE) as process:
-                message, deadline = None, time.monotonic() + 10
+                message, deadline = None, time.monotonic() + 60
                 while message is None and process.poll() is None and time.monotonic() < deadline:
                     try:
                         message = inbox.recv(100)
                     except BlockingIOError:
                         time.sleep(0.005)
                 process.terminate()
-                log = process.communicate(timeout=10)[1]
+                log = process.communicate(timeout=60)[1]
         os.unlink(path)
         self.assertEqual(message, b"READY=1", log)
         self.assertEqual(process.returncode, 0, log)
@@ -262,7 +262,7 @@ class Report(StandIn):
     def test_reaches_an_abstract_notify_socket(self):
         name = f"\0stand-in-kubelet-{os.getpid()}"
         with listen(name, socket.SOCK_DGRAM) as inbox:
-            inbox.settimeout(10)
+            inbox.settimeout(60)
             variables = self.environment(NOTIFY_SOCKET="@" + name[1:])
             with self.background(variables) as process:
                 self.assertEqual(inbox.recv(100), b"READY=1")

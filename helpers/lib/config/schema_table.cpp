@@ -134,7 +134,7 @@ constexpr std::array table{
                 "", false},
         SchemaKey{"node.labels", ValueKind::text_map,
                 "Labels the node registers with. In a value ${imds.KEY} stands for a fact of the instance, "
-                "${tag.KEY} for one of its tags; ${tag.KEY:-VALUE} is VALUE where there is none. KEY of "
+                "${tag.KEY} for one of its tags; with :-VALUE behind KEY, VALUE where there is none. KEY of "
                 "imds is one of accountId, amiId, architecture, availabilityZone, availabilityZoneId, "
                 "domain, instanceId, instanceType, lifecycle, localHostname, localIpv4, partition, region. "
                 "Values are never cut: one that is no label is refused. --node-labels in kubelet.flags "
