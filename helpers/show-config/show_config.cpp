@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "show_config.hpp"
 
+#include <memory>
+#include <new>
 #include <span>
 
-#include <yaml-cpp/yaml.h>
+#include <yaml.h>
 
+#include "base/fd.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "config/toml.hpp"
+#include "config/yaml.hpp"
 
 namespace eks {
 
@@ -32,36 +36,101 @@ Json as_one_document(const Json& tree)
         return document;
 }
 
-void emit(YAML::Emitter& out, const Json& value)
-{
-        switch (value.type()) {
-        case Json::value_t::object:
-                out << YAML::BeginMap;
-                for (const auto& [key, item] : value.items()) {
-                        out << YAML::Key << key << YAML::Value;
-                        emit(out, item);
+// A tree as a YAML document in block style.
+class YamlWriter {
+public:
+        YamlWriter()
+        {
+                if (yaml_emitter_initialize(&emitter_) == 0)
+                        throw std::bad_alloc();
+                guard_.reset(&emitter_);
+                yaml_emitter_set_unicode(&emitter_, 1);
+                yaml_emitter_set_width(&emitter_, -1); // no folding: a certificate stays one line
+                yaml_emitter_set_output(&emitter_, append, &text_);
+        }
+
+        std::string write(const Json& document)
+        {
+                yaml_event_t event;
+                yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING);
+                emit(event);
+                yaml_document_start_event_initialize(&event, nullptr, nullptr, nullptr, 1);
+                emit(event);
+                value(document);
+                yaml_document_end_event_initialize(&event, 1);
+                emit(event);
+                yaml_stream_end_event_initialize(&event);
+                emit(event);
+                return std::move(text_);
+        }
+
+private:
+        void value(const Json& json)
+        {
+                yaml_event_t event;
+                switch (json.type()) {
+                case Json::value_t::object:
+                        yaml_mapping_start_event_initialize(
+                                &event, nullptr, nullptr, 1, YAML_BLOCK_MAPPING_STYLE);
+                        emit(event);
+                        for (const auto& [key, item] : json.items()) {
+                                // No reader may take a key for something else either.
+                                scalar(key, yaml_plain_scalar(key).is_string()
+                                                    ? YAML_PLAIN_SCALAR_STYLE
+                                                    : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+                                value(item);
+                        }
+                        yaml_mapping_end_event_initialize(&event);
+                        emit(event);
+                        break;
+                case Json::value_t::array:
+                        yaml_sequence_start_event_initialize(
+                                &event, nullptr, nullptr, 1, YAML_BLOCK_SEQUENCE_STYLE);
+                        emit(event);
+                        for (const auto& item : json)
+                                value(item);
+                        yaml_sequence_end_event_initialize(&event);
+                        emit(event);
+                        break;
+                case Json::value_t::string: {
+                        const auto& text = json.get_ref<const std::string&>();
+                        // Quoted, so that no reader takes "yes" or "0x10" for something else.
+                        scalar(text, text.find('\n') != text.npos ? YAML_LITERAL_SCALAR_STYLE
+                                                                  : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+                        break;
                 }
-                out << YAML::EndMap;
-                break;
-        case Json::value_t::array:
-                out << YAML::BeginSeq;
-                for (const auto& item : value)
-                        emit(out, item);
-                out << YAML::EndSeq;
-                break;
-        case Json::value_t::string: {
-                const auto& text = value.get_ref<const std::string&>();
-                // Quoted, so that no reader takes "yes" or "0x10" for something else.
-                out << (text.find('\n') != std::string::npos ? YAML::Literal : YAML::DoubleQuoted) << text;
-                break;
+                default:
+                        scalar(json.dump(), YAML_PLAIN_SCALAR_STYLE);
+                }
         }
-        case Json::value_t::null:
-                out << YAML::Null;
-                break;
-        default:
-                out << value.dump();
+
+        void scalar(std::string_view text, yaml_scalar_style_t style)
+        {
+                yaml_event_t event;
+                if (yaml_scalar_event_initialize(&event, nullptr, nullptr,
+                            reinterpret_cast<const yaml_char_t*>(text.data()), static_cast<int>(text.size()),
+                            1, 1, style) == 0)
+                        throw std::bad_alloc();
+                emit(event);
         }
-}
+
+        // The emitter takes the event over, also when it fails.
+        void emit(yaml_event_t& event)
+        {
+                if (yaml_emitter_emit(&emitter_, &event) == 0)
+                        throw std::bad_alloc(); // the events are in order: memory is all that can be wrong
+        }
+
+        static int append(void* text, unsigned char* bytes, std::size_t size)
+        {
+                static_cast<std::string*>(text)->append(reinterpret_cast<const char*>(bytes), size);
+                return 1;
+        }
+
+        yaml_emitter_t emitter_{};
+        std::unique_ptr<yaml_emitter_t, Deleter<yaml_emitter_delete>> guard_;
+        std::string text_;
+};
 
 } // namespace
 
@@ -88,12 +157,8 @@ std::string config_as_node_config(const Json& tree, std::vector<std::string>& le
                         map = &map->at(std::string(part));
                 map->erase(std::string(parts.back()));
         }
-        YAML::Emitter out;
-        out << YAML::BeginMap << YAML::Key << "apiVersion" << YAML::Value << "node.eks.aws/v1alpha1"
-            << YAML::Key << "kind" << YAML::Value << "NodeConfig" << YAML::Key << "spec" << YAML::Value;
-        emit(out, spec);
-        out << YAML::EndMap;
-        return std::string(out.c_str()) + "\n";
+        return YamlWriter().write(
+                {{"apiVersion", "node.eks.aws/v1alpha1"}, {"kind", "NodeConfig"}, {"spec", spec}});
 }
 
 } // namespace eks

@@ -47,7 +47,7 @@ def check_needed(tree):
             continue
         libraries, number = allowed[name]
         dynamic = run(tool("readelf"), "-d", path).stdout
-        needed = {re.sub(r"\.so.*|-[\d.]+\.so", "", n) for n in re.findall(r"\(NEEDED\).*\[([^]]+)\]", dynamic)} - ALWAYS
+        needed = {re.sub(r"(-[\d.]+)?\.so.*", "", n) for n in re.findall(r"\(NEEDED\).*\[([^]]+)\]", dynamic)} - ALWAYS
         for library in sorted(needed - libraries):
             yield at(table, number, f"{name} loads {library}, link it without, or allow it here and say why")
         for library in sorted(libraries - needed):

@@ -132,6 +132,10 @@ TEST_CASE("Plain scalars are what YAML 1.1 says, as Kubernetes' own tools read t
                 {"''", ""},
                 {"\"a\\tb\"", "a\tb"},
                 {"!!str 5", "5"},
+                {"!!str", ""},
+                {"!!int \"5\"", 5},
+                {"! 5", "5"},
+                {"! \"5\"", "5"},
                 {"!!str yes", "yes"},
                 {"!!str null", "null"},
                 {"\"null\"", "null"},
@@ -162,14 +166,23 @@ TEST_CASE("Keys are words as written, and the last of two wins", "[node-config]"
         const auto json = test::strict_node_config(
                 json_document(R"({"cluster": {"name": "one", "name": "two"}})"), "x");
         CHECK(json.tree["cluster"]["name"] == "two");
-        CHECK(refused_spec("  kubelet: {config: {[a, b]: 1}}\n").failure == "config-syntax");
+        CHECK(config_of("      \"null\": 1\n") == Json{{"null", 1}});
+        for (const auto* key : {"[a, b]", "{a: b}", "null", "~"})
+                CHECK(refused_spec("  kubelet: {config: {" + std::string(key) + ": 1}}\n")
+                                .mentions("a key must be a plain word"));
 }
 
 TEST_CASE("Aliases stand for what they name", "[node-config]")
 {
         CHECK(config_of("      a: &x {b: [1, 2]}\n      c: *x\n") ==
                 Json{{"a", {{"b", {1, 2}}}}, {"c", {{"b", {1, 2}}}}});
-        CHECK(refused_spec("  kubelet: {config: {a: *nowhere}}\n").failure == "config-syntax");
+        CHECK(config_of("      a: &x 1\n      b: &x 2\n      c: *x\n      *x : 3\n") ==
+                Json{{"a", 1}, {"b", 2}, {"c", 2}, {"2", 3}});
+        CHECK(refused_spec("  kubelet: {config: {a: *nowhere}}\n")
+                        .mentions("user data, line 4, column 25: not YAML: no anchor 'nowhere'"));
+        const auto layer = parsed("  kubelet:\n    config:\n      a: &x {b: 1}\n      c: *x\n");
+        CHECK(layer.marks.at("kubelet.config.c").line == 7);
+        CHECK(layer.marks.at("kubelet.config.c.b").line == 6);
 }
 
 TEST_CASE("A merge key brings what the map does not say itself", "[node-config]")
@@ -201,6 +214,20 @@ TEST_CASE("A document that grows without end is refused", "[node-config]")
         CHECK(aliases.failure == "config-syntax");
         CHECK(aliases.mentions("100000 values"));
         CHECK(aliases.mentions("user data, line "));
+
+        // Few values, but long ones: each alias would be a copy of it. And so for what lies below a long
+        // key.
+        const std::string long_text(200'000, 'x');
+        std::string copies;
+        for (int i = 0; i < 100; ++i)
+                copies += ", *a";
+        CHECK(refused_spec("  kubelet: {config: {a: &a " + long_text + ", b: [*a" + copies + "]}}\n")
+                        .mentions("bytes in all"));
+        std::string below;
+        for (int i = 0; i < 100; ++i)
+                below += "        a" + std::to_string(i) + ": 1\n";
+        CHECK(refused_spec("  kubelet:\n    config:\n      ? " + long_text + "\n      :\n" + below)
+                        .mentions("bytes in all"));
 
         CHECK(refused_spec("  kubelet: {config: {a: &a [*a]}}\n").failure == "config-syntax");
         CHECK(refused_spec("  kubelet: {config: {a: &a {b: 1, <<: *a}}}\n").failure == "config-syntax");
@@ -277,6 +304,9 @@ TEST_CASE("A syntax error has a line and a column", "[node-config]")
                 {"apiVersion: [1\n", "user data, line 2, column 1: not YAML: "},
                 {"apiVersion: a\n\tkind: b\n", "user data, line 2, column 1: not YAML: "},
                 {"a: b: c\n", "user data, line 1, column 5: not YAML: "},
+                {"a: b\nc: \"\x01\"\n", "user data, line 2, column 5: not YAML: control characters"},
+                {"a: \"b\n", "user data, line 2, column 1: not YAML: "},
+                {"%YAML 9.9\n---\na: b\n", "user data, line 1, column 1: not YAML: "},
                 {"{\"a\": 1,\n \"b\": }\n", "user data, line 2, column 7: not JSON: "},
                 {"{\"a\": 1} x", "user data, line 1, column 10: not JSON: "},
                 {"  {\"a\": \"\xff\"}", "user data, line 1, column "},

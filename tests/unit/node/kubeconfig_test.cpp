@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
-#include <yaml-cpp/yaml.h>
 
 #include "fixture.hpp"
 #include "kubeconfig.hpp"
@@ -11,26 +10,10 @@ using test::refusal;
 
 namespace {
 
-// YAML as a tree of strings: two documents mean the same if these are equal.
-Json tree(const YAML::Node& node)
-{
-        if (node.IsMap()) {
-                auto map = Json::object();
-                for (const auto& item : node)
-                        map[item.first.Scalar()] = tree(item.second);
-                return map;
-        }
-        if (node.IsSequence()) {
-                auto list = Json::array();
-                for (const auto& item : node)
-                        list.push_back(tree(item));
-                return list;
-        }
-        return node.IsScalar() ? Json(node.Scalar()) : Json();
-}
 Json tree(const std::string& text)
 {
-        return tree(YAML::Load(text));
+        Layer layer;
+        return parse_map(text, layer);
 }
 
 std::string rendered(const NodeInputs& node)
