@@ -11,6 +11,12 @@ namespace eks {
 std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
 {
         const std::string_view ignored = rules == Base64::strict ? "\r\n" : "\r\n \t";
+        constexpr std::string_view alphabet =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        // Most user data is no base64, and says so in its first line.
+        if (const auto stray = text.find_first_not_of(alphabet);
+                stray != text.npos && text[stray] != '=' && ignored.find(text[stray]) == ignored.npos)
+                return std::nullopt;
         std::string digits;
         digits.reserve(text.size());
         std::ranges::copy_if(text, std::back_inserter(digits),
@@ -23,8 +29,6 @@ std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
         if (needed == 3 || padding > needed || (rules == Base64::strict && padding < needed))
                 return std::nullopt;
         // EVP_DecodeBlock takes '=' in the middle for zero bits and trims what it thinks is white space.
-        constexpr std::string_view alphabet =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         if (digits.find_first_not_of(alphabet) != std::string::npos ||
                 digits.size() > std::numeric_limits<int>::max() - needed)
                 return std::nullopt;

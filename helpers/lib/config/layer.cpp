@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 namespace eks {
 
 Where place_of(const Marks& marks, const std::string& key, Where otherwise)
@@ -28,8 +26,11 @@ std::string key_path(std::string_view parent, std::string_view key)
                 return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '-' || c == '_' || c == '/';
         });
-        auto name = bare ? std::string(key) : Json(key).dump(-1, ' ', false, Json::error_handler_t::replace);
-        return parent.empty() ? name : fmt::format("{}.{}", parent, name);
+        std::string path(parent);
+        if (!parent.empty())
+                path += '.';
+        return bare ? path.append(key)
+                    : path + Json(key).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 } // namespace eks

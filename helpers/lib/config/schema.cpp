@@ -170,13 +170,22 @@ Json& make_path(Json& tree, std::string_view path)
         return *node;
 }
 
+void erase_marks(Marks& marks, const std::string& prefix)
+{
+        const auto first = marks.lower_bound(prefix);
+        auto last = first;
+        while (last != marks.end() && last->first.starts_with(prefix))
+                ++last;
+        marks.erase(first, last);
+}
+
 void copy_marks(Layer& under, const Layer& over, const std::string& key)
 {
-        if (find_path(under.tree, key) == nullptr ||
-                !find_path(under.tree, key)->is_object()) // nothing of the old remains
-                std::erase_if(under.marks, [&](const auto& mark) {
-                        return mark.first.starts_with(key + "[") || mark.first.starts_with(key + ".");
-                });
+        if (const auto* value = find_path(under.tree, key);
+                value == nullptr || !value->is_object()) { // nothing of the old remains
+                erase_marks(under.marks, key + "[");
+                erase_marks(under.marks, key + ".");
+        }
         for (auto mark = over.marks.lower_bound(key); mark != over.marks.end(); ++mark) {
                 const auto& name = mark->first;
                 if (!name.starts_with(key))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/node.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -70,6 +71,13 @@ Version version_in(const Json& node, const char* daemon)
                 .value_or(Version{});
 }
 
+std::string quoted(const std::string& text)
+{
+        const bool plain = std::ranges::all_of(
+                text, [](unsigned char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+        return plain ? '"' + text + '"' : Json(text).dump();
+}
+
 ReservationSettings reservation_settings(const Json& tree)
 {
         ReservationSettings settings;
@@ -96,7 +104,9 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
                 .certificate_authority = {cluster.at("certificateAuthority"),
                         source("cluster.certificateAuthority")},
                 .service_cidr = parse_cidr(cluster.value("cidr", std::string()))};
-        const auto kubelet = tree.value("kubelet", Json::object());
+        const auto no_kubelet = Json::object();
+        const auto found = tree.find("kubelet");
+        const auto& kubelet = found != tree.end() ? *found : no_kubelet; // not value(): that is a copy
         spec.kubelet_config = kubelet.value("config", Json::object());
         spec.ipv6_first = services_on_ipv6(spec);
         spec.ip_family = parse_ip_family(cluster.value("ipFamily", std::string()))
@@ -181,13 +191,23 @@ std::string credential_provider_path()
 
 std::string render_node_json(const Layer& merged, const Versions& versions)
 {
-        Json sources = Json::object();
-        for (const auto& [key, where] : merged.marks)
-                sources[key] = {{"source", where.source}, {"line", where.line}, {"column", where.column}};
-        const Json node{{"spec", merged.tree}, {"sources", sources},
+        const auto rest = Json{{"spec", merged.tree},
                 {"versions",
-                        {{"kubelet", versions.kubelet.text()}, {"containerd", versions.containerd.text()}}}};
-        return node.dump(2) + "\n";
+                        {{"kubelet", versions.kubelet.text()}, {"containerd", versions.containerd.text()}}}}
+                                  .dump(2);
+        if (merged.marks.empty())
+                return "{\n  \"sources\": {}," + rest.substr(1) + "\n";
+        // As dump() would: a tree of the thousands of places would cost more than all the rest.
+        std::string text = "{\n  \"sources\": {";
+        std::string_view separator = "\n";
+        for (const auto& [key, where] : merged.marks) {
+                text.append(separator).append("    ").append(quoted(key));
+                text.append(": {\n      \"column\": ").append(std::to_string(where.column));
+                text.append(",\n      \"line\": ").append(std::to_string(where.line));
+                text.append(",\n      \"source\": ").append(quoted(where.source)).append("\n    }");
+                separator = ",\n";
+        }
+        return text + "\n  }," + rest.substr(1) + "\n";
 }
 
 Json load_imds(const Root& root)
