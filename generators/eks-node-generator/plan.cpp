@@ -27,11 +27,11 @@ bool is_ec2(const Root& root)
         return read_file_if_exists(root("/sys/hypervisor/uuid")).value_or("").starts_with("ec2");
 }
 
-std::optional<bool> switch_in(const Root& root, std::string_view directory)
+std::optional<bool> switch_in(const Root& root, std::string_view directory, std::string_view what)
 {
-        if (exists(root(fmt::format("{}/node.disabled", directory))))
+        if (exists(root(fmt::format("{}/{}.disabled", directory, what))))
                 return false;
-        if (exists(root(fmt::format("{}/node.enabled", directory))))
+        if (exists(root(fmt::format("{}/{}.enabled", directory, what))))
                 return true;
         return std::nullopt;
 }
@@ -43,8 +43,10 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
         BootFacts facts{.in_initrd = in_initrd,
                 .in_container = virtualization.starts_with("container:"),
                 .on_ec2 = is_ec2(root),
-                .admin = switch_in(root, "/etc/eks"),
-                .image = switch_in(root, "/usr/lib/eks")};
+                .admin = switch_in(root, "/etc/eks", "node"),
+                .image = switch_in(root, "/usr/lib/eks", "node")};
+        const auto docker = switch_in(root, "/etc/eks", "docker");
+        facts.docker = docker ? *docker : switch_in(root, "/usr/lib/eks", "docker").value_or(false);
         for (const auto& word : kernel_command_line(root, facts.in_container)) {
                 if (word == "eks.node")
                         facts.node_option = true;
@@ -73,17 +75,21 @@ bool is_node(const BootFacts& facts)
 
 std::vector<Output> plan_generator(const BootFacts& facts)
 {
-        if (!is_node(facts))
-                return {};
-        std::vector<Output> outputs{
+        std::vector<Output> outputs;
+        if (is_node(facts)) {
                 // Its own link beside eks-node.target: the steps run even if kubelet cannot be queued.
-                {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"},
-                {"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"},
+                outputs.push_back(
+                        {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"});
+                outputs.push_back({"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"});
                 // containerd belongs to others, and only on a node must it wait for us.
-                {"containerd.service.requires/eks-containerd-config.service",
-                        UNITDIR "/eks-containerd-config.service"},
-        };
-        if (facts.debug)
+                outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
+                        UNITDIR "/eks-containerd-config.service"});
+        }
+        // A container that should be isolated must not run under plain runc because our file is missing.
+        if (facts.docker && !facts.in_initrd)
+                outputs.push_back({"docker.service.requires/eks-docker-runtimes.service",
+                        UNITDIR "/eks-docker-runtimes.service"});
+        if (facts.debug && !outputs.empty())
                 outputs.push_back({"eks-.service.d/50-debug.conf",
                         "# Made by eks-node-generator, for eks.debug on the kernel command line.\n"
                         "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-node-generator: whether this machine is to become a node, and what that links in.
+// eks-node-generator: whether this machine is to become a node, or serves Docker, and what that links in.
 // Reads: the kernel command line, DMI, files in /etc/eks and /usr/lib/eks. Writes: symlinks and one drop-in
 // in the generator directories. Again: the same input, the same output, byte for byte.
 #pragma once
@@ -21,6 +21,7 @@ struct BootFacts {
         bool on_ec2 = false;
         std::optional<bool> admin; // /etc/eks/node.enabled, node.disabled
         std::optional<bool> image; // the same in /usr/lib/eks
+        bool docker = false;       // docker.enabled, docker.disabled; what /etc says wins
 };
 
 // `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).

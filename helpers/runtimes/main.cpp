@@ -7,6 +7,7 @@
 
 #include "base/arguments.hpp"
 #include "config/resolve.hpp"
+#include "docker_runtimes.hpp"
 #include "node/runtimes.hpp"
 
 namespace {
@@ -15,6 +16,7 @@ using namespace eks;
 
 constexpr auto usage =
         "usage: eksnode runtimes [--config SOURCE]... [--root DIR] [--runtimeclass [--all]]\n"
+        "                        [--docker]\n"
         "\n"
         "List the container runtimes that are described, and which of them this machine can run.\n"
         "\n"
@@ -23,6 +25,7 @@ constexpr auto usage =
         "  --root DIR       prefix of every path that is read\n"
         "  --runtimeclass   print the RuntimeClass manifests of those that are available\n"
         "  --all            and of the others\n"
+        "  --docker         print what Docker's daemon.json is given (JSON)\n"
         "\n"
         "Exit status: 0; 78 bad configuration; 1 a file is missing or broken; 2 usage; see\n"
         "eksnode-runtimes(1).\n";
@@ -46,7 +49,18 @@ int list_runtimes(const Arguments& arguments)
         const auto merged =
                 (sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources)).merged;
         merged.problems.throw_if_any(failure::config_invalid);
-        const auto handlers = runtime_handlers(root, runtime_settings(merged.tree, merged.marks));
+        const auto settings = runtime_settings(merged.tree, merged.marks);
+        if (arguments.has("docker")) {
+                std::vector<Note> notes;
+                const auto keys = docker_keys(
+                        root, docker_handlers(root, settings), docker_settings(merged.tree, merged.marks),
+                        [&] { return docker_version(root); }, notes);
+                for (const auto& note : notes)
+                        fmt::print(stderr, "{}\n", note.text);
+                fmt::print("{}\n", keys.dump(4));
+                return 0;
+        }
+        const auto handlers = runtime_handlers(root, settings);
 
         if (arguments.has("runtimeclass")) {
                 std::string text;
@@ -72,6 +86,6 @@ int main(int argc, char** argv)
 {
         return run_verb("runtimes", usage, argc, argv, [&] {
                 return list_runtimes(
-                        Arguments::parse(argc, argv, {"config=", "root=", "runtimeclass", "all"}));
+                        Arguments::parse(argc, argv, {"config=", "root=", "runtimeclass", "all", "docker"}));
         });
 }

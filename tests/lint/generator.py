@@ -20,6 +20,7 @@ NODES = {
     "on Xen": (XEN, {}),
     "with eks.debug": (NITRO | {"proc/cmdline": "ro eks.debug\n"}, {}),
     "enabled by the admin": (ELSEWHERE | {"etc/eks/node.enabled": ""}, {}),
+    "serving Docker": (ELSEWHERE | {"etc/eks/docker.enabled": ""}, {}),
     "enabled by the image, in a container": (
         {"usr/lib/eks/node.enabled": "", "proc/1/cmdline": "/sbin/init\0"}, {"SYSTEMD_VIRTUALIZATION": "container:runc"}),
 }

@@ -57,6 +57,10 @@ constexpr std::array table{
                 "Descriptors of runtimes by name, see eks-runtime(5). Merged over the descriptor of that "
                 "name that is on disk, if there is one.",
                 "", false},
+        SchemaKey{"docker.defaultRuntime", ValueKind::text,
+                "For a host of Docker: the runtime of containers that name none, one that 'eksnode runtimes "
+                "--docker' lists, or runc. See eks-docker-runtimes.service(8).",
+                "", false},
         SchemaKey{"featureGates", ValueKind::switches,
                 "'InstanceIdNodeName' names the node after its instance id instead of its private DNS name. "
                 "'FastImagePull' is known and has no effect yet. Any other name is ignored with a warning."},

@@ -208,6 +208,32 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                         "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
 }
 
+TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not", "[generator]")
+{
+        const TemporaryDirectory machine;
+        CHECK_FALSE(facts(machine).docker);
+        machine.write("/etc/eks/docker.enabled", "");
+        CHECK(facts(machine).docker);
+        const auto alone = generate(machine);
+        CHECK(alone.status == 0);
+        CHECK(alone.paths ==
+                std::vector<std::string>{
+                        "/normal/docker.service.requires/eks-docker-runtimes.service -> " UNITDIR
+                        "/eks-docker-runtimes.service"});
+        machine.write("/etc/eks/docker.disabled", "");
+        CHECK_FALSE(facts(machine).docker);
+
+        const TemporaryDirectory image;
+        image.write("/usr/lib/eks/docker.enabled", "");
+        CHECK(facts(image).docker);
+        image.write("/etc/eks/docker.disabled", "");
+        CHECK_FALSE(facts(image).docker);
+
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 4);
+        CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
+        CHECK(plan_generator({.debug = true, .docker = true}).size() == 2);
+}
+
 TEST_CASE("Debugging is one drop-in for all steps", "[generator]")
 {
         const auto outputs = plan_generator({.node_option = true, .debug = true});

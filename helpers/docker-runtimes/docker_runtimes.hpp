@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-docker-runtimes: the runtimes of this machine in Docker's configuration, for hosts of ECS and others
+// that are no Kubernetes nodes.
+// Reads: descriptors of runtimes, the configuration's files, daemon.json. Writes: daemon.json, merged, and
+// which of its entries are ours. Again: the same entries, the same file.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/step.hpp"
+#include "config/layer.hpp"
+#include "node/runtimes.hpp"
+#include "node/version.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view docker_config_path = "/etc/docker/daemon.json";
+inline constexpr std::string_view docker_memory_path = "/var/lib/eks/docker-runtimes.json";
+
+struct DockerSettings {
+        std::string default_name; // docker.defaultRuntime, may be empty
+        std::string default_source;
+};
+
+DockerSettings docker_settings(const Json& tree, const Marks& marks);
+
+// Asked only if a runtime wants to know; nothing if Docker does not say.
+using DockerVersion = std::function<std::optional<Version>()>;
+
+// From /etc/eks/docker-version.txt, else by asking /usr/bin/dockerd.
+std::optional<Version> docker_version(const Root& root);
+
+// All runtimes that are described. Which of them is containerd's default does not matter. Throws Error as
+// runtime_handlers().
+RuntimeHandlers docker_handlers(const Root& root, RuntimeSettings settings);
+
+// The keys of daemon.json that we want: "runtimes", and "default-runtime" if the settings have one. Throws
+// Error (runtime_invalid) if the default is not available, and for two runtimes of one name.
+Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const DockerSettings& settings,
+        const DockerVersion& version, std::vector<Note>& notes);
+
+struct DockerPlan {
+        StepPlan step;
+        Json ours; // the keys of daemon.json that are ours from now on
+};
+
+// daemon.json with our keys in it and those that we no longer want taken out; all else stays as it is. What
+// somebody else set or took out since stays so too, with a note.
+// Throws Error: config_syntax with line and column for what is not JSON, config_invalid for what is no
+// object, runtime_invalid if the default runtime of the file is one of ours that is not available any more.
+DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted);
+
+// Remember what is ours; after the file is in place.
+void remember_docker_keys(const Root& root, const Json& ours);
+
+} // namespace eks

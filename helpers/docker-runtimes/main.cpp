@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/resolve.hpp"
+#include "docker_runtimes.hpp"
+
+int main(int argc, char** argv)
+{
+        using namespace eks;
+        return run_step({.name = "eks-docker-runtimes",
+                                .purpose = "tell Docker the container runtimes of this machine",
+                                .access = {.reads = {"/etc/eks", "/proc/1", "/proc/cmdline", "/proc/cpuinfo",
+                                                   "/proc/sys", "/run/eks", "/sys/bus/pci", "/sys/devices",
+                                                   "/usr/lib/eks", "/usr/share/eks"},
+                                        .writes = {"/etc/docker", "/var/lib/eks"},
+                                        .runs_programs = true}}, // Docker may be asked for its version
+                argc, argv, [](Context& context) {
+                        const auto& root = context.root();
+                        const auto merged = resolve_node_layers(root).merged;
+                        merged.problems.throw_if_any(failure::config_invalid);
+                        const auto handlers =
+                                docker_handlers(root, runtime_settings(merged.tree, merged.marks));
+                        std::vector<Note> notes;
+                        const auto wanted = docker_keys(
+                                root, handlers, docker_settings(merged.tree, merged.marks),
+                                [&] { return docker_version(root); }, notes);
+                        auto plan = plan_docker_runtimes(root, wanted);
+                        plan.step.notes.insert(plan.step.notes.begin(), notes.begin(), notes.end());
+                        context.apply(plan.step);
+                        remember_docker_keys(root, plan.ours);
+                });
+}
