@@ -149,12 +149,13 @@ private:
                         const auto known = std::ranges::find(keys, key, &Key::path);
                         if (known != keys.end())
                                 check_value(key, value, *known);
-                        else if (std::ranges::any_of(keys,
-                                         [&](const Key& k) { return k.path.starts_with(key + "."); }) &&
-                                 value.is_object())
+                        else if (std::ranges::none_of(
+                                         keys, [&](const Key& k) { return k.path.starts_with(key + "."); }))
+                                problem(key, "", "unknown key" + hint(key));
+                        else if (value.is_object())
                                 check_keys(value, key);
                         else
-                                problem(key, "", "unknown key" + hint(key));
+                                problem(key, value.dump(), expected_of(Kind::map));
                 }
         }
 
@@ -190,6 +191,16 @@ bool is_dns_label(std::string_view name)
         };
         return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, good) &&
                name.front() != '-' && name.back() != '-';
+}
+
+std::vector<std::string> paths_of(const Json& value)
+{
+        return value.is_string() ? std::vector<std::string>{value} : value.get<std::vector<std::string>>();
+}
+
+bool is_absolute(const std::string& path)
+{
+        return path.starts_with('/') && !has_control_characters(path);
 }
 
 struct Draft {
@@ -265,11 +276,24 @@ Json complete(const Draft& draft)
         }
         const auto files = tree.value("files", Json::object());
         for (const auto& [path, content] : files.items())
-                if (!path.starts_with(files_directory) || path.find("/..") != std::string::npos ||
+                if (!path.starts_with(files_directory) || path.ends_with('/') ||
+                        path.find("/..") != std::string::npos || has_control_characters(path) ||
+                        path.starts_with("/etc/containerd/certs.d/") ||
                         path == "/etc/containerd/config.toml" ||
                         path == "/etc/containerd/base-runtime-spec.json")
                         checker.problem("files." + key_path("", path), "",
                                 fmt::format("must be a file of its own below {}", files_directory));
+        const auto docker = tree.value("docker", Json::object());
+        const auto check_paths = [&](const char* key, const std::vector<std::string>& paths) {
+                for (const auto& path : paths)
+                        if (!is_absolute(path))
+                                checker.problem(key, path, "must be an absolute path");
+        };
+        check_paths("binary", paths_of(tree.value("binary", Json::array())));
+        check_paths("runtime_path", paths_of(tree.value("runtime_path", Json::array())));
+        check_paths("docker.binary", paths_of(docker.value("binary", Json::array())));
+        for (const auto& [trigger, path] : docker.value("triggers", std::map<std::string, std::string>()))
+                check_paths("docker.triggers", {path});
         if (const auto kernel = tree["requires"].value("kernel", std::string());
                 !kernel.empty() && !find_version(kernel))
                 checker.problem("requires.kernel", kernel, "must be a version such as 5.10");
@@ -368,11 +392,6 @@ private:
         Fact cpu_flags_;
         Fact pci_vendors_;
 };
-
-std::vector<std::string> paths_of(const Json& value)
-{
-        return value.is_string() ? std::vector<std::string>{value} : value.get<std::vector<std::string>>();
-}
 
 // "a|b" asks for one of the two.
 void each_missing(const Json& requires_, const char* key,

@@ -278,6 +278,16 @@ TEST_CASE("What is wrong with a descriptor is said with its place", "[runtimes]"
                         "must be a file of its own below /etc/containerd/"},
                 {"binary = '/x'\nfiles.'/etc/containerd/config.toml' = ''\n", "must be a file of its own"},
                 {"binary = '/x'\nfiles.'/etc/containerd/../x' = ''\n", "must be a file of its own"},
+                {"binary = '/x'\nfiles.'/etc/containerd/' = ''\n", "must be a file of its own"},
+                {"binary = '/x'\nfiles.'/etc/containerd/certs.d/a/hosts.toml' = ''\n",
+                        "must be a file of its own"},
+                {"binary = 'x'\n", "line 1, column 1: binary = \"x\": must be an absolute path"},
+                {"binary = '/x'\ndocker.binary = ['/x', 'x']\n",
+                        "docker.binary = \"x\": must be an absolute path"},
+                {"binary = '/x'\ndocker.triggers.x = ''\n", "docker.triggers: must be an absolute path"},
+                {"kind = 'shim'\nruntime_type = 'a.b.v1'\nruntime_path = \"/x\\n\"\n",
+                        "line 3, column 1: runtime_path = "},
+                {"binary = '/x'\nrequires = 3\n", "line 2, column 1: requires = \"3\": must be a map"},
         };
         for (const auto& row : rows) {
                 CAPTURE(row.text);
