@@ -198,7 +198,8 @@ try {
         if (nvml.call<int(Device, char*, unsigned)>("nvmlDeviceGetName", device, buffer.data(), size) == 0)
                 add("gpu.product", buffer.data());
         if (Library::Memory memory{};
-                nvml.call<int(Device, Library::Memory*)>("nvmlDeviceGetMemoryInfo", device, &memory) == 0)
+                nvml.call<int(Device, void*)>( // its type is NVML's own
+                        "nvmlDeviceGetMemoryInfo", device, static_cast<void*>(&memory)) == 0)
                 add("gpu.memory", std::to_string(memory.total >> 20U)); // MiB
         int major = 0;
         int minor = 0;

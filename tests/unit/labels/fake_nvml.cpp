@@ -72,9 +72,9 @@ int nvmlDeviceGetName(void* handle, char* text, unsigned size)
         return handle == &device ? put(text, size, "NVIDIA A10G") : 2;
 }
 
-int nvmlDeviceGetMemoryInfo(void* handle, Memory* memory)
+int nvmlDeviceGetMemoryInfo(void* handle, void* memory)
 {
-        *memory = {24146608128ULL, 1, 2};
+        *static_cast<Memory*>(memory) = {24146608128ULL, 1, 2};
         return handle == &device ? 0 : 2;
 }
 
