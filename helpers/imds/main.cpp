@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
-
-#include <fmt/format.h>
-
-#include "base/text.hpp"
+#include "base/environment.hpp"
 #include "imds.hpp"
 #include "net/imds.hpp"
 
@@ -11,32 +7,19 @@ namespace {
 
 using namespace eks;
 
-constexpr unsigned default_timeout = 30; // seconds
-constexpr unsigned unit_margin = 10;     // seconds that the manager waits longer than we do
-
-unsigned timeout_seconds()
-{
-        const char* text = std::getenv("EKS_IMDS_TIMEOUT");
-        if (text == nullptr || *text == '\0')
-                return default_timeout;
-        const auto seconds = parse_int<unsigned>(text);
-        if (!seconds || *seconds < 1 || *seconds > 3600)
-                throw Error(failure::usage,
-                        fmt::format("EKS_IMDS_TIMEOUT={}: not a number of seconds", text), "Give 1 to 3600");
-        return *seconds;
-}
+constexpr std::chrono::seconds default_timeout{30};
+constexpr std::chrono::seconds unit_margin{10}; // that the manager waits longer than we do
 
 void fetch_everything(Context& context)
 {
-        const auto timeout = timeout_seconds();
+        const auto timeout = environment_seconds("EKS_IMDS_TIMEOUT", default_timeout);
         if (timeout != default_timeout)
-                notify_extend_timeout(timeout + unit_margin);
-        ImdsClient imds({.endpoint = imds_endpoint(),
-                .timeout = std::chrono::seconds(timeout),
-                .on_retry = [&](const std::string& what) {
-                        context.awaiting("Waiting for the instance metadata service: " + what);
-                        context.log().debug(what);
-                }});
+                notify_extend_timeout(static_cast<unsigned>((timeout + unit_margin).count()));
+        ImdsClient imds(
+                {.endpoint = imds_endpoint(), .timeout = timeout, .on_retry = [&](const std::string& what) {
+                         context.awaiting("Waiting for the instance metadata service: " + what);
+                         context.log().debug(what);
+                 }});
         context.apply(plan_imds([&](const std::vector<std::string>& paths) { return imds.fetch(paths); }));
 }
 

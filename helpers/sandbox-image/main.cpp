@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
 #include "containerd_config.hpp"
 #include "net/containerd.hpp"
 #include "sandbox_image.hpp"
@@ -13,22 +11,7 @@ namespace {
 using namespace eks;
 using namespace std::chrono_literals;
 
-constexpr auto import_timeout = 60s; // unpacking a few hundred KiB, on a disk that is busy with a first boot
-
-// An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is
-// left to containerd's own client. It happens once in the life of an image, not on every boot.
-void import_archive(const std::string& archive)
-{
-        const auto result = run_program(
-                {"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import", archive}, import_timeout);
-        if (result.timed_out || result.status != 0)
-                throw Error(failure::sandbox_image_missing,
-                        fmt::format("`ctr images import {}` {}: {}", archive,
-                                result.timed_out ? "did not end in time"
-                                                 : fmt::format("ended with status {}", result.status),
-                                trim(result.output)),
-                        "Check that the archive is whole and that containerd's disk is not full");
-}
+constexpr auto unit_margin = 30s; // that the manager waits longer than we do
 
 void ensure(Context& context)
 {
@@ -52,7 +35,12 @@ void ensure(Context& context)
                                 say("Importing " + archive);
                                 import_archive(archive);
                         },
-                .pull = [&](const std::string& name) { pull_sandbox_image(containerd, name, say); }};
+                .pull =
+                        [&](const std::string& name) {
+                                notify_extend_timeout(
+                                        static_cast<unsigned>((pull_timeout() + unit_margin).count()));
+                                pull_sandbox_image(containerd, name, say);
+                        }};
         const auto result = ensure_sandbox_image(context.root(), image, store);
         context.did(result.remark, result.changed);
 }

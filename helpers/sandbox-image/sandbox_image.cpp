@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox_image.hpp"
 
-#include <cstdlib>
-
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "containerd_config.hpp"
 #include "net/aws_call.hpp"
@@ -19,7 +19,8 @@ namespace eks {
 
 namespace {
 
-constexpr std::optional<unsigned> default_pull_timeout = 60; // seconds; below the unit's TimeoutStartSec=
+// Unpacking a few hundred KiB, on a disk that is busy with a first boot.
+constexpr std::chrono::seconds import_timeout{60};
 
 void import_from_archive(const Root& root, const std::string& image, const ImageStore& store)
 {
@@ -39,6 +40,21 @@ void import_from_archive(const Root& root, const std::string& image, const Image
 }
 
 } // namespace
+
+// An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is
+// left to containerd's own client. It happens once in the life of an image, not on every boot.
+void import_archive(const std::string& archive)
+{
+        const auto result = run_program(
+                {"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import", archive}, import_timeout);
+        if (result.timed_out || result.status != 0)
+                throw Error(failure::sandbox_image_missing,
+                        fmt::format("`ctr images import {}` {}: {}", archive,
+                                result.timed_out ? "did not end in time"
+                                                 : fmt::format("ended with status {}", result.status),
+                                trim(result.output)),
+                        "Check that the archive is whole and that containerd's disk is not full");
+}
 
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store)
 {
@@ -64,14 +80,7 @@ SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, co
 
 std::chrono::seconds pull_timeout()
 {
-        const char* text = std::getenv("EKS_IMAGE_PULL_TIMEOUT");
-        const auto given =
-                text != nullptr && *text != '\0' ? parse_int<unsigned>(text) : default_pull_timeout;
-        if (!given || *given < 1)
-                throw Error(failure::usage,
-                        fmt::format("EKS_IMAGE_PULL_TIMEOUT={}: not a number of seconds", text),
-                        "Give 1 or more");
-        return std::chrono::seconds(*given);
+        return environment_seconds("EKS_IMAGE_PULL_TIMEOUT", std::chrono::seconds(60));
 }
 
 std::optional<RegistryLogin> registry_login(const std::string& host,

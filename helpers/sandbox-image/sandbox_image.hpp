@@ -33,6 +33,9 @@ struct SandboxImage {
 // (sandbox_image_missing) if it is not in the archive, and what the store throws.
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store);
 
+// With containerd's own client, which must be there. Throws Error (sandbox_image_missing).
+void import_archive(const std::string& archive);
+
 // How long a pull may take, its retries included: $EKS_IMAGE_PULL_TIMEOUT seconds, else 60. Throws Error
 // (usage).
 std::chrono::seconds pull_timeout();

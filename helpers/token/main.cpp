@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/arguments.hpp"
 #include "base/command_line.hpp"
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "net/credentials.hpp"
@@ -30,12 +30,6 @@ constexpr auto usage =
 
 constexpr auto facts = "/run/eks/imds.json";
 constexpr std::chrono::seconds imds_timeout{10};
-
-std::string environment(const char* name)
-{
-        const char* text = std::getenv(name);
-        return text != nullptr ? text : "";
-}
 
 std::string cluster_of(const Arguments& arguments)
 {

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 
@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr const char* last_stage = "cloud-final.service";
-constexpr unsigned default_timeout = 900; // seconds; Karpenter gives a node up after 15 minutes as well
+constexpr std::chrono::seconds default_timeout{900}; // Karpenter gives a node up after 15 minutes as well
 constexpr auto poll_interval = 100ms;
 constexpr auto step_timeout = 60s;
 
@@ -32,17 +32,6 @@ bool waits_for_us(const std::string& command_line)
                 return word.starts_with("kubelet") || word.starts_with("containerd") ||
                        word.starts_with("eks-");
         });
-}
-
-std::chrono::seconds timeout()
-{
-        const char* text = std::getenv("EKS_USER_SCRIPTS_TIMEOUT");
-        const auto given = text != nullptr && *text != '\0' ? parse_int<unsigned>(text) : default_timeout;
-        if (!given || *given < 1)
-                throw Error(failure::usage,
-                        fmt::format("EKS_USER_SCRIPTS_TIMEOUT={}: not a number of seconds", text),
-                        "Give 1 or more");
-        return std::chrono::seconds(*given);
 }
 
 ScriptsState look(Manager& manager)
@@ -109,7 +98,7 @@ std::vector<std::string> affected_steps(const Root& root, const std::vector<Plan
 
 void wait_for_scripts(Context& context, Manager& manager)
 {
-        const auto limit = timeout();
+        const auto limit = environment_seconds("EKS_USER_SCRIPTS_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + 2 * step_timeout).count()));
         context.awaiting("Waiting for the scripts in the user data (cloud-final.service)");
         const auto end = std::chrono::steady_clock::now() + limit;

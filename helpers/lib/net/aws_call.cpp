@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "net/http.hpp"
 
@@ -26,13 +27,11 @@ std::string endpoint_override(const std::string& service)
         auto variable = "AWS_ENDPOINT_URL_" + service;
         std::ranges::transform(variable, variable.begin(), [](unsigned char c) { return std::toupper(c); });
         for (const auto& name : {variable, std::string("AWS_ENDPOINT_URL")}) {
-                const char* text = std::getenv(name.c_str());
-                if (text == nullptr || *text == '\0')
-                        continue;
-                std::string url(text);
+                auto url = environment(name.c_str());
                 while (url.ends_with('/'))
                         url.pop_back();
-                return url;
+                if (!url.empty())
+                        return url;
         }
         return {};
 }
@@ -75,7 +74,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
         const auto what = fmt::format("{} of '{}'", service, base);
 
         HttpClient http;
-        auto delay = 500ms;
+        std::chrono::milliseconds delay = 500ms;
         for (;;) {
                 const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
                 HttpResponse response;
@@ -107,7 +106,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                         throw Error(failure::aws_refused, fmt::format("{} refused: {}", what, refusal),
                                 "Check the policies of the instance's role");
                 options.on_retry(fmt::format("{}: {}", what, refusal));
-                ::usleep(static_cast<useconds_t>(std::chrono::microseconds(delay).count()));
+                std::this_thread::sleep_for(delay);
                 delay = std::min<std::chrono::milliseconds>(delay * 2, 5s);
         }
 }

@@ -2,12 +2,12 @@
 #include "net/credentials.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -21,12 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto listing = "meta-data/iam/security-credentials/";
 constexpr auto pause_between = 200ms;
 constexpr auto give_a_role = "Attach an instance profile with the node's IAM role to the instance";
-
-std::string variable(const char* name)
-{
-        const char* text = std::getenv(name);
-        return text != nullptr ? text : "";
-}
 
 bool is_one_word(std::string_view text)
 {
@@ -64,8 +58,8 @@ AwsCredentials parse_document(const std::string& role, const std::string& text)
 
 std::optional<AwsCredentials> credentials_from_environment()
 {
-        AwsCredentials credentials{variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"),
-                variable("AWS_SESSION_TOKEN")};
+        AwsCredentials credentials{environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"),
+                environment("AWS_SESSION_TOKEN")};
         const bool id = !credentials.access_key_id.empty();
         const bool secret = !credentials.secret_access_key.empty();
         if (!id && !secret)

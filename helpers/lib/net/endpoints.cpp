@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "base/command_line.hpp"
+#include "base/environment.hpp"
 #include "base/error.hpp"
 
 namespace eks {
@@ -43,10 +43,10 @@ std::string service_label(std::string_view service, std::string_view partition, 
 
 bool truth(const char* variable)
 {
-        const char* text = std::getenv(variable);
-        if (text == nullptr || *text == '\0')
+        const auto text = environment(variable);
+        if (text.empty())
                 return false;
-        std::string value(text);
+        auto value = text;
         std::ranges::transform(value, value.begin(), [](unsigned char c) { return std::tolower(c); });
         const auto parsed = parse_boolean(value);
         if (!parsed)

@@ -2,10 +2,10 @@
 #include "net/imds.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -26,14 +26,14 @@ constexpr auto how_to_look =
 std::string imds_endpoint()
 {
         for (const char* variable : {"EKS_IMDS_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT"}) {
-                const char* text = std::getenv(variable);
-                if (text == nullptr || *text == '\0')
+                auto endpoint = environment(variable);
+                if (endpoint.empty())
                         continue;
                 // Names and certificates would need files that eks-imds has locked itself out of.
-                if (!std::string_view(text).starts_with("http://"))
-                        throw Error(failure::usage, fmt::format("{}={}: not an http URL", variable, text),
+                if (!endpoint.starts_with("http://"))
+                        throw Error(failure::usage,
+                                fmt::format("{}={}: not an http URL", variable, endpoint),
                                 "Give http:// and an address, such as http://[fd00:ec2::254]");
-                std::string endpoint(text);
                 while (endpoint.ends_with('/'))
                         endpoint.pop_back();
                 return endpoint;

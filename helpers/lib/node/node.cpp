@@ -2,10 +2,10 @@
 #include "node/node.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/fs.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -183,10 +183,8 @@ Version containerd_version(const Root& root)
 
 std::string credential_provider_path()
 {
-        const char* path = std::getenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
-        return path != nullptr && *path != '\0'
-                       ? path
-                       : "/etc/eks/image-credential-provider/ecr-credential-provider";
+        const auto path = environment("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
+        return path.empty() ? "/etc/eks/image-credential-provider/ecr-credential-provider" : path;
 }
 
 std::string render_node_json(const Layer& merged, const Versions& versions)

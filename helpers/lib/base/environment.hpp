@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace eks {
+
+// The variable's value; "" if it is not set.
+std::string environment(const char* name);
+
+// A time limit that a drop-in of the unit may set, from a second to a day; `otherwise` if it is not set.
+// Throws Error (usage).
+std::chrono::seconds environment_seconds(const char* name, std::chrono::seconds otherwise);
+
+} // namespace eks
