@@ -13,14 +13,12 @@ namespace {
 bool needs_sandbox_image(const NodeInputs& node)
 {
         try {
-                const auto ours = [](const std::string& config) {
-                        return is_node_s_image(
-                                sandbox_image_in(config, std::string(containerd_config_path)));
-                };
+                if (is_node_s_image(sandbox_image(node)))
+                        return true;
                 // An edited file stands, and may name another image than ours.
                 const auto present = read_file_if_exists(node.root(containerd_config_path));
-                return ours(plan_containerd_config(node).files.front().content) ||
-                       (present && ours(*present));
+                return present &&
+                       is_node_s_image(sandbox_image_in(*present, std::string(containerd_config_path)));
         } catch (const Error&) {
                 return true; // what is wrong there is for eks-containerd-config to say
         }

@@ -52,17 +52,24 @@ Layer parse_config(const std::string& text, const std::string& source)
         return layer;
 }
 
-// What the user gave, in order: drop-ins, then the node's configuration.
-std::vector<Layer> user_configs(const NodeInputs& node)
+// EKS's own, for an image that carries none.
+std::optional<std::string> pulled_pause_image(const NodeInputs& node)
 {
-        std::vector<Layer> layers;
+        if (exists(node.root(pause_archive)))
+                return std::nullopt;
+        return eks_pause_image(node.root, require(node.facts.region, "region"));
+}
+
+// What the user gave, in order: drop-ins, then the node's configuration.
+std::vector<NodeSpec::Sourced> user_texts(const NodeInputs& node)
+{
+        std::vector<NodeSpec::Sourced> texts;
         for (const auto& path :
                 drop_ins(node.root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, {".toml"}))
-                layers.push_back(parse_config(read_file(node.root(path), drop_in_limit), path));
+                texts.push_back({read_file(node.root(path), drop_in_limit), path});
         for (const auto& given : node.spec.containerd_configs)
-                layers.push_back(
-                        parse_config(given.text, fmt::format("containerd.config ({})", given.source)));
-        return layers;
+                texts.push_back({given.text, fmt::format("containerd.config ({})", given.source)});
+        return texts;
 }
 
 // Said before the daemon finds out: it would start, and no pod would.
@@ -90,12 +97,10 @@ std::string render_config(const NodeInputs& node, const RuntimeHandlers& handler
         config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
         deep_merge(config, translate({.source = "runtimes", .tree = containerd_settings(handlers)},
                                    node.versions.containerd, notes));
-        // An image that carries no pause image has it from EKS.
-        if (!exists(node.root(pause_archive)))
-                config[Json::json_pointer("/" + join(schema.sandbox_image, "/"))] =
-                        eks_pause_image(node.root, require(node.facts.region, "region"));
-        for (const auto& layer : user_configs(node)) {
-                const auto given = translate(layer, node.versions.containerd, notes);
+        if (const auto image = pulled_pause_image(node))
+                config[Json::json_pointer("/" + join(schema.sandbox_image, "/"))] = *image;
+        for (const auto& [text, source] : user_texts(node)) {
+                const auto given = translate(parse_config(text, source), node.versions.containerd, notes);
                 // bin_dir stands for a list of one, and containerd 2.2 wants only one of the two.
                 if (given.contains(schema.cni / "bin_dirs"))
                         config[schema.cni].erase("bin_dir");
@@ -171,6 +176,22 @@ std::string sandbox_image_in(const std::string& config_toml, const std::string& 
                 if (const auto image = config.string_at(schema_of(version).sandbox_image))
                         return *image;
         return {};
+}
+
+std::string sandbox_image(const NodeInputs& node)
+{
+        const auto texts = user_texts(node);
+        for (auto given = texts.rbegin(); given != texts.rend(); ++given) {
+                if (given->text.find("sandbox") == std::string::npos)
+                        continue; // parsing takes longer than all else here
+                if (auto image = sandbox_image_in(given->text, given->source); !image.empty())
+                        return image;
+        }
+        if (const auto image = pulled_pause_image(node))
+                return *image;
+        const auto path =
+                fmt::format("{}/config-{}.toml", vendor_directory, schema_for(node.versions.containerd));
+        return sandbox_image_in(read_file(node.root(path)), path);
 }
 
 bool is_local_image(std::string_view image)

@@ -27,6 +27,10 @@ void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes);
 // The sandbox (pause) image that a config.toml of either schema names; "" if none.
 std::string sandbox_image_in(const std::string& config_toml, const std::string& source);
 
+// The one that config.toml will name, without the rest of it: of the user's TOML, else the pause image.
+// Throws Error: config_syntax, config_invalid, facts_missing, vendor_file, file_io.
+std::string sandbox_image(const NodeInputs& node);
+
 // True for an image that no registry can give: the node must have it before a pod can start.
 bool is_local_image(std::string_view image);
 
