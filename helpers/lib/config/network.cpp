@@ -100,8 +100,8 @@ bool is_https_url(std::string_view text)
         }
         if (port.empty())
                 return true;
-        const auto number = port.starts_with(':') ? parse_int<unsigned>(port.substr(1)) : std::nullopt;
-        return number && *number >= 1 && *number <= 65535;
+        const auto number = port.starts_with(':') ? parse_int<unsigned>(port.substr(1)).value_or(0) : 0;
+        return number >= 1 && number <= 65535;
 }
 
 } // namespace eks

@@ -183,7 +183,8 @@ void check_text(std::string_view text, const std::string& source)
         int line = 1;
         std::size_t line_begin = 0;
         for (std::size_t i = 0; i < text.size();) {
-                const auto length = utf8_character(text.substr(i, 4));
+                const bool ascii = static_cast<unsigned char>(text[i]) < 0x80; // nearly always
+                const auto length = ascii ? 1 : utf8_character(text.substr(i, 4));
                 if (length == 0 || text[i] == '\0')
                         syntax_error(Where{source, line, static_cast<int>(i - line_begin) + 1}.text(),
                                 length == 0 ? fmt::format("byte 0x{:02x} is not UTF-8",
