@@ -7,6 +7,7 @@
 #include "base/fs.hpp"
 #include "explain.hpp"
 #include "kubelet_config.hpp"
+#include "offline/verbs.hpp"
 
 namespace {
 
@@ -47,7 +48,7 @@ int explain_key(const Arguments& arguments)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::explain_verb(int argc, char** argv)
 {
         return run_verb("explain", usage, argc, argv, [&] {
                 return explain_key(Arguments::parse(argc, argv, {"config=", "root="}));

@@ -7,6 +7,7 @@
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
 #include "config.hpp"
+#include "offline/verbs.hpp"
 #include "plan.hpp"
 
 namespace {
@@ -86,7 +87,7 @@ int plan(const Arguments& arguments)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::plan_verb(int argc, char** argv)
 {
         return run_verb("plan", usage, argc, argv, [&] {
                 return plan(Arguments::parse(argc, argv,

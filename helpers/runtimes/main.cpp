@@ -9,6 +9,7 @@
 #include "config/resolve.hpp"
 #include "docker_runtimes.hpp"
 #include "node/runtimes.hpp"
+#include "offline/verbs.hpp"
 
 namespace {
 
@@ -82,7 +83,7 @@ int list_runtimes(const Arguments& arguments)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::runtimes_verb(int argc, char** argv)
 {
         return run_verb("runtimes", usage, argc, argv, [&] {
                 return list_runtimes(

@@ -5,6 +5,7 @@
 
 #include "base/arguments.hpp"
 #include "config/resolve.hpp"
+#include "offline/verbs.hpp"
 #include "show_config.hpp"
 
 namespace {
@@ -54,7 +55,7 @@ int show_config(const Arguments& arguments)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::config_verb(int argc, char** argv)
 {
         return run_verb("config", usage, argc, argv, [&] {
                 return show_config(Arguments::parse(argc, argv, {"format=", "config=", "root="}));

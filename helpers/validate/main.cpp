@@ -13,6 +13,7 @@
 #include "config/resolve.hpp"
 #include "containerd_config.hpp"
 #include "node/max_pods.hpp"
+#include "offline/verbs.hpp"
 
 namespace {
 
@@ -111,7 +112,7 @@ int validate_files(const Arguments& arguments)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::validate_verb(int argc, char** argv)
 {
         return run_verb("validate", usage, argc, argv, [&] {
                 return validate_files(Arguments::parse(argc, argv, {"strict", "imds=", "root="}));

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode-plan, and by the links to it eksnode-validate and so on: becomes the verb by whose name it is
+// called.
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "offline/verbs.hpp"
+
+namespace {
+
+struct Verb {
+        std::string_view name;
+        int (*run)(int argc, char** argv);
+};
+
+constexpr std::array verbs{Verb{"config", eks::config_verb}, Verb{"explain", eks::explain_verb},
+        Verb{"plan", eks::plan_verb}, Verb{"runtimes", eks::runtimes_verb},
+        Verb{"validate", eks::validate_verb}};
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+        std::string_view name = argc > 0 ? argv[0] : "";
+        name.remove_prefix(name.rfind('/') + 1); // npos + 1 is 0
+        if (name.starts_with("eksnode-"))
+                name.remove_prefix(8);
+        for (const auto& verb : verbs)
+                if (verb.name == name)
+                        return verb.run(argc, argv);
+        fmt::print(stderr, "'{}' is no verb of this program: call it as `eksnode VERB`\n", name);
+        return 2;
+}
