@@ -45,6 +45,7 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 .on_ec2 = is_ec2(root),
                 .admin = switch_in(root, "/etc/eks", "node"),
                 .image = switch_in(root, "/usr/lib/eks", "node")};
+        facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
         const auto docker = switch_in(root, "/etc/eks", "docker");
         facts.docker = docker ? *docker : switch_in(root, "/usr/lib/eks", "docker").value_or(false);
         for (const auto& word : kernel_command_line(root, facts.in_container)) {
@@ -84,6 +85,10 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 // containerd belongs to others, and only on a node must it wait for us.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});
+                // eks-config says whether it runs; without it containerd would have no snapshotter.
+                if (facts.soci)
+                        outputs.push_back({"containerd.service.requires/soci-snapshotter.service",
+                                UNITDIR "/soci-snapshotter.service"});
         }
         // A container that should be isolated must not run under plain runc because our file is missing.
         if (facts.docker && !facts.in_initrd)

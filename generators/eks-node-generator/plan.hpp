@@ -22,6 +22,7 @@ struct BootFacts {
         std::optional<bool> admin; // /etc/eks/node.enabled, node.disabled
         std::optional<bool> image; // the same in /usr/lib/eks
         bool docker = false;       // docker.enabled, docker.disabled; what /etc says wins
+        bool soci = false;         // soci-snapshotter is installed
 };
 
 // `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).

@@ -4,6 +4,7 @@
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
 #include "registry_mirrors.hpp"
+#include "snapshotter.hpp"
 
 namespace eks {
 
@@ -34,7 +35,7 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
         plan.files.push_back({.path = std::string(node_path),
                 .content = render_node_json(resolved.merged, versions),
                 .mode = 0600});
-        const NodeInputs node{.root = root,
+        NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},
                 .versions = versions,
@@ -48,6 +49,14 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
         plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
                 .content = {},
                 .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});
+        try {
+                node.soci = choose_soci(node, plan.notes);
+        } catch (const Error&) {
+                node.soci = false; // as above
+        }
+        plan.files.push_back({.path = std::string(soci_gate),
+                .content = {},
+                .kind = node.soci ? File::Kind::regular : File::Kind::absent});
         plan.files.push_back({.path = "/run/eks/enabled/sysctl",
                 .content = {},
                 .kind = node.spec.sysctls.empty() ? File::Kind::absent : File::Kind::regular});

@@ -2,6 +2,7 @@
 #include "containerd_config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -31,17 +32,20 @@ struct Schema {
         Pointer enable_cdi;
         Pointer cni;
         std::vector<std::string> sandbox_image;
+        std::vector<std::string> snapshotter;
 };
 
 const Schema& schema_of(int version)
 {
         static const Schema two{2, Pointer("/plugins") / plugin::cri / "containerd",
                 Pointer("/plugins") / plugin::cri / "enable_cdi", Pointer("/plugins") / plugin::cri / "cni",
-                {"plugins", plugin::cri, "sandbox_image"}};
+                {"plugins", plugin::cri, "sandbox_image"},
+                {"plugins", plugin::cri, "containerd", "snapshotter"}};
         static const Schema three{3, Pointer("/plugins") / plugin::runtime / "containerd",
                 Pointer("/plugins") / plugin::runtime / "enable_cdi",
                 Pointer("/plugins") / plugin::runtime / "cni",
-                {"plugins", plugin::images, "pinned_images", "sandbox"}};
+                {"plugins", plugin::images, "pinned_images", "sandbox"},
+                {"plugins", plugin::images, "snapshotter"}};
         return version == 3 ? three : two;
 }
 
@@ -91,9 +95,13 @@ void check_default(const Json& config, const Schema& schema, const RuntimeHandle
 std::string render_config(const NodeInputs& node, const RuntimeHandlers& handlers, std::vector<Note>& notes)
 {
         const auto& schema = schema_of(schema_for(node.versions.containerd));
-        const auto vendor_path = fmt::format("{}/config-{}.toml", vendor_directory, schema.version);
-        auto config = in_vendor_file(vendor_path,
-                [&] { return parse_config(read_file(node.root(vendor_path)), vendor_path).tree; });
+        const auto vendor_layer = [&](const std::string& name) {
+                const auto path = fmt::format("{}/{}", vendor_directory, name);
+                return in_vendor_file(path, [&] { return parse_config(read_file(node.root(path)), path); });
+        };
+        auto config = vendor_layer(fmt::format("config-{}.toml", schema.version)).tree;
+        if (node.soci)
+                deep_merge(config, translate(vendor_layer("soci.toml"), node.versions.containerd, notes));
         config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
         deep_merge(config, translate({.source = "runtimes", .tree = containerd_settings(handlers)},
                                    node.versions.containerd, notes));
@@ -116,6 +124,26 @@ std::string render_base_runtime_spec(const NodeInputs& node)
         auto spec = in_vendor_file(path, [&] { return Json::parse(read_file(node.root(path))); });
         spec.merge_patch(node.spec.base_runtime_spec); // RFC 7386: null removes
         return spec.dump(2) + "\n";
+}
+
+// The daemon of its own that unpacks images.
+File soci_config(const NodeInputs& node)
+{
+        if (!node.soci)
+                return {.path = std::string(soci_config_path), .content = {}, .kind = File::Kind::absent};
+        const auto path = fmt::format("{}/soci-snapshotter.toml", vendor_directory);
+        auto config =
+                in_vendor_file(path, [&] { return parse_config(read_file(node.root(path)), path).tree; });
+        if (const Pointer parallel("/pull_modes/parallel_pull_unpack"); config.contains(parallel)) {
+                auto streams = config[parallel].value("decompress_streams", Json::object());
+                std::erase_if(streams.get_ref<Json::object_t&>(), [&](const auto& stream) {
+                        return !exists(node.root(stream.second.value("path", std::string())));
+                });
+                config[parallel].erase("decompress_streams");
+                if (!streams.empty())
+                        config[parallel]["decompress_streams"] = streams;
+        }
+        return {.path = std::string(soci_config_path), .content = TomlDocument::from_tree(config).text()};
 }
 
 // A handler's own files; those of handlers that are left out go.
@@ -142,6 +170,33 @@ void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files
                 files.push_back(std::move(file));
 }
 
+// What a config.toml of either schema says there; "" if nothing.
+std::string string_in(
+        const std::string& text, const std::string& source, std::vector<std::string> Schema::*path)
+{
+        const auto config = TomlDocument::parse(text, source);
+        for (const int version : {3, 2})
+                if (const auto value = config.string_at(schema_of(version).*path))
+                        return *value;
+        return {};
+}
+
+// The same of the user's TOML, the last to say it.
+std::string last_given(const NodeInputs& node, std::vector<std::string> Schema::*path)
+{
+        const auto texts = user_texts(node);
+        for (auto given = texts.rbegin(); given != texts.rend(); ++given) {
+                const bool perhaps = std::ranges::any_of(std::array{2, 3}, [&](int version) {
+                        return given->text.find((schema_of(version).*path).back()) != std::string::npos;
+                });
+                if (!perhaps)
+                        continue; // parsing takes longer than all else here
+                if (auto value = string_in(given->text, given->source, path); !value.empty())
+                        return value;
+        }
+        return {};
+}
+
 } // namespace
 
 StepPlan plan_containerd_config(const NodeInputs& node)
@@ -151,7 +206,8 @@ StepPlan plan_containerd_config(const NodeInputs& node)
         plan.files = {{.path = std::string(containerd_config_path),
                               .content = render_config(node, handlers, plan.notes)},
                 {.path = "/etc/containerd/base-runtime-spec.json",
-                        .content = render_base_runtime_spec(node)}};
+                        .content = render_base_runtime_spec(node)},
+                soci_config(node)};
         add_runtime_files(handlers, plan.files);
         for (const auto& handler : handlers.all)
                 if (handler.surprise)
@@ -171,22 +227,23 @@ void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes)
 
 std::string sandbox_image_in(const std::string& config_toml, const std::string& source)
 {
-        const auto config = TomlDocument::parse(config_toml, source);
-        for (const int version : {3, 2})
-                if (const auto image = config.string_at(schema_of(version).sandbox_image))
-                        return *image;
-        return {};
+        return string_in(config_toml, source, &Schema::sandbox_image);
+}
+
+std::string snapshotter_in(const std::string& config_toml, const std::string& source)
+{
+        return string_in(config_toml, source, &Schema::snapshotter);
+}
+
+std::string user_snapshotter(const NodeInputs& node)
+{
+        return last_given(node, &Schema::snapshotter);
 }
 
 std::string sandbox_image(const NodeInputs& node)
 {
-        const auto texts = user_texts(node);
-        for (auto given = texts.rbegin(); given != texts.rend(); ++given) {
-                if (given->text.find("sandbox") == std::string::npos)
-                        continue; // parsing takes longer than all else here
-                if (auto image = sandbox_image_in(given->text, given->source); !image.empty())
-                        return image;
-        }
+        if (auto image = last_given(node, &Schema::sandbox_image); !image.empty())
+                return image;
         if (const auto image = pulled_pause_image(node))
                 return *image;
         const auto path =

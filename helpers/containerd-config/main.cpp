@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/fs.hpp"
 #include "containerd_config.hpp"
 
 int main(int argc, char** argv)
 {
         using namespace eks;
-        return run_step(
-                {.name = "eks-containerd-config",
-                        .purpose = "write containerd's configuration",
-                        .access = {.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys", "/run/eks",
-                                           "/sys/bus/pci", "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
-                                .writes = {"/etc/containerd", "/var/lib/eks"}}},
+        Access access{.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys", "/run/eks", "/sys/bus/pci",
+                              "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
+                .writes = {"/etc/containerd", "/var/lib/eks"}};
+        // Directories to write in are made, and most machines have no use for this one.
+        if (exists(std::string(soci_gate)) || exists("/etc/soci-snapshotter-grpc"))
+                access.writes.push_back("/etc/soci-snapshotter-grpc");
+        return run_step({.name = "eks-containerd-config",
+                                .purpose = "write containerd's configuration",
+                                .access = access},
                 argc, argv, [](Context& context) {
                         context.apply(plan_containerd_config(load_node_inputs(context.root())));
                 });

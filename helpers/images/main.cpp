@@ -7,10 +7,12 @@
 #include "base/command_line.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "containerd_config.hpp"
 #include "images.hpp"
 #include "net/pull.hpp"
 #include "node/image_name.hpp"
 #include "node/node.hpp"
+#include "sandbox_image.hpp"
 
 namespace {
 
@@ -152,7 +154,9 @@ int images(const Arguments& arguments)
                         "See --help");
         if (verb == "registry")
                 return print_registry(arguments, root);
-        ContainerdClient containerd({.socket = root("/run/containerd/containerd.sock")});
+        const auto config = read_file_if_exists(root(containerd_config_path));
+        ContainerdClient containerd(containerd_options(
+                root, config ? snapshotter_in(*config, std::string(containerd_config_path)) : ""));
         if (verb == "list")
                 return list(containerd);
         if (verb == "pull")

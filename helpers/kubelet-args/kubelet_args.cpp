@@ -149,6 +149,8 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 if (gate.place == GatePlace::environment && has_kubelet_drop_in(node))
                         variables += fmt::format("{}={}\n", gate.name, gate.value);
         }
+        if (node.soci && kubelet_takes(GatePlace::flag, "image-service-endpoint", kubelet))
+                named.emplace("image-service-endpoint", fmt::format("unix://{}", soci_socket));
         if (node.spec.outpost) // kubelet gets a certificate with it, and writes the kubeconfig itself
                 named.emplace("bootstrap-kubeconfig", "/var/lib/kubelet/bootstrap-kubeconfig");
         if (has_kubelet_drop_in(node))

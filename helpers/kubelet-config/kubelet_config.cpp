@@ -93,6 +93,8 @@ Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
         config["providerID"] =
                 fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
                         require(node.facts.instance_id, "instanceId"));
+        if (node.soci) // which sees the login of each pull that way
+                config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
         if (!node.spec.taints.empty())
                 config["registerWithTaints"] = register_with_taints(node);
         apply_gates(config, node.versions.kubelet);

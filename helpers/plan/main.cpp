@@ -62,11 +62,14 @@ int plan(const Arguments& arguments)
 
         std::vector<PlannedStep> steps{
                 {"eks-config", plan_config(root, resolved, imds, versions), std::nullopt}};
+        const bool soci = std::ranges::any_of(steps.front().plan.files,
+                [](const File& file) { return file.path == soci_gate && file.kind == File::Kind::regular; });
         auto planned = plan_steps({.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = facts,
                 .versions = versions,
-                .credential_provider = credential_provider_path()});
+                .credential_provider = credential_provider_path(),
+                .soci = soci});
         std::ranges::move(planned, std::back_inserter(steps));
 
         int status = 0;

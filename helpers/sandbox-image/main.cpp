@@ -16,13 +16,15 @@ constexpr auto unit_margin = 30s; // that the manager waits longer than we do
 void ensure(Context& context)
 {
         const auto config = context.root()(containerd_config_path);
-        const auto image = sandbox_image_in(read_file(config), config);
+        const auto text = read_file(config);
+        const auto image = sandbox_image_in(text, config);
+        const auto snapshotter = snapshotter_in(text, config);
         if (!is_node_s_image(image)) {
                 context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
                 return;
         }
-        ContainerdClient containerd({.socket = context.root()("/run/containerd/containerd.sock")});
-        const auto say = [&](const std::string& text) { context.awaiting(text); };
+        ContainerdClient containerd(containerd_options(context.root(), snapshotter));
+        const auto say = [&](const std::string& what) { context.awaiting(what); };
         const ImageStore store{.labels =
                                        [&](const std::string& name) {
                                                const auto found = containerd.image(name);
@@ -30,10 +32,17 @@ void ensure(Context& context)
                                        },
                 .label = [&](const std::string& name, const std::string& key,
                                  const std::string& value) { containerd.label_image(name, key, value); },
+                .unpacked =
+                        [&](const std::string& name) {
+                                if (snapshotter.empty() || snapshotter == "overlayfs") // containerd's own
+                                        return true;
+                                const auto found = containerd.image(name);
+                                return found && containerd.is_unpacked(*found, snapshotter);
+                        },
                 .import_archive =
                         [&](const std::string& archive) {
                                 say("Importing " + archive);
-                                import_archive(archive);
+                                import_archive(archive, snapshotter);
                         },
                 .pull =
                         [&](const std::string& name) {

@@ -26,8 +26,9 @@ void import_from_archive(const Root& root, const std::string& image, const Image
 {
         if (!exists(root(pause_archive)))
                 throw Error(failure::sandbox_image_missing,
-                        fmt::format("the sandbox image '{}' is neither in containerd nor in '{}'", image,
-                                pause_archive),
+                        fmt::format("the sandbox image '{}' is neither in containerd, unpacked for its "
+                                    "snapshotter, nor in '{}'",
+                                image, pause_archive),
                         "Put an archive of it there, or name an image that can be pulled as the sandbox "
                         "image "
                         "in containerd.config");
@@ -43,10 +44,17 @@ void import_from_archive(const Root& root, const std::string& image, const Image
 
 // An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is
 // left to containerd's own client. It happens once in the life of an image, not on every boot.
-void import_archive(const std::string& archive)
+void import_archive(const std::string& archive, const std::string& snapshotter)
 {
-        const auto result = run_program(
-                {"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import", archive}, import_timeout);
+        std::vector<std::string> command{"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import"};
+        if (!snapshotter.empty()) {
+                command.insert(command.end(), {"--snapshotter", snapshotter});
+                // From 1.7 on the daemon imports, which knows no snapshotter but its own.
+                if (containerd_version(Root()) >= Version{1, 7, 0})
+                        command.emplace_back("--local");
+        }
+        command.push_back(archive);
+        const auto result = run_program(command, import_timeout);
         if (result.timed_out || result.status != 0)
                 throw Error(failure::sandbox_image_missing,
                         fmt::format("`ctr images import {}` {}: {}", archive,
@@ -56,11 +64,18 @@ void import_archive(const std::string& archive)
                         "Check that the archive is whole and that containerd's disk is not full");
 }
 
+ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter)
+{
+        return {.socket = root("/run/containerd/containerd.sock"),
+                .image_service = snapshotter == "soci" ? root(soci_socket) : std::string()};
+}
+
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store)
 {
         auto labels = store.labels(image);
         const auto* found = "present";
-        if (!labels) {
+        // One that came with the machine image may be unpacked for another snapshotter.
+        if (!labels || !store.unpacked(image)) {
                 if (is_local_image(image)) {
                         import_from_archive(root, image, store);
                         found = "imported";

@@ -20,6 +20,7 @@ struct ImageStore {
         // Labels of the image of that name; nothing if it is absent.
         std::function<std::optional<std::map<std::string, std::string>>(const std::string& name)> labels;
         std::function<void(const std::string& name, const std::string& key, const std::string& value)> label;
+        std::function<bool(const std::string& name)> unpacked; // as the configured snapshotter wants it
         std::function<void(const std::string& archive)> import_archive;
         std::function<void(const std::string& name)> pull;
 };
@@ -33,8 +34,12 @@ struct SandboxImage {
 // (sandbox_image_missing) if it is not in the archive, and what the store throws.
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store);
 
-// With containerd's own client, which must be there. Throws Error (sandbox_image_missing).
-void import_archive(const std::string& archive);
+// How to reach containerd, and who pulls, by the snapshotter of its configuration.
+ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter);
+
+// With containerd's own client, which must be there; unpacked for that snapshotter, "" for containerd's
+// default. Throws Error: sandbox_image_missing, containerd_missing.
+void import_archive(const std::string& archive, const std::string& snapshotter);
 
 // How long a pull may take, its retries included: $EKS_IMAGE_PULL_TIMEOUT seconds, else 60. Throws Error
 // (usage).

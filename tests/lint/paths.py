@@ -15,7 +15,7 @@ TOP_LEVEL = {
 PROGRAMS = "|".join((
     rf"{LIBEXEC_DIRECTORY}/eks(?:node)?-[a-z-]+", "usr/bin/eksnode", "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
 FILES = "|".join((
-    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+\.(?:service|target|socket|slice|path|timer)|kubelet\.service|runtime\.slice)",
+    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+\.(?:service|target|socket|slice|path|timer)|kubelet\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system)\.conf\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/(?:sysctl|modules-load|tmpfiles)\.d/\d\d-[a-z-]+\.conf",
@@ -23,7 +23,7 @@ FILES = "|".join((
     r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
-    r"usr/share/man/man[578]/(?:eks-[\w.-]+|kubelet\.service|runtime\.slice)\.[578]",
+    r"usr/share/man/man[578]/(?:eks-[\w.-]+|kubelet\.service|runtime\.slice|soci-snapshotter\.\w+)\.[578]",
 ))
 
 

@@ -57,13 +57,24 @@ constexpr std::array table{
                 "Descriptors of runtimes by name, see eks-runtime(5). Merged over the descriptor of that "
                 "name that is on disk, if there is one.",
                 "", false},
+        SchemaKey{"containerd.snapshotter", ValueKind::text,
+                "What unpacks images. 'auto', the default: soci-snapshotter, which downloads and unpacks "
+                "the "
+                "layers of an image side by side, where it is installed and the machine has 4 CPUs and 7 "
+                "GiB "
+                "of memory; else overlayfs. 'soci': soci-snapshotter on a smaller machine too. "
+                "featureGates.FastImagePull 'false' turns 'auto' off. A snapshotter that containerd.config "
+                "names stands. See eks-containerd-config.service(8).",
+                "auto|overlayfs|soci", false},
         SchemaKey{"docker.defaultRuntime", ValueKind::text,
                 "For a host of Docker: the runtime of containers that name none, one that 'eksnode runtimes "
                 "--docker' lists, or runc. See eks-docker-runtimes.service(8).",
                 "", false},
         SchemaKey{"featureGates", ValueKind::switches,
                 "'InstanceIdNodeName' names the node after its instance id instead of its private DNS name. "
-                "'FastImagePull' is known and has no effect yet. Any other name is ignored with a warning."},
+                "'FastImagePull' says whether soci-snapshotter may unpack images, see "
+                "containerd.snapshotter. Any "
+                "other name is ignored with a warning."},
         SchemaKey{"instance.environment", ValueKind::environment,
                 "Environment variables of services. The service 'default' is all of them.", "", true, false},
         SchemaKey{"instance.localStorage.disabledMounts", ValueKind::list,

@@ -42,6 +42,21 @@ constexpr unsigned auth_password = 2;
 constexpr unsigned auth_auth = 3;
 constexpr unsigned auth_server = 4;
 
+// And of services/content/v1/content.proto and services/snapshots/v1/snapshots.proto.
+constexpr unsigned info_digest = 1;
+constexpr unsigned response_info = 1;
+constexpr unsigned info_labels = 5;
+constexpr unsigned stat_snapshotter = 1;
+constexpr unsigned stat_key = 2;
+
+const std::string images_service = "images.v1.Images/";
+
+// How containerd's garbage collector knows what content needs; written by whoever unpacks.
+constexpr std::string_view to_content = "containerd.io/gc.ref.content.";
+constexpr std::string_view to_layer = "containerd.io/gc.ref.content.l.";
+constexpr std::string_view to_snapshot = "containerd.io/gc.ref.snapshot.";
+constexpr std::size_t most_content = 64; // an index of platforms, and their configurations
+
 constexpr std::size_t answer_limit = 16U << 20U; // bytes; a list of some ten thousand images
 
 std::string framed(const std::string& message)
@@ -118,8 +133,8 @@ bool says_unauthorized(std::string_view text)
 
 ContainerdClient::ContainerdClient(Options options) : options_(std::move(options)) {}
 
-ContainerdClient::Answer ContainerdClient::ask(
-        const std::string& method, const std::string& request, std::chrono::milliseconds limit)
+ContainerdClient::Answer ContainerdClient::ask(const std::string& socket, const std::string& method,
+        const std::string& request, std::chrono::milliseconds limit)
 {
         auto response =
                 http_.fetch({{.method = "POST",
@@ -128,15 +143,15 @@ ContainerdClient::Answer ContainerdClient::ask(
                                             "containerd-namespace: " + options_.containerd_namespace},
                                     .body = framed(request),
                                     .body_limit = answer_limit,
-                                    .unix_socket = options_.socket,
+                                    .unix_socket = socket,
                                     .http2 = true}},
                              {.attempt_timeout = limit,
                                      .deadline = std::chrono::steady_clock::now() + limit})
                         .front();
         const auto status = parse_int<int>(response.headers["grpc-status"]);
         if (response.status != 200 || !status)
-                unreachable(options_.socket,
-                        fmt::format("gave an answer that is not gRPC (status {})", response.status));
+                unreachable(
+                        socket, fmt::format("gave an answer that is not gRPC (status {})", response.status));
         if (response.body.size() >= frame_header)
                 response.body.erase(0, frame_header);
         return {*status, percent_decoded(response.headers["grpc-message"]), response.body};
@@ -147,13 +162,14 @@ ContainerdClient::Answer ContainerdClient::call(
 {
         Answer answer;
         try {
-                answer = ask("containerd.services.images.v1.Images/" + method, request, options_.timeout);
+                answer = ask(options_.socket, "containerd.services." + method, request, options_.timeout);
         } catch (const HttpDeadline& e) {
                 unreachable(options_.socket, fmt::format("did not answer: {}", e.what()));
         }
         if (answer.status != ok && std::ranges::find(expected, answer.status) == expected.end())
                 unreachable(options_.socket,
-                        fmt::format("refused {}: {} (gRPC status {})", method, answer.text, answer.status));
+                        fmt::format("refused {}: {} (gRPC status {})", method.substr(method.rfind('/') + 1),
+                                answer.text, answer.status));
         return answer;
 }
 
@@ -161,7 +177,7 @@ std::optional<ContainerdImage> ContainerdClient::image(const std::string& name)
 {
         std::string request;
         protobuf::append(request, request_name, name);
-        const auto answer = call("Get", request, {not_found});
+        const auto answer = call(images_service + "Get", request, {not_found});
         if (answer.status == not_found)
                 return std::nullopt;
         std::optional<ContainerdImage> image = ContainerdImage{};
@@ -177,7 +193,7 @@ std::optional<ContainerdImage> ContainerdClient::image(const std::string& name)
 
 std::vector<ContainerdImage> ContainerdClient::images()
 {
-        const auto answer = call("List", {}, {});
+        const auto answer = call(images_service + "List", {}, {});
         std::vector<ContainerdImage> all;
         bool well_formed = true;
         well_formed &= protobuf::for_each(answer.message, [&](unsigned field, std::string_view value) {
@@ -206,7 +222,7 @@ void ContainerdClient::label_image(const std::string& name, const std::string& k
         std::string request;
         protobuf::append(request, update_image, image);
         protobuf::append(request, update_mask, mask);
-        if (call("Update", request, {not_found}).status == not_found)
+        if (call(images_service + "Update", request, {not_found}).status == not_found)
                 unreachable(options_.socket, fmt::format("has lost the image '{}'", name));
 }
 
@@ -223,11 +239,49 @@ void ContainerdClient::alias_image(const ContainerdImage& image, const std::stri
         protobuf::append(alias, image_target, image.target);
         std::string request;
         protobuf::append(request, created_image, alias);
-        if (call("Create", request, {already_exists}).status == ok)
+        if (call(images_service + "Create", request, {already_exists}).status == ok)
                 return;
         std::string update;
         protobuf::append(update, update_image, alias);
-        call("Update", update, {}); // without a mask: all of it
+        call(images_service + "Update", update, {}); // without a mask: all of it
+}
+
+std::map<std::string, std::string> ContainerdClient::content_labels(const std::string& digest)
+{
+        std::string request;
+        protobuf::append(request, info_digest, digest);
+        const auto answer = call("content.v1.Content/Info", request, {not_found});
+        std::map<std::string, std::string> labels;
+        bool well_formed = true;
+        well_formed &= protobuf::for_each(answer.message, [&](unsigned field, std::string_view info) {
+                if (field == response_info)
+                        well_formed &= protobuf::for_each(info, [&](unsigned part, std::string_view value) {
+                                if (part == info_labels)
+                                        labels.insert(map_entry(value));
+                        });
+        });
+        if (!well_formed)
+                unreachable(options_.socket, "gave an answer that is not about content");
+        return labels;
+}
+
+// An index refers to manifests, a manifest to a configuration, and that, once unpacked, to a snapshot.
+bool ContainerdClient::is_unpacked(const ContainerdImage& image, const std::string& snapshotter)
+{
+        std::vector<std::string> digests{image.digest};
+        for (std::size_t i = 0; i < digests.size() && i < most_content; ++i)
+                for (const auto& [key, value] : content_labels(digests[i])) {
+                        if (key == std::string(to_snapshot) + snapshotter) {
+                                std::string request;
+                                protobuf::append(request, stat_snapshotter, snapshotter);
+                                protobuf::append(request, stat_key, value);
+                                if (call("snapshots.v1.Snapshots/Stat", request, {not_found}).status == ok)
+                                        return true;
+                        } else if (key.starts_with(to_content) && !key.starts_with(to_layer)) {
+                                digests.push_back(value);
+                        }
+                }
+        return false;
 }
 
 Pull ContainerdClient::pull_image(
@@ -248,7 +302,8 @@ Pull ContainerdClient::pull_image(
         }
         Answer answer;
         try {
-                answer = ask("runtime.v1.ImageService/PullImage", request, limit);
+                answer = ask(options_.image_service.empty() ? options_.socket : options_.image_service,
+                        "runtime.v1.ImageService/PullImage", request, limit);
         } catch (const HttpDeadline&) {
                 return {Pull::Outcome::failed, "no end of it in the time that was left"};
         }

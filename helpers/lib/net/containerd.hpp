@@ -46,6 +46,7 @@ class ContainerdClient {
 public:
         struct Options {
                 std::string socket = "/run/containerd/containerd.sock";
+                std::string image_service = {}; // the socket of the CRI's, where another one has it
                 std::string containerd_namespace = "k8s.io"; // where the CRI plugin keeps its images
                 std::chrono::milliseconds timeout{10'000};   // of one call
         };
@@ -65,6 +66,10 @@ public:
         // Another name for an image; one that has the name already loses it.
         void alias_image(const ContainerdImage& image, const std::string& name);
 
+        // Whether that snapshotter has the image's layers, for the platform that was unpacked. Without them
+        // the CRI plugin takes the image for absent.
+        bool is_unpacked(const ContainerdImage& image, const std::string& snapshotter);
+
         // Have the CRI plugin pull an image and unpack it, as kubelet does; works on containerd 1.6 and 2.x.
         // Waits as long as `limit`.
         Pull pull_image(const std::string& name, const std::optional<RegistryLogin>& login,
@@ -77,10 +82,12 @@ private:
                 std::string message = {}; // protobuf
         };
         // Throws HttpDeadline.
-        Answer ask(const std::string& method, const std::string& request, std::chrono::milliseconds limit);
-        // The same of the image service; any status but OK and these is an Error.
+        Answer ask(const std::string& socket, const std::string& method, const std::string& request,
+                std::chrono::milliseconds limit);
+        // The same of a service of containerd's own; any status but OK and these is an Error.
         Answer call(
                 const std::string& method, const std::string& request, std::initializer_list<int> expected);
+        std::map<std::string, std::string> content_labels(const std::string& digest);
 
         Options options_;
         HttpClient http_;

@@ -27,6 +27,8 @@ constexpr std::array gates{
         KubeletGate{flag, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", any,
                 {1, 27, 0}},
         KubeletGate{config, "/containerRuntimeEndpoint", "", {1, 27, 0}},
+        KubeletGate{flag, "image-service-endpoint", "", any, {1, 27, 0}},
+        KubeletGate{config, "/imageServiceEndpoint", "", {1, 27, 0}},
 
         // The EKS images' own, until kubelet's default became 50 and 100 (kubernetes #116121).
         KubeletGate{config, "/kubeAPIQPS", "10", any, {1, 27, 0}},

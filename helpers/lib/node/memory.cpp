@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/memory.hpp"
 
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -22,8 +23,8 @@ Error malformed(std::string_view path, std::string_view text)
                                           trim(text).substr(0, 40))};
 }
 
-// Nothing if the kernel has no such blocks.
-std::optional<std::uint64_t> block_memory(const Root& root)
+// In bytes, counted no further than `enough`. Nothing if the kernel has no such blocks.
+std::optional<std::uint64_t> block_memory(const Root& root, std::uint64_t enough)
 {
         const auto size_path = fmt::format("{}/block_size_bytes", block_directory);
         const auto text = read_file_if_exists(root(size_path));
@@ -38,17 +39,15 @@ std::optional<std::uint64_t> block_memory(const Root& root)
                         continue;
                 const auto online =
                         read_file_if_exists(root(fmt::format("{}/{}/online", block_directory, name)));
-                if (online && trim(*online) == "1")
-                        ++blocks;
+                if (online && trim(*online) == "1" && *size * ++blocks >= enough)
+                        break;
         }
         return *size * blocks;
 }
 
-} // namespace
-
-std::uint64_t online_memory_mib(const Root& root)
+std::uint64_t memory_mib(const Root& root, std::uint64_t enough)
 {
-        if (const auto bytes = block_memory(root); bytes && *bytes > 0)
+        if (const auto bytes = block_memory(root, enough); bytes && *bytes > 0)
                 return *bytes >> 20U;
         const auto text = read_file(root(meminfo_path));
         for (const auto line : split(text, '\n')) { // "MemTotal:        7862340 kB"
@@ -60,6 +59,18 @@ std::uint64_t online_memory_mib(const Root& root)
                 return *kib >> 10U;
         }
         throw malformed(meminfo_path, text);
+}
+
+} // namespace
+
+std::uint64_t online_memory_mib(const Root& root)
+{
+        return memory_mib(root, std::numeric_limits<std::uint64_t>::max());
+}
+
+bool has_memory_mib(const Root& root, std::uint64_t mib)
+{
+        return memory_mib(root, mib << 20U) >= mib;
 }
 
 } // namespace eks

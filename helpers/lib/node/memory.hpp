@@ -12,4 +12,8 @@ namespace eks {
 // neither says anything, or is malformed.
 std::uint64_t online_memory_mib(const Root& root);
 
+// Whether the machine has so many MiB, by the same rules. Seldom looks at the blocks, of which a large
+// machine has thousands. Throws Error (file_io).
+bool has_memory_mib(const Root& root, std::uint64_t mib);
+
 } // namespace eks

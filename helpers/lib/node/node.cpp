@@ -135,8 +135,11 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.runtimes = runtime_settings(tree, marks);
         Problems seen_before; // by validate()
         spec.registry_mirrors = registry_mirrors(tree, marks, seen_before);
-        spec.instance_id_node_name =
-                tree.value("featureGates", Json::object()).value("InstanceIdNodeName", false);
+        spec.snapshotter = containerd.value("snapshotter", spec.snapshotter);
+        const auto gates = tree.value("featureGates", Json::object());
+        if (gates.contains("FastImagePull"))
+                spec.fast_image_pull = gates.at("FastImagePull").get<bool>();
+        spec.instance_id_node_name = gates.value("InstanceIdNodeName", false);
         Problems found_before; // by eks-config
         spec.sysctls = sysctls(tree, marks, found_before);
         return spec;
@@ -227,7 +230,8 @@ NodeInputs load_node_inputs(const Root& root)
                         .spec = node_spec(node.at("spec"), marks),
                         .facts = facts,
                         .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
-                        .credential_provider = credential_provider_path()};
+                        .credential_provider = credential_provider_path(),
+                        .soci = exists(root(soci_gate))};
         });
 }
 

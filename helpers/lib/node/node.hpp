@@ -19,6 +19,9 @@ namespace eks {
 
 inline constexpr std::string_view node_path = "/run/eks/node.json";
 inline constexpr std::string_view imds_path = "/run/eks/imds.json";
+inline constexpr std::string_view soci_gate = "/run/eks/enabled/soci-snapshotter";
+
+inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
 
 // How the cluster's VPC CNI is set up, as far as it counts for maxPods.
 struct CniMode {
@@ -60,6 +63,8 @@ struct NodeSpec {
         std::string max_pods_limit;  // none, recommended; empty: recommended with prefixes, else none
         ReservationSettings reservations;
         std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
+        std::string snapshotter = "auto";        // containerd.snapshotter: auto, overlayfs, soci
+        std::optional<bool> fast_image_pull;     // featureGates.FastImagePull
         RuntimeSettings runtimes;
         Json base_runtime_spec = Json::object();
         std::vector<RegistryMirror> registry_mirrors;
@@ -94,6 +99,7 @@ struct NodeInputs {
         InstanceFacts facts;
         Versions versions;
         std::string credential_provider; // path of the binary
+        bool soci = false;               // images are unpacked by soci-snapshotter
 };
 
 // `tree` has been validated.

@@ -208,6 +208,19 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                         "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
 }
 
+TEST_CASE("With soci-snapshotter installed, containerd of a node requires it", "[generator]")
+{
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        const auto link = "/normal/containerd.service.requires/soci-snapshotter.service -> " UNITDIR
+                          "/soci-snapshotter.service"s;
+        CHECK(std::ranges::count(generate(machine).paths, link) == 0);
+        machine.write("/usr/bin/soci-snapshotter-grpc", "");
+        CHECK(std::ranges::count(generate(machine).paths, link) == 1);
+        machine.write("/etc/eks/node.disabled", "");
+        CHECK(std::ranges::count(generate(machine).paths, link) == 0);
+}
+
 TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not", "[generator]")
 {
         const TemporaryDirectory machine;

@@ -165,3 +165,67 @@ TEST_CASE("Another name for an image carries all that the first has", "[containe
         for (const unsigned request : {0U, 1U, 2U})
                 CHECK(server.request(request).substr(5) == alias);
 }
+
+TEST_CASE("Whether an image is unpacked is found by the labels of its content", "[containerd]")
+{
+        const auto info = [](const std::vector<std::pair<std::string, std::string>>& labels) {
+                std::string bytes = message({{1, "sha256:x"}});
+                for (const auto& [key, value] : labels)
+                        protobuf::append(bytes, 5, label(key, value));
+                return GrpcAnswer{.message = message({{1, bytes}})};
+        };
+        const ContainerdImage found{.name = image, .labels = {}, .digest = "sha256:index", .target = {}};
+        const GrpcAnswer index = info({{"containerd.io/gc.ref.content.m.0", "sha256:manifest"}});
+        const GrpcAnswer manifest = info({{"containerd.io/gc.ref.content.config", "sha256:config"},
+                {"containerd.io/gc.ref.content.l.0", "sha256:layer"}});
+        const GrpcAnswer config = info({{"containerd.io/gc.ref.snapshot.overlayfs", "sha256:other"},
+                {"containerd.io/gc.ref.snapshot.soci", "sha256:chain"}});
+        const GrpcAnswer none{.grpc_status = "5", .trailers_only = true};
+
+        SECTION("and by the snapshot they name")
+        {
+                const GrpcServer server({index, manifest, config, {}});
+                CHECK(client_of(server).is_unpacked(found, "soci"));
+                CHECK(fields(server.request(0), 5) == fields(message({{1, "sha256:index"}})));
+                CHECK(fields(server.request(1), 5) == fields(message({{1, "sha256:manifest"}})));
+                CHECK(fields(server.request(2), 5) == fields(message({{1, "sha256:config"}})));
+                CHECK(fields(server.request(3), 5) == fields(message({{1, "soci"}, {2, "sha256:chain"}})));
+        }
+        SECTION("which may be gone")
+        {
+                const GrpcServer server({index, manifest, config, none});
+                CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
+        }
+        SECTION("or never was, for that snapshotter")
+        {
+                const GrpcServer server({index, manifest, config});
+                CHECK_FALSE(client_of(server).is_unpacked(found, "native"));
+        }
+        SECTION("and content may be gone")
+        {
+                const GrpcServer server({index, none});
+                CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
+        }
+        SECTION("and content that refers to itself ends")
+        {
+                const GrpcServer server(std::vector<GrpcAnswer>(
+                        64, info({{"containerd.io/gc.ref.content.m.0", "sha256:index"}})));
+                CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
+        }
+        SECTION("and an answer that is none is an error")
+        {
+                const GrpcServer server(std::vector<GrpcAnswer>{{.message = "\x0a\x7f"}});
+                auto client = client_of(server);
+                CHECK(refusal([&] { client.is_unpacked(found, "soci"); }).mentions("not about content"));
+        }
+}
+
+TEST_CASE("Another one may have the image service of the CRI", "[containerd]")
+{
+        const GrpcServer containerd(std::vector<GrpcAnswer>{});
+        const GrpcServer soci(std::vector<GrpcAnswer>{{}});
+        ContainerdClient client(
+                {.socket = containerd.socket(), .image_service = soci.socket(), .timeout = 60s});
+        CHECK(client.pull_image("example.com/a:1", {}, 60s).outcome == Pull::Outcome::done);
+        CHECK(fields(soci.request(0), 5).size() == 1);
+}

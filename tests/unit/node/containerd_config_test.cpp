@@ -239,14 +239,15 @@ TEST_CASE("The base runtime spec is the vendor's, and the user's is merged over 
                    "resources: {}}\n") == wanted);
 }
 
-TEST_CASE("Both files of containerd are planned, again the same", "[containerd]")
+TEST_CASE("The files of containerd are planned, again the same", "[containerd]")
 {
         const ReferenceNode node;
-        const auto inputs =
-                node.inputs(user_toml("[debug]\nlevel = 'info'") + "    baseRuntimeSpec: {a: 1}\n");
+        auto inputs = node.inputs(user_toml("[debug]\nlevel = 'info'") + "    baseRuntimeSpec: {a: 1}\n");
+        inputs.soci = true;
         const auto once = plan_containerd_config(inputs);
         const auto again = plan_containerd_config(inputs);
-        REQUIRE(once.files.size() == 2);
+        REQUIRE(once.files.size() == 3);
+        CHECK(once.files[2].path == soci_config_path);
         for (std::size_t i = 0; i < once.files.size(); ++i) {
                 CHECK(once.files[i].path == again.files[i].path);
                 CHECK(once.files[i].content == again.files[i].content);

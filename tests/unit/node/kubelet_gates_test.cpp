@@ -107,6 +107,10 @@ const std::vector<Row> rows{
         {GatePlace::flag, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", first, 27},
         {GatePlace::config, "/containerRuntimeEndpoint", "\"unix:///run/containerd/containerd.sock\"", 27,
                 never},
+        {GatePlace::flag, "image-service-endpoint",
+                "unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock", first, 27},
+        {GatePlace::config, "/imageServiceEndpoint",
+                "\"unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock\"", 27, never},
         {GatePlace::config, "/kubeAPIQPS", "10", first, 27},
         {GatePlace::config, "/kubeAPIBurst", "20", first, 27},
         {GatePlace::config, "/featureGates/KubeletCredentialProviders", "true", first, 28},
@@ -136,13 +140,15 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
                 CAPTURE(row.name, row.value);
                 for (unsigned minor = 22; minor <= 38; ++minor) {
                         CAPTURE(minor);
-                        const auto inputs =
+                        auto inputs =
                                 node.inputs("  kubelet: {config: {podsPerCore: 3}}\n", minor_version(minor));
+                        inputs.soci = true;
                         CHECK((written(inputs, row.place, row.name) == row.value) ==
                                 (minor >= row.since && minor < row.before));
                 }
                 // the patches before a bound are on its other side
                 auto last = node.inputs("  kubelet: {config: {podsPerCore: 3}}\n");
+                last.soci = true;
                 for (const auto bound : {row.since, row.before}) {
                         if (bound == first || bound == never)
                                 continue;

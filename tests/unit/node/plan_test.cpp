@@ -46,8 +46,8 @@ TEST_CASE("Every step that writes files is planned, and no path has two owners",
                                "/etc/eks/kubelet/environment", "/etc/kubernetes/kubelet/config.json",
                                "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf",
                                "/etc/kubernetes/kubelet/kubelet-config.json", "/etc/kubernetes/pki/ca.crt",
-                               "/run/sysctl.d/99-zz-eks.conf", "/var/lib/kubelet/bootstrap-kubeconfig",
-                               "/var/lib/kubelet/kubeconfig"});
+                               "/etc/soci-snapshotter-grpc/config.toml", "/run/sysctl.d/99-zz-eks.conf",
+                               "/var/lib/kubelet/bootstrap-kubeconfig", "/var/lib/kubelet/kubeconfig"});
 }
 
 TEST_CASE("A step that fails keeps no other from being planned", "[plan]")

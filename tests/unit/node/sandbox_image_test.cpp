@@ -20,6 +20,7 @@ struct FakeStore {
         std::map<std::string, Labels> images;
         std::map<std::string, Labels> archive; // what an import brings
         Labels pulled = {};                    // what an image that is pulled has
+        bool unpacked = true;                  // for the snapshotter, until it is pulled or imported
         std::vector<std::string> calls = {};
 
         ImageStore store()
@@ -36,13 +37,16 @@ struct FakeStore {
                                         calls.push_back("label " + name);
                                         images.at(name)[key] = value;
                                 },
+                        .unpacked = [this](const std::string&) { return unpacked; },
                         .import_archive =
                                 [this](const std::string& path) {
+                                        unpacked = true;
                                         calls.push_back("import " + path);
                                         images.insert(archive.begin(), archive.end());
                                 },
                         .pull =
                                 [this](const std::string& name) {
+                                        unpacked = true;
                                         calls.push_back("pull " + name);
                                         images[name] = pulled;
                                 }};
@@ -89,6 +93,34 @@ TEST_CASE("An image that is missing comes from the archive", "[sandbox-image]")
         if (!pinned)
                 wanted.push_back("label " + std::string(image));
         CHECK(fake.calls == wanted);
+}
+
+TEST_CASE("An image that another snapshotter has unpacked is unpacked again", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        node.write(pause_archive, "tar");
+        FakeStore fake{.images = {{image, {{pin, "pinned"}}}}, .archive = {{image, {}}}, .unpacked = false};
+        CHECK(ensure_sandbox_image(node.root(), image, fake.store()).remark ==
+                std::string(image) + " imported and pinned");
+        CHECK(fake.calls == Calls{"import " + node(pause_archive)});
+        CHECK_FALSE(ensure_sandbox_image(node.root(), image, fake.store()).changed);
+
+        const std::string remote = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
+        FakeStore pulling{.images = {{remote, {{pin, "pinned"}}}},
+                .archive = {},
+                .pulled = {{pin, "pinned"}},
+                .unpacked = false};
+        CHECK(ensure_sandbox_image(node.root(), remote, pulling.store()).changed);
+        CHECK(pulling.calls == Calls{"pull " + remote});
+}
+
+TEST_CASE("With soci-snapshotter, it is the one that pulls", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        CHECK(containerd_options(node.root(), "").image_service.empty());
+        CHECK(containerd_options(node.root(), "native").image_service.empty());
+        CHECK(containerd_options(node.root(), "soci").image_service ==
+                node("/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock"));
 }
 
 TEST_CASE("An image that is nowhere is an error that says where it was looked for", "[sandbox-image]")
