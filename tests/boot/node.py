@@ -255,6 +255,11 @@ class Node:
         self.write("etc/systemd/system/registry.service", REGISTRY_UNIT.format(arguments=arguments, login=login))
         self.link("etc/systemd/system/multi-user.target.wants/registry.service", "../registry.service")
 
+    def soci(self, settings='[containerd]\nsnapshotter = "soci"\n'):
+        """The stand-in for soci-snapshotter, and that it is wanted, on a machine of any size."""
+        shutil.copy(TESTS / "boot/soci-snapshotter-grpc", self.root / "usr/bin/soci-snapshotter-grpc")
+        self.write("etc/eks/node.toml", settings)
+
     def boot(self, *arguments, wait=True):
         """Start the container; by default wait until every start job has ended."""
         self.arguments = arguments
