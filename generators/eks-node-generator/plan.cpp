@@ -85,6 +85,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 // containerd belongs to others, and only on a node must it wait for us.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});
+                outputs.push_back({"containerd.service.requires/eks-containerd-volume.service",
+                        UNITDIR "/eks-containerd-volume.service"});
                 // eks-config says whether it runs; without it containerd would have no snapshotter.
                 if (facts.soci)
                         outputs.push_back({"containerd.service.requires/soci-snapshotter.service",

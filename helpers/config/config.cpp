@@ -40,6 +40,9 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
                 .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},
                 .versions = versions,
                 .credential_provider = {}};
+        plan.files.push_back({.path = "/run/eks/enabled/containerd-volume",
+                .content = {},
+                .kind = node.spec.containerd_volume ? File::Kind::regular : File::Kind::absent});
         plan.files.push_back({.path = "/run/eks/enabled/hosts",
                 .content = {},
                 .kind = node.spec.outpost ? File::Kind::regular : File::Kind::absent});

@@ -210,6 +210,7 @@ class Node:
         self.root = self.dir / "root"
         self.console = self.dir / "console"
         self.process = None
+        self.disks = []
 
     def __enter__(self):
         for name in ("root", "upper", "work", "containerd"):
@@ -221,6 +222,8 @@ class Node:
     def __exit__(self, *_):
         self.power_off()
         run("umount", self.root)
+        for path in self.disks:
+            run("losetup", "--detach", path)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def write(self, path: str, text: str):
@@ -260,17 +263,30 @@ class Node:
         shutil.copy(TESTS / "boot/soci-snapshotter-grpc", self.root / "usr/bin/soci-snapshotter-grpc")
         self.write("etc/eks/node.toml", settings)
 
+    def disk(self, size="300M", filesystem="") -> str:
+        """A disk of the node: a loop device, which the container is given. Its path."""
+        image = self.dir / f"disk{len(self.disks)}"
+        run("truncate", "-s", size, image)
+        if filesystem:
+            run(f"mkfs.{filesystem}", "-q", image)
+        path = run("losetup", "--find", "--show", image, capture_output=True, text=True).stdout.strip()
+        self.disks.append(path)
+        return path
+
     def boot(self, *arguments, wait=True):
         """Start the container; by default wait until every start job has ended."""
         self.arguments = arguments
         self.process = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--private-network",
              "--console=read-only", "--kill-signal=SIGRTMIN+4", f"--directory={self.root}", "--machine=node",
-             f"--system-call-filter={LANDLOCK}", f"--bind={self.dir}/containerd:/var/lib/containerd",
-             "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
+             f"--system-call-filter={LANDLOCK}", *self.binds(), "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
             stdin=subprocess.DEVNULL, stdout=open(self.console, "ab"), stderr=subprocess.STDOUT, start_new_session=True)
         if wait:
             self.wait_until_booted()
+
+    def binds(self):
+        # containerd's overlayfs needs another filesystem than the container's root; a test's disk is one.
+        return [f"--bind={path}" for path in self.disks] or [f"--bind={self.dir}/containerd:/var/lib/containerd"]
 
     def leader(self) -> int | None:
         """The container's PID 1 as the host numbers it."""

@@ -47,6 +47,24 @@ T trivial_property(sd_bus* bus, const std::string& path, const char* interface, 
         return value;
 }
 
+// As systemd-escape --path --suffix=mount.
+std::string mount_unit_name(std::string_view path)
+{
+        std::string name;
+        for (const char c : path.substr(1)) {
+                const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                   (c >= '0' && c <= '9') || c == '_' || c == ':' ||
+                                   (c == '.' && !name.empty());
+                if (c == '/')
+                        name += '-';
+                else if (plain)
+                        name += c;
+                else
+                        name += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+        return name + ".mount";
+}
+
 } // namespace
 
 Manager::Manager()
@@ -156,6 +174,11 @@ bool Manager::run_job(const char* method, const std::string& unit_name, std::chr
         ::sd_bus_error_free(&error);
         const MessagePtr reply(raw);
         check(result, fmt::format("{} '{}'", method, unit_name));
+        return wait_for_job(unit_name, deadline);
+}
+
+bool Manager::wait_for_job(const std::string& unit_name, std::chrono::milliseconds deadline)
+{
         const auto target = unit(unit_name);
         const auto end = std::chrono::steady_clock::now() + deadline;
         while (target.has_job()) {
@@ -164,6 +187,51 @@ bool Manager::run_job(const char* method, const std::string& unit_name, std::chr
                 std::this_thread::sleep_for(poll_interval);
         }
         return true;
+}
+
+std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadline)
+{
+        const auto name = mount_unit_name(mount.where);
+        const auto failed = [&](std::string_view why) {
+                return Error(failure::volume_failed,
+                        fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
+                        fmt::format("See `systemctl status {}` and `journalctl -k`", name));
+        };
+        sd_bus_message* raw = nullptr;
+        check(::sd_bus_message_new_method_call(
+                      bus_.get(), &raw, destination, manager_path, manager_interface, "StartTransientUnit"),
+                "make a call");
+        const MessagePtr request(raw);
+        int result = ::sd_bus_message_append(raw, "ss", name.c_str(), "replace");
+        if (result >= 0)
+                result = ::sd_bus_message_open_container(raw, 'a', "(sv)");
+        for (const auto& [key, value] : {std::pair("Description", &mount.description), {"What", &mount.what},
+                     {"Type", &mount.type}, {"Options", &mount.options}})
+                if (result >= 0)
+                        result = ::sd_bus_message_append(raw, "(sv)", key, "s", value->c_str());
+        for (const auto& unit_name : mount.before)
+                if (result >= 0)
+                        result = ::sd_bus_message_append(raw, "(sv)", "Before", "as", 1, unit_name.c_str());
+        if (result >= 0)
+                result = ::sd_bus_message_close_container(raw);
+        if (result >= 0)
+                result = ::sd_bus_message_append(raw, "a(sa(sv))", 0);
+        check(result, "write a call");
+
+        sd_bus_error error{};
+        sd_bus_message* raw_reply = nullptr;
+        result = ::sd_bus_call(bus_.get(), raw, 0, &error, &raw_reply);
+        const MessagePtr reply(raw_reply);
+        const std::string why = error.message != nullptr ? error.message : "";
+        ::sd_bus_error_free(&error);
+        if (result < 0)
+                throw failed(why.empty() ? ::strerror(-result) : why);
+        const bool ended = wait_for_job(name, deadline);
+        if (!ended)
+                throw failed("no end of it in time");
+        if (unit(name).text("ActiveState") != "active")
+                throw failed("mount(8) refuses it");
+        return name;
 }
 
 } // namespace eks

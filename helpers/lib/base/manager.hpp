@@ -43,7 +43,21 @@ public:
         // "RestartUnit" or "ReloadUnit", and wait until that job has left the queue. False at the deadline.
         bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline);
 
+        struct Mount {
+                std::string what;
+                std::string where;
+                std::string type;
+                std::string options;
+                std::string description;
+                std::vector<std::string> before; // units that use it
+        };
+        // Mount it as a unit of this boot, and wait for that; its unit's name. Throws Error (volume_failed)
+        // too.
+        std::string mount(const Mount& mount, std::chrono::milliseconds deadline);
+
 private:
+        bool wait_for_job(const std::string& unit, std::chrono::milliseconds deadline);
+
         using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };

@@ -74,6 +74,10 @@ inline constexpr Failure image_refused{"image-refused", "a39a7571d0f44d18875ce96
 inline constexpr Failure image_pull{"image-pull", "6320b42b16e546b2828099ed0f725b06", Errc::unreachable};
 inline constexpr Failure sysctl_refused{
         "sysctl-refused", "d67b78581b6f499d96e8b07895a1857c", Errc::bad_config};
+inline constexpr Failure volume_missing{"volume-missing", "dd01c16fe118427c9d3120b0a88761b1", Errc::failed};
+inline constexpr Failure volume_occupied{
+        "volume-occupied", "08558284e6e740a2b6ebfcf321a8f239", Errc::failed};
+inline constexpr Failure volume_failed{"volume-failed", "5f617b3ee9004f95bc7e48a92592cb79", Errc::failed};
 inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure user_scripts_refused{

@@ -66,6 +66,22 @@ constexpr std::array table{
                 "featureGates.FastImagePull 'false' turns 'auto' off. A snapshotter that containerd.config "
                 "names stands. See eks-containerd-config.service(8).",
                 "auto|overlayfs|soci", false},
+        SchemaKey{"containerd.volume.device", ValueKind::text,
+                "A disk of containerd's own, mounted at /var/lib/containerd before it starts: a path in "
+                "/dev, a "
+                "name of EC2's block device mapping such as sdf or /dev/xvdf, the id of an EBS volume, or "
+                "'instance-store'. It is formatted if it is blank, and refused if something else is on it. "
+                "See "
+                "eks-containerd-volume.service(8).",
+                "", false},
+        SchemaKey{"containerd.volume.filesystem", ValueKind::text,
+                "What a blank volume is formatted with: 'xfs', the default, or ext4. One that has either is "
+                "taken as "
+                "it is.",
+                "xfs|ext4", false},
+        SchemaKey{"containerd.volume.label", ValueKind::text,
+                "Instead of containerd.volume.device: the label of a filesystem, or of a partition.", "",
+                false},
         SchemaKey{"docker.defaultRuntime", ValueKind::text,
                 "For a host of Docker: the runtime of containers that name none, one that 'eksnode runtimes "
                 "--docker' lists, or runc. See eks-docker-runtimes.service(8).",

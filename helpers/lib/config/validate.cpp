@@ -11,6 +11,7 @@
 #include "config/mirrors.hpp"
 #include "config/schema.hpp"
 #include "config/sysctl.hpp"
+#include "config/volume.hpp"
 
 namespace eks {
 
@@ -90,6 +91,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                                         "Write each flag as one list item on one line");
                 }
         registry_mirrors(tree, resolved.merged.marks, problems);
+        containerd_volume(tree, resolved.merged.marks, problems);
         check_values(resolved.merged, imds, problems, notes);
         sysctls(tree, resolved.merged.marks, problems);
         return problems;

@@ -135,6 +135,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.runtimes = runtime_settings(tree, marks);
         Problems seen_before; // by validate()
         spec.registry_mirrors = registry_mirrors(tree, marks, seen_before);
+        spec.containerd_volume = containerd_volume(tree, marks, seen_before);
         spec.snapshotter = containerd.value("snapshotter", spec.snapshotter);
         const auto gates = tree.value("featureGates", Json::object());
         if (gates.contains("FastImagePull"))

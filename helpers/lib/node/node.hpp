@@ -12,6 +12,7 @@
 #include "config/mirrors.hpp"
 #include "config/network.hpp"
 #include "config/sysctl.hpp"
+#include "config/volume.hpp"
 #include "node/runtimes.hpp"
 #include "node/version.hpp"
 
@@ -67,6 +68,7 @@ struct NodeSpec {
         std::optional<bool> fast_image_pull;     // featureGates.FastImagePull
         RuntimeSettings runtimes;
         Json base_runtime_spec = Json::object();
+        std::optional<VolumeSettings> containerd_volume;
         std::vector<RegistryMirror> registry_mirrors;
         bool instance_id_node_name = false;
         std::map<std::string, std::string> labels; // values with templates, as given

@@ -203,6 +203,8 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
         CHECK(links ==
                 std::vector<std::string>{"containerd.service.requires/eks-containerd-config.service -> " +
                                                  units + "/eks-containerd-config.service",
+                        "containerd.service.requires/eks-containerd-volume.service -> " + units +
+                                "/eks-containerd-volume.service",
                         "multi-user.target.wants/eks-configured.target -> " + units +
                                 "/eks-configured.target",
                         "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
@@ -242,7 +244,7 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
         image.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(image).docker);
 
-        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 4);
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 5);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() == 2);
 }
@@ -268,7 +270,7 @@ TEST_CASE("The program writes what was planned, to the directory of normal prior
         CHECK(once.status == 0);
         CHECK(once.output.empty());
         const std::string units = UNITDIR;
-        CHECK(once.paths.size() == 4);
+        CHECK(once.paths.size() == 5);
         CHECK(std::ranges::find(once.paths, "/normal/multi-user.target.wants/eks-node.target -> " + units +
                                                     "/eks-node.target") != once.paths.end());
         CHECK(std::ranges::all_of(

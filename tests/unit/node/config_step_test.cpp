@@ -80,6 +80,20 @@ TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")
         CHECK(kind("    id: abc\n    enableOutpost: true\n") == File::Kind::regular);
 }
 
+TEST_CASE("The gates of the volume and of soci-snapshotter follow the configuration", "[config]")
+{
+        const ReferenceNode node;
+        const auto kind = [&](const std::string& path) {
+                return file_in(planned(node, test::node_config(test::reference_cluster)), path).kind;
+        };
+        CHECK(kind("/run/eks/enabled/containerd-volume") == File::Kind::absent);
+        CHECK(kind("/run/eks/enabled/soci-snapshotter") == File::Kind::absent);
+        node.write("/etc/eks/node.toml", "[containerd]\nsnapshotter = 'soci'\nvolume.label = 'images'\n");
+        node.write("/usr/bin/soci-snapshotter-grpc", "");
+        CHECK(kind("/run/eks/enabled/containerd-volume") == File::Kind::regular);
+        CHECK(kind("/run/eks/enabled/soci-snapshotter") == File::Kind::regular);
+}
+
 TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
 {
         const ReferenceNode node;

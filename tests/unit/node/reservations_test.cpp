@@ -205,6 +205,19 @@ TEST_CASE("systemReserved and the eviction thresholds can be switched", "[reserv
         CHECK_FALSE(both.contains("evictionHard"));
 }
 
+TEST_CASE("A volume of containerd's own has eviction thresholds of its own", "[reservations]")
+{
+        const ReferenceNode node;
+        auto volume = node.inputs();
+        volume.spec.containerd_volume = VolumeSettings{.device = "sdf"};
+        CHECK(rendered(volume)["evictionHard"] ==
+                Json{{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"},
+                        {"memory.available", "100Mi"}, {"nodefs.available", "10%"},
+                        {"nodefs.inodesFree", "5%"}});
+        volume.spec.reservations.eviction_hard = false;
+        CHECK_FALSE(rendered(volume).contains("evictionHard"));
+}
+
 TEST_CASE("Whoever reserves CPUs by number gets no cgroups beside, which kubelet refuses", "[reservations]")
 {
         const ReferenceNode node;

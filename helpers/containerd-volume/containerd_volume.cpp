@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "containerd_volume.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view class_directory = "/sys/class/block";
+constexpr std::string_view ebs_model = "Amazon Elastic Block Store";
+constexpr std::string_view instance_store_model = "Amazon EC2 NVMe Instance Storage";
+constexpr auto default_label = "containerd";
+constexpr std::size_t xfs_label = 12; // characters
+constexpr auto poll_interval = 100ms;
+
+std::optional<std::string> find_label(const std::string& label, const Disks& disks)
+{
+        std::optional<std::string> found;
+        for (const auto& device : disks.list()) {
+                const auto content = disks.content(device.path);
+                if (!content || (content->label != label && content->partition_label != label))
+                        continue;
+                if (found)
+                        throw Error(failure::volume_occupied,
+                                fmt::format("'{}' and '{}' both have the label '{}'", *found, device.path,
+                                        label),
+                                "Name the volume by containerd.volume.device, or change one label");
+                found = device.path;
+        }
+        return found;
+}
+
+// One that we formatted, or the first: their names may change from boot to boot.
+std::optional<std::string> find_instance_store(const Disks& disks)
+{
+        auto devices = disks.list();
+        std::erase_if(
+                devices, [](const BlockDevice& device) { return device.model != instance_store_model; });
+        std::ranges::sort(devices, {}, &BlockDevice::serial);
+        for (const auto& device : devices)
+                if (const auto content = disks.content(device.path);
+                        content && content->label == default_label)
+                        return device.path;
+        return devices.empty() ? std::nullopt : std::optional(devices.front().path);
+}
+
+std::optional<std::string> find_device(const std::string& name, const Disks& disks)
+{
+        if (name.starts_with("vol-")) {
+                const auto serial = "vol" + name.substr(4);
+                for (const auto& device : disks.list())
+                        if (device.serial == serial)
+                                return device.path;
+                return std::nullopt;
+        }
+        const auto key = mapping_key(name);
+        if (key.empty())
+                return disks.exists(name) ? std::optional(name) : std::nullopt;
+        // A link that udev made, or a Xen instance.
+        for (const auto* prefix : {"/dev/sd", "/dev/xvd"})
+                if (disks.exists(prefix + key))
+                        return prefix + key;
+        for (const auto& device : disks.list())
+                if (device.model == ebs_model && mapping_key(disks.mapping_name(device.path)) == key)
+                        return device.path;
+        return std::nullopt;
+}
+
+std::string wait_for_volume(
+        const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit)
+{
+        const auto deadline = std::chrono::steady_clock::now() + limit;
+        for (;;) {
+                if (auto path = find_volume(volume, disks))
+                        return *path;
+                if (std::chrono::steady_clock::now() + poll_interval > deadline)
+                        throw Error(failure::volume_missing,
+                                fmt::format("{}: no disk is '{}', {} s on", volume.source, volume.name(),
+                                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
+                                "See `lsblk -o NAME,SERIAL,LABEL` for what is there, and the instance's "
+                                "block device "
+                                "mapping");
+                std::this_thread::sleep_for(poll_interval);
+        }
+}
+
+} // namespace
+
+std::vector<BlockDevice> block_devices(const Root& root)
+{
+        std::vector<BlockDevice> devices;
+        const auto text = [&](const std::string& name, const char* file) {
+                return std::string(
+                        trim(read_file_if_exists(root(fmt::format("{}/{}/{}", class_directory, name, file)))
+                                        .value_or("")));
+        };
+        for (const auto& name : list_directory(root(class_directory)))
+                if (!name.starts_with("ram") && !name.starts_with("zram") && text(name, "size") != "0")
+                        devices.push_back(
+                                {"/dev/" + name, text(name, "device/model"), text(name, "device/serial")});
+        return devices;
+}
+
+std::optional<std::string> find_volume(const VolumeSettings& volume, const Disks& disks)
+{
+        if (volume.device == instance_store)
+                return find_instance_store(disks);
+        return volume.device.empty() ? find_label(volume.label, disks) : find_device(volume.device, disks);
+}
+
+MountedVolume ensure_volume(
+        const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit)
+{
+        const auto path = wait_for_volume(volume, disks, limit);
+        const auto occupied = [&](const std::string& what, const std::string& remedy) {
+                return Error(failure::volume_occupied, fmt::format("{}: {}", volume.source, what), remedy);
+        };
+        const auto place = disks.mount_point(path);
+        if (place == containerd_directory)
+                return {fmt::format("{} is mounted at {}", path, place), false};
+        if (!place.empty())
+                throw occupied(fmt::format("'{}' is mounted at '{}'", path, place), "Name another volume");
+        if (const auto other = disks.mounted(std::string(containerd_directory)); !other.empty())
+                throw occupied(fmt::format("'{}' is mounted at '{}' already", other, containerd_directory),
+                        "Remove that mount, or containerd.volume");
+        const auto content = disks.content(path);
+        if (!content)
+                throw Error(failure::volume_failed, fmt::format("'{}' cannot be read", path),
+                        "See `journalctl -k` for errors of the disk");
+        const bool usable = content->other.empty() && (content->type == "xfs" || content->type == "ext4");
+        if (!content->blank() && !usable)
+                throw occupied(fmt::format("'{}' is not blank: it holds {}", path,
+                                       content->other.empty() ? content->type : content->other),
+                        fmt::format("Nothing on it was touched. If it is of no use, run `wipefs -a {0}` and "
+                                    "`blkdiscard -z {0}`",
+                                path));
+        std::string remark;
+        auto type = content->type;
+        if (content->blank()) {
+                type = volume.filesystem;
+                const bool fits = !volume.label.empty() && volume.label.size() <= xfs_label;
+                disks.format(path, type, fits ? volume.label : default_label);
+                remark = fmt::format("formatted {} with {}, ", path, type);
+        }
+        disks.mount(path, type);
+        return {fmt::format("{}mounted {} at {}", remark, path, containerd_directory), true};
+}
+
+} // namespace eks

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-containerd-volume: a disk of containerd's own, found, formatted if it is blank, and mounted before
+// containerd starts. Reads: /run/eks/node.json, sysfs, the disks. Changes: a blank disk; mounts. Again: what
+// is mounted stays.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/root.hpp"
+#include "config/volume.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view containerd_directory = "/var/lib/containerd";
+
+// A disk or partition, by sysfs. Model and serial are those of a whole NVMe disk, else "".
+struct BlockDevice {
+        std::string path; // "/dev/nvme1n1"
+        std::string model;
+        std::string serial;
+};
+
+// All that have a size, sorted by path, without what the kernel makes of memory.
+std::vector<BlockDevice> block_devices(const Root& root);
+
+// What is on a device.
+struct DiskContent {
+        std::string type;            // of the filesystem, "" if there is none that is known
+        std::string label;           // of the filesystem
+        std::string partition_label; // of the partition that it is
+        std::string other; // what is there instead of a filesystem: "a gpt partition table", "data"
+        bool blank() const { return type.empty() && other.empty(); }
+};
+
+// What this step does to the world, as values, so that it can be tried without disks.
+struct Disks {
+        std::function<std::vector<BlockDevice>()> list;
+        std::function<bool(const std::string& path)> exists;
+        std::function<std::optional<DiskContent>(const std::string& path)>
+                content;                                                  // nothing if it cannot be opened
+        std::function<std::string(const std::string& path)> mapping_name; // EC2's, "" if it has none
+        std::function<std::string(const std::string& path)> mount_point;  // where it is mounted, or ""
+        std::function<std::string(const std::string& directory)> mounted; // what is mounted there, or ""
+        std::function<void(const std::string& path, const std::string& filesystem, const std::string& label)>
+                format;
+        std::function<void(const std::string& path, const std::string& type)>
+                mount; // at containerd_directory
+};
+
+// The device that the settings name; nothing if it is not there (yet). Throws Error (volume_occupied) if
+// there are two of that label.
+std::optional<std::string> find_volume(const VolumeSettings& volume, const Disks& disks);
+
+struct MountedVolume {
+        std::string remark; // what was found or done
+        bool changed;
+};
+
+// Throws Error: volume_missing at the deadline; volume_occupied if something is on it that is no filesystem
+// of ours to use, or it or the directory is in use; what `disks` throws (volume_failed).
+MountedVolume ensure_volume(
+        const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit);
+
+} // namespace eks

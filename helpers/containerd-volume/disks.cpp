@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "disks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <blkid/blkid.h>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/nvme_ioctl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/fs.hpp"
+#include "base/manager.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto format_timeout = 120s; // a slow disk, and much of it
+constexpr auto mount_timeout = 60s;   // a journal to be replayed
+constexpr std::size_t first_bytes = 1U << 20U;
+constexpr auto soci_directory = "/var/lib/soci-snapshotter-grpc";
+
+using Probe = std::unique_ptr<std::remove_pointer_t<blkid_probe>, Deleter<blkid_free_probe>>;
+
+std::string value_of(const Probe& probe, const char* name)
+{
+        const char* text = nullptr;
+        return ::blkid_probe_lookup_value(probe.get(), name, &text, nullptr) == 0 ? text : "";
+}
+
+// What no library knows may still be somebody's data.
+bool begins_with_zeros(int fd)
+{
+        std::vector<char> bytes(first_bytes);
+        const auto length = ::pread(fd, bytes.data(), bytes.size(), 0);
+        return length > 0 &&
+               std::all_of(bytes.begin(), bytes.begin() + length, [](char c) { return c == 0; });
+}
+
+std::optional<DiskContent> content_of(const std::string& path)
+{
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        const Probe probe(::blkid_new_probe());
+        if (!fd || !probe || ::blkid_probe_set_device(probe.get(), fd.get(), 0, 0) != 0)
+                return std::nullopt;
+        ::blkid_probe_enable_superblocks(probe.get(), 1);
+        ::blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_LABEL | BLKID_SUBLKS_TYPE);
+        ::blkid_probe_enable_partitions(probe.get(), 1);
+        ::blkid_probe_set_partitions_flags(probe.get(), BLKID_PARTS_ENTRY_DETAILS);
+        const int result = ::blkid_do_safeprobe(probe.get());
+        if (result == -1)
+                return std::nullopt;
+        DiskContent content{.type = value_of(probe, "TYPE"),
+                .label = value_of(probe, "LABEL"),
+                .partition_label = value_of(probe, "PART_ENTRY_NAME"),
+                .other = {}};
+        if (result == -2)
+                content.other = "signatures of more than one kind";
+        else if (const auto partitions = value_of(probe, "PTTYPE"); !partitions.empty())
+                content.other = fmt::format("a partition table ({})", partitions);
+        else if (content.type.empty() && !begins_with_zeros(fd.get()))
+                content.other = "data of an unknown kind";
+        return content;
+}
+
+std::string device_number(const std::string& path)
+{
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0 || !S_ISBLK(status.st_mode))
+                return {};
+        return fmt::format("{}:{}", major(status.st_rdev), minor(status.st_rdev));
+}
+
+std::string ask_for_mapping_name(const std::string& path)
+{
+        constexpr std::uint8_t identify = 0x06;
+        constexpr std::uint32_t controller = 1;
+        std::array<char, 4096> answer{};
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        nvme_admin_cmd command{};
+        command.opcode = identify;
+        command.addr = reinterpret_cast<std::uintptr_t>(answer.data()); // NOLINT: the kernel's interface
+        command.data_len = answer.size();
+        command.cdw10 = controller;
+        if (!fd || ::ioctl(fd.get(), NVME_IOCTL_ADMIN_CMD, &command) != 0)
+                return {};
+        return mapping_name_in({answer.data(), answer.size()});
+}
+
+void make_filesystem(const std::string& path, const std::string& filesystem, const std::string& label)
+{
+        // Discarding takes long, and there is nothing to discard.
+        const auto command = filesystem == "xfs" ? std::vector<std::string>{"/usr/sbin/mkfs.xfs", "-q", "-K",
+                                                           "-L", label, path}
+                                                 : std::vector<std::string>{"/usr/sbin/mkfs.ext4", "-q",
+                                                           "-E", "nodiscard", "-L", label, path};
+        if (!exists(command.front()))
+                throw Error(failure::volume_failed, fmt::format("'{}' is not installed", command.front()),
+                        filesystem == "xfs"
+                                ? "Install xfsprogs, or choose ext4 by containerd.volume.filesystem"
+                                : "Install e2fsprogs");
+        const auto result = run_program(command, format_timeout);
+        if (result.timed_out || result.status != 0)
+                throw Error(failure::volume_failed,
+                        fmt::format("`{}` {}: {}", join(command, " "),
+                                result.timed_out ? "did not end in time"
+                                                 : fmt::format("ended with status {}", result.status),
+                                trim(result.output)),
+                        "See `journalctl -k` for errors of the disk");
+}
+
+void mount_volume(const std::string& path, const std::string& type, bool soci)
+{
+        Manager manager;
+        const std::vector<std::string> users{"containerd.service", "soci-snapshotter.service"};
+        manager.mount({.what = path,
+                              .where = std::string(containerd_directory),
+                              .type = type,
+                              .options = "noatime",
+                              .description = "Volume of containerd",
+                              .before = users},
+                mount_timeout);
+        if (soci)
+                manager.mount({.what = std::string(containerd_directory) + "/soci-snapshotter-grpc",
+                                      .where = soci_directory,
+                                      .type = "none",
+                                      .options = "bind",
+                                      .description = "Data of soci-snapshotter on the Volume of containerd",
+                                      .before = users},
+                        mount_timeout);
+}
+
+// The fields of a line, before the optional ones: id, parent, device, root, mount point.
+std::vector<std::string_view> mount_fields(std::string_view line)
+{
+        auto fields = split(line, ' ');
+        return fields.size() >= 6 ? fields : std::vector<std::string_view>(6);
+}
+
+} // namespace
+
+std::string mapping_name_in(std::string_view identification)
+{
+        constexpr std::string_view amazon("\x0f\x1d", 2); // the PCI vendor, little endian
+        constexpr std::size_t name_at = 3072;
+        constexpr std::size_t name_length = 32;
+        if (identification.size() < name_at + name_length || !identification.starts_with(amazon))
+                return {};
+        const auto name = identification.substr(name_at, name_length);
+        return std::string(trim(name.substr(0, name.find('\0'))));
+}
+
+std::string mount_point_in(std::string_view mountinfo, std::string_view device)
+{
+        for (const auto line : lines(mountinfo))
+                if (const auto fields = mount_fields(line); fields[2] == device)
+                        return std::string(fields[4]);
+        return {};
+}
+
+std::string mounted_in(std::string_view mountinfo, std::string_view directory)
+{
+        std::string source;
+        for (const auto line : lines(mountinfo)) {
+                if (mount_fields(line)[4] != directory)
+                        continue;
+                const auto dash = line.find(" - "); // then: type, source, options
+                const auto rest = dash == line.npos ? std::vector<std::string_view>()
+                                                    : split(line.substr(dash + 3), ' ');
+                source = rest.size() >= 2 ? std::string(rest[1]) : "something";
+        }
+        return source;
+}
+
+Disks real_disks(bool soci)
+{
+        return {.list = [] { return block_devices(Root()); },
+                .exists = [](const std::string& path) { return !device_number(path).empty(); },
+                .content = content_of,
+                .mapping_name = ask_for_mapping_name,
+                .mount_point =
+                        [](const std::string& path) {
+                                return mount_point_in(
+                                        read_file("/proc/self/mountinfo"), device_number(path));
+                        },
+                .mounted =
+                        [](const std::string& directory) {
+                                return mounted_in(read_file("/proc/self/mountinfo"), directory);
+                        },
+                .format = make_filesystem,
+                .mount = [soci](const std::string& path,
+                                 const std::string& type) { mount_volume(path, type, soci); }};
+}
+
+} // namespace eks

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine's disks: libblkid for what is on them, NVMe for what EC2 calls them, mkfs and the service
+// manager.
+#pragma once
+
+#include "containerd_volume.hpp"
+
+namespace eks {
+
+// With `soci`, soci-snapshotter's data are put on the volume too.
+Disks real_disks(bool soci);
+
+// The name in EC2's block device mapping, from the 4096 bytes that an EBS volume answers to NVMe's Identify
+// Controller: Amazon keeps it in the vendor's part, from byte 3072 on. "" if it is no such answer.
+std::string mapping_name_in(std::string_view identification);
+
+// Of /proc/self/mountinfo: where the device MAJOR:MINOR is mounted, and what is mounted at a directory (the
+// last one counts). "" if nothing is.
+std::string mount_point_in(std::string_view mountinfo, std::string_view device_number);
+std::string mounted_in(std::string_view mountinfo, std::string_view directory);
+
+} // namespace eks

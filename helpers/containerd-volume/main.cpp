@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/environment.hpp"
+#include "base/step.hpp"
+#include "disks.hpp"
+#include "node/node.hpp"
+
+namespace {
+
+using namespace eks;
+
+constexpr std::chrono::seconds default_timeout{30};
+constexpr std::chrono::seconds unit_margin{200}; // for formatting and mounting
+
+void mount_volume(Context& context)
+{
+        const auto node = load_node_inputs(context.root());
+        if (!node.spec.containerd_volume) {
+                context.did("containerd has no volume of its own", false);
+                return;
+        }
+        const auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
+        notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
+        context.awaiting("Waiting for the volume " + node.spec.containerd_volume->name());
+        const auto result = ensure_volume(*node.spec.containerd_volume, real_disks(node.soci), limit);
+        context.did(result.remark, result.changed);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+        return run_step({.name = "eks-containerd-volume",
+                                .purpose = "format and mount the disk that containerd has for itself",
+                                .access = {.reads = {"/etc/mke2fs.conf", "/etc/mtab", "/run/eks"},
+                                        .devices = {"/dev"},
+                                        .asks_manager = true,
+                                        .runs_programs = true}},
+                argc, argv, mount_volume);
+}
