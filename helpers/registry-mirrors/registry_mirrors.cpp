@@ -67,30 +67,48 @@ Headers read_headers(const Root& root, const RegistryMirror& mirror)
         return headers;
 }
 
+// How to speak to a mirror, for the table of its own or for the registry itself.
+std::string connection(const RegistryMirror& mirror, const std::string& url)
+{
+        std::string text;
+        if (!mirror.ca.empty())
+                text += fmt::format("ca = {}\n", quoted(mirror.ca));
+        if (!mirror.client_certificate.empty())
+                text += fmt::format("client = [{}]\n",
+                        quoted(std::vector{mirror.client_certificate, mirror.client_key}));
+        if (mirror.override_path)
+                text += "override_path = true\n";
+        if (mirror.insecure && url.starts_with("https://"))
+                text += "skip_verify = true\n";
+        return text;
+}
+
+std::string header_table(const std::string& prefix, const Headers& headers)
+{
+        if (headers.empty())
+                return {};
+        auto text = fmt::format("\n[{}header]\n", prefix);
+        for (const auto& [name, values] : headers)
+                text += fmt::format("{} = {}\n", quoted(name), quoted(values));
+        return text;
+}
+
 std::string render(const RegistryMirror& mirror, const Headers& headers)
 {
         std::string text = "# Rendered by eks-registry-mirrors from registry.mirrors; see "
                            "eks-registry-mirrors.service(8).\n";
         if (!mirror.server.empty())
                 text += fmt::format("server = {}\n", quoted(mirror.server));
+        // containerd asks it apart from the endpoints, and as it is said above all tables.
+        if (std::ranges::any_of(mirror.endpoints,
+                    [&](const std::string& endpoint) { return is_same_endpoint(endpoint, mirror.server); }))
+                text += connection(mirror, mirror.server) + header_table("", headers);
         for (const auto& endpoint : mirror.endpoints) {
                 const auto table = fmt::format("host.{}", quoted(endpoint));
                 text += fmt::format("\n[{}]\n", table);
                 if (!mirror.capabilities.empty())
                         text += fmt::format("capabilities = {}\n", quoted(mirror.capabilities));
-                if (!mirror.ca.empty())
-                        text += fmt::format("ca = {}\n", quoted(mirror.ca));
-                if (!mirror.client_certificate.empty())
-                        text += fmt::format("client = [{}]\n",
-                                quoted(std::vector{mirror.client_certificate, mirror.client_key}));
-                if (mirror.override_path)
-                        text += "override_path = true\n";
-                if (mirror.insecure && endpoint.starts_with("https://"))
-                        text += "skip_verify = true\n";
-                if (!headers.empty())
-                        text += fmt::format("\n[{}.header]\n", table);
-                for (const auto& [name, values] : headers)
-                        text += fmt::format("{} = {}\n", quoted(name), quoted(values));
+                text += connection(mirror, endpoint) + header_table(table + ".", headers);
         }
         return text;
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/network.hpp"
 #include "config/schema.hpp"
 
 namespace eks {
@@ -17,24 +18,43 @@ namespace {
 constexpr std::string_view every_other = "_default";
 constexpr std::array<std::string_view, 2> headers_directories{"/etc/containerd/", "/etc/eks/"};
 
+// It becomes the name of a directory.
 bool is_host(std::string_view text)
 {
-        return !text.empty() && text.front() != '.' && text.front() != '-' && text.find("..") == text.npos &&
-               std::ranges::all_of(text, [](unsigned char c) {
-                       return std::isdigit(c) || std::islower(c) || c == '.' || c == '-' || c == ':' ||
-                              c == '[' || c == ']';
-               });
+        return is_authority(text) && text.find_first_of(".-_") != 0 && text.find("..") == text.npos;
+}
+
+std::string lower(std::string_view text)
+{
+        std::string result(text);
+        std::ranges::transform(
+                result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        return result;
+}
+
+// Where the path of a URL begins; 0 if it is not of http or https.
+std::size_t path_of_url(std::string_view text)
+{
+        const auto scheme = lower(text.substr(0, 8));
+        const auto host = scheme == "https://" ? 8U : scheme.starts_with("http://") ? 7U : 0U;
+        return host == 0 ? 0 : std::min(text.find('/', host), text.size());
 }
 
 // http or https, a host, perhaps a path; nothing that could carry a secret or leave its line.
 bool is_url(std::string_view text)
 {
-        const auto host = text.starts_with("https://") ? 8U : text.starts_with("http://") ? 7U : 0U;
-        const auto slash = text.find('/', host);
-        return host != 0 && is_host(text.substr(host, slash == text.npos ? slash : slash - host)) &&
+        const auto path = path_of_url(text);
+        return path != 0 && is_host(text.substr(0, path).substr(text.find("//") + 2)) &&
                std::ranges::all_of(text, [](unsigned char c) {
                        return std::isgraph(c) && c != '"' && c != '\\' && c != '@' && c != '?' && c != '#';
                });
+}
+
+// Scheme and host mean the same in either case.
+std::string normal_url(std::string_view text)
+{
+        const auto path = path_of_url(text);
+        return lower(text.substr(0, path)).append(text.substr(path));
 }
 
 bool is_path(std::string_view text)
@@ -93,6 +113,12 @@ public:
                 return items;
         }
 
+        bool is_empty_list(const std::string& key) const
+        {
+                const auto found = table_->find(key);
+                return found != table_->end() && found->is_array() && found->empty();
+        }
+
         bool flag(const std::string& key) const
         {
                 const auto found = table_->find(key);
@@ -123,13 +149,26 @@ private:
         Problems* problems_;
 };
 
+// Each is a table of its own in hosts.toml, which may not be declared twice.
+void refuse_twice(const std::vector<std::string>& endpoints, const Reader& reader)
+{
+        for (auto one = endpoints.begin(); one != endpoints.end(); ++one)
+                if (std::any_of(endpoints.begin(), one,
+                            [&](const std::string& before) { return is_same_endpoint(before, *one); }))
+                        reader.wrong("endpoints", *one, "is there twice", "Name each mirror once");
+}
+
 RegistryMirror read_mirror(const std::string& registry, const Reader& reader)
 {
         static const std::vector<std::string> known{"endpoints", "server", "capabilities", "ca",
                 "clientCertificate", "clientKey", "headersFile", "overridePath", "insecure"};
-        constexpr auto url = "an http or https URL without user, query or fragment";
+        constexpr auto url = "an http or https URL without user, query or fragment, an IPv6 address in "
+                             "brackets, a port from 1 to 65535";
         constexpr auto path = "an absolute path";
         reader.refuse_unknown(known);
+        if (reader.is_empty_list("capabilities"))
+                reader.wrong("capabilities", "[]", "the mirrors may do nothing at all",
+                        "Name pull, resolve or push, or leave it out for all three");
         RegistryMirror mirror{.registry = registry,
                 .endpoints = reader.list("endpoints", is_url, url),
                 .server = reader.text("server", is_url, url),
@@ -156,6 +195,10 @@ RegistryMirror read_mirror(const std::string& registry, const Reader& reader)
         if (mirror.client_certificate.empty() != mirror.client_key.empty())
                 reader.wrong(mirror.client_key.empty() ? "clientKey" : "clientCertificate", "", "missing",
                         "clientCertificate and clientKey go together");
+        for (auto& endpoint : mirror.endpoints)
+                endpoint = normal_url(endpoint);
+        mirror.server = normal_url(mirror.server);
+        refuse_twice(mirror.endpoints, reader);
         auto urls = mirror.endpoints;
         urls.push_back(mirror.server);
         for (const auto& each : urls)
@@ -167,6 +210,14 @@ RegistryMirror read_mirror(const std::string& registry, const Reader& reader)
 }
 
 } // namespace
+
+bool is_same_endpoint(std::string_view one, std::string_view other)
+{
+        const auto without_slashes = [](std::string_view url) {
+                return url.substr(0, url.find_last_not_of('/') + 1);
+        };
+        return without_slashes(one) == without_slashes(other);
+}
 
 std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& marks, Problems& problems)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/layer.hpp"
@@ -11,7 +12,7 @@ namespace eks {
 
 struct RegistryMirror {
         std::string registry; // host and perhaps port, as in the names of images; "_default" is all others
-        std::vector<std::string> endpoints;    // URLs, asked in this order
+        std::vector<std::string> endpoints;    // URLs, asked in this order; scheme and host in lower case
         std::string server;                    // URL of the registry itself; "" is https://REGISTRY
         std::vector<std::string> capabilities; // of pull, resolve, push; empty is containerd's default
         std::string ca;                        // paths of files on the node, "" is none
@@ -22,6 +23,9 @@ struct RegistryMirror {
         bool insecure = false; // plain http, and certificates that nobody vouches for
         std::string source;    // for messages: "/etc/eks/node.toml, line 3, column 1"
 };
+
+// Whether two such URLs are one place: slashes at the end do not count.
+bool is_same_endpoint(std::string_view one, std::string_view other);
 
 // Sorted by registry. What is wrong is added to `problems`, and left out.
 std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& marks, Problems& problems);

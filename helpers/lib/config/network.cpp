@@ -9,6 +9,16 @@
 
 namespace eks {
 
+namespace {
+
+bool is_word(unsigned char c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '.' || c == '_';
+}
+
+} // namespace
+
 std::optional<Cidr> parse_cidr(std::string_view text)
 {
         const auto slash = text.find('/');
@@ -65,43 +75,40 @@ std::string reachable_ipv6(const std::vector<std::string>& addresses)
         return global.empty() ? first_in(0xfe, 0xfc) : global;
 }
 
-bool is_https_url(std::string_view text)
+bool is_authority(std::string_view text)
 {
-        constexpr std::string_view scheme = "https://";
-        const auto word = [](unsigned char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_';
-        };
-        if (!text.starts_with(scheme) || has_control_characters(text))
-                return false;
-        text.remove_prefix(scheme.size());
-        const auto authority = text.substr(0, text.find('/'));
-        const auto path = text.substr(authority.size());
-        if (!std::ranges::all_of(
-                    path, [&](unsigned char c) { return word(c) || c == '/' || c == '~' || c == '%'; }))
-                return false;
-
-        std::string_view host = authority;
+        std::string_view host = text;
         std::string_view port;
         if (host.starts_with('[')) { // an IPv6 address
                 const auto end = host.find(']');
-                if (end == host.npos)
-                        return false;
-                std::array<unsigned char, sizeof(in6_addr)> parsed{};
-                if (::inet_pton(AF_INET6, std::string(host.substr(1, end - 1)).c_str(), parsed.data()) != 1)
+                if (end == host.npos || !is_ipv6_address(host.substr(1, end - 1)))
                         return false;
                 port = host.substr(end + 1);
         } else {
                 const auto colon = host.find(':');
                 port = colon == host.npos ? std::string_view() : host.substr(colon);
                 host = host.substr(0, colon);
-                if (host.empty() || !std::ranges::all_of(host, word))
+                if (host.empty() || !std::ranges::all_of(host, is_word))
                         return false;
         }
         if (port.empty())
                 return true;
         const auto number = port.starts_with(':') ? parse_int<unsigned>(port.substr(1)).value_or(0) : 0;
         return number >= 1 && number <= 65535;
+}
+
+bool is_https_url(std::string_view text)
+{
+        constexpr std::string_view scheme = "https://";
+        if (!text.starts_with(scheme) || has_control_characters(text))
+                return false;
+        text.remove_prefix(scheme.size());
+        const auto authority = text.substr(0, text.find('/'));
+        const auto path = text.substr(authority.size());
+        if (!std::ranges::all_of(
+                    path, [](unsigned char c) { return is_word(c) || c == '/' || c == '~' || c == '%'; }))
+                return false;
+        return is_authority(authority);
 }
 
 } // namespace eks

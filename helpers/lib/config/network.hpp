@@ -41,6 +41,10 @@ bool is_ipv6_address(std::string_view text);
 // (fc00::/7, RFC 4193). Link-local and other special addresses are none. Empty if there is none.
 std::string reachable_ipv6(const std::vector<std::string>& addresses);
 
+// host[:port] of a URL or of an image's name: a name or an IPv4 address, or an IPv6 address in brackets; the
+// port is 1 to 65535.
+bool is_authority(std::string_view text);
+
 // https://host[:port][/path], with a host of name or address characters only.
 bool is_https_url(std::string_view text);
 

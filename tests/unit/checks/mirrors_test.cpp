@@ -92,23 +92,60 @@ TEST_CASE("What a mirror cannot be is refused where it stands", "[mirrors]")
         CHECK(problem("endpoints = []\n").find("has no endpoints") != std::string::npos);
         for (const auto* url :
                 {"m.example", "ftp://m.example", "https://", "https:///v2", "https://user:pw@m.example",
-                        "https://m.example?x=1", "https://m.example/a b", "https://m.exa\\nmple"}) {
+                        "https://m.example?x=1", "https://m.example/a b", "https://m.exa\\nmple",
+                        "https://m:99999", "https://m:0", "https://m:", "https://m:x", "https://[::1",
+                        "https://::1]", "https://[::g]", "https://fd00::1", "https://m/[::1]@x"}) {
                 CAPTURE(url);
                 problem("endpoints = [\"" + std::string(url) + "\"]\n");
                 problem(right + "server = \"" + url + "\"\n");
         }
         for (const auto* line : {"endpoints = 'https://m.example'\n", "endpoints = [1]\n"})
                 problem(line);
-        for (const auto* line :
-                {"capabilities = ['pul']\n", "ca = 'm.crt'\n", "ca = '/a/../b'\n", "insecure = 'yes'\n",
-                        "overridePath = 1\n", "headersFile = '/var/x'\n", "headersFile = '/etc/eks/../x'\n",
-                        "clientKey = '/k'\n", "clientCertificate = '/c'\n"}) {
+        for (const auto* line : {"capabilities = ['pul']\n", "ca = 'm.crt'\n", "ca = '/a/../b'\n",
+                     "insecure = 'yes'\n", "overridePath = 1\n", "capabilities = []\n",
+                     "headersFile = '/var/x'\n", "headersFile = '/etc/eks/../x'\n", "clientKey = '/k'\n",
+                     "clientCertificate = '/c'\n"}) {
                 CAPTURE(line);
                 problem(right + line);
         }
-        for (const auto* registry : {"../x", "a/b", "A.example", "", ".", "a..b", "_other", "a b"}) {
+        for (const auto* registry :
+                {"../x", "a/b", "", ".", "a..b", "_other", "a b", "a:0", "[::1", "fd00::1"}) {
                 CAPTURE(registry);
                 problem(right, registry);
         }
         CHECK(read("[registry]\nmirrors = {a = 1}\n").problems.texts().size() == 1);
+}
+
+TEST_CASE("Hosts may be in upper case and addresses of IPv6", "[mirrors]")
+{
+        const auto [mirrors, problems] = read(R"(
+[registry.mirrors."R.Example:5000"]
+endpoints = ["HTTPS://M.Example/V2/Hub", "https://[FD00::1]:5000", "https://10.0.0.1:65535/"]
+server = "https://R.Example/"
+[registry.mirrors."[fd00::1]:5000"]
+endpoints = ["https://m"]
+)");
+        CHECK(problems.texts().empty());
+        REQUIRE(mirrors.size() == 2);
+        CHECK(mirrors[0].registry == "R.Example:5000"); // as in the names of images
+        CHECK(mirrors[0].endpoints == std::vector<std::string>{"https://m.example/V2/Hub",
+                                              "https://[fd00::1]:5000", "https://10.0.0.1:65535/"});
+        CHECK(mirrors[0].server == "https://r.example/");
+        CHECK(mirrors[1].registry == "[fd00::1]:5000");
+}
+
+TEST_CASE("The same mirror twice is refused", "[mirrors]")
+{
+        for (const auto* other :
+                {"https://m.example/hub", "https://m.example/hub//", "hTTps://M.example/hub/"}) {
+                CAPTURE(other);
+                const auto text =
+                        problem("endpoints = ['https://m.example/hub', '" + std::string(other) + "']\n");
+                CHECK(text.starts_with("a.toml, line 2"));
+                CHECK(text.find("registry.mirrors.\"docker.io\".endpoints = \"https://m.example/hub") !=
+                        std::string::npos);
+                CHECK(text.find("is there twice") != std::string::npos);
+        }
+        CHECK(read("[registry.mirrors.a]\nendpoints = ['https://m/a', 'https://m/A', 'https://m']\n")
+                        .problems.empty());
 }

@@ -62,6 +62,30 @@ TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirr
         CHECK(one.mode == 0600);
 }
 
+TEST_CASE("A mirror that stands for the registry is spoken to in one way only", "[registry-mirrors]")
+{
+        const ReferenceNode node;
+        node.write("/etc/eks/headers", "A: d\n");
+        node.write("/ca", "");
+        const auto content = [&](const std::string& server) {
+                return file_in(plan_registry_mirrors(inputs(node, {{.registry = "docker.io",
+                                                                          .endpoints = {"https://a/v2/hub"},
+                                                                          .server = server,
+                                                                          .capabilities = {"pull"},
+                                                                          .ca = "/ca",
+                                                                          .headers_file = "/etc/eks/headers",
+                                                                          .override_path = true,
+                                                                          .insecure = true}})),
+                        docker)
+                        .content;
+        };
+        const std::string more = "ca = \"/ca\"\noverride_path = true\nskip_verify = true\n";
+        const auto same = content("https://a/v2/hub/");
+        CHECK(same.find("server = \"https://a/v2/hub/\"\n" + more +
+                        "\n[header]\n\"A\" = [\"d\"]\n\n[host.") != std::string::npos);
+        CHECK(content("https://b").find("server = \"https://b\"\n\n[host.") != std::string::npos);
+}
+
 TEST_CASE("Files that a mirror names and that are not there are told", "[registry-mirrors]")
 {
         const ReferenceNode node;
