@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,12 +11,21 @@
 
 namespace eks {
 
+namespace {
+
+constexpr std::string_view end_of_options = "--";
+
+} // namespace
+
 Arguments Arguments::parse(int argc, char** argv, std::initializer_list<std::string_view> options)
 {
         Arguments arguments;
+        bool options_ended = false;
         for (int i = 1; i < argc; ++i) {
                 const std::string_view argument = argv[i];
-                if (!argument.starts_with("--") || argument.size() == 2) {
+                if (argument == end_of_options && !std::exchange(options_ended, true))
+                        continue;
+                if (options_ended || !argument.starts_with("--")) {
                         arguments.positional_.emplace_back(argument);
                         continue;
                 }
@@ -51,10 +61,18 @@ std::vector<std::string> Arguments::all(std::string_view name) const
         return found != values_.end() ? found->second : std::vector<std::string>();
 }
 
+std::vector<std::string> Arguments::names() const
+{
+        std::vector<std::string> names;
+        for (const auto& [name, values] : values_)
+                names.push_back(name);
+        return names;
+}
+
 int run_verb(std::string_view verb, std::string_view usage, int argc, char** argv,
         const std::function<int()>& body)
 {
-        for (int i = 1; i < argc; ++i)
+        for (int i = 1; i < argc && std::string_view(argv[i]) != end_of_options; ++i)
                 if (std::string_view(argv[i]) == "--help") {
                         fmt::print("{}", usage);
                         return 0;

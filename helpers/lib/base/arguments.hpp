@@ -15,12 +15,14 @@ namespace eks {
 class Arguments {
 public:
         // Options are given without their dashes; "NAME=" takes a value (--NAME VALUE or --NAME=VALUE),
-        // "NAME" none. Throws Error (usage) for an unknown option or a missing value.
+        // "NAME" none. What follows "--" is no option. Throws Error (usage) for an unknown option or a
+        // missing value.
         static Arguments parse(int argc, char** argv, std::initializer_list<std::string_view> options);
 
         bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
         std::optional<std::string> last(std::string_view name) const;
         std::vector<std::string> all(std::string_view name) const;
+        std::vector<std::string> names() const; // of the options that were given
         const std::vector<std::string>& positional() const { return positional_; }
 
 private:

@@ -14,6 +14,7 @@ namespace eks {
 namespace {
 
 constexpr int ok = 0;
+constexpr int invalid_argument = 3;
 constexpr int not_found = 5;
 constexpr int already_exists = 6;
 constexpr int unauthenticated = 16;
@@ -311,6 +312,8 @@ Pull ContainerdClient::pull_image(
                 return {};
         if (answer.status == not_found)
                 return {Pull::Outcome::absent, answer.text};
+        if (answer.status == invalid_argument)
+                return {Pull::Outcome::invalid, answer.text};
         if (answer.status == unauthenticated || says_unauthorized(answer.text))
                 return {Pull::Outcome::unauthorized, answer.text};
         return {Pull::Outcome::failed, answer.text};

@@ -35,6 +35,7 @@ struct Pull {
         enum class Outcome {
                 done,
                 absent,       // the registry has no such image
+                invalid,      // no image can have that name
                 unauthorized, // it wants other credentials
                 failed,       // anything else, which another attempt may mend
         };

@@ -45,6 +45,10 @@ void pull_image(ContainerdClient& containerd, const std::string& name,
                         throw Error(failure::image_absent,
                                 fmt::format("the registry has no image '{}': {}", name, pull.reason),
                                 "Check the name, and that the image was pushed there");
+                case Pull::Outcome::invalid:
+                        throw Error(failure::image_absent,
+                                fmt::format("containerd cannot pull '{}': {}", name, pull.reason),
+                                "Check the name");
                 case Pull::Outcome::unauthorized:
                         if (++refusals == login_attempts)
                                 throw Error(failure::image_refused,

@@ -19,9 +19,9 @@ bool is_pinned(const std::map<std::string, std::string>& labels);
 inline constexpr unsigned login_attempts = 3;
 
 // Pull until it succeeds or `limit` has passed. `login` is called before each attempt; `on_retry` when one
-// failed and another follows. Throws Error (image_absent) at once if the registry has no such image,
-// (image_refused) if it refused the login for good, (image_pull) at the end of the time, and what `login`
-// throws.
+// failed and another follows. Throws Error (image_absent) at once if the registry has no such image or none
+// can be named so, (image_refused) if it refused the login for good, (image_pull) at the end of the time,
+// and what `login` throws.
 void pull_image(ContainerdClient& containerd, const std::string& name,
         const std::function<std::optional<RegistryLogin>()>& login, std::chrono::milliseconds limit,
         const std::function<void(const std::string&)>& on_retry);

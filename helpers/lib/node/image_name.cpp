@@ -2,59 +2,151 @@
 #include "node/image_name.hpp"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
+#include "config/network.hpp"
 
 namespace eks {
 
 namespace {
 
-constexpr std::size_t name_limit = 1024; // bytes; registries take 255 for the path and 128 for the tag
+// Those of github.com/distribution/reference, which containerd reads names by.
+constexpr std::size_t name_limit = 255; // bytes, of host and path
+constexpr std::size_t tag_limit = 128;
+constexpr std::size_t shortest_digest = 32;
 
-bool is_plain(std::string_view text, std::string_view also)
+struct Algorithm {
+        std::string_view name;
+        std::size_t digits;
+};
+constexpr std::array algorithms{Algorithm{"sha256", 64}, Algorithm{"sha384", 96}, Algorithm{"sha512", 128}};
+
+bool is_lower(unsigned char c)
 {
-        return !text.empty() && std::ranges::all_of(text, [&](unsigned char c) {
-                return std::isalnum(c) || also.find(static_cast<char>(c)) != also.npos;
+        return c >= 'a' && c <= 'z';
+}
+
+bool is_digit(unsigned char c)
+{
+        return c >= '0' && c <= '9';
+}
+
+bool is_alphanumeric(unsigned char c)
+{
+        return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z');
+}
+
+bool is_all(std::string_view text, bool (*is_right)(unsigned char))
+{
+        return !text.empty() && std::ranges::all_of(text, is_right);
+}
+
+// Labels of letters, digits and dashes inside; or an address; and perhaps a port.
+bool is_host(std::string_view text)
+{
+        if (!is_authority(text))
+                return false;
+        if (text.starts_with('['))
+                return true;
+        const auto labels = split(text.substr(0, text.find(':')), '.');
+        return std::ranges::all_of(labels, [](std::string_view label) {
+                return is_all(label, [](unsigned char c) { return is_alphanumeric(c) || c == '-'; }) &&
+                       label.front() != '-' && label.back() != '-';
         });
+}
+
+// Lower-case words, with one dot, one or two underscores or any number of dashes between them.
+bool is_component(std::string_view text)
+{
+        const auto is_separator = [](unsigned char c) { return c == '.' || c == '_' || c == '-'; };
+        if (text.empty() || is_separator(text.front()) || is_separator(text.back()))
+                return false;
+        for (std::size_t i = 0; i < text.size();) {
+                const auto first = text[i];
+                const auto end = std::min(text.find_first_not_of(first, i), text.size());
+                if (!is_separator(first)) {
+                        if (!is_lower(first) && !is_digit(first))
+                                return false;
+                        ++i;
+                        continue;
+                }
+                if ((first == '.' && end - i > 1) || (first == '_' && end - i > 2) ||
+                        is_separator(text[end]))
+                        return false;
+                i = end;
+        }
+        return true;
+}
+
+bool is_path(std::string_view text)
+{
+        const auto components = split(text, '/');
+        return !components.empty() && std::ranges::all_of(components, is_component);
+}
+
+bool is_tag(std::string_view text)
+{
+        return is_all(text,
+                       [](unsigned char c) {
+                               return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
+                       }) &&
+               text.front() != '.' && text.front() != '-' && text.size() <= tag_limit;
+}
+
+bool is_digest(std::string_view text)
+{
+        const auto colon = text.find(':');
+        if (colon == text.npos)
+                return false;
+        const auto name = text.substr(0, colon);
+        const auto hash = text.substr(colon + 1);
+        const auto known = std::ranges::find(algorithms, name, &Algorithm::name);
+        return is_all(name, [](unsigned char c) { return is_lower(c) || is_digit(c); }) &&
+               is_lower(name[0]) &&
+               is_all(hash, [](unsigned char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }) &&
+               (known != algorithms.end() ? hash.size() == known->digits : hash.size() >= shortest_digest);
+}
+
+// The host is told from a first part of the path by what only hosts have.
+bool names_host(std::string_view first)
+{
+        return first.find_first_of(".:") != first.npos || first == "localhost" ||
+               std::ranges::any_of(first, [](unsigned char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 } // namespace
 
 ImageName parse_image_name(std::string_view text)
 {
-        ImageName name;
+        ImageName name{.host = "docker.io", .path = {}, .suffix = {}};
         auto rest = text;
         const auto slash = rest.find('/');
-        const auto first = rest.substr(0, slash);
-        if (slash != rest.npos && (first.find_first_of(".:") != first.npos || first == "localhost")) {
-                name.host = first;
+        if (slash != rest.npos && names_host(rest.substr(0, slash))) {
+                name.host = rest.substr(0, slash);
                 rest.remove_prefix(slash + 1);
-        } else {
-                name.host = "docker.io";
         }
+        if (name.host == "index.docker.io") // what it was called once
+                name.host = "docker.io";
         const auto digest = rest.find('@');
-        const auto colon = rest.substr(0, digest).rfind(':');
-        const auto end = std::min({digest, colon, rest.size()});
-        name.path = rest.substr(0, end);
-        name.suffix = rest.substr(end);
-        const auto tag = colon == rest.npos ? std::string_view() : rest.substr(0, digest).substr(colon + 1);
-        const auto hash = digest == rest.npos ? std::string_view() : rest.substr(digest + 1);
-
-        const bool path_is_lower =
-                std::ranges::none_of(name.path, [](unsigned char c) { return std::isupper(c); });
-        if (text.size() > name_limit || !is_plain(name.host, ".:-[]") || !is_plain(name.path, "._/-") ||
-                !path_is_lower || name.path.starts_with('/') || name.path.ends_with('/') ||
-                name.path.find("//") != name.path.npos || (colon != rest.npos && !is_plain(tag, "._-")) ||
-                (digest != rest.npos && (!is_plain(hash, ":") || hash.find(':') == hash.npos)))
-                throw Error(failure::usage, fmt::format("'{}' is not the name of an image", text),
-                        "Give one such as registry.example.com/team/app:1.2");
-        if (name.suffix.empty())
-                name.suffix = ":latest";
+        const auto tagged = rest.substr(0, digest);
+        const auto colon = tagged.find(':');
+        name.path = tagged.substr(0, colon);
         if (name.host == "docker.io" && name.path.find('/') == name.path.npos)
                 name.path.insert(0, "library/");
+        if (!is_host(name.host) || !is_path(name.path) ||
+                name.host.size() + 1 + name.path.size() > name_limit ||
+                (colon != tagged.npos && !is_tag(tagged.substr(colon + 1))) ||
+                (digest != rest.npos && !is_digest(rest.substr(digest + 1))))
+                throw Error(failure::usage, fmt::format("'{}' is not the name of an image", text),
+                        "Give one such as registry.example.com/team/app:1.2");
+        if (digest != rest.npos)
+                name.suffix = rest.substr(digest);
+        else
+                name.suffix = colon != tagged.npos ? tagged.substr(colon) : ":latest";
         return name;
 }
 

@@ -98,6 +98,11 @@ TEST_CASE("A pull that cannot succeed is given up", "[pull]")
         CHECK(nowhere.failure == "image-absent");
         CHECK(nowhere.mentions("the registry has no image 'r.example/app:1'"));
 
+        const auto invalid =
+                pull({{.grpc_status = "3", .grpc_message = "bad ref", .trailers_only = true}}, 60s);
+        CHECK(invalid.failure == "image-absent");
+        CHECK(invalid.mentions("containerd cannot pull 'r.example/app:1': bad ref"));
+
         const auto wrong = pull({refused, refused, refused}, 60s);
         CHECK(wrong.failure == "image-refused");
         CHECK(wrong.mentions("401 Unauthorized"));
