@@ -10,9 +10,11 @@ namespace eks {
 
 namespace {
 
-// containerd pulls any other pause image when the first pod needs it.
+// Without an archive containerd pulls any other pause image when the first pod needs it.
 bool needs_sandbox_image(const NodeInputs& node)
 {
+        if (exists(node.root(pause_archive)))
+                return true;
         try {
                 if (is_node_s_image(sandbox_image(node)))
                         return true;

@@ -19,7 +19,7 @@ void ensure(Context& context)
         const auto text = read_file(config);
         const auto image = sandbox_image_in(text, config);
         const auto snapshotter = snapshotter_in(text, config);
-        if (!is_node_s_image(image)) {
+        if (!keeps_sandbox_image(context.root(), image)) {
                 context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
                 return;
         }

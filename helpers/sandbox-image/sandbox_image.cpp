@@ -22,7 +22,13 @@ namespace {
 // Unpacking a few hundred KiB, on a disk that is busy with a first boot.
 constexpr std::chrono::seconds import_timeout{60};
 
-void import_from_archive(const Root& root, const std::string& image, const ImageStore& store)
+// One that came with the machine image may be unpacked for another snapshotter.
+bool is_there(const std::string& image, const ImageStore& store)
+{
+        return store.labels(image) && store.unpacked(image);
+}
+
+void import_local(const Root& root, const std::string& image, const ImageStore& store)
 {
         if (!exists(root(pause_archive)))
                 throw Error(failure::sandbox_image_missing,
@@ -30,14 +36,46 @@ void import_from_archive(const Root& root, const std::string& image, const Image
                                     "snapshotter, nor in '{}'",
                                 image, pause_archive),
                         "Put an archive of it there, or name an image that can be pulled as the sandbox "
-                        "image "
-                        "in containerd.config");
+                        "image in containerd.config");
         store.import_archive(root(pause_archive));
-        if (!store.labels(image))
+        if (!is_there(image, store))
                 throw Error(failure::sandbox_image_missing,
                         fmt::format("'{}' was imported, but holds no image '{}'", pause_archive, image),
                         fmt::format("Make the archive with `ctr -n k8s.io images export {} {}`",
                                 pause_archive, image));
+}
+
+// What became of the image, in words.
+std::string import_or_pull(const Root& root, const std::string& image, const ImageStore& store)
+{
+        if (is_local_image(image)) {
+                import_local(root, image, store);
+                return "imported";
+        }
+        std::string remark = "pulled";
+        if (exists(root(pause_archive))) {
+                try {
+                        store.import_archive(root(pause_archive));
+                        if (is_there(image, store))
+                                return "imported";
+                } catch (const Error& e) { // its registry has it as well
+                        remark += fmt::format(" ({})", e.what());
+                }
+        }
+        store.pull(image);
+        return remark;
+}
+
+// The name that containerd keeps it under.
+std::string stored_name(const std::string& configured)
+{
+        try {
+                return parse_image_name(configured).text();
+        } catch (const Error& e) {
+                throw Error(failure::config_invalid,
+                        fmt::format("{}: the sandbox image: {}", containerd_config_path, e.what()),
+                        "Mend it in containerd.config or its drop-ins");
+        }
 }
 
 } // namespace
@@ -70,27 +108,26 @@ ContainerdClient::Options containerd_options(const Root& root, const std::string
                 .image_service = snapshotter == "soci" ? root(soci_socket) : std::string()};
 }
 
-SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store)
+bool keeps_sandbox_image(const Root& root, const std::string& configured)
 {
+        return !configured.empty() && (is_node_s_image(configured) || exists(root(pause_archive)));
+}
+
+SandboxImage ensure_sandbox_image(const Root& root, const std::string& configured, const ImageStore& store)
+{
+        const auto image = stored_name(configured);
         auto labels = store.labels(image);
-        const auto* found = "present";
-        // One that came with the machine image may be unpacked for another snapshotter.
-        if (!labels || !store.unpacked(image)) {
-                if (is_local_image(image)) {
-                        import_from_archive(root, image, store);
-                        found = "imported";
-                } else {
-                        store.pull(image);
-                        found = "pulled";
-                }
+        const bool present = labels && store.unpacked(image);
+        std::string found = "present";
+        if (!present) {
+                found = import_or_pull(root, image, store);
                 labels = store.labels(image);
         }
         // containerd 1.7 and later pin it themselves when they pull it.
         const bool pinned = labels && is_pinned(*labels);
         if (!pinned)
                 store.label(image, pin_key, pin_value);
-        return {fmt::format("{} {} and pinned", image, found),
-                std::string_view(found) != "present" || !pinned};
+        return {fmt::format("{} {} and pinned", image, found), !present || !pinned};
 }
 
 std::chrono::seconds pull_timeout()

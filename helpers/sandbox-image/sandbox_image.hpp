@@ -30,9 +30,14 @@ struct SandboxImage {
         bool changed;
 };
 
-// An image that no registry can give comes from the archive, any other from its registry. Throws Error
-// (sandbox_image_missing) if it is not in the archive, and what the store throws.
-SandboxImage ensure_sandbox_image(const Root& root, const std::string& image, const ImageStore& store);
+// Whether the image that config.toml names is one for this step: there is an archive, or containerd cannot
+// pull it by itself.
+bool keeps_sandbox_image(const Root& root, const std::string& configured);
+
+// An image that is absent comes from the archive, and if that has not got it, from its registry. The store
+// is asked for its full name. Throws Error (sandbox_image_missing) if no registry can give it,
+// (config_invalid) if it cannot name an image, and what the store throws.
+SandboxImage ensure_sandbox_image(const Root& root, const std::string& configured, const ImageStore& store);
 
 // How to reach containerd, and who pulls, by the snapshotter of its configuration.
 ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter);

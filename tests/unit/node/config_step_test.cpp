@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 
 #include "config.hpp"
@@ -56,6 +58,8 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
                 return file_in(planned_spec(node, spec), gate).kind;
         };
         CHECK(kind("") == File::Kind::regular);
+        std::filesystem::remove(node("/etc/eks/pause.tar"));
+        CHECK(kind("") == File::Kind::regular); // ECR's
         const std::string own = "  containerd:\n    config: |\n      "
                                 "[plugins.'io.containerd.grpc.v1.cri']\n      sandbox_image = ";
         CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::absent);
@@ -64,7 +68,9 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
                 File::Kind::regular);
         CHECK(kind(own + "'public.ecr.aws/eks-distro/kubernetes/pause:3.10'\n") == File::Kind::absent);
         CHECK(kind("  containerd: {config: 'not toml'}\n") ==
-                File::Kind::regular); // for eks-containerd-config to say
+                File::Kind::regular);         // for eks-containerd-config to say
+        node.write("/etc/eks/pause.tar", ""); // may hold an image of any name
+        CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::regular);
 }
 
 TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 
 #include "containerd_config.hpp"
@@ -106,6 +108,7 @@ TEST_CASE("An image that another snapshotter has unpacked is unpacked again", "[
         CHECK_FALSE(ensure_sandbox_image(node.root(), image, fake.store()).changed);
 
         const std::string remote = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
+        std::filesystem::remove(node(pause_archive));
         FakeStore pulling{.images = {{remote, {{pin, "pinned"}}}},
                 .archive = {},
                 .pulled = {{pin, "pinned"}},
@@ -146,17 +149,79 @@ TEST_CASE("An image that is nowhere is an error that says where it was looked fo
 TEST_CASE("An image of a registry is pulled once, and pinned", "[sandbox-image]")
 {
         const test::TemporaryDirectory node;
-        node.write(pause_archive, "tar"); // holds the image of another name
+        const bool archive = GENERATE(true, false); // it holds the image of another name
+        if (archive)
+                node.write(pause_archive, "tar");
         const std::string name = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
         const bool pinned = GENERATE(true, false);
         FakeStore fake{.images = {}, .archive = {}, .pulled = pinned ? Labels{{pin, "pinned"}} : Labels{}};
         const auto result = ensure_sandbox_image(node.root(), name, fake.store());
         CHECK(result.changed);
         CHECK(result.remark == name + " pulled and pinned");
-        CHECK(fake.calls == (pinned ? Calls{"pull " + name} : Calls{"pull " + name, "label " + name}));
+        Calls wanted{"pull " + name};
+        if (archive)
+                wanted.insert(wanted.begin(), "import " + node(pause_archive));
+        if (!pinned)
+                wanted.push_back("label " + name);
+        CHECK(fake.calls == wanted);
         fake.calls.clear();
         CHECK_FALSE(ensure_sandbox_image(node.root(), name, fake.store()).changed);
         CHECK(fake.calls.empty());
+}
+
+TEST_CASE("An archive is tried first, whatever the image's name", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        node.write(pause_archive, "tar");
+        const std::string name =
+                GENERATE(std::string("602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"),
+                        std::string("registry.k8s.io/pause:3.10"));
+        CHECK(keeps_sandbox_image(node.root(), name));
+        FakeStore fake{.images = {}, .archive = {{name, {}}}};
+        const auto result = ensure_sandbox_image(node.root(), name, fake.store());
+        CHECK(result.changed);
+        CHECK(result.remark == name + " imported and pinned");
+        CHECK(fake.calls == Calls{"import " + node(pause_archive), "label " + name});
+
+        // One that is broken does not keep the image away.
+        FakeStore broken{.images = {}, .archive = {}};
+        auto store = broken.store();
+        store.import_archive = [](const std::string&) {
+                throw Error(failure::sandbox_image_missing, "the archive is broken");
+        };
+        CHECK(ensure_sandbox_image(node.root(), name, store).remark ==
+                name + " pulled (the archive is broken) and pinned");
+}
+
+TEST_CASE("Without an archive, what containerd can pull is left to it", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        CHECK_FALSE(keeps_sandbox_image(node.root(), "registry.k8s.io/pause:3.10"));
+        CHECK(keeps_sandbox_image(node.root(), image));
+        CHECK(keeps_sandbox_image(
+                node.root(), "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
+        node.write(pause_archive, "tar");
+        CHECK(keeps_sandbox_image(node.root(), "registry.k8s.io/pause:3.10"));
+        CHECK_FALSE(keeps_sandbox_image(node.root(), "")); // containerd's own default
+}
+
+TEST_CASE("The image is kept under the name that containerd looks for", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        const std::string digest = "@sha256:" + std::string(64, 'a');
+        for (const auto& [configured, full] :
+                std::map<std::string, std::string>{{"localhost/pause", "localhost/pause:latest"},
+                        {"localhost/pause:3" + digest, "localhost/pause" + digest}}) {
+                FakeStore fake{.images = {{full, {}}}, .archive = {}};
+                CHECK(ensure_sandbox_image(node.root(), configured, fake.store()).remark ==
+                        full + " present and pinned");
+                CHECK(fake.calls == Calls{"label " + full});
+        }
+        FakeStore fake{.images = {}, .archive = {}};
+        const auto bad =
+                refusal([&] { ensure_sandbox_image(node.root(), "localhost/a@sha256:b", fake.store()); });
+        CHECK(bad.failure == "config-invalid");
+        CHECK(bad.mentions("/etc/containerd/config.toml: the sandbox image: 'localhost/a@sha256:b' is not"));
 }
 
 TEST_CASE("Only registries of ECR are given the role's login", "[sandbox-image]")
