@@ -27,7 +27,61 @@ constexpr std::string_view build_mark = "-eksbuild.";
 constexpr std::string_view minimal_mark = "-minimal";
 constexpr Version minimal_since{1, 24, 0}; // there are no minimal images of kube-proxy before
 
+struct Verb {
+        std::string_view name;
+        bool takes_images;
+        std::vector<std::string_view> options = {};
+};
+
+const std::vector<Verb>& verbs()
+{
+        static const std::vector<Verb> verbs{
+                {"cache", false, {"addons", "dry-run", "dualstack", "fips", "kubernetes-version", "region"}},
+                {"list", false}, {"pin", true}, {"pull", true, {"login", "pin"}},
+                {"registry", false, {"dualstack", "fips", "region"}}};
+        return verbs;
+}
+
 } // namespace
+
+ImagesCommand images_command(const Arguments& arguments)
+{
+        auto images = arguments.positional();
+        if (images.empty())
+                throw Error(failure::usage, "nothing to do was given", "See --help");
+        const auto name = images.front();
+        images.erase(images.begin());
+        const auto verb = std::ranges::find(verbs(), name, &Verb::name);
+        if (verb == verbs().end())
+                throw Error(failure::usage, fmt::format("unknown argument '{}'", name), "See --help");
+        for (const auto& option : arguments.names())
+                if (option != "root" && std::ranges::find(verb->options, option) == verb->options.end())
+                        throw Error(failure::usage, fmt::format("{}: unknown option '--{}'", name, option),
+                                "See --help");
+        if (verb->takes_images && images.empty())
+                throw Error(failure::usage, fmt::format("{}: no image was given", name), "See --help");
+        if (!verb->takes_images && !images.empty())
+                throw Error(failure::usage, fmt::format("{}: unknown argument '{}'", name, images.front()),
+                        "See --help");
+        return {name, images};
+}
+
+std::string registry_host(
+        const EcrRegistry& registry, const Arguments& arguments, bool fips_kernel, const Resolver& resolver)
+{
+        const bool fips = arguments.has("fips");
+        const bool dual_stack = arguments.has("dualstack");
+        const auto host = ecr_host(registry, fips, dual_stack);
+        if (!host)
+                throw Error(failure::usage,
+                        fmt::format("the registries of partition '{}' have no dual-stack names",
+                                registry.partition),
+                        "Leave --dualstack out");
+        if (fips || !fips_kernel)
+                return *host;
+        const auto of_fips = *ecr_host(registry, true, dual_stack);
+        return resolver(of_fips) ? of_fips : *host;
+}
 
 std::string AddonVersion::text() const
 {
@@ -51,11 +105,13 @@ std::optional<AddonVersion> parse_addon_version(std::string_view text)
         return AddonVersion{*version, *build};
 }
 
-Addon parse_addon(const Json& answer, std::string_view kubernetes)
+Addon parse_addon(const Json& answer, std::string_view name, std::string_view kubernetes)
 {
         return in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer, [&] {
                 Addon addon;
-                for (const auto& info : answer.at("addons"))
+                for (const auto& info : answer.at("addons")) {
+                        if (info.at("addonName") != name)
+                                continue;
                         for (const auto& offer : info.at("addonVersions")) {
                                 const auto version =
                                         parse_addon_version(offer.at("addonVersion").get<std::string>());
@@ -69,6 +125,12 @@ Addon parse_addon(const Json& answer, std::string_view kubernetes)
                                                 addon.preferred = version;
                                 }
                         }
+                }
+                if (!addon.latest)
+                        throw Error(failure::image_absent,
+                                fmt::format("EKS offers no version of the add-on '{}' for Kubernetes {}",
+                                        name, kubernetes),
+                                "Check --kubernetes-version, and the answers in --addons if they are given");
                 return addon;
         });
 }
@@ -97,8 +159,8 @@ std::vector<std::string> cached_images(
         return paths;
 }
 
-std::vector<std::string> aliases(
-        const std::vector<EcrRegistry>& table, const EcrRegistry& from, const std::string& path)
+std::vector<std::string> aliases(const std::vector<EcrRegistry>& table, const std::string& partition,
+        const std::string& host, const std::string& path)
 {
         std::vector<std::string> paths{path};
         if (const auto first_build = fmt::format("{}1", build_mark);
@@ -106,14 +168,14 @@ std::vector<std::string> aliases(
                 paths.push_back(path.substr(0, path.size() - first_build.size()));
         std::vector<std::string> names;
         for (const auto& registry : table) {
-                if (registry.partition != from.partition)
+                if (registry.partition != partition)
                         continue;
                 for (const bool fips : {false, true})
                         if (!fips || registry.fips)
                                 for (const auto& each : paths)
                                         names.push_back(*ecr_host(registry, fips, false) + "/" + each);
         }
-        std::erase(names, *ecr_host(from, false, false) + "/" + path);
+        std::erase(names, host + "/" + path);
         return names;
 }
 
@@ -159,7 +221,7 @@ Addon ask_for_addon(
                         .deadline = std::chrono::steady_clock::now() + aws_timeout,
                         .on_retry = say});
         return in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer,
-                [&] { return parse_addon(Json::parse(body), kubernetes); });
+                [&] { return parse_addon(Json::parse(body), name, kubernetes); });
 }
 
 void pin_image(ContainerdClient& containerd, const std::string& name)

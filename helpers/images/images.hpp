@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/arguments.hpp"
 #include "config/layer.hpp"
 #include "net/containerd.hpp"
 #include "node/ecr.hpp"
@@ -15,6 +16,21 @@
 #include "node/version.hpp"
 
 namespace eks {
+
+// What the command line asks for.
+struct ImagesCommand {
+        std::string verb;
+        std::vector<std::string> images;
+};
+
+// Throws Error (usage) for an unknown verb, for images where none are taken or none where some are, and for
+// an option that is another verb's.
+ImagesCommand images_command(const Arguments& arguments);
+
+// The name of a registry: FIPS and dual-stack as asked for; else the FIPS name if the kernel is in FIPS mode
+// and that name resolves. Throws Error (usage) for a dual-stack name where there is none.
+std::string registry_host(
+        const EcrRegistry& registry, const Arguments& arguments, bool fips_kernel, const Resolver& resolver);
 
 // "v1.34.1-eksbuild.2"
 struct AddonVersion {
@@ -33,9 +49,10 @@ struct Addon {
         std::optional<AddonVersion> latest;
 };
 
-// The answer of EKS DescribeAddonVersions for one add-on. Both are absent if it offers none for that version
-// of Kubernetes, "1.34". Throws Error (aws_answer) if it is not such an answer.
-Addon parse_addon(const Json& answer, std::string_view kubernetes);
+// The answer of EKS DescribeAddonVersions, for one add-on of those that are in it. Throws Error
+// (image_absent) if it offers none for that version of Kubernetes, "1.34", (aws_answer) if it is not such an
+// answer.
+Addon parse_addon(const Json& answer, std::string_view name, std::string_view kubernetes);
 
 // What a node of that version of Kubernetes starts with, as paths in a registry of EKS: pause; kube-proxy,
 // preferred and latest, from 1.24 minimal too; the VPC CNI and its init container, preferred and latest.
@@ -44,9 +61,9 @@ std::vector<std::string> cached_images(
         const Version& kubernetes, const Addon& kube_proxy, const Addon& vpc_cni);
 
 // Every name such an image has in the registries of the same partition, FIPS names included, other than
-// `name` itself. An image of the CNI whose version ends in -eksbuild.1 is known without that suffix too.
-std::vector<std::string> aliases(
-        const std::vector<EcrRegistry>& table, const EcrRegistry& from, const std::string& path);
+// HOST/PATH itself. An image of the CNI whose version ends in -eksbuild.1 is known without that suffix too.
+std::vector<std::string> aliases(const std::vector<EcrRegistry>& table, const std::string& partition,
+        const std::string& host, const std::string& path);
 
 // The same path with the build before it, which may exist where this one does not; "" if there is none.
 std::string earlier_build(const std::string& path);

@@ -23,7 +23,8 @@ constexpr auto usage =
         "       eksnode images list\n"
         "       eksnode images pin IMAGE...\n"
         "       eksnode images pull [--pin] [--login FILE] IMAGE...\n"
-        "       eksnode images cache --kubernetes-version V [--region R] [--addons FILE] [--dry-run]\n"
+        "       eksnode images cache --kubernetes-version V [--region R] [--fips] [--dualstack]\n"
+        "                            [--addons FILE] [--dry-run]\n"
         "\n"
         "The registries of EKS, and the images of this node.\n"
         "\n"
@@ -37,7 +38,7 @@ constexpr auto usage =
         "    --login F    a file that holds USER:PASSWORD for their registry\n"
         "    --pin        and pin them\n"
         "  cache          pull and pin what a node of a version of Kubernetes starts with, under the\n"
-        "                 names it has in every region\n"
+        "                 names it has in every region; --region, --fips and --dualstack as above\n"
         "    --addons F   JSON: the answers of EKS DescribeAddonVersions, by add-on (default: EKS is "
         "asked)\n"
         "    --dry-run    print the names instead\n"
@@ -53,30 +54,24 @@ std::string region(const Arguments& arguments, const Root& root)
         return require(instance_facts(load_imds(root)).region, "region");
 }
 
-int print_registry(const Arguments& arguments, const Root& root)
-{
-        const auto registry = ecr_registry(root, region(arguments, root));
-        const bool fips = arguments.has("fips");
-        const bool dual_stack = arguments.has("dualstack");
-        if (fips && !registry.fips)
-                fmt::print(stderr,
-                        "eksnode images: no FIPS name is known in '{}', so this one may not exist, "
-                        "proceeding\n",
-                        registry.region);
-        const auto host = fips || dual_stack ? ecr_host(registry, fips, dual_stack)
-                                             : ecr_host_for_kernel(registry, fips_kernel(root), resolves);
-        if (!host)
-                throw Error(failure::usage,
-                        fmt::format("the registries of partition '{}' have no dual-stack names",
-                                registry.partition),
-                        "Leave --dualstack out");
-        fmt::print("{}\n", *host);
-        return 0;
-}
-
 void say(const std::string& text)
 {
         fmt::print(stderr, "eksnode images: {}\n", text);
+}
+
+std::string host_of(const EcrRegistry& registry, const Arguments& arguments, const Root& root)
+{
+        if (arguments.has("fips") && !registry.fips)
+                say(fmt::format("no FIPS name is known in '{}', so this one may not exist, proceeding",
+                        registry.region));
+        return registry_host(registry, arguments, fips_kernel(root), resolves);
+}
+
+int print_registry(const Arguments& arguments, const Root& root)
+{
+        const auto registry = ecr_registry(root, region(arguments, root));
+        fmt::print("{}\n", host_of(registry, arguments, root));
+        return 0;
 }
 
 int list(ContainerdClient& containerd)
@@ -87,10 +82,9 @@ int list(ContainerdClient& containerd)
         return 0;
 }
 
-int pull(const Arguments& arguments, ContainerdClient& containerd, const std::vector<std::string>& names)
+int pull(const Arguments& arguments, ContainerdClient& containerd, const std::vector<ImageName>& names)
 {
-        for (const auto& given : names) {
-                const auto name = parse_image_name(given);
+        for (const auto& name : names) {
                 pull_one(containerd, name, arguments.last("login"), say);
                 if (arguments.has("pin"))
                         pin_image(containerd, name.text());
@@ -103,8 +97,9 @@ Addon addon(const Arguments& arguments, const std::string& region, const std::st
         const std::string& kubernetes)
 {
         if (const auto file = arguments.last("addons"))
-                return in_context(*file, failure::aws_answer,
-                        [&] { return parse_addon(Json::parse(read_file(*file)).at(name), kubernetes); });
+                return in_context(*file, failure::aws_answer, [&] {
+                        return parse_addon(Json::parse(read_file(*file)).at(name), name, kubernetes);
+                });
         return ask_for_addon(region, name, kubernetes, say);
 }
 
@@ -118,7 +113,7 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
         const auto kubernetes = fmt::format("{}.{}", version->major, version->minor);
         const auto registry = ecr_registry(root, region(arguments, root));
         const auto table = ecr_registries(root);
-        const auto host = *ecr_host(registry, false, false);
+        const auto host = host_of(registry, arguments, root);
         for (auto path : cached_images(*version, addon(arguments, registry.region, "kube-proxy", kubernetes),
                      addon(arguments, registry.region, "vpc-cni", kubernetes))) {
                 const bool dry_run = arguments.has("dry-run");
@@ -129,7 +124,7 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
                 if (!dry_run)
                         pin_image(containerd, name);
                 const auto image = dry_run ? std::nullopt : containerd.image(name);
-                for (const auto& alias : aliases(table, registry, path)) {
+                for (const auto& alias : aliases(table, registry.partition, host, path)) {
                         if (image)
                                 containerd.alias_image(*image, alias);
                         fmt::print("{}\t{}\n", alias, name);
@@ -141,32 +136,24 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
 int images(const Arguments& arguments)
 {
         const Root root(arguments.last("root").value_or(""));
-        auto words = arguments.positional();
-        if (words.empty())
-                throw Error(failure::usage, "nothing to do was given", "See --help");
-        const auto verb = words.front();
-        words.erase(words.begin());
-        const bool takes_images = verb == "pin" || verb == "pull";
-        if (takes_images == words.empty())
-                throw Error(failure::usage,
-                        takes_images ? fmt::format("{}: no image was given", verb)
-                                     : fmt::format("{}: unknown argument '{}'", verb, words.front()),
-                        "See --help");
+        const auto command = images_command(arguments);
+        const auto& verb = command.verb;
         if (verb == "registry")
                 return print_registry(arguments, root);
+        std::vector<ImageName> names; // all of them, before the first is touched
+        for (const auto& image : command.images)
+                names.push_back(parse_image_name(image));
         const auto config = read_file_if_exists(root(containerd_config_path));
         ContainerdClient containerd(containerd_options(
                 root, config ? snapshotter_in(*config, std::string(containerd_config_path)) : ""));
         if (verb == "list")
                 return list(containerd);
         if (verb == "pull")
-                return pull(arguments, containerd, words);
+                return pull(arguments, containerd, names);
         if (verb == "cache")
                 return cache(arguments, root, containerd);
-        if (verb != "pin")
-                throw Error(failure::usage, fmt::format("unknown argument '{}'", verb), "See --help");
-        for (const auto& word : words)
-                pin_image(containerd, parse_image_name(word).text());
+        for (const auto& name : names)
+                pin_image(containerd, name.text());
         return 0;
 }
 

@@ -29,12 +29,27 @@ const auto vpc_cni = R"({"addons": [{"addonName": "vpc-cni", "addonVersions": [
         {"addonVersion": "v1.15.1-eksbuild.1", "compatibilities": [
                 {"clusterVersion": "1.27", "defaultVersion": true}]}]}]})";
 
-Addon addon(const char* answer, const char* kubernetes = "1.27")
+using Names = std::vector<std::string>;
+
+Addon addon(const char* answer, const char* kubernetes = "1.27", const char* name = nullptr)
 {
-        return parse_addon(Json::parse(answer), kubernetes);
+        return parse_addon(Json::parse(answer),
+                name != nullptr     ? name
+                : answer == vpc_cni ? "vpc-cni"
+                                    : "kube-proxy",
+                kubernetes);
 }
 
-using Names = std::vector<std::string>;
+Arguments arguments(std::vector<std::string> words)
+{
+        words.insert(words.begin(), "eksnode-images");
+        std::vector<char*> argv;
+        for (auto& word : words)
+                argv.push_back(word.data());
+        return Arguments::parse(static_cast<int>(argv.size()), argv.data(),
+                {"region=", "fips", "dualstack", "login=", "pin",
+                        "kubernetes-version=", "addons=", "dry-run", "root="});
+}
 
 } // namespace
 
@@ -45,16 +60,66 @@ TEST_CASE("Of an add-on, EKS's default and the highest version count", "[images]
         CHECK(proxy.latest->text() == "v1.27.12-eksbuild.5");
         CHECK(proxy.latest->minimal() == "v1.27.12-minimal-eksbuild.5");
         CHECK(addon(kube_proxy, "1.28").latest->text() == "v1.28.1-eksbuild.1");
-        CHECK_FALSE(addon(kube_proxy, "1.2").latest);
-        CHECK_FALSE(addon(R"({"addons": []})").preferred);
         for (const auto* answer : {"{}", "[]", R"({"addons": 1})", R"({"addons": [{}]})",
-                     R"({"addons": [{"addonVersions": [{"addonVersion": 1}]}]})"}) {
+                     R"({"addons": [{"addonName": "kube-proxy", "addonVersions": [{"addonVersion": 1}]}]})"}) {
                 CAPTURE(answer);
                 CHECK(refusal([&] { addon(answer); }).failure == "aws-answer");
         }
         for (const auto* text : {"", "v1.2.3", "1.2.3-eksbuild.1", "v1.2.3-eksbuild.", "v1.2.3-eksbuild.x",
                      "v1.2.3-minimal-eksbuild.1"})
                 CHECK_FALSE(parse_addon_version(text));
+}
+
+TEST_CASE("A version that an add-on is not offered for is an error", "[images]")
+{
+        for (const auto* kubernetes : {"1.2", "1.99", ""}) {
+                const auto none = refusal([&] { addon(kube_proxy, kubernetes); });
+                CHECK(none.failure == "image-absent");
+                CHECK(none.mentions(
+                        "no version of the add-on 'kube-proxy' for Kubernetes " + std::string(kubernetes)));
+        }
+        CHECK(refusal([&] { addon(R"({"addons": []})"); }).failure == "image-absent");
+        CHECK(refusal([&] { addon(kube_proxy, "1.27", "vpc-cni"); }).failure == "image-absent");
+}
+
+TEST_CASE("Each verb has its own options", "[images]")
+{
+        CHECK(images_command(arguments({"list", "--root=/x"})).verb == "list");
+        CHECK(images_command(arguments({"cache", "--fips", "--dualstack", "--region=a", "--dry-run",
+                                     "--addons=b", "--kubernetes-version=1.34"}))
+                        .verb == "cache");
+        CHECK(images_command(arguments({"pull", "--pin", "--login=f", "a", "b"})).images == Names{"a", "b"});
+        CHECK(images_command(arguments({"pin", "--", "--pin", "--"})).images == Names{"--pin", "--"});
+        for (const auto& words : std::vector<Names>{{}, {"lists"}, {"list", "a"}, {"list", "--pin"}, {"pin"},
+                     {"pin", "--login=f", "a"}, {"pull"}, {"pull", "--fips", "a"}, {"pull", "--"},
+                     {"registry", "--dry-run"}, {"cache", "--login=f"}, {"cache", "--pin"}}) {
+                CAPTURE(words);
+                CHECK(refusal([&] { images_command(arguments(words)); }).failure == "usage");
+        }
+        CHECK(refusal([&] {
+                images_command(arguments({"list", "--fips"}));
+        }).mentions("list: unknown option '--fips'"));
+}
+
+TEST_CASE("A registry is asked by the name that was wanted, or that its kernel wants", "[images]")
+{
+        const test::ReferenceNode node;
+        const auto west = ecr_registry(node.root(), "us-west-2");
+        const auto host = [&](const Names& options, bool fips_kernel, bool known = true) {
+                return registry_host(
+                        west, arguments(options), fips_kernel, [&](const std::string&) { return known; });
+        };
+        CHECK(host({}, false) == "602401143452.dkr.ecr.us-west-2.amazonaws.com");
+        CHECK(host({}, true) == "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com");
+        CHECK(host({}, true, false) == "602401143452.dkr.ecr.us-west-2.amazonaws.com");
+        CHECK(host({"--fips"}, false, false) == "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com");
+        CHECK(host({"--dualstack"}, false) == "602401143452.dkr-ecr.us-west-2.on.aws");
+        CHECK(host({"--dualstack"}, true) == "602401143452.dkr-ecr-fips.us-west-2.on.aws");
+        CHECK(host({"--dualstack"}, true, false) == "602401143452.dkr-ecr.us-west-2.on.aws");
+        const auto isolated = ecr_registry(node.root(), "us-iso-east-1");
+        CHECK(refusal([&] {
+                registry_host(isolated, arguments({"--dualstack"}), false, resolves);
+        }).failure == "usage");
 }
 
 TEST_CASE("What a node starts with is listed, each image once", "[images]")
@@ -82,7 +147,8 @@ TEST_CASE("An image has its names in every region of the partition, and from FIP
         const test::ReferenceNode node;
         const auto table = ecr_registries(node.root());
         const auto names = [&](const char* region, const char* path) {
-                return aliases(table, ecr_registry(node.root(), region), path);
+                const auto registry = ecr_registry(node.root(), region);
+                return aliases(table, registry.partition, *ecr_host(registry, false, false), path);
         };
         const auto has = [](const Names& all, const char* name) {
                 return std::ranges::find(all, name) != all.end();
@@ -93,6 +159,11 @@ TEST_CASE("An image has its names in every region of the partition, and from FIP
         CHECK(has(pause, "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com/eks/pause:3.10"));
         CHECK(has(pause, "590381155156.dkr.ecr.eu-south-1.amazonaws.com/eks/pause:3.10"));
         CHECK_FALSE(has(pause, "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
+        const auto of_fips =
+                aliases(table, "aws", "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com", "eks/pause:3.10");
+        CHECK(of_fips.size() == pause.size());
+        CHECK_FALSE(has(of_fips, "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com/eks/pause:3.10"));
+        CHECK(has(of_fips, "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
         for (const auto& name : pause)
                 CHECK(name.find("us-gov") == std::string::npos);
         CHECK(names("cn-north-1", "eks/pause:3.10") ==
