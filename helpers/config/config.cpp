@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.hpp"
 
+#include <fmt/format.h>
+
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
+#include "node/image_name.hpp"
 #include "registry_mirrors.hpp"
 #include "snapshotter.hpp"
 
 namespace eks {
 
 namespace {
+
+constexpr Version containerd_pins_since{1, 7, 3};
 
 // Without an archive containerd pulls any other pause image when the first pod needs it.
 bool needs_sandbox_image(const NodeInputs& node)
@@ -29,45 +34,47 @@ bool needs_sandbox_image(const NodeInputs& node)
 
 } // namespace
 
+std::string spared_image(const NodeInputs& node)
+{
+        if (node.versions.containerd >= containerd_pins_since)
+                return {};
+        try {
+                return parse_image_name(sandbox_image(node)).text();
+        } catch (const Error&) {
+                return {}; // as above
+        }
+}
+
 StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions)
 {
         add_bootstrap_dns(resolved, imds);
         StepPlan plan{.notes = resolved.merged.notes};
         validate(resolved, imds, plan.notes);
-        plan.files.push_back({.path = std::string(node_path),
-                .content = render_node_json(resolved.merged, versions),
-                .mode = 0600});
         NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},
                 .versions = versions,
                 .credential_provider = {}};
-        plan.files.push_back({.path = "/run/eks/enabled/containerd-volume",
-                .content = {},
-                .kind = node.spec.containerd_volume ? File::Kind::regular : File::Kind::absent});
-        plan.files.push_back({.path = "/run/eks/enabled/hosts",
-                .content = {},
-                .kind = node.spec.outpost ? File::Kind::regular : File::Kind::absent});
-        plan.files.push_back({.path = "/run/eks/enabled/registry-mirrors",
-                .content = {},
-                .kind = needs_registry_mirrors(node) ? File::Kind::regular : File::Kind::absent});
-        plan.files.push_back({.path = "/run/eks/enabled/sandbox-image",
-                .content = {},
-                .kind = needs_sandbox_image(node) ? File::Kind::regular : File::Kind::absent});
+        plan.files.push_back({.path = std::string(node_path),
+                .content = render_node_json(resolved.merged, versions, spared_image(node)),
+                .mode = 0600});
         try {
                 node.soci = choose_soci(node, plan.notes);
         } catch (const Error&) {
                 node.soci = false; // as above
         }
-        plan.files.push_back({.path = std::string(soci_gate),
-                .content = {},
-                .kind = node.soci ? File::Kind::regular : File::Kind::absent});
-        plan.files.push_back({.path = "/run/eks/enabled/sysctl",
-                .content = {},
-                .kind = node.spec.sysctls.empty() ? File::Kind::absent : File::Kind::regular});
-        plan.files.push_back({.path = "/run/eks/enabled/user-scripts",
-                .content = {},
-                .kind = resolved.has_scripts ? File::Kind::regular : File::Kind::absent});
+        const auto gate = [&](std::string_view name, bool open) {
+                plan.files.push_back({.path = fmt::format("/run/eks/enabled/{}", name),
+                        .content = {},
+                        .kind = open ? File::Kind::regular : File::Kind::absent});
+        };
+        gate("containerd-volume", node.spec.containerd_volume.has_value());
+        gate("hosts", node.spec.outpost);
+        gate("registry-mirrors", needs_registry_mirrors(node));
+        gate("sandbox-image", needs_sandbox_image(node));
+        gate("soci-snapshotter", node.soci);
+        gate("sysctl", !node.spec.sysctls.empty());
+        gate("user-scripts", resolved.has_scripts);
         return plan;
 }
 

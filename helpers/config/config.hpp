@@ -14,4 +14,9 @@ namespace eks {
 // Error (config_missing, config_invalid).
 StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
 
+// The sandbox image if nobody but kubelet's command line keeps it from kubelet's garbage collection:
+// containerd before 1.7.3 does not report what is pinned. "" otherwise, and if containerd's configuration is
+// broken.
+std::string spared_image(const NodeInputs& node);
+
 } // namespace eks

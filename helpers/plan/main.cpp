@@ -64,12 +64,14 @@ int plan(const Arguments& arguments)
                 {"eks-config", plan_config(root, resolved, imds, versions), std::nullopt}};
         const bool soci = std::ranges::any_of(steps.front().plan.files,
                 [](const File& file) { return file.path == soci_gate && file.kind == File::Kind::regular; });
-        auto planned = plan_steps({.root = root,
+        NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = facts,
                 .versions = versions,
                 .credential_provider = credential_provider_path(),
-                .soci = soci});
+                .soci = soci};
+        node.spared_image = spared_image(node);
+        auto planned = plan_steps(node);
         std::ranges::move(planned, std::back_inserter(steps));
 
         int status = 0;

@@ -151,6 +151,7 @@ class ColdBoot(BootTest):
         self.assertEqual(config["providerID"], "aws:///us-west-2f/i-1234567890abcdef0")
         self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://example.com")
         self.assertEqual(kubelet["flags"]["node-ip"], "172.16.34.43")
+        self.assertEqual(kubelet["flags"]["pod-infra-container-image"], "localhost/kubernetes/pause:latest")
         self.assertEqual(kubelet["node"], "ip-172-16-34-43.us-west-2.compute.internal")
         self.assertTrue((self.n.file("/etc/kubernetes/kubelet/kubelet-config.json")).is_symlink())
         self.assertFalse(self.n.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf").exists())

@@ -28,6 +28,7 @@ constexpr std::array gates{
                 {1, 27, 0}},
         KubeletGate{config, "/containerRuntimeEndpoint", "", {1, 27, 0}},
         KubeletGate{flag, "image-service-endpoint", "", any, {1, 27, 0}},
+        KubeletGate{flag, "pod-infra-container-image", "", any, {1, 35, 0}},
         KubeletGate{config, "/imageServiceEndpoint", "", {1, 27, 0}},
 
         // The EKS images' own, until kubelet's default became 50 and 100 (kubernetes #116121).

@@ -191,12 +191,13 @@ std::string credential_provider_path()
         return path.empty() ? "/etc/eks/image-credential-provider/ecr-credential-provider" : path;
 }
 
-std::string render_node_json(const Layer& merged, const Versions& versions)
+std::string render_node_json(const Layer& merged, const Versions& versions, const std::string& spared_image)
 {
-        const auto rest = Json{{"spec", merged.tree},
-                {"versions",
-                        {{"kubelet", versions.kubelet.text()}, {"containerd", versions.containerd.text()}}}}
-                                  .dump(2);
+        Json tree{{"spec", merged.tree}, {"versions", {{"kubelet", versions.kubelet.text()},
+                                                              {"containerd", versions.containerd.text()}}}};
+        if (!spared_image.empty())
+                tree["sparedImage"] = spared_image;
+        const auto rest = tree.dump(2);
         if (merged.marks.empty())
                 return "{\n  \"sources\": {}," + rest.substr(1) + "\n";
         // As dump() would: a tree of the thousands of places would cost more than all the rest.
@@ -232,7 +233,8 @@ NodeInputs load_node_inputs(const Root& root)
                         .facts = facts,
                         .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
                         .credential_provider = credential_provider_path(),
-                        .soci = exists(root(soci_gate))};
+                        .soci = exists(root(soci_gate)),
+                        .spared_image = node.value("sparedImage", std::string())};
         });
 }
 

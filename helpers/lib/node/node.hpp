@@ -102,6 +102,7 @@ struct NodeInputs {
         Versions versions;
         std::string credential_provider; // path of the binary
         bool soci = false;               // images are unpacked by soci-snapshotter
+        std::string spared_image = {}; // that kubelet must be told not to collect; "" if containerd says so
 };
 
 // `tree` has been validated.
@@ -121,8 +122,9 @@ Version containerd_version(const Root& root);
 std::string credential_provider_path(); // $ECR_CREDENTIAL_PROVIDER_BIN_PATH, or the usual place
 
 // /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the
-// versions.
-std::string render_node_json(const Layer& merged, const Versions& versions);
+// versions, and the image that kubelet must spare if there is one.
+std::string render_node_json(
+        const Layer& merged, const Versions& versions, const std::string& spared_image = {});
 
 // /run/eks/imds.json. Throws Error (facts_missing) if eks-imds has not run.
 Json load_imds(const Root& root);

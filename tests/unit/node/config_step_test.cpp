@@ -73,6 +73,29 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
         CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::regular);
 }
 
+TEST_CASE("kubelet is told to spare the sandbox image where containerd does not pin it", "[config]")
+{
+        const ReferenceNode node;
+        const auto spared = [&](const Versions& daemons, const std::string& spec = {}) {
+                const auto plan = planned(node, test::node_config(test::reference_cluster + spec), daemons);
+                return Json::parse(file_in(plan, "/run/eks/node.json").content)
+                        .value("sparedImage", std::string());
+        };
+        const std::string own = "  containerd:\n    config: |\n      "
+                                "[plugins.'io.containerd.grpc.v1.cri']\n      sandbox_image = ";
+        constexpr auto ours = "localhost/kubernetes/pause:latest";
+        CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {1, 6, 20}}) == ours);
+        CHECK(spared({.kubelet = {1, 23, 0}, .containerd = {1, 7, 2}}) == ours);
+        CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {1, 7, 3}}).empty());
+        CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {2, 1, 0}}).empty());
+        CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {1, 6, 20}}, own + "'r.example/p'\n") ==
+                "r.example/p:latest");
+        CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {1, 6, 20}}, own + "\"a\\nb\"\n").empty());
+        CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {1, 6, 20}},
+                "  containerd: {config: 'sandbox_image not toml'}\n")
+                        .empty());
+}
+
 TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")
 {
         const ReferenceNode node;

@@ -109,6 +109,7 @@ const std::vector<Row> rows{
                 never},
         {GatePlace::flag, "image-service-endpoint",
                 "unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock", first, 27},
+        {GatePlace::flag, "pod-infra-container-image", "localhost/kubernetes/pause:latest", first, 35},
         {GatePlace::config, "/imageServiceEndpoint",
                 "\"unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock\"", 27, never},
         {GatePlace::config, "/kubeAPIQPS", "10", first, 27},
@@ -143,12 +144,14 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
                         auto inputs =
                                 node.inputs("  kubelet: {config: {podsPerCore: 3}}\n", minor_version(minor));
                         inputs.soci = true;
+                        inputs.spared_image = "localhost/kubernetes/pause:latest";
                         CHECK((written(inputs, row.place, row.name) == row.value) ==
                                 (minor >= row.since && minor < row.before));
                 }
                 // the patches before a bound are on its other side
                 auto last = node.inputs("  kubelet: {config: {podsPerCore: 3}}\n");
                 last.soci = true;
+                last.spared_image = "localhost/kubernetes/pause:latest";
                 for (const auto bound : {row.since, row.before}) {
                         if (bound == first || bound == never)
                                 continue;
