@@ -107,8 +107,8 @@ std::optional<AddonVersion> parse_addon_version(std::string_view text)
 
 Addon parse_addon(const Json& answer, std::string_view name, std::string_view kubernetes)
 {
-        return in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer, [&] {
-                Addon addon;
+        Addon addon;
+        in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer, [&] {
                 for (const auto& info : answer.at("addons")) {
                         if (info.at("addonName") != name)
                                 continue;
@@ -126,13 +126,13 @@ Addon parse_addon(const Json& answer, std::string_view name, std::string_view ku
                                 }
                         }
                 }
-                if (!addon.latest)
-                        throw Error(failure::image_absent,
-                                fmt::format("EKS offers no version of the add-on '{}' for Kubernetes {}",
-                                        name, kubernetes),
-                                "Check --kubernetes-version, and the answers in --addons if they are given");
-                return addon;
         });
+        if (!addon.latest)
+                throw Error(failure::image_absent,
+                        fmt::format("EKS offers no version of the add-on '{}' for Kubernetes {}", name,
+                                kubernetes),
+                        "Check --kubernetes-version, and the answers in --addons if they are given");
+        return addon;
 }
 
 std::vector<std::string> cached_images(
@@ -220,8 +220,9 @@ Addon ask_for_addon(
                         .endpoint = endpoint_kind_from_environment(),
                         .deadline = std::chrono::steady_clock::now() + aws_timeout,
                         .on_retry = say});
-        return in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer,
-                [&] { return parse_addon(Json::parse(body), name, kubernetes); });
+        const auto answer = in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer,
+                [&] { return Json::parse(body); });
+        return parse_addon(answer, name, kubernetes);
 }
 
 void pin_image(ContainerdClient& containerd, const std::string& name)

@@ -114,8 +114,9 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
         const auto registry = ecr_registry(root, region(arguments, root));
         const auto table = ecr_registries(root);
         const auto host = host_of(registry, arguments, root);
-        for (auto path : cached_images(*version, addon(arguments, registry.region, "kube-proxy", kubernetes),
-                     addon(arguments, registry.region, "vpc-cni", kubernetes))) {
+        const auto kube_proxy = addon(arguments, registry.region, "kube-proxy", kubernetes);
+        const auto vpc_cni = addon(arguments, registry.region, "vpc-cni", kubernetes);
+        for (auto path : cached_images(*version, kube_proxy, vpc_cni)) {
                 const bool dry_run = arguments.has("dry-run");
                 if (!dry_run)
                         path = pull_some_build(containerd, host, path, say);
