@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from node import Image, Node, node_config  # noqa: E402
+from node import Image, Node, node_config, pause_archive  # noqa: E402
 
 STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
          "eks-kubelet-args", "eks-containerd-config"]
@@ -768,12 +768,25 @@ class ImageTest(BootTest):
     PAUSE = f"{HOST}/eks/pause:3.10"
     UNIT = "eks-sandbox-image.service"
 
-    def ecr_node(self, password="pa55phrase", image="eks/pause:3.10", timeout=None, registry=True, prepare=lambda node: None) -> Node:
+    # As EKS answers, for both add-ons at once: each is found by its name.
+    ADDONS = {"addons": [{"addonName": name, "type": "networking", "addonVersions": [
+        {"addonVersion": version, "architecture": ["amd64", "arm64"],
+         "compatibilities": [{"clusterVersion": "1.34", "platformVersions": ["*"], "defaultVersion": default}]}
+        for version, default in versions]}
+        for name, versions in {"kube-proxy": [("v1.34.1-eksbuild.2", False), ("v1.34.0-eksbuild.4", True)],
+                               "vpc-cni": [("v1.21.1-eksbuild.3", False), ("v1.20.4-eksbuild.1", True)]}.items()]}
+    CACHED = ["eks/pause:3.10", "eks/kube-proxy:v1.34.0-eksbuild.4", "eks/kube-proxy:v1.34.1-eksbuild.2",
+              "eks/kube-proxy:v1.34.0-minimal-eksbuild.4", "eks/kube-proxy:v1.34.1-minimal-eksbuild.2",
+              "amazon-k8s-cni:v1.20.4-eksbuild.1", "amazon-k8s-cni-init:v1.20.4-eksbuild.1",
+              "amazon-k8s-cni:v1.21.1-eksbuild.3", "amazon-k8s-cni-init:v1.21.1-eksbuild.2"]  # its build 3 is not there
+
+    def ecr_node(self, *images, password="pa55phrase", timeout=None, registry=True,
+                 prepare=lambda node: None) -> Node:
         node = self.node()
         prepare(node)
         (node.root / "etc/eks/pause.tar").unlink()
         if registry:
-            node.registry("127.0.0.1:443", image, host=self.HOST, login="AWS:pa55phrase")
+            node.registry("127.0.0.1:443", *(images or ["eks/pause:3.10"]), host=self.HOST, login="AWS:pa55phrase")
         else:
             node.write("etc/hosts", f"127.0.0.1 localhost {self.HOST}\n")
         login = base64.b64encode(f"AWS:{password}".encode()).decode()
@@ -822,6 +835,17 @@ class Images(ImageTest):
         node.systemctl("restart", self.UNIT)
         self.assertEqual(self.images(node)[name], "yes")
 
+    def test_an_archive_comes_before_the_registry_of_its_image(self):
+        node = self.node()
+        (node.root / "etc/eks/pause.tar").write_bytes(pause_archive(self.PAUSE))
+        node.write("etc/eks/containerd.d/pause.toml",
+                   f'[plugins."io.containerd.grpc.v1.cri"]\nsandbox_image = "{self.PAUSE}"\n')
+        node.boot()
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.PAUSE} imported and pinned")
+        self.assertEqual(self.images(node)[self.PAUSE], "yes")
+        self.assertEqual(node.kubelet()["flags"]["pod-infra-container-image"], self.PAUSE)
+
     def test_wrong_credentials_end_it_early(self):
         node = self.ecr_node(password="wrong")
         record = self.failure(node, self.UNIT)
@@ -830,7 +854,7 @@ class Images(ImageTest):
         self.assertActive(node, "kubelet.service")  # it only wants the image
 
     def test_an_image_that_does_not_exist_ends_it_at_once(self):
-        node = self.ecr_node(image="eks/other:1")
+        node = self.ecr_node("eks/other:1")
         self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "image-absent")
 
     def test_a_registry_that_is_down_ends_it_at_the_deadline(self):
@@ -881,25 +905,63 @@ class Images(ImageTest):
         self.assertFalse(node.file(file).parent.exists())
         self.assertEqual(node.show("containerd.service", "MainPID"), containerd)
 
+    def test_a_mirror_sees_our_certificate_and_header_and_we_its(self):
+        node = self.node()
+        node.registry("127.0.0.1:443", "team/app:1", host="mirror.example", login="user:pa55phrase", mutual=True)
+        node.write("etc/eks/token", "Authorization: Basic " + base64.b64encode(b"user:pa55phrase").decode())
+        settings = ('[registry.mirrors."registry.example"]\nendpoints = ["https://Mirror.example/"]\n'
+                    'ca = "/etc/registry/authority.crt"\nclientCertificate = "/etc/registry/client.crt"\n'
+                    'clientKey = "/etc/registry/client.key"\nheadersFile = "/etc/eks/token"\n')
+        node.write("etc/eks/node.toml", settings)
+        node.boot()
+        self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service")
+        name = "registry.example/team/app:1"
+        self.assertEqual(node.output("eksnode", "images", "pull", name), name + "\n")
+        stranger = node.call("python3", "-c", "import ssl, urllib.request\nurllib.request.urlopen('https://mirror.example'"
+                             ", context=ssl.create_default_context(cafile='/etc/registry/authority.crt'))")
+        self.assertRegex(stranger.stderr, "certificate.required|bad.certificate")
+
+        # Where the mirror stands for the registry too, that one is asked in the same way: a mirror that only takes
+        # pushes is not asked for images at all.
+        node.file("/etc/eks/node.toml").write_text(
+            settings + 'capabilities = ["push"]\nserver = "https://mirror.example"\n')
+        node.systemctl("reload", "eks-config")
+        node.systemctl("restart", "eks-registry-mirrors")
+        self.assertEqual(node.output("eksnode", "images", "pull", name), name + "\n")
+        node.file("/etc/eks/token").write_text("Authorization: Basic d3Jvbmc6d3Jvbmc=\n")
+        node.systemctl("restart", "eks-registry-mirrors")
+        refused = node.call("eksnode", "images", "pull", name)
+        self.assertEqual(refused.returncode, 1, refused)
+        self.assertIn("refused to give", refused.stderr)
+
     def test_without_mirrors_their_step_is_skipped(self):
         node = self.booted()
         self.assertEqual(node.show("eks-registry-mirrors.service", "ConditionResult")["ConditionResult"], "no")
 
     def test_images_are_cached_under_the_names_of_every_region(self):
-        node = self.ecr_node()
+        node = self.ecr_node(*self.CACHED)
         node.file("/srv/aws/faults.json").write_text(json.dumps(
-            [{"path": "/addons/supported-versions", "body": '{"addons": []}'}, *json.loads(
+            [{"path": "/addons/supported-versions", "body": json.dumps(self.ADDONS)}, *json.loads(
                 node.file("/srv/aws/faults.json").read_text())]))
-        command = ["env", "AWS_ENDPOINT_URL=http://169.254.169.254", "eksnode", "images", "cache",
-                   "--kubernetes-version=1.34"]
-        listed = node.output(*command, "--dry-run")
+        command = ["env", "AWS_ENDPOINT_URL=http://169.254.169.254", "eksnode", "images", "cache"]
+        listed = node.output(*command, "--kubernetes-version=1.34", "--dry-run")
         self.assertEqual(list(self.images(node)).count(self.PAUSE), 1)
-        self.assertEqual(node.output(*command), listed)
-        self.assertEqual(node.output(*command), listed)  # a second time it replaces nothing by nothing
+        cached = node.output(*command, "--kubernetes-version=1.34")
+        self.assertEqual(cached, listed.replace("cni-init:v1.21.1-eksbuild.3", "cni-init:v1.21.1-eksbuild.2"))
+        self.assertEqual(node.output(*command, "--kubernetes-version=1.34"), cached)  # replaces nothing by nothing
+        self.assertEqual([line for line in cached.splitlines() if "\t" not in line],
+                         [f"{self.HOST}/{path}" for path in self.CACHED])
         images = self.images(node)
-        names = [line.split("\t")[0] for line in listed.splitlines()]
-        self.assertIn("602401143452.dkr.ecr-fips.us-east-1.amazonaws.com/eks/pause:3.10", names)
+        names = {line.split("\t")[0] for line in cached.splitlines()}
+        for path in self.CACHED:
+            self.assertIn(f"602401143452.dkr.ecr-fips.us-east-1.amazonaws.com/{path}", names)
+            self.assertIn(f"590381155156.dkr.ecr.eu-south-1.amazonaws.com/{path}", names)
+        self.assertIn(f"{self.HOST}/amazon-k8s-cni:v1.20.4", names)
         self.assertEqual({images.get(name) for name in names}, {"yes"})
+
+        none = node.call(*command, "--kubernetes-version=1.99")
+        self.assertEqual(none.returncode, 1, none)
+        self.assertIn("no version of the add-on 'kube-proxy' for Kubernetes 1.99", none.stderr)
 
 
 class Soci(ImageTest):

@@ -52,8 +52,8 @@ def apt_sources():
     return []  # mmdebstrap's default
 
 
-def pause_archive() -> bytes:
-    """An OCI image layout with one tiny layer, under the name that containerd's configuration gives."""
+def pause_archive(name: str = PAUSE_IMAGE) -> bytes:
+    """An OCI image layout with one tiny layer, by default under the name that containerd's configuration gives."""
     blobs = {}
 
     def add(data: bytes):
@@ -75,7 +75,7 @@ def pause_archive() -> bytes:
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **layer_blob}]}).encode())
     index = {"schemaVersion": 2, "manifests": [{
         "mediaType": "application/vnd.oci.image.manifest.v1+json", **manifest,
-        "annotations": {"io.containerd.image.name": PAUSE_IMAGE, "org.opencontainers.image.ref.name": "latest"}}]}
+        "annotations": {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": "latest"}}]}
     files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": json.dumps(index).encode()}
     files |= {f"blobs/sha256/{digest}": data for digest, data in blobs.items()}
     result = io.BytesIO()
@@ -242,19 +242,25 @@ class Node:
         if text is not None:
             file.write_text(text)
 
-    def registry(self, listen: str, image: str, host: str = "", login: str = ""):
+    def registry(self, listen: str, *images: str, host: str = "", login: str = "", mutual: bool = False):
         """A registry in the node, started before containerd. With `host` it serves that name by TLS, and the node's
-        containerd trusts it."""
-        arguments = f"--listen {listen} --image {image}"
+        containerd trusts it; but with `mutual` nothing is set up for it, and it wants a certificate of its CA:
+        authority.crt, client.crt and client.key in /etc/registry."""
+        arguments = " ".join([f"--listen {listen}", *(f"--image {image}" for image in images)])
         if host:
             folder = self.root / "etc/registry"
             folder.mkdir()
-            run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-                "30", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", folder / "key", "-out",
-                folder / "crt", stderr=subprocess.DEVNULL)
-            self.write(f"etc/containerd/certs.d/{host}/ca.crt", (folder / "crt").read_text())
+            for name, issuer in ("authority", None), ("server", "authority"), ("client", "authority"):
+                by = ["-CA", folder / f"{issuer}.crt", "-CAkey", folder / f"{issuer}.key"] if issuer else []
+                run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}", *by,
+                    "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt", stderr=subprocess.DEVNULL)
             self.write("etc/hosts", f"127.0.0.1 localhost {host}\n")
-            arguments += " --certificate /etc/registry/crt --key /etc/registry/key"
+            arguments += " --certificate /etc/registry/server.crt --key /etc/registry/server.key"
+            if mutual:
+                arguments += " --client-ca /etc/registry/authority.crt"
+            else:
+                self.write(f"etc/containerd/certs.d/{host}/ca.crt", (folder / "authority.crt").read_text())
         self.write("etc/systemd/system/registry.service", REGISTRY_UNIT.format(arguments=arguments, login=login))
         self.link("etc/systemd/system/multi-user.target.wants/registry.service", "../registry.service")
 
