@@ -79,8 +79,8 @@ std::string registry_host(
                         "Leave --dualstack out");
         if (fips || !fips_kernel)
                 return *host;
-        const auto of_fips = *ecr_host(registry, true, dual_stack);
-        return resolver(of_fips) ? of_fips : *host;
+        const auto of_fips = ecr_host(registry, true, dual_stack);
+        return of_fips && resolver(*of_fips) ? *of_fips : *host;
 }
 
 std::string AddonVersion::text() const

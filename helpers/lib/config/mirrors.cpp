@@ -153,8 +153,9 @@ private:
 void refuse_twice(const std::vector<std::string>& endpoints, const Reader& reader)
 {
         for (auto one = endpoints.begin(); one != endpoints.end(); ++one)
-                if (std::any_of(endpoints.begin(), one,
-                            [&](const std::string& before) { return is_same_endpoint(before, *one); }))
+                if (std::any_of(endpoints.begin(), one, [&](const std::string& before) {
+                            return is_same_endpoint(normal_url(before), normal_url(*one));
+                    }))
                         reader.wrong("endpoints", *one, "is there twice", "Name each mirror once");
 }
 
@@ -195,10 +196,10 @@ RegistryMirror read_mirror(const std::string& registry, const Reader& reader)
         if (mirror.client_certificate.empty() != mirror.client_key.empty())
                 reader.wrong(mirror.client_key.empty() ? "clientKey" : "clientCertificate", "", "missing",
                         "clientCertificate and clientKey go together");
+        refuse_twice(mirror.endpoints, reader);
         for (auto& endpoint : mirror.endpoints)
                 endpoint = normal_url(endpoint);
         mirror.server = normal_url(mirror.server);
-        refuse_twice(mirror.endpoints, reader);
         auto urls = mirror.endpoints;
         urls.push_back(mirror.server);
         for (const auto& each : urls)

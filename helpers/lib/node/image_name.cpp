@@ -104,7 +104,7 @@ bool is_digest(std::string_view text)
                 return false;
         const auto name = text.substr(0, colon);
         const auto hash = text.substr(colon + 1);
-        const auto known = std::ranges::find(algorithms, name, &Algorithm::name);
+        const auto* known = std::ranges::find(algorithms, name, &Algorithm::name);
         return is_all(name, [](unsigned char c) { return is_lower(c) || is_digit(c); }) &&
                is_lower(name[0]) &&
                is_all(hash, [](unsigned char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }) &&
