@@ -19,14 +19,58 @@ namespace {
 
 using Path = std::vector<std::string>;
 
+// What containerd's structure holds there; any where nothing of ours rests on it.
+enum class Kind { any, text, texts, number, toggle };
+
+std::string_view expected(Kind kind)
+{
+        switch (kind) {
+        case Kind::any:
+                return "";
+        case Kind::text:
+                return "must be a string";
+        case Kind::texts:
+                return "must be a list of strings";
+        case Kind::number:
+                return "must be a whole number";
+        case Kind::toggle:
+                return "must be true or false";
+        }
+        return "";
+}
+
+bool fits(const Json& value, Kind kind)
+{
+        switch (kind) {
+        case Kind::any:
+                return true;
+        case Kind::text:
+                return value.is_string();
+        case Kind::texts:
+                return value.is_array() &&
+                       std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
+        case Kind::number:
+                return value.is_number_integer();
+        case Kind::toggle:
+                return value.is_boolean();
+        }
+        return false;
+}
+
 // One setting in both schemas. "PLUGIN:path/of/keys", or a path from the top; "*" is any one name, a last
 // "..." all that is below. PLUGIN is an id, or one of the short names of plugin_id(). An empty side: that
 // schema has no such setting. "=" is the same place.
 struct Row {
         std::string_view two;
         std::string_view three;
-        unsigned minor = 0;         // the first containerd 1.N with it, where that is not 1.6
+        Kind kind = Kind::any;
+        unsigned minor = 0;         // the first with it: 1.N if not 1.6; 2.N if schema 2 has it not
         std::string_view hint = {}; // what stands in for it in containerd 2.x
+
+        bool is_too_new_for(const Version& containerd) const
+        {
+                return containerd.major == (two.empty() ? 2 : 1) && containerd.minor < minor;
+        }
 };
 
 // Schema 2: `containerd config default` of 1.6 and 1.7. Schema 3: that of 2.0 to 2.2, and docs/cri/config.md
@@ -34,107 +78,125 @@ struct Row {
 // streaming server, which it forgets. Handlers of one's own may hold any options.
 constexpr std::array table{
         Row{"cgroup/...", "="},
+        Row{"debug/level", "=", Kind::text},
         Row{"debug/...", "="},
-        Row{"disabled_plugins", "="},
+        Row{"disabled_plugins", "=", Kind::texts},
+        Row{"grpc/address", "=", Kind::text},
         Row{"grpc/...", "="},
-        Row{"imports", "="},
+        Row{"imports", "=", Kind::texts},
         Row{"metrics/...", "="},
-        Row{"oom_score", "="},
-        Row{"plugin_dir", ""},
-        Row{"proxy_plugins/...", "="},
-        Row{"required_plugins", "="},
-        Row{"root", "="},
-        Row{"state", "="},
-        Row{"stream_processors/...", "="},
-        Row{"temp", "="},
-        Row{"timeouts/...", "="},
+        Row{"oom_score", "=", Kind::number},
+        Row{"plugin_dir", "", Kind::text},
+        Row{"proxy_plugins/*/...", "="},
+        Row{"required_plugins", "=", Kind::texts},
+        Row{"root", "=", Kind::text},
+        Row{"state", "=", Kind::text},
+        Row{"stream_processors/*/...", "="},
+        Row{"temp", "=", Kind::text},
+        Row{"timeouts/*", "=", Kind::text},
         Row{"ttrpc/...", "="},
 
         // The image service.
-        Row{"cri:containerd/disable_snapshot_annotations", "images:disable_snapshot_annotations"},
-        Row{"cri:containerd/discard_unpacked_layers", "images:discard_unpacked_layers"},
-        Row{"cri:containerd/snapshotter", "images:snapshotter"},
-        Row{"cri:image_decryption/key_model", "images:image_decryption/key_model"},
-        Row{"cri:image_pull_progress_timeout", "images:image_pull_progress_timeout", 7},
-        Row{"cri:image_pull_with_sync_fs", "images:image_pull_with_sync_fs", 7},
-        Row{"cri:max_concurrent_downloads", "images:max_concurrent_downloads"},
-        Row{"cri:registry/auths/...", "images:registry/auths/..."},
-        Row{"cri:registry/config_path", "images:registry/config_path"},
-        Row{"cri:registry/configs/...", "images:registry/configs/..."},
-        Row{"cri:registry/headers/...", "images:registry/headers/..."},
-        Row{"cri:registry/mirrors/...", "images:registry/mirrors/..."},
-        Row{"cri:sandbox_image", "images:pinned_images/sandbox"},
-        Row{"cri:stats_collect_period", "images:stats_collect_period"},
-        Row{"", "images:concurrent_layer_fetch_buffer"},
-        Row{"", "images:disable_image_pull_with_transfer_service"},
-        Row{"", "images:pinned_images/*"},
-        Row{"", "images:runtime_platforms/..."},
-        Row{"", "images:use_local_image_pull"},
+        Row{"cri:containerd/disable_snapshot_annotations", "images:disable_snapshot_annotations",
+                Kind::toggle},
+        Row{"cri:containerd/discard_unpacked_layers", "images:discard_unpacked_layers", Kind::toggle},
+        Row{"cri:containerd/snapshotter", "images:snapshotter", Kind::text},
+        Row{"cri:image_decryption/key_model", "images:image_decryption/key_model", Kind::text},
+        Row{"cri:image_pull_progress_timeout", "images:image_pull_progress_timeout", Kind::text, 7},
+        Row{"cri:image_pull_with_sync_fs", "images:image_pull_with_sync_fs", Kind::toggle, 7},
+        Row{"cri:max_concurrent_downloads", "images:max_concurrent_downloads", Kind::number},
+        Row{"cri:registry/auths/*/...", "images:registry/auths/*/..."},
+        Row{"cri:registry/config_path", "images:registry/config_path", Kind::text},
+        Row{"cri:registry/configs/*/...", "images:registry/configs/*/..."},
+        Row{"cri:registry/headers/*", "images:registry/headers/*", Kind::texts},
+        Row{"cri:registry/mirrors/*/...", "images:registry/mirrors/*/..."},
+        Row{"cri:sandbox_image", "images:pinned_images/sandbox", Kind::text},
+        Row{"cri:stats_collect_period", "images:stats_collect_period", Kind::number},
+        Row{"", "images:concurrent_layer_fetch_buffer", Kind::number, 1},
+        Row{"", "images:disable_image_pull_with_transfer_service", Kind::toggle},
+        Row{"", "images:pinned_images/*", Kind::text},
+        Row{"", "images:runtime_platforms/*/..."},
+        Row{"", "images:use_local_image_pull", Kind::toggle, 1},
 
         // The runtime service.
-        Row{"cri:cdi_spec_dirs", "runtime:cdi_spec_dirs", 7},
-        Row{"cri:cni/bin_dir", "runtime:cni/bin_dir"},
-        Row{"cri:cni/conf_dir", "runtime:cni/conf_dir"},
-        Row{"cri:cni/conf_template", "runtime:cni/conf_template"},
-        Row{"cri:cni/ip_pref", "runtime:cni/ip_pref"},
-        Row{"cri:cni/max_conf_num", "runtime:cni/max_conf_num"},
-        Row{"cri:cni/setup_serially", "runtime:cni/setup_serially", 7},
-        Row{"cri:containerd/default_runtime/...", "", 0, "containerd.default_runtime_name"},
-        Row{"cri:containerd/default_runtime_name", "runtime:containerd/default_runtime_name"},
+        Row{"cri:cdi_spec_dirs", "runtime:cdi_spec_dirs", Kind::texts, 7},
+        Row{"cri:cni/bin_dir", "runtime:cni/bin_dir", Kind::text},
+        Row{"cri:cni/conf_dir", "runtime:cni/conf_dir", Kind::text},
+        Row{"cri:cni/conf_template", "runtime:cni/conf_template", Kind::text},
+        Row{"cri:cni/ip_pref", "runtime:cni/ip_pref", Kind::text},
+        Row{"cri:cni/max_conf_num", "runtime:cni/max_conf_num", Kind::number},
+        Row{"cri:cni/setup_serially", "runtime:cni/setup_serially", Kind::toggle, 7},
+        Row{"cri:containerd/default_runtime/...", "", Kind::any, 0, "containerd.default_runtime_name"},
+        Row{"cri:containerd/default_runtime_name", "runtime:containerd/default_runtime_name", Kind::text},
         Row{"cri:containerd/ignore_blockio_not_enabled_errors",
-                "runtime:containerd/ignore_blockio_not_enabled_errors", 7},
+                "runtime:containerd/ignore_blockio_not_enabled_errors", Kind::toggle, 7},
         Row{"cri:containerd/ignore_rdt_not_enabled_errors",
-                "runtime:containerd/ignore_rdt_not_enabled_errors"},
-        Row{"cri:containerd/no_pivot", "", 0, "options.NoPivotRoot of the runtime"},
-        Row{"cri:containerd/runtimes/*/base_runtime_spec",
-                "runtime:containerd/runtimes/*/base_runtime_spec"},
-        Row{"cri:containerd/runtimes/*/cni_conf_dir", "runtime:containerd/runtimes/*/cni_conf_dir"},
-        Row{"cri:containerd/runtimes/*/cni_max_conf_num", "runtime:containerd/runtimes/*/cni_max_conf_num"},
+                "runtime:containerd/ignore_rdt_not_enabled_errors", Kind::toggle},
+        Row{"cri:containerd/no_pivot", "", Kind::toggle, 0, "options.NoPivotRoot of the runtime"},
+        Row{"cri:containerd/runtimes/*/base_runtime_spec", "runtime:containerd/runtimes/*/base_runtime_spec",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/cni_conf_dir", "runtime:containerd/runtimes/*/cni_conf_dir",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/cni_max_conf_num", "runtime:containerd/runtimes/*/cni_max_conf_num",
+                Kind::number},
         Row{"cri:containerd/runtimes/*/container_annotations",
-                "runtime:containerd/runtimes/*/container_annotations"},
+                "runtime:containerd/runtimes/*/container_annotations", Kind::texts},
+        Row{"cri:containerd/runtimes/*/options/BinaryName",
+                "runtime:containerd/runtimes/*/options/BinaryName", Kind::text},
+        Row{"cri:containerd/runtimes/*/options/SystemdCgroup",
+                "runtime:containerd/runtimes/*/options/SystemdCgroup", Kind::toggle},
         Row{"cri:containerd/runtimes/*/options/...", "runtime:containerd/runtimes/*/options/..."},
-        Row{"cri:containerd/runtimes/*/pod_annotations", "runtime:containerd/runtimes/*/pod_annotations"},
+        Row{"cri:containerd/runtimes/*/pod_annotations", "runtime:containerd/runtimes/*/pod_annotations",
+                Kind::texts},
         Row{"cri:containerd/runtimes/*/privileged_without_host_devices",
-                "runtime:containerd/runtimes/*/privileged_without_host_devices"},
+                "runtime:containerd/runtimes/*/privileged_without_host_devices", Kind::toggle},
         Row{"cri:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed",
-                "runtime:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed", 7},
-        Row{"cri:containerd/runtimes/*/runtime_engine", "", 0, "options.BinaryName of the runtime"},
-        Row{"cri:containerd/runtimes/*/runtime_path", "runtime:containerd/runtimes/*/runtime_path"},
-        Row{"cri:containerd/runtimes/*/runtime_root", "", 0, "options.Root of the runtime"},
-        Row{"cri:containerd/runtimes/*/runtime_type", "runtime:containerd/runtimes/*/runtime_type"},
-        Row{"cri:containerd/runtimes/*/sandbox_mode", "runtime:containerd/runtimes/*/sandboxer", 7},
-        Row{"cri:containerd/runtimes/*/snapshotter", "runtime:containerd/runtimes/*/snapshotter", 7},
-        Row{"cri:containerd/untrusted_workload_runtime/...", "", 0, "a runtime named untrusted"},
-        Row{"cri:device_ownership_from_security_context", "runtime:device_ownership_from_security_context"},
-        Row{"cri:disable_apparmor", "runtime:disable_apparmor"},
-        Row{"cri:disable_cgroup", ""},
-        Row{"cri:disable_hugetlb_controller", "runtime:disable_hugetlb_controller"},
-        Row{"cri:disable_proc_mount", "runtime:disable_proc_mount"},
-        Row{"cri:drain_exec_sync_io_timeout", "runtime:drain_exec_sync_io_timeout", 7},
-        Row{"cri:enable_cdi", "runtime:enable_cdi", 7},
-        Row{"cri:enable_selinux", "runtime:enable_selinux"},
-        Row{"cri:enable_unprivileged_icmp", "runtime:enable_unprivileged_icmp"},
-        Row{"cri:enable_unprivileged_ports", "runtime:enable_unprivileged_ports"},
-        Row{"cri:ignore_deprecation_warnings", "runtime:ignore_deprecation_warnings", 7},
-        Row{"cri:ignore_image_defined_volumes", "runtime:ignore_image_defined_volumes"},
-        Row{"cri:max_container_log_line_size", "runtime:max_container_log_line_size"},
-        Row{"cri:netns_mounts_under_state_dir", "runtime:netns_mounts_under_state_dir"},
-        Row{"cri:restrict_oom_score_adj", "runtime:restrict_oom_score_adj"},
-        Row{"cri:selinux_category_range", "runtime:selinux_category_range"},
-        Row{"cri:systemd_cgroup", "", 0, "options.SystemdCgroup of the runtime"},
-        Row{"cri:tolerate_missing_hugetlb_controller", "runtime:tolerate_missing_hugetlb_controller"},
-        Row{"cri:unset_seccomp_profile", "runtime:unset_seccomp_profile"},
-        Row{"", "runtime:cni/bin_dirs"},
-        Row{"", "runtime:cni/use_internal_loopback"},
-        Row{"", "runtime:containerd/runtimes/*/cgroup_writable"},
-        Row{"", "runtime:containerd/runtimes/*/io_type"},
+                "runtime:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed",
+                Kind::toggle, 7},
+        Row{"cri:containerd/runtimes/*/runtime_engine", "", Kind::text, 0,
+                "options.BinaryName of the runtime"},
+        Row{"cri:containerd/runtimes/*/runtime_path", "runtime:containerd/runtimes/*/runtime_path",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/runtime_root", "", Kind::text, 0, "options.Root of the runtime"},
+        Row{"cri:containerd/runtimes/*/runtime_type", "runtime:containerd/runtimes/*/runtime_type",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/sandbox_mode", "runtime:containerd/runtimes/*/sandboxer", Kind::text,
+                7},
+        Row{"cri:containerd/runtimes/*/snapshotter", "runtime:containerd/runtimes/*/snapshotter", Kind::text,
+                7},
+        Row{"cri:containerd/untrusted_workload_runtime/...", "", Kind::any, 0, "a runtime named untrusted"},
+        Row{"cri:device_ownership_from_security_context", "runtime:device_ownership_from_security_context",
+                Kind::toggle},
+        Row{"cri:disable_apparmor", "runtime:disable_apparmor", Kind::toggle},
+        Row{"cri:disable_cgroup", "", Kind::toggle},
+        Row{"cri:disable_hugetlb_controller", "runtime:disable_hugetlb_controller", Kind::toggle},
+        Row{"cri:disable_proc_mount", "runtime:disable_proc_mount", Kind::toggle},
+        Row{"cri:drain_exec_sync_io_timeout", "runtime:drain_exec_sync_io_timeout", Kind::text, 7},
+        Row{"cri:enable_cdi", "runtime:enable_cdi", Kind::toggle, 7},
+        Row{"cri:enable_selinux", "runtime:enable_selinux", Kind::toggle},
+        Row{"cri:enable_unprivileged_icmp", "runtime:enable_unprivileged_icmp", Kind::toggle},
+        Row{"cri:enable_unprivileged_ports", "runtime:enable_unprivileged_ports", Kind::toggle},
+        Row{"cri:ignore_deprecation_warnings", "runtime:ignore_deprecation_warnings", Kind::texts, 7},
+        Row{"cri:ignore_image_defined_volumes", "runtime:ignore_image_defined_volumes", Kind::toggle},
+        Row{"cri:max_container_log_line_size", "runtime:max_container_log_line_size", Kind::number},
+        Row{"cri:netns_mounts_under_state_dir", "runtime:netns_mounts_under_state_dir", Kind::toggle},
+        Row{"cri:restrict_oom_score_adj", "runtime:restrict_oom_score_adj", Kind::toggle},
+        Row{"cri:selinux_category_range", "runtime:selinux_category_range", Kind::number},
+        Row{"cri:systemd_cgroup", "", Kind::toggle, 0, "options.SystemdCgroup of the runtime"},
+        Row{"cri:tolerate_missing_hugetlb_controller", "runtime:tolerate_missing_hugetlb_controller",
+                Kind::toggle},
+        Row{"cri:unset_seccomp_profile", "runtime:unset_seccomp_profile", Kind::text},
+        Row{"", "runtime:cni/bin_dirs", Kind::texts, 1},
+        Row{"", "runtime:cni/use_internal_loopback", Kind::toggle},
+        Row{"", "runtime:containerd/runtimes/*/cgroup_writable", Kind::toggle, 1},
+        Row{"", "runtime:containerd/runtimes/*/io_type", Kind::text},
 
         // The server of streams has stayed.
-        Row{"cri:disable_tcp_service", "="},
-        Row{"cri:enable_tls_streaming", "="},
-        Row{"cri:stream_idle_timeout", "="},
-        Row{"cri:stream_server_address", "="},
-        Row{"cri:stream_server_port", "="},
+        Row{"cri:disable_tcp_service", "=", Kind::toggle},
+        Row{"cri:enable_tls_streaming", "=", Kind::toggle},
+        Row{"cri:stream_idle_timeout", "=", Kind::text},
+        Row{"cri:stream_server_address", "=", Kind::text},
+        Row{"cri:stream_server_port", "=", Kind::text},
         Row{"cri:x509_key_pair_streaming/...", "="},
 
         // Other plugins.
@@ -144,22 +206,22 @@ constexpr std::array table{
         Row{"io.containerd.internal.v1.tracing:...", "="},
         Row{"io.containerd.metadata.v1.bolt:...", "="},
         Row{"io.containerd.monitor.v1.cgroups:...", "io.containerd.monitor.task.v1.cgroups:..."},
-        Row{"io.containerd.nri.v1.nri:...", "=", 7},
-        Row{"io.containerd.runtime.v1.linux:...", "", 0, "runtime_type io.containerd.runc.v2"},
-        Row{"io.containerd.runtime.v2.task:platforms", "="},
-        Row{"io.containerd.runtime.v2.task:sched_core", "", 0,
+        Row{"io.containerd.nri.v1.nri:...", "=", Kind::any, 7},
+        Row{"io.containerd.runtime.v1.linux:...", "", Kind::any, 0, "runtime_type io.containerd.runc.v2"},
+        Row{"io.containerd.runtime.v2.task:platforms", "=", Kind::texts},
+        Row{"io.containerd.runtime.v2.task:sched_core", "", Kind::toggle, 0,
                 "SCHED_CORE=true in env of io.containerd.shim.v1.manager"},
         Row{"io.containerd.service.v1.diff-service:...", "="},
         Row{"io.containerd.service.v1.tasks-service:...", "="},
-        Row{"io.containerd.snapshotter.v1.aufs:...", "", 0, "the snapshotter overlayfs"},
-        Row{"io.containerd.snapshotter.v1.blockfile:...", "=", 7},
+        Row{"io.containerd.snapshotter.v1.aufs:...", "", Kind::any, 0, "the snapshotter overlayfs"},
+        Row{"io.containerd.snapshotter.v1.blockfile:...", "=", Kind::any, 7},
         Row{"io.containerd.snapshotter.v1.btrfs:...", "="},
         Row{"io.containerd.snapshotter.v1.devmapper:...", "="},
         Row{"io.containerd.snapshotter.v1.native:...", "="},
         Row{"io.containerd.snapshotter.v1.overlayfs:...", "="},
         Row{"io.containerd.snapshotter.v1.zfs:...", "="},
         Row{"io.containerd.tracing.processor.v1.otlp:...", "="},
-        Row{"io.containerd.transfer.v1.local:...", "=", 7},
+        Row{"io.containerd.transfer.v1.local:...", "=", Kind::any, 7},
         Row{"", "io.containerd.differ.v1.erofs:..."},
         Row{"", "io.containerd.image-verifier.v1.bindir:..."},
         Row{"", "io.containerd.mount-handler.v1.erofs:..."},
@@ -242,6 +304,14 @@ struct Found {
         Path wild;
 };
 
+bool starts_as(const Path& pattern, const Path& path, std::size_t length)
+{
+        for (std::size_t i = 0; i < length; ++i)
+                if (pattern[i] != "*" && pattern[i] != path[i])
+                        return false;
+        return true;
+}
+
 std::optional<Found> find_row(const Path& path, Path Patterns::*side)
 {
         for (const auto& entry : patterns())
@@ -249,6 +319,26 @@ std::optional<Found> find_row(const Path& path, Path Patterns::*side)
                         if (auto wild = match(entry.*side, path))
                                 return Found{&entry, std::move(*wild)};
         return std::nullopt;
+}
+
+// What is wrong with the shape of a path that no row has: "must be a table" where others are known below it,
+// or what a known setting above it must be, to which the path is cut.
+std::string_view wrong_shape(Path& path)
+{
+        if (path.size() <= 2 && path.front() == "plugins")
+                return "must be a table";
+        for (const auto& entry : patterns())
+                for (const auto* pattern : {&entry.two, &entry.three}) {
+                        if (!starts_as(*pattern, path, std::min(pattern->size(), path.size())))
+                                continue;
+                        if (path.size() < pattern->size())
+                                return "must be a table";
+                        if (!pattern->empty()) {
+                                path.resize(pattern->size());
+                                return expected(entry.row->kind);
+                        }
+                }
+        return {};
 }
 
 // Calls f with the path and key of every value that is no table. An empty table sets nothing.
@@ -316,11 +406,30 @@ private:
         std::set<std::string> noted_;
 };
 
+// False, and a problem, for a type that containerd does not start with. `row` is the setting's, if it is
+// known.
+bool is_right(const Layer& layer, const Row* row, Path path, const std::string& key, const Json& value,
+        Problems& problems)
+{
+        const auto length = path.size();
+        const auto wrong = row == nullptr           ? wrong_shape(path)
+                           : fits(value, row->kind) ? std::string_view()
+                                                    : expected(row->kind);
+        if (wrong.empty())
+                return true;
+        const bool is_below = path.size() < length; // a table is there
+        const auto named = is_below ? shown(path) : key;
+        problems.add(fmt::format("{}: {}{}: {}", place_of(layer.marks, named, {layer.source}).text(), named,
+                             is_below ? "" : " = " + shown_json(value), wrong),
+                "Give it as containerd's documents do: containerd would not start with this");
+        return false;
+}
+
 class Translator {
 public:
-        Translator(const Layer& layer, const Version& containerd, std::vector<Note>& notes)
+        Translator(const Layer& layer, const Version& containerd, std::vector<Note>& notes, Marks* places)
                 : layer_(&layer), containerd_(containerd), three_(schema_for(containerd) == 3),
-                  notes_(&notes), unknown_(layer, notes)
+                  notes_(&notes), places_(places), unknown_(layer, notes)
         {
         }
 
@@ -331,61 +440,102 @@ public:
                                 take(path, key, value);
                 });
                 problems_.throw_if_any(failure::config_invalid);
+                if (places_ != nullptr)
+                        for (const auto& [now, key] : origin_)
+                                (*places_)[now] = where(key);
                 return std::move(result_);
         }
 
 private:
+        static constexpr auto use_2 = "Remove what is named, or use containerd 2.x";
+
         void take(const Path& path, const std::string& key, const Json& value)
         {
                 auto here = three_ ? &Patterns::three : &Patterns::two;
                 auto there = three_ ? &Patterns::two : &Patterns::three;
-                if (const auto found = find_row(path, here)) {
-                        say_if_too_new(*found, key);
-                        put(path, key, value);
-                } else if (const auto other = find_row(path, there)) {
-                        move(*other, here, key, value);
-                } else {
+                const auto found = find_row(path, here);
+                const auto other = found ? std::nullopt : find_row(path, there);
+                const auto* row = found ? found->patterns->row : other ? other->patterns->row : nullptr;
+                if (!is_right(*layer_, row, path, key, value, problems_))
+                        return;
+                if (row == nullptr)
                         unknown_.note(path);
-                        put(path, key, value);
+                else if (is_taken_apart(*row, key, value))
+                        return;
+                else if (other)
+                        return move(*other, here, key, value);
+                else
+                        say_if_too_new(*row, key);
+                put(path, key, value);
+        }
+
+        // What one version takes in another form, or takes in a way that undoes what we set.
+        bool is_taken_apart(const Row& row, const std::string& key, const Json& value)
+        {
+                if (row.two == "imports" && !three_ && !value.empty() &&
+                        value != Json{"/etc/containerd/config.toml"}) { // itself: `containerd config dump`
+                        problems_.add(where(key), key, "",
+                                fmt::format("containerd {} puts the tables of such a file in the place of "
+                                            "ours: runtimes and the sandbox image would be lost",
+                                        containerd_.text()),
+                                "Put the files into /etc/eks/containerd.d/, whose tables are merged");
+                        return true;
                 }
+                // A list of directories where all before 2.1 have one.
+                if (row.three != "runtime:cni/bin_dirs" || (three_ && !row.is_too_new_for(containerd_)))
+                        return false;
+                if (value.size() == 1)
+                        put({"plugins", three_ ? plugin::runtime : plugin::cri, "cni", "bin_dir"}, key,
+                                value.front());
+                else
+                        refuse(key, three_ ? "Name one directory, or use containerd 2.1 or later" : use_2);
+                return true;
         }
 
         void move(const Found& found, Path Patterns::*side, const std::string& key, const Json& value)
         {
                 const auto& to = found.patterns->*side;
                 if (!to.empty()) {
-                        say_if_too_new(found, key);
+                        say_if_too_new(*found.patterns->row, key);
                         put(fill(to, found.wild), key, value);
                         return;
                 }
-                // 2.2 has a list of directories where all before have one.
-                const bool one_directory = key.ends_with(".cni.bin_dirs") && value.is_array() &&
-                                           value.size() == 1 && value.front().is_string();
-                if (one_directory)
-                        put({"plugins", plugin::cri, "cni", "bin_dir"}, key, value.front());
-                else if (three_)
+                if (!three_)
+                        refuse(key, use_2);
+                else if (!says_nothing(value))
                         notes_->push_back({Level::warning,
                                 fmt::format("{}: {}: containerd {} has no such setting{}, ignoring",
                                         where(key).text(), key, containerd_.text(),
                                         found.patterns->row->hint.empty()
                                                 ? ""
                                                 : fmt::format(" (use {})", found.patterns->row->hint))});
-                else
-                        problems_.add(where(key), key, "",
-                                fmt::format("containerd {} has no such setting, and none like it",
-                                        containerd_.text()),
-                                "Remove what is named, or use containerd 2.x");
         }
 
-        // 1.6 passes over what only 1.7 reads, without a word.
-        void say_if_too_new(const Found& found, const std::string& key)
+        void refuse(const std::string& key, const char* remedy)
         {
-                if (!three_ && containerd_.minor < found.patterns->row->minor)
+                problems_.add(where(key), key, "",
+                        fmt::format(
+                                "containerd {} has no such setting, and none like it", containerd_.text()),
+                        remedy);
+        }
+
+        // `containerd config default` of 1.x has many of these; leaving them out changes nothing.
+        static bool says_nothing(const Json& value)
+        {
+                return value == "" || value == false || value == 0 || (value.is_array() && value.empty());
+        }
+
+        // 1.6 passes over what only 1.7 reads, without a word; so does 2.0.
+        void say_if_too_new(const Row& row, const std::string& key)
+        {
+                if (!row.is_too_new_for(containerd_))
+                        return;
+                if (const auto place = where(key); !place.source.empty())
                         notes_->push_back({Level::warning,
-                                fmt::format("{}: {}: containerd {} does not read it, 1.{} and later do, "
+                                fmt::format("{}: {}: containerd {} does not read it, {}.{} and later do, "
                                             "proceeding",
-                                        where(key).text(), key, containerd_.text(),
-                                        found.patterns->row->minor)});
+                                        place.text(), key, containerd_.text(), containerd_.major,
+                                        row.minor)});
         }
 
         void put(const Path& path, const std::string& key, const Json& value)
@@ -414,6 +564,7 @@ private:
         Version containerd_;
         bool three_;
         std::vector<Note>* notes_;
+        Marks* places_;
         Unknown unknown_;
         Json result_ = Json::object();
         std::map<std::string, std::string> origin_; // where it is now, where it was
@@ -438,20 +589,28 @@ int schema_for(const Version& containerd)
         return containerd.major >= 2 ? 3 : 2;
 }
 
-Json translate(const Layer& layer, const Version& containerd, std::vector<Note>& notes)
+Json translate(const Layer& layer, const Version& containerd, std::vector<Note>& notes, Marks* places)
 {
         check_version(layer);
-        return Translator(layer, containerd, notes).run();
+        return Translator(layer, containerd, notes, places).run();
 }
 
 void check_known(const Layer& layer, std::vector<Note>& notes)
 {
         check_version(layer);
         Unknown unknown(layer, notes);
-        each_setting(layer, [&](const Path& path, const std::string& key, const Json&) {
-                if (key != "version" && !find_row(path, &Patterns::two) && !find_row(path, &Patterns::three))
+        Problems problems;
+        each_setting(layer, [&](const Path& path, const std::string& key, const Json& value) {
+                if (key == "version")
+                        return;
+                auto found = find_row(path, &Patterns::two);
+                if (!found)
+                        found = find_row(path, &Patterns::three);
+                if (is_right(layer, found ? found->patterns->row : nullptr, path, key, value, problems) &&
+                        !found)
                         unknown.note(path);
         });
+        problems.throw_if_any(failure::config_invalid);
 }
 
 } // namespace eks

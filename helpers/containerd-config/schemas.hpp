@@ -22,11 +22,16 @@ int schema_for(const Version& containerd);
 // The tree of a text of either schema, or of a mixture, as that daemon reads it: a setting that the schemas
 // keep in different places is moved, one that containerd 2.x has dropped is left out with a note, and one
 // that we do not know stays where it is, with a note. The version key is left out.
-// Throws Error (config_invalid) with the line of each setting that containerd 1.x has not, and of two that
-// are the same setting with different values.
-Json translate(const Layer& layer, const Version& containerd, std::vector<Note>& notes);
+// `places` gets where each setting of the result was given. A layer without a source is our own, of which
+// nothing is noted but what a mark gives to someone else.
+// Throws Error (config_invalid) with the line of each setting of a wrong type, of each that containerd 1.x
+// has not or (imports) that undoes our tables there, and of two that are the same setting with different
+// values.
+Json translate(
+        const Layer& layer, const Version& containerd, std::vector<Note>& notes, Marks* places = nullptr);
 
-// The notes of settings that no schema has. Throws Error (config_invalid) for a version other than 2 and 3.
+// The notes of settings that no schema has. Throws Error (config_invalid) for wrong types, and for a version
+// other than 2 and 3.
 void check_known(const Layer& layer, std::vector<Note>& notes);
 
 } // namespace eks

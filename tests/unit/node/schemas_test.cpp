@@ -87,7 +87,7 @@ TEST_CASE("A setting is where the daemon's schema keeps it", "[schemas]")
                 {"proxy_plugins.soci.exports.root = '/x'", "proxy_plugins.soci.exports.root = '/x'"},
                 {"timeouts.'io.containerd.timeout.shim.load' = '1s'",
                         "timeouts.'io.containerd.timeout.shim.load' = '1s'"},
-                {"imports = ['/x']", "imports = ['/x']"},
+                {"imports = []", "imports = []"},
         };
         for (const auto& row : rows) {
                 CAPTURE(row.two, row.three);
@@ -109,20 +109,20 @@ TEST_CASE("What containerd 2.x has dropped is left out, and what stands in for i
                 std::string key;
                 std::string hint;
         };
-        for (const auto& row : {Row{"disable_cgroup", "no such setting, ignoring"},
-                     Row{"systemd_cgroup", "(use options.SystemdCgroup of the runtime)"},
-                     Row{"containerd.no_pivot", "(use options.NoPivotRoot of the runtime)"},
-                     Row{"containerd.runtimes.x.runtime_root", "(use options.Root of the runtime)"},
-                     Row{"containerd.default_runtime.runtime_type",
+        for (const auto& row : {Row{"disable_cgroup = true", "no such setting, ignoring"},
+                     Row{"systemd_cgroup = true", "(use options.SystemdCgroup of the runtime)"},
+                     Row{"containerd.no_pivot = true", "(use options.NoPivotRoot of the runtime)"},
+                     Row{"containerd.runtimes.x.runtime_root = '/r'", "(use options.Root of the runtime)"},
+                     Row{"containerd.default_runtime.runtime_type = 'x'",
                              "(use containerd.default_runtime_name)"}}) {
                 CAPTURE(row.key);
-                const auto recent = translated("version = 2\n" + cri + row.key + " = 1", containerd_2);
+                const auto recent = translated("version = 2\n" + cri + row.key, containerd_2);
                 CHECK(recent.tree == Json::object());
                 REQUIRE(recent.notes.size() == 1);
                 CHECK(recent.notes[0].text.starts_with("file, line 2, column "));
                 CHECK(recent.notes[0].text.find(row.hint) != std::string::npos);
                 CHECK(recent.notes[0].text.ends_with(", ignoring"));
-                CHECK(translated(cri + row.key + " = 1", containerd_17).notes.empty());
+                CHECK(translated(cri + row.key, containerd_17).notes.empty());
         }
 }
 
@@ -204,4 +204,128 @@ TEST_CASE("Empty tables say nothing", "[schemas]")
 {
         CHECK(translated("[plugins.'io.containerd.cri.v1.images']\n[a.b]\n", containerd_17).tree ==
                 Json::object());
+}
+
+TEST_CASE("A type that containerd does not start with is refused with its place", "[schemas]")
+{
+        struct Row {
+                std::string text;
+                std::string wanted; // after "file, line 2, column "
+        };
+        const std::string containerd = "plugins.\"io.containerd.grpc.v1.cri\".containerd";
+        const std::vector<Row> rows{
+                {"plugins = 5", "1: plugins = 5: must be a table"},
+                {"debug = 'x'", "1: debug = \"x\": must be a table"},
+                {"plugins.'io.containerd.cri.v1.runtime' = 5",
+                        "9: plugins.\"io.containerd.cri.v1.runtime\" = 5: must be a table"},
+                {"plugins.'com.example.x' = 5", "9: plugins.\"com.example.x\" = 5: must be a table"},
+                {"plugins = ['x']", "1: plugins = [\"x\"]: must be a table"},
+                {cri + "containerd = 5", "37: " + containerd + " = 5: must be a table"},
+                {cri + "containerd.default_runtime_name = 3",
+                        "48: " + containerd + ".default_runtime_name = 3: must be a string"},
+                {cri + "containerd.runtimes.runc = 5",
+                        "57: " + containerd + ".runtimes.runc = 5: must be a table"},
+                {cri + "containerd.runtimes.runc.options.BinaryName = true",
+                        ".options.BinaryName = true: must be a string"},
+                {cri + "cni = 'x'", ".cni = \"x\": must be a table"},
+                {cri + "sandbox_image = 5", ".sandbox_image = 5: must be a string"},
+                {cri + "sandbox_image.name = 'x'", ".sandbox_image: must be a string"},
+                {cri + "enable_cdi = 'yes'", ".enable_cdi = \"yes\": must be true or false"},
+                {cri + "max_concurrent_downloads = 1.5", ".max_concurrent_downloads = 1.5: must be a whole"},
+                {cri + "cdi_spec_dirs = '/etc/cdi'", ".cdi_spec_dirs = \"/etc/cdi\": must be a list of str"},
+                {cri + "cdi_spec_dirs = [1]", ".cdi_spec_dirs = [1]: must be a list of strings"},
+                {images + "pinned_images = 'x'", ".pinned_images = \"x\": must be a table"},
+                {images + "pinned_images.sandbox = 1", ".pinned_images.sandbox = 1: must be a string"},
+                {"proxy_plugins.x = 1", "15: proxy_plugins.x = 1: must be a table"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.text);
+                const auto check = [&](const auto& f) {
+                        const auto result = refusal(f);
+                        CHECK(result.failure == "config-invalid");
+                        CAPTURE(result.what);
+                        CHECK(result.mentions("file, line 2, column "));
+                        CHECK(result.mentions(row.wanted));
+                        CHECK_FALSE(result.remedy.empty());
+                };
+                for (const auto daemon : {containerd_16, containerd_17, containerd_2})
+                        check([&] { translated("\n" + row.text, daemon); });
+                std::vector<Note> notes;
+                check([&] { check_known(layer("\n" + row.text), notes); });
+        }
+        // What nobody knows may be anything, below the tables that are known.
+        CHECK(translated(cri + "tomorrow = 5\nstranger = ''\n" + cri +
+                                 "containerd.runtimes.x.options.Own = {a = 1}",
+                      containerd_2)
+                        .notes.size() == 2);
+}
+
+TEST_CASE("Imports put their tables in the place of ours on 1.x, and are refused there", "[schemas]")
+{
+        for (const auto daemon : {containerd_16, containerd_17}) {
+                const auto result = refusal([&] { translated("\nimports = ['/etc/x/*.toml']", daemon); });
+                CHECK(result.failure == "config-invalid");
+                CHECK(result.mentions("file, line 2, column 1: imports: containerd 1."));
+                CHECK(result.remedy == "Put the files into /etc/eks/containerd.d/, whose tables are merged");
+        }
+        const auto* itself = "imports = ['/etc/containerd/config.toml']"; // `containerd config dump` says it
+        CHECK(translated(itself, containerd_17).tree == tree(itself));
+        CHECK(translated("imports = ['/x']", containerd_2).tree == tree("imports = ['/x']"));
+}
+
+TEST_CASE("Settings that came after 2.0 are known by their release", "[schemas]")
+{
+        constexpr Version containerd_20{2, 0, 5};
+        for (const auto& key :
+                {images + "use_local_image_pull = true", images + "concurrent_layer_fetch_buffer = 1",
+                        runtime + "containerd.runtimes.x.cgroup_writable = true"}) {
+                CAPTURE(key);
+                const auto old = translated(key, containerd_20);
+                CHECK(old.tree == tree(key));
+                REQUIRE(old.notes.size() == 1);
+                CHECK(old.notes[0].text.ends_with(
+                        ": containerd 2.0.5 does not read it, 2.1 and later do, proceeding"));
+                CHECK(translated(key, containerd_2).notes.empty());
+        }
+        CHECK(translated(runtime + "cni.bin_dirs = ['/a']", containerd_20).tree ==
+                tree(runtime + "cni.bin_dir = '/a'"));
+        const auto several =
+                refusal([&] { translated("\n" + runtime + "cni.bin_dirs = ['/a', '/b']", containerd_20); });
+        CHECK(several.mentions("file, line 2, column "));
+        CHECK(several.mentions(".cni.bin_dirs: containerd 2.0.5 has no such setting"));
+        CHECK(several.remedy == "Name one directory, or use containerd 2.1 or later");
+}
+
+TEST_CASE("What containerd 2.x has dropped goes without a word if it says nothing", "[schemas]")
+{
+        const auto result =
+                translated("plugin_dir = ''\n" + cri + "disable_cgroup = false\n" + cri +
+                                   "containerd.untrusted_workload_runtime.runtime_type = ''\n" + cri +
+                                   "containerd.untrusted_workload_runtime.pod_annotations = []",
+                        containerd_2);
+        CHECK(result.tree == Json::object());
+        CHECK(result.notes.empty());
+}
+
+TEST_CASE("Settings are found again where they were given", "[schemas]")
+{
+        std::vector<Note> notes;
+        Marks places;
+        translate(layer("\n" + cri + "sandbox_image = 'a'"), containerd_2, notes, &places);
+        CHECK(places ==
+                Marks{{"plugins.\"io.containerd.cri.v1.images\".pinned_images.sandbox", {"file", 2, 37}}});
+}
+
+TEST_CASE("Nothing is noted of our own settings", "[schemas]")
+{
+        const auto text = runtime + "containerd.runtimes.x.snapshotter = 'y'";
+        Layer ours{.tree = tree(text)};
+        std::vector<Note> notes;
+        translate(ours, containerd_16, notes);
+        CHECK(notes.empty());
+        ours.marks["plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.x.snapshotter"] = {
+                "theirs"};
+        translate(ours, containerd_16, notes);
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].text.starts_with("theirs: "));
 }
