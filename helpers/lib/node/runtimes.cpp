@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::string_view vendor_directory = "/usr/share/eks/runtimes.d";
 constexpr std::string_view admin_directory = "/etc/eks/runtimes.d";
+constexpr std::string_view runc_shim = "io.containerd.runc.v2";
 constexpr std::string_view files_directory = "/etc/containerd/"; // what eks-containerd-config may write
 
 enum class Kind { text, texts, list, toggle, map, text_map, maps };
@@ -121,6 +122,22 @@ bool fits_kind(const Json& value, Kind kind)
         return false;
 }
 
+// Where a key stands, or the first below it; else of the nearest one above it that is known, up to `top`.
+Where nearest_place(const Marks& marks, std::string key, const std::string& top, const std::string& source)
+{
+        for (;;) {
+                if (const auto mark = marks.find(key); mark != marks.end())
+                        return mark->second;
+                const auto below = marks.lower_bound(key + ".");
+                if (below != marks.end() && below->first.starts_with(key + "."))
+                        return below->second;
+                const auto dot = key.rfind('.');
+                if (dot == key.npos || key.size() <= top.size())
+                        return {source};
+                key.resize(dot);
+        }
+}
+
 // Everything that is wrong with one descriptor.
 class Checker {
 public:
@@ -135,8 +152,8 @@ public:
         void problem(const std::string& key, const std::string& value, std::string_view wrong)
         {
                 const auto shown = prefix_.empty() ? key : prefix_ + "." + key;
-                problems_.add(place_of(layer_->marks, shown, {layer_->source}), shown, value, wrong,
-                        "See eks-runtime(5)");
+                problems_.add(nearest_place(layer_->marks, shown, prefix_, layer_->source), shown, value,
+                        wrong, "See eks-runtime(5)");
         }
 
         void throw_if_any() const { problems_.throw_if_any(failure::runtime_invalid); }
@@ -246,27 +263,10 @@ Drafts read_directory(const Root& root, const std::vector<std::string>& paths, s
         return drafts;
 }
 
-// Our own defaults, and what a descriptor must have beside its shape.
-Json complete(const Draft& draft)
+// What a descriptor must have for its kind.
+void check_kind(const Json& tree, Checker& checker)
 {
-        auto tree = draft.tree;
-        Checker checker(draft.layer, draft.prefix);
-        const auto name = tree.at("name").get<std::string>();
-        if (!is_dns_label(name))
-                checker.problem("name", name, "must be a lower-case DNS label: a-z, 0-9 and -, at most 63");
-        const auto fill = [&](const char* key, const Json& value) {
-                if (!tree.contains(key))
-                        tree[key] = value;
-        };
-        fill("about", "");
-        fill("class", name);
-        fill("kind", "runc-compatible");
-        fill("render", "auto");
-        fill("default", false);
-        fill("requires", Json::object());
-        if (tree["kind"] == "runc-compatible") {
-                fill("runtime_type", "io.containerd.runc.v2");
-                fill("systemd_cgroup", true);
+        if (tree.at("kind") == "runc-compatible") {
                 if (!tree.contains("binary"))
                         checker.problem("binary", "", "is missing");
         } else if (!tree.contains("runtime_type")) {
@@ -274,6 +274,14 @@ Json complete(const Draft& draft)
         } else if (tree.contains("systemd_cgroup")) {
                 checker.problem("systemd_cgroup", "", "is for a runc-compatible runtime only");
         }
+}
+
+// What its values must be beside their types.
+void check_values(const Json& tree, Checker& checker)
+{
+        const auto name = tree.at("name").get<std::string>();
+        if (!is_dns_label(name))
+                checker.problem("name", name, "must be a lower-case DNS label: a-z, 0-9 and -, at most 63");
         const auto files = tree.value("files", Json::object());
         for (const auto& [path, content] : files.items())
                 if (!path.starts_with(files_directory) || path.ends_with('/') ||
@@ -294,9 +302,32 @@ Json complete(const Draft& draft)
         check_paths("docker.binary", paths_of(docker.value("binary", Json::array())));
         for (const auto& [trigger, path] : docker.value("triggers", std::map<std::string, std::string>()))
                 check_paths("docker.triggers", {path});
-        if (const auto kernel = tree["requires"].value("kernel", std::string());
+        if (const auto kernel = tree.value("requires", Json::object()).value("kernel", std::string());
                 !kernel.empty() && !find_version(kernel))
                 checker.problem("requires.kernel", kernel, "must be a version such as 5.10");
+}
+
+// Our own defaults, and what a descriptor must have beside its shape.
+Json complete(const Draft& draft)
+{
+        auto tree = draft.tree;
+        const auto fill = [&](const char* key, const Json& value) {
+                if (!tree.contains(key))
+                        tree[key] = value;
+        };
+        fill("about", "");
+        fill("class", tree.at("name"));
+        fill("kind", "runc-compatible");
+        fill("render", "auto");
+        fill("default", false);
+        fill("requires", Json::object());
+        if (tree["kind"] == "runc-compatible") {
+                fill("runtime_type", runc_shim);
+                fill("systemd_cgroup", true);
+        }
+        Checker checker(draft.layer, draft.prefix);
+        check_kind(tree, checker);
+        check_values(tree, checker);
         checker.throw_if_any();
         return tree;
 }
@@ -420,7 +451,7 @@ std::optional<std::string> missing_program(const Json& tree, const Machine& mach
         return machine.shim(type) ? std::nullopt : std::optional("no " + Machine::shim_name(type));
 }
 
-void evaluate(RuntimeHandler& handler, Machine& machine, bool vendor)
+void evaluate(RuntimeHandler& handler, Machine& machine)
 {
         const auto& tree = handler.descriptor;
         const auto& wanted = tree["requires"];
@@ -457,7 +488,7 @@ void evaluate(RuntimeHandler& handler, Machine& machine, bool vendor)
         else if (!missing.empty())
                 handler.reason = fmt::format("{}{}", fmt::join(missing, ", "),
                         render == "always" ? "; rendered all the same: render is always" : "");
-        handler.surprise = render == "auto" && !missing.empty() && (!vendor || !program);
+        handler.surprise = render == "auto" && !missing.empty() && (!handler.vendor || !program);
 }
 
 const RuntimeHandler* find_handler(const RuntimeHandlers& handlers, const std::string& name)
@@ -493,26 +524,57 @@ std::string choose_default(const RuntimeHandlers& handlers, const RuntimeSetting
         return chosen != nullptr ? chosen->name : "runc";
 }
 
-void add_settings(Drafts& drafts, const RuntimeSettings& settings)
+constexpr auto parent_key = "containerd.runtimes";
+
+Where place_of_settings(const RuntimeSettings& settings, const std::string& key)
 {
-        constexpr auto parent = "containerd.runtimes";
+        return nearest_place(settings.descriptors.marks, key, key, "configuration");
+}
+
+// Pods without a RuntimeClass run with it, so another program for it is not passed over in silence.
+void note_other_runc(
+        const Json& given, const Draft& known, const RuntimeSettings& settings, std::vector<Note>& notes)
+{
+        for (const auto* key : {"binary", "runtime_path", "runtime_type"}) {
+                if (!given.contains(key))
+                        continue;
+                const auto before = paths_of(known.tree.value(key, Json::array()));
+                const auto now = paths_of(given[key]);
+                if (std::ranges::all_of(now, [&](const auto& path) {
+                            return std::ranges::find(before, path) != before.end();
+                    }))
+                        continue;
+                const auto shown = fmt::format("{}.runc.{}", parent_key, key);
+                notes.push_back({Level::warning,
+                        fmt::format("{}: {} = {}: replaces the program of the runtime runc ({}), proceeding",
+                                place_of_settings(settings, shown).text(), shown, shown_json(given[key]),
+                                known.place.text())});
+        }
+}
+
+void check_shape(const std::string& name, const Json& given, const RuntimeSettings& settings)
+{
+        const auto prefix = key_path(parent_key, name);
+        if (!given.is_object())
+                throw Error(failure::runtime_invalid,
+                        fmt::format(
+                                "{}: {}: must be a map", place_of_settings(settings, prefix).text(), prefix),
+                        "See eks-runtime(5)");
+        Checker(settings.descriptors, prefix).check(given);
+}
+
+void add_settings(Drafts& drafts, const RuntimeSettings& settings, std::vector<Note>& notes)
+{
         for (const auto& [name, given] : settings.descriptors.tree.items()) {
-                const auto prefix = key_path(parent, name);
-                Checker checker(settings.descriptors, prefix);
-                if (!given.is_object())
-                        throw Error(failure::runtime_invalid,
-                                fmt::format("{}: {}: must be a map",
-                                        place_of(settings.descriptors.marks, prefix, {"configuration"})
-                                                .text(),
-                                        prefix),
-                                "See eks-runtime(5)");
-                checker.check(given);
+                check_shape(name, given, settings);
+                if (const auto known = drafts.find(name); known != drafts.end() && name == "runc")
+                        note_other_runc(given, known->second, settings, notes);
                 auto& draft = drafts[name];
                 deep_merge(draft.tree, given);
                 draft.tree["name"] = name;
                 draft.layer = settings.descriptors;
-                draft.prefix = prefix;
-                draft.place = place_of(settings.descriptors.marks, prefix, {"configuration"});
+                draft.prefix = key_path(parent_key, name);
+                draft.place = place_of_settings(settings, draft.prefix);
                 draft.vendor = false;
         }
 }
@@ -534,8 +596,17 @@ RuntimeSettings runtime_settings(const Json& tree, const Marks& marks)
 
 void check_runtime_settings(const RuntimeSettings& settings)
 {
-        Drafts drafts;
-        add_settings(drafts, settings);
+        for (const auto& [name, given] : settings.descriptors.tree.items()) {
+                check_shape(name, given, settings);
+                auto tree = given;
+                tree["name"] = name;
+                Checker checker(settings.descriptors, key_path(parent_key, name));
+                check_values(tree, checker);
+                // Without a kind it may be merged over a file of the node, which has what is missing here.
+                if (given.contains("kind"))
+                        check_kind(tree, checker);
+                checker.throw_if_any();
+        }
 }
 
 RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settings)
@@ -544,20 +615,24 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
                 drop_ins(root, {std::string(vendor_directory), std::string(admin_directory)}, {".toml"});
         auto drafts = read_directory(root, paths, admin_directory);
         drafts.merge(read_directory(root, paths, vendor_directory)); // keeps what is there
-        add_settings(drafts, settings);
+        RuntimeHandlers handlers;
+        add_settings(drafts, settings, handlers.notes);
 
         Machine machine(root);
-        RuntimeHandlers handlers;
         for (const auto& [name, draft] : drafts) {
-                RuntimeHandler handler{.name = name, .descriptor = complete(draft), .place = draft.place};
-                evaluate(handler, machine, draft.vendor);
+                RuntimeHandler handler{.name = name,
+                        .descriptor = complete(draft),
+                        .place = draft.place,
+                        .vendor = draft.vendor};
+                evaluate(handler, machine);
                 if (handler.descriptor.contains("binary"))
                         handler.descriptor["binary"] = present_path(root, handler.descriptor["binary"]);
                 handlers.all.push_back(std::move(handler));
         }
         if (const auto* runc = find_handler(handlers, "runc"); runc == nullptr || !runc->rendered)
                 throw Error(failure::runtime_invalid,
-                        fmt::format("the runtime handler runc is {}: a pod that asks for it could not run",
+                        fmt::format("{}the runtime handler runc is {}: a pod that asks for it could not run",
+                                runc == nullptr ? "" : runc->place.text() + ": ",
                                 runc == nullptr ? "not described" : "not rendered (" + runc->reason + ")"),
                         fmt::format("Give it back: '{}/runc.toml' describes it", vendor_directory));
         handlers.default_name = choose_default(handlers, settings);
@@ -585,6 +660,27 @@ Json containerd_settings(const RuntimeHandlers& handlers)
         return {{"plugins", {{"io.containerd.cri.v1.runtime",
                                     {{"containerd", {{"default_runtime_name", handlers.default_name},
                                                             {"runtimes", runtimes}}}}}}}};
+}
+
+std::optional<std::string> missing_program_of(const Root& root, const Json& table)
+{
+        const Machine machine(root);
+        const auto is_missing = [&](const std::string& path) {
+                return is_absolute(path) && !machine.has(path);
+        };
+        const auto binary = table.value(Json::json_pointer("/options/BinaryName"), std::string());
+        if (is_missing(binary))
+                return "no " + binary;
+        auto shim = table.value("runtime_path", std::string());
+        if (shim.empty())
+                shim = table.value("runtime_type", std::string());
+        if (is_absolute(shim))
+                return is_missing(shim) ? std::optional("no " + shim) : std::nullopt;
+        const bool is_own =
+                shim.starts_with("io.containerd.runc.") || shim.starts_with("io.containerd.runtime.");
+        if (shim.empty() || is_own || machine.shim(shim)) // its own come with containerd
+                return std::nullopt;
+        return "no " + Machine::shim_name(shim);
 }
 
 std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler)

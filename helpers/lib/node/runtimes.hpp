@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,14 @@ struct RuntimeHandler {
         Where place;     // of the descriptor
         bool rendered = false;
         std::string reason;    // why it is rendered, or all that is missing on this machine
+        bool vendor = false;   // as we ship it, or the image
         bool surprise = false; // not rendered though an admin asked for it, or though its program is there
 };
 
 struct RuntimeHandlers {
         std::vector<RuntimeHandler> all; // sorted by name
         std::string default_name;
+        std::vector<Note> notes;
 };
 
 // What the configuration of a node says of runtimes.
@@ -47,6 +50,10 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
 
 // The handlers that are rendered, and the default, as settings of containerd in schema 3.
 Json containerd_settings(const RuntimeHandlers& handlers);
+
+// What is missing of the program of a handler as containerd's table of it names that (options.BinaryName,
+// runtime_path, or the shim of runtime_type); nothing if all is there, or is containerd's own to find.
+std::optional<std::string> missing_program_of(const Root& root, const Json& table);
 
 // The files of a handler's descriptor, path to content.
 std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler);

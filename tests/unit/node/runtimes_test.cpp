@@ -121,7 +121,10 @@ TEST_CASE("Each shipped runtime is there once what it needs is", "[runtimes]")
                 {"youki", {"/usr/bin/youki"}, runc_like("/usr/bin/youki")},
                 {"kata-qemu", {kata_shim, kata_config + "qemu.toml", "/dev/kvm"}, kata("kata-qemu")},
                 {"kata-clh", {kata_shim, kata_config + "clh.toml", "/dev/kvm"}, kata("kata-clh")},
-                {"kata-fc", {kata_shim, kata_config + "fc.toml", "/dev/kvm"}, kata_fc},
+                {"kata-fc",
+                        {kata_shim, kata_config + "fc.toml", "/dev/kvm",
+                                "/sys/module/dm_thin_pool/initstate"},
+                        kata_fc},
                 {"krun", {"/opt/kontain/bin/krun", "/opt/kontain/bin/km", "/dev/kvm"},
                         {{"runtime_type", "io.containerd.runc.v2"},
                                 {"privileged_without_host_devices", true},
@@ -347,9 +350,10 @@ TEST_CASE("There is exactly one default, and it works", "[runtimes]")
 TEST_CASE("runc stays", "[runtimes]")
 {
         const Node node;
-        CHECK(refusal([&] {
-                handlers(node, "containerd.runtimes.runc.render = 'never'");
-        }).mentions("runc is not rendered (render is never)"));
+        CHECK(refusal([&] { handlers(node, "containerd.runtimes.runc.render = 'never'"); })
+                        .mentions("node.toml, line 1, column 21: the runtime handler runc is not rendered "
+                                  "(render is "
+                                  "never)"));
         node.write("/etc/eks/runtimes.d/runc.toml", "");
         const auto result = refusal([&] { handlers(node); });
         CHECK(result.failure == "runtime-invalid");
@@ -374,9 +378,11 @@ TEST_CASE("A default that containerd.config names must be defined", "[runtimes]"
                 CHECK(refusal([&] {
                         with(containerd + "default_runtime_name = 'x'");
                 }).mentions("no such runtime is defined"));
+                CHECK(result.mentions(
+                        "containerd.config (user data), line 2, column 1: default_runtime_name"));
                 CHECK_NOTHROW(with(
                         containerd +
-                        "default_runtime_name = 'x'\nruntimes.x.runtime_type = 'io.containerd.x.v1'"));
+                        "default_runtime_name = 'x'\nruntimes.x.runtime_type = 'io.containerd.runc.v2'"));
         }
 }
 
@@ -427,4 +433,103 @@ TEST_CASE("A RuntimeClass says what the descriptor does", "[runtimes]")
                 "overhead:\n  podFixed:\n    \"cpu\": \"250m\"\nscheduling:\n  nodeSelector:\n    "
                 "\"sandbox\": \"true\"\n"
                 "  tolerations:\n  - {\"key\":\"a\",\"operator\":\"Exists\"}\n");
+}
+
+TEST_CASE("runc is found where packages put it", "[runtimes]")
+{
+        Node node;
+        const auto binary = [&](const std::string& toml = {}) {
+                return tables(handlers(node, toml))["runtimes"]["runc"]["options"]["BinaryName"];
+        };
+        CHECK(binary() == "/usr/sbin/runc");
+        for (const auto* path : {"/usr/local/sbin/runc", "/usr/bin/runc", "/usr/sbin/runc"}) {
+                node.write(path, "", 0755);
+                CHECK(binary() == path);
+        }
+        CHECK(binary("containerd.runtimes.runc.binary = '/opt/runc'") == "/opt/runc");
+}
+
+TEST_CASE("A default without its program is said where containerd is installed", "[runtimes]")
+{
+        const Node node;
+        CHECK(plan_containerd_config(node.inputs()).notes.empty());
+        node.write("/usr/bin/containerd", "", 0755);
+        const auto notes = plan_containerd_config(node.inputs()).notes;
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].level == Level::warning);
+        CHECK(notes[0].text == "runtime runc (/usr/share/eks/runtimes.d/runc.toml) is the default, and its "
+                               "program is missing: no /usr/sbin/runc, proceeding");
+        node.write("/usr/bin/runc", "", 0755);
+        CHECK(plan_containerd_config(node.inputs()).notes.empty());
+}
+
+TEST_CASE("Another program for runc is said", "[runtimes]")
+{
+        const Node node;
+        const auto notes = handlers(node, "\ncontainerd.runtimes.runc.binary = '/opt/runc'").notes;
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].level == Level::warning);
+        CHECK(notes[0].text ==
+                "node.toml, line 2, column 26: containerd.runtimes.runc.binary = \"/opt/runc\": replaces "
+                "the "
+                "program of the runtime runc (/usr/share/eks/runtimes.d/runc.toml), proceeding");
+        CHECK(handlers(node, "containerd.runtimes.runc.binary = '/usr/bin/runc'").notes.empty());
+        CHECK(handlers(node, "containerd.runtimes.runc.options.Root = '/r'").notes.empty());
+        CHECK(handlers(node, "containerd.runtimes.crun.binary = '/opt/crun'").notes.empty());
+}
+
+TEST_CASE("What no machine would take is known without one", "[runtimes]")
+{
+        struct Row {
+                std::string text;
+                std::string wanted;
+        };
+        const std::vector<Row> rows{
+                {"Foo]\nbinary = '/x'", "node.toml, line 2, column 22: containerd.runtimes.Foo.name = "
+                                        "\"Foo\": must be a lower-case DNS label"},
+                {"foo]\nbinary = 'x'",
+                        "line 3, column 1: containerd.runtimes.foo.binary = \"x\": must be an"},
+                {"a]\nkind = 'shim'", "line 2, column 22: containerd.runtimes.a.runtime_type: is missing"},
+                {"a]\nkind = 'runc-compatible'", "line 2, column 22: containerd.runtimes.a.binary: is miss"},
+                {"a]\nrequires.kernel = 'new'", "line 3, column 10: containerd.runtimes.a.requires.kernel"},
+                {"a]\nfiles.'/etc/passwd' = ''", "must be a file of its own below /etc/containerd/"},
+        };
+        for (const auto& row : rows) {
+                const auto text = "\n[containerd.runtimes." + row.text;
+                CAPTURE(text);
+                const auto check = [&](const auto& f) {
+                        const auto result = refusal(f);
+                        CHECK(result.failure == "runtime-invalid");
+                        CAPTURE(result.what);
+                        CHECK(result.mentions(row.wanted));
+                };
+                check([&] { check_runtime_settings(settings(text)); });
+                check([&] { handlers(Node(), text); });
+        }
+        for (const auto* merged : {"runsc.options.x = 1", "crun.render = 'always'", "mine.class = 'm'"})
+                CHECK_NOTHROW(
+                        check_runtime_settings(settings(std::string("containerd.runtimes.") + merged)));
+}
+
+TEST_CASE("A key that containerd 1.6 does not read is noted of the admin's descriptors only", "[runtimes]")
+{
+        const Node node;
+        for (const auto* path : {"/opt/kata/bin/containerd-shim-kata-v2", "/dev/kvm",
+                     "/opt/kata/share/defaults/kata-containers/configuration-fc.toml",
+                     "/sys/module/dm_thin_pool/initstate", "/usr/bin/x"})
+                node.write(path, "", 0755);
+        auto inputs = node.inputs();
+        inputs.versions.containerd = {1, 6, 20};
+        CHECK(named(handlers(node), "kata-fc").rendered);
+        const auto warnings = [&] {
+                auto notes = plan_containerd_config(inputs).notes;
+                std::erase_if(notes, [](const Note& note) { return note.level != Level::warning; });
+                return notes;
+        };
+        CHECK(warnings().empty());
+        node.write("/etc/eks/runtimes.d/x.toml", "name = 'x'\nbinary = '/usr/bin/x'\nsnapshotter = 'y'\n");
+        const auto notes = warnings();
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].text.starts_with("/etc/eks/runtimes.d/x.toml, line 1, column 1: plugins."));
+        CHECK(notes[0].text.ends_with("1.7 and later do, proceeding"));
 }
