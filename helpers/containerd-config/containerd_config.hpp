@@ -18,13 +18,14 @@ inline constexpr std::string_view soci_config_path = "/etc/soci-snapshotter-grpc
 
 inline constexpr std::string_view pause_archive = "/etc/eks/pause.tar"; // of an image that carries its own
 
-// Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of schema 3
-// that containerd 1.x has not; runtime_invalid as runtime_handlers() does, or if the default runtime is not
-// defined; vendor_file.
+// Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of wrong
+// types, for what containerd has not or does not start with; runtime_invalid as runtime_handlers() does, if
+// the default runtime is not defined or has no program, or if two layers of the user give one handler
+// different programs; vendor_file.
 StepPlan plan_containerd_config(const NodeInputs& node);
 
-// What can be said of the user's TOML without a node: the notes of what no schema has. Throws Error as
-// above.
+// What can be said of the user's TOML and descriptors without a node: the notes of what no schema has.
+// Throws Error as above.
 void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes);
 
 // The sandbox (pause) image that a config.toml of either schema names; "" if none.

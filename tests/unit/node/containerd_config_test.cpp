@@ -175,8 +175,52 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
         const auto user = user_toml("[plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/a']");
         CHECK(at(rendered(node.inputs(user, kubelet_132, {2, 2, 1})), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a"}}, {"conf_dir", "/etc/cni/net.d"}});
-        CHECK(at(rendered(node.inputs(user, kubelet_132, containerd_17)), std::string(cri2) + "/cni") ==
-                Json{{"bin_dir", "/a"}, {"conf_dir", "/etc/cni/net.d"}});
+        for (const auto daemon : {containerd_17, containerd_2})
+                CHECK(at(rendered(node.inputs(user, kubelet_132, daemon)),
+                              std::string(daemon.major == 1 ? cri2 : runtime3) + "/cni") ==
+                        Json{{"bin_dir", "/a"}, {"conf_dir", "/etc/cni/net.d"}});
+
+        // The last layer says it.
+        const std::string cni = "[plugins.'io.containerd.cri.v1.runtime'.cni]\n";
+        auto inputs = node.inputs({}, kubelet_132, {2, 1, 0});
+        inputs.spec.containerd_configs = {
+                {cni + "bin_dirs = ['/a', '/b']", "first"}, {cni + "bin_dir = '/c'", "second"}};
+        CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
+                Json{{"bin_dir", "/c"}, {"conf_dir", "/etc/cni/net.d"}});
+        std::swap(inputs.spec.containerd_configs[0], inputs.spec.containerd_configs[1]);
+        CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
+                Json{{"bin_dirs", {"/a", "/b"}}, {"conf_dir", "/etc/cni/net.d"}});
+        inputs.spec.containerd_configs = {{cni + "bin_dirs = ['/a']\nbin_dir = '/a'", "both"}};
+        const auto both = refusal([&] { plan_containerd_config(inputs); });
+        CHECK(both.failure == "config-invalid");
+        CHECK(both.mentions("containerd.config (both), line 2, column 1: cni.bin_dirs: bin_dir "
+                            "(containerd.config (both), line 3, column 1) is given too"));
+}
+
+TEST_CASE("Mirrors of the old form beside config_path are refused with their place", "[containerd]")
+{
+        const ReferenceNode node;
+        const std::string registry = "\n[plugins.'io.containerd.grpc.v1.cri'.registry.";
+        const auto mirrors = registry + "mirrors.'docker.io']\nendpoint = ['https://m.example']\n";
+        const auto tls = registry + "configs.'r.example'.tls]\nca_file = '/ca.crt'\n";
+        for (const auto daemon : {containerd_16, containerd_17, containerd_2}) {
+                auto inputs = node.inputs({}, kubelet_132, daemon);
+                const auto with = [&](const std::string& text) {
+                        inputs.spec.containerd_configs = {{text, "user data"}};
+                        return plan_containerd_config(inputs);
+                };
+                const auto one = refusal([&] { with(mirrors); });
+                CHECK(one.failure == "config-invalid");
+                CHECK(one.mentions("containerd.config (user data), line 3, column 1: registry.mirrors: "));
+                CHECK(one.remedy.find("eks-node.toml(5)") != std::string::npos);
+                CHECK(one.remedy.find("/etc/containerd/certs.d") != std::string::npos);
+                CHECK(refusal([&] {
+                        with(tls);
+                }).mentions("line 3, column 1: registry.configs.\"r.example\".tls: "));
+                CHECK_NOTHROW(with(registry + "configs.'r.example'.auth]\nauth = 'x'\n"));
+                const auto old = registry.substr(0, registry.size() - 1) + "]\nconfig_path = ''\n";
+                CHECK_NOTHROW(with(old + mirrors + tls));
+        }
 }
 
 TEST_CASE("TOML that is none is refused with its source and line", "[containerd]")
@@ -335,4 +379,82 @@ TEST_CASE("The sandbox image is found in either schema", "[containerd]")
         CHECK_FALSE(is_local_image("localhost.example.com/pause"));
         CHECK_FALSE(is_local_image("registry.k8s.io/localhost/pause"));
         CHECK_FALSE(is_local_image(""));
+}
+
+TEST_CASE("A default that containerd.config names must have its program", "[containerd]")
+{
+        const ReferenceNode node;
+        const std::string containerd = "[plugins.'io.containerd.grpc.v1.cri'.containerd]\n";
+        const std::string named = containerd + "default_runtime_name = 'x'\n";
+        struct Row {
+                std::string handler;
+                std::string missing;
+        };
+        const std::vector<Row> rows{
+                {"runtimes.x = {runtime_type = 'io.containerd.runc.v2', options.BinaryName = '/opt/x'}",
+                        "/opt/x"},
+                {"runtimes.x = {runtime_type = 'io.containerd.x.v1', runtime_path = '/opt/x'}", "/opt/x"},
+                {"runtimes.x.runtime_type = '/opt/x'", "/opt/x"},
+                {"runtimes.x.runtime_type = 'io.containerd.x.v1'", "containerd-shim-x-v1"},
+        };
+        for (const auto daemon : {containerd_17, containerd_2}) {
+                auto inputs = node.inputs({}, kubelet_132, daemon);
+                const auto with = [&](const std::string& text) {
+                        inputs.spec.containerd_configs = {{text, "user data"}};
+                        return plan_containerd_config(inputs);
+                };
+                for (const auto& row : rows) {
+                        CAPTURE(row.handler);
+                        const auto result = refusal([&] { with(named + row.handler); });
+                        CHECK(result.failure == "runtime-invalid");
+                        CHECK(result.mentions("containerd.config (user data), line 2, column 1: "
+                                              "default_runtime_name = \"x\": its program is missing: no " +
+                                              row.missing));
+                        CHECK_NOTHROW(with(containerd + row.handler)); // not the default
+                        const auto path =
+                                row.missing.starts_with('/') ? row.missing : "/usr/local/bin/" + row.missing;
+                        node.write(path, "", 0755);
+                        CHECK_NOTHROW(with(named + row.handler));
+                        std::filesystem::remove(node(path));
+                }
+                CHECK_NOTHROW(with(containerd + "default_runtime_name = 'runc'"));
+                CHECK_NOTHROW(with(named + "runtimes.x.runtime_type = 'io.containerd.runc.v2'"));
+                // The default stays runc, but is another program.
+                CHECK(refusal([&] {
+                        with(containerd + "runtimes.runc.options.BinaryName = '/opt/x'");
+                }).mentions("line 2, column 23: default_runtime_name = \"runc\": its program is missing"));
+        }
+}
+
+TEST_CASE("One handler with two programs is refused, another program for ours is said", "[containerd]")
+{
+        const ReferenceNode node;
+        node.write("/opt/runc", "", 0755);
+        const std::string runtimes = "[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes]\n";
+        for (const auto daemon : {containerd_17, containerd_2}) {
+                auto inputs = node.inputs({}, kubelet_132, daemon);
+                const auto with = [&](const std::string& one, const std::string& two) {
+                        inputs.spec.containerd_configs = {{runtimes + one, "one"}, {runtimes + two, "two"}};
+                        return plan_containerd_config(inputs);
+                };
+                const auto result = refusal([&] {
+                        with("x.options.BinaryName = '/a'", "x.options = {BinaryName = '/b', Root = '/r'}");
+                });
+                CHECK(result.failure == "runtime-invalid");
+                CHECK(result.mentions("containerd.config (two), line 2, column "));
+                CHECK(result.mentions(": runtimes.x.options.BinaryName = \"/b\": it is \"/a\" in "
+                                      "containerd.config (one), line 2, column "));
+                CHECK(with("x.options.BinaryName = '/a'", "x.options = {BinaryName = '/a', Root = '/r'}")
+                                .notes.empty());
+                CHECK(with(
+                        "runc.options.SystemdCgroup = false", "runc.options.BinaryName = '/usr/sbin/runc'")
+                                .notes.empty());
+                const auto notes = with("", "runc.options.BinaryName = '/opt/runc'").notes;
+                REQUIRE(notes.size() == 1);
+                CHECK(notes[0].level == Level::warning);
+                CHECK(notes[0].text ==
+                        "containerd.config (two), line 2, column 14: runtimes.runc.options.BinaryName = "
+                        "\"/opt/runc\": replaces the program of the runtime runc "
+                        "(/usr/share/eks/runtimes.d/runc.toml), proceeding");
+        }
 }
