@@ -58,6 +58,44 @@ class ValidateTest(unittest.TestCase):
                 self.assertIn(place, done.stderr)
 
 
+class ValidateContainerdTest(unittest.TestCase):
+    """containerd.config and containerd.runtimes, as far as any node would refuse them."""
+
+    def validate(self, toml, *options):
+        user_data = SOURCE / "tests/golden/max-pods-expression/root/run/eks/user-data"
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(toml)
+            file.flush()
+            done = run(VALIDATE, *options, f"user-data:{user_data}", file.name)
+            return done.returncode, done.stderr.replace(file.name, "node.toml")
+
+    def test_unknown_settings(self):
+        toml = "[containerd]\nconfig = \"\"\"\n[plugins.'com.example.x']\na = 1\n\"\"\"\n"
+        unknown = r".*node\.toml.*: plugins\.\"com\.example\.x\": no setting of containerd that eksnode knows"
+        status, text = self.validate(toml)
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, f"^warning: {unknown}, proceeding\n$")
+        status, text = self.validate(toml, "--strict")
+        self.assertEqual(status, 78, text)
+        self.assertRegex(text, f"^error: {unknown}\nhint: Remove it, or check without --strict\n$")
+
+    def test_wrong_types(self):
+        status, text = self.validate("[containerd]\nconfig = \"\"\"\nplugins = 5\n\"\"\"\n")
+        self.assertEqual(status, 78, text)
+        self.assertRegex(text, r"^error: containerd\.config \(.*node\.toml.*\), line 1, column 1: plugins = 5: must be")
+
+    def test_descriptors(self):
+        for toml, wrong in {
+            "[containerd.runtimes.Foo]\nbinary = '/x'\n": "line 1, column 22: containerd.runtimes.Foo.name = ",
+            "[containerd.runtimes.foo]\nbinary = 'x'\n": "line 2, column 1: containerd.runtimes.foo.binary = ",
+            "[containerd.runtimes.a]\nkind = 'shim'\n": "line 1, column 22: containerd.runtimes.a.runtime_type: is missing",
+        }.items():
+            with self.subTest(toml):
+                status, text = self.validate(toml)
+                self.assertEqual(status, 78, text)
+                self.assertIn(f"error: node.toml, {wrong}", text)
+
+
 class MaxPodsTest(unittest.TestCase):
     def setUp(self):
         stack = contextlib.ExitStack()

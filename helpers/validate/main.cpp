@@ -25,9 +25,8 @@ constexpr auto usage =
         "Check configuration. Several files are layers of one node, in order, as for eksnode plan: *.toml,\n"
         "*.yaml, *.yml, *.json, directories, user-data:FILE; any other name is raw user data.\n"
         "\n"
-        "  --strict     fields of NodeConfig that eksnode does not know, and a wrong maxPodsExpression, "
-        "are\n"
-        "               errors too\n"
+        "  --strict     fields of NodeConfig and settings of containerd that eksnode does not know, and a\n"
+        "               wrong maxPodsExpression, are errors too\n"
         "  --imds FILE  hold the values against facts of an instance, shaped as /run/eks/imds.json\n"
         "  --root DIR   prefix of the paths that the configuration itself names\n"
         "\n"
@@ -41,6 +40,20 @@ std::string source_of(const std::string& name)
                 if (name.ends_with(known))
                         return name;
         return name.starts_with("user-data:") || exists(name + "/.") ? name : "user-data:" + name;
+}
+
+// A note says what becomes of the key, and that is not so here.
+void refuse_unknown_keys(std::vector<Note>& notes, Problems& problems)
+{
+        std::erase_if(notes, [&](const Note& note) {
+                std::string_view text = note.text;
+                for (const std::string_view fate : {", ignoring", ", proceeding"})
+                        if (text.ends_with(fate))
+                                text.remove_suffix(fate.size());
+                if (note.unknown_key)
+                        problems.add(std::string(text), "Remove it, or check without --strict");
+                return note.unknown_key;
+        });
 }
 
 int validate_files(const Arguments& arguments)
@@ -59,14 +72,6 @@ int validate_files(const Arguments& arguments)
 
         add_bootstrap_dns(resolved, imds);
         auto notes = std::exchange(resolved.merged.notes, {});
-        if (arguments.has("strict"))
-                std::erase_if(notes, [&](const Note& note) {
-                        if (note.unknown_key) // the note says that it is ignored
-                                resolved.merged.problems.add(
-                                        note.text.substr(0, note.text.rfind(", ignoring")),
-                                        "Remove it, or check without --strict");
-                        return note.unknown_key;
-                });
         auto problems = find_problems(resolved, imds, notes);
 
         // What the steps would refuse, without the files and facts of a node.
@@ -98,6 +103,8 @@ int validate_files(const Arguments& arguments)
                 });
         }
 
+        if (arguments.has("strict"))
+                refuse_unknown_keys(notes, problems);
         for (const auto& note : notes)
                 fmt::print(stderr, "warning: {}\n", note.text);
         for (const auto& problem : problems.texts())
