@@ -212,7 +212,7 @@ private:
         {
                 const auto ours = described_->find(name);
                 return !table.contains(key) ||
-                       (ours != described_->end() && ours->value(key, std::string()) == table.at(key));
+                       (ours != described_->end() && Json(ours->value(key, std::string())) == table.at(key));
         }
 
         [[noreturn]] static void refuse_default(
@@ -248,7 +248,7 @@ private:
                         key_of((Pointer("/runtimes") / name) / key), shown_json(value));
                 if (const auto ours = described_->find(name); ours != described_->end()) {
                         const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
-                        if (ours->value(key, std::string()) != value)
+                        if (Json(ours->value(key, std::string())) != value)
                                 notes_->push_back({Level::warning,
                                         fmt::format("{}: replaces the program of the runtime {} ({}), "
                                                     "proceeding",

@@ -458,14 +458,16 @@ private:
                 const auto* row = found ? found->patterns->row : other ? other->patterns->row : nullptr;
                 if (!is_right(*layer_, row, path, key, value, problems_))
                         return;
-                if (row == nullptr)
-                        unknown_.note(path);
-                else if (is_taken_apart(*row, key, value))
+                if (row != nullptr && is_taken_apart(*row, key, value))
                         return;
-                else if (other)
-                        return move(*other, here, key, value);
-                else
+                if (other) {
+                        move(*other, here, key, value);
+                        return;
+                }
+                if (row != nullptr)
                         say_if_too_new(*row, key);
+                else
+                        unknown_.note(path);
                 put(path, key, value);
         }
 
@@ -522,7 +524,8 @@ private:
         // `containerd config default` of 1.x has many of these; leaving them out changes nothing.
         static bool says_nothing(const Json& value)
         {
-                return value == "" || value == false || value == 0 || (value.is_array() && value.empty());
+                return value == Json("") || value == false || value == 0 ||
+                       (value.is_array() && value.empty());
         }
 
         // 1.6 passes over what only 1.7 reads, without a word; so does 2.0.
