@@ -45,7 +45,7 @@ void import_local(const Root& root, const std::string& image, const ImageStore& 
                                 pause_archive, image));
 }
 
-// What became of the image, in words.
+// What became of the image, in words; "" if it is left to containerd.
 std::string import_or_pull(const Root& root, const std::string& image, const ImageStore& store)
 {
         if (is_local_image(image)) {
@@ -62,6 +62,8 @@ std::string import_or_pull(const Root& root, const std::string& image, const Ima
                         remark += fmt::format(" ({})", e.what());
                 }
         }
+        if (!is_node_s_image(image))
+                return {};
         store.pull(image);
         return remark;
 }
@@ -121,6 +123,11 @@ SandboxImage ensure_sandbox_image(const Root& root, const std::string& configure
         std::string found = "present";
         if (!present) {
                 found = import_or_pull(root, image, store);
+                if (found.empty())
+                        return {fmt::format("'{}' does not give '{}', and containerd pulls that when it is "
+                                            "needed",
+                                        pause_archive, image),
+                                false};
                 labels = store.labels(image);
         }
         // containerd 1.7 and later pin it themselves when they pull it.

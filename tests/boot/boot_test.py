@@ -511,13 +511,23 @@ class Overrides(BootTest):
                     self.assertActive(node, *(f"{s}.service" for s in rest))
 
     def test_a_step_that_is_not_needed_is_skipped_by_its_condition(self):
-        node = self.booted(extra="  containerd:\n    config: |\n      [plugins.\"io.containerd.grpc.v1.cri\"]\n"
-                                 "      sandbox_image = \"registry.k8s.io/pause:3.10\"\n")
+        node = self.node()
+        node.user_data(node_config(IMAGE.ca, "  containerd:\n    config: |\n      [plugins.\"io.containerd.grpc.v1.cri\"]\n"
+                                             "      sandbox_image = \"registry.k8s.io/pause:3.10\"\n"))
+        archive = node.root / "etc/eks/pause.tar"
+        archive.rename(archive.with_suffix(".away"))
+        node.boot()
         self.assertActive(node, "eks-node.target", "kubelet.service")
         show = node.show("eks-sandbox-image.service", "ConditionResult", "ActiveState")
         self.assertEqual(show, {"ConditionResult": "no", "ActiveState": "inactive"})
         self.assertIn('sandbox_image = "registry.k8s.io/pause:3.10"', node.output("containerd", "config", "dump"))
         self.assertRegex(node.call("eksnode", "status").stdout, r"eks-sandbox-image\.service +skipped")
+        # An archive might hold the image. This one does not, and nothing is pulled that containerd can pull.
+        archive.with_suffix(".away").rename(archive)
+        node.reboot()
+        self.assertActive(node, "eks-node.target", "eks-sandbox-image.service")
+        self.assertIn("containerd pulls that when it is needed",
+                      node.show("eks-sandbox-image.service", "StatusText")["StatusText"])
 
     def test_arguments_reach_kubelet_as_they_were_written(self):
         flags = ["--node-labels=team=a,zone=b", r'--root-dir=/var/lib/a b\c"d' + "'e$HOME%n", "--v=4 --vmodule=a=1"]

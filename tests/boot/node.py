@@ -167,6 +167,7 @@ class Image:
         (root / "usr/local/lib").mkdir(parents=True, exist_ok=True)
         shutil.copy(TESTS / "fake-aws", root / "usr/local/lib/fake-aws")
         shutil.copy(TESTS / "boot/registry", root / "usr/local/lib/registry")
+        (root / "usr/local/lib/image.tar").write_bytes(pause_archive())
         for name in ("kubelet", *[p.name for p in (TESTS / "boot").glob("kubelet-*.json")]):
             shutil.copy(TESTS / "boot" / name, root / "usr/bin" / name)
         aws = root / "srv/aws"
@@ -282,13 +283,17 @@ class Node:
     def boot(self, *arguments, wait=True):
         """Start the container; by default wait until every start job has ended."""
         self.arguments = arguments
-        self.process = subprocess.Popen(
+        with open(self.console, "ab") as console:
+            self.process = self.start(console, *arguments)
+        if wait:
+            self.wait_until_booted()
+
+    def start(self, console, *arguments):
+        return subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--private-network",
              "--console=read-only", "--kill-signal=SIGRTMIN+4", f"--directory={self.root}", "--machine=node",
              f"--system-call-filter={LANDLOCK}", *self.binds(), "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
-            stdin=subprocess.DEVNULL, stdout=open(self.console, "ab"), stderr=subprocess.STDOUT, start_new_session=True)
-        if wait:
-            self.wait_until_booted()
+            stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True)
 
     def binds(self):
         # containerd's overlayfs needs another filesystem than the container's root; a test's disk is one.
