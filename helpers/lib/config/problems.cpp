@@ -29,7 +29,7 @@ std::string Where::text() const
 {
         if (line == 0)
                 return source;
-        return fmt::format("{}, line {}, column {}", source, line, column);
+        return source + ", line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
 void Problems::add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,

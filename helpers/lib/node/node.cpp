@@ -205,9 +205,7 @@ std::string render_node_json(const Layer& merged, const Versions& versions, cons
         std::string_view separator = "\n";
         for (const auto& [key, where] : merged.marks) {
                 text.append(separator).append("    ").append(quoted(key));
-                text.append(": {\n      \"column\": ").append(std::to_string(where.column));
-                text.append(",\n      \"line\": ").append(std::to_string(where.line));
-                text.append(",\n      \"source\": ").append(quoted(where.source)).append("\n    }");
+                text.append(": ").append(quoted(where.text()));
                 separator = ",\n";
         }
         return text + "\n  }," + rest.substr(1) + "\n";
@@ -226,8 +224,9 @@ NodeInputs load_node_inputs(const Root& root)
                 in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
         return in_context(node_path, failure::facts_missing, [&] {
                 Marks marks;
-                for (const auto& [key, where] : node.at("sources").items())
-                        marks.emplace(key, Where{where.at("source"), where.at("line"), where.at("column")});
+                for (const auto& [key, place] : node.at("sources").items())
+                        marks.emplace_hint(
+                                marks.end(), key, Where{place.get<std::string>()}); // sorted there as here
                 return NodeInputs{.root = root,
                         .spec = node_spec(node.at("spec"), marks),
                         .facts = facts,

@@ -38,7 +38,7 @@ TEST_CASE("eks-config writes the merged configuration, for root alone", "[config
         CHECK(json["spec"]["cluster"]["name"] == "my-cluster");
         CHECK(json["spec"]["kubelet"]["flags"] == Json{"--v=5"});
         CHECK(json["versions"] == Json{{"kubelet", "1.34.1"}, {"containerd", "1.7.27"}});
-        CHECK(json["sources"]["cluster.name"] == Json{{"source", "user data"}, {"line", 5}, {"column", 5}});
+        CHECK(json["sources"]["cluster.name"] == "user data, line 5, column 5");
         CHECK(planned_spec(node, "  kubelet: {flags: [--v=5]}\n").files[0].content == file.content);
 }
 
