@@ -2,7 +2,6 @@
 #include "hosts.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <random>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "config/network.hpp"
 
 namespace eks {
 
@@ -24,13 +24,6 @@ constexpr std::string_view end_mark = "# END eksnode";
 constexpr std::array waits{200ms, 400ms, 800ms, 1600ms, 3200ms};
 constexpr int jitter = 100;   // ms
 constexpr auto give_up = 40s; // TimeoutStartSec= of the unit is longer
-
-bool is_address(const std::string& host)
-{
-        in6_addr parsed{};
-        return ::inet_pton(AF_INET, host.c_str(), &parsed) == 1 ||
-               ::inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
-}
 
 std::string without_first_line(const std::string& text)
 {

@@ -52,6 +52,15 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
         return result;
 }
 
+std::string lower(std::string_view text)
+{
+        std::string result(text);
+        for (auto& c : result)
+                if (c >= 'A' && c <= 'Z')
+                        c = static_cast<char>(c - 'A' + 'a');
+        return result;
+}
+
 bool has_control_characters(std::string_view text)
 {
         return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });

@@ -33,6 +33,9 @@ std::optional<Int> parse_int(std::string_view text, int base = 10)
         return value;
 }
 
+// With ASCII letters in lower case.
+std::string lower(std::string_view text);
+
 bool has_control_characters(std::string_view text);
 
 // The candidate with the smallest edit distance to `word`, if that is small enough to be a likely typing

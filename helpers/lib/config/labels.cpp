@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
+
 namespace eks {
 
 namespace {
@@ -123,10 +125,7 @@ std::string wrong_node_name(std::string_view name)
                 return "the name is empty";
         if (name.size() > name_limit)
                 return fmt::format("the name has {} characters, {} are allowed", name.size(), name_limit);
-        std::string lower(name);
-        std::ranges::transform(lower, lower.begin(),
-                [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-        if (!wrong_domain(lower).empty())
+        if (!wrong_domain(lower(name)).empty())
                 return "the name is not a DNS name";
         return {};
 }

@@ -22,15 +22,6 @@ constexpr std::string_view blanks = " \t";
                 "Mend the MIME document; `cloud-init devel make-mime` writes such documents");
 }
 
-std::string lower(std::string_view text)
-{
-        std::string result(text);
-        for (auto& c : result)
-                if (c >= 'A' && c <= 'Z')
-                        c = static_cast<char>(c - 'A' + 'a');
-        return result;
-}
-
 // RFC 2045: what a type, a parameter's name or an unquoted value consists of.
 bool token_character(char c)
 {

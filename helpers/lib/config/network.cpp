@@ -54,6 +54,14 @@ std::optional<IpFamily> parse_ip_family(std::string_view text)
         return text == "dual-stack" ? std::optional(IpFamily::dual_stack) : std::nullopt;
 }
 
+bool is_address(std::string_view text)
+{
+        in_addr parsed{};
+        return is_ipv6_address(text) ||
+               (text.find('\0') == text.npos &&
+                       ::inet_pton(AF_INET, std::string(text).c_str(), &parsed) == 1);
+}
+
 bool is_ipv6_address(std::string_view text)
 {
         in6_addr parsed{};

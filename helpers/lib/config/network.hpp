@@ -34,6 +34,9 @@ enum class IpFamily { ipv4, ipv6, dual_stack };
 // "ipv4", "ipv6", "dual-stack"; nothing for any other word.
 std::optional<IpFamily> parse_ip_family(std::string_view text);
 
+// Whether a text is an address of either family.
+bool is_address(std::string_view text);
+
 // Whether a text is an IPv6 address.
 bool is_ipv6_address(std::string_view text);
 

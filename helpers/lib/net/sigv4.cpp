@@ -2,7 +2,6 @@
 #include "net/sigv4.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 #include <fmt/format.h>
@@ -18,12 +17,6 @@ namespace {
 
 constexpr auto algorithm = "AWS4-HMAC-SHA256";
 constexpr std::size_t digest_size = 32;
-
-std::string lower(std::string text)
-{
-        std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-        return text;
-}
 
 std::string hex(std::string_view bytes)
 {
