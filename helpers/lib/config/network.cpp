@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
+#include <cstdint>
 
 #include "base/text.hpp"
 
@@ -15,6 +16,41 @@ bool is_word(unsigned char c)
 {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                c == '.' || c == '_';
+}
+
+// An address range as bits.
+struct Range {
+        int family;
+        std::array<std::uint8_t, sizeof(in6_addr)> address;
+        unsigned length;
+
+        unsigned size() const { return family == AF_INET ? 32 : 128; }
+        bool bit(unsigned i) const { return ((address[i / 8] >> (7 - i % 8)) & 1U) != 0; }
+
+        std::string text() const
+        {
+                std::array<char, INET6_ADDRSTRLEN> buffer{};
+                ::inet_ntop(family, address.data(), buffer.data(), buffer.size());
+                return buffer.data();
+        }
+};
+
+Range bits_of(const Cidr& cidr)
+{
+        const auto& text = cidr.text();
+        const auto slash = text.find('/');
+        Range range{.family = cidr.ipv6() ? AF_INET6 : AF_INET,
+                .address = {},
+                .length = parse_int<unsigned>(std::string_view(text).substr(slash + 1)).value_or(0)};
+        ::inet_pton(range.family, text.substr(0, slash).c_str(), range.address.data());
+        return range;
+}
+
+Range first_of(Range range)
+{
+        for (unsigned i = range.length; i < range.size(); ++i)
+                range.address[i / 8] &= static_cast<std::uint8_t>(~(1U << (7 - i % 8)));
+        return range;
 }
 
 } // namespace
@@ -43,6 +79,29 @@ std::string Cidr::dns_address() const
         if (ipv6_)
                 return text_.substr(0, text_.find('/')) + "a";
         return text_.substr(0, text_.rfind('.')) + ".10";
+}
+
+std::string Cidr::first_address() const
+{
+        return first_of(bits_of(*this)).text();
+}
+
+bool Cidr::aligned() const
+{
+        const auto range = bits_of(*this);
+        return first_of(range).address == range.address;
+}
+
+bool overlap(const Cidr& a, const Cidr& b)
+{
+        if (a.ipv6() != b.ipv6())
+                return false;
+        const auto left = bits_of(a);
+        const auto right = bits_of(b);
+        for (unsigned i = 0; i < std::min(left.length, right.length); ++i)
+                if (left.bit(i) != right.bit(i))
+                        return false;
+        return true;
 }
 
 std::optional<IpFamily> parse_ip_family(std::string_view text)

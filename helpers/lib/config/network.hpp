@@ -18,6 +18,10 @@ public:
         // ::a.
         std::string dns_address() const;
 
+        // The range's first address, and whether text() names that one.
+        std::string first_address() const;
+        bool aligned() const;
+
 private:
         friend std::optional<Cidr> parse_cidr(std::string_view text);
         Cidr(std::string text, bool ipv6) : text_(std::move(text)), ipv6_(ipv6) {}
@@ -27,6 +31,9 @@ private:
 };
 
 std::optional<Cidr> parse_cidr(std::string_view text);
+
+// Whether an address is in both; those of two families have none in common.
+bool overlap(const Cidr& a, const Cidr& b);
 
 // Which addresses a node has.
 enum class IpFamily { ipv4, ipv6, dual_stack };

@@ -38,7 +38,7 @@ struct SchemaKey {
         std::string_view choices = {}; // of a text or list: "merge|replace"; empty is any
         bool node_config = true;       // false: our TOML has it, NodeConfig has not
         bool acts = true; // false: it is read and kept, but no step of this version does anything with it
-        std::string_view pattern = {}; // of a text: a regular expression that says what checks.cpp does
+        std::string_view pattern = {}; // of a text: a regular expression that says what check_values() does
 };
 
 // Sorted by path.

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/check_kubelet_config.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace eks {
+
+namespace {
+
+constexpr std::int64_t most_pods = std::numeric_limits<std::int32_t>::max(); // kubelet's type
+constexpr std::int64_t sensible_pods = 250; // what EKS recommends for any instance
+
+// One above the signed range must not wrap.
+std::optional<std::int64_t> whole_number(const Json& value)
+{
+        if (value.is_number_unsigned())
+                return static_cast<std::int64_t>(std::min<std::uint64_t>(
+                        value.get<std::uint64_t>(), std::numeric_limits<std::int64_t>::max()));
+        return value.is_number_integer() ? std::optional(value.get<std::int64_t>()) : std::nullopt;
+}
+
+// Whether eksnode itself reserves CPU.
+bool reserves_cpu(const Json* kubelet)
+{
+        const auto* mode = text_member(kubelet, "configMode");
+        const auto* policy = text_member(member(kubelet, "reservations"), "policy");
+        return (mode == nullptr || *mode != "replace") &&
+               (policy == nullptr || (*policy != "none" && *policy != "explicit"));
+}
+
+// The policy may be a profile's, and the choice to reserve nothing another layer's.
+void check_cpu_manager(const Json* kubelet, const CheckReport& report)
+{
+        const auto* config = member(kubelet, "config");
+        const auto* policy = text_member(config, "cpuManagerPolicy");
+        const bool reserved = reserves_cpu(kubelet) || member(config, "reservedSystemCPUs") != nullptr ||
+                              member(member(config, "kubeReserved"), "cpu") != nullptr ||
+                              member(member(config, "systemReserved"), "cpu") != nullptr;
+        if (policy != nullptr && *policy == "static" && !reserved)
+                report.problem("kubelet.config.cpuManagerPolicy", *policy,
+                        "kubelet does not start with it unless some CPU is reserved",
+                        "Set kubelet.config.kubeReserved.cpu, such as 100m, or another policy");
+}
+
+} // namespace
+
+void check_kubelet_config(const Json& tree, const CheckReport& report)
+{
+        const auto* kubelet = member(&tree, "kubelet");
+        const auto* config = member(kubelet, "config");
+        const auto must_be = [&](const char* name, const char* wanted) {
+                const auto* found = member(config, name);
+                if (found != nullptr && *found != wanted)
+                        report.problem(key_path("kubelet.config", name), shown(*found),
+                                fmt::format("must be '{}'", wanted), "Remove the key, or give that value");
+        };
+        must_be("apiVersion", "kubelet.config.k8s.io/v1beta1");
+        must_be("kind", "KubeletConfiguration");
+        if (const auto* pods = member(config, "maxPods"))
+                check_max_pods("kubelet.config.maxPods", shown(*pods), whole_number(*pods), report);
+        check_cpu_manager(kubelet, report);
+}
+
+void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
+{
+        const auto* kubelet = member(&tree, "kubelet");
+        const auto* reservations = member(kubelet, "reservations");
+        if (const auto* percent = member(reservations, "memoryLimitPercent");
+                percent != nullptr && (*percent < 1 || *percent > 100))
+                report.problem("kubelet.reservations.memoryLimitPercent", shown(*percent),
+                        "not a share from 1 to 100 %",
+                        "Give the most that kubeReserved may keep of the machine's memory");
+        const auto* policy = text_member(reservations, "policy");
+        const auto* reserved = member(member(kubelet, "config"), "kubeReserved");
+        if (policy != nullptr && *policy == "explicit" &&
+                (reserved == nullptr || !reserved->is_object() || reserved->empty()) &&
+                std::ranges::find(flags, "kube-reserved", &KubeletFlag::name) == flags.end())
+                report.problem("kubelet.reservations.policy", *policy,
+                        "kubelet.config.kubeReserved is missing",
+                        "Set kubelet.config.kubeReserved, or the policy to 'none'");
+}
+
+void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods,
+        const CheckReport& report)
+{
+        if (!pods || *pods < 1 || *pods > most_pods)
+                report.problem(key, value, fmt::format("not a whole number from 1 to {}", most_pods),
+                        "Give the number of pods that fit this instance type, or remove it");
+        else if (*pods > sensible_pods)
+                report.note(Level::warning, key, value,
+                        fmt::format("EKS recommends at most {} pods on a node, proceeding", sensible_pods));
+}
+
+} // namespace eks
