@@ -17,6 +17,8 @@
 
 namespace eks {
 
+struct CelNode; // of the syntax tree
+
 class CelExpression {
 public:
         static constexpr std::size_t length_limit = 2048; // bytes
@@ -31,12 +33,10 @@ public:
         // int(). Throws Error (config_invalid) on overflow and division by zero.
         std::int64_t evaluate(std::span<const std::int64_t> values) const;
 
-        struct Node; // of the syntax tree
-
 private:
-        explicit CelExpression(Node root);
+        explicit CelExpression(CelNode root);
 
-        std::shared_ptr<const Node> root_;
+        std::shared_ptr<const CelNode> root_;
 };
 
 } // namespace eks
