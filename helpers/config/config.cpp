@@ -5,6 +5,7 @@
 
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
+#include "image_settings.hpp"
 #include "node/image_name.hpp"
 #include "registry_mirrors.hpp"
 #include "snapshotter.hpp"

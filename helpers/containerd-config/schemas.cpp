@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "config/toml.hpp"
 
 namespace eks {
 
@@ -587,9 +588,32 @@ void check_version(const Layer& layer)
 
 } // namespace
 
+const Schema& schema_of(int version)
+{
+        using Pointer = Json::json_pointer;
+        static const Schema two{2, Pointer("/plugins") / plugin::cri / "containerd",
+                Pointer("/plugins") / plugin::cri / "enable_cdi", Pointer("/plugins") / plugin::cri / "cni",
+                Pointer("/plugins") / plugin::cri / "registry", {"plugins", plugin::cri, "sandbox_image"},
+                {"plugins", plugin::cri, "containerd", "snapshotter"}};
+        static const Schema three{3, Pointer("/plugins") / plugin::runtime / "containerd",
+                Pointer("/plugins") / plugin::runtime / "enable_cdi",
+                Pointer("/plugins") / plugin::runtime / "cni",
+                Pointer("/plugins") / plugin::images / "registry",
+                {"plugins", plugin::images, "pinned_images", "sandbox"},
+                {"plugins", plugin::images, "snapshotter"}};
+        return version == 3 ? three : two;
+}
+
 int schema_for(const Version& containerd)
 {
         return containerd.major >= 2 ? 3 : 2;
+}
+
+Layer parse_containerd_config(const std::string& text, const std::string& source)
+{
+        auto layer = TomlDocument::parse(text, source).layer(source);
+        layer.problems.throw_if_any(failure::config_invalid);
+        return layer;
 }
 
 Json translate(const Layer& layer, const Version& containerd, std::vector<Note>& notes, Marks* places)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/layer.hpp"
@@ -10,18 +11,37 @@
 
 namespace eks {
 
+// Holds the defaults of either schema: config-2.toml and config-3.toml.
+inline constexpr std::string_view containerd_vendor_directory = "/usr/share/eks/containerd";
+
 namespace plugin {
 inline constexpr const char* cri = "io.containerd.grpc.v1.cri";        // all of CRI in schema 2
 inline constexpr const char* images = "io.containerd.cri.v1.images";   // its image service in schema 3
 inline constexpr const char* runtime = "io.containerd.cri.v1.runtime"; // its runtime service in schema 3
 } // namespace plugin
 
+// Where a schema keeps what we set.
+struct Schema {
+        int version;
+        Json::json_pointer cri_containerd; // has default_runtime_name and runtimes
+        Json::json_pointer enable_cdi;
+        Json::json_pointer cni;
+        Json::json_pointer registry;
+        std::vector<std::string> sandbox_image;
+        std::vector<std::string> snapshotter;
+};
+
+const Schema& schema_of(int version); // 2 or 3
+
 // What a daemon is given: 2 for containerd 1.x, 3 for 2.x and later.
 int schema_for(const Version& containerd);
 
-// The tree of a text of either schema, or of a mixture, as that daemon reads it: a setting that the schemas
-// keep in different places is moved, one that containerd 2.x has dropped is left out with a note, and one
-// that we do not know stays where it is, with a note. The version key is left out.
+// A text of either schema, or of a mixture. Throws Error: config_syntax, config_invalid.
+Layer parse_containerd_config(const std::string& text, const std::string& source);
+
+// The tree of such a text as that daemon reads it: a setting that the schemas keep in different places is
+// moved, one that containerd 2.x has dropped is left out with a note, and one that we do not know stays where
+// it is, with a note. The version key is left out.
 // `places` gets where each setting of the result was given. A layer without a source is our own, of which
 // nothing is noted but what a mark gives to someone else.
 // Throws Error (config_invalid) with the line of each setting of a wrong type, of each that containerd 1.x

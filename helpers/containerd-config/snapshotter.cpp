@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "containerd_config.hpp"
+#include "image_settings.hpp"
 #include "node/cpu.hpp"
 #include "node/memory.hpp"
 

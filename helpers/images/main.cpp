@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
+#include "image_settings.hpp"
 #include "images.hpp"
 #include "net/pull.hpp"
 #include "node/image_name.hpp"

@@ -3,6 +3,7 @@
 
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
+#include "image_settings.hpp"
 #include "net/containerd.hpp"
 #include "sandbox_image.hpp"
 

@@ -9,6 +9,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "containerd_config.hpp"
+#include "image_settings.hpp"
 #include "net/aws_call.hpp"
 #include "net/credentials.hpp"
 #include "net/pull.hpp"

@@ -11,9 +11,9 @@
 #include "base/fs.hpp"
 #include "ca.hpp"
 #include "config/resolve.hpp"
-#include "containerd_config.hpp"
 #include "node/max_pods.hpp"
 #include "offline/verbs.hpp"
+#include "user_settings.hpp"
 
 namespace {
 

@@ -6,6 +6,7 @@
 #include "config/toml.hpp"
 #include "containerd_config.hpp"
 #include "fixture.hpp"
+#include "image_settings.hpp"
 
 using namespace eks;
 using test::file_in;

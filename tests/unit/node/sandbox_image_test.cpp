@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "containerd_config.hpp"
+#include "image_settings.hpp"
 #include "sandbox_image.hpp"
 #include "support.hpp"
 

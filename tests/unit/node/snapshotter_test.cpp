@@ -3,7 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "containerd_config.hpp"
 #include "snapshotter.hpp"
 #include "support.hpp"
 

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "user_settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/drop_ins.hpp"
+#include "base/fs.hpp"
+#include "base/text.hpp"
+#include "config/schema.hpp"
+#include "schemas.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view vendor_drop_ins = "/usr/lib/eks/containerd.d";
+constexpr std::string_view admin_drop_ins = "/etc/eks/containerd.d";
+
+using Pointer = Json::json_pointer;
+
+std::optional<Where> place_in(const Marks& given, const Pointer& path)
+{
+        return place_at_or_below(given, key_path(path));
+}
+
+// Which program runs the containers of a handler.
+const std::array<Pointer, 3>& program_keys()
+{
+        static const std::array keys{
+                Pointer("/runtime_type"), Pointer("/runtime_path"), Pointer("/options/BinaryName")};
+        return keys;
+}
+
+bool is_containerd_there(const Root& root)
+{
+        return exists(root("/usr/bin/containerd")) || exists(root("/usr/local/bin/containerd"));
+}
+
+// The user's TOML, layer by layer, over what we have.
+class UserSettings {
+public:
+        UserSettings(Json& config, const Schema& schema, const RuntimeHandlers& handlers,
+                const Json& described, std::vector<Note>& notes)
+                : config_(&config), schema_(&schema), handlers_(&handlers),
+                  described_(&described.at(schema_of(3).cri_containerd / "runtimes")), notes_(&notes)
+        {
+        }
+
+        void add(const Json& given, const Marks& places)
+        {
+                check_programs(given, places);
+                drop_other_cni_key(given, places);
+                deep_merge(*config_, given);
+                for (const auto& [key, where] : places)
+                        places_[key] = where;
+        }
+
+        // Said before the daemon finds out: it would start, and no pod would.
+        void check_default(const Root& root) const
+        {
+                const auto& containerd = config_->at(schema_->cri_containerd);
+                const auto& runtimes = containerd.at("runtimes");
+                const auto name = containerd.value("default_runtime_name", std::string());
+                const auto place = place_in(places_, schema_->cri_containerd / "default_runtime_name");
+                const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
+                if (!runtimes.contains(name))
+                        refuse_default(place, name,
+                                known == handlers_->all.end()
+                                        ? "no such runtime is defined"
+                                        : "not available on this machine: " + known->reason);
+                const auto missing = missing_program_of(root, runtimes.at(name));
+                if (!missing)
+                        return;
+                // What a descriptor names was looked up before: it is there, or someone forced it.
+                for (const auto& key : program_keys())
+                        if (!is_described(name, key, runtimes.at(name)))
+                                refuse_default(place ? place : place_in(places_, handler(name) / key), name,
+                                        "its program is missing: " + *missing);
+                if (is_containerd_there(root))
+                        notes_->push_back({Level::warning,
+                                fmt::format(
+                                        "runtime {} ({}) is the default, and its program is missing: {}, "
+                                        "proceeding",
+                                        name, known->place.text(), *missing)});
+        }
+
+        // containerd starts with both, but without CRI.
+        void check_registry() const
+        {
+                const auto registry = config_->value(schema_->registry, Json::object());
+                if (registry.value("config_path", std::string()).empty())
+                        return;
+                Problems problems;
+                const auto refuse = [&](const Pointer& path, const std::string& key) {
+                        problems.add(place_in(places_, path)
+                                             .value_or(Where{std::string(containerd_vendor_directory)}),
+                                key, "",
+                                "containerd does not load CRI with this and registry.config_path, which is "
+                                "set",
+                                "Use registry.mirrors of eks-node.toml(5), or hosts.toml files below "
+                                "/etc/containerd/certs.d; config_path = \"\" makes the old form count "
+                                "instead");
+                };
+                if (registry.contains("mirrors"))
+                        refuse(schema_->registry / "mirrors", "registry.mirrors");
+                const auto configs = registry.value("configs", Json::object());
+                for (const auto& [host, settings] : configs.items())
+                        if (settings.contains("tls"))
+                                refuse(((schema_->registry / "configs") / host) / "tls",
+                                        key_path("registry.configs", host) + ".tls");
+                problems.throw_if_any(failure::config_invalid);
+        }
+
+private:
+        Pointer handler(const std::string& name) const
+        {
+                return (schema_->cri_containerd / "runtimes") / name;
+        }
+
+        // True if a descriptor gives the handler that value, or the handler has none.
+        bool is_described(const std::string& name, const Pointer& key, const Json& table) const
+        {
+                const auto ours = described_->find(name);
+                return !table.contains(key) ||
+                       (ours != described_->end() && Json(ours->value(key, std::string())) == table.at(key));
+        }
+
+        [[noreturn]] static void refuse_default(
+                const std::optional<Where>& where, const std::string& name, const std::string& wrong)
+        {
+                throw Error(failure::runtime_invalid,
+                        fmt::format("{}: default_runtime_name = {}: {}",
+                                where.value_or(Where{"configuration"}).text(), shown_value(name), wrong),
+                        "Mend it in containerd.config or its drop-ins; `eksnode runtimes` lists those that "
+                        "are available");
+        }
+
+        // Two layers with two programs for one handler: nobody can tell which is meant. A descriptor's may
+        // be replaced, as by all who write about runc's or nvidia's, but not unsaid.
+        void check_programs(const Json& given, const Marks& places)
+        {
+                const auto parent = schema_->cri_containerd / "runtimes";
+                if (!given.contains(parent))
+                        return;
+                for (const auto& [name, table] : given.at(parent).items())
+                        for (const auto& key : program_keys()) {
+                                if (table.value(key, std::string()).empty())
+                                        continue; // as if it were not there
+                                const auto where = place_in(places, handler(name) / key).value_or(Where{});
+                                check_program(name, key, table.at(key), where);
+                        }
+        }
+
+        void check_program(
+                const std::string& name, const Pointer& key, const Json& value, const Where& where)
+        {
+                const auto said = fmt::format("{}: {} = {}", where.text(),
+                        key_path((Pointer("/runtimes") / name) / key), shown_json(value));
+                if (const auto ours = described_->find(name); ours != described_->end()) {
+                        const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
+                        if (Json(ours->value(key, std::string())) != value)
+                                notes_->push_back({Level::warning,
+                                        fmt::format("{}: replaces the program of the runtime {} ({}), "
+                                                    "proceeding",
+                                                said, name, known->place.text())});
+                        return;
+                }
+                const auto [before, is_new] =
+                        programs_.emplace(key_path((Pointer() / name) / key), std::pair(value, where));
+                const auto& [first, first_place] = before->second;
+                if (!is_new && first != value)
+                        throw Error(failure::runtime_invalid,
+                                fmt::format(
+                                        "{}: it is {} in {}", said, shown_json(first), first_place.text()),
+                                "Give one of the two handlers another name, or remove it");
+        }
+
+        // bin_dir stands for a list of one, and containerd 2.1 and later want only one of the two.
+        void drop_other_cni_key(const Json& given, const Marks& places)
+        {
+                const auto one = schema_->cni / "bin_dir";
+                const auto list = schema_->cni / "bin_dirs";
+                const bool has_one = given.contains(one);
+                const bool has_list = given.contains(list);
+                if (has_one && has_list)
+                        throw Error(failure::config_invalid,
+                                fmt::format("{}: cni.bin_dirs: bin_dir ({}) is given too, and containerd "
+                                            "takes only one of the two",
+                                        place_in(places, list).value_or(Where{}).text(),
+                                        place_in(places, one).value_or(Where{}).text()),
+                                "Name all directories in bin_dirs");
+                if ((has_one || has_list) && config_->contains(schema_->cni))
+                        config_->at(schema_->cni).erase(has_one ? "bin_dirs" : "bin_dir");
+        }
+
+        Json* config_;
+        const Schema* schema_;
+        const RuntimeHandlers* handlers_;
+        const Json* described_;
+        std::vector<Note>* notes_;
+        Marks places_; // of all that the user gave, the last to say it
+        std::map<std::string, std::pair<Json, Where>> programs_;
+};
+
+} // namespace
+
+std::vector<NodeSpec::Sourced> user_texts(const NodeInputs& node)
+{
+        std::vector<NodeSpec::Sourced> texts;
+        for (const auto& path :
+                drop_ins(node.root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, {".toml"}))
+                texts.push_back({read_file(node.root(path), drop_in_limit), path});
+        for (const auto& given : node.spec.containerd_configs)
+                texts.push_back({given.text, fmt::format("containerd.config ({})", given.source)});
+        return texts;
+}
+
+void merge_user_settings(Json& config, const Json& described, const NodeInputs& node,
+        const RuntimeHandlers& handlers, std::vector<Note>& notes)
+{
+        const auto& daemon = node.versions.containerd;
+        UserSettings user(config, schema_of(schema_for(daemon)), handlers, described, notes);
+        for (const auto& [text, source] : user_texts(node)) {
+                Marks places;
+                user.add(translate(parse_containerd_config(text, source), daemon, notes, &places), places);
+        }
+        user.check_default(node.root);
+        user.check_registry();
+}
+
+void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes)
+{
+        for (const auto& given : spec.containerd_configs)
+                check_known(parse_containerd_config(
+                                    given.text, fmt::format("containerd.config ({})", given.source)),
+                        notes);
+        check_runtime_settings(spec.runtimes);
+}
+
+} // namespace eks
