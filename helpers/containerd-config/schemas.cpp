@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "schemas.hpp"
 
-#include <algorithm>
-#include <array>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,334 +10,13 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "config/toml.hpp"
+#include "find_setting.hpp"
 
 namespace eks {
 
 namespace {
 
-using Path = std::vector<std::string>;
-
-// What containerd's structure holds there; any where nothing of ours rests on it.
-enum class Kind { any, text, texts, number, toggle };
-
-std::string_view expected(Kind kind)
-{
-        switch (kind) {
-        case Kind::any:
-                return "";
-        case Kind::text:
-                return "must be a string";
-        case Kind::texts:
-                return "must be a list of strings";
-        case Kind::number:
-                return "must be a whole number";
-        case Kind::toggle:
-                return "must be true or false";
-        }
-        return "";
-}
-
-bool fits(const Json& value, Kind kind)
-{
-        switch (kind) {
-        case Kind::any:
-                return true;
-        case Kind::text:
-                return value.is_string();
-        case Kind::texts:
-                return value.is_array() &&
-                       std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
-        case Kind::number:
-                return value.is_number_integer();
-        case Kind::toggle:
-                return value.is_boolean();
-        }
-        return false;
-}
-
-// One setting in both schemas. "PLUGIN:path/of/keys", or a path from the top; "*" is any one name, a last
-// "..." all that is below. PLUGIN is an id, or one of the short names of plugin_id(). An empty side: that
-// schema has no such setting. "=" is the same place.
-struct Row {
-        std::string_view two;
-        std::string_view three;
-        Kind kind = Kind::any;
-        unsigned minor = 0;         // the first with it: 1.N if not 1.6; 2.N if schema 2 has it not
-        std::string_view hint = {}; // what stands in for it in containerd 2.x
-
-        bool is_too_new_for(const Version& containerd) const
-        {
-                return containerd.major == (two.empty() ? 2 : 1) && containerd.minor < minor;
-        }
-};
-
-// Schema 2: `containerd config default` of 1.6 and 1.7. Schema 3: that of 2.0 to 2.2, and docs/cri/config.md
-// of containerd; the moves are those that containerd 2.x makes when it reads schema 2, and those of the
-// streaming server, which it forgets. Handlers of one's own may hold any options.
-constexpr std::array table{
-        Row{"cgroup/...", "="},
-        Row{"debug/level", "=", Kind::text},
-        Row{"debug/...", "="},
-        Row{"disabled_plugins", "=", Kind::texts},
-        Row{"grpc/address", "=", Kind::text},
-        Row{"grpc/...", "="},
-        Row{"imports", "=", Kind::texts},
-        Row{"metrics/...", "="},
-        Row{"oom_score", "=", Kind::number},
-        Row{"plugin_dir", "", Kind::text},
-        Row{"proxy_plugins/*/...", "="},
-        Row{"required_plugins", "=", Kind::texts},
-        Row{"root", "=", Kind::text},
-        Row{"state", "=", Kind::text},
-        Row{"stream_processors/*/...", "="},
-        Row{"temp", "=", Kind::text},
-        Row{"timeouts/*", "=", Kind::text},
-        Row{"ttrpc/...", "="},
-
-        // The image service.
-        Row{"cri:containerd/disable_snapshot_annotations", "images:disable_snapshot_annotations",
-                Kind::toggle},
-        Row{"cri:containerd/discard_unpacked_layers", "images:discard_unpacked_layers", Kind::toggle},
-        Row{"cri:containerd/snapshotter", "images:snapshotter", Kind::text},
-        Row{"cri:image_decryption/key_model", "images:image_decryption/key_model", Kind::text},
-        Row{"cri:image_pull_progress_timeout", "images:image_pull_progress_timeout", Kind::text, 7},
-        Row{"cri:image_pull_with_sync_fs", "images:image_pull_with_sync_fs", Kind::toggle, 7},
-        Row{"cri:max_concurrent_downloads", "images:max_concurrent_downloads", Kind::number},
-        Row{"cri:registry/auths/*/...", "images:registry/auths/*/..."},
-        Row{"cri:registry/config_path", "images:registry/config_path", Kind::text},
-        Row{"cri:registry/configs/*/...", "images:registry/configs/*/..."},
-        Row{"cri:registry/headers/*", "images:registry/headers/*", Kind::texts},
-        Row{"cri:registry/mirrors/*/...", "images:registry/mirrors/*/..."},
-        Row{"cri:sandbox_image", "images:pinned_images/sandbox", Kind::text},
-        Row{"cri:stats_collect_period", "images:stats_collect_period", Kind::number},
-        Row{"", "images:concurrent_layer_fetch_buffer", Kind::number, 1},
-        Row{"", "images:disable_image_pull_with_transfer_service", Kind::toggle},
-        Row{"", "images:pinned_images/*", Kind::text},
-        Row{"", "images:runtime_platforms/*/..."},
-        Row{"", "images:use_local_image_pull", Kind::toggle, 1},
-
-        // The runtime service.
-        Row{"cri:cdi_spec_dirs", "runtime:cdi_spec_dirs", Kind::texts, 7},
-        Row{"cri:cni/bin_dir", "runtime:cni/bin_dir", Kind::text},
-        Row{"cri:cni/conf_dir", "runtime:cni/conf_dir", Kind::text},
-        Row{"cri:cni/conf_template", "runtime:cni/conf_template", Kind::text},
-        Row{"cri:cni/ip_pref", "runtime:cni/ip_pref", Kind::text},
-        Row{"cri:cni/max_conf_num", "runtime:cni/max_conf_num", Kind::number},
-        Row{"cri:cni/setup_serially", "runtime:cni/setup_serially", Kind::toggle, 7},
-        Row{"cri:containerd/default_runtime/...", "", Kind::any, 0, "containerd.default_runtime_name"},
-        Row{"cri:containerd/default_runtime_name", "runtime:containerd/default_runtime_name", Kind::text},
-        Row{"cri:containerd/ignore_blockio_not_enabled_errors",
-                "runtime:containerd/ignore_blockio_not_enabled_errors", Kind::toggle, 7},
-        Row{"cri:containerd/ignore_rdt_not_enabled_errors",
-                "runtime:containerd/ignore_rdt_not_enabled_errors", Kind::toggle},
-        Row{"cri:containerd/no_pivot", "", Kind::toggle, 0, "options.NoPivotRoot of the runtime"},
-        Row{"cri:containerd/runtimes/*/base_runtime_spec", "runtime:containerd/runtimes/*/base_runtime_spec",
-                Kind::text},
-        Row{"cri:containerd/runtimes/*/cni_conf_dir", "runtime:containerd/runtimes/*/cni_conf_dir",
-                Kind::text},
-        Row{"cri:containerd/runtimes/*/cni_max_conf_num", "runtime:containerd/runtimes/*/cni_max_conf_num",
-                Kind::number},
-        Row{"cri:containerd/runtimes/*/container_annotations",
-                "runtime:containerd/runtimes/*/container_annotations", Kind::texts},
-        Row{"cri:containerd/runtimes/*/options/BinaryName",
-                "runtime:containerd/runtimes/*/options/BinaryName", Kind::text},
-        Row{"cri:containerd/runtimes/*/options/SystemdCgroup",
-                "runtime:containerd/runtimes/*/options/SystemdCgroup", Kind::toggle},
-        Row{"cri:containerd/runtimes/*/options/...", "runtime:containerd/runtimes/*/options/..."},
-        Row{"cri:containerd/runtimes/*/pod_annotations", "runtime:containerd/runtimes/*/pod_annotations",
-                Kind::texts},
-        Row{"cri:containerd/runtimes/*/privileged_without_host_devices",
-                "runtime:containerd/runtimes/*/privileged_without_host_devices", Kind::toggle},
-        Row{"cri:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed",
-                "runtime:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed",
-                Kind::toggle, 7},
-        Row{"cri:containerd/runtimes/*/runtime_engine", "", Kind::text, 0,
-                "options.BinaryName of the runtime"},
-        Row{"cri:containerd/runtimes/*/runtime_path", "runtime:containerd/runtimes/*/runtime_path",
-                Kind::text},
-        Row{"cri:containerd/runtimes/*/runtime_root", "", Kind::text, 0, "options.Root of the runtime"},
-        Row{"cri:containerd/runtimes/*/runtime_type", "runtime:containerd/runtimes/*/runtime_type",
-                Kind::text},
-        Row{"cri:containerd/runtimes/*/sandbox_mode", "runtime:containerd/runtimes/*/sandboxer", Kind::text,
-                7},
-        Row{"cri:containerd/runtimes/*/snapshotter", "runtime:containerd/runtimes/*/snapshotter", Kind::text,
-                7},
-        Row{"cri:containerd/untrusted_workload_runtime/...", "", Kind::any, 0, "a runtime named untrusted"},
-        Row{"cri:device_ownership_from_security_context", "runtime:device_ownership_from_security_context",
-                Kind::toggle},
-        Row{"cri:disable_apparmor", "runtime:disable_apparmor", Kind::toggle},
-        Row{"cri:disable_cgroup", "", Kind::toggle},
-        Row{"cri:disable_hugetlb_controller", "runtime:disable_hugetlb_controller", Kind::toggle},
-        Row{"cri:disable_proc_mount", "runtime:disable_proc_mount", Kind::toggle},
-        Row{"cri:drain_exec_sync_io_timeout", "runtime:drain_exec_sync_io_timeout", Kind::text, 7},
-        Row{"cri:enable_cdi", "runtime:enable_cdi", Kind::toggle, 7},
-        Row{"cri:enable_selinux", "runtime:enable_selinux", Kind::toggle},
-        Row{"cri:enable_unprivileged_icmp", "runtime:enable_unprivileged_icmp", Kind::toggle},
-        Row{"cri:enable_unprivileged_ports", "runtime:enable_unprivileged_ports", Kind::toggle},
-        Row{"cri:ignore_deprecation_warnings", "runtime:ignore_deprecation_warnings", Kind::texts, 7},
-        Row{"cri:ignore_image_defined_volumes", "runtime:ignore_image_defined_volumes", Kind::toggle},
-        Row{"cri:max_container_log_line_size", "runtime:max_container_log_line_size", Kind::number},
-        Row{"cri:netns_mounts_under_state_dir", "runtime:netns_mounts_under_state_dir", Kind::toggle},
-        Row{"cri:restrict_oom_score_adj", "runtime:restrict_oom_score_adj", Kind::toggle},
-        Row{"cri:selinux_category_range", "runtime:selinux_category_range", Kind::number},
-        Row{"cri:systemd_cgroup", "", Kind::toggle, 0, "options.SystemdCgroup of the runtime"},
-        Row{"cri:tolerate_missing_hugetlb_controller", "runtime:tolerate_missing_hugetlb_controller",
-                Kind::toggle},
-        Row{"cri:unset_seccomp_profile", "runtime:unset_seccomp_profile", Kind::text},
-        Row{"", "runtime:cni/bin_dirs", Kind::texts, 1},
-        Row{"", "runtime:cni/use_internal_loopback", Kind::toggle},
-        Row{"", "runtime:containerd/runtimes/*/cgroup_writable", Kind::toggle, 1},
-        Row{"", "runtime:containerd/runtimes/*/io_type", Kind::text},
-
-        // The server of streams has stayed.
-        Row{"cri:disable_tcp_service", "=", Kind::toggle},
-        Row{"cri:enable_tls_streaming", "=", Kind::toggle},
-        Row{"cri:stream_idle_timeout", "=", Kind::text},
-        Row{"cri:stream_server_address", "=", Kind::text},
-        Row{"cri:stream_server_port", "=", Kind::text},
-        Row{"cri:x509_key_pair_streaming/...", "="},
-
-        // Other plugins.
-        Row{"io.containerd.gc.v1.scheduler:...", "="},
-        Row{"io.containerd.internal.v1.opt:...", "="},
-        Row{"io.containerd.internal.v1.restart:...", "io.containerd.monitor.container.v1.restart:..."},
-        Row{"io.containerd.internal.v1.tracing:...", "="},
-        Row{"io.containerd.metadata.v1.bolt:...", "="},
-        Row{"io.containerd.monitor.v1.cgroups:...", "io.containerd.monitor.task.v1.cgroups:..."},
-        Row{"io.containerd.nri.v1.nri:...", "=", Kind::any, 7},
-        Row{"io.containerd.runtime.v1.linux:...", "", Kind::any, 0, "runtime_type io.containerd.runc.v2"},
-        Row{"io.containerd.runtime.v2.task:platforms", "=", Kind::texts},
-        Row{"io.containerd.runtime.v2.task:sched_core", "", Kind::toggle, 0,
-                "SCHED_CORE=true in env of io.containerd.shim.v1.manager"},
-        Row{"io.containerd.service.v1.diff-service:...", "="},
-        Row{"io.containerd.service.v1.tasks-service:...", "="},
-        Row{"io.containerd.snapshotter.v1.aufs:...", "", Kind::any, 0, "the snapshotter overlayfs"},
-        Row{"io.containerd.snapshotter.v1.blockfile:...", "=", Kind::any, 7},
-        Row{"io.containerd.snapshotter.v1.btrfs:...", "="},
-        Row{"io.containerd.snapshotter.v1.devmapper:...", "="},
-        Row{"io.containerd.snapshotter.v1.native:...", "="},
-        Row{"io.containerd.snapshotter.v1.overlayfs:...", "="},
-        Row{"io.containerd.snapshotter.v1.zfs:...", "="},
-        Row{"io.containerd.tracing.processor.v1.otlp:...", "="},
-        Row{"io.containerd.transfer.v1.local:...", "=", Kind::any, 7},
-        Row{"", "io.containerd.differ.v1.erofs:..."},
-        Row{"", "io.containerd.image-verifier.v1.bindir:..."},
-        Row{"", "io.containerd.mount-handler.v1.erofs:..."},
-        Row{"", "io.containerd.shim.v1.manager:..."},
-        Row{"", "io.containerd.snapshotter.v1.erofs:..."},
-};
-
-std::string plugin_id(std::string_view name)
-{
-        return name == "cri"       ? plugin::cri
-               : name == "images"  ? plugin::images
-               : name == "runtime" ? plugin::runtime
-                                   : std::string(name);
-}
-
-Path pattern_of(std::string_view text)
-{
-        Path path;
-        if (const auto colon = text.find(':'); colon != std::string_view::npos) {
-                path = {"plugins", plugin_id(text.substr(0, colon))};
-                text.remove_prefix(colon + 1);
-        }
-        for (const auto part : split(text, '/'))
-                path.emplace_back(part);
-        return path;
-}
-
-// What "*" and "..." stand for, in order; nothing if the path does not fit.
-std::optional<Path> match(const Path& pattern, const Path& path)
-{
-        Path wild;
-        for (std::size_t i = 0; i < pattern.size(); ++i) {
-                if (i >= path.size())
-                        return std::nullopt;
-                if (pattern[i] == "...") {
-                        wild.insert(wild.end(), path.begin() + static_cast<std::ptrdiff_t>(i), path.end());
-                        return wild;
-                }
-                if (pattern[i] == "*")
-                        wild.push_back(path[i]);
-                else if (pattern[i] != path[i])
-                        return std::nullopt;
-        }
-        return path.size() == pattern.size() ? std::optional(wild) : std::nullopt;
-}
-
-Path fill(const Path& pattern, const Path& wild)
-{
-        Path path;
-        auto next = wild.begin();
-        for (const auto& part : pattern) {
-                if (part == "...")
-                        path.insert(path.end(), next, wild.end());
-                else
-                        path.push_back(part == "*" ? *next++ : part);
-        }
-        return path;
-}
-
-struct Patterns {
-        const Row* row;
-        Path two;
-        Path three;
-};
-
-const std::vector<Patterns>& patterns()
-{
-        static const auto made = [] {
-                std::vector<Patterns> all;
-                for (const auto& row : table)
-                        all.push_back({&row, pattern_of(row.two),
-                                pattern_of(row.three == "=" ? row.two : row.three)});
-                return all;
-        }();
-        return made;
-}
-
-struct Found {
-        const Patterns* patterns;
-        Path wild;
-};
-
-bool starts_as(const Path& pattern, const Path& path, std::size_t length)
-{
-        for (std::size_t i = 0; i < length; ++i)
-                if (pattern[i] != "*" && pattern[i] != path[i])
-                        return false;
-        return true;
-}
-
-std::optional<Found> find_row(const Path& path, Path Patterns::*side)
-{
-        for (const auto& entry : patterns())
-                if (!(entry.*side).empty())
-                        if (auto wild = match(entry.*side, path))
-                                return Found{&entry, std::move(*wild)};
-        return std::nullopt;
-}
-
-// What is wrong with the shape of a path that no row has: "must be a table" where others are known below it,
-// or what a known setting above it must be, to which the path is cut.
-std::string_view wrong_shape(Path& path)
-{
-        if (path.size() <= 2 && path.front() == "plugins")
-                return "must be a table";
-        for (const auto& entry : patterns())
-                for (const auto* pattern : {&entry.two, &entry.three}) {
-                        if (!starts_as(*pattern, path, std::min(pattern->size(), path.size())))
-                                continue;
-                        if (path.size() < pattern->size())
-                                return "must be a table";
-                        if (!pattern->empty()) {
-                                path.resize(pattern->size());
-                                return expected(entry.row->kind);
-                        }
-                }
-        return {};
-}
+using Path = SettingPath;
 
 // Calls f with the path and key of every value that is no table. An empty table sets nothing.
 using Visit = std::function<void(const Path&, const std::string&, const Json&)>;
@@ -376,11 +52,7 @@ std::string shown(const Path& path)
 Path unknown_part(const Path& path)
 {
         const bool of_plugin = path.size() > 2 && path.front() == "plugins";
-        const auto known_plugin = [&](const Patterns& entry) {
-                const auto is_it = [&](const Path& side) { return side.size() > 1 && side[1] == path[1]; };
-                return is_it(entry.two) || is_it(entry.three);
-        };
-        if (of_plugin && std::ranges::none_of(patterns(), known_plugin))
+        if (of_plugin && !is_known_plugin(path[1]))
                 return {path[0], path[1]};
         return path;
 }
@@ -409,8 +81,8 @@ private:
 
 // False, and a problem, for a type that containerd does not start with. `row` is the setting's, if it is
 // known.
-bool is_right(const Layer& layer, const Row* row, Path path, const std::string& key, const Json& value,
-        Problems& problems)
+bool is_right(const Layer& layer, const SettingRow* row, Path path, const std::string& key,
+        const Json& value, Problems& problems)
 {
         const auto length = path.size();
         const auto wrong = row == nullptr           ? wrong_shape(path)
@@ -452,10 +124,10 @@ private:
 
         void take(const Path& path, const std::string& key, const Json& value)
         {
-                auto here = three_ ? &Patterns::three : &Patterns::two;
-                auto there = three_ ? &Patterns::two : &Patterns::three;
-                const auto found = find_row(path, here);
-                const auto other = found ? std::nullopt : find_row(path, there);
+                auto here = three_ ? &SettingPatterns::three : &SettingPatterns::two;
+                auto there = three_ ? &SettingPatterns::two : &SettingPatterns::three;
+                const auto found = find_setting(path, here);
+                const auto other = found ? std::nullopt : find_setting(path, there);
                 const auto* row = found ? found->patterns->row : other ? other->patterns->row : nullptr;
                 if (!is_right(*layer_, row, path, key, value, problems_))
                         return;
@@ -473,7 +145,7 @@ private:
         }
 
         // What one version takes in another form, or takes in a way that undoes what we set.
-        bool is_taken_apart(const Row& row, const std::string& key, const Json& value)
+        bool is_taken_apart(const SettingRow& row, const std::string& key, const Json& value)
         {
                 if (row.two == "imports" && !three_ && !value.empty() &&
                         value != Json{"/etc/containerd/config.toml"}) { // itself: `containerd config dump`
@@ -495,7 +167,8 @@ private:
                 return true;
         }
 
-        void move(const Found& found, Path Patterns::*side, const std::string& key, const Json& value)
+        void move(const FoundSetting& found, Path SettingPatterns::*side, const std::string& key,
+                const Json& value)
         {
                 const auto& to = found.patterns->*side;
                 if (!to.empty()) {
@@ -530,7 +203,7 @@ private:
         }
 
         // 1.6 passes over what only 1.7 reads, without a word; so does 2.0.
-        void say_if_too_new(const Row& row, const std::string& key)
+        void say_if_too_new(const SettingRow& row, const std::string& key)
         {
                 if (!row.is_too_new_for(containerd_))
                         return;
@@ -630,9 +303,9 @@ void check_known(const Layer& layer, std::vector<Note>& notes)
         each_setting(layer, [&](const Path& path, const std::string& key, const Json& value) {
                 if (key == "version")
                         return;
-                auto found = find_row(path, &Patterns::two);
+                auto found = find_setting(path, &SettingPatterns::two);
                 if (!found)
-                        found = find_row(path, &Patterns::three);
+                        found = find_setting(path, &SettingPatterns::three);
                 if (is_right(layer, found ? found->patterns->row : nullptr, path, key, value, problems) &&
                         !found)
                         unknown.note(path);

@@ -14,12 +14,6 @@ namespace eks {
 // Holds the defaults of either schema: config-2.toml and config-3.toml.
 inline constexpr std::string_view containerd_vendor_directory = "/usr/share/eks/containerd";
 
-namespace plugin {
-inline constexpr const char* cri = "io.containerd.grpc.v1.cri";        // all of CRI in schema 2
-inline constexpr const char* images = "io.containerd.cri.v1.images";   // its image service in schema 3
-inline constexpr const char* runtime = "io.containerd.cri.v1.runtime"; // its runtime service in schema 3
-} // namespace plugin
-
 // Where a schema keeps what we set.
 struct Schema {
         int version;
@@ -40,13 +34,12 @@ int schema_for(const Version& containerd);
 Layer parse_containerd_config(const std::string& text, const std::string& source);
 
 // The tree of such a text as that daemon reads it: a setting that the schemas keep in different places is
-// moved, one that containerd 2.x has dropped is left out with a note, and one that we do not know stays where
-// it is, with a note. The version key is left out.
-// `places` gets where each setting of the result was given. A layer without a source is our own, of which
-// nothing is noted but what a mark gives to someone else.
-// Throws Error (config_invalid) with the line of each setting of a wrong type, of each that containerd 1.x
-// has not or (imports) that undoes our tables there, and of two that are the same setting with different
-// values.
+// moved, one that containerd 2.x has dropped is left out with a note, and one that we do not know stays
+// where it is, with a note. The version key is left out. `places` gets where each setting of the result was
+// given. A layer without a source is our own, of which nothing is noted but what a mark gives to someone
+// else. Throws Error (config_invalid) with the line of each setting of a wrong type, of each that
+// containerd 1.x has not or (imports) that undoes our tables there, and of two that are the same setting
+// with different values.
 Json translate(
         const Layer& layer, const Version& containerd, std::vector<Note>& notes, Marks* places = nullptr);
 

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "find_setting.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using Path = SettingPath;
+
+std::string plugin_id(std::string_view name)
+{
+        return name == "cri"       ? plugin::cri
+               : name == "images"  ? plugin::images
+               : name == "runtime" ? plugin::runtime
+                                   : std::string(name);
+}
+
+Path pattern_of(std::string_view text)
+{
+        Path path;
+        if (const auto colon = text.find(':'); colon != std::string_view::npos) {
+                path = {"plugins", plugin_id(text.substr(0, colon))};
+                text.remove_prefix(colon + 1);
+        }
+        for (const auto part : split(text, '/'))
+                path.emplace_back(part);
+        return path;
+}
+
+// What "*" and "..." stand for, in order; nothing if the path does not fit.
+std::optional<Path> match(const Path& pattern, const Path& path)
+{
+        Path wild;
+        for (std::size_t i = 0; i < pattern.size(); ++i) {
+                if (i >= path.size())
+                        return std::nullopt;
+                if (pattern[i] == "...") {
+                        wild.insert(wild.end(), path.begin() + static_cast<std::ptrdiff_t>(i), path.end());
+                        return wild;
+                }
+                if (pattern[i] == "*")
+                        wild.push_back(path[i]);
+                else if (pattern[i] != path[i])
+                        return std::nullopt;
+        }
+        return path.size() == pattern.size() ? std::optional(wild) : std::nullopt;
+}
+
+const std::vector<SettingPatterns>& patterns()
+{
+        static const auto made = [] {
+                std::vector<SettingPatterns> all;
+                for (const auto& row : setting_rows())
+                        all.push_back({&row, pattern_of(row.two),
+                                pattern_of(row.three == "=" ? row.two : row.three)});
+                return all;
+        }();
+        return made;
+}
+
+bool starts_as(const Path& pattern, const Path& path, std::size_t length)
+{
+        for (std::size_t i = 0; i < length; ++i)
+                if (pattern[i] != "*" && pattern[i] != path[i])
+                        return false;
+        return true;
+}
+
+} // namespace
+
+std::string_view expected(SettingKind kind)
+{
+        switch (kind) {
+        case SettingKind::any:
+                return "";
+        case SettingKind::text:
+                return "must be a string";
+        case SettingKind::texts:
+                return "must be a list of strings";
+        case SettingKind::number:
+                return "must be a whole number";
+        case SettingKind::toggle:
+                return "must be true or false";
+        }
+        return "";
+}
+
+bool fits(const Json& value, SettingKind kind)
+{
+        switch (kind) {
+        case SettingKind::any:
+                return true;
+        case SettingKind::text:
+                return value.is_string();
+        case SettingKind::texts:
+                return value.is_array() &&
+                       std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
+        case SettingKind::number:
+                return value.is_number_integer();
+        case SettingKind::toggle:
+                return value.is_boolean();
+        }
+        return false;
+}
+
+SettingPath fill(const SettingPath& pattern, const SettingPath& wild)
+{
+        Path path;
+        auto next = wild.begin();
+        for (const auto& part : pattern) {
+                if (part == "...")
+                        path.insert(path.end(), next, wild.end());
+                else
+                        path.push_back(part == "*" ? *next++ : part);
+        }
+        return path;
+}
+
+std::optional<FoundSetting> find_setting(const SettingPath& path, SettingPath SettingPatterns::*side)
+{
+        for (const auto& entry : patterns())
+                if (!(entry.*side).empty())
+                        if (auto wild = match(entry.*side, path))
+                                return FoundSetting{&entry, std::move(*wild)};
+        return std::nullopt;
+}
+
+std::string_view wrong_shape(SettingPath& path)
+{
+        if (path.size() <= 2 && path.front() == "plugins")
+                return "must be a table";
+        for (const auto& entry : patterns())
+                for (const auto* pattern : {&entry.two, &entry.three}) {
+                        if (!starts_as(*pattern, path, std::min(pattern->size(), path.size())))
+                                continue;
+                        if (path.size() < pattern->size())
+                                return "must be a table";
+                        if (!pattern->empty()) {
+                                path.resize(pattern->size());
+                                return expected(entry.row->kind);
+                        }
+                }
+        return {};
+}
+
+bool is_known_plugin(const std::string& id)
+{
+        const auto is_it = [&](const Path& side) { return side.size() > 1 && side[1] == id; };
+        return std::ranges::any_of(patterns(),
+                [&](const SettingPatterns& entry) { return is_it(entry.two) || is_it(entry.three); });
+}
+
+} // namespace eks

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "setting_table.hpp"
+
+#include <array>
+
+namespace eks {
+
+namespace {
+
+using Kind = SettingKind;
+using Row = SettingRow;
+
+// Schema 2: `containerd config default` of 1.6 and 1.7. Schema 3: that of 2.0 to 2.2, and docs/cri/config.md
+// of containerd; the moves are those that containerd 2.x makes when it reads schema 2, and those of the
+// streaming server, which it forgets. Handlers of one's own may hold any options.
+constexpr std::array table{
+        Row{"cgroup/...", "="},
+        Row{"debug/level", "=", Kind::text},
+        Row{"debug/...", "="},
+        Row{"disabled_plugins", "=", Kind::texts},
+        Row{"grpc/address", "=", Kind::text},
+        Row{"grpc/...", "="},
+        Row{"imports", "=", Kind::texts},
+        Row{"metrics/...", "="},
+        Row{"oom_score", "=", Kind::number},
+        Row{"plugin_dir", "", Kind::text},
+        Row{"proxy_plugins/*/...", "="},
+        Row{"required_plugins", "=", Kind::texts},
+        Row{"root", "=", Kind::text},
+        Row{"state", "=", Kind::text},
+        Row{"stream_processors/*/...", "="},
+        Row{"temp", "=", Kind::text},
+        Row{"timeouts/*", "=", Kind::text},
+        Row{"ttrpc/...", "="},
+
+        // The image service.
+        Row{"cri:containerd/disable_snapshot_annotations", "images:disable_snapshot_annotations",
+                Kind::toggle},
+        Row{"cri:containerd/discard_unpacked_layers", "images:discard_unpacked_layers", Kind::toggle},
+        Row{"cri:containerd/snapshotter", "images:snapshotter", Kind::text},
+        Row{"cri:image_decryption/key_model", "images:image_decryption/key_model", Kind::text},
+        Row{"cri:image_pull_progress_timeout", "images:image_pull_progress_timeout", Kind::text, 7},
+        Row{"cri:image_pull_with_sync_fs", "images:image_pull_with_sync_fs", Kind::toggle, 7},
+        Row{"cri:max_concurrent_downloads", "images:max_concurrent_downloads", Kind::number},
+        Row{"cri:registry/auths/*/...", "images:registry/auths/*/..."},
+        Row{"cri:registry/config_path", "images:registry/config_path", Kind::text},
+        Row{"cri:registry/configs/*/...", "images:registry/configs/*/..."},
+        Row{"cri:registry/headers/*", "images:registry/headers/*", Kind::texts},
+        Row{"cri:registry/mirrors/*/...", "images:registry/mirrors/*/..."},
+        Row{"cri:sandbox_image", "images:pinned_images/sandbox", Kind::text},
+        Row{"cri:stats_collect_period", "images:stats_collect_period", Kind::number},
+        Row{"", "images:concurrent_layer_fetch_buffer", Kind::number, 1},
+        Row{"", "images:disable_image_pull_with_transfer_service", Kind::toggle},
+        Row{"", "images:pinned_images/*", Kind::text},
+        Row{"", "images:runtime_platforms/*/..."},
+        Row{"", "images:use_local_image_pull", Kind::toggle, 1},
+
+        // The runtime service.
+        Row{"cri:cdi_spec_dirs", "runtime:cdi_spec_dirs", Kind::texts, 7},
+        Row{"cri:cni/bin_dir", "runtime:cni/bin_dir", Kind::text},
+        Row{"cri:cni/conf_dir", "runtime:cni/conf_dir", Kind::text},
+        Row{"cri:cni/conf_template", "runtime:cni/conf_template", Kind::text},
+        Row{"cri:cni/ip_pref", "runtime:cni/ip_pref", Kind::text},
+        Row{"cri:cni/max_conf_num", "runtime:cni/max_conf_num", Kind::number},
+        Row{"cri:cni/setup_serially", "runtime:cni/setup_serially", Kind::toggle, 7},
+        Row{"cri:containerd/default_runtime/...", "", Kind::any, 0, "containerd.default_runtime_name"},
+        Row{"cri:containerd/default_runtime_name", "runtime:containerd/default_runtime_name", Kind::text},
+        Row{"cri:containerd/ignore_blockio_not_enabled_errors",
+                "runtime:containerd/ignore_blockio_not_enabled_errors", Kind::toggle, 7},
+        Row{"cri:containerd/ignore_rdt_not_enabled_errors",
+                "runtime:containerd/ignore_rdt_not_enabled_errors", Kind::toggle},
+        Row{"cri:containerd/no_pivot", "", Kind::toggle, 0, "options.NoPivotRoot of the runtime"},
+        Row{"cri:containerd/runtimes/*/base_runtime_spec", "runtime:containerd/runtimes/*/base_runtime_spec",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/cni_conf_dir", "runtime:containerd/runtimes/*/cni_conf_dir",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/cni_max_conf_num", "runtime:containerd/runtimes/*/cni_max_conf_num",
+                Kind::number},
+        Row{"cri:containerd/runtimes/*/container_annotations",
+                "runtime:containerd/runtimes/*/container_annotations", Kind::texts},
+        Row{"cri:containerd/runtimes/*/options/BinaryName",
+                "runtime:containerd/runtimes/*/options/BinaryName", Kind::text},
+        Row{"cri:containerd/runtimes/*/options/SystemdCgroup",
+                "runtime:containerd/runtimes/*/options/SystemdCgroup", Kind::toggle},
+        Row{"cri:containerd/runtimes/*/options/...", "runtime:containerd/runtimes/*/options/..."},
+        Row{"cri:containerd/runtimes/*/pod_annotations", "runtime:containerd/runtimes/*/pod_annotations",
+                Kind::texts},
+        Row{"cri:containerd/runtimes/*/privileged_without_host_devices",
+                "runtime:containerd/runtimes/*/privileged_without_host_devices", Kind::toggle},
+        Row{"cri:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed",
+                "runtime:containerd/runtimes/*/privileged_without_host_devices_all_devices_allowed",
+                Kind::toggle, 7},
+        Row{"cri:containerd/runtimes/*/runtime_engine", "", Kind::text, 0,
+                "options.BinaryName of the runtime"},
+        Row{"cri:containerd/runtimes/*/runtime_path", "runtime:containerd/runtimes/*/runtime_path",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/runtime_root", "", Kind::text, 0, "options.Root of the runtime"},
+        Row{"cri:containerd/runtimes/*/runtime_type", "runtime:containerd/runtimes/*/runtime_type",
+                Kind::text},
+        Row{"cri:containerd/runtimes/*/sandbox_mode", "runtime:containerd/runtimes/*/sandboxer", Kind::text,
+                7},
+        Row{"cri:containerd/runtimes/*/snapshotter", "runtime:containerd/runtimes/*/snapshotter", Kind::text,
+                7},
+        Row{"cri:containerd/untrusted_workload_runtime/...", "", Kind::any, 0, "a runtime named untrusted"},
+        Row{"cri:device_ownership_from_security_context", "runtime:device_ownership_from_security_context",
+                Kind::toggle},
+        Row{"cri:disable_apparmor", "runtime:disable_apparmor", Kind::toggle},
+        Row{"cri:disable_cgroup", "", Kind::toggle},
+        Row{"cri:disable_hugetlb_controller", "runtime:disable_hugetlb_controller", Kind::toggle},
+        Row{"cri:disable_proc_mount", "runtime:disable_proc_mount", Kind::toggle},
+        Row{"cri:drain_exec_sync_io_timeout", "runtime:drain_exec_sync_io_timeout", Kind::text, 7},
+        Row{"cri:enable_cdi", "runtime:enable_cdi", Kind::toggle, 7},
+        Row{"cri:enable_selinux", "runtime:enable_selinux", Kind::toggle},
+        Row{"cri:enable_unprivileged_icmp", "runtime:enable_unprivileged_icmp", Kind::toggle},
+        Row{"cri:enable_unprivileged_ports", "runtime:enable_unprivileged_ports", Kind::toggle},
+        Row{"cri:ignore_deprecation_warnings", "runtime:ignore_deprecation_warnings", Kind::texts, 7},
+        Row{"cri:ignore_image_defined_volumes", "runtime:ignore_image_defined_volumes", Kind::toggle},
+        Row{"cri:max_container_log_line_size", "runtime:max_container_log_line_size", Kind::number},
+        Row{"cri:netns_mounts_under_state_dir", "runtime:netns_mounts_under_state_dir", Kind::toggle},
+        Row{"cri:restrict_oom_score_adj", "runtime:restrict_oom_score_adj", Kind::toggle},
+        Row{"cri:selinux_category_range", "runtime:selinux_category_range", Kind::number},
+        Row{"cri:systemd_cgroup", "", Kind::toggle, 0, "options.SystemdCgroup of the runtime"},
+        Row{"cri:tolerate_missing_hugetlb_controller", "runtime:tolerate_missing_hugetlb_controller",
+                Kind::toggle},
+        Row{"cri:unset_seccomp_profile", "runtime:unset_seccomp_profile", Kind::text},
+        Row{"", "runtime:cni/bin_dirs", Kind::texts, 1},
+        Row{"", "runtime:cni/use_internal_loopback", Kind::toggle},
+        Row{"", "runtime:containerd/runtimes/*/cgroup_writable", Kind::toggle, 1},
+        Row{"", "runtime:containerd/runtimes/*/io_type", Kind::text},
+
+        // The server of streams has stayed.
+        Row{"cri:disable_tcp_service", "=", Kind::toggle},
+        Row{"cri:enable_tls_streaming", "=", Kind::toggle},
+        Row{"cri:stream_idle_timeout", "=", Kind::text},
+        Row{"cri:stream_server_address", "=", Kind::text},
+        Row{"cri:stream_server_port", "=", Kind::text},
+        Row{"cri:x509_key_pair_streaming/...", "="},
+
+        // Other plugins.
+        Row{"io.containerd.gc.v1.scheduler:...", "="},
+        Row{"io.containerd.internal.v1.opt:...", "="},
+        Row{"io.containerd.internal.v1.restart:...", "io.containerd.monitor.container.v1.restart:..."},
+        Row{"io.containerd.internal.v1.tracing:...", "="},
+        Row{"io.containerd.metadata.v1.bolt:...", "="},
+        Row{"io.containerd.monitor.v1.cgroups:...", "io.containerd.monitor.task.v1.cgroups:..."},
+        Row{"io.containerd.nri.v1.nri:...", "=", Kind::any, 7},
+        Row{"io.containerd.runtime.v1.linux:...", "", Kind::any, 0, "runtime_type io.containerd.runc.v2"},
+        Row{"io.containerd.runtime.v2.task:platforms", "=", Kind::texts},
+        Row{"io.containerd.runtime.v2.task:sched_core", "", Kind::toggle, 0,
+                "SCHED_CORE=true in env of io.containerd.shim.v1.manager"},
+        Row{"io.containerd.service.v1.diff-service:...", "="},
+        Row{"io.containerd.service.v1.tasks-service:...", "="},
+        Row{"io.containerd.snapshotter.v1.aufs:...", "", Kind::any, 0, "the snapshotter overlayfs"},
+        Row{"io.containerd.snapshotter.v1.blockfile:...", "=", Kind::any, 7},
+        Row{"io.containerd.snapshotter.v1.btrfs:...", "="},
+        Row{"io.containerd.snapshotter.v1.devmapper:...", "="},
+        Row{"io.containerd.snapshotter.v1.native:...", "="},
+        Row{"io.containerd.snapshotter.v1.overlayfs:...", "="},
+        Row{"io.containerd.snapshotter.v1.zfs:...", "="},
+        Row{"io.containerd.tracing.processor.v1.otlp:...", "="},
+        Row{"io.containerd.transfer.v1.local:...", "=", Kind::any, 7},
+        Row{"", "io.containerd.differ.v1.erofs:..."},
+        Row{"", "io.containerd.image-verifier.v1.bindir:..."},
+        Row{"", "io.containerd.mount-handler.v1.erofs:..."},
+        Row{"", "io.containerd.shim.v1.manager:..."},
+        Row{"", "io.containerd.snapshotter.v1.erofs:..."},
+};
+
+} // namespace
+
+std::span<const SettingRow> setting_rows()
+{
+        return table;
+}
+
+} // namespace eks

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings of containerd: where each is in either schema, what it holds, and which versions have it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "node/version.hpp"
+
+namespace eks {
+
+namespace plugin {
+inline constexpr const char* cri = "io.containerd.grpc.v1.cri";        // all of CRI in schema 2
+inline constexpr const char* images = "io.containerd.cri.v1.images";   // its image service in schema 3
+inline constexpr const char* runtime = "io.containerd.cri.v1.runtime"; // its runtime service in schema 3
+} // namespace plugin
+
+// What containerd's structure holds there; any where nothing of ours rests on it.
+enum class SettingKind { any, text, texts, number, toggle };
+
+// One setting in both schemas. "PLUGIN:path/of/keys", or a path from the top; "*" is any one name, a last
+// "..." all that is below. PLUGIN is an id, or cri, images or runtime. An empty side: that schema has no
+// such setting. "=" is the same place.
+struct SettingRow {
+        std::string_view two;
+        std::string_view three;
+        SettingKind kind = SettingKind::any;
+        unsigned minor = 0;         // the first with it: 1.N if not 1.6; 2.N if schema 2 has it not
+        std::string_view hint = {}; // what stands in for it in containerd 2.x
+
+        bool is_too_new_for(const Version& containerd) const
+        {
+                return containerd.major == (two.empty() ? 2 : 1) && containerd.minor < minor;
+        }
+};
+
+std::span<const SettingRow> setting_rows();
+
+} // namespace eks
