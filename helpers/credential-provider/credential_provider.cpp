@@ -113,8 +113,7 @@ void require_credential_providers(const NodeInputs& node, const StepPlan& plan)
                                 join(missing, ", ")),
                         "Install it there; all providers lie in one directory, that of "
                         "ECR_CREDENTIAL_PROVIDER_BIN_PATH if a drop-in for eks-credential-provider.service "
-                        "and "
-                        "eks-kubelet-args.service sets it");
+                        "and eks-kubelet-args.service sets it");
 }
 
 } // namespace eks

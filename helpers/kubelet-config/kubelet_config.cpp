@@ -121,8 +121,7 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
                 if (!dropped.empty())
                         plan.notes.push_back(
                                 {Level::warning, fmt::format("kubelet.configMode is replace: without {}, "
-                                                             "which eksnode would have set, "
-                                                             "proceeding",
+                                                             "which eksnode would have set, proceeding",
                                                          join(dropped, ", "))});
                 config = Json::object();
                 config.merge_patch(user); // null removes

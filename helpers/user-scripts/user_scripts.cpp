@@ -118,8 +118,7 @@ void wait_for_scripts(Context& context, Manager& manager)
                 if (std::chrono::steady_clock::now() >= end)
                         throw Error(failure::user_scripts_timeout,
                                 fmt::format("the scripts in the user data did not end in {} s; kubelet "
-                                            "starts without "
-                                            "waiting for them",
+                                            "starts without waiting for them",
                                         limit.count()),
                                 "See `systemctl status cloud-final` for what runs; "
                                 "EKS_USER_SCRIPTS_TIMEOUT= sets the limit");

@@ -55,8 +55,7 @@ void pull_image(ContainerdClient& containerd, const std::string& name,
                                         fmt::format(
                                                 "the registry refused to give '{}': {}", name, pull.reason),
                                         credentials ? "Check that the login, or the instance's role, may "
-                                                      "pull from "
-                                                      "that repository"
+                                                      "pull from that repository"
                                                     : "The registry wants a login");
                         break;
                 case Pull::Outcome::failed:
@@ -68,8 +67,7 @@ void pull_image(ContainerdClient& containerd, const std::string& name,
                                         std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
                                         attempt, attempt == 1 ? "attempt" : "attempts", pull.reason),
                                 "Check that this machine reaches the registry, by a route, a VPC endpoint, "
-                                "a "
-                                "mirror or a proxy");
+                                "a mirror or a proxy");
                 on_retry(fmt::format("pulling '{}', attempt {}: {}", name, attempt, pull.reason));
                 std::this_thread::sleep_for(delay);
                 delay = std::min(delay * 2, max_delay);

@@ -168,8 +168,7 @@ std::string require(const std::string& fact, std::string_view name)
                 throw Error(failure::facts_missing,
                         fmt::format("the instance metadata did not say '{}' (in '{}')", name, imds_path),
                         "See `journalctl -u eks-imds` for what was fetched; `systemctl restart eks-imds` "
-                        "and "
-                        "`systemctl start eks-node.target` try again");
+                        "and `systemctl start eks-node.target` try again");
         return fact;
 }
 
