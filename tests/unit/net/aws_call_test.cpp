@@ -100,7 +100,7 @@ TEST_CASE("An answer without a token is not repeated in the message", "[aws-call
 
 TEST_CASE("An endpoint that is not there ends at the deadline", "[aws-call]")
 {
-        ::setenv("AWS_ENDPOINT_URL", ("http://127.0.0.1:" + std::to_string(test::closed_port())).c_str(), 1);
+        ::setenv("AWS_ENDPOINT_URL", test::closed_endpoint().c_str(), 1);
         const auto result = refusal([] { Ecr::login(300ms); });
         ::unsetenv("AWS_ENDPOINT_URL");
         CHECK(result.failure == "aws-unreachable");

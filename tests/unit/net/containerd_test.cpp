@@ -10,28 +10,16 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using test::GrpcAnswer;
 using test::GrpcServer;
+using test::message;
 using test::refusal;
 
 namespace {
 
 constexpr auto image = "localhost/kubernetes/pause:latest";
 
-std::string message(const std::vector<std::pair<unsigned, std::string>>& fields)
-{
-        std::string bytes;
-        for (const auto& [field, value] : fields)
-                protobuf::append(bytes, field, value);
-        return bytes;
-}
-
 std::string label(const std::string& key, const std::string& value)
 {
         return message({{1, key}, {2, value}});
-}
-
-ContainerdClient client_of(const GrpcServer& server)
-{
-        return ContainerdClient({.socket = server.socket(), .timeout = 60s});
 }
 
 // The fields of a request, without its frame.

@@ -20,7 +20,7 @@ constexpr auto document = "/latest/meta-data/iam/security-credentials/eks-node";
 
 AwsCredentials role_credentials(const FakeAws& aws, std::chrono::milliseconds timeout = 60s)
 {
-        ImdsClient imds({.endpoint = aws.endpoint(), .timeout = timeout});
+        auto imds = client_of(aws, timeout);
         return credentials_from_role(imds);
 }
 

@@ -154,7 +154,7 @@ TEST_CASE("At the deadline every request that failed is named with what came las
 TEST_CASE("Nobody listening and nobody answering end at the deadline", "[http]")
 {
         HttpClient client;
-        const auto url = "http://127.0.0.1:" + std::to_string(test::closed_port()) + "/x";
+        const auto url = test::closed_endpoint() + "/x";
         const auto refused = deadline_text(client, {{.url = url}}, within(200ms));
         CHECK(refused.starts_with("GET " + url + ": tried "));
         CHECK(refused.find("connect") != std::string::npos);
@@ -188,7 +188,7 @@ TEST_CASE("No proxy comes between us and a link-local address", "[http]")
 {
         const FakeAws aws;
         aws.set_faults({{{"path", "/x"}, {"status", 200}, {"body", "direct"}}});
-        const auto nowhere = "http://127.0.0.1:" + std::to_string(test::closed_port());
+        const auto nowhere = test::closed_endpoint();
         for (const auto* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
                 ::setenv(name, nowhere.c_str(), 1);
         HttpClient client;

@@ -20,11 +20,6 @@ namespace {
 constexpr auto token_path = "/latest/api/token";
 constexpr auto mac_path = "/latest/meta-data/mac";
 
-ImdsClient client_of(const FakeAws& aws, std::chrono::milliseconds timeout = 60s)
-{
-        return ImdsClient({.endpoint = aws.endpoint(), .timeout = timeout});
-}
-
 } // namespace
 
 TEST_CASE("Metadata is asked for with one token, and only with it", "[imds-client]")
@@ -156,8 +151,7 @@ TEST_CASE("A silent service ends at the deadline with what was tried", "[imds-cl
         aws.set_faults(Json::array());
         CHECK(refusal([&] { client.fetch({"meta-data/mac"}); }).failure == "imds-unreachable");
 
-        ImdsClient nobody(
-                {.endpoint = "http://127.0.0.1:" + std::to_string(test::closed_port()), .timeout = 200ms});
+        ImdsClient nobody({.endpoint = test::closed_endpoint(), .timeout = 200ms});
         CHECK(refusal([&] { nobody.fetch({"meta-data/mac"}); }).failure == "imds-unreachable");
 }
 

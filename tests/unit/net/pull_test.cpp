@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "net/protobuf.hpp"
 #include "net/pull.hpp"
 #include "servers.hpp"
 
@@ -10,24 +9,12 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using test::GrpcAnswer;
 using test::GrpcServer;
+using test::message;
 using test::refusal;
 
 namespace {
 
 constexpr auto name = "r.example/app:1";
-
-std::string message(const std::vector<std::pair<unsigned, std::string>>& fields)
-{
-        std::string bytes;
-        for (const auto& [field, value] : fields)
-                protobuf::append(bytes, field, value);
-        return bytes;
-}
-
-ContainerdClient client_of(const GrpcServer& server)
-{
-        return ContainerdClient({.socket = server.socket(), .timeout = 60s});
-}
 
 std::optional<RegistryLogin> nobody()
 {

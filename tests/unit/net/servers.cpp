@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "net/protobuf.hpp"
 
 namespace test {
 
@@ -182,7 +183,12 @@ long FakeAws::count(const std::string& method, const std::string& path) const
                 all, [&](const Json& r) { return r["method"] == method && r["path"] == path; });
 }
 
-int closed_port()
+eks::ImdsClient client_of(const FakeAws& aws, std::chrono::milliseconds timeout)
+{
+        return eks::ImdsClient({.endpoint = aws.endpoint(), .timeout = timeout});
+}
+
+std::string closed_endpoint()
 {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{.sin_family = AF_INET,
@@ -193,7 +199,7 @@ int closed_port()
         ::bind(fd, reinterpret_cast<sockaddr*>(&address), length);
         ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
         ::close(fd);
-        return ntohs(address.sin_port);
+        return "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
 }
 
 GrpcServer::GrpcServer(std::vector<GrpcAnswer> answers)
@@ -228,6 +234,19 @@ GrpcServer::GrpcServer(std::vector<GrpcAnswer> answers)
 GrpcServer::~GrpcServer()
 {
         end(pid_);
+}
+
+eks::ContainerdClient client_of(const GrpcServer& server)
+{
+        return eks::ContainerdClient({.socket = server.socket(), .timeout = std::chrono::seconds(60)});
+}
+
+std::string message(const std::vector<std::pair<unsigned, std::string>>& fields)
+{
+        std::string bytes;
+        for (const auto& [field, value] : fields)
+                eks::protobuf::append(bytes, field, value);
+        return bytes;
 }
 
 } // namespace test

@@ -3,11 +3,15 @@
 // a socket. Both are children of the test and ended by their process id.
 #pragma once
 
+#include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "net/containerd.hpp"
+#include "net/imds.hpp"
 #include "support.hpp"
 
 namespace test {
@@ -31,8 +35,9 @@ private:
         pid_t pid_ = -1;
 };
 
-// A port of 127.0.0.1 where nobody listens.
-int closed_port();
+eks::ImdsClient client_of(const FakeAws& aws, std::chrono::milliseconds timeout = std::chrono::seconds(60));
+
+std::string closed_endpoint(); // "http://127.0.0.1:PORT", where nobody listens
 
 // What one call is answered.
 struct GrpcAnswer {
@@ -61,5 +66,10 @@ private:
         TemporaryDirectory files_;
         pid_t pid_ = -1;
 };
+
+eks::ContainerdClient client_of(const GrpcServer& server);
+
+// A message of Protocol Buffers of fields that are strings or messages.
+std::string message(const std::vector<std::pair<unsigned, std::string>>& fields);
 
 } // namespace test
