@@ -11,6 +11,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "node/runtime_requirements.hpp"
 #include "schemas.hpp"
 
 namespace eks {

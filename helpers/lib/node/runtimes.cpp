@@ -3,492 +3,34 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <optional>
-#include <sys/utsname.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/drop_ins.hpp"
 #include "base/fs.hpp"
-#include "base/text.hpp"
 #include "config/schema.hpp"
-#include "config/toml.hpp"
-#include "node/version.hpp"
+#include "node/runtime_requirements.hpp"
 
 namespace eks {
 
 namespace {
-
-constexpr std::string_view vendor_directory = "/usr/share/eks/runtimes.d";
-constexpr std::string_view admin_directory = "/etc/eks/runtimes.d";
-constexpr std::string_view runc_shim = "io.containerd.runc.v2";
-constexpr std::string_view files_directory = "/etc/containerd/"; // what eks-containerd-config may write
-
-enum class Kind { text, texts, list, toggle, map, text_map, maps };
-
-struct Key {
-        std::string_view path;
-        Kind kind;
-        std::string_view choices = {};
-};
-
-// Sorted; "map" and "text_map" hold names of anyone's choice.
-constexpr std::array keys{
-        Key{"about", Kind::text},
-        Key{"base_runtime_spec", Kind::text},
-        Key{"binary", Kind::texts},
-        Key{"class", Kind::text},
-        Key{"cni_conf_dir", Kind::text},
-        Key{"container_annotations", Kind::list},
-        Key{"default", Kind::toggle},
-        Key{"docker.arguments", Kind::list},
-        Key{"docker.binary", Kind::texts},
-        Key{"docker.triggers", Kind::text_map},
-        Key{"files", Kind::text_map},
-        Key{"kind", Kind::text, "runc-compatible|shim"},
-        Key{"name", Kind::text},
-        Key{"options", Kind::map},
-        Key{"pod_annotations", Kind::list},
-        Key{"privileged_without_host_devices", Kind::toggle},
-        Key{"render", Kind::text, "auto|always|never"},
-        Key{"requires.architectures", Kind::list},
-        Key{"requires.binaries", Kind::list},
-        Key{"requires.cpu_flags", Kind::list},
-        Key{"requires.devices", Kind::list},
-        Key{"requires.kernel", Kind::text},
-        Key{"requires.modules", Kind::list},
-        Key{"requires.pci_vendors", Kind::list},
-        Key{"runtime_path", Kind::text},
-        Key{"runtime_type", Kind::text},
-        Key{"runtimeclass.node_selector", Kind::text_map},
-        Key{"runtimeclass.overhead", Kind::text_map},
-        Key{"runtimeclass.tolerations", Kind::maps},
-        Key{"sandboxer", Kind::text},
-        Key{"snapshotter", Kind::text},
-        Key{"systemd_cgroup", Kind::toggle},
-};
 
 // Taken over into containerd's table of the handler as they are.
 constexpr std::array containerd_keys{"base_runtime_spec", "cni_conf_dir", "container_annotations",
         "pod_annotations", "privileged_without_host_devices", "runtime_path", "runtime_type", "sandboxer",
         "snapshotter"};
 
-std::string_view expected_of(Kind kind)
+// Whether it is rendered, and why.
+void decide(RuntimeHandler& handler, const MissingParts& missing)
 {
-        switch (kind) {
-        case Kind::text:
-                return "must be a string";
-        case Kind::texts:
-                return "must be a string or a list of strings";
-        case Kind::list:
-                return "must be a list of strings";
-        case Kind::toggle:
-                return "must be true or false";
-        case Kind::map:
-                return "must be a map";
-        case Kind::text_map:
-                return "must be a map of strings";
-        case Kind::maps:
-                return "must be a list of maps of strings";
-        }
-        return "";
-}
-
-bool fits_kind(const Json& value, Kind kind)
-{
-        const auto all_texts = [](const Json& values) {
-                return std::ranges::all_of(values, [](const Json& v) { return v.is_string(); });
-        };
-        switch (kind) {
-        case Kind::text:
-                return value.is_string();
-        case Kind::texts:
-                return value.is_string() || (value.is_array() && !value.empty() && all_texts(value));
-        case Kind::list:
-                return value.is_array() && all_texts(value);
-        case Kind::toggle:
-                return value.is_boolean();
-        case Kind::map:
-                return value.is_object();
-        case Kind::text_map:
-                return value.is_object() && all_texts(value);
-        case Kind::maps:
-                return value.is_array() && std::ranges::all_of(value, [&](const Json& v) {
-                        return v.is_object() && all_texts(v);
-                });
-        }
-        return false;
-}
-
-// Where a key stands, or the first below it; else of the nearest one above it that is known, up to `top`.
-Where nearest_place(const Marks& marks, std::string key, const std::string& top, const std::string& source)
-{
-        for (;;) {
-                if (const auto mark = marks.find(key); mark != marks.end())
-                        return mark->second;
-                const auto below = marks.lower_bound(key + ".");
-                if (below != marks.end() && below->first.starts_with(key + "."))
-                        return below->second;
-                const auto dot = key.rfind('.');
-                if (dot == key.npos || key.size() <= top.size())
-                        return {source};
-                key.resize(dot);
-        }
-}
-
-// Everything that is wrong with one descriptor.
-class Checker {
-public:
-        Checker(const Layer& layer, std::string prefix) : layer_(&layer), prefix_(std::move(prefix)) {}
-
-        void check(const Json& tree)
-        {
-                check_keys(tree, "");
-                problems_.throw_if_any(failure::runtime_invalid);
-        }
-
-        void problem(const std::string& key, const std::string& value, std::string_view wrong)
-        {
-                const auto shown = prefix_.empty() ? key : prefix_ + "." + key;
-                problems_.add(nearest_place(layer_->marks, shown, prefix_, layer_->source), shown, value,
-                        wrong, "See eks-runtime(5)");
-        }
-
-        void throw_if_any() const { problems_.throw_if_any(failure::runtime_invalid); }
-
-private:
-        void check_keys(const Json& tree, const std::string& parent)
-        {
-                for (const auto& [name, value] : tree.items()) {
-                        const auto key = key_path(parent, name);
-                        const auto known = std::ranges::find(keys, key, &Key::path);
-                        if (known != keys.end())
-                                check_value(key, value, *known);
-                        else if (std::ranges::none_of(
-                                         keys, [&](const Key& k) { return k.path.starts_with(key + "."); }))
-                                problem(key, "", "unknown key" + hint(key));
-                        else if (value.is_object())
-                                check_keys(value, key);
-                        else
-                                problem(key, value.dump(), expected_of(Kind::map));
-                }
-        }
-
-        void check_value(const std::string& key, const Json& value, const Key& known)
-        {
-                if (!fits_kind(value, known.kind))
-                        problem(key, value.is_string() ? value.get<std::string>() : value.dump(),
-                                expected_of(known.kind));
-                else if (const auto choices = split(known.choices, '|');
-                         !choices.empty() &&
-                         std::ranges::find(choices, value.get_ref<const std::string&>()) == choices.end())
-                        problem(key, value, fmt::format("must be one of {}", fmt::join(choices, ", ")));
-        }
-
-        static std::string hint(const std::string& key)
-        {
-                std::vector<std::string> names;
-                for (const auto& known : keys)
-                        names.emplace_back(known.path);
-                const auto near = nearest(key, names);
-                return near ? fmt::format("; did you mean '{}'?", *near) : std::string();
-        }
-
-        const Layer* layer_;
-        std::string prefix_; // of the keys: "containerd.runtimes.krun"
-        Problems problems_;
-};
-
-bool is_dns_label(std::string_view name)
-{
-        const auto good = [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-        };
-        return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, good) &&
-               name.front() != '-' && name.back() != '-';
-}
-
-std::vector<std::string> paths_of(const Json& value)
-{
-        return value.is_string() ? std::vector<std::string>{value} : value.get<std::vector<std::string>>();
-}
-
-bool is_absolute(const std::string& path)
-{
-        return path.starts_with('/') && !has_control_characters(path);
-}
-
-struct Draft {
-        Json tree;
-        Where place;
-        Layer layer;        // for the lines of messages
-        std::string prefix; // of its keys there
-        bool vendor = false;
-};
-
-using Drafts = std::map<std::string, Draft>;
-
-std::string stem(const std::string& path)
-{
-        const auto name = path.substr(path.rfind('/') + 1);
-        return name.substr(0, name.rfind('.'));
-}
-
-// The descriptors of one directory. `paths` are those that no other directory masks.
-Drafts read_directory(const Root& root, const std::vector<std::string>& paths, std::string_view directory)
-{
-        Drafts drafts;
-        for (const auto& path : paths) {
-                if (!path.starts_with(directory))
-                        continue;
-                auto layer = TomlDocument::parse(read_file(root(path), drop_in_limit), path).layer(path);
-                layer.problems.throw_if_any(failure::runtime_invalid);
-                Checker(layer, "").check(layer.tree);
-                auto tree = layer.tree;
-                const auto name = tree.value("name", stem(path));
-                tree["name"] = name;
-                const auto place = place_of(layer.marks, "name", {path});
-                const auto [known, is_new] = drafts.emplace(
-                        name, Draft{tree, place, std::move(layer), "", directory == vendor_directory});
-                if (!is_new && known->second.tree != tree)
-                        throw Error(failure::runtime_invalid,
-                                fmt::format(
-                                        "{}: the runtime handler '{}' is described in {} too, and not the "
-                                        "same",
-                                        place.text(), name, known->second.place.text()),
-                                "Give one of the two another name, or remove it");
-        }
-        return drafts;
-}
-
-// What a descriptor must have for its kind.
-void check_kind(const Json& tree, Checker& checker)
-{
-        if (tree.at("kind") == "runc-compatible") {
-                if (!tree.contains("binary"))
-                        checker.problem("binary", "", "is missing");
-        } else if (!tree.contains("runtime_type")) {
-                checker.problem("runtime_type", "", "is missing");
-        } else if (tree.contains("systemd_cgroup")) {
-                checker.problem("systemd_cgroup", "", "is for a runc-compatible runtime only");
-        }
-}
-
-// What its values must be beside their types.
-void check_values(const Json& tree, Checker& checker)
-{
-        const auto name = tree.at("name").get<std::string>();
-        if (!is_dns_label(name))
-                checker.problem("name", name, "must be a lower-case DNS label: a-z, 0-9 and -, at most 63");
-        const auto files = tree.value("files", Json::object());
-        for (const auto& [path, content] : files.items())
-                if (!path.starts_with(files_directory) || path.ends_with('/') ||
-                        path.find("/..") != std::string::npos || has_control_characters(path) ||
-                        path.starts_with("/etc/containerd/certs.d/") ||
-                        path == "/etc/containerd/config.toml" ||
-                        path == "/etc/containerd/base-runtime-spec.json")
-                        checker.problem("files." + key_path("", path), "",
-                                fmt::format("must be a file of its own below {}", files_directory));
-        const auto docker = tree.value("docker", Json::object());
-        const auto check_paths = [&](const char* key, const std::vector<std::string>& paths) {
-                for (const auto& path : paths)
-                        if (!is_absolute(path))
-                                checker.problem(key, path, "must be an absolute path");
-        };
-        check_paths("binary", paths_of(tree.value("binary", Json::array())));
-        check_paths("runtime_path", paths_of(tree.value("runtime_path", Json::array())));
-        check_paths("docker.binary", paths_of(docker.value("binary", Json::array())));
-        for (const auto& [trigger, path] : docker.value("triggers", std::map<std::string, std::string>()))
-                check_paths("docker.triggers", {path});
-        if (const auto kernel = tree.value("requires", Json::object()).value("kernel", std::string());
-                !kernel.empty() && !find_version(kernel))
-                checker.problem("requires.kernel", kernel, "must be a version such as 5.10");
-}
-
-// Our own defaults, and what a descriptor must have beside its shape.
-Json complete(const Draft& draft)
-{
-        auto tree = draft.tree;
-        const auto fill = [&](const char* key, const Json& value) {
-                if (!tree.contains(key))
-                        tree[key] = value;
-        };
-        fill("about", "");
-        fill("class", tree.at("name"));
-        fill("kind", "runc-compatible");
-        fill("render", "auto");
-        fill("default", false);
-        fill("requires", Json::object());
-        if (tree["kind"] == "runc-compatible") {
-                fill("runtime_type", runc_shim);
-                fill("systemd_cgroup", true);
-        }
-        Checker checker(draft.layer, draft.prefix);
-        check_kind(tree, checker);
-        check_values(tree, checker);
-        checker.throw_if_any();
-        return tree;
-}
-
-// What this machine is, as far as descriptors ask.
-class Machine {
-public:
-        explicit Machine(const Root& root) : root_(&root) {}
-
-        bool has(const std::string& path) const { return exists((*root_)(path)); }
-
-        const std::string& kernel()
-        {
-                return once(kernel_, [&] { return line("/proc/sys/kernel/osrelease"); });
-        }
-
-        // As `uname -m` has it. Kernels before 6.1 have no such file.
-        const std::string& architecture()
-        {
-                return once(architecture_, [&] {
-                        auto name = line("/proc/sys/kernel/arch");
-                        utsname own{};
-                        if (name.empty() && root_->prefix().empty() && ::uname(&own) == 0)
-                                name = own.machine;
-                        return name;
-                });
-        }
-
-        // Words of the first "flags" (x86) or "Features" (arm) line.
-        bool has_cpu_flag(const std::string& flag)
-        {
-                const auto& words = once(cpu_flags_, [&] {
-                        const auto text = read_file_if_exists((*root_)("/proc/cpuinfo")).value_or("");
-                        for (const auto row : lines(text))
-                                if (row.starts_with("flags") || row.starts_with("Features"))
-                                        return " " + std::string(trim(row.substr(row.find(':') + 1))) + " ";
-                        return std::string(" ");
-                });
-                return words.find(" " + flag + " ") != std::string::npos;
-        }
-
-        bool has_pci_vendor(const std::string& vendor)
-        {
-                const auto& vendors = once(pci_vendors_, [&] {
-                        std::string all = " ";
-                        for (const auto& device : list_directory((*root_)("/sys/bus/pci/devices")))
-                                all += line("/sys/bus/pci/devices/" + device + "/vendor") + " ";
-                        return all;
-                });
-                return vendors.find(" " + vendor + " ") != std::string::npos;
-        }
-
-        // A module that is loaded, or built in.
-        bool has_module(const std::string& name) const { return has("/sys/module/" + name); }
-
-        // io.containerd.NAME.vN is the program containerd-shim-NAME-vN in the PATH of containerd.
-        std::optional<std::string> shim(const std::string& runtime_type) const
-        {
-                const auto program = shim_name(runtime_type);
-                for (const auto* directory : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
-                             "/opt/containerd/bin"})
-                        if (const auto path = fmt::format("{}/{}", directory, program); has(path))
-                                return path;
-                return std::nullopt;
-        }
-
-        static std::string shim_name(const std::string& runtime_type)
-        {
-                const auto parts = split(runtime_type, '.');
-                if (parts.size() < 2)
-                        return "containerd-shim-" + runtime_type;
-                return fmt::format("containerd-shim-{}-{}", parts[parts.size() - 2], parts.back());
-        }
-
-private:
-        using Fact = std::optional<std::string>;
-
-        static const std::string& once(Fact& fact, const std::function<std::string()>& find)
-        {
-                if (!fact)
-                        fact = find();
-                return *fact;
-        }
-
-        std::string line(const std::string& path) const
-        {
-                return std::string(trim(read_file_if_exists((*root_)(path)).value_or("")));
-        }
-
-        const Root* root_;
-        Fact kernel_;
-        Fact architecture_;
-        Fact cpu_flags_;
-        Fact pci_vendors_;
-};
-
-// "a|b" asks for one of the two.
-void each_missing(const Json& requires_, const char* key,
-        const std::function<bool(const std::string&)>& there, std::string_view what,
-        std::vector<std::string>& missing)
-{
-        for (const auto& item : requires_.value(key, std::vector<std::string>())) {
-                const auto choices = split(item, '|');
-                if (std::ranges::none_of(choices, [&](auto choice) { return there(std::string(choice)); }))
-                        missing.push_back(fmt::format("no {} {}", what, fmt::join(choices, " or ")));
-        }
-}
-
-// The program of the handler itself; nothing if it is there.
-std::optional<std::string> missing_program(const Json& tree, const Machine& machine)
-{
-        if (tree["kind"] == "runc-compatible") {
-                const auto paths = paths_of(tree["binary"]);
-                if (std::ranges::any_of(paths, [&](const auto& path) { return machine.has(path); }))
-                        return std::nullopt;
-                return fmt::format("no {}", fmt::join(paths, " or "));
-        }
-        if (const auto path = tree.value("runtime_path", std::string()); !path.empty())
-                return machine.has(path) ? std::nullopt : std::optional("no " + path);
-        const auto type = tree["runtime_type"].get<std::string>();
-        return machine.shim(type) ? std::nullopt : std::optional("no " + Machine::shim_name(type));
-}
-
-void evaluate(RuntimeHandler& handler, Machine& machine)
-{
-        const auto& tree = handler.descriptor;
-        const auto& wanted = tree["requires"];
-        std::vector<std::string> missing;
-        const auto program = missing_program(tree, machine);
-        if (program)
-                missing.push_back(*program);
-        each_missing(
-                wanted, "binaries", [&](const auto& path) { return machine.has(path); }, "file", missing);
-        each_missing(
-                wanted, "devices", [&](const auto& path) { return machine.has(path); }, "device", missing);
-        each_missing(
-                wanted, "modules", [&](const auto& name) { return machine.has_module(name); }, "module",
-                missing);
-        each_missing(
-                wanted, "architectures", [&](const auto& name) { return machine.architecture() == name; },
-                "architecture", missing);
-        each_missing(
-                wanted, "cpu_flags", [&](const auto& flag) { return machine.has_cpu_flag(flag); },
-                "CPU flag", missing);
-        each_missing(
-                wanted, "pci_vendors", [&](const auto& id) { return machine.has_pci_vendor(id); },
-                "PCI device of vendor", missing);
-        if (const auto least = find_version(wanted.value("kernel", std::string()));
-                least && find_version(machine.kernel()).value_or(Version{}) < *least)
-                missing.push_back(fmt::format("kernel {} is older than {}",
-                        machine.kernel().empty() ? "(unknown)" : machine.kernel(),
-                        wanted["kernel"].get<std::string>()));
-
-        const auto render = tree["render"].get<std::string>();
-        handler.rendered = render == "always" || (render == "auto" && missing.empty());
+        const auto render = handler.descriptor["render"].get<std::string>();
+        handler.rendered = render == "always" || (render == "auto" && missing.all.empty());
         if (render == "never")
                 handler.reason = "render is never";
-        else if (!missing.empty())
-                handler.reason = fmt::format("{}{}", fmt::join(missing, ", "),
+        else if (!missing.all.empty())
+                handler.reason = fmt::format("{}{}", fmt::join(missing.all, ", "),
                         render == "always" ? "; rendered all the same: render is always" : "");
-        handler.surprise = render == "auto" && !missing.empty() && (!handler.vendor || !program);
+        handler.surprise = render == "auto" && !missing.all.empty() && (!handler.vendor || !missing.program);
 }
 
 const RuntimeHandler* find_handler(const RuntimeHandlers& handlers, const std::string& name)
@@ -524,107 +66,19 @@ std::string choose_default(const RuntimeHandlers& handlers, const RuntimeSetting
         return chosen != nullptr ? chosen->name : "runc";
 }
 
-constexpr auto parent_key = "containerd.runtimes";
-
-Where place_of_settings(const RuntimeSettings& settings, const std::string& key)
-{
-        return nearest_place(settings.descriptors.marks, key, key, "configuration");
-}
-
-// Pods without a RuntimeClass run with it, so another program for it is not passed over in silence.
-void note_other_runc(
-        const Json& given, const Draft& known, const RuntimeSettings& settings, std::vector<Note>& notes)
-{
-        for (const auto* key : {"binary", "runtime_path", "runtime_type"}) {
-                if (!given.contains(key))
-                        continue;
-                const auto before = paths_of(known.tree.value(key, Json::array()));
-                const auto now = paths_of(given[key]);
-                if (std::ranges::all_of(now, [&](const auto& path) {
-                            return std::ranges::find(before, path) != before.end();
-                    }))
-                        continue;
-                const auto shown = fmt::format("{}.runc.{}", parent_key, key);
-                notes.push_back({Level::warning,
-                        fmt::format("{}: {} = {}: replaces the program of the runtime runc ({}), proceeding",
-                                place_of_settings(settings, shown).text(), shown, shown_json(given[key]),
-                                known.place.text())});
-        }
-}
-
-void check_shape(const std::string& name, const Json& given, const RuntimeSettings& settings)
-{
-        const auto prefix = key_path(parent_key, name);
-        if (!given.is_object())
-                throw Error(failure::runtime_invalid,
-                        fmt::format(
-                                "{}: {}: must be a map", place_of_settings(settings, prefix).text(), prefix),
-                        "See eks-runtime(5)");
-        Checker(settings.descriptors, prefix).check(given);
-}
-
-void add_settings(Drafts& drafts, const RuntimeSettings& settings, std::vector<Note>& notes)
-{
-        for (const auto& [name, given] : settings.descriptors.tree.items()) {
-                check_shape(name, given, settings);
-                if (const auto known = drafts.find(name); known != drafts.end() && name == "runc")
-                        note_other_runc(given, known->second, settings, notes);
-                auto& draft = drafts[name];
-                deep_merge(draft.tree, given);
-                draft.tree["name"] = name;
-                draft.layer = settings.descriptors;
-                draft.prefix = key_path(parent_key, name);
-                draft.place = place_of_settings(settings, draft.prefix);
-                draft.vendor = false;
-        }
-}
-
 } // namespace
-
-RuntimeSettings runtime_settings(const Json& tree, const Marks& marks)
-{
-        RuntimeSettings settings{.descriptors = {.source = "configuration", .marks = marks}};
-        if (const auto* runtimes = find_path(tree, "containerd.runtimes"))
-                settings.descriptors.tree = *runtimes;
-        if (const auto* name = find_path(tree, "containerd.defaultRuntime")) {
-                settings.default_name = *name;
-                settings.default_source =
-                        place_of(marks, "containerd.defaultRuntime", {"configuration"}).text();
-        }
-        return settings;
-}
-
-void check_runtime_settings(const RuntimeSettings& settings)
-{
-        for (const auto& [name, given] : settings.descriptors.tree.items()) {
-                check_shape(name, given, settings);
-                auto tree = given;
-                tree["name"] = name;
-                Checker checker(settings.descriptors, key_path(parent_key, name));
-                check_values(tree, checker);
-                // Without a kind it may be merged over a file of the node, which has what is missing here.
-                if (given.contains("kind"))
-                        check_kind(tree, checker);
-                checker.throw_if_any();
-        }
-}
 
 RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settings)
 {
-        const auto paths =
-                drop_ins(root, {std::string(vendor_directory), std::string(admin_directory)}, {".toml"});
-        auto drafts = read_directory(root, paths, admin_directory);
-        drafts.merge(read_directory(root, paths, vendor_directory)); // keeps what is there
         RuntimeHandlers handlers;
-        add_settings(drafts, settings, handlers.notes);
-
-        Machine machine(root);
-        for (const auto& [name, draft] : drafts) {
+        auto descriptors = runtime_descriptors(root, settings, handlers.notes);
+        const auto missing = missing_parts(root, descriptors);
+        for (auto& [name, descriptor] : descriptors) {
                 RuntimeHandler handler{.name = name,
-                        .descriptor = complete(draft),
-                        .place = draft.place,
-                        .vendor = draft.vendor};
-                evaluate(handler, machine);
+                        .descriptor = std::move(descriptor.tree),
+                        .place = descriptor.place,
+                        .vendor = descriptor.vendor};
+                decide(handler, missing.at(name));
                 if (handler.descriptor.contains("binary"))
                         handler.descriptor["binary"] = present_path(root, handler.descriptor["binary"]);
                 handlers.all.push_back(std::move(handler));
@@ -634,7 +88,7 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
                         fmt::format("{}the runtime handler runc is {}: a pod that asks for it could not run",
                                 runc == nullptr ? "" : runc->place.text() + ": ",
                                 runc == nullptr ? "not described" : "not rendered (" + runc->reason + ")"),
-                        fmt::format("Give it back: '{}/runc.toml' describes it", vendor_directory));
+                        fmt::format("Give it back: '{}/runc.toml' describes it", runtimes_vendor_directory));
         handlers.default_name = choose_default(handlers, settings);
         return handlers;
 }
@@ -660,27 +114,6 @@ Json containerd_settings(const RuntimeHandlers& handlers)
         return {{"plugins", {{"io.containerd.cri.v1.runtime",
                                     {{"containerd", {{"default_runtime_name", handlers.default_name},
                                                             {"runtimes", runtimes}}}}}}}};
-}
-
-std::optional<std::string> missing_program_of(const Root& root, const Json& table)
-{
-        const Machine machine(root);
-        const auto is_missing = [&](const std::string& path) {
-                return is_absolute(path) && !machine.has(path);
-        };
-        const auto binary = table.value(Json::json_pointer("/options/BinaryName"), std::string());
-        if (is_missing(binary))
-                return "no " + binary;
-        auto shim = table.value("runtime_path", std::string());
-        if (shim.empty())
-                shim = table.value("runtime_type", std::string());
-        if (is_absolute(shim))
-                return is_missing(shim) ? std::optional("no " + shim) : std::nullopt;
-        const bool is_own =
-                shim.starts_with("io.containerd.runc.") || shim.starts_with("io.containerd.runtime.");
-        if (shim.empty() || is_own || machine.shim(shim)) // its own come with containerd
-                return std::nullopt;
-        return "no " + Machine::shim_name(shim);
 }
 
 std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler)

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The container runtimes of a node: descriptors, and which of them this machine can run. See eks-runtime(5).
+// The container runtimes of a node: which of those described it can run, and what is written of them. See
+// eks-runtime(5).
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/root.hpp"
-#include "config/layer.hpp"
+#include "node/runtime_descriptors.hpp"
 
 namespace eks {
 
@@ -29,18 +28,6 @@ struct RuntimeHandlers {
         std::vector<Note> notes;
 };
 
-// What the configuration of a node says of runtimes.
-struct RuntimeSettings {
-        Layer descriptors; // containerd.runtimes: merged over the files' descriptors of the same names
-        std::string default_name; // containerd.defaultRuntime, may be empty
-        std::string default_source;
-};
-
-RuntimeSettings runtime_settings(const Json& tree, const Marks& marks);
-
-// Throws Error (runtime_invalid) for what is wrong with them on any machine.
-void check_runtime_settings(const RuntimeSettings& settings);
-
 // Reads /usr/share/eks/runtimes.d and /etc/eks/runtimes.d by systemd's rules for drop-ins; a descriptor of
 // /etc also replaces one of /usr of the same handler. What each requires is looked up below root. Throws
 // Error: config_syntax; runtime_invalid for an unknown key or a wrong value with its line, for two
@@ -50,10 +37,6 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
 
 // The handlers that are rendered, and the default, as settings of containerd in schema 3.
 Json containerd_settings(const RuntimeHandlers& handlers);
-
-// What is missing of the program of a handler as containerd's table of it names that (options.BinaryName,
-// runtime_path, or the shim of runtime_type); nothing if all is there, or is containerd's own to find.
-std::optional<std::string> missing_program_of(const Root& root, const Json& table);
 
 // The files of a handler's descriptor, path to content.
 std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler);

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/runtime_descriptors.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/drop_ins.hpp"
+#include "base/fs.hpp"
+#include "base/text.hpp"
+#include "config/schema.hpp"
+#include "config/toml.hpp"
+#include "node/version.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view admin_directory = "/etc/eks/runtimes.d";
+constexpr std::string_view runc_shim = "io.containerd.runc.v2";
+constexpr std::string_view files_directory = "/etc/containerd/"; // what eks-containerd-config may write
+
+enum class Kind { text, texts, list, toggle, map, text_map, maps };
+
+struct Key {
+        std::string_view path;
+        Kind kind;
+        std::string_view choices = {};
+};
+
+// Sorted; "map" and "text_map" hold names of anyone's choice.
+constexpr std::array keys{
+        Key{"about", Kind::text},
+        Key{"base_runtime_spec", Kind::text},
+        Key{"binary", Kind::texts},
+        Key{"class", Kind::text},
+        Key{"cni_conf_dir", Kind::text},
+        Key{"container_annotations", Kind::list},
+        Key{"default", Kind::toggle},
+        Key{"docker.arguments", Kind::list},
+        Key{"docker.binary", Kind::texts},
+        Key{"docker.triggers", Kind::text_map},
+        Key{"files", Kind::text_map},
+        Key{"kind", Kind::text, "runc-compatible|shim"},
+        Key{"name", Kind::text},
+        Key{"options", Kind::map},
+        Key{"pod_annotations", Kind::list},
+        Key{"privileged_without_host_devices", Kind::toggle},
+        Key{"render", Kind::text, "auto|always|never"},
+        Key{"requires.architectures", Kind::list},
+        Key{"requires.binaries", Kind::list},
+        Key{"requires.cpu_flags", Kind::list},
+        Key{"requires.devices", Kind::list},
+        Key{"requires.kernel", Kind::text},
+        Key{"requires.modules", Kind::list},
+        Key{"requires.pci_vendors", Kind::list},
+        Key{"runtime_path", Kind::text},
+        Key{"runtime_type", Kind::text},
+        Key{"runtimeclass.node_selector", Kind::text_map},
+        Key{"runtimeclass.overhead", Kind::text_map},
+        Key{"runtimeclass.tolerations", Kind::maps},
+        Key{"sandboxer", Kind::text},
+        Key{"snapshotter", Kind::text},
+        Key{"systemd_cgroup", Kind::toggle},
+};
+
+std::string_view expected_of(Kind kind)
+{
+        switch (kind) {
+        case Kind::text:
+                return "must be a string";
+        case Kind::texts:
+                return "must be a string or a list of strings";
+        case Kind::list:
+                return "must be a list of strings";
+        case Kind::toggle:
+                return "must be true or false";
+        case Kind::map:
+                return "must be a map";
+        case Kind::text_map:
+                return "must be a map of strings";
+        case Kind::maps:
+                return "must be a list of maps of strings";
+        }
+        return "";
+}
+
+bool fits_kind(const Json& value, Kind kind)
+{
+        const auto all_texts = [](const Json& values) {
+                return std::ranges::all_of(values, [](const Json& v) { return v.is_string(); });
+        };
+        switch (kind) {
+        case Kind::text:
+                return value.is_string();
+        case Kind::texts:
+                return value.is_string() || (value.is_array() && !value.empty() && all_texts(value));
+        case Kind::list:
+                return value.is_array() && all_texts(value);
+        case Kind::toggle:
+                return value.is_boolean();
+        case Kind::map:
+                return value.is_object();
+        case Kind::text_map:
+                return value.is_object() && all_texts(value);
+        case Kind::maps:
+                return value.is_array() && std::ranges::all_of(value, [&](const Json& v) {
+                        return v.is_object() && all_texts(v);
+                });
+        }
+        return false;
+}
+
+// Where a key stands, or the first below it; else of the nearest one above it that is known, up to `top`.
+Where nearest_place(const Marks& marks, std::string key, const std::string& top, const std::string& source)
+{
+        for (;;) {
+                if (const auto place = place_at_or_below(marks, key))
+                        return *place;
+                const auto dot = key.rfind('.');
+                if (dot == key.npos || key.size() <= top.size())
+                        return {source};
+                key.resize(dot);
+        }
+}
+
+// Everything that is wrong with one descriptor.
+class Checker {
+public:
+        Checker(const Layer& layer, std::string prefix) : layer_(&layer), prefix_(std::move(prefix)) {}
+
+        void check(const Json& tree)
+        {
+                check_keys(tree, "");
+                problems_.throw_if_any(failure::runtime_invalid);
+        }
+
+        void problem(const std::string& key, const std::string& value, std::string_view wrong)
+        {
+                const auto shown = prefix_.empty() ? key : prefix_ + "." + key;
+                problems_.add(nearest_place(layer_->marks, shown, prefix_, layer_->source), shown, value,
+                        wrong, "See eks-runtime(5)");
+        }
+
+        void throw_if_any() const { problems_.throw_if_any(failure::runtime_invalid); }
+
+private:
+        void check_keys(const Json& tree, const std::string& parent)
+        {
+                for (const auto& [name, value] : tree.items()) {
+                        const auto key = key_path(parent, name);
+                        const auto known = std::ranges::find(keys, key, &Key::path);
+                        if (known != keys.end())
+                                check_value(key, value, *known);
+                        else if (std::ranges::none_of(
+                                         keys, [&](const Key& k) { return k.path.starts_with(key + "."); }))
+                                problem(key, "", "unknown key" + hint(key));
+                        else if (value.is_object())
+                                check_keys(value, key);
+                        else
+                                problem(key, value.dump(), expected_of(Kind::map));
+                }
+        }
+
+        void check_value(const std::string& key, const Json& value, const Key& known)
+        {
+                if (!fits_kind(value, known.kind))
+                        problem(key, value.is_string() ? value.get<std::string>() : value.dump(),
+                                expected_of(known.kind));
+                else if (const auto choices = split(known.choices, '|');
+                         !choices.empty() &&
+                         std::ranges::find(choices, value.get_ref<const std::string&>()) == choices.end())
+                        problem(key, value, fmt::format("must be one of {}", fmt::join(choices, ", ")));
+        }
+
+        static std::string hint(const std::string& key)
+        {
+                std::vector<std::string> names;
+                for (const auto& known : keys)
+                        names.emplace_back(known.path);
+                const auto near = nearest(key, names);
+                return near ? fmt::format("; did you mean '{}'?", *near) : std::string();
+        }
+
+        const Layer* layer_;
+        std::string prefix_; // of the keys: "containerd.runtimes.krun"
+        Problems problems_;
+};
+
+bool is_dns_label(std::string_view name)
+{
+        const auto good = [](char c) {
+                return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        };
+        return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, good) &&
+               name.front() != '-' && name.back() != '-';
+}
+
+struct Draft {
+        Json tree;
+        Where place;
+        Layer layer;        // for the lines of messages
+        std::string prefix; // of its keys there
+        bool vendor = false;
+};
+
+using Drafts = std::map<std::string, Draft>;
+
+std::string stem(const std::string& path)
+{
+        const auto name = path.substr(path.rfind('/') + 1);
+        return name.substr(0, name.rfind('.'));
+}
+
+// The descriptors of one directory. `paths` are those that no other directory masks.
+Drafts read_directory(const Root& root, const std::vector<std::string>& paths, std::string_view directory)
+{
+        Drafts drafts;
+        for (const auto& path : paths) {
+                if (!path.starts_with(directory))
+                        continue;
+                auto layer = TomlDocument::parse(read_file(root(path), drop_in_limit), path).layer(path);
+                layer.problems.throw_if_any(failure::runtime_invalid);
+                Checker(layer, "").check(layer.tree);
+                auto tree = layer.tree;
+                const auto name = tree.value("name", stem(path));
+                tree["name"] = name;
+                const auto place = place_of(layer.marks, "name", {path});
+                const auto [known, is_new] = drafts.emplace(name,
+                        Draft{tree, place, std::move(layer), "", directory == runtimes_vendor_directory});
+                if (!is_new && known->second.tree != tree)
+                        throw Error(failure::runtime_invalid,
+                                fmt::format(
+                                        "{}: the runtime handler '{}' is described in {} too, and not the "
+                                        "same",
+                                        place.text(), name, known->second.place.text()),
+                                "Give one of the two another name, or remove it");
+        }
+        return drafts;
+}
+
+// What a descriptor must have for its kind.
+void check_kind(const Json& tree, Checker& checker)
+{
+        if (tree.at("kind") == "runc-compatible") {
+                if (!tree.contains("binary"))
+                        checker.problem("binary", "", "is missing");
+        } else if (!tree.contains("runtime_type")) {
+                checker.problem("runtime_type", "", "is missing");
+        } else if (tree.contains("systemd_cgroup")) {
+                checker.problem("systemd_cgroup", "", "is for a runc-compatible runtime only");
+        }
+}
+
+// What its values must be beside their types.
+void check_values(const Json& tree, Checker& checker)
+{
+        const auto name = tree.at("name").get<std::string>();
+        if (!is_dns_label(name))
+                checker.problem("name", name, "must be a lower-case DNS label: a-z, 0-9 and -, at most 63");
+        const auto files = tree.value("files", Json::object());
+        for (const auto& [path, content] : files.items())
+                if (!path.starts_with(files_directory) || path.ends_with('/') ||
+                        path.find("/..") != std::string::npos || has_control_characters(path) ||
+                        path.starts_with("/etc/containerd/certs.d/") ||
+                        path == "/etc/containerd/config.toml" ||
+                        path == "/etc/containerd/base-runtime-spec.json")
+                        checker.problem("files." + key_path("", path), "",
+                                fmt::format("must be a file of its own below {}", files_directory));
+        const auto docker = tree.value("docker", Json::object());
+        const auto check_paths = [&](const char* key, const std::vector<std::string>& paths) {
+                for (const auto& path : paths)
+                        if (!is_absolute(path))
+                                checker.problem(key, path, "must be an absolute path");
+        };
+        check_paths("binary", paths_of(tree.value("binary", Json::array())));
+        check_paths("runtime_path", paths_of(tree.value("runtime_path", Json::array())));
+        check_paths("docker.binary", paths_of(docker.value("binary", Json::array())));
+        for (const auto& [trigger, path] : docker.value("triggers", std::map<std::string, std::string>()))
+                check_paths("docker.triggers", {path});
+        if (const auto kernel = tree.value("requires", Json::object()).value("kernel", std::string());
+                !kernel.empty() && !find_version(kernel))
+                checker.problem("requires.kernel", kernel, "must be a version such as 5.10");
+}
+
+// Our own defaults, and what a descriptor must have beside its shape.
+Json complete(const Draft& draft)
+{
+        auto tree = draft.tree;
+        const auto fill = [&](const char* key, const Json& value) {
+                if (!tree.contains(key))
+                        tree[key] = value;
+        };
+        fill("about", "");
+        fill("class", tree.at("name"));
+        fill("kind", "runc-compatible");
+        fill("render", "auto");
+        fill("default", false);
+        fill("requires", Json::object());
+        if (tree["kind"] == "runc-compatible") {
+                fill("runtime_type", runc_shim);
+                fill("systemd_cgroup", true);
+        }
+        Checker checker(draft.layer, draft.prefix);
+        check_kind(tree, checker);
+        check_values(tree, checker);
+        checker.throw_if_any();
+        return tree;
+}
+
+constexpr auto parent_key = "containerd.runtimes";
+
+Where place_of_settings(const RuntimeSettings& settings, const std::string& key)
+{
+        return nearest_place(settings.descriptors.marks, key, key, "configuration");
+}
+
+// Pods without a RuntimeClass run with it, so another program for it is not passed over in silence.
+void note_other_runc(
+        const Json& given, const Draft& known, const RuntimeSettings& settings, std::vector<Note>& notes)
+{
+        for (const auto* key : {"binary", "runtime_path", "runtime_type"}) {
+                if (!given.contains(key))
+                        continue;
+                const auto before = paths_of(known.tree.value(key, Json::array()));
+                const auto now = paths_of(given[key]);
+                if (std::ranges::all_of(now, [&](const auto& path) {
+                            return std::ranges::find(before, path) != before.end();
+                    }))
+                        continue;
+                const auto shown = fmt::format("{}.runc.{}", parent_key, key);
+                notes.push_back({Level::warning,
+                        fmt::format("{}: {} = {}: replaces the program of the runtime runc ({}), proceeding",
+                                place_of_settings(settings, shown).text(), shown, shown_json(given[key]),
+                                known.place.text())});
+        }
+}
+
+void check_shape(const std::string& name, const Json& given, const RuntimeSettings& settings)
+{
+        const auto prefix = key_path(parent_key, name);
+        if (!given.is_object())
+                throw Error(failure::runtime_invalid,
+                        fmt::format(
+                                "{}: {}: must be a map", place_of_settings(settings, prefix).text(), prefix),
+                        "See eks-runtime(5)");
+        Checker(settings.descriptors, prefix).check(given);
+}
+
+void add_settings(Drafts& drafts, const RuntimeSettings& settings, std::vector<Note>& notes)
+{
+        for (const auto& [name, given] : settings.descriptors.tree.items()) {
+                check_shape(name, given, settings);
+                if (const auto known = drafts.find(name); known != drafts.end() && name == "runc")
+                        note_other_runc(given, known->second, settings, notes);
+                auto& draft = drafts[name];
+                deep_merge(draft.tree, given);
+                draft.tree["name"] = name;
+                draft.layer = settings.descriptors;
+                draft.prefix = key_path(parent_key, name);
+                draft.place = place_of_settings(settings, draft.prefix);
+                draft.vendor = false;
+        }
+}
+
+} // namespace
+
+RuntimeSettings runtime_settings(const Json& tree, const Marks& marks)
+{
+        RuntimeSettings settings{.descriptors = {.source = "configuration", .marks = marks}};
+        if (const auto* runtimes = find_path(tree, "containerd.runtimes"))
+                settings.descriptors.tree = *runtimes;
+        if (const auto* name = find_path(tree, "containerd.defaultRuntime")) {
+                settings.default_name = *name;
+                settings.default_source =
+                        place_of(marks, "containerd.defaultRuntime", {"configuration"}).text();
+        }
+        return settings;
+}
+
+void check_runtime_settings(const RuntimeSettings& settings)
+{
+        for (const auto& [name, given] : settings.descriptors.tree.items()) {
+                check_shape(name, given, settings);
+                auto tree = given;
+                tree["name"] = name;
+                Checker checker(settings.descriptors, key_path(parent_key, name));
+                check_values(tree, checker);
+                // Without a kind it may be merged over a file of the node, which has what is missing here.
+                if (given.contains("kind"))
+                        check_kind(tree, checker);
+                checker.throw_if_any();
+        }
+}
+
+RuntimeDescriptors runtime_descriptors(
+        const Root& root, const RuntimeSettings& settings, std::vector<Note>& notes)
+{
+        const auto paths = drop_ins(
+                root, {std::string(runtimes_vendor_directory), std::string(admin_directory)}, {".toml"});
+        auto drafts = read_directory(root, paths, admin_directory);
+        drafts.merge(read_directory(root, paths, runtimes_vendor_directory)); // keeps what is there
+        add_settings(drafts, settings, notes);
+        RuntimeDescriptors descriptors;
+        for (const auto& [name, draft] : drafts)
+                descriptors.emplace(name, RuntimeDescriptor{complete(draft), draft.place, draft.vendor});
+        return descriptors;
+}
+
+std::vector<std::string> paths_of(const Json& value)
+{
+        return value.is_string() ? std::vector<std::string>{value} : value.get<std::vector<std::string>>();
+}
+
+bool is_absolute(const std::string& path)
+{
+        return path.starts_with('/') && !has_control_characters(path);
+}
+
+} // namespace eks

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptors of container runtimes: read, merged with the node's configuration, checked. See
+// eks-runtime(5).
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/root.hpp"
+#include "config/layer.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view runtimes_vendor_directory = "/usr/share/eks/runtimes.d";
+
+struct RuntimeDescriptor {
+        Json tree; // as written, defaults filled in
+        Where place;
+        bool vendor = false; // as we ship it, or the image
+};
+
+// By the names of their handlers.
+using RuntimeDescriptors = std::map<std::string, RuntimeDescriptor>;
+
+// What the configuration of a node says of runtimes.
+struct RuntimeSettings {
+        Layer descriptors; // containerd.runtimes: merged over the files' descriptors of the same names
+        std::string default_name; // containerd.defaultRuntime, may be empty
+        std::string default_source;
+};
+
+RuntimeSettings runtime_settings(const Json& tree, const Marks& marks);
+
+// Throws Error (runtime_invalid) for what is wrong with them on any machine.
+void check_runtime_settings(const RuntimeSettings& settings);
+
+// Those of /usr/share/eks/runtimes.d and /etc/eks/runtimes.d, and the settings over them. Throws Error as
+// runtime_handlers() says of descriptors.
+RuntimeDescriptors runtime_descriptors(
+        const Root& root, const RuntimeSettings& settings, std::vector<Note>& notes);
+
+// A text, or a list of them, as a list.
+std::vector<std::string> paths_of(const Json& value);
+
+bool is_absolute(const std::string& path);
+
+} // namespace eks
