@@ -27,7 +27,7 @@ Layer described_handlers(const RuntimeHandlers& handlers)
         for (const auto& handler : handlers.all)
                 if (handler.rendered && !handler.vendor)
                         for (const auto& [key, value] : runtimes.at(handler.name).items())
-                                layer.marks[key_of(parent / handler.name / key)] = handler.place;
+                                layer.marks[key_path(parent / handler.name / key)] = handler.place;
         return layer;
 }
 

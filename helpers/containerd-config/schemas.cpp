@@ -277,15 +277,6 @@ const Schema& schema_of(int version)
         return version == 3 ? three : two;
 }
 
-std::string key_of(Json::json_pointer path)
-{
-        if (path.empty())
-                return {};
-        const auto name = path.back();
-        path.pop_back();
-        return key_path(key_of(std::move(path)), name);
-}
-
 int schema_for(const Version& containerd)
 {
         return containerd.major >= 2 ? 3 : 2;

@@ -27,9 +27,6 @@ struct Schema {
 
 const Schema& schema_of(int version); // 2 or 3
 
-// As the marks of a layer name it.
-std::string key_of(Json::json_pointer path);
-
 // What a daemon is given: 2 for containerd 1.x, 3 for 2.x and later.
 int schema_for(const Version& containerd);
 

@@ -23,16 +23,9 @@ constexpr std::string_view admin_drop_ins = "/etc/eks/containerd.d";
 
 using Pointer = Json::json_pointer;
 
-// Where it was given, or else the first setting below it.
 std::optional<Where> place_in(const Marks& given, const Pointer& path)
 {
-        const auto key = key_of(path);
-        if (const auto mark = given.find(key); mark != given.end())
-                return mark->second;
-        const auto below = given.lower_bound(key + ".");
-        if (below == given.end() || !below->first.starts_with(key + "."))
-                return std::nullopt;
-        return below->second;
+        return place_at_or_below(given, key_path(path));
 }
 
 // Which program runs the containers of a handler.
@@ -167,7 +160,7 @@ private:
                 const std::string& name, const Pointer& key, const Json& value, const Where& where)
         {
                 const auto said = fmt::format("{}: {} = {}", where.text(),
-                        key_of((Pointer("/runtimes") / name) / key), shown_json(value));
+                        key_path((Pointer("/runtimes") / name) / key), shown_json(value));
                 if (const auto ours = described_->find(name); ours != described_->end()) {
                         const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
                         if (Json(ours->value(key, std::string())) != value)
@@ -178,7 +171,7 @@ private:
                         return;
                 }
                 const auto [before, is_new] =
-                        programs_.emplace(key_of((Pointer() / name) / key), std::pair(value, where));
+                        programs_.emplace(key_path((Pointer() / name) / key), std::pair(value, where));
                 const auto& [first, first_place] = before->second;
                 if (!is_new && first != value)
                         throw Error(failure::runtime_invalid,

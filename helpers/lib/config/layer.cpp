@@ -11,6 +11,16 @@ Where place_of(const Marks& marks, const std::string& key, Where otherwise)
         return mark != marks.end() ? mark->second : std::move(otherwise);
 }
 
+std::optional<Where> place_at_or_below(const Marks& marks, const std::string& key)
+{
+        if (const auto mark = marks.find(key); mark != marks.end())
+                return mark->second;
+        const auto below = marks.lower_bound(key + ".");
+        if (below == marks.end() || !below->first.starts_with(key + "."))
+                return std::nullopt;
+        return below->second;
+}
+
 std::string shown_json(const Json& value)
 {
         if (value.is_string())
@@ -31,6 +41,15 @@ std::string key_path(std::string_view parent, std::string_view key)
                 path += '.';
         return bare ? path.append(key)
                     : path + Json(key).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string key_path(Json::json_pointer pointer)
+{
+        if (pointer.empty())
+                return {};
+        const auto name = pointer.back();
+        pointer.pop_back();
+        return key_path(key_path(std::move(pointer)), name);
 }
 
 } // namespace eks

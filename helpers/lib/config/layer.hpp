@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ using Marks = std::map<std::string, Where>;
 // Where a key stands; `otherwise` if no mark says so.
 Where place_of(const Marks& marks, const std::string& key, Where otherwise);
 
+// Where it stands, or else the first key below it.
+std::optional<Where> place_at_or_below(const Marks& marks, const std::string& key);
+
 struct Layer {
         std::string source;
         Json tree = Json::object();
@@ -38,6 +42,7 @@ std::string shown_json(const Json& value);
 
 // "parent.key"; a key with dots or blanks is quoted.
 std::string key_path(std::string_view parent, std::string_view key);
+std::string key_path(Json::json_pointer pointer);
 
 // A NodeConfig document, YAML or JSON, as `kind: NodeConfig` of node.eks.aws/v1alpha1. Unknown fields are
 // noted, for AWS may add one tomorrow. Throws Error (config_syntax, config_invalid) with line and column if
