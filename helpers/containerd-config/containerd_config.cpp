@@ -66,18 +66,20 @@ File soci_config(const NodeInputs& node)
         if (!node.soci)
                 return {.path = std::string(soci_config_path), .content = {}, .kind = File::Kind::absent};
         const auto path = fmt::format("{}/soci-snapshotter.toml", containerd_vendor_directory);
-        auto config = in_vendor_file(
-                path, [&] { return parse_containerd_config(read_file(node.root(path)), path).tree; });
-        const Json::json_pointer parallel("/pull_modes/parallel_pull_unpack");
-        if (config.contains(parallel)) {
-                auto streams = config[parallel].value("decompress_streams", Json::object());
-                std::erase_if(streams.get_ref<Json::object_t&>(), [&](const auto& stream) {
-                        return !exists(node.root(stream.second.value("path", std::string())));
-                });
-                config[parallel].erase("decompress_streams");
-                if (!streams.empty())
-                        config[parallel]["decompress_streams"] = streams;
-        }
+        const auto config = in_vendor_file(path, [&] {
+                auto tree = parse_containerd_config(read_file(node.root(path)), path).tree;
+                if (const Json::json_pointer parallel("/pull_modes/parallel_pull_unpack");
+                        tree.contains(parallel)) {
+                        auto streams = tree[parallel].value("decompress_streams", Json::object());
+                        std::erase_if(streams.get_ref<Json::object_t&>(), [&](const auto& stream) {
+                                return !exists(node.root(stream.second.value("path", std::string())));
+                        });
+                        tree[parallel].erase("decompress_streams");
+                        if (!streams.empty())
+                                tree[parallel]["decompress_streams"] = streams;
+                }
+                return tree;
+        });
         return {.path = std::string(soci_config_path), .content = TomlDocument::from_tree(config).text()};
 }
 

@@ -305,6 +305,13 @@ TEST_CASE("The files of containerd are planned, again the same", "[containerd]")
 TEST_CASE("An image may replace the vendor's files; what is broken there is said so", "[containerd]")
 {
         const ReferenceNode node;
+        auto soci = node.inputs();
+        soci.soci = true;
+        for (const auto* text : {"[pull_modes.parallel_pull_unpack]\ndecompress_streams = 5\n",
+                     "[pull_modes.parallel_pull_unpack.decompress_streams]\ngzip = 'x'\n", "not TOML"}) {
+                node.write("/usr/share/eks/containerd/soci-snapshotter.toml", text);
+                CHECK(refusal([&] { plan_containerd_config(soci); }).failure == "vendor-file");
+        }
         node.write("/usr/share/eks/containerd/config-2.toml", "version = 2\nroot = '/data'\n");
         const auto config = rendered(node.inputs({}, kubelet_132, containerd_17));
         CHECK(config.at("root") == "/data");
