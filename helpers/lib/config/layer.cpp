@@ -3,7 +3,26 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace eks {
+
+Where parse_place(const std::string& text)
+{
+        constexpr std::string_view line_mark = ", line ";
+        constexpr std::string_view column_mark = ", column ";
+        const auto column_at = text.rfind(column_mark);
+        const auto line_at = column_at == text.npos ? text.npos : text.rfind(line_mark, column_at);
+        if (line_at == text.npos)
+                return {text};
+        const std::string_view all(text);
+        const auto line_begin = line_at + line_mark.size();
+        const auto line = parse_int<int>(all.substr(line_begin, column_at - line_begin));
+        const auto column = parse_int<int>(all.substr(column_at + column_mark.size()));
+        if (!line || !column)
+                return {text};
+        return {text.substr(0, line_at), *line, *column};
+}
 
 Where place_of(const Marks& marks, const std::string& key, Where otherwise)
 {

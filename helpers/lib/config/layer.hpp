@@ -22,6 +22,9 @@ using Json = nlohmann::json;
 // Key path ("kubelet.config.evictionHard.\"memory.available\"") to place.
 using Marks = std::map<std::string, Where>;
 
+// What Where::text() was made from.
+Where parse_place(const std::string& text);
+
 // Where a key stands; `otherwise` if no mark says so.
 Where place_of(const Marks& marks, const std::string& key, Where otherwise);
 

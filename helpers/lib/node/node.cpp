@@ -224,8 +224,8 @@ NodeInputs load_node_inputs(const Root& root)
         return in_context(node_path, failure::facts_missing, [&] {
                 Marks marks;
                 for (const auto& [key, place] : node.at("sources").items())
-                        marks.emplace_hint(
-                                marks.end(), key, Where{place.get<std::string>()}); // sorted there as here
+                        marks.emplace_hint(marks.end(), key,
+                                parse_place(place.get_ref<const std::string&>())); // sorted there as here
                 return NodeInputs{.root = root,
                         .spec = node_spec(node.at("spec"), marks),
                         .facts = facts,

@@ -103,6 +103,37 @@ TEST_CASE("node.json carries everything that later steps need, and back", "[node
         CHECK(load_node_inputs(node.root()).spared_image == "localhost/p:1");
 }
 
+TEST_CASE("A profile is known by its path in node.json, whose lines are beside it", "[node]")
+{
+        const test::ReferenceNode node;
+        auto merged = test::merged_layers({test::reference_cluster});
+        merged.tree["profile"] = "/etc/eks/web.toml";
+        merged.tree["sysctl"] =
+                Json::parse(R"({"net": {"core": {"somaxconn": 1234}}, "kernel": {"pid_max": 99}})");
+        merged.marks["profile"] = {"/etc/eks/node.toml", 1, 1};
+        merged.marks["sysctl.net.core.somaxconn"] = {"/etc/eks/web.toml", 5, 10};
+        merged.marks["sysctl.kernel.pid_max"] = {"/etc/eks/node.toml", 2, 1};
+        node.write(node_path, render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}}));
+        node.write(imds_path, imds.dump());
+        const auto sysctls = load_node_inputs(node.root()).spec.sysctls;
+        REQUIRE(sysctls.size() == 2);
+        for (const auto& one : sysctls) {
+                CAPTURE(one.name);
+                CHECK(one.of_profile == (one.name == "net/core/somaxconn"));
+                CHECK(one.where.line == (one.of_profile ? 5 : 2));
+        }
+}
+
+TEST_CASE("The text of a place gives the place", "[node]")
+{
+        for (const auto& place : {Where{"user data", 3, 5}, Where{"/etc/eks/a, line 2, b.toml", 1, 80},
+                     Where{"bootstrap.sh's rule for this VPC"}, Where{""}, Where{"a, line x, column 2"},
+                     Where{", column 3, line 4"}, Where{"a, line 99999999999999999999, column 2"}}) {
+                CAPTURE(place.text());
+                CHECK(parse_place(place.text()) == place);
+        }
+}
+
 TEST_CASE("A step before its time says which unit has not run", "[node]")
 {
         const test::TemporaryDirectory node;
