@@ -120,25 +120,21 @@ void make_filesystem(const std::string& path, const std::string& filesystem, con
                         "See `journalctl -k` for errors of the disk");
 }
 
-void mount_volume(const std::string& path, const std::string& type, bool soci)
+// The units that use what is mounted.
+std::vector<std::string> users()
 {
-        Manager manager;
-        const std::vector<std::string> users{"containerd.service", "soci-snapshotter.service"};
-        manager.mount({.what = path,
-                              .where = std::string(containerd_directory),
-                              .type = type,
-                              .options = "noatime",
-                              .description = "Volume of containerd",
-                              .before = users},
+        return {"containerd.service", "soci-snapshotter.service"};
+}
+
+void mount_volume(const std::string& path, const std::string& type)
+{
+        Manager().mount({.what = path,
+                                .where = std::string(containerd_directory),
+                                .type = type,
+                                .options = "noatime",
+                                .description = "Volume of containerd",
+                                .before = users()},
                 mount_timeout);
-        if (soci)
-                manager.mount({.what = std::string(containerd_directory) + "/soci-snapshotter-grpc",
-                                      .where = soci_directory,
-                                      .type = "none",
-                                      .options = "bind",
-                                      .description = "Data of soci-snapshotter on the Volume of containerd",
-                                      .before = users},
-                        mount_timeout);
 }
 
 // The fields of a line, before the optional ones: id, parent, device, root, mount point.
@@ -183,7 +179,20 @@ std::string mounted_in(std::string_view mountinfo, std::string_view directory)
         return source;
 }
 
-Disks real_disks(bool soci)
+void mount_soci_data()
+{
+        if (!mounted_in(read_file("/proc/self/mountinfo"), soci_directory).empty())
+                return;
+        Manager().mount({.what = std::string(containerd_directory) + "/soci-snapshotter-grpc",
+                                .where = soci_directory,
+                                .type = "none",
+                                .options = "bind",
+                                .description = "Data of soci-snapshotter on the Volume of containerd",
+                                .before = users()},
+                mount_timeout);
+}
+
+Disks real_disks()
 {
         return {.list = [] { return block_devices(Root()); },
                 .exists = [](const std::string& path) { return !device_number(path).empty(); },
@@ -199,8 +208,7 @@ Disks real_disks(bool soci)
                                 return mounted_in(read_file("/proc/self/mountinfo"), directory);
                         },
                 .format = make_filesystem,
-                .mount = [soci](const std::string& path,
-                                 const std::string& type) { mount_volume(path, type, soci); }};
+                .mount = mount_volume};
 }
 
 } // namespace eks

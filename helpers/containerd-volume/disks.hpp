@@ -7,8 +7,11 @@
 
 namespace eks {
 
-// With `soci`, soci-snapshotter's data are put on the volume too.
-Disks real_disks(bool soci);
+Disks real_disks();
+
+// Put soci-snapshotter's data on the volume too, unless they are there. Throws Error: manager_unreachable,
+// volume_failed.
+void mount_soci_data();
 
 // The name in EC2's block device mapping, from the 4096 bytes that an EBS volume answers to NVMe's Identify
 // Controller: Amazon keeps it in the vendor's part, from byte 3072 on. "" if it is no such answer.

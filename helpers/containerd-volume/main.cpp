@@ -21,7 +21,9 @@ void mount_volume(Context& context)
         const auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         context.awaiting("Waiting for the volume " + node.spec.containerd_volume->name());
-        const auto result = ensure_volume(*node.spec.containerd_volume, real_disks(node.soci), limit);
+        const auto result = ensure_volume(*node.spec.containerd_volume, real_disks(), limit);
+        if (node.soci) // also where the volume was mounted before that was chosen
+                mount_soci_data();
         context.did(result.remark, result.changed);
 }
 

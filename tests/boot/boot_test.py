@@ -1143,6 +1143,19 @@ class Volume(BootTest):
         self.assertEqual(self.mounted(node, "/var/lib/soci-snapshotter-grpc")[0], f"{disk}[/soci-snapshotter-grpc]")
         self.assertTrue(node.file("/var/lib/containerd/soci-snapshotter-grpc/index.json").exists())
 
+    def test_soci_snapshotter_s_data_follow_when_it_is_chosen_later(self):
+        node = self.node()
+        disk = node.disk()
+        settings = f'[containerd]\nsnapshotter = "%s"\nvolume.device = "{disk}"\n'
+        node.soci(settings % "overlayfs")
+        node.boot()
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        node.soci(settings % "soci")
+        node.systemctl("restart", "eks-config.service")
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", self.UNIT, "soci-snapshotter.service", "eks-sandbox-image.service")
+        self.assertEqual(self.mounted(node, "/var/lib/soci-snapshotter-grpc")[0], f"{disk}[/soci-snapshotter-grpc]")
+
     def test_without_a_volume_the_step_is_skipped(self):
         node = self.booted()
         self.assertEqual(node.show(self.UNIT, "ConditionResult")["ConditionResult"], "no")
