@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <fmt/format.h>
 
 #include "base/command_line.hpp"
 #include "base/environment.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace eks {
 
@@ -46,9 +46,7 @@ bool truth(const char* variable)
         const auto text = environment(variable);
         if (text.empty())
                 return false;
-        auto value = text;
-        std::ranges::transform(value, value.begin(), [](unsigned char c) { return std::tolower(c); });
-        const auto parsed = parse_boolean(value);
+        const auto parsed = parse_boolean(lower(text));
         if (!parsed)
                 throw Error(failure::usage, fmt::format("{}={}: neither true nor false", variable, text),
                         "Give true or false");
