@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chain on an ordinary node: order, skips, re-runs, who is a node."""
+
+import json
+import os
+
+import support
+from node import Node, node_config
+from support import BootTest, RENDERED, STEPS
+
+
+class ColdBoot(BootTest):
+    """One boot of the ordinary node, looked at from many sides."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.context = Node(support.IMAGE, support.SCRATCH)
+        cls.n = cls.context.__enter__()
+        cls.addClassCleanup(cls.context.__exit__)
+        cls.n.boot()
+
+    def test_reaches_the_node_target_with_no_failed_unit(self):
+        self.assertActive(self.n, "eks-node.target", "eks-configured.target", "kubelet.service", "containerd.service",
+                          "eks-sandbox-image.service", *(f"{s}.service" for s in STEPS))
+        self.assertEqual(self.n.output("systemctl", "--failed", "--no-legend"), "")
+        self.assertEqual(self.n.output("systemctl", "is-system-running").strip(), "running")
+
+    def test_the_dependency_tree_shows_every_step(self):
+        tree = self.n.output("systemctl", "list-dependencies", "--all", "--plain", "eks-node.target")
+        for unit in [*STEPS, "eks-sandbox-image"]:
+            self.assertIn(f"{unit}.service", tree)
+
+    def test_has_no_ordering_cycle_no_reload_and_no_second_start(self):
+        manager = " ".join(r.get("MESSAGE", "") for r in self.n.journal("_PID=1"))
+        self.assertNotIn("ordering cycle", manager)
+        self.assertNotIn("Reloading", manager)
+        for unit in ("containerd.service", "kubelet.service", *(f"{s}.service" for s in STEPS)):
+            self.assertEqual(self.starts(self.n, unit), 1, unit)
+
+    def test_independent_steps_overlap_in_time(self):
+        spans = {}
+        for step in ("eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config", "eks-kubelet-args",
+                     "eks-containerd-config"):
+            show = self.n.show(f"{step}.service", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+            spans[step] = tuple(map(int, show.values()))
+        overlapping = {a for a in spans for b in spans
+                       if a != b and min(spans[a][1], spans[b][1]) > max(spans[a][0], spans[b][0])}
+        self.assertEqual(overlapping, set(spans), f"started and finished, in µs: {spans}")
+        # containerd does not wait for kubelet's files.
+        self.assertNotIn("eks-kubelet-config", self.n.show("containerd.service", "After")["After"])
+
+    def test_kubelet_got_what_the_reference_input_asks_for(self):
+        kubelet = self.n.kubelet()
+        config = kubelet["config"]
+        self.assertEqual(config["maxPods"], 58)
+        self.assertEqual(config["kubeReserved"]["memory"], "893Mi")
+        self.assertEqual(config["clusterDNS"], ["10.100.0.10"])
+        self.assertEqual(config["providerID"], "aws:///us-west-2f/i-1234567890abcdef0")
+        self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://example.com")
+        self.assertEqual(kubelet["flags"]["node-ip"], "172.16.34.43")
+        self.assertEqual(kubelet["flags"]["pod-infra-container-image"], "localhost/kubernetes/pause:latest")
+        self.assertEqual(kubelet["node"], "ip-172-16-34-43.us-west-2.compute.internal")
+        self.assertTrue((self.n.file("/etc/kubernetes/kubelet/kubelet-config.json")).is_symlink())
+        self.assertFalse(self.n.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf").exists())
+
+    def test_containerd_runs_on_the_rendered_configuration(self):
+        dump = self.n.output("containerd", "config", "dump")
+        for wanted in ('sandbox_image = "localhost/kubernetes/pause:latest"', "SystemdCgroup = true",
+                       'base_runtime_spec = "/etc/containerd/base-runtime-spec.json"', "discard_unpacked_layers = true",
+                       'config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"'):
+            self.assertIn(wanted, dump)
+        # What containerd's own unit file recommends, whichever the distribution's is.
+        wanted = {"Slice": "runtime.slice", "Type": "notify", "Delegate": "yes", "KillMode": "process",
+                  "Restart": "always", "LimitNPROC": "infinity", "LimitCORE": "infinity", "LimitNOFILE": "1048576",
+                  "TasksMax": "infinity", "OOMScoreAdjust": "-999"}
+        self.assertEqual(self.n.show("containerd.service", *wanted), wanted)
+        image = self.n.output("ctr", "-n", "k8s.io", "images", "list")
+        self.assertIn("localhost/kubernetes/pause:latest", image)
+        self.assertIn("io.cri-containerd.pinned=pinned", image)
+
+    def test_metadata_is_fetched_with_one_token_over_few_connections(self):
+        requests = [json.loads(line) for line in self.n.file("/run/fake-aws.log").read_text().splitlines()]
+        self.assertEqual(sum(r["method"] == "PUT" for r in requests), 1)
+        self.assertTrue(all(r["token"] for r in requests if r["method"] == "GET"))
+        self.assertLessEqual(len({r["connection"] for r in requests}), 5)
+        self.assertGreater(len(requests), 15)
+
+    def test_facts_are_readable_and_secrets_are_not(self):
+        self.assertEqual(self.n.file("/run/eks/imds.json").stat().st_mode & 0o777, 0o644)
+        for path in ("/run/eks/user-data", "/run/eks/node.json"):
+            self.assertEqual(self.n.file(path).stat().st_mode & 0o777, 0o600, path)
+        text = self.n.output("journalctl", "--boot", "--output=export", "--no-pager", "--all")
+        self.assertNotIn(support.IMAGE.ca[:60], text, "the user data's content is in the journal")
+        self.assertNotIn("metadata-token", text)
+
+    def test_every_step_is_confined(self):
+        for step in STEPS:
+            debug = [r["MESSAGE"] for r in self.n.journal("--unit", step) if "Landlock" in r.get("MESSAGE", "")]
+            self.assertEqual(debug, [])
+
+    def test_status_shows_the_chain(self):
+        result = self.n.call("eksnode", "status")
+        self.assertEqual(result.returncode, 0)
+        for unit in [*STEPS, "kubelet", "containerd", "eks-sandbox-image"]:
+            self.assertRegex(result.stdout, rf"● {unit}\.service +\d+ ms  (done|running)")
+
+    def test_systemctl_status_alone_says_what_a_step_did(self):
+        text = self.n.output("systemctl", "status", "eks-kubelet-config")
+        self.assertRegex(text, r"Status: \"wrote /etc/kubernetes/kubelet/config.json")
+        self.assertIn("man:eks-kubelet-config.service(8)", text)
+
+    def test_plan_on_the_node_names_the_files_that_are_there(self):
+        rows = [line.split("\t") for line in self.n.output("eksnode", "plan").splitlines()[1:]]
+        planned = {row[0]: row for row in rows}
+        for path in RENDERED:
+            digest = self.n.output("sha256sum", path).split()[0]
+            self.assertEqual(planned[path][3], digest, path)
+            self.assertEqual(planned[path][1], "0644")
+
+
+class Generator(BootTest):
+    def test_a_machine_that_is_no_node_starts_nothing(self):
+        for arguments in (("eks.node=0",), ("quiet",)):  # the second: a container is none by itself
+            node = self.booted(*arguments)
+            self.assertEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "inactive")
+            for step in STEPS:
+                self.assertEqual(self.starts(node, f"{step}.service"), 0)
+            # containerd alone is usable there, and brings no chain along.
+            node.output("systemctl", "start", "containerd")
+            self.assertEqual(node.show("eks-imds.service", "ActiveState")["ActiveState"], "inactive")
+
+    def test_the_debug_option_makes_every_step_say_its_decisions(self):
+        node = self.booted("eks.node=1", "eks.debug")
+        self.assertActive(node, "eks-node.target")
+        self.assertTrue([r for r in node.journal("--unit", "eks-ca") if r["PRIORITY"] == "7"])
+
+    def test_a_file_decides_when_the_command_line_is_silent(self):
+        node = self.node()
+        node.write("/etc/eks/node.enabled", "")
+        node.boot("quiet")
+        self.assertActive(node, "eks-node.target")
+
+
+class Rerun(BootTest):
+    def stamps(self, node):
+        return {path: os.stat(node.file(path)).st_mtime_ns for path in RENDERED}
+
+    def test_a_reboot_changes_no_file(self):
+        node = self.booted()
+        before, contents = self.stamps(node), {p: node.file(p).read_bytes() for p in RENDERED}
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual(self.stamps(node), before)
+        self.assertEqual({p: node.file(p).read_bytes() for p in RENDERED}, contents)
+        for step in STEPS[2:]:
+            record = [r for r in node.journal("--unit", step) if "EKS_RESULT" in r][-1]
+            self.assertEqual(record["EKS_RESULT"], "unchanged", step)
+
+    def test_restarting_a_step_restarts_what_requires_it_and_nothing_else(self):
+        node = self.booted()
+        pids = lambda: {u: node.show(u, "MainPID")["MainPID"] for u in ("containerd.service", "kubelet.service")}
+        first = pids()
+        # A changed instance shows that the step renders again.
+        profile = json.loads((node.root / "srv/aws/profile.json").read_text())
+        node.systemctl("restart", "eks-kubelet-config")
+        second = pids()
+        self.assertEqual(second["containerd.service"], first["containerd.service"])
+        self.assertNotEqual(second["kubelet.service"], first["kubelet.service"])
+        self.assertEqual(self.starts(node, "eks-kubelet-config.service"), 2)
+        self.assertEqual(self.starts(node, "eks-ca.service"), 1)
+
+        node.systemctl("restart", "eks-containerd-config")
+        third = pids()
+        self.assertNotEqual(third["containerd.service"], second["containerd.service"])
+        self.assertNotEqual(third["kubelet.service"], second["kubelet.service"])
+        self.assertEqual(self.starts(node, "eks-kubelet-config.service"), 2)
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+
+        profile["meta-data"]["local-ipv4"] = "172.16.34.99"
+        node.file("/srv/aws/profile.json").write_text(json.dumps(profile))
+        node.systemctl("restart", "fake-aws")
+        node.systemctl("restart", "eks-imds")
+        node.wait_for(lambda: node.kubelet()["flags"]["node-ip"] == "172.16.34.99", "kubelet on the new address")
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+
+    def test_an_edited_file_survives_and_is_kept_beside_when_ours_changes(self):
+        node = self.booted()
+        path = "/etc/kubernetes/kubelet/config.json"
+        edited = node.file(path).read_text().replace('"maxPods": 58', '"maxPods": 40')
+        node.file(path).write_text(edited)
+        node.systemctl("restart", "eks-kubelet-config")
+        self.assertEqual(node.file(path).read_text(), edited)
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 40)
+        self.assertTrue([r for r in node.journal("--unit", "eks-kubelet-config") if r.get("EKS_PATH") == path])
+
+        node.reboot()
+        self.assertEqual(node.file(path).read_text(), edited)
+
+        node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca).replace("10.100.0.0/16", "10.200.0.0/16"))
+        node.systemctl("restart", "eks-imds")
+        node.wait_for(lambda: node.kubelet()["config"]["clusterDNS"] == ["10.200.0.10"], "kubelet on the new range")
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
+        self.assertEqual(node.file(path + ".user-edited").read_text(), edited)
+        warning = [r for r in node.journal("--unit", "eks-kubelet-config") if r["PRIORITY"] == "4"]
+        self.assertIn(path + ".user-edited", warning[0]["MESSAGE"])
+
+    def test_settings_that_go_away_take_their_file_along(self):
+        node = self.booted(extra="  kubelet:\n    config:\n      podsPerCore: 20\n")
+        drop_in = "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf"
+        self.assertEqual(json.loads(node.file(drop_in).read_text())["podsPerCore"], 20)
+        self.assertEqual(node.kubelet()["config"]["podsPerCore"], 20)
+        node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
+        node.systemctl("restart", "eks-imds")
+        node.wait_for(lambda: "podsPerCore" not in node.kubelet()["config"], "kubelet without the setting")
+        self.assertFalse(node.file(drop_in).exists())

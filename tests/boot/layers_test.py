@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers of configuration, and profiles."""
+
+import base64
+import gzip
+import json
+
+import support
+from node import node_config
+from support import BootTest
+
+
+class Layers(BootTest):
+    def mime(self, *parts):
+        boundary = "==BOUNDARY=="
+        text = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n\n'
+        for content_type, body in parts:
+            text += f"--{boundary}\nContent-Type: {content_type}\n\n{body}\n"
+        return text + f"--{boundary}--\n"
+
+    def test_every_layer_is_merged_in_its_order(self):
+        node = self.node()
+        setting = "[kubelet.config]\npodsPerCore = {}\n"
+        for number, path in enumerate(("/usr/lib/eks/node.d/10-vendor.toml", "/etc/eks/node.toml",
+                                       "/etc/eks/node.d/20-admin.toml"), 1):
+            node.write(path, setting.format(number))
+        node.write("/usr/lib/eks/node.d/30-masked.toml", setting.format(30))
+        node.write("/etc/eks/node.d/30-masked.toml", "")
+        node.write("/etc/eks/nodeadm.d/drop-in.yaml", "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n"
+                                                      "  kubelet: {config: {registryPullQPS: 7}}\n")
+        node.user_data(base64.b64encode(gzip.compress(self.mime(
+            ("text/x-shellscript", "#!/bin/sh\ntrue"),
+            ("application/node.eks.aws", node_config(support.IMAGE.ca)),
+            ("application/vnd.eksnode+toml", "[kubelet.config]\neventRecordQPS = 9\n")).encode())).decode())
+        node.boot("eks.node=1", "eks.kubelet.config.registryBurst=11")
+        config = node.kubelet()["config"]
+        self.assertEqual((config["podsPerCore"], config["registryPullQPS"], config["eventRecordQPS"],
+                          config["registryBurst"]), (3, 7, 9, 11))
+        text = node.output("eksnode", "explain", "kubelet.config.podsPerCore")
+        self.assertEqual(text, "kubelet.config.podsPerCore = 3\n  from /etc/eks/node.d/20-admin.toml, line 2, column 1\n"
+                               "  instead of 2 from /etc/eks/node.toml, line 2, column 1\n"
+                               "  instead of 1 from /usr/lib/eks/node.d/10-vendor.toml, line 2, column 1\n")
+        self.assertIn("maxPods = 58", node.output("eksnode", "explain", "kubelet.config.maxPods"))
+        for form, wanted in (("toml", "podsPerCore = 3"), ("json", '"podsPerCore": 3'), ("nodeconfig", "podsPerCore: 3")):
+            self.assertIn(wanted, node.output("eksnode", "config", "--format", form))
+
+    def test_replace_mode_leaves_kubelet_the_user_s_configuration_only(self):
+        node = self.node()
+        config = {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "maxPods": 12,
+                  "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock", "clusterDNS": ["10.0.0.10"]}
+        node.write("/etc/eks/kubelet.json", json.dumps(config))
+        node.write("/etc/eks/node.toml", '[kubelet]\nconfigMode = "replace"\nconfigFile = "/etc/eks/kubelet.json"\n')
+        node.boot()
+        self.assertActive(node, "kubelet.service")
+        self.assertEqual(node.kubelet()["config"], config)
+        warning = [r["MESSAGE"] for r in node.journal("--unit", "eks-kubelet-config") if r["PRIORITY"] == "4"]
+        self.assertIn("without address, authentication", warning[0])
+
+    def test_an_al2_bootstrap_call_becomes_a_node(self):
+        node = self.node()
+        node.user_data("#!/bin/bash\nset -ex\nB64_CA=" + support.IMAGE.ca + "\n/etc/eks/bootstrap.sh my-cluster \\\n"
+                       "  --b64-cluster-ca $B64_CA --apiserver-endpoint https://example.com \\\n"
+                       "  --dns-cluster-ip 172.20.0.10 --kubelet-extra-args '--node-labels=team=a --v=4'\n")
+        node.boot()
+        self.assertActive(node, "kubelet.service")
+        kubelet = node.kubelet()
+        self.assertEqual(kubelet["config"]["clusterDNS"], ["172.20.0.10"])
+        self.assertEqual(kubelet["labels"], {"team": "a"})
+
+
+class Profiles(BootTest):
+    """In a container most of /proc/sys is read-only, but not what belongs to its network namespace."""
+
+    TOML = ('profile = "/etc/eks/web.toml"\n[sysctl]\nnet.ipv4.ip_local_port_range = "1100 65000"\n')
+    PROFILE = ('description = "web"\n[kubelet.config]\npodPidsLimit = 2048\n[sysctl]\nnet.core.somaxconn = 1234\n'
+               'net.ipv4.tcp_fin_timeout = 31\nnet.ipv4.conf.eth9.rp_filter = 2\nkernel.pid_max = 4194303\n')
+
+    def node_with_profile(self):
+        node = self.node()
+        node.write("/etc/eks/node.toml", self.TOML)
+        node.write("/etc/eks/web.toml", self.PROFILE)
+        node.write("/etc/sysctl.d/50-admin.conf", "net.ipv4.tcp_fin_timeout = 44\n")
+        node.boot()
+        return node
+
+    def test_kernel_parameters_and_settings_of_kubelet_are_in_force(self):
+        node = self.node_with_profile()
+        self.assertActive(node, "eks-node.target", "kubelet.service", "eks-sysctl.service")
+        self.assertEqual(node.kubelet()["config"]["podPidsLimit"], 2048)
+        self.assertEqual(node.output("cat", "/proc/sys/net/core/somaxconn").strip(), "1234")
+        self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/ip_local_port_range").split(), ["1100", "65000"])
+        self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/tcp_fin_timeout").strip(), "44")
+        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-sysctl")]
+        for text in ("net/ipv4/conf/eth9/rp_filter: this kernel has no such parameter", "kernel/pid_max: read-only here",
+                     "net/ipv4/tcp_fin_timeout stays as /etc/sysctl.d/50-admin.conf, line 1",
+                     "net/core/somaxconn = 1234 (was "):
+            self.assertTrue([s for s in said if text in s], f"{text}: {said}")
+        self.assertEqual(node.output("eksnode", "explain", "sysctl.net.core.somaxconn"),
+                         "sysctl.net.core.somaxconn = 1234\n  from /etc/eks/web.toml, line 5, column 10\n")
+        self.assertIn("low-latency: services", node.output("eksnode", "explain", "profile"))
+
+        node.systemctl("restart", "eks-sysctl")
+        record = [r for r in node.journal("--unit", "eks-sysctl") if "EKS_RESULT" in r][-1]
+        self.assertEqual(record["EKS_RESULT"], "unchanged")
+        self.assertEqual(self.starts(node, "kubelet.service"), 1, "nothing requires the step")
+
+    def test_a_refused_value_fails_the_step_and_not_the_node(self):
+        node = self.node()
+        node.write("/etc/eks/node.toml", "[sysctl]\nnet.core.somaxconn = -5\nnet.ipv4.tcp_fin_timeout = 33\n")
+        node.boot()
+        record = self.failure(node, "eks-sysctl.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("sysctl-refused", "78"))
+        self.assertIn('/etc/eks/node.toml, line 2, column 10: sysctl.net.core.somaxconn = "-5"', record["MESSAGE"])
+        self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/tcp_fin_timeout").strip(), "33")
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+
+    def test_without_parameters_or_masked_the_step_is_left_out(self):
+        node = self.node()
+        node.write("/etc/eks/profiles/default.toml", "")
+        node.boot()
+        self.assertEqual(node.show("eks-sysctl.service", "ConditionResult", "ActiveState"),
+                         {"ConditionResult": "no", "ActiveState": "inactive"})
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+        node = self.node()
+        node.link("/etc/systemd/system/eks-sysctl.service", "/dev/null")
+        node.boot()
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+
+    def test_the_daemons_have_no_limit_of_tasks(self):
+        node = self.booted()
+        for unit in ("runtime.slice", "containerd.service"):
+            self.assertEqual(node.show(unit, "TasksMax")["TasksMax"], "infinity", unit)

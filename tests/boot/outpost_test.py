@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Local clusters on Outposts."""
+
+import os
+import shutil
+from pathlib import Path
+
+import support
+from node import node_config
+from support import BootTest
+
+
+class Outpost(BootTest):
+    HOST = "abc.gr7.us-west-2.eks.amazonaws.com"
+    UNIT = "[Service]\nType=exec\nExecStart=/usr/bin/python3 /usr/local/lib/fake-dns /srv/names\n"
+
+    def outpost(self):
+        node = self.node()
+        shutil.copy(Path(__file__).with_name("fake-dns"), node.root / "usr/local/lib/fake-dns")
+        node.write("/etc/systemd/system/fake-dns.service", self.UNIT + "[Unit]\nBefore=network.target\n")
+        node.link("/etc/systemd/system/multi-user.target.wants/fake-dns.service", "../fake-dns.service")
+        (node.root / "etc/resolv.conf").unlink(missing_ok=True)
+        node.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+        node.write("/etc/hosts", "127.0.0.1 localhost # ours\n")
+        node.write("/srv/names", f"10.1.1.2 {self.HOST}\n10.1.1.1 {self.HOST}\n")
+        node.user_data(node_config(support.IMAGE.ca, cluster="    enableOutpost: true\n    id: local-id\n").replace(
+            "https://example.com", f"https://{self.HOST}:6443"))
+        return node
+
+    def test_the_api_server_stays_known_without_dns(self):
+        node = self.outpost()
+        node.boot()
+        self.assertActive(node, "eks-node.target", "eks-hosts.service")
+        hosts = node.file("/etc/hosts").read_text()
+        lines = hosts.splitlines()
+        self.assertEqual(lines[0], "127.0.0.1 localhost # ours")
+        self.assertEqual(lines[2:4], [f"10.1.1.1\t{self.HOST}", f"10.1.1.2\t{self.HOST}"])
+        self.assertEqual(len(lines), 5)
+        kubelet = node.kubelet()
+        self.assertEqual(kubelet["flags"]["bootstrap-kubeconfig"], "/var/lib/kubelet/bootstrap-kubeconfig")
+        self.assertFalse(node.file("/var/lib/kubelet/kubeconfig").exists())
+        self.assertIn('"local-id"', node.file("/var/lib/kubelet/bootstrap-kubeconfig").read_text())
+
+        before = os.stat(node.file("/etc/hosts")).st_mtime_ns
+        pid = node.show("kubelet.service", "MainPID")["MainPID"]
+        node.systemctl("reload", "eks-hosts")
+        self.assertEqual((node.file("/etc/hosts").read_text(), os.stat(node.file("/etc/hosts")).st_mtime_ns), (hosts, before))
+        node.file("/srv/names").write_text(f"10.1.1.9 {self.HOST}\n")
+        node.systemctl("reload", "eks-hosts")
+        renewed = "\n".join([*lines[:2], f"10.1.1.9\t{self.HOST}", lines[4], ""])
+        self.assertEqual(node.file("/etc/hosts").read_text(), renewed)
+        self.assertEqual(node.show("kubelet.service", "MainPID")["MainPID"], pid)
+
+        # Cut off: no server answers from the next boot on.
+        node.file("/etc/systemd/system/multi-user.target.wants/fake-dns.service").unlink()
+        node.reboot()
+        self.assertActive(node, "eks-node.target", "eks-hosts.service")
+        self.assertEqual(node.file("/etc/hosts").read_text(), renewed)
+        warnings = [r["MESSAGE"] for r in node.journal("--unit", "eks-hosts") if r["PRIORITY"] == "4"]
+        self.assertEqual(len(warnings), 1)
+        self.assertTrue(warnings[0].endswith(", proceeding"))
+
+    def test_a_host_that_nobody_knows_keeps_kubelet_down(self):
+        node = self.outpost()
+        node.write("/srv/names", "")
+        node.boot()
+        record = self.failure(node, "eks-hosts.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("host-unresolved", "69"))
+        self.assertIn("there is no such name", record["MESSAGE"])
+        self.assertKubeletDown(node)
+        self.assertEqual(node.file("/etc/hosts").read_text(), "127.0.0.1 localhost # ours\n")
+
+    def test_other_clusters_do_without(self):
+        node = self.booted()
+        self.assertEqual(node.show("eks-hosts.service", "ConditionResult")["ConditionResult"], "no")
+        self.assertActive(node, "eks-node.target")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""soci-snapshotter."""
+
+import re
+
+from node import Node
+from support import ImageTest
+
+
+class Soci(ImageTest):
+    """A stand-in for soci-snapshotter, with real containerd as its client."""
+
+    NAME = "localhost/kubernetes/pause:latest"
+    PROGRAM = "usr/bin/soci-snapshotter-grpc"
+    SERVICE = "soci-snapshotter.service"
+    SNAPSHOTS = ("ctr", "-n", "k8s.io", "snapshots", "--snapshotter", "soci")
+
+    def unpacked(self, node) -> int:
+        """How many layers the snapshotter has."""
+        return node.output(*self.SNAPSHOTS, "list").count("Committed")
+
+    def test_images_are_unpacked_by_it(self):
+        node = self.node()
+        node.soci()
+        node.boot()
+        self.assertActive(node, "eks-node.target", self.SERVICE, "containerd.service", self.UNIT, "kubelet.service")
+        containerd = node.output("containerd", "config", "dump")
+        self.assertIn('snapshotter = "soci"', containerd)
+        self.assertEqual(node.kubelet()["config"]["imageServiceEndpoint"],
+                         "unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock")
+        self.assertIn("imported and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
+        self.assertEqual(self.unpacked(node), 1)
+        started = [int(node.show(unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
+                   for unit in (self.SERVICE, "containerd.service", "kubelet.service")]
+        self.assertEqual(started, sorted(started))
+        self.assertEqual(self.starts(node, "containerd.service"), 1)
+
+        # There and unpacked: nothing is done. Without its layer, it is unpacked anew.
+        node.systemctl("restart", self.UNIT)
+        self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.NAME} present and pinned")
+        layer = re.search(r"^sha256:\w+", node.output(*self.SNAPSHOTS, "list"), re.MULTILINE)[0]
+        node.output(*self.SNAPSHOTS, "remove", layer)
+        self.assertEqual(self.unpacked(node), 0)
+        node.systemctl("restart", self.UNIT)
+        self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.NAME} imported and pinned")
+        self.assertEqual(self.unpacked(node), 1)
+
+    def test_it_comes_and_goes_with_the_configuration(self):
+        node = self.booted()
+        self.assertEqual(node.show(self.SERVICE, "ActiveState")["ActiveState"], "inactive")
+        node.soci()
+        node.reboot()
+        self.assertActive(node, "eks-node.target", self.SERVICE)
+        self.assertEqual(self.unpacked(node), 1)  # what overlayfs had unpacked before
+        node.write("etc/eks/node.toml", '[containerd]\nsnapshotter = "overlayfs"\n')
+        node.reboot()
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        state = node.show(self.SERVICE, "ActiveState", "ConditionResult", "LoadState")
+        self.assertEqual(state, {"ActiveState": "inactive", "ConditionResult": "no", "LoadState": "loaded"})
+        self.assertFalse(node.file("/etc/soci-snapshotter-grpc/config.toml").exists())
+        self.assertNotIn("imageServiceEndpoint", node.kubelet()["config"])
+
+    def test_a_machine_without_it_says_so_and_goes_on(self):
+        node = self.booted(extra="  featureGates: {FastImagePull: true}\n")
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        notices = [r["MESSAGE"] for r in node.journal("--unit", "eks-config", "--priority=notice")]
+        self.assertTrue(any("FastImagePull" in n and f"'/{self.PROGRAM}' is not installed" in n for n in notices), notices)
+
+    def test_when_it_crashes_it_is_started_again_and_its_clients_with_it(self):
+        node = self.node()
+        node.soci()
+        node.boot()
+        units = (self.SERVICE, "containerd.service", "kubelet.service")
+        before = [node.show(unit, "MainPID")["MainPID"] for unit in units]
+        node.output("systemctl", "kill", "--signal=SIGKILL", self.SERVICE)
+        node.wait_for(lambda: all(node.show(unit, "ActiveState")["ActiveState"] == "active"
+                                  and node.show(unit, "MainPID")["MainPID"] != pid
+                                  for unit, pid in zip(units, before)), "all of them to run again")
+        self.assertEqual(self.unpacked(node), 1)
+        self.assertActive(node, "eks-node.target", self.UNIT)
+
+    def test_an_image_of_ecr_is_pulled_through_it(self):
+        node = self.ecr_node(prepare=Node.soci)
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        self.assertIn("pulled and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
+        self.assertIn("runtime.v1.ImageService/PullImage", node.file("/run/soci-calls").read_text().split())
+        self.assertEqual(self.unpacked(node), 1)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the boot tests share. Each subject is a file, NAME_test.py, found and run by `run`."""
+
+import base64
+import calendar
+import hashlib
+import hmac
+import json
+import time
+import unittest
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from node import Node, node_config
+
+STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
+         "eks-kubelet-args", "eks-containerd-config"]
+RENDERED = ["/etc/kubernetes/kubelet/config.json", "/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/kubeconfig",
+            "/etc/eks/image-credential-provider/config.json", "/etc/eks/kubelet/environment",
+            "/etc/containerd/config.toml", "/etc/containerd/base-runtime-spec.json"]
+UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # systemd's message id
+
+IMAGE = None  # the node image, set by `run` before any test starts
+SCRATCH = None
+
+
+def caller(token, cluster, secrets) -> tuple[str, int]:
+    """What the cluster's authenticator and STS make of a token: the access key behind it, and its time.
+
+    The signature is computed once more, from the secret of that key.
+    """
+    version, _, data = token.partition(".")
+    assert version == "k8s-aws-v1", version
+    url = urlsplit(base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)).decode())
+    query = dict(parse_qsl(url.query, strict_parsing=True))
+    key, *scope = query["X-Amz-Credential"].split("/")
+    assert (url.scheme, url.path, query["Action"], query["X-Amz-SignedHeaders"]) == \
+        ("https", "/", "GetCallerIdentity", "host;x-k8s-aws-id"), url
+    secret, session = secrets[key]
+    assert query["X-Amz-Security-Token"] == session
+    signature = query.pop("X-Amz-Signature")
+    pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query.items())
+    request = "\n".join(["GET", "/", "&".join(map("=".join, pairs)), f"host:{url.netloc}\nx-k8s-aws-id:{cluster}\n",
+                         "host;x-k8s-aws-id", hashlib.sha256(b"").hexdigest()])
+    text = "\n".join(["AWS4-HMAC-SHA256", query["X-Amz-Date"], "/".join(scope),
+                      hashlib.sha256(request.encode()).hexdigest()])
+    proof = f"AWS4{secret}".encode()
+    for part in scope:
+        proof = hmac.digest(proof, part.encode(), "sha256")
+    assert hmac.new(proof, text.encode(), "sha256").hexdigest() == signature, "the signature does not match"
+    signed = time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
+    return key, calendar.timegm(signed)
+
+
+class BootTest(unittest.TestCase):
+    def node(self) -> Node:
+        node = Node(IMAGE, SCRATCH)
+        self.enterContext(node)
+        return node
+
+    def booted(self, *arguments, **config) -> Node:
+        node = self.node()
+        if config:
+            node.user_data(node_config(IMAGE.ca, **config))
+        node.boot(*arguments)
+        return node
+
+    def assertActive(self, node, *units):
+        for unit in units:
+            state = node.show(unit, "ActiveState", "Result")
+            self.assertEqual(state["ActiveState"], "active", f"{unit}: {state}\n{node.call('eksnode', 'status').stdout}")
+
+    def assertKubeletDown(self, node):
+        self.assertNotEqual(node.show("kubelet.service", "ActiveState")["ActiveState"], "active")
+        self.assertNotEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "active")
+        self.assertFalse(node.file("/run/stand-in-kubelet.json").exists(), "kubelet was started")
+
+    def failure(self, node, unit) -> dict:
+        """The one error record of a failed step."""
+        state = node.show(unit, "ActiveState", "Result", "ExecMainStatus")
+        self.assertEqual((state["ActiveState"], state["Result"]), ("failed", "exit-code"))
+        records = [r for r in node.journal("--unit", unit) if r.get("EKS_RESULT") == "failed"]
+        self.assertEqual(len(records), 1, f"{unit} must say its failure once: {records}")
+        self.assertEqual(records[0]["EKS_EXIT_STATUS"], state["ExecMainStatus"])
+        return records[0]
+
+    def starts(self, node, unit) -> int:
+        return len(node.journal(f"MESSAGE_ID={UNIT_STARTING}", f"UNIT={unit}"))
+
+
+class ImageTest(BootTest):
+    """A real registry under the name of the region's, a login from a fake ECR, and real containerd."""
+
+    HOST = "602401143452.dkr.ecr.us-west-2.amazonaws.com"
+    PAUSE = f"{HOST}/eks/pause:3.10"
+    UNIT = "eks-sandbox-image.service"
+
+    # As EKS answers, for both add-ons at once: each is found by its name.
+    ADDONS = {"addons": [{"addonName": name, "type": "networking", "addonVersions": [
+        {"addonVersion": version, "architecture": ["amd64", "arm64"],
+         "compatibilities": [{"clusterVersion": "1.34", "platformVersions": ["*"], "defaultVersion": default}]}
+        for version, default in versions]}
+        for name, versions in {"kube-proxy": [("v1.34.1-eksbuild.2", False), ("v1.34.0-eksbuild.4", True)],
+                               "vpc-cni": [("v1.21.1-eksbuild.3", False), ("v1.20.4-eksbuild.1", True)]}.items()]}
+    CACHED = ["eks/pause:3.10", "eks/kube-proxy:v1.34.0-eksbuild.4", "eks/kube-proxy:v1.34.1-eksbuild.2",
+              "eks/kube-proxy:v1.34.0-minimal-eksbuild.4", "eks/kube-proxy:v1.34.1-minimal-eksbuild.2",
+              "amazon-k8s-cni:v1.20.4-eksbuild.1", "amazon-k8s-cni-init:v1.20.4-eksbuild.1",
+              "amazon-k8s-cni:v1.21.1-eksbuild.3", "amazon-k8s-cni-init:v1.21.1-eksbuild.2"]  # its build 3 is not there
+
+    def ecr_node(self, *images, password="pa55phrase", timeout=None, registry=True,
+                 prepare=lambda node: None) -> Node:
+        node = self.node()
+        prepare(node)
+        (node.root / "etc/eks/pause.tar").unlink()
+        if registry:
+            node.registry("127.0.0.1:443", *(images or ["eks/pause:3.10"]), host=self.HOST, login="AWS:pa55phrase")
+        else:
+            node.write("etc/hosts", f"127.0.0.1 localhost {self.HOST}\n")
+        login = base64.b64encode(f"AWS:{password}".encode()).decode()
+        answer = {"authorizationData": [{"authorizationToken": login, "expiresAt": 1.7e9}]}
+        node.write("srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
+        node.write(f"etc/systemd/system/{self.UNIT}.d/test.conf",
+                   "[Service]\nEnvironment=AWS_ENDPOINT_URL_ECR=http://169.254.169.254\n"
+                   + (f"Environment=EKS_IMAGE_PULL_TIMEOUT={timeout}\n" if timeout else ""))
+        node.boot()
+        return node
+
+    def images(self, node) -> dict:
+        rows = [line.split("\t") for line in node.output("eksnode", "images", "list").splitlines()[1:]]
+        return {name: pinned for name, _, pinned in rows}

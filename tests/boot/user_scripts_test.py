@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts in user data, which cloud-init runs."""
+
+
+import support
+from node import node_config
+from support import BootTest
+
+
+CLOUD_FINAL = """\
+[Unit]
+Description=Stand-in for cloud-init's last stage
+DefaultDependencies=no
+{order}
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh /srv/user-script
+TimeoutStartSec=60s
+"""
+
+
+class UserScripts(BootTest):
+    ORDERS = {"after multi-user.target": "After=multi-user.target",
+              "before multi-user.target": "After=network.target\nBefore=multi-user.target"}
+
+    def node_with_script(self, order, script):
+        node = self.node()
+        node.user_data(Layers.mime(self, ("text/x-shellscript", "#!/bin/sh\n" + script),
+                                   ("application/node.eks.aws", node_config(support.IMAGE.ca))))
+        node.write("/srv/user-script", script)
+        node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order=order))
+        node.write("/etc/systemd/system/cloud-init.target", "[Unit]\nDescription=Stand-in for cloud-init.target\n"
+                                                            "DefaultDependencies=no\n")
+        node.link("/etc/systemd/system/multi-user.target.wants/cloud-init.target", "../cloud-init.target")
+        node.link("/etc/systemd/system/cloud-init.target.wants/cloud-final.service", "../cloud-final.service")
+        node.boot()
+        manager = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
+        self.assertNotIn("ordering cycle", manager)
+        return node
+
+    def test_without_scripts_nothing_waits(self):
+        node = self.booted()
+        self.assertEqual(node.show("eks-user-scripts.service", "ConditionResult")["ConditionResult"], "no")
+
+    def test_kubelet_starts_after_the_scripts_with_what_they_changed(self):
+        script = ("sleep 1; mkdir -p /etc/eks/node.d\n"
+                  "printf '[kubelet.config]\\nmaxPods = 21\\n' > /etc/eks/node.d/50-script.toml\n"
+                  "sed -i s,https://example.com,https://edited.example, /var/lib/kubelet/kubeconfig\n")
+        for name, order in self.ORDERS.items():
+            with self.subTest(name):
+                node = self.node_with_script(order, script)
+                self.assertActive(node, "eks-node.target", "kubelet.service", "eks-user-scripts.service", "cloud-final.service")
+                kubelet = node.kubelet()
+                self.assertEqual(kubelet["config"]["maxPods"], 21)
+                self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://edited.example")
+                ended = int(node.show("cloud-final.service", "ActiveEnterTimestampMonotonic").popitem()[1])
+                began = int(node.show("kubelet.service", "InactiveExitTimestampMonotonic").popitem()[1])
+                self.assertLess(ended, began)
+                self.assertEqual(self.starts(node, "kubelet.service"), 1)
+                self.assertEqual(self.starts(node, "containerd.service"), 1)
+                # Only what the change concerns ran again.
+                self.assertIn("eks-kubelet-config", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
+                self.assertNotIn("eks-ca", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
+
+    def test_a_script_that_changes_containerd_s_configuration_restarts_it(self):
+        script = ("sleep 1; mkdir -p /etc/eks/node.d; printf '[containerd]\\nconfig = \"oom_score = -500\"\\n'"
+                  " > /etc/eks/node.d/50-script.toml\n")
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+        self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
+        self.assertIn("oom_score = -500", node.output("containerd", "config", "dump"))
+        self.assertEqual(self.starts(node, "containerd.service"), 2)
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
+
+    def test_a_script_that_breaks_a_layer_fails_the_step_and_not_the_node(self):
+        script = "sleep 1; mkdir -p /etc/eks/node.d; echo '[clutser]' > /etc/eks/node.d/50-script.toml\n"
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+        record = self.failure(node, "eks-user-scripts.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("user-scripts-refused", "78"))
+        refusal = [r["MESSAGE"] for r in node.journal("--unit", "eks-config") if r.get("EKS_RESULT") == "failed"]
+        self.assertIn("/etc/eks/node.d/50-script.toml, line 1", refusal[0])
+        self.assertActive(node, "kubelet.service")
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
+
+    def test_a_script_may_call_us_without_a_deadlock(self):
+        for name, order in self.ORDERS.items():
+            for call in ("systemctl restart kubelet", "systemctl start kubelet.service", "eksnode config --format json"):
+                with self.subTest(f"{call}, {name}"):
+                    node = self.node_with_script(order, f"sleep 0.5; {call} > /srv/out 2>&1; echo $? >> /srv/out\n")
+                    self.assertActive(node, "eks-node.target", "kubelet.service", "cloud-final.service")
+                    self.assertEqual(node.file("/srv/out").read_text().split()[-1], "0", node.file("/srv/out").read_text())
+
+    def test_scripts_that_do_not_end_are_given_up(self):
+        node = self.node()
+        node.write("/etc/systemd/system/eks-user-scripts.service.d/limit.conf",
+                   "[Service]\nEnvironment=EKS_USER_SCRIPTS_TIMEOUT=1\n")
+        node.user_data("#cloud-config\nruncmd: [sleep 20]\n")
+        node.write("/etc/eks/node.yaml", "")
+        node.write("/etc/eks/node.d/50-node.yaml", node_config(support.IMAGE.ca))
+        node.write("/srv/user-script", "sleep 20\n")
+        node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order="After=network.target"))
+        node.link("/etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
+        node.boot(wait=False)
+        node.wait_for(lambda: node.leader() and node.file("/run/stand-in-kubelet.json").exists(), "kubelet", 20)
+        record = self.failure(node, "eks-user-scripts.service")
+        self.assertEqual(record["EKS_FAILURE"], "user-scripts-timeout")
+        self.assertActive(node, "kubelet.service")

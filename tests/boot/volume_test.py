@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""containerd's volume."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from support import BootTest
+
+
+class Volume(BootTest):
+    """A disk of containerd's own."""
+
+    UNIT = "eks-containerd-volume.service"
+    MOUNT = "var-lib-containerd.mount"
+
+    def configure(self, node, **settings):
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        node.write("etc/eks/node.toml", f"[containerd.volume]\n{lines}")
+
+    def mounted(self, node, directory="/var/lib/containerd") -> list:
+        return node.output("findmnt", "--noheadings", "--output=SOURCE,FSTYPE,OPTIONS", directory).split()
+
+    def test_a_blank_disk_is_formatted_and_mounted_before_containerd(self):
+        for filesystem in "xfs", "ext4":
+            with self.subTest(filesystem):
+                node = self.node()
+                disk = node.disk()
+                self.configure(node, device=disk, filesystem=filesystem)
+                node.boot()
+                self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT, "eks-sandbox-image.service")
+                source, kind, options = self.mounted(node)
+                self.assertEqual((source, kind), (disk, filesystem))
+                self.assertIn("noatime", options.split(","))
+                self.assertIn("formatted", node.show(self.UNIT, "StatusText")["StatusText"])
+                mounted, started = (int(node.show(unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
+                                    for unit in (self.MOUNT, "containerd.service"))
+                self.assertLess(mounted, started)
+                self.assertIn("containerd.service", node.show(self.MOUNT, "Before")["Before"].split())
+                self.assertEqual(node.kubelet()["config"]["evictionHard"]["imagefs.available"], "15%")
+                node.power_off()
+
+    def test_a_reboot_finds_what_is_on_it(self):
+        node = self.node()
+        disk = node.disk()
+        self.configure(node, device=disk)
+        node.boot()
+        node.file("/var/lib/containerd/mark").write_text("kept")
+        self.configure(node, label="containerd")
+        node.reboot()
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        self.assertEqual(node.file("/var/lib/containerd/mark").read_text(), "kept")
+        self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"mounted {disk} at /var/lib/containerd")
+        node.output("systemctl", "restart", self.UNIT)
+        self.assertIn("is mounted at", node.show(self.UNIT, "StatusText")["StatusText"])
+
+    def test_a_disk_that_holds_something_is_not_touched(self):
+        for filesystem, what in ("ext2", "it holds ext2"), ("", "data of an unknown kind"):
+            with self.subTest(what):
+                node = self.node()
+                disk = node.disk(filesystem=filesystem)
+                if not filesystem:
+                    with open(disk, "r+b") as file:
+                        file.seek(4096)
+                        file.write(b"somebody's")
+                before = hashlib.sha256(Path(disk).read_bytes()).digest()
+                self.configure(node, device=disk)
+                node.boot()
+                record = self.failure(node, self.UNIT)
+                self.assertEqual(record["EKS_FAILURE"], "volume-occupied")
+                self.assertIn(what, record["MESSAGE"])
+                self.assertIn("/etc/eks/node.toml, line 2", record["MESSAGE"])
+                self.assertKubeletDown(node)
+                self.assertEqual(node.show("containerd.service", "ActiveState")["ActiveState"], "inactive")
+                node.power_off()
+                self.assertEqual(hashlib.sha256(Path(disk).read_bytes()).digest(), before)
+
+    def test_a_disk_that_is_not_there_keeps_containerd_down_until_it_is(self):
+        node = self.node()
+        node.disk()
+        self.configure(node, device="vol-0123456789abcdef0")
+        node.write(f"etc/systemd/system/{self.UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_VOLUME_TIMEOUT=1\n")
+        node.boot()
+        self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "volume-missing")
+        self.assertKubeletDown(node)
+        self.configure(node, device=node.disks[0])
+        node.systemctl("restart", "eks-config.service")
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT)
+
+    def test_soci_snapshotter_has_its_data_there_too(self):
+        node = self.node()
+        disk = node.disk()
+        node.soci(f'[containerd]\nsnapshotter = "soci"\nvolume.device = "{disk}"\n')
+        node.boot()
+        self.assertActive(node, "eks-node.target", self.UNIT, "soci-snapshotter.service", "eks-sandbox-image.service")
+        self.assertEqual(self.mounted(node, "/var/lib/soci-snapshotter-grpc")[0], f"{disk}[/soci-snapshotter-grpc]")
+        self.assertTrue(node.file("/var/lib/containerd/soci-snapshotter-grpc/index.json").exists())
+
+    def test_soci_snapshotter_s_data_follow_when_it_is_chosen_later(self):
+        node = self.node()
+        disk = node.disk()
+        settings = f'[containerd]\nsnapshotter = "%s"\nvolume.device = "{disk}"\n'
+        node.soci(settings % "overlayfs")
+        node.boot()
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        node.soci(settings % "soci")
+        node.systemctl("restart", "eks-config.service")
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", self.UNIT, "soci-snapshotter.service", "eks-sandbox-image.service")
+        self.assertEqual(self.mounted(node, "/var/lib/soci-snapshotter-grpc")[0], f"{disk}[/soci-snapshotter-grpc]")
+
+    def test_without_a_volume_the_step_is_skipped(self):
+        node = self.booted()
+        self.assertEqual(node.show(self.UNIT, "ConditionResult")["ConditionResult"], "no")
