@@ -5,6 +5,7 @@ stand-in kubelet inside. Used by the boot tests, the demo and the bench.
 Everything runs in a network namespace of the container's own: what answers on 169.254.169.254 there is the fake."""
 
 import base64
+import fcntl
 import hashlib
 import io
 import json
@@ -33,14 +34,16 @@ def base_image(cache: Path) -> Path:
     wanted = ",".join(p for p in packages if not p.endswith("-"))
     key = hashlib.sha256(wanted.encode()).hexdigest()[:12]
     root = cache / f"node-base-{key}"
-    if (root / "complete").exists():
-        return root
     cache.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(root, ignore_errors=True)
-    with open(cache / "mmdebstrap.log", "w") as log:
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={wanted}", "bookworm", root, *apt_sources(),
-            stdout=log, stderr=subprocess.STDOUT, timeout=600)
-    (root / "complete").touch()
+    with open(cache / "node-base.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may share the cache
+        if (root / "complete").exists():
+            return root
+        shutil.rmtree(root, ignore_errors=True)
+        with open(cache / "mmdebstrap.log", "w") as log:
+            run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={wanted}", "bookworm", root, *apt_sources(),
+                stdout=log, stderr=subprocess.STDOUT, timeout=600)
+        (root / "complete").touch()
     return root
 
 
