@@ -14,12 +14,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS))
+import debian  # noqa: E402
+
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 PAUSE_IMAGE = "localhost/kubernetes/pause:latest"
 
@@ -41,18 +45,16 @@ def base_image(cache: Path) -> Path:
             return root
         shutil.rmtree(root, ignore_errors=True)
         with open(cache / "mmdebstrap.log", "w") as log:
-            run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={wanted}", "bookworm", root, *apt_sources(),
+            run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={wanted}", "bookworm", root, debian.mirror(),
                 stdout=log, stderr=subprocess.STDOUT, timeout=600)
         (root / "complete").touch()
     return root
 
 
-def apt_sources():
-    """The mirror that this machine uses for Debian itself, so that the image comes from where apt gets its packages."""
-    policy = run("apt-cache", "policy", capture_output=True, text=True).stdout
-    for uri in re.findall(r"^\s+\d+ (\S+) bookworm/main", policy, re.MULTILINE):
-        return [uri]
-    return []  # mmdebstrap's default
+def containerd_packages() -> dict[str, tuple[str, str]]:
+    """Suite and package of every containerd that a node may have, by the name that the tests use: "1.6" and so on."""
+    lines = run(TESTS / "deps", "--list-containerd", capture_output=True, text=True).stdout.splitlines()
+    return {name: (suite, package) for name, suite, package in map(str.split, lines)}
 
 
 def pause_archive(name: str = PAUSE_IMAGE) -> bytes:
@@ -147,6 +149,7 @@ class Image:
 
     def __init__(self, stage: Path, cache: Path, scratch: Path, kubelet_version="1.34.1"):
         self.base = base_image(cache)
+        self.cache = cache
         self.ca = certificate_authority()
         self.layer = scratch / "image"
         work, upper = scratch / "image-work", scratch / "image-upper"
@@ -157,7 +160,17 @@ class Image:
             self._fill(stage, kubelet_version)
         finally:
             run("umount", self.layer)
-        self.lower = f"{upper}:{self.base}"
+        self.upper = upper
+
+    def containerd(self, name: str) -> tuple[str, list[Path]]:
+        """The version of that containerd, and the layers of a node that has it."""
+        suite, package = containerd_packages()[name]
+        if suite == "bookworm":
+            version = run("dpkg-query", f"--admindir={self.base}/var/lib/dpkg", "--show", "--showformat=${Version}", package,
+                          capture_output=True, text=True).stdout
+            return version, [self.upper, self.base]
+        found = debian.packages(self.cache, suite, package)[0]
+        return found.version, [self.upper, found.root, self.base]
 
     def _fill(self, stage: Path, kubelet_version: str):
         root = self.layer
@@ -184,7 +197,6 @@ class Image:
         provider.chmod(0o755)
         (eks / "pause.tar").write_bytes(pause_archive())
         (eks / "kubelet-version.txt").write_text(kubelet_version)
-        (eks / "containerd-version.txt").write_text("1.6.20")
         (root / "etc/stand-in-kubelet-version").write_text(f"v{kubelet_version}")
         units = root / "etc/systemd/system"
         (units / "fake-aws.service").write_text(FAKE_AWS_UNIT)
@@ -208,8 +220,9 @@ class Image:
 class Node:
     """One container. Use as a context manager; files may be changed below .root before boot()."""
 
-    def __init__(self, image: Image, scratch: Path):
+    def __init__(self, image: Image, scratch: Path, containerd="1.6"):
         self.image = image
+        self.containerd = containerd
         self.dir = Path(tempfile.mkdtemp(prefix="node-", dir=scratch))
         self.root = self.dir / "root"
         self.console = self.dir / "console"
@@ -219,8 +232,10 @@ class Node:
     def __enter__(self):
         for name in ("root", "upper", "work", "containerd"):
             (self.dir / name).mkdir()
+        version, layers = self.image.containerd(self.containerd)
         run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir={self.image.lower},upperdir={self.dir}/upper,workdir={self.dir}/work", self.root)
+            f"lowerdir={':'.join(map(str, layers))},upperdir={self.dir}/upper,workdir={self.dir}/work", self.root)
+        self.write("etc/eks/containerd-version.txt", re.match(r"[\d.]+", version)[0] + "\n")
         return self
 
     def __exit__(self, *_):

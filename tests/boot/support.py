@@ -52,8 +52,10 @@ def caller(token, cluster, secrets) -> tuple[str, int]:
 
 
 class BootTest(unittest.TestCase):
+    CONTAINERD = "1.6"  # which containerd its nodes have, by the names of `tests/deps --list-containerd`
+
     def node(self) -> Node:
-        node = Node(IMAGE, SCRATCH)
+        node = Node(IMAGE, SCRATCH, self.CONTAINERD)
         self.enterContext(node)
         return node
 
