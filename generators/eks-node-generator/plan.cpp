@@ -96,11 +96,13 @@ std::vector<Output> plan_generator(const BootFacts& facts)
         if (facts.docker && !facts.in_initrd)
                 outputs.push_back({"docker.service.requires/eks-docker-runtimes.service",
                         UNITDIR "/eks-docker-runtimes.service"});
+        // A drop-in for each step: one in eks-.service.d would apply to other people's eks-* units as well.
         if (facts.debug && !outputs.empty())
-                outputs.push_back({"eks-.service.d/50-debug.conf",
-                        "# Made by eks-node-generator, for eks.debug on the kernel command line.\n"
-                        "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n",
-                        false});
+                for (const auto unit : split(STEP_UNITS, ' '))
+                        outputs.push_back({fmt::format("{}.d/50-debug.conf", unit),
+                                "# Made by eks-node-generator, for eks.debug on the kernel command line.\n"
+                                "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n",
+                                false});
         return outputs;
 }
 

@@ -15,11 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 SKIPPED = 77
+STEP_LINES = "@STEP@"  # stands for units/step.conf
 UNIT_DIRECTORY = "usr/lib/systemd/system"
 LIBEXEC_DIRECTORY = "usr/libexec/eksnode"
 # What tests compare with byte for byte, and what users may send: not ours to tidy.
@@ -155,7 +156,18 @@ class Unit:
         candidates = [f"units/{relative}.in", f"units/{relative}", f"dropins/{relative}.in", f"dropins/{relative}"]
         existing = [c for c in candidates if (tree.source / c).exists()]
         self.path = existing[0] if existing else str(relative)
-        self.settings = list(_settings(file.read_text()))
+        self.settings = [self._in_source(tree, setting) for setting in settings(file.read_text())]
+
+    def _in_source(self, tree, setting):
+        """The setting with the source's line number: what stands for @STEP@ is one line there."""
+        if not self.path.endswith(".in"):
+            return setting
+        source = tree.text(self.path).splitlines()
+        if STEP_LINES not in source:
+            return setting
+        first = source.index(STEP_LINES) + 1
+        more = len(tree.text("units/step.conf").strip().splitlines()) - 2  # the first is the licence
+        return replace(setting, line=max(min(setting.line, first), setting.line - more))
 
     def values(self, key):
         """(value, line) of every assignment."""
@@ -178,7 +190,7 @@ class Unit:
         return {s.section for s in self.settings}
 
 
-def _settings(text):
+def settings(text):
     section, pending, start = "", "", 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(("#", ";")) or (not pending and not line.strip()):

@@ -16,7 +16,6 @@ PLANTS = []
 
 CA = f"{lint.UNIT_DIRECTORY}/eks-ca.service"
 TARGET = f"{lint.UNIT_DIRECTORY}/eks-configured.target"
-SHARED_DROP_IN = f"{lint.UNIT_DIRECTORY}/eks-.service.d/10-eks.conf"
 GENERATOR = "usr/lib/systemd/system-generators/eks-node-generator"
 MESSAGES = "helpers/lib/base/messages.hpp"
 SCHEMA = "helpers/lib/config/schema_table.cpp"
@@ -97,12 +96,16 @@ for expected, old, new in (
 
 plant("units.check_configured_target", "eks-sandbox-image.service is not pulled in")(
     in_unit("eks-sandbox-image.service", "", f"{lint.UNIT_DIRECTORY}/eks-node.target"))
-plant("units.check_configured_target", "no RuntimeDirectory")(in_unit("RuntimeDirectory=", "#", SHARED_DROP_IN))
-plant("units.check_verify", "dropins/eks-.*Unknown key")(in_unit("[Service]", "[Service]\nRetries=3", SHARED_DROP_IN))
+plant("units.check_step_lines", "step.conf:1: no RuntimeDirectory")(
+    lambda source, stage: replace(source / "units/step.conf", "RuntimeDirectory=", "#"))
+plant("units.check_step_lines", "eks-ca.service.in:1: no UMask=0022")(in_unit("UMask=", "#"))
 plant("units.check_containerd", "no TasksMax=infinity")(
     in_unit("TasksMax=infinity", "TasksMax=100", f"{lint.UNIT_DIRECTORY}/containerd.service.d/10-eks.conf"))
-plant("units.check_sandbox_cost", "dropins/eks-.*ProtectSystem")(
-    in_unit("[Service]", "[Service]\nProtectSystem=strict", SHARED_DROP_IN))
+
+
+@plant("units.check_step_lines", "eks-.service.d applies to other people's units")
+def _(source, stage):
+    write(stage / f"{lint.UNIT_DIRECTORY}/eks-.service.d/10-eks.conf", "[Service]\nUMask=0022\n")
 
 
 @plant("units.check_executables", "eks-ca' is not installed")
@@ -120,9 +123,7 @@ def _(source, stage):
     append(source / "helpers/ca/ca.cpp", 'constexpr auto method = "RestartUnit";\n')
 
 
-@plant("units.check_exposure", "eks-ca.service.in:.*is above")
-def _(source, stage):
-    (stage / SHARED_DROP_IN).unlink()
+plant("units.check_exposure", "eks-ca.service.in:.*is above")(in_unit("CapabilityBoundingSet=", "#"))
 
 
 @plant("units.check_exposure", "no threshold for eks-phantom")

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from lint import (
-    LIBEXEC_DIRECTORY, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, steps, tool, units, without_comments)
+    LIBEXEC_DIRECTORY, STEP_LINES, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, settings, steps, tool, units,
+    without_comments)
 
 # Steps that need a running containerd and so cannot come before eks-configured.target; eks-node.target wants them.
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
@@ -148,7 +149,7 @@ def check_oneshots(tree):
 
 def check_restart(tree):
     """Retries are the program's: on 252 a required oneshot that fails and is restarted leaves its dependents dead."""
-    for unit in [*steps(tree).values(), *(d for d in drop_ins(tree) if d.file.parent.name.startswith("eks-"))]:
+    for unit in steps(tree).values():
         for value, line in unit.values("Restart"):
             if value != "no":
                 yield at(unit.path, line,
@@ -180,13 +181,9 @@ def check_install_section(tree):
 def check_configured_target(tree):
     """eks-configured.target knows every step and does not believe in one that has not finished.
 
-    The flag it asserts is the RuntimeDirectory= that the drop-in for all steps gives each of them.
+    The flag it asserts is the RuntimeDirectory= that units/step.conf gives each of them.
     """
     ours = units(tree)
-    shared = next((d for d in drop_ins(tree) if d.path == "dropins/eks-.service.d/10-eks.conf"), None)
-    if shared is None or "eks/done/%N" not in shared.words("RuntimeDirectory"):
-        yield at("dropins/eks-.service.d/10-eks.conf", 1,
-                 "no RuntimeDirectory=eks/done/%N, add it: eks-configured.target asserts it")
     target, node = ours["eks-configured.target"], ours["eks-node.target"]
     asserted = {value: line for value, line in target.values("AssertPathExists")}
     expected = {}
@@ -216,6 +213,22 @@ def check_configured_target(tree):
         for path, line in unit.values("AssertPathExists"):
             if path.startswith("/run/eks/done/") and f"{Path(path).name}.service" not in unit.words("After") & ours.keys():
                 yield at(unit.path, line, f"asserts {path} but is not After= that step, order it so")
+
+
+def check_step_lines(tree):
+    """Each step has every line of units/step.conf, and no drop-in reaches units that only begin with the same name."""
+    wanted = [(s.section, s.key, s.value) for s in settings(tree.text("units/step.conf"))]
+    if ("Service", "RuntimeDirectory", "eks/done/%N") not in wanted:
+        yield at("units/step.conf", 1, "no RuntimeDirectory=eks/done/%N, add it: eks-configured.target asserts it")
+    for unit in steps(tree).values():
+        found = {(s.section, s.key, s.value) for s in unit.settings}
+        for section, key, value in wanted:
+            if (section, key, value) not in found:
+                yield at(unit.path, 1, f"no {key}={value} in [{section}], end the unit with {STEP_LINES}")
+    for drop_in in drop_ins(tree):
+        if re.search(r"-\.\w+\.d$", drop_in.file.parent.name):
+            yield at(drop_in.path, 1,
+                     f"{drop_in.file.parent.name} applies to other people's units too, put its lines into ours")
 
 
 def check_executables(tree):
@@ -255,7 +268,7 @@ def check_no_reload(tree):
 
 def check_sandbox_cost(tree):
     """No sandbox line on the boot path that costs more than the step itself."""
-    for unit in [*steps(tree).values(), *(d for d in drop_ins(tree) if d.file.parent.name.startswith("eks-"))]:
+    for unit in steps(tree).values():
         for setting in unit.settings:
             if setting.key in REFUSED and setting.value not in ("no", "false", "off", "0", ""):
                 yield at(unit.path, setting.line,
