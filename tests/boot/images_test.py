@@ -151,9 +151,9 @@ class Images(ImageTest):
         command = ["env", "AWS_ENDPOINT_URL=http://169.254.169.254", "eksnode", "images", "cache"]
         listed = node.output(*command, "--kubernetes-version=1.34", "--dry-run")
         self.assertEqual(list(self.images(node)).count(self.PAUSE), 1)
-        cached = node.output(*command, "--kubernetes-version=1.34")
+        cached = node.output(*command, "--kubernetes-version=1.34", timeout=180)
         self.assertEqual(cached, listed.replace("cni-init:v1.21.1-eksbuild.3", "cni-init:v1.21.1-eksbuild.2"))
-        self.assertEqual(node.output(*command, "--kubernetes-version=1.34"), cached)  # replaces nothing by nothing
+        self.assertEqual(node.output(*command, "--kubernetes-version=1.34", timeout=180), cached)  # replaces nothing by nothing
         self.assertEqual([line for line in cached.splitlines() if "\t" not in line],
                          [f"{self.HOST}/{path}" for path in self.CACHED])
         images = self.images(node)

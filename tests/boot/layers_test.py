@@ -11,13 +11,6 @@ from support import BootTest
 
 
 class Layers(BootTest):
-    def mime(self, *parts):
-        boundary = "==BOUNDARY=="
-        text = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n\n'
-        for content_type, body in parts:
-            text += f"--{boundary}\nContent-Type: {content_type}\n\n{body}\n"
-        return text + f"--{boundary}--\n"
-
     def test_every_layer_is_merged_in_its_order(self):
         node = self.node()
         setting = "[kubelet.config]\npodsPerCore = {}\n"

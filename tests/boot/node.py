@@ -5,9 +5,11 @@ stand-in kubelet inside. Used by the boot tests, the demo and the bench.
 Everything runs in a network namespace of the container's own: what answers on 169.254.169.254 there is the fake."""
 
 import base64
+import ctypes
 import fcntl
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -20,11 +22,16 @@ import tempfile
 import time
 from pathlib import Path
 
+from cgroup import ControlGroup
+
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 import debian  # noqa: E402
 
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+NUMBERS = itertools.count()
 PAUSE_IMAGE = "localhost/kubernetes/pause:latest"
 
 
@@ -227,6 +234,7 @@ class Node:
         self.root = self.dir / "root"
         self.console = self.dir / "console"
         self.process = None
+        self.group = None
         self.disks = []
 
     def __enter__(self):
@@ -307,11 +315,30 @@ class Node:
             self.wait_until_booted()
 
     def start(self, console, *arguments):
+        # Several nodes run side by side: each has a machine name and a control group of its own. On a host with systemd
+        # nspawn asks that for a scope; elsewhere we make the group.
+        number = f"{os.getpid()}-{next(NUMBERS)}"
+        if not Path("/run/systemd/system").is_dir():
+            self.group = ControlGroup(f"{self.dir.parent.name}-{number}")
+            self.group.create()
+
+        def prepare():
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # the node goes down with the process that started it
+            if self.group:
+                self.group.enter()
+
         return subprocess.Popen(
-            ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--private-network",
-             "--console=read-only", "--kill-signal=SIGRTMIN+4", f"--directory={self.root}", "--machine=node",
+            ["systemd-nspawn", "--quiet", "--boot", "--register=no", *(["--keep-unit"] if self.group else []),
+             "--private-network", "--console=read-only", "--kill-signal=SIGRTMIN+4", "--link-journal=no",
+             f"--directory={self.root}", f"--machine=node-{number}", "--hostname=node",
              f"--system-call-filter={LANDLOCK}", *self.binds(), "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
-            stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True)
+            stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=prepare)
+
+    def ended(self):
+        """The container has ended: its control group goes too."""
+        if self.group:
+            self.group.remove()
+            self.group = None
 
     def binds(self):
         # containerd's overlayfs needs another filesystem than the container's root; a test's disk is one.
@@ -377,19 +404,22 @@ class Node:
         status = self.process.wait(30)
         if status != 133:  # nspawn's way to say that the container wants to be started again
             raise RuntimeError(f"the container ended with status {status} instead of rebooting")
+        self.ended()
         self.boot(*self.arguments)
 
     def power_off(self):
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)  # nspawn passes it on as an orderly power-off
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            leader = self.leader()
-            if leader:
-                os.kill(leader, signal.SIGKILL)
-            self.process.wait(15)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)  # nspawn passes it on as an orderly power-off
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                leader = self.leader()
+                if leader:
+                    os.kill(leader, signal.SIGKILL)
+                self.process.wait(15)
+        self.ended()
 
     def show(self, unit: str, *properties) -> dict:
         text = self.output("systemctl", "show", unit, *(f"--property={p}" for p in properties))

@@ -66,6 +66,13 @@ class BootTest(unittest.TestCase):
         node.boot(*arguments)
         return node
 
+    def mime(self, *parts):
+        boundary = "==BOUNDARY=="
+        text = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n\n'
+        for content_type, body in parts:
+            text += f"--{boundary}\nContent-Type: {content_type}\n\n{body}\n"
+        return text + f"--{boundary}--\n"
+
     def assertActive(self, node, *units):
         for unit in units:
             state = node.show(unit, "ActiveState", "Result")

@@ -26,8 +26,8 @@ class UserScripts(BootTest):
 
     def node_with_script(self, order, script):
         node = self.node()
-        node.user_data(Layers.mime(self, ("text/x-shellscript", "#!/bin/sh\n" + script),
-                                   ("application/node.eks.aws", node_config(support.IMAGE.ca))))
+        node.user_data(self.mime(("text/x-shellscript", "#!/bin/sh\n" + script),
+                                 ("application/node.eks.aws", node_config(support.IMAGE.ca))))
         node.write("/srv/user-script", script)
         node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order=order))
         node.write("/etc/systemd/system/cloud-init.target", "[Unit]\nDescription=Stand-in for cloud-init.target\n"
