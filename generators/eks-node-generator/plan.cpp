@@ -27,6 +27,19 @@ bool is_ec2(const Root& root)
         return read_file_if_exists(root("/sys/hypervisor/uuid")).value_or("").starts_with("ec2");
 }
 
+// A masked step does not keep systemd 252 from starting what requires it, so what counts is asserted, as in
+// eks-configured.target.
+constexpr const char* containerd_drop_in =
+        "# Made by eks-node-generator, on a node.\n"
+        "[Unit]\n"
+        "# Not without the configuration of a node.\n"
+        "AssertPathExists=/run/eks/done/eks-containerd-config\n"
+        "# Nor on the root filesystem where it is to have a volume of its own.\n"
+        "AssertPathExists=|!/run/eks/enabled/containerd-volume\n"
+        "AssertPathExists=|/run/eks/done/eks-containerd-volume\n"
+        "# Restart= brings it back, however often it has failed.\n"
+        "StartLimitIntervalSec=0\n";
+
 std::optional<bool> switch_in(const Root& root, std::string_view directory, std::string_view what)
 {
         if (exists(root(fmt::format("{}/{}.disabled", directory, what))))
@@ -87,9 +100,13 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                         UNITDIR "/eks-containerd-config.service"});
                 outputs.push_back({"containerd.service.requires/eks-containerd-volume.service",
                         UNITDIR "/eks-containerd-volume.service"});
-                // eks-config says whether it runs; without it containerd would have no snapshotter.
+                outputs.push_back({"containerd.service.d/50-eks-node.conf", containerd_drop_in, false});
+                // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
+                outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
+                // eks-config says whether it runs. Only wanted, for it restarts itself, as its unit
+                // explains.
                 if (facts.soci)
-                        outputs.push_back({"containerd.service.requires/soci-snapshotter.service",
+                        outputs.push_back({"containerd.service.wants/soci-snapshotter.service",
                                 UNITDIR "/soci-snapshotter.service"});
         }
         // A container that should be isolated must not run under plain runc because our file is missing.

@@ -24,7 +24,7 @@ void ensure(Context& context)
                 context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
                 return;
         }
-        ContainerdClient containerd(containerd_options(context.root(), snapshotter));
+        ContainerdClient containerd(containerd_options(context.root(), snapshotter, 30s));
         const auto say = [&](const std::string& what) { context.awaiting(what); };
         const ImageStore store{.labels =
                                        [&](const std::string& name) {

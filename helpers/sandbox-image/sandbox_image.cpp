@@ -105,10 +105,12 @@ void import_archive(const std::string& archive, const std::string& snapshotter)
                         "Check that the archive is whole and that containerd's disk is not full");
 }
 
-ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter)
+ContainerdClient::Options containerd_options(
+        const Root& root, const std::string& snapshotter, std::chrono::milliseconds timeout)
 {
         return {.socket = root("/run/containerd/containerd.sock"),
-                .image_service = snapshotter == "soci" ? root(soci_socket) : std::string()};
+                .image_service = snapshotter == "soci" ? root(soci_socket) : std::string(),
+                .timeout = timeout};
 }
 
 bool keeps_sandbox_image(const Root& root, const std::string& configured)

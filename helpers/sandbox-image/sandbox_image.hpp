@@ -39,8 +39,10 @@ bool keeps_sandbox_image(const Root& root, const std::string& configured);
 // (config_invalid) if it cannot name an image, and what the store throws.
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& configured, const ImageStore& store);
 
-// How to reach containerd, and who pulls, by the snapshotter of its configuration.
-ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter);
+// How to reach containerd, and who pulls, by the snapshotter of its configuration. `timeout` is of one call,
+// the first of which may have to wait for a containerd that failed and restarts itself.
+ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter,
+        std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
 // With containerd's own client, which must be there; unpacked for that snapshotter, "" for containerd's
 // default. Throws Error: sandbox_image_missing, containerd_missing.

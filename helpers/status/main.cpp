@@ -39,7 +39,7 @@ UnitState unit_state(Manager& manager, const std::string& name)
         state.conditions =
                 unit.number("ConditionTimestampMonotonic") == 0 || unit.boolean("ConditionResult");
         state.asserts = unit.number("AssertTimestampMonotonic") == 0 || unit.boolean("AssertResult");
-        for (const char* kind : {"Requires", "Wants"})
+        for (const char* kind : {"BindsTo", "Requires", "Wants"})
                 for (auto& other : unit.list(kind))
                         if (in_chain(other))
                                 state.pulls_in.push_back(std::move(other));

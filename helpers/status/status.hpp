@@ -21,7 +21,7 @@ struct UnitState {
         bool asserts = true;               // AssertResult of the last start
         std::uint64_t started = 0;         // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
         std::uint64_t finished = 0;        // became active, or failed
-        std::vector<std::string> pulls_in; // Requires= and Wants= that belong to the chain
+        std::vector<std::string> pulls_in; // BindsTo=, Requires= and Wants= that belong to the chain
 };
 
 using UnitStates = std::map<std::string, UnitState>;

@@ -399,6 +399,11 @@ class Node:
             time.sleep(0.1)
         raise RuntimeError(f"timed out waiting for: {what}")
 
+    def wait_for_unit(self, unit: str, state="active", timeout=30):
+        self.wait_for(lambda: self.leader() and
+                      self.call("systemctl", "show", unit, "--property=ActiveState").stdout.strip() == f"ActiveState={state}",
+                      f"{unit} to be {state}", timeout)
+
     def reboot(self):
         self.call("systemctl", "reboot")
         status = self.process.wait(30)

@@ -4,7 +4,7 @@
 import re
 
 from node import Node
-from support import ImageTest
+from support import ImageTest, fail_first_starts
 
 
 class Soci(ImageTest):
@@ -66,18 +66,32 @@ class Soci(ImageTest):
         notices = [r["MESSAGE"] for r in node.journal("--unit", "eks-config", "--priority=notice")]
         self.assertTrue(any("FastImagePull" in n and f"'/{self.PROGRAM}' is not installed" in n for n in notices), notices)
 
-    def test_when_it_crashes_it_is_started_again_and_its_clients_with_it(self):
+    def test_when_it_crashes_it_is_started_again_and_its_clients_run_on(self):
         node = self.node()
         node.soci()
         node.boot()
-        units = (self.SERVICE, "containerd.service", "kubelet.service")
-        before = [node.show(unit, "MainPID")["MainPID"] for unit in units]
+        clients = ("containerd.service", "kubelet.service")
+        before = {unit: node.show(unit, "MainPID") for unit in (self.SERVICE, *clients)}
         node.output("systemctl", "kill", "--signal=SIGKILL", self.SERVICE)
-        node.wait_for(lambda: all(node.show(unit, "ActiveState")["ActiveState"] == "active"
-                                  and node.show(unit, "MainPID")["MainPID"] != pid
-                                  for unit, pid in zip(units, before)), "all of them to run again")
+        node.wait_for(lambda: node.show(self.SERVICE, "SubState")["SubState"] == "running"
+                      and node.show(self.SERVICE, "MainPID") != before[self.SERVICE], "it to run again")
+        for unit in clients:
+            self.assertEqual(node.show(unit, "MainPID"), before[unit])
+        # And they work with the new one.
+        layer = re.search(r"^sha256:\w+", node.output(*self.SNAPSHOTS, "list"), re.MULTILINE)[0]
+        node.output(*self.SNAPSHOTS, "remove", layer)
+        node.systemctl("restart", self.UNIT)
         self.assertEqual(self.unpacked(node), 1)
-        self.assertActive(node, "eks-node.target", self.UNIT)
+        self.assertActive(node, "eks-node.target", self.UNIT, *clients)
+
+    def test_failed_first_starts_of_it_are_made_good(self):
+        node = self.node()
+        node.soci()
+        fail_first_starts(node, self.SERVICE, "/usr/bin/soci-snapshotter-grpc --address fd://", 2)
+        node.boot(wait=False)
+        node.wait_for_unit("eks-node.target", timeout=60)
+        self.assertActive(node, self.SERVICE, "containerd.service", "kubelet.service")
+        node.wait_for(lambda: self.unpacked(node) == 1, "the image to be unpacked")
 
     def test_an_image_of_ecr_is_pulled_through_it(self):
         node = self.ecr_node(prepare=Node.soci)

@@ -51,6 +51,24 @@ def caller(token, cluster, secrets) -> tuple[str, int]:
     return key, calendar.timegm(signed)
 
 
+# Fails as often as a file says, then becomes the program. /run is of one boot, so the count is too.
+FAIL_FIRST = """\
+#!/bin/sh
+echo start >> "/run/starts-of-$1"
+[ "$(wc -l < "/run/starts-of-$1")" -gt "$2" ] || { echo "start refused by a test" >&2; exit 1; }
+shift 2
+exec "$@"
+"""
+
+
+def fail_first_starts(node: Node, unit: str, command: str, count: int, delay: str = "200ms"):
+    """Let a daemon exit with status 1 the first times it is started, and be started again after `delay`."""
+    node.write("/usr/local/bin/fail-first", FAIL_FIRST)
+    (node.root / "usr/local/bin/fail-first").chmod(0o755)
+    node.write(f"/etc/systemd/system/{unit}.d/90-fail-first.conf",
+               f"[Service]\nExecStart=\nExecStart=/usr/local/bin/fail-first {unit} {count} {command}\nRestartSec={delay}\n")
+
+
 class BootTest(unittest.TestCase):
     CONTAINERD = "1.6"  # which containerd its nodes have, by the names of `tests/deps --list-containerd`
 

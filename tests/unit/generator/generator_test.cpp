@@ -195,8 +195,8 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
         const auto outputs = plan_generator({.node_option = true});
         std::vector<std::string> links;
         for (const auto& output : outputs) {
-                CHECK(output.link);
-                links.push_back(output.path + " -> " + output.content);
+                if (output.link)
+                        links.push_back(output.path + " -> " + output.content);
         }
         std::ranges::sort(links);
         const std::string units = UNITDIR;
@@ -205,16 +205,33 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                                                  units + "/eks-containerd-config.service",
                         "containerd.service.requires/eks-containerd-volume.service -> " + units +
                                 "/eks-containerd-volume.service",
+                        "containerd.service.wants/kubelet.service -> " + units + "/kubelet.service",
                         "multi-user.target.wants/eks-configured.target -> " + units +
                                 "/eks-configured.target",
                         "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
 }
 
-TEST_CASE("With soci-snapshotter installed, containerd of a node requires it", "[generator]")
+TEST_CASE("A node's containerd does not start without its steps, however they were kept from running",
+        "[generator]")
+{
+        const auto outputs = plan_generator({.node_option = true});
+        const auto drop_in = std::ranges::find(outputs, false, &Output::link);
+        REQUIRE(drop_in != outputs.end());
+        CHECK(drop_in->path == "containerd.service.d/50-eks-node.conf");
+        for (const auto* line : {"[Unit]", "AssertPathExists=/run/eks/done/eks-containerd-config",
+                     "AssertPathExists=|!/run/eks/enabled/containerd-volume",
+                     "AssertPathExists=|/run/eks/done/eks-containerd-volume", "StartLimitIntervalSec=0"}) {
+                CAPTURE(line);
+                CHECK(drop_in->content.find("\n"s + line + "\n") != std::string::npos);
+        }
+        CHECK(std::ranges::count(outputs, false, &Output::link) == 1);
+}
+
+TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[generator]")
 {
         const TemporaryDirectory machine;
         make_ec2(machine);
-        const auto link = "/normal/containerd.service.requires/soci-snapshotter.service -> " UNITDIR
+        const auto link = "/normal/containerd.service.wants/soci-snapshotter.service -> " UNITDIR
                           "/soci-snapshotter.service"s;
         CHECK(std::ranges::count(generate(machine).paths, link) == 0);
         machine.write("/usr/bin/soci-snapshotter-grpc", "");
@@ -244,7 +261,7 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
         image.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(image).docker);
 
-        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 5);
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 7);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() > 1);
 }
@@ -253,7 +270,7 @@ TEST_CASE("Debugging is a drop-in for each step, and for nobody else's units", "
 {
         std::vector<std::string> units;
         for (const auto& output : plan_generator({.node_option = true, .debug = true})) {
-                if (output.link)
+                if (output.link || output.path == "containerd.service.d/50-eks-node.conf")
                         continue;
                 REQUIRE(output.path.ends_with(".service.d/50-debug.conf"));
                 units.push_back(output.path.substr(0, output.path.find(".d/")));
