@@ -15,14 +15,19 @@ def clang_format():
 
 
 def check_format(tree):
-    program = clang_format()
-    for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp",
-                           "tests/**/*.cpp", "tests/**/*.hpp"):
-        done = run(program, "--dry-run", "-Werror", tree.source / path)
-        wrong = sorted({int(n) for n in re.findall(r":(\d+):\d+: error: ", done.stdout)})
-        if wrong or done.returncode != 0:
-            yield at(path, wrong[0] if wrong else 1,
-                     f"the first of {len(wrong)} that clang-format-14 writes otherwise, run clang-format-14 -i {path}")
+    files = tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp",
+                       "tests/**/*.cpp", "tests/**/*.hpp")
+    if not files:
+        return
+    done = run(clang_format(), "--dry-run", "-Werror", *files, cwd=tree.source)
+    wrong = {}
+    for name, number in re.findall(r"^(\S+?):(\d+):\d+: error: ", done.stdout, re.MULTILINE):
+        wrong.setdefault(name, set()).add(int(number))
+    for name, numbers in wrong.items():
+        yield at(name, min(numbers),
+                 f"the first of {len(numbers)} that clang-format-14 writes otherwise, run clang-format-14 -i {name}")
+    if done.returncode != 0 and not wrong:
+        raise RuntimeError(f"clang-format failed: {done.stdout}")
 
 
 if __name__ == "__main__":
