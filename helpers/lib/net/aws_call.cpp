@@ -73,7 +73,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
         const auto url = base + request_target(request);
         const auto what = fmt::format("{} of '{}'", service, base);
 
-        HttpClient http;
+        HttpClient http(curl_http());
         std::chrono::milliseconds delay = 500ms;
         for (;;) {
                 const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -85,8 +85,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                                                               {.service = service,
                                                                       .region = region,
                                                                       .time = now}),
-                                                      .body = request.body,
-                                                      .through_proxy = true}},
+                                                      .body = request.body}},
                                                {.connect_timeout = 5s,
                                                        .attempt_timeout = attempt_timeout,
                                                        .deadline = options.deadline,
@@ -109,25 +108,6 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                 std::this_thread::sleep_for(delay);
                 delay = std::min<std::chrono::milliseconds>(delay * 2, 5s);
         }
-}
-
-RegistryLogin ecr_login(const std::string& host, const std::string& region, const AwsCallOptions& options)
-{
-        const auto body = aws_call("ecr", region,
-                {.method = "POST",
-                        .host = {},
-                        .headers = {{"Content-Type", "application/x-amz-json-1.1"},
-                                {"X-Amz-Target",
-                                        "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}},
-                        .body = "{}"},
-                options);
-        // What went wrong is said without the answer: it is, or should have been, a secret.
-        const auto answer = Json::parse(body, nullptr, false);
-        const Json::json_pointer place("/authorizationData/0/authorizationToken");
-        if (!answer.is_object() || !answer.contains(place) || !answer[place].is_string())
-                throw Error(failure::aws_answer, "the answer of ECR's GetAuthorizationToken holds no token",
-                        "Check what answers for ECR: a proxy, or AWS_ENDPOINT_URL");
-        return {.server = "https://" + host, .auth = answer[place].get<std::string>()};
 }
 
 } // namespace eks

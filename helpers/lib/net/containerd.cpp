@@ -18,7 +18,6 @@ constexpr int invalid_argument = 3;
 constexpr int not_found = 5;
 constexpr int already_exists = 6;
 constexpr int unauthenticated = 16;
-constexpr std::size_t frame_header = 5; // a flag byte and the length, big endian
 
 // Field numbers of containerd/api/services/images/v1/images.proto.
 constexpr unsigned request_name = 1;
@@ -60,14 +59,6 @@ constexpr std::size_t most_content = 64; // an index of platforms, and their con
 
 constexpr std::size_t answer_limit = 16U << 20U; // bytes; a list of some ten thousand images
 
-std::string framed(const std::string& message)
-{
-        std::string frame(1, '\0'); // not compressed
-        for (const unsigned shift : {24U, 16U, 8U, 0U})
-                frame += static_cast<char>(static_cast<unsigned char>(message.size() >> shift));
-        return frame + message;
-}
-
 [[noreturn]] void unreachable(const std::string& socket, std::string_view what)
 {
         throw Error(failure::containerd_unreachable, fmt::format("containerd at '{}' {}", socket, what),
@@ -84,22 +75,6 @@ std::pair<std::string, std::string> map_entry(std::string_view bytes)
                         entry.second = value;
         });
         return entry;
-}
-
-// gRPC percent-encodes what is not printable ASCII in its messages.
-std::string percent_decoded(std::string_view text)
-{
-        std::string plain;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-                if (text[i] == '%' && i + 2 < text.size())
-                        if (const auto byte = parse_int<unsigned>(text.substr(i + 1, 2), 16)) {
-                                plain += static_cast<char>(*byte);
-                                i += 2;
-                                continue;
-                        }
-                plain += text[i];
-        }
-        return plain;
 }
 
 std::optional<ContainerdImage> parse_image(std::string_view bytes)
@@ -134,38 +109,25 @@ bool says_unauthorized(std::string_view text)
 
 ContainerdClient::ContainerdClient(Options options) : options_(std::move(options)) {}
 
-ContainerdClient::Answer ContainerdClient::ask(const std::string& socket, const std::string& method,
+GrpcReply ContainerdClient::ask(const std::string& socket, const std::string& method,
         const std::string& request, std::chrono::milliseconds limit)
 {
-        auto response =
-                http_.fetch({{.method = "POST",
-                                    .url = "http://localhost/" + method,
-                                    .headers = {"Content-Type: application/grpc", "TE: trailers",
-                                            "containerd-namespace: " + options_.containerd_namespace},
-                                    .body = framed(request),
-                                    .body_limit = answer_limit,
-                                    .unix_socket = socket,
-                                    .http2 = true}},
-                             {.attempt_timeout = limit,
-                                     .deadline = std::chrono::steady_clock::now() + limit})
-                        .front();
-        const auto status = parse_int<int>(response.headers["grpc-status"]);
-        if (response.status != 200 || !status)
-                unreachable(
-                        socket, fmt::format("gave an answer that is not gRPC (status {})", response.status));
-        if (response.body.size() >= frame_header)
-                response.body.erase(0, frame_header);
-        return {*status, percent_decoded(response.headers["grpc-message"]), response.body};
+        return grpc_call({.socket = socket,
+                                 .method = method,
+                                 .metadata = {{"containerd-namespace", options_.containerd_namespace}},
+                                 .message = request,
+                                 .answer_limit = answer_limit},
+                std::chrono::steady_clock::now() + limit);
 }
 
-ContainerdClient::Answer ContainerdClient::call(
+GrpcReply ContainerdClient::call(
         const std::string& method, const std::string& request, std::initializer_list<int> expected)
 {
-        Answer answer;
+        GrpcReply answer;
         try {
                 answer = ask(options_.socket, "containerd.services." + method, request, options_.timeout);
-        } catch (const HttpDeadline& e) {
-                unreachable(options_.socket, fmt::format("did not answer: {}", e.what()));
+        } catch (const GrpcError& e) {
+                unreachable(options_.socket, e.what());
         }
         if (answer.status != ok && std::ranges::find(expected, answer.status) == expected.end())
                 unreachable(options_.socket,
@@ -301,11 +263,11 @@ Pull ContainerdClient::pull_image(
                                 protobuf::append(auth, field, value);
                 protobuf::append(request, pull_auth, auth);
         }
-        Answer answer;
+        GrpcReply answer;
         try {
                 answer = ask(options_.image_service.empty() ? options_.socket : options_.image_service,
                         "runtime.v1.ImageService/PullImage", request, limit);
-        } catch (const HttpDeadline&) {
+        } catch (const GrpcError&) {
                 return {Pull::Outcome::failed, "no end of it in the time that was left"};
         }
         if (answer.status == ok)

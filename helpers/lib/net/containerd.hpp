@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // containerd over its socket: its own image service, and the CRI's, through which kubelet has images pulled.
-// gRPC is HTTP/2 with a five-byte frame, which libcurl speaks, so the boot path starts no `ctr` (a Go
-// program, 40 ms and more) to ask whether an image is there, and no credential ever stands on a command
-// line.
+// The boot path starts no `ctr` (a Go program, 40 ms and more) to ask whether an image is there, and no
+// credential ever stands on a command line.
 #pragma once
 
 #include <chrono>
@@ -11,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "net/http.hpp"
+#include "net/grpc.hpp"
 
 namespace eks {
 
@@ -77,21 +76,15 @@ public:
                 std::chrono::milliseconds limit);
 
 private:
-        struct Answer {
-                int status = 0;           // gRPC's: 0 is OK
-                std::string text = {};    // what gRPC says of it
-                std::string message = {}; // protobuf
-        };
-        // Throws HttpDeadline.
-        Answer ask(const std::string& socket, const std::string& method, const std::string& request,
+        // Throws GrpcError.
+        GrpcReply ask(const std::string& socket, const std::string& method, const std::string& request,
                 std::chrono::milliseconds limit);
         // The same of a service of containerd's own; any status but OK and these is an Error.
-        Answer call(
+        GrpcReply call(
                 const std::string& method, const std::string& request, std::initializer_list<int> expected);
         std::map<std::string, std::string> content_labels(const std::string& digest);
 
         Options options_;
-        HttpClient http_;
 };
 
 } // namespace eks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several small HTTP requests at once over few connections, retried against one deadline. On libcurl.
+// Several small HTTP requests at once over few connections, retried against one deadline.
 #pragma once
 
 #include <chrono>
@@ -17,9 +17,6 @@ struct HttpRequest {
         std::vector<std::string> headers; // "Name: value"
         std::string body;
         std::size_t body_limit = 1U << 20U; // bytes of the answer; more is a failed attempt
-        std::string unix_socket;            // connect here instead of to the URL's host
-        bool http2 = false;                 // HTTP/2 without upgrade, as gRPC speaks it in the clear
-        bool through_proxy = false; // one that the environment names: http_proxy, HTTPS_PROXY, NO_PROXY
 };
 
 struct HttpResponse {
@@ -29,7 +26,6 @@ struct HttpResponse {
 };
 
 struct HttpOptions {
-        long max_connections = 4;
         std::chrono::milliseconds connect_timeout{1000}; // of one attempt
         std::chrono::milliseconds attempt_timeout{3000}; // of one attempt, connecting included
         std::chrono::milliseconds first_delay{50}; // before the second attempt; doubles up to max_delay
@@ -49,15 +45,43 @@ private:
         std::string what_;
 };
 
-// Connections stay open between calls, so that one client serves a whole conversation.
+// One attempt at a request. It ends with a response, or with the reason why there is none.
+struct HttpAttempt {
+        const HttpRequest* request = nullptr;
+        HttpResponse response;
+        std::string failure;
+        bool ended = false;
+};
+
+// What carries attempts: connections, and nothing of retries. Connections stay open between attempts.
+class HttpTransport {
+public:
+        HttpTransport() = default;
+        HttpTransport(const HttpTransport&) = delete;
+        HttpTransport& operator=(const HttpTransport&) = delete;
+        HttpTransport(HttpTransport&&) = delete;
+        HttpTransport& operator=(HttpTransport&&) = delete;
+        virtual ~HttpTransport() = default;
+
+        // Begin an attempt, which must stay where it is until it has ended or is cancelled.
+        virtual void start(HttpAttempt& attempt, std::chrono::milliseconds connect_timeout,
+                std::chrono::milliseconds timeout) = 0;
+        // Forget an attempt that has not ended.
+        virtual void cancel(HttpAttempt& attempt) = 0;
+        // Return when an attempt has ended or the time is up.
+        virtual void wait(std::chrono::milliseconds time) = 0;
+};
+
+// Plain HTTP/1.1 to an address, without proxy and TLS, over at most four connections; on libevent. The
+// instance metadata service needs no more, and loading libcurl takes 5 ms and 4 MiB of a step.
+std::unique_ptr<HttpTransport> plain_http();
+
+// http and https URLs, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY, …); on libcurl.
+std::unique_ptr<HttpTransport> curl_http();
+
 class HttpClient {
 public:
-        HttpClient();
-        HttpClient(const HttpClient&) = delete;
-        HttpClient& operator=(const HttpClient&) = delete;
-        HttpClient(HttpClient&&) = delete;
-        HttpClient& operator=(HttpClient&&) = delete;
-        ~HttpClient();
+        explicit HttpClient(std::unique_ptr<HttpTransport> transport) : transport_(std::move(transport)) {}
 
         // The answers in the order of the requests. Transport errors, 429 and 5xx are tried again until the
         // deadline; every other status is an answer. Throws HttpDeadline.
@@ -65,9 +89,7 @@ public:
                 const std::vector<HttpRequest>& requests, const HttpOptions& options);
 
 private:
-        struct Transfer;
-        struct State;
-        std::unique_ptr<State> state_;
+        std::unique_ptr<HttpTransport> transport_;
 };
 
 } // namespace eks

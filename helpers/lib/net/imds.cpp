@@ -42,7 +42,8 @@ std::string imds_endpoint()
 }
 
 ImdsClient::ImdsClient(Options options)
-        : options_(std::move(options)), deadline_(std::chrono::steady_clock::now() + options_.timeout)
+        : options_(std::move(options)), deadline_(std::chrono::steady_clock::now() + options_.timeout),
+          http_(plain_http())
 {
 }
 

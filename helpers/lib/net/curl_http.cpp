@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include <curl/curl.h>
+
+#include "base/fd.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr long most_connections = 4;
+
+template <typename T>
+void set(CURL* easy, CURLoption option, T value)
+{
+        // The only failures here are those of memory or of an option that this libcurl was built without.
+        if (const auto code = ::curl_easy_setopt(easy, option, value); code != CURLE_OK)
+                throw std::runtime_error(curl_easy_strerror(code));
+}
+
+long count(milliseconds time)
+{
+        return std::max<long>(1, time.count());
+}
+
+std::size_t on_body(char* data, std::size_t size, std::size_t items, void* self)
+{
+        auto& attempt = *static_cast<HttpAttempt*>(self);
+        if (attempt.response.body.size() + size * items > attempt.request->body_limit)
+                return 0; // libcurl reports a write error
+        attempt.response.body.append(data, size * items);
+        return size * items;
+}
+
+std::size_t on_header(char* data, std::size_t size, std::size_t items, void* self)
+{
+        const std::string_view line(data, size * items);
+        if (const auto colon = line.find(':'); colon != line.npos) {
+                std::string name(line.substr(0, colon));
+                std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+                static_cast<HttpAttempt*>(self)->response.headers[name] = trim(line.substr(colon + 1));
+        }
+        return size * items;
+}
+
+// An attempt with what libcurl keeps of it.
+struct Running {
+        HttpAttempt* attempt;
+        std::unique_ptr<CURL, Deleter<curl_easy_cleanup>> easy{::curl_easy_init()};
+        std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>> headers;
+        std::array<char, CURL_ERROR_SIZE> error{};
+
+        explicit Running(HttpAttempt& of) : attempt(&of) {}
+
+        void configure(milliseconds connect_timeout, milliseconds timeout)
+        {
+                const auto& request = *attempt->request;
+                set(easy.get(), CURLOPT_PRIVATE, attempt);
+                set(easy.get(), CURLOPT_URL, request.url.c_str());
+                set(easy.get(), CURLOPT_NOSIGNAL, 1L);
+                set(easy.get(), CURLOPT_ERRORBUFFER, error.data());
+                set(easy.get(), CURLOPT_CONNECTTIMEOUT_MS, count(connect_timeout));
+                set(easy.get(), CURLOPT_TIMEOUT_MS, count(timeout));
+                set(easy.get(), CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+                set(easy.get(), CURLOPT_WRITEFUNCTION, &on_body);
+                set(easy.get(), CURLOPT_WRITEDATA, attempt);
+                set(easy.get(), CURLOPT_HEADERFUNCTION, &on_header);
+                set(easy.get(), CURLOPT_HEADERDATA, attempt);
+                if (request.method != "GET") {
+                        set(easy.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+                        set(easy.get(), CURLOPT_POSTFIELDS, request.body.data());
+                        set(easy.get(), CURLOPT_CUSTOMREQUEST, request.method.c_str());
+                }
+                for (const auto& header : request.headers)
+                        headers.reset(::curl_slist_append(headers.release(), header.c_str()));
+                set(easy.get(), CURLOPT_HTTPHEADER, headers.get());
+        }
+};
+
+class CurlHttp final : public HttpTransport {
+public:
+        // libcurl's global state; it sets up TLS by itself since 7.57.
+        CurlHttp()
+        {
+                ::curl_global_init(CURL_GLOBAL_NOTHING);
+                multi_.reset(::curl_multi_init());
+                ::curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, most_connections);
+        }
+
+        CurlHttp(const CurlHttp&) = delete;
+        CurlHttp& operator=(const CurlHttp&) = delete;
+        CurlHttp(CurlHttp&&) = delete;
+        CurlHttp& operator=(CurlHttp&&) = delete;
+
+        ~CurlHttp() override
+        {
+                for (auto& running : running_)
+                        ::curl_multi_remove_handle(multi_.get(), running->easy.get());
+                running_.clear();
+                multi_.reset();
+                ::curl_global_cleanup();
+        }
+
+        void start(HttpAttempt& attempt, milliseconds connect_timeout, milliseconds timeout) override
+        {
+                auto running = std::make_unique<Running>(attempt);
+                running->configure(connect_timeout, timeout);
+                ::curl_multi_add_handle(multi_.get(), running->easy.get());
+                running_.push_back(std::move(running));
+        }
+
+        void cancel(HttpAttempt& attempt) override
+        {
+                const auto found = std::ranges::find(running_, &attempt, [](auto& r) { return r->attempt; });
+                ::curl_multi_remove_handle(multi_.get(), (*found)->easy.get());
+                running_.erase(found);
+        }
+
+        void wait(milliseconds time) override
+        {
+                int running = 0;
+                ::curl_multi_perform(multi_.get(), &running);
+                if (finish())
+                        return;
+                ::curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(count(time)), nullptr);
+                ::curl_multi_perform(multi_.get(), &running);
+                finish();
+        }
+
+private:
+        // Whether any attempt has ended.
+        bool finish()
+        {
+                bool any = false;
+                int remaining = 0;
+                while (const CURLMsg* message = ::curl_multi_info_read(multi_.get(), &remaining)) {
+                        if (message->msg != CURLMSG_DONE)
+                                continue;
+                        const auto result = message->data.result;
+                        HttpAttempt* attempt = nullptr;
+                        ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &attempt);
+                        ::curl_easy_getinfo(
+                                message->easy_handle, CURLINFO_RESPONSE_CODE, &attempt->response.status);
+                        const auto found =
+                                std::ranges::find(running_, attempt, [](auto& r) { return r->attempt; });
+                        if (result != CURLE_OK)
+                                attempt->failure = (*found)->error[0] != '\0' ? (*found)->error.data()
+                                                                              : curl_easy_strerror(result);
+                        attempt->ended = true;
+                        cancel(*attempt);
+                        any = true;
+                }
+                return any;
+        }
+
+        std::unique_ptr<CURLM, Deleter<curl_multi_cleanup>> multi_;
+        std::vector<std::unique_ptr<Running>> running_;
+};
+
+} // namespace
+
+std::unique_ptr<HttpTransport> curl_http()
+{
+        return std::make_unique<CurlHttp>();
+}
+
+} // namespace eks

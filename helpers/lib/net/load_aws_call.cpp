@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// aws_call() for programs that seldom call it: it is loaded with the first call. libcurl and libcrypto cost
+// 6 ms and 5 MiB, and a node whose images are there needs neither.
+#include <dlfcn.h>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "net/aws_call.hpp"
+
+namespace eks {
+
+namespace {
+
+using AwsCall = void(std::string& answer, const std::string& service, const std::string& region,
+        const AwsRequest& request, const AwsCallOptions& options);
+
+AwsCall* load()
+{
+        // Beside the program, in the build directory as well as installed.
+        const auto path =
+                std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libeksnode-aws.so";
+        void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL); // stays for the life of the program
+        auto* call =
+                module == nullptr ? nullptr : reinterpret_cast<AwsCall*>(::dlsym(module, "eks_aws_call"));
+        if (call == nullptr)
+                throw Error(failure::internal,
+                        fmt::format("cannot load '{}': {}", path.native(), ::dlerror()),
+                        "Install the package of eksnode again");
+        return call;
+}
+
+} // namespace
+
+std::string aws_call(const std::string& service, const std::string& region, AwsRequest request,
+        const AwsCallOptions& options)
+{
+        std::string answer;
+        load()(answer, service, region, request, options);
+        return answer;
+}
+
+} // namespace eks
