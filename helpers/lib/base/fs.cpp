@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/text.hpp"
 
 namespace eks {
 
@@ -33,13 +35,26 @@ std::string name_of(const std::string& path)
         return path.substr(path.rfind('/') + 1);
 }
 
+// Temporary names of this path that belong to no process: one that was killed left them.
+void remove_leftovers(const std::string& path)
+{
+        const auto prefix = fmt::format(".#{}.", name_of(path));
+        for (const auto& name : list_directory(parent_of(path))) {
+                const auto process = name.starts_with(prefix)
+                                             ? parse_int<pid_t>(std::string_view(name).substr(prefix.size()))
+                                             : std::nullopt;
+                if (process && (*process == ::getpid() || (::kill(*process, 0) < 0 && errno == ESRCH)))
+                        ::unlink(fmt::format("{}/{}", parent_of(path), name).c_str());
+        }
+}
+
 // A name in the same directory that is removed again unless it has been renamed into place.
 class TemporaryName {
 public:
         TemporaryName(const std::string& path)
                 : path_(fmt::format("{}/.#{}.{}", parent_of(path), name_of(path), ::getpid()))
         {
-                ::unlink(path_.c_str()); // left by a process of the same id that was killed
+                remove_leftovers(path);
         }
         TemporaryName(const TemporaryName&) = delete;
         TemporaryName& operator=(const TemporaryName&) = delete;

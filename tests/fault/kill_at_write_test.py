@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Each step is killed before and after each change that it makes to the file system. After the next boot every file is
+what it would have been, nothing is left over, and what a person wrote is kept.
+
+usage: kill_at_write_test.py PROGRAMS-DIR PRELOAD SOURCE-DIR"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAMS, PRELOAD, SOURCE = (Path(argument).resolve() for argument in sys.argv[1:4])
+CHAIN = ["config", "ca", "kubeconfig", "credential-provider", "kubelet-config", "kubelet-args", "containerd-config",
+         "registry-mirrors"]
+MOST_POINTS = 200  # no step has so many: a loop that never ends would be a fault here
+
+SETTINGS = """\
+[registry.mirrors."docker.io"]
+endpoints = ["https://10.0.0.5"]
+[kubelet.config]
+podsPerCore = 20
+"""
+
+
+def vendor_files():
+    """PATH in helpers/, directory below /usr/share/eks."""
+    text = "".join(file.read_text() for file in (SOURCE / "helpers").rglob("meson.build"))
+    return re.findall(r"'([\w./-]+\.(?:json|toml|tsv|yaml))': '([\w./-]*)'", text)
+
+
+def copy(source, target):
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+
+
+def run(step, root, kill_at=None):
+    environment = {"PATH": "/usr/bin:/bin", "EKS_ROOT": str(root)}
+    if kill_at:
+        environment |= {"LD_PRELOAD": str(PRELOAD), "KILL_AT": str(kill_at)}
+    return subprocess.run([PROGRAMS / f"eks-{step}"], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+
+
+def boot(root, fresh):
+    """What a boot does: /run is as eks-imds leaves it, and every step runs."""
+    shutil.rmtree(root / "run", ignore_errors=True)
+    copy(fresh / "run", root / "run")
+    for step in CHAIN:
+        result = run(step, root)
+        if result.returncode != 0:
+            raise AssertionError(f"eks-{step} after a kill: {result.stderr}")
+
+
+def tree(root):
+    """Path to content and mode, of all that is not a vendor's."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if name.startswith("usr/"):
+            continue
+        if path.is_symlink():
+            found[name] = os.readlink(path)
+        elif path.is_file():
+            found[name] = (path.read_bytes(), path.stat().st_mode & 0o7777)
+    return found
+
+
+class Kills(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="eks-kill-")))
+        self.fresh = self.scratch / "fresh"
+        for file, directory in vendor_files():
+            if (SOURCE / "helpers" / file).exists():
+                target = self.fresh / "usr/share/eks" / directory / Path(file).name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(SOURCE / "helpers" / file, target)
+        copy(SOURCE / "tests/golden/common/root", self.fresh)
+        copy(SOURCE / "tests/golden/reference-1.35/root", self.fresh)
+        eks = self.fresh / "etc/eks"
+        (eks / "kubelet-version.txt").write_text("1.34.1")
+        (eks / "containerd-version.txt").write_text("1.7.27")
+        (eks / "node.toml").write_text(SETTINGS)
+        provider = eks / "image-credential-provider/ecr-credential-provider"
+        provider.parent.mkdir(parents=True, exist_ok=True)
+        provider.write_text("#!/bin/sh\n")
+        provider.chmod(0o755)
+
+    def kill_everywhere(self, start, expected):
+        """From the tree `start`: kill each step at each point, boot again, and compare with `expected`."""
+        before = self.scratch / "before"
+        copy(start, before)
+        kills = 0
+        for step in CHAIN:
+            states = tree(before)
+            for point in range(1, MOST_POINTS):
+                root = self.scratch / "root"
+                shutil.rmtree(root, ignore_errors=True)
+                copy(before, root)
+                result = run(step, root, point)
+                if result.returncode == 0:
+                    break
+                self.assertEqual(result.returncode, -signal.SIGKILL, f"eks-{step}: {result.stderr}")
+                kills += 1
+                with self.subTest(step=step, point=point):
+                    for name, state in tree(root).items():
+                        if "/.#" not in name and not name.startswith("var/lib/eks/") and ".user-edited" not in name:
+                            self.assertIn(state, (states.get(name), expected.get(name)), f"'{name}' is half-written")
+                    boot(root, self.fresh)
+                    self.assertEqual(tree(root), expected)
+            else:
+                self.fail(f"eks-{step} has no end")
+            self.assertEqual(run(step, before).returncode, 0)
+        return kills
+
+    def test_the_first_boot(self):
+        whole = self.scratch / "whole"
+        copy(self.fresh, whole)
+        boot(whole, self.fresh)
+        kills = self.kill_everywhere(self.fresh, tree(whole))
+        self.assertGreater(kills, 5 * len(CHAIN))
+
+    def test_a_boot_that_changes_a_file_which_a_person_edited(self):
+        """The configuration changes, and so does kubelet's, which was edited by hand."""
+        path = Path("etc/kubernetes/kubelet/config.json")
+        old = self.scratch / "old"
+        copy(self.fresh, old)
+        (old / "etc/eks/kubelet-version.txt").write_text("1.31.0")
+        (old / "etc/eks/containerd-version.txt").write_text("1.6.20")
+        (old / "etc/eks/node.toml").write_text(SETTINGS.replace("10.0.0.5", "10.0.0.4").replace("20", "10"))
+        boot(old, self.fresh)
+        edited = (old / path).read_text().replace("{", "{ ", 1)
+        (old / path).write_text(edited)
+        for name in "kubelet-version.txt", "containerd-version.txt", "node.toml":
+            shutil.copyfile(self.fresh / "etc/eks" / name, old / "etc/eks" / name)
+        shutil.rmtree(old / "run")
+        copy(self.fresh / "run", old / "run")
+        whole = self.scratch / "whole"
+        copy(old, whole)
+        boot(whole, self.fresh)
+        expected = tree(whole)
+        self.assertEqual(expected[f"{path}.user-edited"][0].decode(), edited)
+
+        self.kill_everywhere(old, expected)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
