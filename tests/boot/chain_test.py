@@ -58,9 +58,10 @@ class ColdBoot(BootTest):
         self.assertEqual(config["providerID"], "aws:///us-west-2f/i-1234567890abcdef0")
         self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://example.com")
         self.assertEqual(kubelet["flags"]["node-ip"], "172.16.34.43")
-        self.assertEqual(kubelet["flags"]["pod-infra-container-image"], "localhost/kubernetes/pause:latest")
         self.assertEqual(kubelet["node"], "ip-172-16-34-43.us-west-2.compute.internal")
         self.assertTrue((self.n.file("/etc/kubernetes/kubelet/kubelet-config.json")).is_symlink())
+        self.stand_in_only("1.35 has no --pod-infra-container-image, and may need a setting of its own to run here")
+        self.assertEqual(kubelet["flags"]["pod-infra-container-image"], "localhost/kubernetes/pause:latest")
         self.assertFalse(self.n.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf").exists())
 
     def test_containerd_runs_on_the_rendered_configuration(self):
@@ -79,6 +80,7 @@ class ColdBoot(BootTest):
         self.assertIn("io.cri-containerd.pinned=pinned", image)
 
     def test_metadata_is_fetched_with_one_token_over_few_connections(self):
+        self.stand_in_only("kubelet's token needs metadata as well")
         requests = [json.loads(line) for line in self.n.file("/run/fake-aws.log").read_text().splitlines()]
         self.assertEqual(sum(r["method"] == "PUT" for r in requests), 1)
         self.assertTrue(all(r["token"] for r in requests if r["method"] == "GET"))
@@ -212,4 +214,5 @@ class Rerun(BootTest):
         node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
         node.systemctl("restart", "eks-imds")
         node.wait_for(lambda: "podsPerCore" not in node.kubelet()["config"], "kubelet without the setting")
+        self.stand_in_only("a real kubelet may need a setting of its own to run here")
         self.assertFalse(node.file(drop_in).exists())

@@ -45,9 +45,10 @@ class Layers(BootTest):
         node.write("/etc/eks/node.toml", '[kubelet]\nconfigMode = "replace"\nconfigFile = "/etc/eks/kubelet.json"\n')
         node.boot()
         self.assertActive(node, "kubelet.service")
-        self.assertEqual(node.kubelet()["config"], config)
         warning = [r["MESSAGE"] for r in node.journal("--unit", "eks-kubelet-config") if r["PRIORITY"] == "4"]
         self.assertIn("without address, authentication", warning[0])
+        self.stand_in_only("a real kubelet may need a setting of its own to run here")
+        self.assertEqual(node.kubelet()["config"], config)
 
     def test_an_al2_bootstrap_call_becomes_a_node(self):
         node = self.node()

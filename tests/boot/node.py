@@ -27,6 +27,7 @@ from cgroup import ControlGroup
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 import debian  # noqa: E402
+import real  # noqa: E402
 
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 LIBC = ctypes.CDLL(None)
@@ -154,8 +155,16 @@ spec:
 class Image:
     """The node image of one build: base, staged install, and the stand-ins. Shared read-only by many nodes."""
 
-    def __init__(self, stage: Path, cache: Path, scratch: Path, kubelet_version="1.34.1"):
+    def __init__(self, stage: Path, cache: Path, scratch: Path, kubelet_version="1.34.1", kubelet: Path | None = None,
+                 containerd: Path | None = None):
+        """With `kubelet` that program is in the image, not the stand-in; with `containerd` the programs of that folder."""
         self.base = base_image(cache)
+        self.real_kubelet, self.programs = kubelet, None
+        if kubelet:
+            kubelet_version = real.version(kubelet)
+        if containerd:
+            self.programs = real.version(containerd / "containerd"), scratch / "containerd-programs"
+            shutil.copytree(containerd, self.programs[1] / "usr/bin", symlinks=True)
         self.cache = cache
         self.ca = certificate_authority()
         self.layer = scratch / "image"
@@ -165,12 +174,17 @@ class Image:
         run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.base},upperdir={upper},workdir={work}", self.layer)
         try:
             self._fill(stage, kubelet_version)
+            if kubelet:
+                real.install_kubelet(self.layer, kubelet)
         finally:
             run("umount", self.layer)
         self.upper = upper
 
     def containerd(self, name: str) -> tuple[str, list[Path]]:
         """The version of that containerd, and the layers of a node that has it."""
+        if self.programs:
+            version, layer = self.programs
+            return version, [self.upper, layer, self.base]
         suite, package = containerd_packages()[name]
         if suite == "bookworm":
             version = run("dpkg-query", f"--admindir={self.base}/var/lib/dpkg", "--show", "--showformat=${Version}", package,
@@ -438,6 +452,16 @@ class Node:
         """A file of the running container (its /run is not in .root)."""
         return Path(f"/proc/{self.leader()}/root") / path.lstrip("/")
 
+    def kubelet_runs(self) -> bool:
+        """Whether kubelet has accepted everything it was given."""
+        if self.leader() is None:
+            return False
+        if self.image.real_kubelet:
+            return self.call("systemctl", "is-active", "kubelet").returncode == 0
+        return self.file("/run/stand-in-kubelet.json").exists()
+
     def kubelet(self) -> dict:
-        """What the stand-in reports once it has accepted everything it was given."""
+        """What the stand-in reports once it has accepted everything it was given, and the same of a real one."""
+        if self.image.real_kubelet:
+            return real.report(self)
         return json.loads(self.file("/run/stand-in-kubelet.json").read_text())

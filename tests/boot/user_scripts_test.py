@@ -101,7 +101,7 @@ class UserScripts(BootTest):
         node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order="After=network.target"))
         node.link("/etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
         node.boot(wait=False)
-        node.wait_for(lambda: node.leader() and node.file("/run/stand-in-kubelet.json").exists(), "kubelet", 20)
+        node.wait_for(node.kubelet_runs, "kubelet", 20)
         record = self.failure(node, "eks-user-scripts.service")
         self.assertEqual(record["EKS_FAILURE"], "user-scripts-timeout")
         self.assertActive(node, "kubelet.service")
