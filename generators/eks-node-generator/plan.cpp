@@ -58,9 +58,12 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 .on_ec2 = is_ec2(root),
                 .admin = switch_in(root, "/etc/eks", "node"),
                 .image = switch_in(root, "/usr/lib/eks", "node")};
+        // A machine whose steps have run is a node, whatever was installed since.
+        facts.installed_now = exists(root(std::string(installed_marker))) && !exists(root("/run/eks/done"));
         facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
         const auto docker = switch_in(root, "/etc/eks", "docker");
-        facts.docker = docker ? *docker : switch_in(root, "/usr/lib/eks", "docker").value_or(false);
+        const auto of_image = facts.installed_now ? false : switch_in(root, "/usr/lib/eks", "docker");
+        facts.docker = docker ? *docker : of_image.value_or(false);
         for (const auto& word : kernel_command_line(root, facts.in_container)) {
                 if (word == "eks.node")
                         facts.node_option = true;
@@ -82,6 +85,8 @@ bool is_node(const BootFacts& facts)
                 return *facts.node_option;
         if (facts.admin)
                 return *facts.admin;
+        if (facts.installed_now) // to be an image, or a node from the next boot on
+                return false;
         if (facts.image)
                 return *facts.image;
         return facts.on_ec2 && !facts.in_container;

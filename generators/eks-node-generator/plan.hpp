@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-node-generator: whether this machine is to become a node, or serves Docker, and what that links in.
-// Reads: the kernel command line, DMI, files in /etc/eks and /usr/lib/eks. Writes: symlinks and one drop-in
-// in the generator directories. Again: the same input, the same output, byte for byte.
+// Reads: the kernel command line, DMI, files in /etc/eks, /usr/lib/eks and /run/eks. Writes: symlinks and
+// one drop-in in the generator directories. Again: the same input, the same output, byte for byte.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,9 @@
 
 namespace eks {
 
+// Made by the package when it is installed anew on a running machine. A reboot takes it away.
+inline constexpr std::string_view installed_marker = "/run/eks/installed";
+
 // Everything the decision rests on.
 struct BootFacts {
         std::optional<bool> node_option; // eks.node=
@@ -19,17 +22,18 @@ struct BootFacts {
         bool in_initrd = false;
         bool in_container = false;
         bool on_ec2 = false;
-        std::optional<bool> admin; // /etc/eks/node.enabled, node.disabled
-        std::optional<bool> image; // the same in /usr/lib/eks
-        bool docker = false;       // docker.enabled, docker.disabled; what /etc says wins
-        bool soci = false;         // soci-snapshotter is installed
+        bool installed_now = false; // the package came during this boot: installed_marker is there
+        std::optional<bool> admin;  // /etc/eks/node.enabled, node.disabled
+        std::optional<bool> image;  // the same in /usr/lib/eks
+        bool docker = false;        // docker.enabled, docker.disabled; what /etc says wins
+        bool soci = false;          // soci-snapshotter is installed
 };
 
 // `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).
 BootFacts read_boot_facts(const Root& root, std::string_view virtualization, bool in_initrd);
 
 // eks.node= decides; else the admin's file, the image's file, and last whether this is an EC2 instance (a
-// container on one is not).
+// container on one is not) that had the package when it was booted.
 bool is_node(const BootFacts& facts);
 
 // One thing to make below the generator directory.

@@ -18,3 +18,23 @@ class OtherPeople(BootTest):
         ours = node.show("eks-ca.service", "CapabilityBoundingSet", "Environment", "NoNewPrivileges")
         self.assertEqual(ours, {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes",
                                 "Environment": "EKS_UNIT=eks-ca.service EKS_LOG_LEVEL=debug"})
+
+
+class Installation(BootTest):
+    def test_an_installation_on_a_running_machine_changes_nothing_before_the_next_boot(self):
+        node = self.booted("quiet")  # a container is no node by itself
+        node.write("usr/lib/eks/node.enabled", "")  # as the hardware says it of an EC2 instance
+        node.output("mkdir", "-p", "/run/eks")
+        node.output("touch", "/run/eks/installed")
+        node.output("systemctl", "daemon-reload")
+        node.output("systemctl", "start", "containerd")
+        self.assertEqual(node.show("containerd.service", "ActiveState")["ActiveState"], "active")
+        self.assertEqual(self.starts(node, "eks-imds.service"), 0)
+        self.assertNotIn("eks-", node.show("containerd.service", "Requires")["Requires"])
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        # On a node, what is removed and installed again finds the steps done.
+        node.output("touch", "/run/eks/installed")
+        node.output("systemctl", "daemon-reload")
+        self.assertIn("eks-containerd-config.service", node.show("containerd.service", "Requires")["Requires"])
+        self.assertActive(node, "eks-node.target")

@@ -181,6 +181,10 @@ TEST_CASE("The decision: command line, admin, image, and last the hardware", "[g
                 {{.image = true}, true},
                 {{.in_container = true, .image = true}, true},
                 {{.on_ec2 = true, .image = false}, false},
+                {{.on_ec2 = true, .installed_now = true}, false},
+                {{.on_ec2 = true, .installed_now = true, .image = true}, false},
+                {{.on_ec2 = true, .installed_now = true, .admin = true}, true},
+                {{.node_option = true, .installed_now = true}, true},
         };
         for (const auto& row : rows) {
                 const auto& f = row.facts;
@@ -264,6 +268,21 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
         CHECK(plan_generator({.node_option = true, .docker = true}).size() == 7);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() > 1);
+}
+
+TEST_CASE("What is installed on a running machine changes nothing before the next boot", "[generator]")
+{
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        machine.write("/usr/lib/eks/docker.enabled", "");
+        CHECK_FALSE(generate(machine).paths.empty());
+        machine.write("/run/eks/installed", "");
+        CHECK(generate(machine).paths.empty());
+        machine.write("/etc/eks/docker.enabled", "");
+        CHECK(generate(machine).paths.size() == 1);
+        machine.write("/run/eks/done/eks-ca/x", ""); // a node, on which it was removed and installed again
+        const auto node = "/normal/multi-user.target.wants/eks-node.target -> " UNITDIR "/eks-node.target"s;
+        CHECK(std::ranges::count(generate(machine).paths, node) == 1);
 }
 
 TEST_CASE("Debugging is a drop-in for each step, and for nobody else's units", "[generator]")
