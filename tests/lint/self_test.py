@@ -84,6 +84,9 @@ for check, expected, old, new in (
          "AssertPathExists=/run/eks/done/eks-imds\n[Service]"),
         ("units.check_executables", "starts '/usr/bin/eks-ca'", "/usr/libexec/eksnode/eks-ca", "/usr/bin/eks-ca"),
         ("units.check_no_reload", "drives the manager", "ExecStart=", "ExecStart=/usr/bin/systemctl daemon-reload\n#"),
+        ("units.check_capabilities", "keeps every capability", "ExecStart=", "ExecStart=+"),
+        ("units.check_capabilities", "CapabilityBoundingSet=CAP_CHOWN, expected ''", "CapabilityBoundingSet=",
+         "CapabilityBoundingSet=CAP_CHOWN"),
         ("units.check_sandbox_cost", "PrivateTmp= needs a mount namespace", "Type=", "PrivateTmp=yes\nType="),
         ("units.check_sandbox_cost", "SystemCallFilter= needs a seccomp", "Type=",
          "SystemCallFilter=@system-service\nType=")):
