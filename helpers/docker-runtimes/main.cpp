@@ -5,13 +5,13 @@
 int main(int argc, char** argv)
 {
         using namespace eks;
-        return run_step({.name = "eks-docker-runtimes",
-                                .purpose = "tell Docker the container runtimes of this machine",
-                                .access = {.reads = {"/etc/eks", "/proc/1", "/proc/cmdline", "/proc/cpuinfo",
-                                                   "/proc/sys", "/run/eks", "/sys/bus/pci", "/sys/devices",
-                                                   "/usr/lib/eks", "/usr/share/eks"},
-                                        .writes = {"/etc/docker", "/var/lib/eks"},
-                                        .runs_programs = true}}, // Docker may be asked for its version
+        return run_step(
+                {.name = "eks-docker-runtimes",
+                        .purpose = "tell Docker the container runtimes of this machine",
+                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/kubernetes", "/run/eks",
+                                           "/usr/share/eks"}, // and what programs may read
+                                .writes = {"/etc/docker", "/var/lib/eks"},
+                                .runs_programs = true}}, // Docker may be asked for its version
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();
                         const auto merged = resolve_node_layers(root).merged;

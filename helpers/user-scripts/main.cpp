@@ -7,10 +7,16 @@ int main(int argc, char** argv)
         return run_step(
                 {.name = "eks-user-scripts",
                         .purpose = "wait for the scripts in the user data and take over what they changed",
-                        .access = {.reads = {"/etc/eks", "/etc/sysctl.conf", "/etc/sysctl.d",
-                                           "/proc/cpuinfo", "/proc/sys", "/run/eks", "/run/sysctl.d",
-                                           "/var/lib/eks", "/usr/lib/eks", "/usr/share/eks", "/sys",
-                                           "/usr/bin"},
+                        // All that the steps read whose files it plans again; tests/lint/access.py compares.
+                        .access = {.reads = {"/boot", "/etc/containerd", "/etc/eks", "/etc/kubernetes",
+                                           "/etc/ld.so.cache", "/etc/os-release", "/etc/sysctl.conf",
+                                           "/etc/sysctl.d", "/lib", "/lib64", "/proc/cpuinfo",
+                                           "/proc/driver/nvidia", "/proc/meminfo", "/proc/sys", "/run/eks",
+                                           "/run/sysctl.d", "/sys", "/usr/bin", "/usr/lib", "/usr/lib64",
+                                           "/usr/share/eks", "/var/lib/eks"},
+                                .devices = {"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2", "/dev/nvidia3",
+                                        "/dev/nvidia4", "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7",
+                                        "/dev/nvidiactl"},
                                 .asks_manager = true}},
                 argc, argv, [](Context& context) {
                         Manager manager;
