@@ -77,7 +77,7 @@ class ValidateContainerdTest(unittest.TestCase):
         self.assertRegex(text, f"^warning: {unknown}, proceeding\n$")
         status, text = self.validate(toml, "--strict")
         self.assertEqual(status, 78, text)
-        self.assertRegex(text, f"^error: {unknown}\nhint: Remove it, or check without --strict\n$")
+        self.assertRegex(text, f"^error: {unknown}\nhint: Mend or remove it, or check without --strict\n$")
 
     def test_wrong_types(self):
         status, text = self.validate("[containerd]\nconfig = \"\"\"\nplugins = 5\n\"\"\"\n")

@@ -51,6 +51,7 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
         add_bootstrap_dns(resolved, imds);
         StepPlan plan{.notes = resolved.merged.notes};
         validate(resolved, imds, plan.notes);
+        keys_without_a_step(resolved.merged).throw_if_any(failure::step_missing);
         NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},

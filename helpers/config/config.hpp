@@ -11,7 +11,7 @@
 namespace eks {
 
 // Every optional step has a gate, a file below /run/eks/enabled/ that its unit has as a condition. Throws
-// Error (config_missing, config_invalid).
+// Error (config_missing, config_invalid, step_missing).
 StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
 
 // The sandbox image if nobody but kubelet's command line keeps it from kubelet's garbage collection:

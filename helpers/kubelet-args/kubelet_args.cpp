@@ -10,6 +10,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/kubelet_flags.hpp"
+#include "config/systemd_words.hpp"
 #include "node/gpu.hpp"
 #include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"
@@ -98,33 +99,13 @@ std::string node_labels(const NodeInputs& node, std::vector<Note>& notes)
 
 std::string environment_value(const std::vector<std::string>& arguments)
 {
-        // Two readers take the value apart. The environment file's drops one level of backslashes; the
-        // splitting of $NAME then takes a backslash before a character as that character, and blanks and
-        // quotes as what they are.
         std::string value;
-        for (const auto& argument : arguments) {
-                if (!value.empty())
-                        value += ' ';
-                for (const char c : argument) {
-                        if (c == '\\')
-                                value += "\\\\\\";
-                        else if (c == ' ' || c == '\t' || c == '"' || c == '\'')
-                                value += "\\\\";
-                        value += c;
-                }
-        }
+        for (const auto& argument : arguments)
+                value.append(value.empty() ? "" : " ").append(quote_for_systemd(argument));
         if (value.ends_with(' ') ||
                 value.ends_with('\t')) // the file's reader cuts blanks at the end; "" adds nothing
                 value += "\"\"";
         return value;
-}
-
-std::vector<std::string> user_arguments(const std::vector<std::string>& flags)
-{
-        std::vector<std::string> arguments;
-        for (const auto& argument : kubelet_arguments(flags))
-                arguments.push_back(argument.text);
-        return arguments;
 }
 
 StepPlan plan_kubelet_args(const NodeInputs& node)
@@ -173,7 +154,8 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         for (const auto& [name, value] : named)
                 ours.push_back(fmt::format("--{}={}", name, value));
         // The user's come last: kubelet takes the last of two.
-        const auto users = user_arguments(node.spec.kubelet_flags);
+        auto users = node.spec.kubelet_flags;
+        std::erase(users, ""); // a layer's way to say nothing
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));

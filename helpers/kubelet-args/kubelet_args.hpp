@@ -20,8 +20,4 @@ StepPlan plan_kubelet_args(const NodeInputs& node);
 // line breaks.
 std::string environment_value(const std::vector<std::string>& arguments);
 
-// One item of kubelet.flags is one argument. nodeadm joins its items by blanks, so items such as
-// "--v=2 --node-labels=a=b" exist: they are taken apart where a blank is followed by "--".
-std::vector<std::string> user_arguments(const std::vector<std::string>& flags);
-
 } // namespace eks

@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "config/systemd_words.hpp"
 #include "config/toml.hpp"
 #include "config/yaml.hpp"
 
@@ -147,6 +148,12 @@ std::string config_as_json(const Json& tree)
 std::string config_as_node_config(const Json& tree, std::vector<std::string>& left_out)
 {
         auto spec = as_one_document(tree);
+        if (const auto* flags = find_path(spec, "kubelet.flags"); flags != nullptr && !flags->empty()) {
+                auto items = Json::array(); // systemd takes those of a NodeConfig apart
+                for (const auto& flag : *flags)
+                        items.push_back(quote_for_systemd(flag.get_ref<const std::string&>()));
+                spec["kubelet"]["flags"] = std::move(items);
+        }
         for (const auto& entry : schema()) {
                 if (entry.node_config || find_path(spec, entry.path) == nullptr)
                         continue;

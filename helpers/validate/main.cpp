@@ -25,8 +25,8 @@ constexpr auto usage =
         "Check configuration. Several files are layers of one node, in order, as for eksnode plan: *.toml,\n"
         "*.yaml, *.yml, *.json, directories, user-data:FILE; any other name is raw user data.\n"
         "\n"
-        "  --strict     fields of NodeConfig and settings of containerd that eksnode does not know, and a\n"
-        "               wrong maxPodsExpression, are errors too\n"
+        "  --strict     what a node would start with, but hardly as meant, is an error too: unknown fields\n"
+        "               of NodeConfig, a label given twice, a wrong maxPodsExpression and the like\n"
         "  --imds FILE  hold the values against facts of an instance, shaped as /run/eks/imds.json\n"
         "  --root DIR   prefix of the paths that the configuration itself names\n"
         "\n"
@@ -43,16 +43,16 @@ std::string source_of(const std::string& name)
 }
 
 // A note says what becomes of the key, and that is not so here.
-void refuse_unknown_keys(std::vector<Note>& notes, Problems& problems)
+void refuse_doubts(std::vector<Note>& notes, Problems& problems)
 {
         std::erase_if(notes, [&](const Note& note) {
                 std::string_view text = note.text;
                 for (const std::string_view fate : {", ignoring", ", proceeding"})
                         if (text.ends_with(fate))
                                 text.remove_suffix(fate.size());
-                if (note.unknown_key)
-                        problems.add(std::string(text), "Remove it, or check without --strict");
-                return note.unknown_key;
+                if (note.strict)
+                        problems.add(std::string(text), "Mend or remove it, or check without --strict");
+                return note.strict;
         });
 }
 
@@ -73,6 +73,9 @@ int validate_files(const Arguments& arguments)
         add_bootstrap_dns(resolved, imds);
         auto notes = std::exchange(resolved.merged.notes, {});
         auto problems = find_problems(resolved, imds, notes);
+        const auto without_step = keys_without_a_step(resolved.merged);
+        for (const auto& missing : without_step.texts())
+                notes.push_back({Level::warning, missing + "; a node does not start with it", true});
 
         // What the steps would refuse, without the files and facts of a node.
         const auto refused = [&](const std::function<void(const NodeSpec&)>& check) {
@@ -104,7 +107,7 @@ int validate_files(const Arguments& arguments)
         }
 
         if (arguments.has("strict"))
-                refuse_unknown_keys(notes, problems);
+                refuse_doubts(notes, problems);
         for (const auto& note : notes)
                 fmt::print(stderr, "warning: {}\n", note.text);
         for (const auto& problem : problems.texts())

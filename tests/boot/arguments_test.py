@@ -14,8 +14,9 @@ class Arguments(BootTest):
         """Blanks, quotes, backslashes, dollar and percent signs, through the environment file and the unit."""
         values = ["--node-labels=a=b", "--root-dir=/var/lib/kubelet", "--v=2"]
         odd = r"""--cert-dir=/var/lib/x y/"q"/it's/100%n/$HOME/${HOME}/back\slash\\two/#;/=end"""
-        flags = "".join(f"    - {json.dumps(value)}\n" for value in [values[0], odd, *values[1:]])
-        node = self.booted(extra=f"  kubelet:\n    flags:\n{flags}")
+        node = self.node()
+        node.write("/etc/eks/node.toml", f"[kubelet]\nflags = {json.dumps([values[0], odd, *values[1:]])}\n")
+        node.boot()
         self.assertActive(node, "eks-node.target")
         given = self.command_line(node)
         self.assertEqual(given[-4:], [values[0], odd, *values[1:]])

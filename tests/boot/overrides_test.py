@@ -94,14 +94,6 @@ class Overrides(BootTest):
         self.assertIn("containerd pulls that when it is needed",
                       node.show("eks-sandbox-image.service", "StatusText")["StatusText"])
 
-    def test_arguments_reach_kubelet_as_they_were_written(self):
-        flags = ["--node-labels=team=a,zone=b", r'--root-dir=/var/lib/a b\c"d' + "'e$HOME%n", "--v=4 --vmodule=a=1"]
-        node = self.booted(extra="  kubelet:\n    flags: " + json.dumps(flags) + "\n")
-        self.assertActive(node, "kubelet.service")
-        pid = node.show("kubelet.service", "MainPID")["MainPID"]
-        arguments = node.output("cat", f"/proc/{pid}/cmdline").split("\0")[:-1]
-        self.assertEqual(arguments[-4:], [flags[0], flags[1], "--v=4", "--vmodule=a=1"])
-
     def test_an_admin_layer_and_user_data_are_merged(self):
         node = self.node()
         node.write("/etc/eks/node.toml", '[kubelet]\nflags = ["--v=3"]\n[kubelet.config]\npodsPerCore = 7\n'

@@ -48,6 +48,7 @@ inline constexpr Failure config_syntax{
         "config-syntax", "35c401388b194988bdcbd83c103f29f2", Errc::bad_config};
 inline constexpr Failure config_invalid{
         "config-invalid", "f6373352a81b474c9fd82dad59911275", Errc::bad_config};
+inline constexpr Failure step_missing{"step-missing", "ecfdbd42cfbc472dac1ad9a9ee5d47d1", Errc::bad_config};
 inline constexpr Failure runtime_invalid{
         "runtime-invalid", "bdc69752510846ccba1a44fdb8faa09d", Errc::bad_config};
 inline constexpr Failure ca_invalid{"ca-invalid", "e70f2639cf334c20b12fca521ce7f04d", Errc::bad_config};
@@ -57,6 +58,7 @@ inline constexpr Failure node_name_invalid{
         "node-name-invalid", "0f1765c43fd341acb4fd3b8b40fcce2e", Errc::failed};
 inline constexpr Failure kubelet_missing{
         "kubelet-missing", "c1807ed65e4b410583f69a906d12be2d", Errc::failed};
+inline constexpr Failure cgroup_v1{"cgroup-v1", "e6fa45f584fc43888056d64ef1b463dc", Errc::failed};
 inline constexpr Failure containerd_missing{
         "containerd-missing", "c718afd7b6424068a264e51fc1966d81", Errc::failed};
 inline constexpr Failure credential_provider_missing{

@@ -19,7 +19,7 @@ namespace eks {
 struct Note {
         Level level;
         std::string text;
-        bool unknown_key = false; // an error under `eksnode validate --strict`
+        bool strict = false; // an error under `eksnode validate --strict`
 };
 
 // What a step decided: the files it answers for, and what a reader should know about them.

@@ -84,23 +84,38 @@ private:
                                 "Use letters, digits, '-' and '_', at most 100");
         }
 
+        // kubelet takes more than an EKS cluster has: host:port alone is https for it.
         void check_endpoint() const
         {
                 constexpr std::string_view key = "cluster.apiServerEndpoint";
                 const auto* endpoint = text_member(cluster_, "apiServerEndpoint");
                 if (endpoint == nullptr || has_blanks_around(key, *endpoint) || is_https_url(*endpoint))
                         return;
-                const auto scheme = endpoint->find("://");
-                const auto begin = scheme == std::string::npos ? 0 : scheme + 3;
-                const auto host_end = std::min(endpoint->find_first_of("/?#", begin), endpoint->size());
-                std::string_view wrong = "not an https URL";
-                if (std::string_view(*endpoint).substr(begin, host_end - begin).find('@') !=
-                        std::string_view::npos)
-                        wrong = "holds a user name, and kubelet must not send one";
-                else if (endpoint->find_first_of("?#") != std::string::npos)
-                        wrong = "holds a query or fragment, which an API server's URL does not have";
-                report_->problem(key, without_secrets(*endpoint), wrong,
-                        "Give the cluster's endpoint, https://…, as DescribeCluster shows it");
+                const std::string_view text = *endpoint;
+                const auto separator = text.find("://");
+                const auto scheme = lower(text.substr(0, separator == text.npos ? 0 : separator));
+                const auto begin = separator == text.npos ? 0 : separator + 3;
+                const auto host_end = std::min(text.find_first_of("/?#", begin), text.size());
+                const auto at = text.substr(begin, host_end - begin).rfind('@');
+                const auto host = at == text.npos ? begin : begin + at + 1;
+                const auto path_end = std::min(text.find_first_of("?#", host), text.size());
+                const auto rest = "https://" + std::string(text.substr(host, path_end - host));
+                const bool bare = separator == text.npos;
+                const bool known_scheme =
+                        scheme == "https" || scheme == "http" ||
+                        (bare && (host_end == text.size() || text.substr(host_end) == "/"));
+                if (!known_scheme || !is_https_url(rest))
+                        report_->problem(key, without_secrets(text), "not an https URL",
+                                "Give the cluster's endpoint, https://…, as DescribeCluster shows it");
+                else if (scheme == "http")
+                        report_->doubt(key, without_secrets(text),
+                                "not an https URL: whoever is on the way reads kubelet's token");
+                else if (at != text.npos)
+                        report_->doubt(key, without_secrets(text), "kubelet sends this user name too");
+                else if (path_end != text.size())
+                        report_->doubt(key, without_secrets(text), "kubelet drops the query or fragment");
+                else
+                        report_->doubt(key, without_secrets(text), "read as an https URL; write it as one");
         }
 
         void check_cidr() const
@@ -136,9 +151,10 @@ private:
                                         if (std::ranges::find(overlapping, vpc) == overlapping.end())
                                                 overlapping.push_back(vpc);
                 if (!overlapping.empty())
-                        report_->problem("cluster.cidr", range.text(),
-                                fmt::format("overlaps {} of the VPC", join(overlapping, ", ")),
-                                "Give the cluster's service CIDR, as DescribeCluster shows it");
+                        report_->doubt("cluster.cidr", range.text(),
+                                fmt::format("overlaps {} of the VPC; DescribeCluster shows the cluster's "
+                                            "service CIDR",
+                                        join(overlapping, ", ")));
                 if (range.ipv6() && text_member(cluster_, "ipFamily") == nullptr && lacks_ipv6())
                         report_->problem("cluster.cidr", range.text(),
                                 "an IPv6 range, but the instance's primary interface has no IPv6 address",

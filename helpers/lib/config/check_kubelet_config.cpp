@@ -86,9 +86,11 @@ void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, co
 void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods,
         const CheckReport& report)
 {
-        if (!pods || *pods < 1 || *pods > most_pods)
-                report.problem(key, value, fmt::format("not a whole number from 1 to {}", most_pods),
+        if (!pods || *pods < 0 || *pods > most_pods)
+                report.problem(key, value, fmt::format("not a whole number from 0 to {}", most_pods),
                         "Give the number of pods that fit this instance type, or remove it");
+        else if (*pods == 0)
+                report.doubt(key, value, "the node takes no pods");
         else if (*pods > sensible_pods)
                 report.note(Level::warning, key, value,
                         fmt::format("EKS recommends at most {} pods on a node, proceeding", sensible_pods));

@@ -81,6 +81,15 @@ private:
                                 "Write it as --name=value");
                         return;
                 }
+                if (const auto blank = flag.name.find_first_of(" \t"); blank != std::string::npos) {
+                        report_->problem(key, item(flag),
+                                "a flag's name ends at its blank, and one argument has no more",
+                                "Write it as --name=value, or as two items");
+                        return;
+                }
+                if (item(flag).find(" --") != std::string::npos)
+                        report_->doubt(
+                                key, item(flag), "all of it is one argument, with what follows the blank");
                 if (!flag.value && is_kubelet_switch(flag.name) == false) {
                         report_->problem(key, item(flag), fmt::format("--{} needs a value", flag.name),
                                 "Write it as --name=value");
@@ -101,7 +110,9 @@ private:
 
         void check_hostname(const KubeletFlag& flag)
         {
-                if (const auto wrong = wrong_node_name(flag.value.value_or("")); !wrong.empty())
+                if (flag.value == "")
+                        report_->doubt(item_key(flag), item(flag), "kubelet takes the machine's own name");
+                else if (const auto wrong = wrong_node_name(flag.value.value_or("")); !wrong.empty())
                         report_->problem(item_key(flag), item(flag), wrong,
                                 "Give a name that the cluster knows the node by, or remove the flag");
         }

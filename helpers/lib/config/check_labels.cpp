@@ -100,11 +100,10 @@ void LabelChecks::check_label_is_new(
         const auto& before = found->second;
         const auto there = report_->where(before.key);
         if (report_->where(key).source == there.source)
-                report_->problem(key, item,
-                        fmt::format("label {} has the values {} and {}{}", ticked(label),
-                                ticked(before.value), ticked(value),
-                                before.key == key ? "" : fmt::format(", the first in {}", before.key)),
-                        "Give each label once");
+                report_->doubt(key, item,
+                        fmt::format("label {} has the values {} and {}{}; kubelet takes the last",
+                                ticked(label), ticked(before.value), ticked(value),
+                                before.key == key ? "" : fmt::format(", the first in {}", before.key)));
         else if (!before.in_flag) // whatever the order of the layers
                 report_->note(Level::warning, key, item,
                         fmt::format("label {} beats {} of {} ({}), proceeding", ticked(label),
@@ -175,7 +174,8 @@ void LabelChecks::check_config_taint(const std::string& key, const Json& given, 
 void LabelChecks::check_flag_taints(const std::string& key, const std::string& item, std::string_view value)
 {
         TaintNames seen;
-        for (const auto text : split(value, ',')) {
+        const auto given = value.empty() ? std::vector<std::string_view>() : split(value, ','); // "": none
+        for (const auto text : given) {
                 const auto [taint, wrong] = parse_taint(text);
                 if (!wrong.empty())
                         report_->problem(key, item, fmt::format("taint {}: {}", ticked(text), wrong),

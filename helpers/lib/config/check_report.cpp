@@ -25,6 +25,12 @@ void CheckReport::problem(
         problems_->add(where(key), key, value, wrong, std::move(remedy));
 }
 
+void CheckReport::doubt(std::string_view key, std::string_view value, std::string_view wrong) const
+{
+        note(Level::warning, key, value, fmt::format("{}, proceeding", wrong));
+        notes_->back().strict = true;
+}
+
 void CheckReport::note(
         Level level, std::string_view key, std::string_view value, std::string_view text) const
 {

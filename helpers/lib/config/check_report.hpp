@@ -26,6 +26,8 @@ public:
 
         void problem(std::string_view key, std::string_view value, std::string_view wrong,
                 std::string remedy) const;
+        // What may work, but hardly as meant: a warning, and an error under --strict.
+        void doubt(std::string_view key, std::string_view value, std::string_view wrong) const;
         void note(Level level, std::string_view key, std::string_view value, std::string_view text) const;
 
 private:

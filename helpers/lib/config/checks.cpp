@@ -12,6 +12,8 @@
 #include "config/check_kubelet_flags.hpp"
 #include "config/check_labels.hpp"
 #include "config/check_report.hpp"
+#include "config/fact_template.hpp"
+#include "config/labels.hpp"
 
 namespace eks {
 
@@ -34,6 +36,21 @@ void check_gates(const Json& tree, const CheckReport& report)
         }
 }
 
+void check_node_name(const Json& tree, const Json& imds, const CheckReport& report)
+{
+        constexpr std::string_view key = "instance.nodeName";
+        const auto* given = text_member(member(&tree, "instance"), "nodeName");
+        if (given == nullptr || given->empty())
+                return;
+        const auto [text, wrong, remedy] = expand_facts(*given, imds);
+        if (!wrong.empty())
+                report.problem(key, *given, wrong, remedy);
+        else if (text)
+                if (const auto wrong_name = wrong_node_name(*text); !wrong_name.empty())
+                        report.problem(
+                                key, *given, wrong_name, "Give a name that the cluster knows the node by");
+}
+
 } // namespace
 
 void check_values(const Layer& merged, const Json& imds, Problems& problems, std::vector<Note>& notes)
@@ -46,6 +63,7 @@ void check_values(const Layer& merged, const Json& imds, Problems& problems, std
 
         check_cluster(tree, imds, report);
         check_gates(tree, report);
+        check_node_name(tree, imds, report);
         check_kubelet_config(tree, report);
         labels.check_config_taints();
         labels.check_node_labels();

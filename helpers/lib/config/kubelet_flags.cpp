@@ -151,78 +151,59 @@ std::string flag_name(std::string_view written)
         return name;
 }
 
-void add_arguments(std::vector<KubeletArgument>& arguments, std::string_view text, std::size_t index)
-{
-        const auto name_end = text.find_first_of("= \t");
-        if (text.starts_with('-') && name_end != std::string_view::npos && text[name_end] != '=') {
-                arguments.push_back({std::string(text.substr(0, name_end)), index});
-                text = trim(text.substr(name_end));
-        }
-        arguments.push_back({std::string(text), index});
-}
-
 // A flag as one argument spells it, and whether its value is the next argument.
 struct Spelling {
         KubeletFlag flag;
         bool open = false;
 };
 
-Spelling spelling(const KubeletArgument& argument)
+Spelling spelling(const std::string& argument, std::size_t index)
 {
-        const std::string_view text = argument.text;
+        const std::string_view text = argument;
         if (text.starts_with("-v") ||
                 text.starts_with("-h")) { // the only two with one dash: "-v4", "-v=4", "-v 4"
                 auto value = text.substr(2);
                 if (value.starts_with('='))
                         value.remove_prefix(1);
                 if (text[1] == 'v' && value.empty())
-                        return {{"v", {}, argument.index}, true};
+                        return {{"v", {}, index}, true};
                 if (text[1] == 'v' && parse_int<unsigned>(value))
-                        return {{"v", std::string(value), argument.index}};
+                        return {{"v", std::string(value), index}};
                 if (text == "-h")
-                        return {{"help", {}, argument.index}};
+                        return {{"help", {}, index}};
         }
         const bool dashes = text.starts_with("--") && text.size() > 2 && text[2] != '-' && text[2] != '=';
         if (!dashes)
-                return {{"", argument.text, argument.index}};
+                return {{"", argument, index}};
         const auto equals = text.find('=');
         auto name = flag_name(
                 text.substr(2, equals == std::string_view::npos ? std::string_view::npos : equals - 2));
         if (equals != std::string_view::npos)
-                return {{std::move(name), std::string(text.substr(equals + 1)), argument.index}};
+                return {{std::move(name), std::string(text.substr(equals + 1)), index}};
         const bool open = !is_kubelet_switch(name).value_or(false);
-        return {{std::move(name), {}, argument.index}, open};
+        return {{std::move(name), {}, index}, open};
 }
 
 } // namespace
 
-std::vector<KubeletArgument> kubelet_arguments(const std::vector<std::string>& items)
-{
-        std::vector<KubeletArgument> arguments;
-        for (std::size_t index = 0; index < items.size(); ++index) {
-                auto rest = trim(items[index]);
-                for (auto next = rest.find(" --"); next != std::string_view::npos; next = rest.find(" --")) {
-                        add_arguments(arguments, trim(rest.substr(0, next)), index);
-                        rest = trim(rest.substr(next));
-                }
-                if (!rest.empty())
-                        add_arguments(arguments, rest, index);
-        }
-        return arguments;
-}
-
-std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& items)
+std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& arguments)
 {
         std::vector<KubeletFlag> flags;
-        const auto arguments = kubelet_arguments(items);
-        for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
-                auto [flag, open] = spelling(*argument);
-                const auto next = argument + 1;
+        const auto next_after = [&](std::size_t i) {
+                while (++i < arguments.size() && arguments[i].empty())
+                        ;
+                return i;
+        };
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+                if (arguments[i].empty())
+                        continue;
+                auto [flag, open] = spelling(arguments[i], i);
+                const auto next = next_after(i);
                 // Of a flag that we do not know, only a word without dashes can be the value.
-                if (open && next != arguments.end() &&
-                        (is_kubelet_switch(flag.name).has_value() || !next->text.starts_with('-'))) {
-                        flag.value = next->text;
-                        argument = next;
+                if (open && next < arguments.size() &&
+                        (is_kubelet_switch(flag.name).has_value() || !arguments[next].starts_with('-'))) {
+                        flag.value = arguments[next];
+                        i = next;
                 }
                 flags.push_back(std::move(flag));
         }

@@ -11,31 +11,18 @@
 
 namespace eks {
 
-// One argument, and the item of kubelet.flags that it stands in.
-struct KubeletArgument {
-        std::string text;
-        std::size_t index;
-
-        bool operator==(const KubeletArgument&) const = default;
-};
-
-// The arguments in a list of items. nodeadm joins its items by blanks, so items such as "--v=2
-// --node-labels=a=b" and
-// "--max-pods 20" exist: they are taken apart in front of each "--", and at a blank that ends a flag's name.
-std::vector<KubeletArgument> kubelet_arguments(const std::vector<std::string>& items);
-
 struct KubeletFlag {
         std::string name; // without dashes, '_' as '-'; empty if the argument is no flag
         std::optional<std::string>
                 value;     // none: a switch, or a value is missing; no flag: the argument itself
-        std::size_t index; // of the item that the name stands in
+        std::size_t index; // of the argument that has the name
 
         bool operator==(const KubeletFlag&) const = default;
 };
 
 // "--name=value", "--name value" and "--switch", by pflag's rules: what a flag other than a switch finds
-// behind its name is its value, even if it begins with dashes.
-std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& items);
+// behind its name is its value, even if it begins with dashes. Empty arguments count as absent.
+std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& arguments);
 
 struct KubeletFlagKey {
         std::string_view flag;

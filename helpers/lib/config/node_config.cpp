@@ -8,6 +8,7 @@
 #include "config/layer.hpp"
 #include "config/problems.hpp"
 #include "config/schema.hpp"
+#include "config/systemd_words.hpp"
 #include "config/user_data.hpp"
 #include "config/yaml.hpp"
 
@@ -61,6 +62,43 @@ Marks below_spec(Marks marks)
         return kept;
 }
 
+// The items of a NodeConfig's kubelet.flags are what nodeadm joins by blanks and systemd then takes apart:
+// one may hold several arguments, and quotes and backslashes mean something. A layer has one argument an
+// item.
+void take_flags_apart(Layer& layer)
+{
+        constexpr std::string_view key = "kubelet.flags";
+        const auto* items = find_path(layer.tree, key);
+        if (items == nullptr)
+                return;
+        const auto item_key = [&](std::size_t i) { return fmt::format("{}[{}]", key, i); };
+        const auto doubt = [&](const Where& where, const std::string& text, std::string_view wrong) {
+                layer.notes.push_back({Level::warning,
+                        fmt::format("{}: spec.kubelet.flags = {}: {}, proceeding", where.text(),
+                                shown_value(text), wrong),
+                        true});
+        };
+        auto arguments = Json::array();
+        Marks marks;
+        for (std::size_t i = 0; i < items->size(); ++i) {
+                const auto& text = (*items)[i].get_ref<const std::string&>();
+                const auto where = place_of(layer.marks, item_key(i), {layer.source});
+                auto [words, open] = split_as_systemd(text);
+                if (open)
+                        doubt(where, text, "a quote that is not closed ends with the item");
+                if (trim(text).find('\n') != std::string_view::npos)
+                        doubt(where, text, "a line break counts as a blank");
+                for (auto& word : words) {
+                        marks.emplace(item_key(arguments.size()), where);
+                        arguments.push_back(std::move(word));
+                }
+        }
+        for (std::size_t i = 0; i < items->size(); ++i)
+                layer.marks.erase(item_key(i));
+        layer.marks.merge(marks);
+        layer.tree["kubelet"]["flags"] = std::move(arguments);
+}
+
 } // namespace
 
 Json parse_map(std::string_view text, Layer& layer)
@@ -104,12 +142,13 @@ Layer parse_node_config(std::string_view text, const std::string& source)
                                 fmt::format("{}: {} is not a field of NodeConfig, ignoring", source, key),
                                 true});
         const auto given = document.find("spec");
-        auto spec = given != document.end() ? std::move(*given) : Json::object();
+        auto spec = given != document.end() && !given->is_null() ? std::move(*given) : Json::object();
         if (!spec.is_object())
                 throw Error(failure::config_invalid, fmt::format("{}: spec: must be a map", source));
         layer.marks = below_spec(std::move(layer.marks));
         layer.tree = std::move(spec);
         check_layer(layer, Dialect::node_config);
+        take_flags_apart(layer);
         return layer;
 }
 

@@ -42,6 +42,10 @@ Layer command_line_layer(const std::vector<std::string>& words);
 // kubelet.config.clusterDNS; does nothing without such a call, or without facts (`imds`).
 void add_bootstrap_dns(Resolved& resolved, const Json& imds);
 
+// The keys that are given although no step of this version acts on them: storage, proxies or name servers
+// would be lost without a word. A node does not start with them.
+Problems keys_without_a_step(const Layer& merged);
+
 // Everything that is missing or wrong, that of the layers first. `imds` are facts to hold the values
 // against, or null. Throws Error (config_missing) if no layer says anything of a cluster.
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);

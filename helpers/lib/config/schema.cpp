@@ -37,8 +37,10 @@ private:
                         unknown(key);
                         return false;
                 }
+                if (known && dialect_ == Dialect::node_config)
+                        settle(value, key, *entry);
                 if (known)
-                        return fits_key(value, key, *entry);
+                        return fits(value, key, *entry);
                 if (!value.is_object()) {
                         problem(key, value, "must be a map");
                         return false;
@@ -47,15 +49,35 @@ private:
                 return true;
         }
 
-        bool fits_key(const Json& value, const std::string& key, const SchemaKey& entry)
+        // What nodeadm reads over in a value: a null inside a list or map is the empty value of its type,
+        // and a mount that it does not know has no effect.
+        void settle(Json& value, const std::string& key, const SchemaKey& entry)
         {
-                if (!fits(value, key, entry))
-                        return false;
-                if (!entry.acts)
-                        layer_->notes.push_back({Level::warning,
-                                fmt::format("{}: {} has no effect in this version of eksnode, ignoring",
-                                        where(key).text(), shown(key))});
-                return true;
+                const bool map = value.is_object() && holds_more(entry.kind);
+                if (entry.kind == ValueKind::free_map || entry.kind == ValueKind::environment ||
+                        (!map && !value.is_array()))
+                        return;
+                for (auto& item : value)
+                        if (item.is_null())
+                                item = entry.kind == ValueKind::switches ? Json(false) : Json("");
+                if (entry.kind == ValueKind::list && !entry.choices.empty())
+                        drop_unknown_choices(value, key, split(entry.choices, '|'));
+        }
+
+        void drop_unknown_choices(
+                Json& list, const std::string& key, const std::vector<std::string_view>& choices)
+        {
+                auto kept = Json::array();
+                for (std::size_t i = 0; i < list.size(); ++i) {
+                        const auto* text = list[i].get_ptr<const std::string*>();
+                        if (text == nullptr || text->empty() ||
+                                std::ranges::find(choices, *text) != choices.end())
+                                kept.push_back(list[i]);
+                        else
+                                doubt(fmt::format("{}[{}]", key, i), list[i],
+                                        fmt::format("none of {}, ignoring", fmt::join(choices, ", ")));
+                }
+                list = std::move(kept);
         }
 
         // Whether a value is of its key's kind; each thing in it that is not becomes a problem of its own.
@@ -143,6 +165,14 @@ private:
                 layer_->problems.add(fmt::format("{}: {} = {}: {}", where(key).text(), shown(key),
                                              shown_json(value), wrong),
                         "See eks-node.toml(5) for every key and its type");
+        }
+
+        void doubt(const std::string& key, const Json& value, std::string_view wrong)
+        {
+                layer_->notes.push_back({Level::warning,
+                        fmt::format(
+                                "{}: {} = {}: {}", where(key).text(), shown(key), shown_json(value), wrong),
+                        true});
         }
 
         void unknown(const std::string& key)

@@ -74,8 +74,8 @@ std::string sentences(const SchemaKey& key)
         if (!key.choices.empty())
                 text += (key.kind == ValueKind::list ? " Of " : " One of ") +
                         joined(split(key.choices, '|')) + ".";
-        if (!key.acts)
-                text += " No effect yet.";
+        if (!key.instead.empty())
+                text += " No step of this version acts on it: a node does not start with it.";
         return text;
 }
 

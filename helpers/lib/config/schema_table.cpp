@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // To add a key, add a row; eks-node.toml(5), both JSON Schemas, reading, merging and `eksnode explain`
 // follow. The text is whole sentences without markup: what the key means, and what is refused. Not in it,
-// since the other fields say so: the type and how layers merge, the choices, "TOML only", "no effect yet".
+// since the other fields say so: the type and how layers merge, the choices, "TOML only", that no step acts.
 // The manual page shows 'one-word', a /path and name(8) in other type. clang-format breaks the lines.
 #include "config/schema_table.hpp"
 
@@ -13,8 +13,7 @@ namespace {
 
 constexpr std::array table{
         SchemaKey{"cluster.apiServerEndpoint", ValueKind::text,
-                "The URL of the cluster's API server, https only, with an optional port and path; without "
-                "user name, query and fragment."},
+                "The https URL of the cluster's API server, with an optional port and path."},
         SchemaKey{"cluster.certificateAuthority", ValueKind::text,
                 "The cluster's CA certificate, PEM in base64, as DescribeCluster shows it."},
         SchemaKey{"cluster.cidr", ValueKind::text,
@@ -33,7 +32,7 @@ constexpr std::array table{
         SchemaKey{"cluster.name", ValueKind::text,
                 "The name of the EKS cluster: letters, digits, - and _, beginning with a letter or digit, "
                 "at most 100.",
-                "", true, true, R"(^([ \t\r\n]*|[A-Za-z0-9][A-Za-z0-9_-]{0,99})$)"},
+                "", true, "", R"(^([ \t\r\n]*|[A-Za-z0-9][A-Za-z0-9_-]{0,99})$)"},
         SchemaKey{"cni.customNetworking", ValueKind::toggle,
                 "The VPC CNI gives pods no address of the primary interface: one interface less counts for "
                 "maxPods.",
@@ -92,16 +91,28 @@ constexpr std::array table{
                 "containerd.snapshotter. Any "
                 "other name is ignored with a warning."},
         SchemaKey{"instance.environment", ValueKind::environment,
-                "Environment variables of services. The service 'default' is all of them.", "", true, false},
+                "Environment variables of services. The service 'default' is all of them.", "", true,
+                "Give containerd and kubelet their variables by drop-ins, see systemctl(1) 'edit'"},
         SchemaKey{"instance.localStorage.disabledMounts", ValueKind::list,
-                "Directories that stay off the instance store.", "Containerd|PodLogs|SOCI", true, false},
-        SchemaKey{"instance.localStorage.mountPath", ValueKind::text, "Where the instance store is mounted.",
-                "", true, false},
+                "Directories that stay off the instance store. Without instance.localStorage.strategy it "
+                "means nothing.",
+                "Containerd|PodLogs|SOCI"},
+        SchemaKey{"instance.localStorage.mountPath", ValueKind::text,
+                "Where the instance store is mounted. Without instance.localStorage.strategy it means "
+                "nothing."},
         SchemaKey{"instance.localStorage.strategy", ValueKind::text,
-                "How the disks of the instance store are used.", "RAID0|RAID10|Mount", true, false},
-        SchemaKey{"instance.network.domains", ValueKind::list, "Search domains.", "", true, false},
+                "How the disks of the instance store are used.", "RAID0|RAID10|Mount", true,
+                "Give containerd one disk of the instance store by containerd.volume.device, or remove the "
+                "key "
+                "(Karpenter: instanceStorePolicy)"},
+        SchemaKey{"instance.network.domains", ValueKind::list, "Search domains.", "", true,
+                "Give the VPC's DHCP options the domains, or /etc/systemd/resolved.conf.d/ a file"},
         SchemaKey{"instance.network.nameservers", ValueKind::list, "Addresses of name servers.", "", true,
-                false},
+                "Give the VPC's DHCP options the name servers, or /etc/systemd/resolved.conf.d/ a file"},
+        SchemaKey{"instance.nodeName", ValueKind::text,
+                "The name that the node registers under, instead of EC2's; see "
+                "eks-kubelet-args.service(8). ${imds.KEY} and ${tag.KEY} stand for facts as in node.labels.",
+                "", false},
         SchemaKey{"kubeconfig.auth", ValueKind::text,
                 "The program that gives kubelet its token: 'eksnode', the default, is ours, see "
                 "eksnode-token(1); 'aws' the AWS CLI. See eks-kubeconfig.service(8).",
@@ -127,8 +138,9 @@ constexpr std::array table{
                 "eks-credential-provider.service(8).",
                 "", false},
         SchemaKey{"kubelet.flags", ValueKind::flags,
-                "Arguments of kubelet, behind ours. One item is one flag, without line breaks or other "
-                "control characters; for what else is understood see eks-kubelet-args.service(8)."},
+                "Arguments of kubelet, behind ours. In TOML one item is one argument; in a NodeConfig "
+                "systemd "
+                "takes the items apart. See below."},
         SchemaKey{"kubelet.maxPodsExpression", ValueKind::text,
                 "A CEL expression for maxPods, of the ints default_enis, ips_per_eni and max_pods, which is "
                 "what would be without it; see eks-kubelet-config.service(8). One that is wrong is a "

@@ -37,7 +37,9 @@ struct SchemaKey {
         std::string_view about;        // sentences for the manual page, see schema_table.cpp
         std::string_view choices = {}; // of a text or list: "merge|replace"; empty is any
         bool node_config = true;       // false: our TOML has it, NodeConfig has not
-        bool acts = true; // false: it is read and kept, but no step of this version does anything with it
+        // While no step of this version acts on the key: what its author can do instead. A node does not
+        // start with such a key, see keys_without_a_step().
+        std::string_view instead = {};
         std::string_view pattern = {}; // of a text: a regular expression that says what check_values() does
 };
 

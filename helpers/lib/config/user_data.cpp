@@ -96,6 +96,26 @@ bool begins_as_cloud_init_form(std::string_view text)
                 cloud_init_forms, [&](const CloudInitForm& form) { return begins_as(text, form.begin); });
 }
 
+// TOML whose first table is "settings": what Bottlerocket reads.
+bool is_bottlerocket_s(std::string_view text)
+{
+        for (const auto line : lines(text)) {
+                const auto words = trim(line);
+                if (!words.empty() && !words.starts_with('#'))
+                        return words.starts_with("[settings.") || words.starts_with("[settings]");
+        }
+        return false;
+}
+
+[[noreturn]] void refuse_bottlerocket(const std::string& source)
+{
+        throw Error(failure::config_syntax,
+                fmt::format("{}: settings of Bottlerocket, which are for that system's own images", source),
+                "Give a NodeConfig with the same cluster: cluster-name is spec.cluster.name, api-server "
+                "spec.cluster.apiServerEndpoint, cluster-certificate spec.cluster.certificateAuthority; "
+                "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
+}
+
 class Reader {
 public:
         UserData result;
@@ -109,6 +129,8 @@ public:
                 } else if (begins_as_cloud_init_form(text)) {
                         result.has_scripts = true;
                         hold(source, "for cloud-init, ignored");
+                } else if (is_bottlerocket_s(text)) {
+                        refuse_bottlerocket(source);
                 } else {
                         node_config(text, source);
                         hold(source, "NodeConfig");

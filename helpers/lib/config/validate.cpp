@@ -15,6 +15,18 @@
 
 namespace eks {
 
+namespace {
+
+// Whether a value says nothing: "", [], {}, null, and what holds nothing else.
+bool is_empty(const Json& value)
+{
+        if (value.is_structured())
+                return std::ranges::all_of(value, is_empty);
+        return value.is_null() || (value.is_string() && trim(value.get_ref<const std::string&>()).empty());
+}
+
+} // namespace
+
 void add_bootstrap_dns(Resolved& resolved, const Json& imds)
 {
         constexpr const char* key = "kubelet.config.clusterDNS";
@@ -36,6 +48,21 @@ void add_bootstrap_dns(Resolved& resolved, const Json& imds)
                         "{} = {}: the call of bootstrap.sh does not name the cluster's service range, so "
                         "this goes by the VPC's",
                         key, address)});
+}
+
+Problems keys_without_a_step(const Layer& merged)
+{
+        Problems problems;
+        for (const auto& entry : schema()) {
+                const auto* value = entry.instead.empty() ? nullptr : find_path(merged.tree, entry.path);
+                if (value == nullptr || is_empty(*value))
+                        continue;
+                const std::string key(entry.path);
+                problems.add(place_at_or_below(merged.marks, key).value_or(Where{merged.source}), key,
+                        value->is_string() ? value->get<std::string>() : "",
+                        "no step of this version of eksnode acts on it", std::string(entry.instead));
+        }
+        return problems;
 }
 
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)

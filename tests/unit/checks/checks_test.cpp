@@ -42,6 +42,13 @@ struct Checked {
         std::vector<Note> notes;
 
         bool warns(std::string_view text) const { return has(Level::warning, text); }
+        bool doubts(std::string_view text) const
+        {
+                return refusal.failure == "nothing" && std::ranges::any_of(notes, [&](const Note& note) {
+                        return note.strict && note.level == Level::warning &&
+                               note.text.find(text) != std::string::npos;
+                });
+        }
         bool informs(std::string_view text) const { return has(Level::info, text); }
 
 private:
@@ -153,13 +160,11 @@ TEST_CASE("Values of the cluster that cannot be right are refused, each with one
                 {"name", "-a", "not a name"},
                 {"name", std::string(101, 'a'), "not a name"},
                 {"apiServerEndpoint", "https://a.b\t", "apiServerEndpoint = \"https://a.b\\t\": has blanks"},
-                {"apiServerEndpoint", "http://a.b", "not an https URL"},
-                {"apiServerEndpoint", "a.b", "not an https URL"},
-                {"apiServerEndpoint", "https://me@a.b/", "\"https://\\u2026@a.b/\": holds a user name"},
-                {"apiServerEndpoint", "https://me:secret@a.b", "holds a user name"},
-                {"apiServerEndpoint", "https://a.b/c?token=secret",
-                        "\"https://a.b/c?\\u2026\": holds a query"},
-                {"apiServerEndpoint", "https://a.b/#x@y", "holds a query or fragment"},
+                {"apiServerEndpoint", "ftp://a.b", "not an https URL"},
+                {"apiServerEndpoint", "a.b/c", "not an https URL"},
+                {"apiServerEndpoint", "https://", "not an https URL"},
+                {"apiServerEndpoint", "https://a b", "not an https URL"},
+                {"apiServerEndpoint", "https://me:secret@", "not an https URL"},
                 {"apiServerEndpoint", "https://a.b:0", "not an https URL"},
                 {"cidr", "10.100.0.0/16 ", "cluster.cidr = \"10.100.0.0/16 \": has blanks"},
                 {"cidr", "10.100.0.0", "not an address range"},
@@ -178,7 +183,27 @@ TEST_CASE("Values of the cluster that cannot be right are refused, each with one
         }
 }
 
-TEST_CASE("A service range must not be the VPC's", "[checks]")
+TEST_CASE("An endpoint that only EKS would not have is worth a warning", "[checks]")
+{
+        struct Row {
+                std::string endpoint;
+                std::string said;
+        };
+        for (const auto& row : {Row{"http://a.b", "\"http://a.b\": not an https URL: whoever is on the way"},
+                     Row{"HTTPS://a.b", "read as an https URL"}, Row{"a.b", "read as an https URL"},
+                     Row{"a.b:443", "read as an https URL"},
+                     Row{"https://me:secret@a.b/", "@a.b/\": kubelet sends this user name too"},
+                     Row{"https://a.b/c?token=secret", "\": kubelet drops the query or fragment"},
+                     Row{"https://a.b/#x@y", "kubelet drops the query or fragment"}}) {
+                CAPTURE(row.endpoint);
+                const auto result = checked_cluster("apiServerEndpoint", row.endpoint);
+                CHECK(result.doubts("user data, line 5, column 5: cluster.apiServerEndpoint = "));
+                CHECK(result.doubts(row.said));
+                CHECK_FALSE(result.doubts("secret"));
+        }
+}
+
+TEST_CASE("A service range that is the VPC's is worth a warning", "[checks]")
 {
         struct Row {
                 std::string service;
@@ -201,8 +226,8 @@ TEST_CASE("A service range must not be the VPC's", "[checks]")
         for (const auto& row : rows) {
                 CAPTURE(row.service, row.vpc);
                 const auto result = checked_cluster("cidr", row.service, facts({"192.168.0.0/24", row.vpc}));
-                CHECK((result.refusal.failure == "config-invalid") == row.overlaps);
-                CHECK(result.refusal.mentions("overlaps " + row.vpc + " of the VPC") == row.overlaps);
+                CHECK(result.refusal.failure == "nothing");
+                CHECK(result.doubts("overlaps " + row.vpc + " of the VPC") == row.overlaps);
         }
 }
 
@@ -213,8 +238,8 @@ TEST_CASE("An IPv6 service range needs an IPv6 address, and a range of its own",
         CHECK(checked_cluster("cidr", "fd30::/108", facts({"10.0.0.0/16"}, vpc, with_address))
                         .refusal.failure == "nothing");
         CHECK(checked_cluster("cidr", "2001:db8:0:80::/108", facts({}, vpc, with_address))
-                        .refusal.mentions("cluster.cidr = \"2001:db8:0:80::/108\": overlaps 2001:db8::/56 "
-                                          "of the VPC"));
+                        .doubts("cluster.cidr = \"2001:db8:0:80::/108\": overlaps 2001:db8::/56 "
+                                "of the VPC"));
         CHECK(checked_cluster("cidr", "2001:db8:0:100::/108", facts({}, vpc, with_address))
                         .refusal.failure == "nothing");
 
@@ -326,8 +351,8 @@ TEST_CASE("What beats the node's labels and taints is said", "[checks]")
                           "node.labels.team (/etc/eks/node.toml), proceeding"));
         CHECK(with("--node-labels=team=a,x=y", "user data").notes.empty());
         CHECK(with("--node-labels=team=b", "/etc/eks/node.toml")
-                        .refusal.mentions("label 'team' has the values 'a' and 'b', the first in "
-                                          "node.labels.team"));
+                        .doubts("label 'team' has the values 'a' and 'b', the first in "
+                                "node.labels.team; kubelet takes the last, proceeding"));
         CHECK(with("--register-with-taints=b:NoSchedule", "user data")
                         .warns("the flag replaces the taints of node.taints (/etc/eks/node.toml), "
                                "proceeding"));
@@ -343,8 +368,25 @@ TEST_CASE("A name of the user's own is one that a node can have", "[checks]")
 {
         CHECK(checked_flags({"--hostname-override=ip-1.internal"}).refusal.failure == "nothing");
         for (const auto* bad :
-                {"--hostname-override=a..b", "--hostname-override=", "--hostname-override=a_b"})
+                {"--hostname-override=a..b", "--hostname-override=-", "--hostname-override=a_b"})
                 CHECK(checked_flags({bad}).refusal.mentions("kubelet.flags[0] = "));
+        CHECK(checked_flags({"--hostname-override="}).doubts("kubelet takes the machine's own name"));
+        const auto named = [](const std::string& name, const Json& imds) {
+                Layer layer;
+                layer.tree["instance"]["nodeName"] = name;
+                layer.marks["instance.nodeName"] = {"/etc/eks/node.toml", 2, 1};
+                return checked_layer(layer, imds).refusal;
+        };
+        const Json imds{{"instanceId", "i-1"}, {"tags", {{"bad", "a b"}}}};
+        CHECK(named("node-1.internal", no_facts).failure == "nothing");
+        CHECK(named("${imds.instanceId}.corp", imds).failure == "nothing");
+        CHECK(named("${tag.bad}", no_facts).failure == "nothing");
+        CHECK(named("a_b", no_facts)
+                        .mentions("/etc/eks/node.toml, line 2, column 1: instance.nodeName = \"a_b\": the "
+                                  "name is "
+                                  "not a DNS name"));
+        CHECK(named("${tag.bad}", imds).mentions("not a DNS name"));
+        CHECK(named("${imds.other}", imds).mentions("no fact is known as"));
 }
 
 TEST_CASE("A range that does not begin where it says is worth a warning", "[checks]")
@@ -393,21 +435,22 @@ TEST_CASE("maxPods is a whole number that fits kubelet's type", "[checks]")
                 CHECK(result.warns("kubelet.config.maxPods = \"" + std::string(many) +
                                    "\": EKS recommends at most 250 pods"));
         }
-        for (const auto* bad : {"0", "-1", "2147483648", "9223372036854775807", "20.0", "20.5", "\"20\"",
-                     "true", "[20]", "{}"}) {
+        CHECK(checked_config("maxPods: 0").doubts("kubelet.config.maxPods = \"0\": the node takes no pods"));
+        for (const auto* bad : {"-1", "2147483648", "9223372036854775807", "20.0", "20.5", "\"20\"", "true",
+                     "[20]", "{}"}) {
                 CAPTURE(bad);
                 const auto result = checked_config(std::string("maxPods: ") + bad);
                 CHECK(result.refusal.failure == "config-invalid");
                 CHECK(result.refusal.mentions("user data, line 6, column 7: kubelet.config.maxPods = "));
-                CHECK(result.refusal.mentions("not a whole number from 1 to 2147483647"));
+                CHECK(result.refusal.mentions("not a whole number from 0 to 2147483647"));
         }
         Layer layer;
         layer.tree["kubelet"]["config"]["maxPods"] = UINT64_MAX;
         CHECK(checked_layer(layer).refusal.mentions(
                 "configuration: kubelet.config.maxPods = \"18446744073709551615\""));
 
-        CHECK(checked_flags({"--max-pods=0"})
-                        .refusal.mentions("kubelet.flags[0] = \"--max-pods=0\": not a whole number"));
+        CHECK(checked_flags({"--max-pods=-1"})
+                        .refusal.mentions("kubelet.flags[0] = \"--max-pods=-1\": not a whole number"));
         CHECK(checked_flags({"--max-pods=many"}).refusal.mentions("not a whole number"));
         CHECK(checked_flags({"--max-pods", "99999999999999999999"}).refusal.mentions("not a whole number"));
         CHECK(checked_flags({"--max-pods=300"}).warns("at most 250 pods"));
@@ -443,6 +486,12 @@ TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
         }
         CHECK(checked_config("registerWithTaints: []").refusal.failure == "nothing");
         CHECK(checked_config("registerWithTaints: ~").refusal.failure == "nothing");
+        for (const auto* value : {"", ", value: ''", ", value: ~", ", timeAdded: ~"}) {
+                const auto result = checked_config(
+                        std::string("registerWithTaints: [{key: a.b/c, effect: NoExecute") + value + "}]");
+                CHECK(result.refusal.failure == "nothing");
+                CHECK(result.notes.empty());
+        }
 }
 
 TEST_CASE("Flags that kubelet would stumble over are refused, with their place", "[checks]")
@@ -454,14 +503,15 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
         const std::vector<Row> rows{
                 {{"word"}, "layer 1, line 1, column 3: kubelet.flags[0] = \"word\": not a flag"},
                 {{"--v=2", "-max-pods=5"}, "kubelet.flags[1] = \"-max-pods=5\": not a flag"},
+                {{"--register-node", "false"}, "kubelet.flags[1] = \"false\": not a flag"},
                 {{"--register-node false"},
-                        "kubelet.flags[0] = \"--register-node false\": 'false' is not a flag"},
+                        "kubelet.flags[0] = \"--register-node false\": a flag's name ends"},
                 {{"--max-pods"}, "kubelet.flags[0] = \"--max-pods\": --max-pods needs a value"},
-                {{"--v=2 --node-labels"},
-                        "kubelet.flags[0] = \"--v=2 --node-labels\": --node-labels needs a value"},
+                {{"--v=2", "--node-labels"},
+                        "kubelet.flags[1] = \"--node-labels\": --node-labels needs a value"},
                 {{"--node-labels=a b=c"},
                         "kubelet.flags[0] = \"--node-labels=a b=c\": label 'a b=c': the key may hold only"},
-                {{"--v=2 --node-labels=x=y,a=b/c"}, "label 'a=b/c': the value may hold only"},
+                {{"--v=2", "--node-labels=x=y,a=b/c"}, "label 'a=b/c': the value may hold only"},
                 {{"--node-labels=a=b=c"}, "label 'a=b=c': the value may hold only"},
                 {{"--node-labels==b"}, "label '=b': the key is empty"},
                 {{"--node-labels=\"a=b\""}, "label '\"a=b\"': the key may hold only"},
@@ -469,10 +519,6 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 {{"--node-labels=node-role.kubernetes.io/worker="},
                         "label 'node-role.kubernetes.io/worker': kubelet refuses it, since no node may "
                         "label itself in 'node-role.kubernetes.io' (NodeRestriction)"},
-                {{"--node-labels=a=b,a=c"}, "label 'a' has the values 'b' and 'c'"},
-                {{"--node-labels=a=b", "--v=2", "--node-labels=a=c"},
-                        "layer 1, line 3, column 3: kubelet.flags[2] = \"--node-labels=a=c\": label 'a' has "
-                        "the values 'b' and 'c', the first in kubelet.flags[0]"},
                 {{"--register-with-taints=a=b"}, "taint 'a=b': it has no effect"},
                 {{"--register-with-taints=a=b:NoSchedule,"}, "taint '': it is empty"},
                 {{"--register-with-taints", "a=b:No"}, "taint 'a=b:No': its effect"},
@@ -488,9 +534,22 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 CHECK_FALSE(result.refusal.remedy.empty());
         }
         const auto all = checked_flags(
-                {"--node-labels=a b=c,k8s.io/x=y", "--register-with-taints=z", "--max-pods=0"});
-        for (const auto* said : {"label 'a b=c'", "label 'k8s.io/x'", "taint 'z'", "--max-pods=0"})
+                {"--node-labels=a b=c,k8s.io/x=y", "--register-with-taints=z", "--max-pods=-1"});
+        for (const auto* said : {"label 'a b=c'", "label 'k8s.io/x'", "taint 'z'", "--max-pods=-1"})
                 CHECK(all.refusal.mentions(said));
+}
+
+TEST_CASE("A label given twice, and no taints, are nothing that stops kubelet", "[checks]")
+{
+        CHECK(checked_flags({"--node-labels=a=b,a=c"})
+                        .doubts("label 'a' has the values 'b' and 'c'; kubelet takes"));
+        CHECK(checked_flags({"--node-labels=a=b", "--v=2", "--node-labels=a=c"})
+                        .doubts("layer 1, line 3, column 3: kubelet.flags[2] = \"--node-labels=a=c\": label "
+                                "'a' has "
+                                "the values 'b' and 'c', the first in kubelet.flags[0]"));
+        CHECK(checked_flags({"--node-labels="}).notes.empty());
+        CHECK(checked_flags({"--register-with-taints="}).refusal.failure == "nothing");
+        CHECK(checked_flags({"--root-dir=/x --cert-dir=/y"}).doubts("all of it is one argument"));
 }
 
 TEST_CASE("What is said of a hostile flag can be printed", "[checks]")
@@ -511,7 +570,7 @@ TEST_CASE("Labels of different layers override each other, which is worth a rema
         CHECK(result.informs("layer 2, line 3, column 3: kubelet.flags[2] = \"--node-labels=a=x,c=d\": "
                              "label 'a' overrides 'b' of layer 1, line 1, column 3"));
         CHECK(checked_layers({Flags{"--node-labels=a=b"}, Flags{"--node-labels=a=c,a=d"}})
-                        .refusal.mentions("values 'c' and 'd'"));
+                        .doubts("values 'c' and 'd'"));
         CHECK(checked_flags({"--node-labels=a=b,a=b"}).notes.empty());
 }
 
@@ -534,7 +593,7 @@ TEST_CASE("A flag with a key in the configuration is worth a warning with the ke
                         .warns("layer 1, line 1, column 3: kubelet.flags[0] = \"--max-pods=20\": --max-pods "
                                "has the key kubelet.config.maxPods; kubelet gives the flag up one day, "
                                "proceeding"));
-        CHECK(checked_flags({"--v=2 --registry_qps 5"})
+        CHECK(checked_flags({"--v=2", "--registry_qps", "5"})
                         .warns("--registry-qps has the key kubelet.config.registryPullQPS;"));
         CHECK(checked_flags({"--register-with-taints=a:NoSchedule"})
                         .warns("kubelet.config.registerWithTaints;"));
@@ -571,7 +630,7 @@ TEST_CASE("A flag given twice is worth a remark, unless it adds up", "[checks]")
         CHECK(checked_flags({"--v=2", "--v=4"})
                         .warns("kubelet.flags[1] = \"--v=4\": --v is there twice (kubelet.flags[0] too), "
                                "kubelet takes the last"));
-        CHECK(checked_flags({"--v=2 --v=4"}).warns("--v is there twice"));
+        CHECK(checked_flags({"--v=2", "--v", "4"}).warns("--v is there twice"));
         const auto layers = checked_layers({Flags{"--v=2"}, Flags{"--v=4"}});
         CHECK(layers.notes.size() == 1);
         CHECK(layers.informs("layer 2, line 2, column 3: kubelet.flags[1] = \"--v=4\": --v overrides "

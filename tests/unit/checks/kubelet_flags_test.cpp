@@ -16,11 +16,6 @@ std::ostream& operator<<(std::ostream& out, const KubeletFlag& flag)
         return out << flag.index << ":" << flag.name << "=" << flag.value.value_or("(none)");
 }
 
-std::ostream& operator<<(std::ostream& out, const KubeletArgument& argument)
-{
-        return out << argument.index << ":" << argument.text;
-}
-
 } // namespace eks
 
 TEST_CASE("The table of flags with a key is sorted, and no flag is there twice", "[kubelet-flags]")
@@ -121,35 +116,10 @@ TEST_CASE("Lists and maps add up, taints and single values do not", "[kubelet-fl
                 CHECK_FALSE(adds_up(flag));
 }
 
-TEST_CASE("An item is one argument, or several in front of dashes", "[kubelet-flags]")
-{
-        struct Row {
-                std::vector<std::string> items;
-                std::vector<KubeletArgument> arguments;
-        };
-        const std::vector<Row> rows{
-                {{}, {}},
-                {{"", "  "}, {}},
-                {{"--v=2"}, {{"--v=2", 0}}},
-                {{" --v=2 "}, {{"--v=2", 0}}},
-                {{"--v=2", "--max-pods=5"}, {{"--v=2", 0}, {"--max-pods=5", 1}}},
-                {{"--v=2 --node-labels=a=b"}, {{"--v=2", 0}, {"--node-labels=a=b", 0}}},
-                {{"--v=2   --a=b\t --c"}, {{"--v=2", 0}, {"--a=b", 0}, {"--c", 0}}},
-                {{"--max-pods", "5"}, {{"--max-pods", 0}, {"5", 1}}},
-                {{"--max-pods 5 --v 2"}, {{"--max-pods", 0}, {"5", 0}, {"--v", 0}, {"2", 0}}},
-                {{"--a=b c"}, {{"--a=b c", 0}}}, // a value may hold blanks
-                {{"-v 4"}, {{"-v", 0}, {"4", 0}}},
-                {{"one two"}, {{"one two", 0}}},
-                {{"--"}, {{"--", 0}}},
-        };
-        for (const auto& row : rows)
-                CHECK(kubelet_arguments(row.items) == row.arguments);
-}
-
 TEST_CASE("Flags are read as kubelet reads them", "[kubelet-flags]")
 {
         struct Row {
-                std::vector<std::string> items;
+                std::vector<std::string> arguments;
                 std::vector<KubeletFlag> flags;
         };
         const std::vector<Row> rows{
@@ -157,12 +127,15 @@ TEST_CASE("Flags are read as kubelet reads them", "[kubelet-flags]")
                 {{"--max-pods=20"}, {{"max-pods", "20", 0}}},
                 {{"--max-pods="}, {{"max-pods", "", 0}}},
                 {{"--max-pods", "20"}, {{"max-pods", "20", 0}}},
-                {{"--max-pods 20"}, {{"max-pods", "20", 0}}},
+                {{"--max-pods 20"}, {{"max-pods 20", std::nullopt, 0}}},
+                {{"", "--max-pods", "", "20"}, {{"max-pods", "20", 1}}},
+                {{"", ""}, {}},
                 {{"--max_pods=20"}, {{"max-pods", "20", 0}}},
                 {{"--node_labels=a_b=c_d"}, {{"node-labels", "a_b=c_d", 0}}},
                 {{"--node-labels=a=b,c=d"}, {{"node-labels", "a=b,c=d", 0}}},
-                {{"--node-labels=a=b --node-labels c=d"},
-                        {{"node-labels", "a=b", 0}, {"node-labels", "c=d", 0}}},
+                {{"--node-labels=a=b", "--node-labels", "c=d"},
+                        {{"node-labels", "a=b", 0}, {"node-labels", "c=d", 1}}},
+                {{"--cert-dir=/a b --v=2"}, {{"cert-dir", "/a b --v=2", 0}}},
                 // switches do not look at what follows
                 {{"--register-node"}, {{"register-node", std::nullopt, 0}}},
                 {{"--register-node=false"}, {{"register-node", "false", 0}}},
@@ -191,7 +164,7 @@ TEST_CASE("Flags are read as kubelet reads them", "[kubelet-flags]")
                 {{"--=2"}, {{"", "--=2", 0}}},
         };
         for (const auto& row : rows) {
-                CAPTURE(row.items);
-                CHECK(parse_kubelet_flags(row.items) == row.flags);
+                CAPTURE(row.arguments);
+                CHECK(parse_kubelet_flags(row.arguments) == row.flags);
         }
 }

@@ -418,7 +418,7 @@ TEST_CASE("Unknown fields of NodeConfig are noted and left out, with the nearest
         CHECK(layer.tree == Json{{"cluster", Json::object()},
                                     {"instance", {{"localStorage", {{"strategy", "RAID0"}}}}},
                                     {"kubelet", {{"config", {{"anything", {{"goes", 1}}}}}}}});
-        REQUIRE(layer.notes.size() == 4);
+        REQUIRE(layer.notes.size() == 3);
         const auto noted = [&](const std::string& start, const std::string& hint) {
                 for (const auto& note : layer.notes)
                         if (note.text.starts_with(start) && note.level == Level::warning &&
@@ -429,9 +429,69 @@ TEST_CASE("Unknown fields of NodeConfig are noted and left out, with the nearest
         CHECK(noted("user data, line 6, column 5: spec.cluster.nmae ", "'spec.cluster.name'"));
         CHECK(noted("user data, line 8, column 5: spec.kubelet.flag ", "'spec.kubelet.flags'"));
         CHECK(noted("user data, line 4, column 3: spec.clutser ", ""));
-        CHECK(noted(
-                "user data, line 11, column 20: spec.instance.localStorage.strategy has no effect ", ""));
         CHECK(parsed("  CLUSTER: {name: a}\n").tree == Json::object()); // case counts
+}
+
+TEST_CASE("Null says nothing, as the empty value of its type", "[node-config]")
+{
+        CHECK(test::strict_node_config("apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n", "u")
+                        .tree == Json::object());
+        CHECK(test::strict_node_config(node_config("  {}\n") + "metadata: {creationTimestamp: null}\n", "u")
+                        .notes.empty());
+        const auto layer = parsed("  cluster: {name: ~, enableOutpost: ~}\n  containerd: {}\n"
+                                  "  featureGates: {A: ~, B: true}\n"
+                                  "  instance:\n    localStorage: {disabledMounts: [~]}\n    network: ~\n"
+                                  "    environment: {default: ~, kubelet: {}}\n"
+                                  "  kubelet:\n    flags: [~, --v=2, ~]\n    config: {maxPods: ~}\n");
+        CHECK(layer.notes.empty());
+        CHECK(layer.tree["featureGates"] == Json{{"A", false}, {"B", true}});
+        CHECK(layer.tree["instance"]["localStorage"]["disabledMounts"] == Json{""});
+        CHECK(layer.tree["kubelet"]["flags"] == Json{"--v=2"});
+        CHECK(layer.tree["kubelet"]["config"] == Json{{"maxPods", nullptr}});
+}
+
+TEST_CASE("A mount that nobody knows has no effect", "[node-config]")
+{
+        const auto layer = parsed("  instance: {localStorage: {disabledMounts: [SOCI, Attic, PodLogs]}}\n");
+        CHECK(layer.tree["instance"]["localStorage"]["disabledMounts"] == Json{"SOCI", "PodLogs"});
+        REQUIRE(layer.notes.size() == 1);
+        CHECK(layer.notes[0].strict);
+        CHECK(layer.notes[0].text ==
+                "user data, line 4, column 52: spec.instance.localStorage.disabledMounts[1] = "
+                "\"Attic\": none of Containerd, PodLogs, SOCI, ignoring");
+}
+
+TEST_CASE("Items of flags are taken apart as systemd does it, and keep their places", "[node-config]")
+{
+        const auto layer = parsed("  kubelet:\n    flags:\n    - --node-labels=\"a=b,c=d\"\n"
+                                  "    - --v=2 --max-pods  5\n    - '  '\n    - |\n      --x=1\n");
+        CHECK(layer.notes.empty());
+        CHECK(layer.tree["kubelet"]["flags"] ==
+                Json{"--node-labels=a=b,c=d", "--v=2", "--max-pods", "5", "--x=1"});
+        const auto line = [&](int i) {
+                return layer.marks.at("kubelet.flags[" + std::to_string(i) + "]").line;
+        };
+        CHECK(std::vector{line(0), line(1), line(2), line(3), line(4)} == std::vector{6, 7, 7, 7, 9});
+        CHECK_FALSE(layer.marks.contains("kubelet.flags[5]"));
+        CHECK(parsed("  kubelet: {flags: []}\n").tree["kubelet"]["flags"] == Json::array());
+}
+
+TEST_CASE("A quote that is not closed ends with its item, which is worth a warning", "[node-config]")
+{
+        const auto layer = parsed(
+                "  kubelet:\n    flags:\n    - --node-labels=\"a=b\n    - --v=2\n    - '--x=1\\'\n    - "
+                "\"--y=1\\n--z=2\"\n");
+        CHECK(layer.tree["kubelet"]["flags"] ==
+                Json{"--node-labels=a=b", "--v=2", "--x=1", "--y=1", "--z=2"});
+        REQUIRE(layer.notes.size() == 3);
+        CHECK(layer.notes[0].text ==
+                "user data, line 6, column 7: spec.kubelet.flags = \"--node-labels=\\\"a=b\": a "
+                "quote that is not closed ends with the item, proceeding");
+        CHECK(layer.notes[1].text.starts_with("user data, line 8, column 7: "));
+        CHECK(layer.notes[2].text.ends_with(
+                "\"--y=1\\n--z=2\": a line break counts as a blank, proceeding"));
+        for (const auto& note : layer.notes)
+                CHECK(note.strict);
 }
 
 TEST_CASE("Unknown fields beside spec are noted, metadata is nobody's business", "[node-config]")
@@ -466,7 +526,6 @@ TEST_CASE("Values of the wrong type are all named, with line, key, value and wha
                 {"  kubelet:\n    flags: [--v=2, 5]\n",
                         "user data, line 5, column 20: spec.kubelet.flags[1] = 5: must be a string"},
                 {"  kubelet:\n    flags: [[a]]\n", "spec.kubelet.flags[0] = [\"a\"]: must be a string"},
-                {"  kubelet:\n    flags: [null]\n", "spec.kubelet.flags[0] = null: must be a string"},
                 {"  kubelet:\n    config: []\n", "spec.kubelet.config = []: must be a map"},
                 {"  kubelet:\n    config: text\n", "spec.kubelet.config = \"text\": must be a map"},
                 {"  featureGates: []\n", "spec.featureGates = []: must be a map of names to true or false"},

@@ -132,6 +132,33 @@ TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
         CHECK(refusal([&] { planned(node, "#!/bin/sh\n"); }).failure == "config-missing");
 }
 
+TEST_CASE("A node does not start with a key that no step acts on", "[config]")
+{
+        const ReferenceNode node;
+        const auto refused = [&](const std::string& instance) {
+                return refusal([&] { planned_spec(node, "  instance:\n" + instance); });
+        };
+        const auto storage = refused("    localStorage:\n      strategy: RAID0\n");
+        CHECK(storage.failure == "step-missing");
+        CHECK(storage.mentions(
+                "user data, line 11, column 7: instance.localStorage.strategy = \"RAID0\": no step of "
+                "this version of eksnode acts on it"));
+        CHECK(storage.remedy.find("containerd.volume.device") != std::string::npos);
+        CHECK(refused("    environment: {default: {HTTPS_PROXY: 'http://p:3128'}}\n").failure ==
+                "step-missing");
+        CHECK(refused("    network: {nameservers: [10.0.0.2]}\n").failure == "step-missing");
+        CHECK(refused("    network: {domains: [a.example]}\n").failure == "step-missing");
+        // what nodeadm does nothing with either
+        for (const auto* nothing :
+                {"    {}\n", "    localStorage: {}\n    network: {}\n    environment: {}\n",
+                        "    localStorage: {strategy: ''}\n    network: {nameservers: [], domains: ~}\n",
+                        "    environment: {default: {}, kubelet: ~, containerd: {}}\n",
+                        "    localStorage: {mountPath: /mnt, disabledMounts: [SOCI]}\n"}) {
+                CAPTURE(nothing);
+                CHECK(refused(nothing).failure == "nothing");
+        }
+}
+
 TEST_CASE("Text that is not UTF-8 is a fault of the configuration, not of eksnode", "[config]")
 {
         const ReferenceNode node;

@@ -53,3 +53,13 @@ TEST_CASE("As a NodeConfig the configuration keeps what a profile set in kubelet
         for (const auto* gone : {"gke", "fast", "pid_max"})
                 CHECK(text.find(gone) == std::string::npos);
 }
+
+TEST_CASE("As a NodeConfig the flags are written so that they stay what they are", "[config]")
+{
+        const Json flags{"--v=2", "--cert-dir=/x y", "--node-labels=a=\"b\"", "--a=b\\c's"};
+        std::vector<std::string> left_out;
+        const auto text = config_as_node_config({{"kubelet", {{"flags", flags}}}}, left_out);
+        CHECK(text.find("- \"--v=2\"\n") != std::string::npos);
+        CHECK(parse_node_config(text, "again").tree["kubelet"]["flags"] == flags);
+        CHECK(parse_node_config(text, "again").notes.empty());
+}

@@ -154,7 +154,7 @@ TEST_CASE("What nobody knows is kept in its place, with a note for each setting 
                 REQUIRE(result.notes.size() == 4);
                 for (const auto& note : result.notes) {
                         CHECK(note.level == Level::warning);
-                        CHECK(note.unknown_key);
+                        CHECK(note.strict);
                         CHECK(note.text.ends_with(
                                 ": no setting of containerd that eksnode knows, proceeding"));
                 }

@@ -307,3 +307,18 @@ TEST_CASE("Every beginning of user data is read or refused", "[user-data]")
                         CHECK(refused(bytes.substr(0, size)).failure != "foreign");
                 }
 }
+
+TEST_CASE("Settings of Bottlerocket are called by their name", "[user-data]")
+{
+        for (const std::string text : {"[settings.kubernetes]\n\"cluster-name\" = \"my-cluster\"\n",
+                     "# mine\r\n\n  [settings]\r\n[settings.kubernetes]\napi-server = 'https://a.b'\n"}) {
+                CAPTURE(text);
+                const auto refused = test::refusal([&] { read_user_data(text, "user data"); });
+                CHECK(refused.failure == "config-syntax");
+                CHECK(refused.mentions("user data: settings of Bottlerocket"));
+                CHECK(refused.remedy.find("spec.cluster.name") != std::string::npos);
+        }
+        const auto other = test::refusal([&] { read_user_data("[settings2]\na = 1\n", "user data"); });
+        CHECK(other.failure == "config-syntax");
+        CHECK_FALSE(other.mentions("Bottlerocket"));
+}
