@@ -56,20 +56,30 @@ std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
         return first;
 }
 
-// EC2's private DNS name of the instance; with several domains in the VPC's DHCP options, the first.
-std::string node_name(const NodeInputs& node)
+std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
 {
+        if (auto name = configured_node_name(node); !name.empty())
+                return name;
         if (node.spec.instance_id_node_name)
                 return require(node.facts.instance_id, "instanceId");
-        return std::string(split(require(node.facts.local_hostname, "localHostname"), ' ').front());
+        const auto host = require(node.facts.local_hostname, "localHostname");
+        auto name = ec2_private_name(host, require(node.facts.region, "region"));
+        if (name != host.substr(0, host.find(' ')))
+                notes.push_back({Level::notice,
+                        fmt::format("the node is named {}, as EC2's private DNS has it: {} is in the domain "
+                                    "of the "
+                                    "VPC's DHCP options, and the cluster does not admit it by that name",
+                                name, host.substr(0, host.find(' ')))});
+        return name;
 }
 
-std::string checked_node_name(const NodeInputs& node)
+std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
 {
-        auto name = node_name(node);
         // A name of the user's own takes the place of ours, and has been checked.
         const bool overridden = std::ranges::any_of(parse_kubelet_flags(node.spec.kubelet_flags),
                 [](const KubeletFlag& flag) { return flag.name == "hostname-override"; });
+        std::vector<Note> unneeded;
+        auto name = node_name(node, overridden ? unneeded : notes);
         if (const auto wrong = wrong_node_name(name); !wrong.empty() && !overridden)
                 throw Error(failure::node_name_invalid,
                         fmt::format("the node cannot be named '{}': {}", name, wrong),
@@ -140,12 +150,14 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         if (has_kubelet_drop_in(node))
                 named.emplace("config-dir", "/etc/kubernetes/kubelet/config.json.d");
         if (kubelet_takes(GatePlace::flag, "hostname-override", kubelet))
-                named.emplace("hostname-override", checked_node_name(node));
-        else if (node.spec.instance_id_node_name)
+                named.emplace("hostname-override", checked_node_name(node, plan.notes));
+        else if (node.spec.instance_id_node_name || !node.spec.node_name.empty())
                 plan.notes.push_back({Level::warning,
                         fmt::format(
-                                "featureGates.InstanceIdNodeName: the cloud provider in kubelet {} names "
-                                "the node after its private DNS name, ignoring",
+                                "{}: the cloud provider in kubelet {} names the node after its private DNS "
+                                "name, ignoring",
+                                node.spec.node_name.empty() ? "featureGates.InstanceIdNodeName"
+                                                            : "instance.nodeName",
                                 kubelet.text())});
         if (auto labels = node_labels(node, plan.notes); !labels.empty())
                 named.emplace("node-labels", std::move(labels));

@@ -127,6 +127,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         spec.base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object());
         for (const auto& config : containerd.value("config", Json::array()))
                 spec.containerd_configs.push_back({config.at("text"), config.at("source")});
+        spec.node_name = tree.value("instance", Json::object()).value("nodeName", std::string());
         const auto registration = tree.value("node", Json::object());
         spec.labels = registration.value("labels", std::map<std::string, std::string>());
         spec.taints = registration.value("taints", std::vector<std::string>());

@@ -71,6 +71,7 @@ struct NodeSpec {
         std::optional<VolumeSettings> containerd_volume;
         std::vector<RegistryMirror> registry_mirrors;
         bool instance_id_node_name = false;
+        std::string node_name = {};                // instance.nodeName, with templates, as given
         std::map<std::string, std::string> labels; // values with templates, as given
         std::vector<std::string> taints;
         bool hardware_labels = false;

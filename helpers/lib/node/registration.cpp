@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/registration.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "config/fact_template.hpp"
@@ -49,6 +51,33 @@ std::vector<Taint> configured_taints(const NodeInputs& node)
                 taints.push_back(std::move(taint));
         }
         return taints;
+}
+
+std::string configured_node_name(const NodeInputs& node)
+{
+        constexpr std::string_view key = "instance.nodeName";
+        if (node.spec.node_name.empty())
+                return {};
+        auto name = filled_in(key, node.spec.node_name, node);
+        if (const auto wrong = wrong_node_name(name); !wrong.empty())
+                refuse(key, name, wrong);
+        return name;
+}
+
+std::string ec2_private_name(std::string_view local_hostname, std::string_view region)
+{
+        const auto name = local_hostname.substr(0, local_hostname.find(' '));
+        const auto label = name.substr(0, name.find('.'));
+        const auto only = [](std::string_view text, std::string_view characters) {
+                return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+        };
+        const bool by_address = label.starts_with("ip-") && only(label.substr(3), "0123456789-") &&
+                                std::ranges::count(label, '-') == 4;
+        const bool by_id = label.starts_with("i-") && only(label.substr(2), "0123456789abcdef");
+        if (!by_address && !by_id)
+                return std::string(name);
+        return region == "us-east-1" ? fmt::format("{}.ec2.internal", label)
+                                     : fmt::format("{}.{}.compute.internal", label, region);
 }
 
 } // namespace eks

@@ -51,3 +51,36 @@ TEST_CASE("What the facts make wrong is refused, with its key", "[registration]"
                 CHECK(result.mentions("node.taints = "));
         }
 }
+
+TEST_CASE("EC2's private names have one domain in each region", "[registration]")
+{
+        struct Row {
+                std::string_view host;
+                std::string_view region;
+                std::string_view name;
+        };
+        for (const auto& row : {
+                     Row{"ip-10-0-0-1.us-west-2.compute.internal", "us-west-2",
+                             "ip-10-0-0-1.us-west-2.compute.internal"},
+                     Row{"ip-10-0-0-1.ec2.internal", "us-east-1", "ip-10-0-0-1.ec2.internal"},
+                     Row{"ip-10-0-0-1.corp.example", "us-east-1", "ip-10-0-0-1.ec2.internal"},
+                     Row{"ip-10-0-0-1.corp.example", "eu-central-1",
+                             "ip-10-0-0-1.eu-central-1.compute.internal"},
+                     Row{"ip-10-0-0-1.a.example b.example", "cn-north-1",
+                             "ip-10-0-0-1.cn-north-1.compute.internal"},
+                     Row{"ip-10-0-0-1", "us-gov-west-1", "ip-10-0-0-1.us-gov-west-1.compute.internal"},
+                     Row{"i-0123456789abcdef0.corp.example", "us-west-2",
+                             "i-0123456789abcdef0.us-west-2.compute.internal"},
+                     Row{"i-0123456789abcdef0.ec2.internal", "us-east-1",
+                             "i-0123456789abcdef0.ec2.internal"},
+                     // names that are not EC2's stay
+                     Row{"ip-10-0-0.corp.example", "us-west-2", "ip-10-0-0.corp.example"},
+                     Row{"ip-a-b-c-d.corp.example", "us-west-2", "ip-a-b-c-d.corp.example"},
+                     Row{"i-xyz.corp.example", "us-west-2", "i-xyz.corp.example"},
+                     Row{"i-.corp.example", "us-west-2", "i-.corp.example"},
+                     Row{"database.corp.example other", "us-west-2", "database.corp.example"},
+             }) {
+                CAPTURE(row.host, row.region);
+                CHECK(ec2_private_name(row.host, row.region) == row.name);
+        }
+}

@@ -94,9 +94,6 @@ TEST_CASE(
                 arguments(node.inputs()), "--hostname-override=ip-172-16-34-43.us-west-2.compute.internal"));
         CHECK(has(arguments(node.inputs("  featureGates: {InstanceIdNodeName: true}\n")),
                 "--hostname-override=i-1234567890abcdef0"));
-        auto several = node.inputs();
-        several.facts.local_hostname = "ip-1.corp.example ip-1.us-west-2.compute.internal";
-        CHECK(has(arguments(several), "--hostname-override=ip-1.corp.example"));
 }
 
 TEST_CASE("User settings in a drop-in need its directory, and before 1.30 a variable", "[kubelet-args]")
@@ -276,8 +273,40 @@ TEST_CASE("A name that Kubernetes refuses is an error before kubelet finds out",
         inputs.spec.kubelet_flags = {"--hostname-override=ip-1"}; // the user's own, checked by eks-config
         CHECK(has(arguments(inputs), "--hostname-override=ip-1"));
         inputs.spec.kubelet_flags = {};
-        inputs.facts.local_hostname = "ip-1." + std::string(58, 'a');
+        inputs.facts.local_hostname = "db-1." + std::string(58, 'a');
         CHECK(has(arguments(inputs), "--hostname-override=" + inputs.facts.local_hostname));
+}
+
+TEST_CASE("A node has EC2's name in whatever domain the VPC's DHCP options name", "[kubelet-args]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        const std::string ours = "--hostname-override=ip-172-16-34-43.us-west-2.compute.internal";
+        CHECK(has(arguments(inputs), ours));
+        CHECK(plan_kubelet_args(inputs).notes.empty());
+        inputs.facts.local_hostname = "ip-172-16-34-43.corp.example other.example";
+        CHECK(has(arguments(inputs), ours));
+        const auto notes = plan_kubelet_args(inputs).notes;
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].level == Level::notice);
+        CHECK(notes[0].text.find(
+                      "named ip-172-16-34-43.us-west-2.compute.internal, as EC2's private DNS has it: "
+                      "ip-172-16-34-43.corp.example is") != std::string::npos);
+
+        inputs.spec.kubelet_flags = {"--hostname-override=ip-172-16-34-43.corp.example"};
+        CHECK(plan_kubelet_args(inputs).notes.empty());
+        inputs.spec.kubelet_flags = {};
+        inputs.spec.instance_id_node_name = true;
+        CHECK(has(arguments(inputs), "--hostname-override=i-1234567890abcdef0"));
+        inputs.spec.node_name = "${imds.instanceId}.corp.example";
+        inputs.facts.all["instanceId"] = "i-1";
+        CHECK(has(arguments(inputs), "--hostname-override=i-1.corp.example"));
+        CHECK(plan_kubelet_args(inputs).notes.empty());
+        inputs.spec.node_name = "a_b";
+        CHECK(refusal([&] { plan_kubelet_args(inputs); }).failure == "config-invalid");
+        inputs.spec = node.inputs().spec;
+        inputs.facts.region = "";
+        CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("'region'"));
 }
 
 TEST_CASE("Labels are one flag, sorted; the user's win over those found out", "[kubelet-args]")
