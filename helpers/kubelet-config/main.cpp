@@ -7,7 +7,7 @@ int main(int argc, char** argv)
         return run_step({.name = "eks-kubelet-config",
                                 .purpose = "write kubelet's configuration file and the user's drop-in",
                                 .access = {.reads = {"/proc/meminfo", "/run/eks", "/sys/devices/system",
-                                                   "/usr/share/eks"},
+                                                   "/sys/fs/cgroup", "/usr/share/eks"},
                                         .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks"}}},
                 argc, argv, [](Context& context) {
                         context.apply(plan_kubelet_config(load_node_inputs(context.root())));

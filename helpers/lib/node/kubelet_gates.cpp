@@ -51,9 +51,11 @@ constexpr std::array gates{
         // Two addresses beside an external cloud provider: its feature CloudDualStackNodeIPs, on since 1.29.
         KubeletGate{addresses, "node-ip", "2", {1, 29, 0}},
 
-        // nodeadm's.
-        KubeletGate{config, "/featureGates/DynamicResourceAllocation", "true", {1, 33, 0}},
-        KubeletGate{config, "/featureGates/MutableCSINodeAllocatableCount", "true", {1, 34, 0}},
+        // nodeadm's. Each feature gate ends where it is on by default: kubelet warns of one that is GA, and
+        // does
+        // not start with one that it has dropped.
+        KubeletGate{config, "/featureGates/DynamicResourceAllocation", "true", {1, 33, 0}, {1, 34, 0}},
+        KubeletGate{config, "/featureGates/MutableCSINodeAllocatableCount", "true", {1, 34, 0}, {1, 35, 0}},
         KubeletGate{config, "/shutdownGracePeriod", "\"2m30s\"", {1, 34, 0}},
         KubeletGate{config, "/shutdownGracePeriodCriticalPods", "\"30s\"", {1, 34, 0}},
         KubeletGate{label, "nvidia.com/gpu.present", "true", {1, 35, 0}},
@@ -95,7 +97,7 @@ std::vector<Note> kubelet_version_notes(const Version& kubelet)
         if (nearest.major == kubelet.major && nearest.minor == kubelet.minor)
                 return {};
         return {{Level::warning,
-                fmt::format("kubelet {} is none of {}.{} to {}.{}: it is configured as {}.{} "
+                fmt::format("kubelet {} is not one of {}.{} to {}.{}: it is configured as {}.{} "
                             "would be, proceeding",
                         kubelet.text(), oldest_kubelet.major, oldest_kubelet.minor, newest_kubelet.major,
                         newest_kubelet.minor, nearest.major, nearest.minor)}};

@@ -34,16 +34,41 @@ TEST_CASE("kubelet's configuration is the reference's, version by version", "[ku
         for (unsigned minor = 28; minor <= 36; ++minor) {
                 CAPTURE(minor);
                 auto wanted = Json::parse(test::reference("kubelet-config.json")); // of 1.34 and 1.35
+                // Unlike nodeadm's, ours has no gate that is on by itself.
+                wanted.erase("featureGates");
+                if (minor == 33)
+                        wanted["featureGates"] = {{"DynamicResourceAllocation", true}};
+                if (minor == 34)
+                        wanted["featureGates"] = {{"MutableCSINodeAllocatableCount", true}};
                 if (minor < 34) {
-                        wanted["featureGates"].erase("MutableCSINodeAllocatableCount");
                         wanted.erase("shutdownGracePeriod");
                         wanted.erase("shutdownGracePeriodCriticalPods");
                 }
-                if (minor < 33)
-                        wanted["featureGates"].erase("DynamicResourceAllocation");
                 CHECK(rendered(node.inputs({}, {1, minor, 0})) == wanted);
                 CHECK(rendered(node.inputs({}, {1, minor, 99})) == wanted);
         }
+}
+
+TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is asked for", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        const auto on = [&](const std::string& spec, Version kubelet) {
+                return refusal([&] { plan_kubelet_config(node.inputs(spec, kubelet)); });
+        };
+        CHECK(on({}, {1, 36, 0}).failure == "nothing"); // an image, whose host is not known
+        node.write("/sys/fs/cgroup/memory/cgroup.procs", "");
+        CHECK(on({}, {1, 34, 99}).failure == "nothing");
+        const auto refused = on({}, {1, 35, 0});
+        CHECK(refused.failure == "cgroup-v1");
+        CHECK(refused.mentions("kubelet 1.35.0 does not start here: '/sys/fs/cgroup' is not cgroup v2"));
+        CHECK(refused.remedy.find("failCgroupV1") != std::string::npos);
+        CHECK(on("  kubelet: {config: {failCgroupV1: true}}\n", {1, 36, 0}).failure == "cgroup-v1");
+        CHECK(on("  kubelet: {config: {failCgroupV1: false}}\n", {1, 36, 0}).failure == "nothing");
+        CHECK(on("  kubelet: {flags: [--fail-cgroupv1=false]}\n", {1, 36, 0}).failure == "nothing");
+        CHECK(on("  kubelet: {flags: [--fail-cgroupv1], config: {failCgroupV1: false}}\n", {1, 36, 0})
+                        .failure == "cgroup-v1");
+        node.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+        CHECK(on({}, {1, 36, 0}).failure == "nothing");
 }
 
 TEST_CASE("Three files are planned, again the same", "[kubelet-config]")

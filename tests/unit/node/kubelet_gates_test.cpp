@@ -123,8 +123,8 @@ const std::vector<Row> rows{
         {GatePlace::flag, "config-dir", "/etc/kubernetes/kubelet/config.json.d", 28, never},
         {GatePlace::environment, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", 28, 30},
         {GatePlace::addresses, "node-ip", "2", 29, never},
-        {GatePlace::config, "/featureGates/DynamicResourceAllocation", "true", 33, never},
-        {GatePlace::config, "/featureGates/MutableCSINodeAllocatableCount", "true", 34, never},
+        {GatePlace::config, "/featureGates/DynamicResourceAllocation", "true", 33, 34},
+        {GatePlace::config, "/featureGates/MutableCSINodeAllocatableCount", "true", 34, 35},
         {GatePlace::config, "/shutdownGracePeriod", "\"2m30s\"", 34, never},
         {GatePlace::config, "/shutdownGracePeriodCriticalPods", "\"30s\"", 34, never},
         {GatePlace::label, "nvidia.com/gpu.present", "true", 35, never},
@@ -159,6 +159,17 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
                         CHECK((written(last, row.place, row.name) == row.value) == (bound == row.before));
                 }
         }
+}
+
+TEST_CASE("No feature gate is set for ever", "[kubelet-gates]")
+{
+        for (const auto& gate : kubelet_gates())
+                if (gate.name.starts_with("/featureGates/")) {
+                        CAPTURE(gate.name);
+                        CHECK(gate.before <= newest_kubelet);
+                }
+        const ReferenceNode node;
+        CHECK_FALSE(config_of(node.inputs({}, {1, 40, 0})).contains("featureGates"));
 }
 
 TEST_CASE("Outside their range the credential provider's interfaces are v1", "[kubelet-gates]")
@@ -235,8 +246,7 @@ TEST_CASE("Before 1.28 the user's settings are merged into the file", "[kubelet-
         CHECK(config["kubeReserved"]["cpu"] == "1m");
         CHECK(config["kubeReserved"].contains("memory"));
         CHECK_FALSE(config.contains("evictionHard"));
-        CHECK(config["featureGates"] == Json{{"A", true}, {"KubeletCredentialProviders", true},
-                                                {"RotateKubeletServerCertificate", true}});
+        CHECK(config["featureGates"] == Json{{"A", true}, {"KubeletCredentialProviders", true}});
         CHECK(config["kind"] == "KubeletConfiguration");
         CHECK(config["hairpinMode"] == "hairpin-veth");
 }
@@ -250,11 +260,13 @@ TEST_CASE("A kubelet that the table was not made for is configured like its neig
                 const char* text;
         };
         const ReferenceNode node;
-        for (const auto& [version, text] : {
-                     Wrong{{1, 22, 17}, "kubelet 1.22.17 is none of 1.23 to 1.36: it is configured as 1.23"},
-                     Wrong{{1, 37, 0}, "kubelet 1.37.0 is none of 1.23 to 1.36: it is configured as 1.36"},
-                     Wrong{{2, 0, 1}, "kubelet 2.0.1 is none of 1.23 to 1.36: it is configured as 1.36"},
-                     Wrong{{}, "kubelet 0.0.0 is none of 1.23 to 1.36: it is configured as 1.23"}}) {
+        for (const auto& [version, text] :
+                {Wrong{{1, 22, 17}, "kubelet 1.22.17 is not one of 1.23 to 1.36: it is configured as 1.23"},
+                        Wrong{{1, 37, 0},
+                                "kubelet 1.37.0 is not one of 1.23 to 1.36: it is configured as 1.36"},
+                        Wrong{{2, 0, 1},
+                                "kubelet 2.0.1 is not one of 1.23 to 1.36: it is configured as 1.36"},
+                        Wrong{{}, "kubelet 0.0.0 is not one of 1.23 to 1.36: it is configured as 1.23"}}) {
                 const auto plan = plan_kubelet_config(node.inputs({}, version));
                 REQUIRE(plan.notes.size() == 1);
                 CHECK(plan.notes[0].level == Level::warning);
