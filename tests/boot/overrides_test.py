@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drop-ins, masks and edits of an admin."""
 
-import json
 import os
 import pty
 import select
