@@ -54,9 +54,14 @@ private:
         void settle(Json& value, const std::string& key, const SchemaKey& entry)
         {
                 const bool map = value.is_object() && holds_more(entry.kind);
-                if (entry.kind == ValueKind::free_map || entry.kind == ValueKind::environment ||
-                        (!map && !value.is_array()))
+                if (entry.kind == ValueKind::free_map || (!map && !value.is_array()))
                         return;
+                if (entry.kind == ValueKind::environment) {
+                        for (auto& variables : value)
+                                if (variables.is_object())
+                                        std::ranges::replace(variables, Json(), Json(""));
+                        return;
+                }
                 for (auto& item : value)
                         if (item.is_null())
                                 item = entry.kind == ValueKind::switches ? Json(false) : Json("");
@@ -67,17 +72,15 @@ private:
         void drop_unknown_choices(
                 Json& list, const std::string& key, const std::vector<std::string_view>& choices)
         {
-                auto kept = Json::array();
                 for (std::size_t i = 0; i < list.size(); ++i) {
                         const auto* text = list[i].get_ptr<const std::string*>();
                         if (text == nullptr || text->empty() ||
                                 std::ranges::find(choices, *text) != choices.end())
-                                kept.push_back(list[i]);
-                        else
-                                doubt(fmt::format("{}[{}]", key, i), list[i],
-                                        fmt::format("none of {}, ignoring", fmt::join(choices, ", ")));
+                                continue;
+                        doubt(fmt::format("{}[{}]", key, i), list[i],
+                                fmt::format("none of {}, ignoring", fmt::join(choices, ", ")));
+                        list[i] = ""; // the others keep their places
                 }
-                list = std::move(kept);
         }
 
         // Whether a value is of its key's kind; each thing in it that is not becomes a problem of its own.

@@ -163,15 +163,19 @@ Json value_schema(const SchemaKey& key, bool null)
                 return {{"type", type("integer", null)}, {"minimum", 0}, {"maximum", max_count}};
         case ValueKind::list:
         case ValueKind::flags:
+                if (null) // nodeadm passes over a choice that it does not know
+                        text = {{"type", type("string", null)}};
                 return {{"type", type("array", null)}, {"items", text}};
         case ValueKind::switches:
-                return {{"type", type("object", null)}, {"additionalProperties", {{"type", "boolean"}}}};
+                return {{"type", type("object", null)},
+                        {"additionalProperties", {{"type", type("boolean", null)}}}};
         case ValueKind::text_map:
                 return {{"type", type("object", null)}, {"additionalProperties", {{"type", "string"}}}};
         case ValueKind::environment:
                 return {{"type", type("object", null)},
-                        {"additionalProperties", {{"type", type("object", null)},
-                                                         {"additionalProperties", {{"type", "string"}}}}}};
+                        {"additionalProperties",
+                                {{"type", type("object", null)},
+                                        {"additionalProperties", {{"type", type("string", null)}}}}}};
         case ValueKind::free_map:
                 return {{"type", type("object", null)}};
         }

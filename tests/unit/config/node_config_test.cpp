@@ -441,11 +441,12 @@ TEST_CASE("Null says nothing, as the empty value of its type", "[node-config]")
         const auto layer = parsed("  cluster: {name: ~, enableOutpost: ~}\n  containerd: {}\n"
                                   "  featureGates: {A: ~, B: true}\n"
                                   "  instance:\n    localStorage: {disabledMounts: [~]}\n    network: ~\n"
-                                  "    environment: {default: ~, kubelet: {}}\n"
+                                  "    environment: {default: ~, kubelet: {}, containerd: {A: ~}}\n"
                                   "  kubelet:\n    flags: [~, --v=2, ~]\n    config: {maxPods: ~}\n");
         CHECK(layer.notes.empty());
         CHECK(layer.tree["featureGates"] == Json{{"A", false}, {"B", true}});
         CHECK(layer.tree["instance"]["localStorage"]["disabledMounts"] == Json{""});
+        CHECK(layer.tree["instance"]["environment"]["containerd"] == Json{{"A", ""}});
         CHECK(layer.tree["kubelet"]["flags"] == Json{"--v=2"});
         CHECK(layer.tree["kubelet"]["config"] == Json{{"maxPods", nullptr}});
 }
@@ -453,7 +454,7 @@ TEST_CASE("Null says nothing, as the empty value of its type", "[node-config]")
 TEST_CASE("A mount that nobody knows has no effect", "[node-config]")
 {
         const auto layer = parsed("  instance: {localStorage: {disabledMounts: [SOCI, Attic, PodLogs]}}\n");
-        CHECK(layer.tree["instance"]["localStorage"]["disabledMounts"] == Json{"SOCI", "PodLogs"});
+        CHECK(layer.tree["instance"]["localStorage"]["disabledMounts"] == Json{"SOCI", "", "PodLogs"});
         REQUIRE(layer.notes.size() == 1);
         CHECK(layer.notes[0].strict);
         CHECK(layer.notes[0].text ==
