@@ -232,7 +232,7 @@ void pin_image(ContainerdClient& containerd, const std::string& name)
                 throw Error(failure::image_absent, fmt::format("containerd has no image '{}'", name),
                         "See `eksnode images list`; `eksnode images pull` gets one");
         if (!is_pinned(image->labels))
-                containerd.label_image(name, pin_key, pin_value);
+                containerd.label_image(*image, pin_key, pin_value);
 }
 
 void pull_one(ContainerdClient& containerd, const ImageName& name,

@@ -18,27 +18,21 @@ void ensure(Context& context)
 {
         const auto config = context.root()(containerd_config_path);
         const auto text = read_file(config);
-        const auto image = sandbox_image_in(text, config);
+        const auto name = sandbox_image_in(text, config);
         const auto snapshotter = snapshotter_in(text, config);
-        if (!keeps_sandbox_image(context.root(), image)) {
-                context.did(fmt::format("containerd pulls '{}' when it is needed", image), false);
+        if (!keeps_sandbox_image(context.root(), name)) {
+                context.did(fmt::format("containerd pulls '{}' when it is needed", name), false);
                 return;
         }
         ContainerdClient containerd(containerd_options(context.root(), snapshotter, 30s));
         const auto say = [&](const std::string& what) { context.awaiting(what); };
-        const ImageStore store{.labels =
-                                       [&](const std::string& name) {
-                                               const auto found = containerd.image(name);
-                                               return found ? std::optional(found->labels) : std::nullopt;
-                                       },
-                .label = [&](const std::string& name, const std::string& key,
-                                 const std::string& value) { containerd.label_image(name, key, value); },
+        const ImageStore store{.find = [&](const std::string& wanted) { return containerd.image(wanted); },
+                .label = [&](const ContainerdImage& image, const std::string& key,
+                                 const std::string& value) { containerd.label_image(image, key, value); },
                 .unpacked =
-                        [&](const std::string& name) {
-                                if (snapshotter.empty() || snapshotter == "overlayfs") // containerd's own
-                                        return true;
-                                const auto found = containerd.image(name);
-                                return found && containerd.is_unpacked(*found, snapshotter);
+                        [&](const ContainerdImage& image) {
+                                return snapshotter.empty() || snapshotter == "overlayfs" || // its own
+                                       containerd.is_unpacked(image, snapshotter);
                         },
                 .import_archive =
                         [&](const std::string& archive) {
@@ -46,12 +40,12 @@ void ensure(Context& context)
                                 import_archive(archive, snapshotter);
                         },
                 .pull =
-                        [&](const std::string& name) {
+                        [&](const std::string& wanted) {
                                 notify_extend_timeout(
                                         static_cast<unsigned>((pull_timeout() + unit_margin).count()));
-                                pull_sandbox_image(containerd, name, say);
+                                pull_sandbox_image(containerd, wanted, say);
                         }};
-        const auto result = ensure_sandbox_image(context.root(), image, store);
+        const auto result = ensure_sandbox_image(context.root(), name, store);
         context.did(result.remark, result.changed);
 }
 

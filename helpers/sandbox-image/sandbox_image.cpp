@@ -24,9 +24,10 @@ namespace {
 constexpr std::chrono::seconds import_timeout{60};
 
 // One that came with the machine image may be unpacked for another snapshotter.
-bool is_there(const std::string& image, const ImageStore& store)
+bool is_there(const std::string& name, const ImageStore& store)
 {
-        return store.labels(image) && store.unpacked(image);
+        const auto image = store.find(name);
+        return image && store.unpacked(*image);
 }
 
 void import_local(const Root& root, const std::string& image, const ImageStore& store)
@@ -118,26 +119,33 @@ bool keeps_sandbox_image(const Root& root, const std::string& configured)
         return !configured.empty() && (is_node_s_image(configured) || exists(root(pause_archive)));
 }
 
+// containerd's CRI plugin pins the configured image itself, but not each version does, and none always: 1.6
+// never; 1.7 up to 1.7.13 when it is pulled through the CRI, but not when it is imported; from 1.7.14 on
+// also when it is imported, some time after it, but not an image that the plugin had taken over before; 2.x
+// only if its configuration gives the name in full. So it is looked at, and pinned where it is not.
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& configured, const ImageStore& store)
 {
-        const auto image = stored_name(configured);
-        auto labels = store.labels(image);
-        const bool present = labels && store.unpacked(image);
+        const auto name = stored_name(configured);
+        auto image = store.find(name);
+        const bool present = image && store.unpacked(*image);
         std::string found = "present";
         if (!present) {
-                found = import_or_pull(root, image, store);
+                found = import_or_pull(root, name, store);
                 if (found.empty())
                         return {fmt::format("'{}' does not give '{}', and containerd pulls that when it is "
                                             "needed",
-                                        pause_archive, image),
+                                        pause_archive, name),
                                 false};
-                labels = store.labels(image);
+                image = store.find(name);
+                if (!image)
+                        throw Error(failure::sandbox_image_missing,
+                                fmt::format("containerd lost the image '{}' after it was {}", name, found),
+                                "See `journalctl -u containerd`");
         }
-        // containerd 1.7 and later pin it themselves when they pull it.
-        const bool pinned = labels && is_pinned(*labels);
+        const bool pinned = is_pinned(image->labels);
         if (!pinned)
-                store.label(image, pin_key, pin_value);
-        return {fmt::format("{} {} and pinned", image, found), !present || !pinned};
+                store.label(*image, pin_key, pin_value);
+        return {fmt::format("{} {} and pinned", name, found), !present || !pinned};
 }
 
 std::chrono::seconds pull_timeout()

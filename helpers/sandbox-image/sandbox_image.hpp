@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -17,10 +16,9 @@ namespace eks {
 
 // What this step does to the world, as values, so that it can be tried without one.
 struct ImageStore {
-        // Labels of the image of that name; nothing if it is absent.
-        std::function<std::optional<std::map<std::string, std::string>>(const std::string& name)> labels;
-        std::function<void(const std::string& name, const std::string& key, const std::string& value)> label;
-        std::function<bool(const std::string& name)> unpacked; // as the configured snapshotter wants it
+        std::function<std::optional<ContainerdImage>(const std::string& name)> find;
+        std::function<void(const ContainerdImage&, const std::string& key, const std::string& value)> label;
+        std::function<bool(const ContainerdImage&)> unpacked; // as the configured snapshotter wants it
         std::function<void(const std::string& archive)> import_archive;
         std::function<void(const std::string& name)> pull;
 };

@@ -79,16 +79,17 @@ std::pair<std::string, std::string> map_entry(std::string_view bytes)
 
 std::optional<ContainerdImage> parse_image(std::string_view bytes)
 {
-        ContainerdImage image;
+        ContainerdImage image{.record = std::string(bytes)};
+        std::string_view target;
         bool well_formed = protobuf::for_each(bytes, [&](unsigned field, std::string_view value) {
                 if (field == image_name)
                         image.name = value;
                 else if (field == image_labels)
                         image.labels.insert(map_entry(value));
                 else if (field == image_target)
-                        image.target = value;
+                        target = value;
         });
-        well_formed &= protobuf::for_each(image.target, [&](unsigned field, std::string_view value) {
+        well_formed &= protobuf::for_each(target, [&](unsigned field, std::string_view value) {
                 if (field == descriptor_digest)
                         image.digest = value;
         });
@@ -172,34 +173,30 @@ std::vector<ContainerdImage> ContainerdClient::images()
         return all;
 }
 
-void ContainerdClient::label_image(const std::string& name, const std::string& key, const std::string& value)
+// The whole image goes along, as from containerd's own clients: 1.7 and later read its target without
+// looking whether there is one, mask or not, and die. In the wire format, what is appended wins over what
+// was before.
+void ContainerdClient::label_image(
+        const ContainerdImage& image, const std::string& key, const std::string& value)
 {
         std::string label;
         protobuf::append(label, map_key, key);
         protobuf::append(label, map_value, value);
-        std::string image;
-        protobuf::append(image, image_name, name);
-        protobuf::append(image, image_labels, label);
+        std::string labelled = image.record;
+        protobuf::append(labelled, image_labels, label);
         std::string mask;
         protobuf::append(mask, mask_paths, "labels." + key);
         std::string request;
-        protobuf::append(request, update_image, image);
+        protobuf::append(request, update_image, labelled);
         protobuf::append(request, update_mask, mask);
         if (call(images_service + "Update", request, {not_found}).status == not_found)
-                unreachable(options_.socket, fmt::format("has lost the image '{}'", name));
+                unreachable(options_.socket, fmt::format("has lost the image '{}'", image.name));
 }
 
 void ContainerdClient::alias_image(const ContainerdImage& image, const std::string& name)
 {
-        std::string alias;
+        std::string alias = image.record;
         protobuf::append(alias, image_name, name);
-        for (const auto& [key, value] : image.labels) {
-                std::string label;
-                protobuf::append(label, map_key, key);
-                protobuf::append(label, map_value, value);
-                protobuf::append(alias, image_labels, label);
-        }
-        protobuf::append(alias, image_target, image.target);
         std::string request;
         protobuf::append(request, created_image, alias);
         if (call(images_service + "Create", request, {already_exists}).status == ok)

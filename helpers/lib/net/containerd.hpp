@@ -16,9 +16,9 @@ namespace eks {
 
 struct ContainerdImage {
         std::string name;
-        std::map<std::string, std::string> labels;
-        std::string digest; // "sha256:…", of the manifest or index
-        std::string target; // the descriptor it stands in, as containerd wrote it
+        std::map<std::string, std::string> labels = {};
+        std::string digest = {}; // "sha256:…", of the manifest or index
+        std::string record = {}; // all of it, as containerd wrote it
 };
 
 // Who pulls, for one registry.
@@ -60,8 +60,9 @@ public:
         // All of them, sorted by name.
         std::vector<ContainerdImage> images();
 
-        // Add a label or change it.
-        void label_image(const std::string& name, const std::string& key, const std::string& value);
+        // Add a label to an image that image() or images() gave, or change it. Nothing else of it is
+        // changed, whatever has become of it in between.
+        void label_image(const ContainerdImage& image, const std::string& key, const std::string& value);
 
         // Another name for an image; one that has the name already loses it.
         void alias_image(const ContainerdImage& image, const std::string& name);

@@ -27,19 +27,21 @@ struct FakeStore {
 
         ImageStore store()
         {
-                return {.labels =
+                return {.find =
                                 [this](const std::string& name) {
                                         const auto found = images.find(name);
-                                        return found != images.end() ? std::optional(found->second)
-                                                                     : std::nullopt;
+                                        return found != images.end()
+                                                       ? std::optional(ContainerdImage{
+                                                                 .name = name, .labels = found->second})
+                                                       : std::nullopt;
                                 },
                         .label =
-                                [this](const std::string& name, const std::string& key,
+                                [this](const ContainerdImage& labelled, const std::string& key,
                                         const std::string& value) {
-                                        calls.push_back("label " + name);
-                                        images.at(name)[key] = value;
+                                        calls.push_back("label " + labelled.name);
+                                        images.at(labelled.name)[key] = value;
                                 },
-                        .unpacked = [this](const std::string&) { return unpacked; },
+                        .unpacked = [this](const ContainerdImage&) { return unpacked; },
                         .import_archive =
                                 [this](const std::string& path) {
                                         unpacked = true;
@@ -167,6 +169,21 @@ TEST_CASE("An image of a registry is pulled once, and pinned", "[sandbox-image]"
         fake.calls.clear();
         CHECK_FALSE(ensure_sandbox_image(node.root(), name, fake.store()).changed);
         CHECK(fake.calls.empty());
+}
+
+TEST_CASE("An image that is gone after its import is an error", "[sandbox-image]")
+{
+        const test::TemporaryDirectory node;
+        node.write(pause_archive, "tar");
+        FakeStore fake{.images = {}, .archive = {{image, {}}}};
+        auto store = fake.store();
+        store.unpacked = [&](const ContainerdImage&) { // the last look of the import
+                fake.images.clear();
+                return true;
+        };
+        const auto lost = refusal([&] { ensure_sandbox_image(node.root(), image, store); });
+        CHECK(lost.failure == "sandbox-image-missing");
+        CHECK(lost.mentions("containerd lost the image '" + std::string(image) + "' after it was imported"));
 }
 
 TEST_CASE("An archive is tried first, whatever the image's name", "[sandbox-image]")
