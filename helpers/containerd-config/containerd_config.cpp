@@ -17,6 +17,9 @@ namespace eks {
 
 namespace {
 
+// containerd 2.2 says that enable_cdi will go, and has it on by default; 2.4 does not know it.
+constexpr Version cdi_is_always_on{2, 2, 0};
+
 // The settings of the handlers of descriptors. Our own are left without a source: an old daemon that does
 // not read one of their keys is no one's mistake.
 Layer described_handlers(const RuntimeHandlers& handlers)
@@ -35,15 +38,19 @@ std::string render_config(const NodeInputs& node, const RuntimeHandlers& handler
 {
         const auto& daemon = node.versions.containerd;
         const auto& schema = schema_of(schema_for(daemon));
-        const auto vendor_layer = [&](const std::string& name) {
+        const auto vendor_settings = [&](const std::string& name) {
                 const auto path = fmt::format("{}/{}", containerd_vendor_directory, name);
-                return in_vendor_file(
-                        path, [&] { return parse_containerd_config(read_file(node.root(path)), path); });
+                return in_vendor_file(path, [&] {
+                        const auto layer = parse_containerd_config(read_file(node.root(path)), path);
+                        return translate({.tree = layer.tree}, daemon, notes);
+                });
         };
-        auto config = vendor_layer(fmt::format("config-{}.toml", schema.version)).tree;
+        auto config = vendor_settings(fmt::format("config-{}.toml", schema.version));
+        config["version"] = schema.version;
         if (node.soci)
-                deep_merge(config, translate(vendor_layer("soci.toml"), daemon, notes));
-        config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
+                deep_merge(config, vendor_settings("soci.toml"));
+        if (daemon < cdi_is_always_on)
+                config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
         const auto described = described_handlers(handlers);
         deep_merge(config, translate(described, daemon, notes));
         if (const auto image = pulled_pause_image(node))

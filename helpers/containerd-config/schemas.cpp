@@ -65,11 +65,12 @@ public:
         void note(const Path& path)
         {
                 const auto key = shown(unknown_part(path));
-                if (noted_.insert(key).second)
+                const auto place = place_of(layer_->marks, key, {layer_->source});
+                if (!place.source.empty() && noted_.insert(key).second)
                         notes_->push_back({Level::warning,
                                 fmt::format(
                                         "{}: {}: no setting of containerd that eksnode knows, proceeding",
-                                        place_of(layer_->marks, key, {layer_->source}).text(), key),
+                                        place.text(), key),
                                 true});
         }
 
@@ -137,10 +138,10 @@ private:
                         move(*other, here, key, value);
                         return;
                 }
-                if (row != nullptr)
-                        say_if_too_new(*row, key);
-                else
+                if (row == nullptr)
                         unknown_.note(path);
+                else if (is_left_out(*row, key))
+                        return;
                 put(path, key, value);
         }
 
@@ -156,12 +157,20 @@ private:
                                 "Put the files into /etc/eks/containerd.d/, whose tables are merged");
                         return true;
                 }
-                // A list of directories where all before 2.1 have one.
-                if (row.three != "runtime:cni/bin_dirs" || (three_ && !row.is_too_new_for(containerd_)))
+                // From 2.1 on a list of directories, before it one. 2.1 still takes one, but warns.
+                const bool has_list = containerd_ >= Version{2, 1, 0};
+                const auto cni = [&](const char* name) {
+                        return Path{"plugins", three_ ? plugin::runtime : plugin::cri, "cni", name};
+                };
+                if (row.three == "runtime:cni/bin_dir" && has_list) {
+                        if (value != "") // which stands for the default
+                                put(cni("bin_dirs"), key, Json{value});
+                        return true;
+                }
+                if (row.three != "runtime:cni/bin_dirs" || has_list)
                         return false;
                 if (value.size() == 1)
-                        put({"plugins", three_ ? plugin::runtime : plugin::cri, "cni", "bin_dir"}, key,
-                                value.front());
+                        put(cni("bin_dir"), key, value.front());
                 else
                         refuse(key, three_ ? "Name one directory, or use containerd 2.1 or later" : use_2);
                 return true;
@@ -172,8 +181,8 @@ private:
         {
                 const auto& to = found.patterns->*side;
                 if (!to.empty()) {
-                        say_if_too_new(*found.patterns->row, key);
-                        put(fill(to, found.wild), key, value);
+                        if (!is_left_out(*found.patterns->row, key))
+                                put(fill(to, found.wild), key, value);
                         return;
                 }
                 if (!three_)
@@ -202,17 +211,19 @@ private:
                        (value.is_array() && value.empty());
         }
 
-        // 1.6 passes over what only 1.7 reads, without a word; so does 2.0.
-        void say_if_too_new(const SettingRow& row, const std::string& key)
+        // What is too new for the daemon, which passes over it or warns: said of what others gave, which
+        // stays, and true for what is ours.
+        bool is_left_out(const SettingRow& row, const std::string& key)
         {
                 if (!row.is_too_new_for(containerd_))
-                        return;
-                if (const auto place = where(key); !place.source.empty())
-                        notes_->push_back({Level::warning,
-                                fmt::format("{}: {}: containerd {} does not read it, {}.{} and later do, "
-                                            "proceeding",
-                                        place.text(), key, containerd_.text(), containerd_.major,
-                                        row.minor)});
+                        return false;
+                const auto place = where(key);
+                if (place.source.empty())
+                        return true;
+                notes_->push_back({Level::warning,
+                        fmt::format("{}: {}: containerd {} does not read it, {}.{} and later do, proceeding",
+                                place.text(), key, containerd_.text(), containerd_.major, row.minor)});
+                return false;
         }
 
         void put(const Path& path, const std::string& key, const Json& value)
@@ -265,12 +276,11 @@ const Schema& schema_of(int version)
 {
         using Pointer = Json::json_pointer;
         static const Schema two{2, Pointer("/plugins") / plugin::cri / "containerd",
-                Pointer("/plugins") / plugin::cri / "enable_cdi", Pointer("/plugins") / plugin::cri / "cni",
+                Pointer("/plugins") / plugin::cri / "enable_cdi",
                 Pointer("/plugins") / plugin::cri / "registry", {"plugins", plugin::cri, "sandbox_image"},
                 {"plugins", plugin::cri, "containerd", "snapshotter"}};
         static const Schema three{3, Pointer("/plugins") / plugin::runtime / "containerd",
                 Pointer("/plugins") / plugin::runtime / "enable_cdi",
-                Pointer("/plugins") / plugin::runtime / "cni",
                 Pointer("/plugins") / plugin::images / "registry",
                 {"plugins", plugin::images, "pinned_images", "sandbox"},
                 {"plugins", plugin::images, "snapshotter"}};

@@ -19,7 +19,6 @@ struct Schema {
         int version;
         Json::json_pointer cri_containerd; // has default_runtime_name and runtimes
         Json::json_pointer enable_cdi;
-        Json::json_pointer cni;
         Json::json_pointer registry;
         std::vector<std::string> sandbox_image;
         std::vector<std::string> snapshotter;

@@ -54,7 +54,6 @@ public:
         void add(const Json& given, const Marks& places)
         {
                 check_programs(given, places);
-                drop_other_cni_key(given, places);
                 deep_merge(*config_, given);
                 for (const auto& [key, where] : places)
                         places_[key] = where;
@@ -178,24 +177,6 @@ private:
                                 fmt::format(
                                         "{}: it is {} in {}", said, shown_json(first), first_place.text()),
                                 "Give one of the two handlers another name, or remove it");
-        }
-
-        // bin_dir stands for a list of one, and containerd 2.1 and later want only one of the two.
-        void drop_other_cni_key(const Json& given, const Marks& places)
-        {
-                const auto one = schema_->cni / "bin_dir";
-                const auto list = schema_->cni / "bin_dirs";
-                const bool has_one = given.contains(one);
-                const bool has_list = given.contains(list);
-                if (has_one && has_list)
-                        throw Error(failure::config_invalid,
-                                fmt::format("{}: cni.bin_dirs: bin_dir ({}) is given too, and containerd "
-                                            "takes only one of the two",
-                                        place_in(places, list).value_or(Where{}).text(),
-                                        place_in(places, one).value_or(Where{}).text()),
-                                "Name all directories in bin_dirs");
-                if ((has_one || has_list) && config_->contains(schema_->cni))
-                        config_->at(schema_->cni).erase(has_one ? "bin_dirs" : "bin_dir");
         }
 
         Json* config_;

@@ -62,10 +62,17 @@ TEST_CASE("Without user settings containerd is configured as the reference says"
                 tree(test::reference("containerd-2.toml")));
         CHECK(rendered(node.inputs({}, kubelet_132, containerd_2)) ==
                 tree(test::reference("containerd-3.toml")));
-        CHECK(rendered(node.inputs({}, kubelet_132, {2, 1, 0})) ==
-                tree(test::reference("containerd-3.toml")));
-        CHECK(rendered(node.inputs({}, kubelet_132, {3, 0, 0})) ==
-                tree(test::reference("containerd-3.toml")));
+}
+
+TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[containerd]")
+{
+        const ReferenceNode node;
+        auto expected = tree(test::reference("containerd-2.1.toml"));
+        CHECK(rendered(node.inputs({}, kubelet_132, {2, 1, 9})) == expected);
+        expected[Json::json_pointer(runtime3)].erase("enable_cdi");
+        for (const auto daemon : {Version{2, 2, 0}, Version{2, 3, 4}, Version{3, 0, 0}})
+                for (const auto kubelet : {kubelet_131, kubelet_132})
+                        CHECK(rendered(node.inputs({}, kubelet, daemon)) == expected);
 }
 
 TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
@@ -187,15 +194,15 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
         inputs.spec.containerd_configs = {
                 {cni + "bin_dirs = ['/a', '/b']", "first"}, {cni + "bin_dir = '/c'", "second"}};
         CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
-                Json{{"bin_dir", "/c"}, {"conf_dir", "/etc/cni/net.d"}});
+                Json{{"bin_dirs", {"/c"}}, {"conf_dir", "/etc/cni/net.d"}});
         std::swap(inputs.spec.containerd_configs[0], inputs.spec.containerd_configs[1]);
         CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a", "/b"}}, {"conf_dir", "/etc/cni/net.d"}});
-        inputs.spec.containerd_configs = {{cni + "bin_dirs = ['/a']\nbin_dir = '/a'", "both"}};
+        inputs.spec.containerd_configs = {{cni + "bin_dirs = ['/a', '/b']\nbin_dir = '/a'", "both"}};
         const auto both = refusal([&] { plan_containerd_config(inputs); });
         CHECK(both.failure == "config-invalid");
-        CHECK(both.mentions("containerd.config (both), line 2, column 1: cni.bin_dirs: bin_dir "
-                            "(containerd.config (both), line 3, column 1) is given too"));
+        CHECK(both.mentions("containerd.config (both), line 2, column 1: "
+                            "plugins.\"io.containerd.cri.v1.runtime\".cni.bin_dirs: the same setting as"));
 }
 
 TEST_CASE("Mirrors of the old form beside config_path are refused with their place", "[containerd]")

@@ -296,6 +296,30 @@ TEST_CASE("Settings that came after 2.0 are known by their release", "[schemas]"
         CHECK(several.remedy == "Name one directory, or use containerd 2.1 or later");
 }
 
+TEST_CASE("One directory of CNI programs becomes a list where containerd wants one", "[schemas]")
+{
+        for (const auto daemon : {Version{2, 1, 0}, Version{2, 4, 0}, Version{3, 0, 0}})
+                for (const auto& table : {cri, runtime}) {
+                        CAPTURE(daemon.text(), table);
+                        const auto one = translated(table + "cni.bin_dir = '/a'", daemon);
+                        CHECK(one.tree == tree(runtime + "cni.bin_dirs = ['/a']"));
+                        CHECK(one.notes.empty());
+                        CHECK(translated(table + "cni.bin_dir = ''", daemon).tree == tree(""));
+                }
+        CHECK(translated(cri + "cni.bin_dir = '/a'", {2, 0, 5}).tree ==
+                tree(runtime + "cni.bin_dir = '/a'"));
+}
+
+TEST_CASE("What is ours and too new for the daemon is left out", "[schemas]")
+{
+        std::vector<Note> notes;
+        const Layer ours{
+                .tree = tree(images + "use_local_image_pull = true\n" + images + "snapshotter = 'x'")};
+        CHECK(translate(ours, {2, 0, 5}, notes) == tree(images + "snapshotter = 'x'"));
+        CHECK(translate(ours, {2, 1, 0}, notes) == ours.tree);
+        CHECK(notes.empty());
+}
+
 TEST_CASE("What containerd 2.x has dropped goes without a word if it says nothing", "[schemas]")
 {
         const auto result =
