@@ -3,16 +3,21 @@
 
 import base64
 import json
+import re
 
 from node import Node, pause_archive
-from support import BootTest, ImageTest
+from support import ImageTest, on_each_containerd
 
 
-class Images(ImageTest):
+@on_each_containerd
+class Pulls(ImageTest):
+    """What each containerd answers in its own words."""
+
     def test_without_an_archive_the_image_comes_from_ecr(self):
         node = self.ecr_node()
         self.assertActive(node, "eks-node.target", self.UNIT, "kubelet.service")
-        self.assertIn(f'sandbox_image = "{self.PAUSE}"', node.output("containerd", "config", "dump"))
+        self.assertRegex(node.output("containerd", "config", "dump"),
+                         rf"""sandbox(_image)? = ["']{re.escape(self.PAUSE)}["']""")
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
         self.assertIn("pulled and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
         journal = json.dumps(node.journal())
@@ -31,7 +36,21 @@ class Images(ImageTest):
         node.output("ctr", "-n", "k8s.io", "images", "remove", self.PAUSE)
         node.systemctl("restart", self.UNIT)
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
+        self.assertCalm(node)
 
+    def test_wrong_credentials_end_it_early(self):
+        node = self.ecr_node(password="wrong")
+        record = self.failure(node, self.UNIT)
+        self.assertEqual(record["EKS_FAILURE"], "image-refused")
+        self.assertIn("instance's role", record["EKS_REMEDY"])
+        self.assertActive(node, "kubelet.service")  # it only wants the image
+
+    def test_an_image_that_does_not_exist_ends_it_at_once(self):
+        node = self.ecr_node("eks/other:1")
+        self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "image-absent")
+
+
+class Images(ImageTest):
     def test_an_archive_brings_a_vanished_image_back_without_a_network(self):
         node = self.booted()
         name = "localhost/kubernetes/pause:latest"
@@ -51,17 +70,6 @@ class Images(ImageTest):
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
         self.stand_in_only("1.35 has no such flag")
         self.assertEqual(node.kubelet()["flags"]["pod-infra-container-image"], self.PAUSE)
-
-    def test_wrong_credentials_end_it_early(self):
-        node = self.ecr_node(password="wrong")
-        record = self.failure(node, self.UNIT)
-        self.assertEqual(record["EKS_FAILURE"], "image-refused")
-        self.assertIn("instance's role", record["EKS_REMEDY"])
-        self.assertActive(node, "kubelet.service")  # it only wants the image
-
-    def test_an_image_that_does_not_exist_ends_it_at_once(self):
-        node = self.ecr_node("eks/other:1")
-        self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "image-absent")
 
     def test_a_registry_that_is_down_ends_it_at_the_deadline(self):
         node = self.ecr_node(registry=False, timeout=4)
@@ -143,6 +151,10 @@ class Images(ImageTest):
     def test_without_mirrors_their_step_is_skipped(self):
         node = self.booted()
         self.assertEqual(node.show("eks-registry-mirrors.service", "ConditionResult")["ConditionResult"], "no")
+
+
+class CachedImages(ImageTest):
+    CONTAINERD = "2"  # as on the images that are built today
 
     def test_images_are_cached_under_the_names_of_every_region(self):
         node = self.ecr_node(*self.CACHED)

@@ -6,11 +6,13 @@ import calendar
 import hashlib
 import hmac
 import json
+import re
+import sys
 import time
 import unittest
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from node import Node, node_config
+from node import Node, containerd_packages, node_config
 
 STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
          "eks-kubelet-args", "eks-containerd-config"]
@@ -71,6 +73,16 @@ def fail_first_starts(node: Node, unit: str, command: str, count: int, delay: st
                f"[Service]\nExecStart=\nExecStart=/usr/local/bin/fail-first {unit} {count} {command}\nRestartSec={delay}\n")
 
 
+def on_each_containerd(kind):
+    """Decorates a class of tests, which are run with each containerd: adds NameOn17 and so on beside it."""
+    kind.CONTAINERD, *others = containerd_packages()
+    for version in others:
+        name = f"{kind.__name__}On{version.replace('.', '')}"
+        setattr(sys.modules[kind.__module__], name,
+                type(name, (kind,), {"CONTAINERD": version, "__module__": kind.__module__}))
+    return kind
+
+
 class BootTest(unittest.TestCase):
     CONTAINERD = "1.6"  # which containerd its nodes have, by the names of `tests/deps --list-containerd`
 
@@ -102,6 +114,14 @@ class BootTest(unittest.TestCase):
         for unit in units:
             state = node.show(unit, "ActiveState", "Result")
             self.assertEqual(state["ActiveState"], "active", f"{unit}: {state}\n{node.call('eksnode', 'status').stdout}")
+
+    def assertCalm(self, node):
+        """containerd and kubelet run since they were started, and containerd complains of nothing that we wrote."""
+        for unit in "containerd.service", "kubelet.service":
+            self.assertEqual(node.show(unit, "NRestarts"), {"NRestarts": "0"}, unit)
+        said = [r["MESSAGE"] for r in node.journal("--unit", "containerd.service")]
+        bad = re.compile(r"level=warn.*(deprecat|[Ff]alling back|[Ii]gnoring unknown|migrated from)|^panic|^goroutine ")
+        self.assertEqual([text for text in said if bad.search(text)], [])
 
     def assertKubeletDown(self, node):
         self.assertNotEqual(node.show("kubelet.service", "ActiveState")["ActiveState"], "active")
