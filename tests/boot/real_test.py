@@ -118,7 +118,8 @@ class ReferenceNode(RealNode):
     def test_kubelet_and_runtime_say_who_they_are(self):
         info = self.object["status"]["nodeInfo"]
         self.assertEqual(info["kubeletVersion"], self.n.kubelet()["version"])
-        self.assertTrue(info["containerRuntimeVersion"].startswith("containerd://"), info)
+        containerd = self.n.file("/etc/eks/containerd-version.txt").read_text().strip()
+        self.assertTrue(info["containerRuntimeVersion"].startswith(f"containerd://{containerd}"), info)
 
     def test_kubelet_knows_every_field_and_flag(self):
         log = self.n.output("journalctl", "--unit=kubelet", "--no-pager", "--output=cat")
