@@ -64,8 +64,21 @@ def locked(folder: Path):
 
 def known(folder: Path, name: str) -> Package | None:
     """The newest that was unpacked earlier."""
-    found = sorted(folder.glob(f"{name}_*"), key=lambda path: path.stat().st_mtime)
-    return Package(name, found[-1].name.split("_", 1)[1].replace("%3a", ":"), found[-1]) if found else None
+    found = sorted(folder.glob(f"{real_name(name)}_*"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        return None
+    real, version = found[-1].name.split("_", 1)
+    return Package(real, version.replace("%3a", ":"), found[-1])
+
+
+def real_name(name: str) -> str:
+    """As a pattern: linux-image-cloud-amd64 is empty and depends on the newest linux-image-VERSION-cloud-amd64."""
+    return re.sub(r"^linux-image-(?=[a-z])", "linux-image-[0-9]*-", name)
+
+
+def depended_on(config: Path, name: str) -> str:
+    text = run("apt-cache", f"--config-file={config}", "depends", "--important", name, capture_output=True, text=True).stdout
+    return re.search(r"Depends: (\S+)", text)[1]
 
 
 def unpack(archive: Path, root: Path):
@@ -95,6 +108,7 @@ def fetch(work: Path, suite: str, names: list[str], folder: Path):
     (work / "apt.conf").write_text(APT_CONFIG.format(folder=work))
     apt = ["apt-get", "--quiet", "--quiet", f"--config-file={work}/apt.conf"]
     run(*apt, "--error-on=any", "update", stdout=sys.stderr, timeout=300)
+    names = [depended_on(work / "apt.conf", name) if real_name(name) != name else name for name in names]
     run(*apt, "download", *names, cwd=work / "archives", stdout=sys.stderr, timeout=300)
     for archive in (work / "archives").iterdir():
         name, version = run("dpkg-deb", "--show", "--showformat=${Package} ${Version}", archive, capture_output=True,
