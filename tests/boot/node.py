@@ -65,8 +65,8 @@ def containerd_packages() -> dict[str, tuple[str, str]]:
     return {name: (suite, package) for name, suite, package in map(str.split, lines)}
 
 
-def pause_archive(name: str = PAUSE_IMAGE) -> bytes:
-    """An OCI image layout with one tiny layer, by default under the name that containerd's configuration gives."""
+def pause_archive(name: str = PAUSE_IMAGE, program=b"none") -> bytes:
+    """An OCI image layout with one layer, by default under the name that containerd's configuration gives."""
     blobs = {}
 
     def add(data: bytes):
@@ -77,8 +77,8 @@ def pause_archive(name: str = PAUSE_IMAGE) -> bytes:
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         info = tarfile.TarInfo("pause")
-        info.size, info.mode = 4, 0o755
-        archive.addfile(info, io.BytesIO(b"none"))
+        info.size, info.mode = len(program), 0o755
+        archive.addfile(info, io.BytesIO(program))
     layer_blob = add(layer.getvalue())
     config = add(json.dumps({"architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/pause"]},
                              "rootfs": {"type": "layers", "diff_ids": [layer_blob["digest"]]}}).encode())
