@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults that pass, and faults that do not: a reached target without anybody's help, or one coded failure. `eksnode
+status` tells the truth at each moment. Daemons that fail are in healing_test.py, kills at each write in tests/fault/."""
+
+import json
+import time
+
+import support
+from node import node_config
+from support import BootTest
+
+# Every instance has these; user data may be absent for good, so it is waited for less.
+NEEDED = ["dynamic/instance-identity/document", "meta-data/mac", "meta-data/local-hostname", "meta-data/local-ipv4",
+          "meta-data/network/interfaces/macs/", "meta-data/services/partition", "meta-data/services/domain"]
+CONFIG = "/etc/kubernetes/kubelet/config.json"
+
+
+class Fault(BootTest):
+    def with_faults(self, *faults):
+        node = self.node()
+        node.write("/srv/aws/faults.json", json.dumps(faults))
+        node.boot(wait=False)
+        node.wait_for(node.leader, "the container")
+        return node
+
+    def status(self, node) -> str:
+        return node.call("eksnode", "status").stdout
+
+    def wait_for_the_node(self, node, timeout=120):
+        node.wait_for_unit("eks-node.target", timeout=timeout)
+        node.wait_until_booted()
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+        self.assertEqual(node.output("systemctl", "--failed", "--no-legend"), "")
+        result = node.call("eksnode", "status")
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def test_metadata_that_is_silent_for_a_minute(self):
+        node = self.with_faults({"path": "*", "hang": True})
+        end = time.monotonic() + 60
+        node.wait_for(lambda: "Waiting for the instance metadata" in node.show("eks-imds.service", "StatusText")["StatusText"],
+                      "eks-imds to say what it waits for")
+        result = node.call("eksnode", "status")
+        self.assertEqual(result.returncode, 75, result.stdout)
+        self.assertRegex(result.stdout, r"eks-imds\.service +.*Waiting for the instance metadata")
+        time.sleep(max(0, end - time.monotonic()))
+        node.file("/srv/aws/faults.json").write_text("[]")
+        self.wait_for_the_node(node)
+        self.assertEqual(self.starts(node, "eks-imds.service"), 1)
+
+    def test_facts_that_are_not_there_for_ten_seconds(self):
+        for path in NEEDED, ["user-data"]:
+            with self.subTest(path):
+                seconds = 10 if path is NEEDED else 2
+                node = self.with_faults(*({"path": f"/latest/{item}", "status": 404} for item in path))
+                node.wait_for(lambda: "not there yet" in node.show("eks-imds.service", "StatusText")["StatusText"],
+                              "eks-imds to say what it waits for")
+                time.sleep(seconds - 1)
+                node.file("/srv/aws/faults.json").write_text("[]")
+                self.wait_for_the_node(node)
+
+    def test_bursts_of_503(self):
+        node = self.with_faults({"path": "/latest/api/token", "status": 503, "times": 3},
+                                {"path": "/latest/user-data", "status": 503, "times": 4},
+                                {"path": "/latest/meta-data/*", "status": 503, "times": 10})
+        self.wait_for_the_node(node)
+
+    def broken_filesystem(self, options):
+        """Another filesystem where kubelet's configuration belongs."""
+        node = self.node()
+        node.write("/etc/systemd/system/etc-kubernetes-kubelet.mount",
+                   "[Unit]\nDefaultDependencies=no\nBefore=local-fs.target\n"
+                   f"[Mount]\nWhat=tmpfs\nWhere=/etc/kubernetes/kubelet\nType=tmpfs\nOptions={options}\n")
+        node.link("/etc/systemd/system/local-fs.target.requires/etc-kubernetes-kubelet.mount",
+                  "../etc-kubernetes-kubelet.mount")
+        node.boot()
+        record = self.failure(node, "eks-kubelet-config.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("file-io", "1"))
+        self.assertIn(CONFIG.rsplit("/", 1)[0], record["MESSAGE"])
+        self.assertEqual(list(node.file(CONFIG).parent.iterdir()), [], "something is left of it")
+        self.assertKubeletDown(node)
+        result = node.call("eksnode", "status")
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stdout, r"eks-kubelet-config\.service .*failed")
+        return node, record
+
+    def mended(self, node):
+        node.output("mount", "-o", "remount,rw,size=1M", "/etc/kubernetes/kubelet")
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "kubelet.service")
+        self.assertEqual(node.kubelet()["config"], json.loads(node.file(CONFIG).read_text()))
+
+    def test_a_full_filesystem(self):
+        node, record = self.broken_filesystem("size=4k,nr_inodes=2")  # the root and one file, which is too large
+        self.assertIn("No space left", record["MESSAGE"])
+        node.output("mount", "-o", "remount,nr_inodes=100", "/etc/kubernetes/kubelet")
+        self.mended(node)
+
+    def test_a_read_only_filesystem(self):
+        node, record = self.broken_filesystem("ro")
+        self.assertIn("Read-only", record["MESSAGE"])
+        self.mended(node)
+
+    def test_a_kill_in_the_middle_of_the_chain_and_a_second_boot(self):
+        """What tests/fault/ does to each step at each write, once with systemd: a step dies, and the machine starts again."""
+        node = self.node()
+        node.user_data(node_config(support.IMAGE.ca, extra="  kubelet:\n    config:\n      podsPerCore: 20\n"))
+        drop_in = "/etc/systemd/system/eks-kubelet-config.service.d/killed.conf"
+        node.write(drop_in, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'kill -9 $$'\n")
+        node.boot(wait=False)
+        node.wait_for(lambda: node.leader() and
+                      node.show("eks-kubelet-config.service", "Result")["Result"] == "signal", "the step to be killed")
+        self.assertKubeletDown(node)
+        self.assertRegex(self.status(node), r"eks-kubelet-config\.service .*(killed|signal|SIGKILL)")
+        (node.root / drop_in.lstrip("/")).unlink()
+        node.reboot()
+        self.assertActive(node, "eks-node.target", "kubelet.service")
+        self.assertEqual(node.kubelet()["config"]["podsPerCore"], 20)
