@@ -43,6 +43,9 @@ enum class Outcome {
                          // (or .user-edited.1, … if there is one)
 };
 
+// What put_in_place() would do. Throws Error (file_io).
+Outcome foresee(const Root& root, const File& file);
+
 // Make the file as described. Running it again does nothing and changes no mtime. Throws Error (file_io).
 Outcome put_in_place(const Root& root, const File& file);
 
