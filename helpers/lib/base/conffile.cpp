@@ -57,12 +57,50 @@ Outcome foresee_absence(const std::string& path, const std::optional<std::string
         return read_link_if_exists(path) ? Outcome::removed : Outcome::unchanged;
 }
 
+// Files below a directory, as paths behind it.
+void add_files(const std::string& directory, const std::string& below, std::vector<std::string>& files)
+{
+        for (const auto& name : list_directory(directory + below)) {
+                const auto path = below + "/" + name;
+                struct stat st {};
+                if (::lstat((directory + path).c_str(), &st) != 0)
+                        continue;
+                if (S_ISDIR(st.st_mode))
+                        add_files(directory, path, files);
+                else
+                        files.push_back(path);
+        }
+}
+
 std::string memory_of(const Root& root, const File& file)
 {
         return root(std::string(rendered_directory) + file.path);
 }
 
 } // namespace
+
+bool is_trusted(std::string_view path)
+{
+        return path == "/etc/kubernetes/pki/ca.crt" || path == "/var/lib/kubelet/kubeconfig" ||
+               path == "/var/lib/kubelet/bootstrap-kubeconfig";
+}
+
+std::vector<std::string> edited_files(const Root& root)
+{
+        std::vector<std::string> edited;
+        const auto memory = root(rendered_directory);
+        try {
+                std::vector<std::string> rendered;
+                add_files(memory, "", rendered);
+                for (auto& path : rendered)
+                        if (::access((memory + path).c_str(), R_OK) == 0 &&
+                                (::access(root(path).c_str(), R_OK) == 0 || errno == ENOENT) &&
+                                read_file_if_exists(root(path)) != read_file_if_exists(memory + path))
+                                edited.push_back(std::move(path));
+        } catch (const Error&) { // a directory for root only
+        }
+        return edited;
+}
 
 Outcome foresee(const Root& root, const File& file)
 {

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <tuple>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -73,6 +74,21 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("Files that are not as they were rendered are found", "[conffile]")
+{
+        const TemporaryDirectory node;
+        CHECK(edited_files(node.root()).empty());
+        put(node.root(), regular("one"));
+        put(node.root(), {.path = "/etc/other", .content = "one"});
+        CHECK(edited_files(node.root()).empty());
+        node.write(path, "mine");
+        CHECK(edited_files(node.root()) == Names{path});
+        ::unlink(node("/etc/other").c_str());
+        CHECK(edited_files(node.root()) == Names{"/etc/other", path});
+        CHECK(is_trusted("/etc/kubernetes/pki/ca.crt"));
+        CHECK_FALSE(is_trusted(path));
+}
 
 TEST_CASE("A file is written once; the second time it and its mtime are left alone", "[conffile]")
 {
