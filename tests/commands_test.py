@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of eksnode's commands as people run them; where one asks the metadata service, that of tests/fake-aws.
 
-usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS"""
+usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS EKSNODE-SET EKSNODE-UNSET EKSNODE"""
 
 import contextlib
 import shutil
@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-SOURCE, VALIDATE, MAX_PODS = Path(sys.argv[1]), *sys.argv[2:]
+SOURCE, VALIDATE, MAX_PODS, SET, UNSET, EKSNODE = Path(sys.argv[1]), *sys.argv[2:]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 USER_DATA = (SOURCE / "tests/golden/max-pods-expression-bad/root/run/eks/user-data").read_text()
 
@@ -56,6 +56,94 @@ class ValidateTest(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (78, ""))
                 self.assertRegex(done.stderr, f"^error: .*{why}.*\nhint: See eks-kubelet-config.service\\(8\\)")
                 self.assertIn(place, done.stderr)
+
+
+class ValidateHintsTest(unittest.TestCase):
+    def test_a_hint_stands_below_its_errors(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[cluster]\nnaem = 'a'\nidd = 'b'\ncidr = 'banana'\n")
+            file.flush()
+            done = run(VALIDATE, file.name)
+        self.assertEqual(done.returncode, 78)
+        kinds = [line.split(": ")[0] for line in done.stderr.splitlines()]
+        self.assertEqual(kinds[:3], ["error", "error", "hint"], done.stderr)  # one hint for both unknown keys
+        self.assertEqual(kinds[3:], ["error", "hint"] * (len(kinds[3:]) // 2), done.stderr)
+
+
+class SetTest(unittest.TestCase):
+    """On the tree of an image, which has no cluster yet."""
+
+    FILE = "etc/eks/node.d/zz-eksnode-set.toml"
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = Path(directory.name)
+        (self.root / "proc/1").mkdir(parents=True)
+        (self.root / "proc/cmdline").write_text("")
+
+    def set(self, *settings, program=SET):
+        return run(program, "--root", self.root, *settings)
+
+    def test_a_key_is_written_and_removed(self):
+        done = self.set("kubelet.config.maxPods=20", "node.labels.example.com/team=a-b", "kubelet.flags=--v=3")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("it takes effect when this machine boots as a node", done.stdout)
+        file = self.root / self.FILE
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        lines = file.read_text().splitlines()
+        self.assertTrue(lines[0].startswith("# "))
+        self.assertIn("maxPods = 20", lines)
+        self.assertIn("flags = [ '--v=3' ]", lines)
+        self.assertIn("'example.com/team' = 'a-b'", lines)
+        self.assertIn("says so already", self.set("kubelet.config.maxPods=20").stdout)
+        self.set("kubelet", "node.labels", program=UNSET)
+        done = self.set("kubelet.config.maxPods", "kubelet.flags", "node.labels", program=UNSET)
+        self.assertEqual((done.returncode, file.exists()), (0, False), done.stderr)
+
+    def test_what_is_wrong_is_not_written(self):
+        for setting, said in {"kubelet.confg=1": "did you mean 'kubelet.config'?",
+                              "kubelet.config.maxPods=-1": "maxPods", "cluster.cidr=banana": "not an address range",
+                              "node.taints=a": "node.taints"}.items():
+            with self.subTest(setting):
+                done = self.set(setting)
+                self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+                self.assertIn(said, done.stderr)
+                self.assertFalse((self.root / self.FILE).exists())
+
+    def test_a_later_layer_is_named(self):
+        (self.root / "run/eks").mkdir(parents=True)
+        (self.root / "run/eks/user-data").write_text(USER_DATA.replace("maxPodsExpression:", "maxPodsLimit: none #"))
+        done = self.set("cluster.name=other")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, "^warning: cluster.name is \"[a-z-]+\" on this node, by user data, line")
+
+
+class EksnodeTest(unittest.TestCase):
+    """The front door."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        top = Path(directory.name)
+        verbs = top / "libexec/eksnode"
+        verbs.mkdir(parents=True)
+        (top / "bin").mkdir()
+        self.eksnode = shutil.copy(EKSNODE, top / "bin")
+        for verb in "status", "validate", "own":
+            (verbs / f"eksnode-{verb}").symlink_to("/bin/true")
+
+    def test_help_says_what_each_verb_does(self):
+        done = run(self.eksnode, "--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^  own\n  status    show the bootstrap .*\n  validate  check configuration")
+
+    def test_a_verb_that_is_not_there_gets_the_nearest(self):
+        done = run(self.eksnode, "statsu")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertTrue(done.stderr.startswith("eksnode: there is no verb 'statsu'; did you mean 'status'?\n"))
+        self.assertNotIn("did you mean", run(self.eksnode, "xyzzyplugh").stderr)
+        self.assertEqual(run(self.eksnode, "status").returncode, 0)
 
 
 class ValidateContainerdTest(unittest.TestCase):

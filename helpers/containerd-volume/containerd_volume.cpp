@@ -23,6 +23,18 @@ constexpr auto default_label = "containerd";
 constexpr std::size_t xfs_label = 12; // characters
 constexpr auto poll_interval = 100ms;
 
+// What a blank volume is labelled with when it is formatted.
+std::string label_of(const VolumeSettings& volume)
+{
+        const bool fits = !volume.label.empty() && volume.label.size() <= xfs_label;
+        return fits ? volume.label : default_label;
+}
+
+std::string what_is_on(const DiskContent& content)
+{
+        return content.other.empty() ? content.type : content.other;
+}
+
 std::optional<std::string> find_label(const std::string& label, const Disks& disks)
 {
         std::optional<std::string> found;
@@ -40,18 +52,37 @@ std::optional<std::string> find_label(const std::string& label, const Disks& dis
         return found;
 }
 
-// One that we formatted, or the first: their names may change from boot to boot.
-std::optional<std::string> find_instance_store(const Disks& disks)
+// One that we formatted, whose name may have changed since, else the first that is blank and in no use. What
+// holds somebody's data is never taken. Throws Error (volume_occupied) if all do.
+std::optional<std::string> find_instance_store(const VolumeSettings& volume, const Disks& disks)
 {
         auto devices = disks.list();
         std::erase_if(
                 devices, [](const BlockDevice& device) { return device.model != instance_store_model; });
         std::ranges::sort(devices, {}, &BlockDevice::serial);
-        for (const auto& device : devices)
-                if (const auto content = disks.content(device.path);
-                        content && content->label == default_label)
+        std::optional<std::string> blank;
+        std::string occupied;
+        for (const auto& device : devices) {
+                const auto content = disks.content(device.path);
+                if (content && content->label == label_of(volume))
                         return device.path;
-        return devices.empty() ? std::nullopt : std::optional(devices.front().path);
+                const auto place = disks.mount_point(device.path);
+                if (content && content->blank() && place.empty())
+                        blank = blank ? blank : device.path;
+                else
+                        occupied += fmt::format("{}'{}' {}", occupied.empty() ? "" : ", ", device.path,
+                                !place.empty() ? fmt::format("is mounted at '{}'", place)
+                                : !content     ? "cannot be read"
+                                               : fmt::format("holds {}", what_is_on(*content)));
+        }
+        if (!blank && !occupied.empty())
+                throw Error(failure::volume_occupied,
+                        fmt::format(
+                                "{}: no disk of the instance store is blank: {}", volume.source, occupied),
+                        "Nothing on them was touched. If one is of no use, run `wipefs -a` and `blkdiscard "
+                        "-z` on it, "
+                        "or name another volume");
+        return blank;
 }
 
 std::optional<std::string> find_device(const std::string& name, const Disks& disks)
@@ -114,7 +145,7 @@ std::vector<BlockDevice> block_devices(const Root& root)
 std::optional<std::string> find_volume(const VolumeSettings& volume, const Disks& disks)
 {
         if (volume.device == instance_store)
-                return find_instance_store(disks);
+                return find_instance_store(volume, disks);
         return volume.device.empty() ? find_label(volume.label, disks) : find_device(volume.device, disks);
 }
 
@@ -139,8 +170,7 @@ MountedVolume ensure_volume(
                         "See `journalctl -k` for errors of the disk");
         const bool usable = content->other.empty() && (content->type == "xfs" || content->type == "ext4");
         if (!content->blank() && !usable)
-                throw occupied(fmt::format("'{}' is not blank: it holds {}", path,
-                                       content->other.empty() ? content->type : content->other),
+                throw occupied(fmt::format("'{}' is not blank: it holds {}", path, what_is_on(*content)),
                         fmt::format("Nothing on it was touched. If it is of no use, run `wipefs -a {0}` and "
                                     "`blkdiscard -z {0}`",
                                 path));
@@ -148,8 +178,7 @@ MountedVolume ensure_volume(
         auto type = content->type;
         if (content->blank()) {
                 type = volume.filesystem;
-                const bool fits = !volume.label.empty() && volume.label.size() <= xfs_label;
-                disks.format(path, type, fits ? volume.label : default_label);
+                disks.format(path, type, label_of(volume));
                 remark = fmt::format("formatted {} with {}, ", path, type);
         }
         disks.mount(path, type);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // eksnode: finds eksnode-VERB beside the steps and becomes it. Holds no logic of its own.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
 #include "version.hpp"
 
 namespace {
@@ -25,12 +27,44 @@ std::string verb_directory()
         return eks::exists(staged) ? staged : LIBEXECDIR;
 }
 
+struct About {
+        std::string_view verb;
+        std::string_view text;
+};
+
+// Of the verbs that are installed with this program; any other program of such a name is a verb too.
+constexpr std::array verbs{About{"apply", "take a changed configuration over on a running node"},
+        About{"config", "show the resolved configuration, all layers merged"},
+        About{"explain", "show the value of a key, what set it, and what it beat"},
+        About{"images", "list, pull and pin the images of a node"},
+        About{"max-pods", "say how many pods an instance type runs"},
+        About{"plan", "show every file that a node would be given, offline"},
+        About{"runtimes", "list the container runtimes of this machine"},
+        About{"set", "write keys of configuration into a drop-in of the admin's"},
+        About{"status", "show the bootstrap as a tree, and what to do about a failure"},
+        About{"token", "print the token that kubelet shows the API server"},
+        About{"unset", "take keys out of that drop-in again"},
+        About{"validate", "check configuration anywhere"}};
+
+std::vector<std::string> installed_verbs(const std::string& directory)
+{
+        std::vector<std::string> names;
+        for (const auto& name : eks::list_directory(directory))
+                if (name.starts_with(verb_prefix))
+                        names.push_back(name.substr(verb_prefix.size()));
+        return names;
+}
+
 void print_usage(std::FILE* out, const std::string& directory)
 {
         fmt::print(out, "usage: eksnode VERB [ARGUMENT...]\n\nVerbs:\n");
-        for (const auto& name : eks::list_directory(directory))
-                if (name.starts_with(verb_prefix))
-                        fmt::print(out, "  {}\n", name.substr(verb_prefix.size()));
+        for (const auto& name : installed_verbs(directory)) {
+                const auto about = std::ranges::find(verbs, name, &About::verb);
+                if (about != verbs.end())
+                        fmt::print(out, "  {:<9} {}\n", name, about->text);
+                else
+                        fmt::print(out, "  {}\n", name);
+        }
         fmt::print(out, "\n`eksnode VERB --help` and eksnode(1) say more.\n");
 }
 
@@ -54,7 +88,9 @@ int main(int argc, char** argv)
         }
         const auto program = fmt::format("{}/{}{}", directory, verb_prefix, verb);
         ::execv(program.c_str(), argv + 1);
-        fmt::print(stderr, "eksnode: there is no verb '{}'\n\n", verb);
-        print_usage(stderr, directory);
+        const auto near = eks::nearest(verb, installed_verbs(directory));
+        fmt::print(stderr, "eksnode: there is no verb '{}'{}\n", verb,
+                near ? fmt::format("; did you mean '{}'?", *near) : "");
+        fmt::print(stderr, "`eksnode --help` lists all\n");
         return 2;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/conffile.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "config/profile.hpp"
@@ -75,6 +76,33 @@ std::string said(const std::vector<Note>& notes)
 
 } // namespace
 
+Json generated_settings(const Root& root, const Resolved& resolved)
+{
+        try {
+                auto node = load_node_inputs(root);
+                node.spec = node_spec(resolved.merged.tree, resolved.merged.marks);
+                std::vector<Note> notes;
+                return generated_kubelet_config(node, notes);
+        } catch (const std::exception&) { // no node here, or an incomplete configuration
+                return nullptr;
+        }
+}
+
+std::string edited_setting(const Root& root, const std::string& key)
+{
+        if (!key.starts_with(kubelet_prefix))
+                return {};
+        const auto path = std::string(kubelet_config_path);
+        const auto present = read_file_if_exists(root(path));
+        const auto ours = read_file_if_exists(root(std::string(rendered_directory) + path));
+        if (!present || !ours || present == ours)
+                return {};
+        const auto document = Json::parse(*present, nullptr, false);
+        const auto* value = value_at(document, std::string_view(key).substr(kubelet_prefix.size()));
+        return fmt::format("  '{}' was edited by hand, and says {}\n", path,
+                value == nullptr ? "nothing of it" : value->dump());
+}
+
 std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated)
 {
         std::vector<Opinion> all;
@@ -84,7 +112,7 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
         if (key.starts_with(kubelet_prefix) && (mode == nullptr || *mode != "replace"))
                 if (const auto* value =
                                 value_at(generated, std::string_view(key).substr(kubelet_prefix.size())))
-                        all.push_back({*value, {fmt::format("eksnode's own ({})", kubelet_config_path)}});
+                        all.push_back({*value, {"eksnode's own"}});
         for (const auto& layer : resolved.layers) {
                 const auto* value = value_at(layer.tree, key);
                 // What merging passes over: an empty text, and a false behind a true.

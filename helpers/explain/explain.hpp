@@ -15,6 +15,14 @@ struct Opinion {
         Where where;
 };
 
+// What eksnode sets in kubelet's configuration by itself on this node, whatever its file holds: with an
+// older kubelet that has the user's settings in it, and it may have been edited. null where the facts of a
+// node are not at hand.
+Json generated_settings(const Root& root, const Resolved& resolved);
+
+// That kubelet reads another value from a file that was edited by hand; "" if none was.
+std::string edited_setting(const Root& root, const std::string& key);
+
 // Every layer's value of a key path ("kubelet.config.maxPods"), the winner last. For lists of flags, all add
 // up. What we would set ourselves (`generated`, the tree of kubelet's own configuration) comes first, for
 // keys below kubelet.config.

@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
-#include "base/fs.hpp"
 #include "explain.hpp"
-#include "kubelet_config.hpp"
 #include "offline/verbs.hpp"
 
 namespace {
@@ -35,14 +33,12 @@ int explain_key(const Arguments& arguments)
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
-        // What eks-kubelet-config wrote before the user's settings are merged over it; on a laptop there is
-        // none.
-        const auto text = read_file_if_exists(root(kubelet_config_path));
-        const auto generated = Json::parse(text.value_or("{}"), nullptr, false);
+        const auto generated = generated_settings(root, resolved);
         const auto& key = arguments.positional().front();
         fmt::print("{}", key == "profile"
                                  ? explain_profile(root, resolved)
-                                 : explain(resolved, key, generated, reasoning(root, resolved, key)));
+                                 : explain(resolved, key, generated,
+                                           reasoning(root, resolved, key) + edited_setting(root, key)));
         return 0;
 }
 

@@ -76,8 +76,29 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                         config.erase(cgroup);
 }
 
-// Everything that we would set, before the user's say.
-Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
+// From 1.35 on kubelet ends at once on a host with cgroup v1, unless it is told otherwise.
+void refuse_cgroup_v1(const NodeInputs& node)
+{
+        constexpr Version refuses_since{1, 35, 0};
+        if (node.versions.kubelet < refuses_since || cgroup_version(node.root) != 1)
+                return;
+        const auto key = node.spec.kubelet_config.find("failCgroupV1");
+        bool fails = key == node.spec.kubelet_config.end() || *key != false;
+        for (const auto& flag : parse_kubelet_flags(node.spec.kubelet_flags))
+                if (flag.name == "fail-cgroupv1")
+                        fails = flag.value.value_or("true") != "false";
+        if (fails)
+                throw Error(failure::cgroup_v1,
+                        fmt::format("kubelet {} does not start here: '/sys/fs/cgroup' is not cgroup v2",
+                                node.versions.kubelet.text()),
+                        "Boot with cgroup v2 (systemd.unified_cgroup_hierarchy=1 on the kernel command "
+                        "line), or "
+                        "set kubelet.config.failCgroupV1 to false while kubelet still knows cgroup v1");
+}
+
+} // namespace
+
+Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto pods = max_pods(node, notes);
         auto config = in_vendor_file(kubelet_config_template, [&] {
@@ -104,33 +125,11 @@ Json generated_config(const NodeInputs& node, std::vector<Note>& notes)
         return config;
 }
 
-// From 1.35 on kubelet ends at once on a host with cgroup v1, unless it is told otherwise.
-void refuse_cgroup_v1(const NodeInputs& node)
-{
-        constexpr Version refuses_since{1, 35, 0};
-        if (node.versions.kubelet < refuses_since || cgroup_version(node.root) != 1)
-                return;
-        const auto key = node.spec.kubelet_config.find("failCgroupV1");
-        bool fails = key == node.spec.kubelet_config.end() || *key != false;
-        for (const auto& flag : parse_kubelet_flags(node.spec.kubelet_flags))
-                if (flag.name == "fail-cgroupv1")
-                        fails = flag.value.value_or("true") != "false";
-        if (fails)
-                throw Error(failure::cgroup_v1,
-                        fmt::format("kubelet {} does not start here: '/sys/fs/cgroup' is not cgroup v2",
-                                node.versions.kubelet.text()),
-                        "Boot with cgroup v2 (systemd.unified_cgroup_hierarchy=1 on the kernel command "
-                        "line), or "
-                        "set kubelet.config.failCgroupV1 to false while kubelet still knows cgroup v1");
-}
-
-} // namespace
-
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {
         refuse_cgroup_v1(node);
         StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
-        auto config = generated_config(node, plan.notes);
+        auto config = generated_kubelet_config(node, plan.notes);
         Json user{{"kind", kind}, {"apiVersion", api_version}};
         deep_merge(user, node.spec.kubelet_config);
 

@@ -14,6 +14,9 @@ inline constexpr std::string_view kubelet_config_template = "/usr/share/eks/kube
 inline constexpr std::string_view kubelet_config_path = "/etc/kubernetes/kubelet/config.json";
 inline constexpr std::string_view kubelet_config_directory = "/etc/kubernetes/kubelet/config.json.d";
 
+// All that we would set, before the user's say. Throws Error (facts_missing, vendor_file).
+Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes);
+
 // Throws Error (facts_missing, vendor_file).
 StepPlan plan_kubelet_config(const NodeInputs& node);
 

@@ -16,8 +16,9 @@ struct Verb {
         int (*run)(int argc, char** argv);
 };
 
-constexpr std::array verbs{Verb{"config", eks::config_verb}, Verb{"explain", eks::explain_verb},
-        Verb{"plan", eks::plan_verb}, Verb{"runtimes", eks::runtimes_verb},
+constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::config_verb},
+        Verb{"explain", eks::explain_verb}, Verb{"plan", eks::plan_verb},
+        Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb}, Verb{"unset", eks::unset_verb},
         Verb{"validate", eks::validate_verb}};
 
 } // namespace

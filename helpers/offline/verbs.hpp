@@ -4,10 +4,13 @@
 
 namespace eks {
 
+int apply_verb(int argc, char** argv);
 int config_verb(int argc, char** argv);
 int explain_verb(int argc, char** argv);
 int plan_verb(int argc, char** argv);
 int runtimes_verb(int argc, char** argv);
+int set_verb(int argc, char** argv);
+int unset_verb(int argc, char** argv);
 int validate_verb(int argc, char** argv);
 
 } // namespace eks

@@ -6,7 +6,6 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
-#include "config.hpp"
 #include "offline/verbs.hpp"
 #include "plan.hpp"
 
@@ -54,25 +53,11 @@ int plan(const Arguments& arguments)
         const auto imds_file = arguments.last("imds").value_or(root(imds_path));
         const auto imds = in_context(
                 imds_file, failure::facts_missing, [&] { return Json::parse(read_file(imds_file)); });
-        const auto facts =
-                in_context(imds_file, failure::facts_missing, [&] { return instance_facts(imds); });
         const Versions versions{
                 .kubelet = version_option(arguments, "kubelet-version", root, kubelet_version),
                 .containerd = version_option(arguments, "containerd-version", root, containerd_version)};
 
-        std::vector<PlannedStep> steps{
-                {"eks-config", plan_config(root, resolved, imds, versions), std::nullopt}};
-        const bool soci = std::ranges::any_of(steps.front().plan.files,
-                [](const File& file) { return file.path == soci_gate && file.kind == File::Kind::regular; });
-        NodeInputs node{.root = root,
-                .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
-                .facts = facts,
-                .versions = versions,
-                .credential_provider = credential_provider_path(),
-                .soci = soci};
-        node.spared_image = spared_image(node);
-        auto planned = plan_steps(node);
-        std::ranges::move(planned, std::back_inserter(steps));
+        const auto steps = plan_node(root, resolved, imds, versions);
 
         int status = 0;
         for (const auto& step : steps) {

@@ -10,6 +10,7 @@
 
 #include "base/fs.hpp"
 #include "ca.hpp"
+#include "config.hpp"
 #include "containerd_config.hpp"
 #include "credential_provider.hpp"
 #include "kubeconfig.hpp"
@@ -57,6 +58,28 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                         steps.push_back({name, {}, Error(failure::internal, e.what())});
                 }
         }
+        return steps;
+}
+
+std::vector<PlannedStep> plan_node(
+        const Root& root, Resolved resolved, const Json& imds, const Versions& versions)
+{
+        const auto facts =
+                in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
+        add_bootstrap_dns(resolved, imds);
+        std::vector<PlannedStep> steps{
+                {"eks-config", plan_config(root, resolved, imds, versions), std::nullopt}};
+        const bool soci = std::ranges::any_of(steps.front().plan.files,
+                [](const File& file) { return file.path == soci_gate && file.kind == File::Kind::regular; });
+        NodeInputs node{.root = root,
+                .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
+                .facts = facts,
+                .versions = versions,
+                .credential_provider = credential_provider_path(),
+                .soci = soci};
+        node.spared_image = spared_image(node);
+        auto planned = plan_steps(node);
+        std::ranges::move(planned, std::back_inserter(steps));
         return steps;
 }
 

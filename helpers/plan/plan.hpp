@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/step.hpp"
+#include "config/resolve.hpp"
 #include "node/node.hpp"
 
 namespace eks {
@@ -24,6 +25,11 @@ struct PlannedStep {
 // The steps that write files, in the order of the chain. One that fails does not keep the others from being
 // planned, as on a node.
 std::vector<PlannedStep> plan_steps(const NodeInputs& node);
+
+// What eks-config, the first, and the steps behind it would write. Throws Error (config_missing,
+// config_invalid).
+std::vector<PlannedStep> plan_node(
+        const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
 
 // "path mode size sha256 step", a line each, sorted by path. Links show their target instead of a digest.
 std::string list_files(const std::vector<PlannedStep>& steps);

@@ -3,7 +3,8 @@
 
 #include <memory>
 #include <new>
-#include <span>
+#include <string>
+#include <vector>
 
 #include <yaml.h>
 
@@ -158,11 +159,8 @@ std::string config_as_node_config(const Json& tree, std::vector<std::string>& le
                 if (entry.node_config || find_path(spec, entry.path) == nullptr)
                         continue;
                 left_out.emplace_back(entry.path);
-                auto* map = &spec;
                 const auto parts = split(entry.path, '.');
-                for (const auto part : std::span(parts).first(parts.size() - 1))
-                        map = &map->at(std::string(part));
-                map->erase(std::string(parts.back()));
+                erase_path(spec, std::vector<std::string>(parts.begin(), parts.end()));
         }
         return YamlWriter().write(
                 {{"apiVersion", "node.eks.aws/v1alpha1"}, {"kind", "NodeConfig"}, {"spec", spec}});

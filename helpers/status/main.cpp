@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "base/conffile.hpp"
 #include "base/error.hpp"
 #include "base/manager.hpp"
 #include "status.hpp"
@@ -72,7 +73,7 @@ int main(int argc, char** argv)
                         throw Error(
                                 failure::usage, fmt::format("unknown argument '{}'", argv[1]), "See --help");
                 const auto units = read_chain();
-                fmt::print("{}", render_status(units, root_unit));
+                fmt::print("{}{}", render_status(units, root_unit), render_edits(edited_files(Root())));
                 return chain_exit_status(units, root_unit);
         });
 }

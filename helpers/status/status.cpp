@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/conffile.hpp"
+
 namespace eks {
 
 namespace {
@@ -132,6 +134,17 @@ std::string render_status(const UnitStates& units, const std::string& root)
         Printer printer(units, tree_of(units, root));
         printer.print(root, "", "");
         return printer.text();
+}
+
+std::string render_edits(const std::vector<std::string>& paths)
+{
+        if (paths.empty())
+                return {};
+        std::string text = "\nedited by hand, and left so:\n";
+        for (const auto& path : paths)
+                text += fmt::format("{} {}{}\n", is_trusted(path) ? "!" : " ", path,
+                        is_trusted(path) ? ": it says which API server kubelet trusts" : "");
+        return text + fmt::format("our versions are below {}/\n", rendered_directory);
 }
 
 int chain_exit_status(const UnitStates& units, const std::string& root)

@@ -32,6 +32,9 @@ bool in_chain(const std::string& unit);
 // The tree below `root`, every unit once, at the place nearest the root. Times are of each unit's own start.
 std::string render_status(const UnitStates& units, const std::string& root);
 
+// What a person changed of rendered files, and which of it decides whom kubelet trusts; "" if nothing.
+std::string render_edits(const std::vector<std::string>& paths);
+
 // 0 if `root` is active, 1 if something failed, 75 while it is on its way.
 int chain_exit_status(const UnitStates& units, const std::string& root);
 

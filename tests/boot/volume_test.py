@@ -88,6 +88,23 @@ class Volume(BootTest):
         node.systemctl("start", "eks-node.target")
         self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT)
 
+    def test_a_mount_that_failed_once_is_tried_again(self):
+        node = self.node()
+        disk = node.disk()
+        self.configure(node, device=disk, filesystem="ext4")
+        mount = node.root / "usr/bin/mount"
+        mount.rename(mount.with_name("mount.away"))
+        node.write("usr/bin/mount", "#!/bin/sh\ncase \"$*\" in *var/lib/containerd*) exit 32 ;; esac\n"
+                                    "exec /usr/bin/mount.away \"$@\"\n")
+        mount.chmod(0o755)
+        node.boot()
+        self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "volume-failed")
+        self.assertKubeletDown(node)
+        node.output("mv", "/usr/bin/mount.away", "/usr/bin/mount")
+        node.output("systemctl", "start", self.UNIT)
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT)
+
     def test_soci_snapshotter_has_its_data_there_too(self):
         node = self.node()
         disk = node.disk()

@@ -29,84 +29,127 @@ void keep_beside(const std::string& path)
         }
 }
 
-Outcome put_link(const std::string& path, const File& file)
+Outcome foresee_link(const std::string& path, const File& file)
 {
-        if (read_link_if_exists(path) == file.content)
+        const auto target = read_link_if_exists(path);
+        if (target == file.content)
                 return Outcome::unchanged;
-        Outcome outcome = Outcome::written;
-        if (exists(path) && !read_link_if_exists(path)) { // a regular file where the link belongs
-                keep_beside(path);
-                outcome = Outcome::edit_kept_beside;
-        }
-        link_atomically(path, file.content);
-        return outcome;
+        // A regular file where the link belongs is kept.
+        return !target && exists(path) ? Outcome::edit_kept_beside : Outcome::written;
 }
 
-Outcome take_away(const std::string& path, const std::string& memory)
+Outcome foresee_volatile(const std::string& path, const File& file)
 {
-        const auto ours = read_file_if_exists(memory);
-        if (!ours)
-                return Outcome::unchanged; // never ours
-        const auto present = read_file_if_exists(path);
-        if (present && *present != *ours) {
-                keep_beside(path);
-                remove_if_exists(path);
-                remove_if_exists(memory);
-                return Outcome::edit_kept_beside;
+        if (file.kind == File::Kind::absent)
+                return exists(path) ? Outcome::removed : Outcome::unchanged;
+        struct stat st {};
+        const bool mode_is_right = ::stat(path.c_str(), &st) == 0 && (st.st_mode & 07777) == file.mode;
+        return mode_is_right && read_file_if_exists(path) == file.content ? Outcome::unchanged
+                                                                          : Outcome::written;
+}
+
+Outcome foresee_absence(const std::string& path, const std::optional<std::string>& ours)
+{
+        if (!ours) // never ours
+                return Outcome::unchanged;
+        if (const auto present = read_file_if_exists(path))
+                return present != ours ? Outcome::edit_kept_beside : Outcome::removed;
+        return read_link_if_exists(path) ? Outcome::removed : Outcome::unchanged;
+}
+
+// Files below a directory, as paths behind it.
+void add_files(const std::string& directory, const std::string& below, std::vector<std::string>& files)
+{
+        for (const auto& name : list_directory(directory + below)) {
+                const auto path = below + "/" + name;
+                struct stat st {};
+                if (::lstat((directory + path).c_str(), &st) != 0)
+                        continue;
+                if (S_ISDIR(st.st_mode))
+                        add_files(directory, path, files);
+                else
+                        files.push_back(path);
         }
-        const bool was_there = remove_if_exists(path);
-        remove_if_exists(memory);
-        return was_there ? Outcome::removed : Outcome::unchanged;
+}
+
+std::string memory_of(const Root& root, const File& file)
+{
+        return root(std::string(rendered_directory) + file.path);
 }
 
 } // namespace
 
-Outcome put_in_place(const Root& root, const File& file)
+bool is_trusted(std::string_view path)
+{
+        return path == "/etc/kubernetes/pki/ca.crt" || path == "/var/lib/kubelet/kubeconfig" ||
+               path == "/var/lib/kubelet/bootstrap-kubeconfig";
+}
+
+std::vector<std::string> edited_files(const Root& root)
+{
+        std::vector<std::string> edited;
+        const auto memory = root(rendered_directory);
+        try {
+                std::vector<std::string> rendered;
+                add_files(memory, "", rendered);
+                for (auto& path : rendered)
+                        if (::access((memory + path).c_str(), R_OK) == 0 &&
+                                (::access(root(path).c_str(), R_OK) == 0 || errno == ENOENT) &&
+                                read_file_if_exists(root(path)) != read_file_if_exists(memory + path))
+                                edited.push_back(std::move(path));
+        } catch (const Error&) { // a directory for root only
+        }
+        return edited;
+}
+
+Outcome foresee(const Root& root, const File& file)
 {
         const auto path = root(file.path);
         if (file.kind == File::Kind::link)
-                return put_link(path, file);
-
-        if (file.volatile_file()) {
-                if (file.kind == File::Kind::absent)
-                        return remove_if_exists(path) ? Outcome::removed : Outcome::unchanged;
-                struct stat st {};
-                const bool mode_is_right =
-                        ::stat(path.c_str(), &st) == 0 && (st.st_mode & 07777) == file.mode;
-                if (mode_is_right && read_file_if_exists(path) == file.content)
-                        return Outcome::unchanged;
-                write_atomically(path, file.content, file.mode, Durability::unsynced);
-                return Outcome::written;
-        }
-
-        const auto memory = root(std::string(rendered_directory) + file.path);
+                return foresee_link(path, file);
+        if (file.volatile_file())
+                return foresee_volatile(path, file);
+        const auto ours = read_file_if_exists(memory_of(root, file));
         if (file.kind == File::Kind::absent)
-                return take_away(path, memory);
-
+                return foresee_absence(path, ours);
         const auto present = read_file_if_exists(path);
-        const auto ours = read_file_if_exists(memory);
-        // The memory is written after the file: a crash between the two leaves at worst a file that looks
-        // edited, which the next lines recognise, and never an old rendering that is taken for a person's
-        // wish. For the same reason the memory needs no sync of its own.
-        const auto remember = [&] {
-                write_atomically(memory, file.content, file.mode, Durability::unsynced);
-        };
-
-        if (present == file.content) {
-                if (ours != file.content)
-                        remember();
+        if (present == file.content)
                 return Outcome::unchanged;
-        }
         if (present && ours == file.content)
                 return Outcome::edit_stands;
+        return present && present != ours ? Outcome::edit_kept_beside : Outcome::written;
+}
 
-        Outcome outcome = Outcome::written;
-        if (present && present != ours) {
+Outcome put_in_place(const Root& root, const File& file)
+{
+        const auto path = root(file.path);
+        const auto outcome = foresee(root, file);
+        if (outcome == Outcome::edit_stands)
+                return outcome;
+        if (outcome == Outcome::edit_kept_beside)
                 keep_beside(path);
-                outcome = Outcome::edit_kept_beside;
+        const bool changes = outcome != Outcome::unchanged;
+        if (file.kind == File::Kind::link) {
+                if (changes)
+                        link_atomically(path, file.content);
+                return outcome;
         }
-        write_atomically(path, file.content, file.mode, Durability::synced);
-        remember();
+        const auto memory = memory_of(root, file);
+        if (file.kind == File::Kind::absent) {
+                if (changes)
+                        remove_if_exists(path);
+                if (!file.volatile_file())
+                        remove_if_exists(memory);
+                return outcome;
+        }
+        if (changes)
+                write_atomically(path, file.content, file.mode,
+                        file.volatile_file() ? Durability::unsynced : Durability::synced);
+        // The memory is written after the file: a crash between the two leaves at worst a file that looks
+        // edited, which the next run recognises, and never an old rendering that is taken for a person's
+        // wish. For the same reason the memory needs no sync of its own.
+        if (!file.volatile_file() && read_file_if_exists(memory) != file.content)
+                write_atomically(memory, file.content, file.mode, Durability::unsynced);
         return outcome;
 }
 

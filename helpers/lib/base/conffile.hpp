@@ -34,6 +34,9 @@ struct File {
         bool volatile_file() const { return path.starts_with("/run/"); }
 };
 
+// Whether the file says which API server kubelet trusts.
+bool is_trusted(std::string_view path);
+
 enum class Outcome {
         unchanged,
         written,
@@ -42,6 +45,13 @@ enum class Outcome {
         edit_kept_beside // a person edited it and our rendering changed: theirs is now PATH.user-edited
                          // (or .user-edited.1, … if there is one)
 };
+
+// Rendered files that are not as we left them, as paths of the node, sorted. What this process may not read
+// is left out.
+std::vector<std::string> edited_files(const Root& root);
+
+// What put_in_place() would do. Throws Error (file_io).
+Outcome foresee(const Root& root, const File& file);
 
 // Make the file as described. Running it again does nothing and changes no mtime. Throws Error (file_io).
 Outcome put_in_place(const Root& root, const File& file);

@@ -165,15 +165,17 @@ std::vector<std::string> Manager::processes(const std::string& unit)
         return lines;
 }
 
-bool Manager::run_job(const char* method, const std::string& unit_name, std::chrono::milliseconds deadline)
+bool Manager::run_job(const char* method, const std::string& unit_name, std::chrono::milliseconds deadline,
+        const char* mode)
 {
         sd_bus_error error{};
         sd_bus_message* raw = nullptr;
         const int result = ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
-                method, &error, &raw, "ss", unit_name.c_str(), "replace");
+                method, &error, &raw, "ss", unit_name.c_str(), mode);
+        const std::string why = error.message != nullptr ? fmt::format(" ({})", error.message) : "";
         ::sd_bus_error_free(&error);
         const MessagePtr reply(raw);
-        check(result, fmt::format("{} '{}'", method, unit_name));
+        check(result, fmt::format("{} '{}'{}", method, unit_name, why));
         return wait_for_job(unit_name, deadline);
 }
 
@@ -212,6 +214,9 @@ std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadlin
         for (const auto& unit_name : mount.before)
                 if (result >= 0)
                         result = ::sd_bus_message_append(raw, "(sv)", "Before", "as", 1, unit_name.c_str());
+        // A mount that failed is forgotten, or the next attempt would find it loaded already.
+        if (result >= 0)
+                result = ::sd_bus_message_append(raw, "(sv)", "CollectMode", "s", "inactive-or-failed");
         if (result >= 0)
                 result = ::sd_bus_message_close_container(raw);
         if (result >= 0)

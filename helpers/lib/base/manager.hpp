@@ -40,8 +40,13 @@ public:
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 
-        // "RestartUnit" or "ReloadUnit", and wait until that job has left the queue. False at the deadline.
-        bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline);
+        // "RestartUnit", "ReloadUnit" and so on, and wait until that job has left the queue. False at the
+        // deadline.
+        bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline,
+                const char* mode = "replace");
+
+        // Until the unit has no job, whoever asked for it. False at the deadline.
+        bool wait_for_job(const std::string& unit, std::chrono::milliseconds deadline);
 
         struct Mount {
                 std::string what;
@@ -56,8 +61,6 @@ public:
         std::string mount(const Mount& mount, std::chrono::milliseconds deadline);
 
 private:
-        bool wait_for_job(const std::string& unit, std::chrono::milliseconds deadline);
-
         using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };

@@ -27,6 +27,7 @@ namespace event {
 inline constexpr Event step_finished{"step-finished", "3f22aa0d5fa74a14ba2062809bc9681b"};
 inline constexpr Event user_edit_stands{"user-edit-stands", "ae5ca4cffdd14b809e9ea27dbf2b2e47"};
 inline constexpr Event user_edit_kept_beside{"user-edit-kept-beside", "fddacb34a4d64c88b5573ad277aa4483"};
+inline constexpr Event trusted_edit_stands{"trusted-edit-stands", "aa8418fb0e644b3e8c8937abeddd9c00"};
 inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
 } // namespace event
 
@@ -84,6 +85,10 @@ inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure user_scripts_refused{
         "user-scripts-refused", "77a67f7c7a354267bd34cabbd57c179e", Errc::bad_config};
+inline constexpr Failure apply_failed{"apply-failed", "efd201ec1a8d48ab952b483326457615", Errc::failed};
+inline constexpr Failure apply_needs_stop{
+        "apply-needs-stop", "79a6c79a73ef45089de4301a68b5c0a6", Errc::failed};
+inline constexpr Failure apply_busy{"apply-busy", "09fd9988e4fd402ebea0cb564e325b57", Errc::try_again};
 inline constexpr Failure manager_unreachable{
         "manager-unreachable", "43c449dec84248e88f147e4d00fe801c", Errc::unreachable};
 } // namespace failure

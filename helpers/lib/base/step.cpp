@@ -124,6 +124,15 @@ void Context::apply(const StepPlan& plan)
                                 ++unchanged_;
                         continue;
                 case Outcome::edit_stands:
+                        if (is_trusted(file.path)) {
+                                say(Level::warning, event::trusted_edit_stands, file.path,
+                                        fmt::format("'{0}' was edited by hand, and says which API server "
+                                                    "kubelet trusts; it stays as it is, our version is "
+                                                    "'{1}{0}', proceeding",
+                                                file.path, rendered_directory));
+                                ++unchanged_;
+                                continue;
+                        }
                         say(Level::notice, event::user_edit_stands, file.path,
                                 fmt::format("'{0}' was edited by hand and stays as it is; "
                                             "our version is '{1}{0}'",

@@ -42,33 +42,44 @@ void Problems::add(const Where& where, std::string_view key, std::string_view va
 
 void Problems::add(std::string text, std::string remedy)
 {
-        if (std::ranges::find(texts_, text) == texts_.end())
-                texts_.push_back(std::move(text));
-        if (std::ranges::find(remedies_, remedy) == remedies_.end())
-                remedies_.push_back(std::move(remedy));
+        if (std::ranges::find(all_, text, &Problem::text) == all_.end())
+                all_.push_back({std::move(text), std::move(remedy)});
 }
 
 void Problems::add(const Problems& other)
 {
-        for (const auto& text : other.texts_)
-                if (std::ranges::find(texts_, text) == texts_.end())
-                        texts_.push_back(text);
-        for (const auto& remedy : other.remedies_)
-                if (std::ranges::find(remedies_, remedy) == remedies_.end())
-                        remedies_.push_back(remedy);
+        for (const auto& [text, remedy] : other.all_)
+                add(text, remedy);
+}
+
+std::vector<std::string> Problems::texts() const
+{
+        std::vector<std::string> texts;
+        for (const auto& problem : all_)
+                texts.push_back(problem.text);
+        return texts;
+}
+
+std::vector<std::string> Problems::remedies() const
+{
+        std::vector<std::string> remedies;
+        for (const auto& problem : all_)
+                if (std::ranges::find(remedies, problem.remedy) == remedies.end())
+                        remedies.push_back(problem.remedy);
+        return remedies;
 }
 
 void Problems::throw_if_any(const Failure& failure) const
 {
-        if (texts_.empty())
+        if (all_.empty())
                 return;
         constexpr std::size_t shown = 20; // in one message; `eksnode validate` lists all
         const auto first = [&](const std::vector<std::string>& all, std::string_view separator) {
                 return join(std::span(all).first(std::min(all.size(), shown)), separator);
         };
         const auto more =
-                texts_.size() > shown ? fmt::format("; and {} more", texts_.size() - shown) : std::string();
-        throw Error(failure, first(texts_, "; ") + more, first(remedies_, ". "));
+                all_.size() > shown ? fmt::format("; and {} more", all_.size() - shown) : std::string();
+        throw Error(failure, first(texts(), "; ") + more, first(remedies(), ". "));
 }
 
 } // namespace eks

@@ -34,16 +34,23 @@ public:
         // What another collection holds, behind what is here.
         void add(const Problems& other);
 
-        bool empty() const { return texts_.empty(); }
-        const std::vector<std::string>& texts() const { return texts_; }
-        const std::vector<std::string>& remedies() const { return remedies_; }
+        // One mistake, and what mends it.
+        struct Problem {
+                std::string text;
+                std::string remedy;
+                bool operator==(const Problem&) const = default;
+        };
+
+        bool empty() const { return all_.empty(); }
+        const std::vector<Problem>& all() const { return all_; }
+        std::vector<std::string> texts() const;
+        std::vector<std::string> remedies() const; // each once
 
         // Throws Error (`failure`) if there are any.
         void throw_if_any(const Failure& failure) const;
 
 private:
-        std::vector<std::string> texts_;
-        std::vector<std::string> remedies_;
+        std::vector<Problem> all_;
 };
 
 } // namespace eks

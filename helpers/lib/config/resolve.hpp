@@ -2,6 +2,7 @@
 // From the places where configuration may be to the one configuration of this node.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,13 @@ struct Resolved {
 };
 
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
-// user data, kernel command line. Absent ones are skipped. Throws Error (config_syntax, config_invalid,
-// file_io).
-Resolved resolve_node_layers(const Root& root);
+// user data, kernel command line. Absent ones are skipped. With a draft, as if that drop-in were there.
+// Throws Error (config_syntax, config_invalid, file_io).
+struct Draft {
+        std::string path; // of an admin's drop-in
+        std::string text; // "" if it is to be removed
+};
+Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft = {});
 
 // The given sources in order: a file (*.toml is ours; *.yaml, *.yml and *.json are NodeConfig), a directory
 // of such, or "user-data:FILE". A kubelet.configFile is read below `root`. A missing source is an Error
@@ -47,8 +52,10 @@ void add_bootstrap_dns(Resolved& resolved, const Json& imds);
 Problems keys_without_a_step(const Layer& merged);
 
 // Everything that is missing or wrong, that of the layers first. `imds` are facts to hold the values
-// against, or null. Throws Error (config_missing) if no layer says anything of a cluster.
-Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);
+// against, or null. Throws Error (config_missing) if no layer says anything of a cluster. An image, which
+// gets its cluster later, need not be `complete`.
+Problems find_problems(
+        const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete = true);
 
 // The same, thrown as an Error (config_invalid).
 void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);

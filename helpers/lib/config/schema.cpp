@@ -318,6 +318,18 @@ const Json* find_path(const Json& tree, std::string_view path)
         return node;
 }
 
+bool erase_path(Json& tree, std::span<const std::string> parts)
+{
+        const auto child = tree.is_object() && !parts.empty() ? tree.find(parts.front()) : tree.end();
+        if (child == tree.end())
+                return false;
+        if (parts.size() > 1 && !erase_path(*child, parts.subspan(1)))
+                return false;
+        if (parts.size() == 1 || child->empty())
+                tree.erase(child);
+        return true;
+}
+
 void check_layer(Layer& layer, Dialect dialect)
 {
         Checker(layer, dialect).check(layer.tree, "");

@@ -2,6 +2,8 @@
 // How layers are held against the table of keys, and merged.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "config/layer.hpp"
@@ -31,6 +33,9 @@ void merge_layer(Layer& under, const Layer& over);
 
 // RFC 7386 in shape, but null is kept as a value: some kubelet fields mean something by it.
 void deep_merge(Json& under, const Json& over);
+
+// Take a value out, and the maps that are empty then. False if it is not there.
+bool erase_path(Json& tree, std::span<const std::string> parts);
 
 // The value at a schema path ("kubelet.flags"); nullptr if there is none.
 const Json* find_path(const Json& tree, std::string_view path);

@@ -96,9 +96,11 @@ void merge(const Root& root, Resolved& resolved)
                 merge_layer(resolved.merged, layer);
 }
 
-void add_file(const Root& root, Resolved& resolved, const std::string& path)
+void add_file(const Root& root, Resolved& resolved, const std::string& path,
+        const std::optional<Draft>& draft = {})
 {
-        if (const auto text = read_file_if_exists(root(path), config_limit)) {
+        if (const auto text = draft && draft->path == path ? draft->text
+                                                           : read_file_if_exists(root(path), config_limit)) {
                 resolved.tried.push_back(path);
                 add(root, resolved, parse_file(*text, path));
         }
@@ -117,10 +119,17 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
 // The drop-ins are one list, sorted by name across both directories, as systemd has it. node.toml stands
 // before the first one of the admin's, or last: it yields to the admin's own drop-ins, and to what sorts
 // behind them.
-std::vector<std::string> admin_files(const Root& root)
+std::vector<std::string> admin_files(const Root& root, const std::optional<Draft>& draft)
 {
         auto files =
                 drop_ins(root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, all_suffixes);
+        if (draft) {
+                std::erase(files, draft->path);
+                const auto name = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };
+                const auto place = std::ranges::upper_bound(files, name(draft->path), {}, name);
+                if (!draft->text.empty())
+                        files.insert(place, draft->path);
+        }
         const auto first =
                 std::ranges::find_if(files, [](const auto& f) { return f.starts_with(admin_drop_ins); });
         files.insert(first, std::string(admin_file));
@@ -188,11 +197,11 @@ Layer command_line_layer(const std::vector<std::string>& words)
         return layer;
 }
 
-Resolved resolve_node_layers(const Root& root)
+Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft)
 {
         Resolved resolved;
-        for (const auto& path : admin_files(root))
-                add_file(root, resolved, path);
+        for (const auto& path : admin_files(root, draft))
+                add_file(root, resolved, path, draft);
         if (!exists(root(admin_file)))
                 resolved.tried.push_back(fmt::format("{} (absent)", admin_file));
         for (const auto& path : drop_ins(root, {std::string(nodeadm_drop_ins)}, node_config_suffixes))

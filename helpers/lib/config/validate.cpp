@@ -65,7 +65,7 @@ Problems keys_without_a_step(const Layer& merged)
         return problems;
 }
 
-Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
+Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete)
 {
         struct Required {
                 std::string_view key;
@@ -78,9 +78,9 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
 
         const auto& tree = resolved.merged.tree;
         const auto sources = join(resolved.tried, ", ");
-        if (resolved.merged.problems.empty() && std::ranges::none_of(required, [&](const Required& r) {
-                    return find_path(tree, r.key) != nullptr;
-            }))
+        if (complete && resolved.merged.problems.empty() &&
+                std::ranges::none_of(
+                        required, [&](const Required& r) { return find_path(tree, r.key) != nullptr; }))
                 throw Error(failure::config_missing,
                         fmt::format("no configuration for this node in: {}", sources),
                         "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
@@ -97,7 +97,8 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                 });
         };
         for (const auto& [key, meaning] : required)
-                if (find_path(tree, key) == nullptr && !(has_dns && key == "cluster.cidr") && !refused(key))
+                if (complete && find_path(tree, key) == nullptr && !(has_dns && key == "cluster.cidr") &&
+                        !refused(key))
                         problems.add(
                                 {sources}, key, "", "missing", fmt::format("Set {} to {}", key, meaning));
 

@@ -3,13 +3,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 
@@ -19,6 +28,7 @@ namespace {
 
 constexpr std::string_view pci_devices = "/sys/bus/pci/devices";
 constexpr std::string_view driver = "/proc/driver/nvidia";
+constexpr std::string_view end_of_answer = ".";
 
 // Compute capability to architecture: the table of NVIDIA's CUDA programming guide.
 struct Family {
@@ -43,7 +53,8 @@ class Gpus {
 public:
         explicit Gpus(const Root& root) : root_(&root) {}
 
-        Labels discover(const std::string& nvml, std::vector<Note>& notes)
+        Labels discover(
+                const std::string& nvml, std::vector<Note>& notes, std::chrono::milliseconds deadline)
         {
                 const auto count = count_devices();
                 if (count == 0)
@@ -53,7 +64,7 @@ public:
                 add("gpu.machine", text("/sys/class/dmi/id/product_name").value_or(""));
                 read_driver();
                 if (!nvml.empty())
-                        ask_library(nvml, notes);
+                        ask_child(nvml, notes, deadline);
                 return std::move(labels_);
         }
 
@@ -129,7 +140,9 @@ private:
                 }
         }
 
-        void ask_library(const std::string& path, std::vector<Note>& notes);
+        void ask_child(
+                const std::string& path, std::vector<Note>& notes, std::chrono::milliseconds deadline);
+        void ask_library(const std::string& path);
 
         const Root* root_;
         Labels labels_;
@@ -169,8 +182,8 @@ private:
         std::unique_ptr<void, int (*)(void*)> handle_;
 };
 
-void Gpus::ask_library(const std::string& path, std::vector<Note>& notes)
-try {
+void Gpus::ask_library(const std::string& path)
+{
         const Library nvml(path);
         using Device = Library::Device;
         std::array<char, 96> buffer{}; // NVML_DEVICE_NAME_V2_BUFFER_SIZE
@@ -214,10 +227,85 @@ try {
         const bool mig = nvml.call<int(Device, unsigned*, unsigned*)>(
                                  "nvmlDeviceGetMigMode", device, &mode, &pending) == 0;
         add("mig.capable", mig ? "true" : "false");
-} catch (const Error& e) {
-        notes.push_back({Level::warning,
-                fmt::format("'{}' cannot be used ({}): the labels that need it are left out, proceeding",
-                        path, e.what())});
+}
+
+// In the child: labels as "KEY=VALUE" lines, or what is wrong as "!TEXT"; the end is said by a line too.
+std::string answer_of(const std::function<const Labels&()>& ask)
+{
+        std::string text;
+        try {
+                for (const auto& [key, value] : ask())
+                        text += fmt::format("{}={}\n", key, value);
+        } catch (const std::exception& e) {
+                std::string what = e.what();
+                std::ranges::replace(what, '\n', ' ');
+                text = fmt::format("!{}\n", what);
+        }
+        return text + std::string(end_of_answer) + "\n";
+}
+
+// Until the other end is closed, or the deadline.
+std::string read_until(const UniqueFd& fd, std::chrono::milliseconds deadline)
+{
+        using Clock = std::chrono::steady_clock;
+        const auto end = Clock::now() + deadline;
+        std::string text;
+        std::array<char, 4096> buffer{};
+        for (;;) {
+                const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+                pollfd event{fd.get(), POLLIN, 0};
+                if (left.count() <= 0 || ::poll(&event, 1, static_cast<int>(left.count())) == 0)
+                        return text;
+                const auto length = ::read(fd.get(), buffer.data(), buffer.size());
+                if (length < 0 && errno == EINTR)
+                        continue;
+                if (length <= 0)
+                        return text;
+                text.append(buffer.data(), static_cast<std::size_t>(length));
+        }
+}
+
+void Gpus::ask_child(const std::string& path, std::vector<Note>& notes, std::chrono::milliseconds deadline)
+{
+        const auto note = [&](std::string_view why) {
+                notes.push_back({Level::warning,
+                        fmt::format("'{}' cannot be used ({}): the labels that need it are left out, "
+                                    "proceeding",
+                                path, why)});
+        };
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+                return note(::strerror(errno));
+        const UniqueFd reader(ends[0]);
+        UniqueFd writer(ends[1]);
+        const auto child = ::fork();
+        if (child < 0)
+                return note(::strerror(errno));
+        if (child == 0) {
+                labels_.clear();
+                const auto answer = answer_of([&]() -> const Labels& {
+                        ask_library(path);
+                        return labels_;
+                });
+                const auto written =
+                        ::write(writer.get(), answer.data(), answer.size()); // fits into the pipe
+                ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
+        }
+        writer.reset();
+        const auto answer = read_until(reader, deadline);
+        // Not waited for: a process that hangs in the kernel does not die before it leaves it.
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, WNOHANG);
+        const auto answers = lines(answer);
+        if (answers.empty() || answers.back() != end_of_answer)
+                return note("it gives no answer");
+        for (const auto line : answers) {
+                const auto equals = line.find('=');
+                if (line.starts_with('!'))
+                        note(line.substr(1));
+                else if (equals != line.npos)
+                        labels_[std::string(line.substr(0, equals))] = std::string(line.substr(equals + 1));
+        }
 }
 
 } // namespace
@@ -232,9 +320,10 @@ std::string nvml_library(const Root& root)
         return {};
 }
 
-Labels gpu_labels(const Root& root, const std::string& nvml, std::vector<Note>& notes)
+Labels gpu_labels(const Root& root, const std::string& nvml, std::vector<Note>& notes,
+        std::chrono::milliseconds deadline)
 {
-        return Gpus(root).discover(nvml, notes);
+        return Gpus(root).discover(nvml, notes, deadline);
 }
 
 } // namespace eks

@@ -3,6 +3,7 @@
 // and NVIDIA's management library where it is installed. Names: its page "Generated labels".
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ std::string nvml_library(const Root& root);
 
 // nvidia.com/…; none without a device. `nvml` is the path of the library, empty to do without: then the
 // memory, the compute capability and the CUDA version are not known. A library that cannot be used is noted.
-Labels gpu_labels(const Root& root, const std::string& nvml, std::vector<Note>& notes);
+// It is asked by a child, which is left behind at the deadline: a driver that hangs costs seconds, not the
+// node.
+Labels gpu_labels(const Root& root, const std::string& nvml, std::vector<Note>& notes,
+        std::chrono::milliseconds deadline = std::chrono::seconds(
+                15)); // half of the step's; eight GPUs take some
 
 } // namespace eks

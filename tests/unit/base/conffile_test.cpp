@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <tuple>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -40,6 +41,15 @@ File absent()
         return {.path = path, .content = {}, .kind = File::Kind::absent};
 }
 
+// What happens is what was foreseen.
+Outcome put(const Root& root, const File& file)
+{
+        const auto foreseen = foresee(root, file);
+        const auto outcome = put_in_place(root, file);
+        CHECK(outcome == foreseen);
+        return outcome;
+}
+
 // Put a file's time far back and tell whether a later call has touched it.
 class Untouched {
 public:
@@ -65,13 +75,28 @@ private:
 
 } // namespace
 
+TEST_CASE("Files that are not as they were rendered are found", "[conffile]")
+{
+        const TemporaryDirectory node;
+        CHECK(edited_files(node.root()).empty());
+        put(node.root(), regular("one"));
+        put(node.root(), {.path = "/etc/other", .content = "one"});
+        CHECK(edited_files(node.root()).empty());
+        node.write(path, "mine");
+        CHECK(edited_files(node.root()) == Names{path});
+        ::unlink(node("/etc/other").c_str());
+        CHECK(edited_files(node.root()) == Names{"/etc/other", path});
+        CHECK(is_trusted("/etc/kubernetes/pki/ca.crt"));
+        CHECK_FALSE(is_trusted(path));
+}
+
 TEST_CASE("A file is written once; the second time it and its mtime are left alone", "[conffile]")
 {
         const TemporaryDirectory node;
         const auto mode = GENERATE(as<mode_t>(), 0644, 0600);
         auto file = regular("one");
         file.mode = mode;
-        CHECK(put_in_place(node.root(), file) == Outcome::written);
+        CHECK(put(node.root(), file) == Outcome::written);
         CHECK(node.read(path) == "one");
         CHECK(node.mode(path) == mode);
         CHECK(node.read(memory) == "one");
@@ -79,7 +104,7 @@ TEST_CASE("A file is written once; the second time it and its mtime are left alo
 
         const Untouched file_stays(node, path);
         const Untouched memory_stays(node, memory);
-        CHECK(put_in_place(node.root(), file) == Outcome::unchanged);
+        CHECK(put(node.root(), file) == Outcome::unchanged);
         CHECK(file_stays.still());
         CHECK(memory_stays.still());
         CHECK(node.names("/etc/thing") == Names{"config"});
@@ -88,8 +113,8 @@ TEST_CASE("A file is written once; the second time it and its mtime are left alo
 TEST_CASE("A new rendering replaces our old one without keeping it", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
-        CHECK(put_in_place(node.root(), regular("two")) == Outcome::written);
+        put(node.root(), regular("one"));
+        CHECK(put(node.root(), regular("two")) == Outcome::written);
         CHECK(node.read(path) == "two");
         CHECK(node.read(memory) == "two");
         CHECK_FALSE(node.has(edited));
@@ -98,11 +123,11 @@ TEST_CASE("A new rendering replaces our old one without keeping it", "[conffile]
 TEST_CASE("A user's edit stands while our rendering is as before", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         node.write(path, "theirs", 0640);
         const Untouched stays(node, path);
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::edit_stands);
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::edit_stands);
+        CHECK(put(node.root(), regular("one")) == Outcome::edit_stands);
+        CHECK(put(node.root(), regular("one")) == Outcome::edit_stands);
         CHECK(stays.still());
         CHECK(node.read(path) == "theirs");
         CHECK(node.mode(path) == 0640);
@@ -112,24 +137,24 @@ TEST_CASE("A user's edit stands while our rendering is as before", "[conffile]")
 TEST_CASE("An emptied file is an edit like any other", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         node.write(path, "");
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::edit_stands);
+        CHECK(put(node.root(), regular("one")) == Outcome::edit_stands);
         CHECK(node.read(path).empty());
 }
 
 TEST_CASE("A user's edit is kept beside when our rendering changes", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         node.write(path, "theirs");
-        CHECK(put_in_place(node.root(), regular("two")) == Outcome::edit_kept_beside);
+        CHECK(put(node.root(), regular("two")) == Outcome::edit_kept_beside);
         CHECK(node.read(path) == "two");
         CHECK(node.read(edited) == "theirs");
         CHECK(node.read(memory) == "two");
 
         const Untouched stays(node, path);
-        CHECK(put_in_place(node.root(), regular("two")) == Outcome::unchanged);
+        CHECK(put(node.root(), regular("two")) == Outcome::unchanged);
         CHECK(stays.still());
         CHECK(node.read(edited) == "theirs");
 }
@@ -137,10 +162,10 @@ TEST_CASE("A user's edit is kept beside when our rendering changes", "[conffile]
 TEST_CASE("An edit that is what we render next is no conflict", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         node.write(path, "two");
         const Untouched stays(node, path);
-        CHECK(put_in_place(node.root(), regular("two")) == Outcome::unchanged);
+        CHECK(put(node.root(), regular("two")) == Outcome::unchanged);
         CHECK(stays.still());
         CHECK(node.read(memory) == "two");
         CHECK_FALSE(node.has(edited));
@@ -149,9 +174,9 @@ TEST_CASE("An edit that is what we render next is no conflict", "[conffile]")
 TEST_CASE("A file that somebody removed comes back", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         remove_if_exists(node(path));
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::written);
+        CHECK(put(node.root(), regular("one")) == Outcome::written);
         CHECK(node.read(path) == "one");
 }
 
@@ -159,10 +184,10 @@ TEST_CASE("A foreign file that was there first is kept beside", "[conffile]")
 {
         const TemporaryDirectory node;
         node.write(path, "the package's");
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::edit_kept_beside);
+        CHECK(put(node.root(), regular("one")) == Outcome::edit_kept_beside);
         CHECK(node.read(path) == "one");
         CHECK(node.read(edited) == "the package's");
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::unchanged);
+        CHECK(put(node.root(), regular("one")) == Outcome::unchanged);
 }
 
 TEST_CASE("A foreign file that is as we would write it becomes ours", "[conffile]")
@@ -170,7 +195,7 @@ TEST_CASE("A foreign file that is as we would write it becomes ours", "[conffile
         const TemporaryDirectory node;
         node.write(path, "one");
         const Untouched stays(node, path);
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::unchanged);
+        CHECK(put(node.root(), regular("one")) == Outcome::unchanged);
         CHECK(stays.still());
         CHECK(node.read(memory) == "one");
         CHECK_FALSE(node.has(edited));
@@ -186,22 +211,22 @@ TEST_CASE("A crash between file and memory is no user's edit", "[conffile]")
         }
         SECTION("when the rendering had changed")
         {
-                put_in_place(node.root(), regular("zero"));
+                put(node.root(), regular("zero"));
                 node.write(path, "one"); // written, then killed: the memory still says "zero"
         }
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::unchanged);
+        CHECK(put(node.root(), regular("one")) == Outcome::unchanged);
         CHECK(node.read(memory) == "one");
-        CHECK(put_in_place(node.root(), regular("two")) == Outcome::written);
+        CHECK(put(node.root(), regular("two")) == Outcome::written);
         CHECK_FALSE(node.has(edited));
 }
 
 TEST_CASE("A lost memory loses nobody's file", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         node.write(path, "theirs");
         remove_if_exists(node(memory));
-        CHECK(put_in_place(node.root(), regular("one")) == Outcome::edit_kept_beside);
+        CHECK(put(node.root(), regular("one")) == Outcome::edit_kept_beside);
         CHECK(node.read(path) == "one");
         CHECK(node.read(edited) == "theirs");
 }
@@ -209,23 +234,23 @@ TEST_CASE("A lost memory loses nobody's file", "[conffile]")
 TEST_CASE("A file that is no longer needed is taken away with its memory", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
-        CHECK(put_in_place(node.root(), absent()) == Outcome::removed);
+        put(node.root(), regular("one"));
+        CHECK(put(node.root(), absent()) == Outcome::removed);
         CHECK_FALSE(node.has(path));
         CHECK_FALSE(node.has(memory));
-        CHECK(put_in_place(node.root(), absent()) == Outcome::unchanged);
+        CHECK(put(node.root(), absent()) == Outcome::unchanged);
 }
 
 TEST_CASE("A file that is no longer needed and was edited is kept beside", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         node.write(path, "theirs");
-        CHECK(put_in_place(node.root(), absent()) == Outcome::edit_kept_beside);
+        CHECK(put(node.root(), absent()) == Outcome::edit_kept_beside);
         CHECK_FALSE(node.has(path));
         CHECK_FALSE(node.has(memory));
         CHECK(node.read(edited) == "theirs");
-        CHECK(put_in_place(node.root(), absent()) == Outcome::unchanged);
+        CHECK(put(node.root(), absent()) == Outcome::unchanged);
         CHECK(node.read(edited) == "theirs");
 }
 
@@ -233,16 +258,16 @@ TEST_CASE("What was never ours is not taken away", "[conffile]")
 {
         const TemporaryDirectory node;
         node.write(path, "somebody's");
-        CHECK(put_in_place(node.root(), absent()) == Outcome::unchanged);
+        CHECK(put(node.root(), absent()) == Outcome::unchanged);
         CHECK(node.read(path) == "somebody's");
 }
 
 TEST_CASE("An unneeded file that somebody removed before us leaves no memory", "[conffile]")
 {
         const TemporaryDirectory node;
-        put_in_place(node.root(), regular("one"));
+        put(node.root(), regular("one"));
         remove_if_exists(node(path));
-        CHECK(put_in_place(node.root(), absent()) == Outcome::unchanged);
+        CHECK(put(node.root(), absent()) == Outcome::unchanged);
         CHECK_FALSE(node.has(memory));
 }
 
@@ -250,13 +275,13 @@ TEST_CASE("A link is made once and changed with our wish", "[conffile]")
 {
         const TemporaryDirectory node;
         File link{.path = path, .content = "target", .kind = File::Kind::link};
-        CHECK(put_in_place(node.root(), link) == Outcome::written);
+        CHECK(put(node.root(), link) == Outcome::written);
         CHECK(read_link_if_exists(node(path)) == "target");
         const Untouched stays(node, path);
-        CHECK(put_in_place(node.root(), link) == Outcome::unchanged);
+        CHECK(put(node.root(), link) == Outcome::unchanged);
         CHECK(stays.still());
         link.content = "other";
-        CHECK(put_in_place(node.root(), link) == Outcome::written);
+        CHECK(put(node.root(), link) == Outcome::written);
         CHECK(read_link_if_exists(node(path)) == "other");
 }
 
@@ -265,31 +290,31 @@ TEST_CASE("A regular file in the place of a link is kept beside", "[conffile]")
         const TemporaryDirectory node;
         const File link{.path = path, .content = "target", .kind = File::Kind::link};
         node.write(path, "theirs");
-        CHECK(put_in_place(node.root(), link) == Outcome::edit_kept_beside);
+        CHECK(put(node.root(), link) == Outcome::edit_kept_beside);
         CHECK(read_link_if_exists(node(path)) == "target");
         CHECK(node.read(edited) == "theirs");
-        CHECK(put_in_place(node.root(), link) == Outcome::unchanged);
+        CHECK(put(node.root(), link) == Outcome::unchanged);
 }
 
 TEST_CASE("A file of this boot has no memory and is simply ours", "[conffile]")
 {
         const TemporaryDirectory node;
         const File file{.path = "/run/eks/node.json", .content = "one", .mode = 0600};
-        CHECK(put_in_place(node.root(), file) == Outcome::written);
+        CHECK(put(node.root(), file) == Outcome::written);
         CHECK(node.mode(file.path) == 0600);
         CHECK_FALSE(node.has("/var"));
         const Untouched stays(node, "/run/eks/node.json");
-        CHECK(put_in_place(node.root(), file) == Outcome::unchanged);
+        CHECK(put(node.root(), file) == Outcome::unchanged);
         CHECK(stays.still());
 
         node.write(file.path, "theirs");
-        CHECK(put_in_place(node.root(), file) == Outcome::written);
+        CHECK(put(node.root(), file) == Outcome::written);
         CHECK(node.read(file.path) == "one");
         CHECK(node.names("/run/eks") == Names{"node.json"});
 
         const File gone{.path = file.path, .content = {}, .kind = File::Kind::absent};
-        CHECK(put_in_place(node.root(), gone) == Outcome::removed);
-        CHECK(put_in_place(node.root(), gone) == Outcome::unchanged);
+        CHECK(put(node.root(), gone) == Outcome::removed);
+        CHECK(put(node.root(), gone) == Outcome::unchanged);
         CHECK_FALSE(node.has("/var"));
 }
 
@@ -297,7 +322,7 @@ TEST_CASE("A file of this boot with user data is closed to others even if it was
 {
         const TemporaryDirectory node;
         node.write("/run/eks/node.json", "one", 0644);
-        put_in_place(node.root(), {.path = "/run/eks/node.json", .content = "one", .mode = 0600});
+        put(node.root(), {.path = "/run/eks/node.json", .content = "one", .mode = 0600});
         CHECK(node.mode("/run/eks/node.json") == 0600);
 }
 
@@ -305,7 +330,7 @@ TEST_CASE("A path that cannot be written is an error that names it", "[conffile]
 {
         const TemporaryDirectory node;
         node.write("/etc/thing", "a file where a directory must be");
-        const auto refused = test::refusal([&] { put_in_place(node.root(), regular("one")); });
+        const auto refused = test::refusal([&] { put(node.root(), regular("one")); });
         CHECK(refused.failure == "file-io");
         CHECK(refused.mentions(node("/etc/thing")));
         CHECK_FALSE(node.has(memory)); // nothing is remembered that was not written

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stand-in for NVIDIA's management library: two GPUs of an A10G kind. EKS_FAKE_NVML=fail lets it refuse.
+// A stand-in for NVIDIA's management library: two GPUs of an A10G kind. EKS_FAKE_NVML=fail lets it refuse,
+// hang hang, crash crash.
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <unistd.h>
 
 namespace {
 
@@ -35,6 +38,10 @@ int nvmlInit_v2()
         const char* wish = std::getenv("EKS_FAKE_NVML");
         if (wish != nullptr && std::string_view(wish) == "fail")
                 return 9; // NVML_ERROR_DRIVER_NOT_LOADED
+        while (wish != nullptr && std::string_view(wish) == "hang")
+                ::pause();
+        if (wish != nullptr && std::string_view(wish) == "crash")
+                std::raise(SIGKILL);
         ++initialised;
         return 0;
 }

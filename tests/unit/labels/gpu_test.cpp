@@ -8,6 +8,7 @@
 
 using namespace eks;
 using test::TemporaryDirectory;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -34,11 +35,11 @@ public:
                 write("/proc/driver/nvidia/gpus/0000:00:1c.0/information", "Model: \t\t Other\n");
         }
 
-        Labels labels(const std::string& nvml = {})
+        Labels labels(const std::string& nvml = {}, std::chrono::milliseconds deadline = 60s)
         {
                 Labels found;
                 notes.clear();
-                for (const auto& [key, value] : gpu_labels(root(), nvml, notes)) {
+                for (const auto& [key, value] : gpu_labels(root(), nvml, notes, deadline)) {
                         CHECK(key.starts_with("nvidia.com/"));
                         CHECK(refused_to_kubelets(key).empty());
                         CHECK(wrong_label_key(key).empty());
@@ -138,6 +139,20 @@ TEST_CASE("A library that cannot be used is a warning", "[gpu]")
         ::unsetenv("EKS_FAKE_NVML");
         REQUIRE(machine.notes.size() == 1);
         CHECK(machine.notes[0].text.find("nvmlInit_v2 gives 9") != std::string::npos);
+}
+
+TEST_CASE("A driver that hangs or kills costs its labels, no more", "[gpu]")
+{
+        Machine machine;
+        machine.add_gpus();
+        for (const auto* way : {"hang", "crash"}) {
+                CAPTURE(way);
+                ::setenv("EKS_FAKE_NVML", way, 1);
+                CHECK(machine.labels(FAKE_NVML, std::string_view(way) == "hang" ? 100ms : 60'000ms) == bus);
+                ::unsetenv("EKS_FAKE_NVML");
+                REQUIRE(machine.notes.size() == 1);
+                CHECK(machine.notes[0].text.find("it gives no answer") != std::string::npos);
+        }
 }
 
 TEST_CASE("Nothing of a foreign tree is loaded", "[gpu]")

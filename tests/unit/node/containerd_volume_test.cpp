@@ -110,6 +110,23 @@ TEST_CASE("An instance store that was formatted is found again under another nam
         CHECK_FALSE(find_volume(volume("instance-store"), fake.disks()));
 }
 
+TEST_CASE("Of the instance store, the first disk that is blank and unused is taken, and no other",
+        "[containerd-volume]")
+{
+        auto fake = machine(); // nvme3n1 is the first by serial
+        fake.contents["/dev/nvme3n1"] = {.type = "ext4", .label = "somebody's"};
+        CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme2n1");
+        fake.contents["/dev/nvme3n1"] = blank;
+        fake.places["/dev/nvme3n1"] = "/data";
+        CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme2n1");
+
+        fake.contents["/dev/nvme2n1"] = {.type = "xfs"}; // without our label it is not ours
+        const auto none = refusal([&] { ensure_volume(volume("instance-store"), fake.disks(), 0ms); });
+        CHECK(none.failure == "volume-occupied");
+        CHECK(none.mentions("'/dev/nvme3n1' is mounted at '/data', '/dev/nvme2n1' holds xfs"));
+        CHECK(fake.calls.empty());
+}
+
 TEST_CASE("A label is a filesystem's or a partition's, and one device has it", "[containerd-volume]")
 {
         auto fake = machine();

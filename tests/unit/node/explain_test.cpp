@@ -47,8 +47,7 @@ TEST_CASE("A map is explained with what all layers make of it, and each one's pa
                       {{"kubeReserved", {{"memory", "1Gi"}}}}) ==
                 "kubelet.config.kubeReserved = {\"cpu\":\"1\",\"memory\":\"1Gi\"}\n"
                 "  {\"cpu\":\"1\"} from 0.toml, line 2, column 1\n"
-                "  merged over {\"memory\":\"1Gi\"} from eksnode's own "
-                "(/etc/kubernetes/kubelet/config.json)\n");
+                "  merged over {\"memory\":\"1Gi\"} from eksnode's own\n");
 }
 
 TEST_CASE("What the user's settings replace altogether is not called eksnode's own", "[explain]")

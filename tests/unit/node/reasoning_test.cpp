@@ -3,6 +3,7 @@
 
 #include "explain.hpp"
 #include "fixture.hpp"
+#include "kubelet_config.hpp"
 
 using namespace eks;
 using test::ReferenceNode;
@@ -18,6 +19,8 @@ std::string explained(const ReferenceNode& node, const std::string& toml, const 
         return explain(resolved, key, Json::object(), reasoning(node.root(), resolved, key));
 }
 
+constexpr auto reference_facts =
+        R"({"instanceType": "m4.xlarge", "instanceId": "i-1", "availabilityZone": "us-west-2f"})";
 constexpr auto facts = R"({"instanceType": "m4.xlarge"})";
 
 } // namespace
@@ -41,6 +44,42 @@ TEST_CASE("What is reserved is explained with its policy and what goes into it",
                               "the machine's 16384 MiB") != std::string::npos);
         CHECK(explained(node, "[kubelet.reservations]\npolicy = \"none\"\n", "kubelet.config.kubeReserved")
                         .find("computed by the none policy: nothing is reserved") != std::string::npos);
+}
+
+TEST_CASE("A user's setting is not called ours, in whatever file of kubelet's it stands", "[explain]")
+{
+        const ReferenceNode node;
+        node.write("/run/eks/imds.json", reference_facts);
+        node.write("/etc/eks/node.d/10.yaml", test::node_config(test::reference_cluster));
+        node.write("/etc/eks/node.toml", "[kubelet.config]\npodsPerCore = 7\nmaxPods = 20\n");
+        node.write("/etc/eks/kubelet-version.txt", "1.27.1\n");
+        const auto resolved = resolve_node_layers(node.root());
+        CHECK(generated_settings(node.root(), resolved) == nullptr); // eks-config has not run
+        node.write("/run/eks/node.json",
+                render_node_json(resolved.merged, {.kubelet = {1, 27, 1}, .containerd = {1, 7, 27}}));
+        // Before 1.28 the user's settings are in the same file as ours.
+        node.write(kubelet_config_path, R"({"podsPerCore": 7, "maxPods": 20})");
+        const auto ours = generated_settings(node.root(), resolved);
+        CHECK(explain(resolved, "kubelet.config.podsPerCore", ours) ==
+                "kubelet.config.podsPerCore = 7\n  from /etc/eks/node.toml, line 2, column 1\n");
+        CHECK(explain(resolved, "kubelet.config.maxPods", ours)
+                        .ends_with("  instead of 58 from eksnode's own\n"));
+}
+
+TEST_CASE("A file of kubelet's that was edited by hand is named, with what it says", "[explain]")
+{
+        const ReferenceNode node;
+        const auto edited = [&] { return edited_setting(node.root(), "kubelet.config.maxPods"); };
+        CHECK(edited().empty());
+        node.write(kubelet_config_path, R"({"maxPods": 58})");
+        node.write("/var/lib/eks/rendered/etc/kubernetes/kubelet/config.json", R"({"maxPods": 58})");
+        CHECK(edited().empty());
+        node.write(kubelet_config_path, R"({"maxPods": 30})");
+        CHECK(edited() == "  '/etc/kubernetes/kubelet/config.json' was edited by hand, and says 30\n");
+        CHECK(edited_setting(node.root(), "cluster.name").empty());
+        node.write(kubelet_config_path, "{");
+        CHECK(edited() ==
+                "  '/etc/kubernetes/kubelet/config.json' was edited by hand, and says nothing of it\n");
 }
 
 TEST_CASE("The number of pods is explained, also where the user's beats it", "[explain]")

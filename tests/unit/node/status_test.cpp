@@ -29,6 +29,16 @@ UnitState done(std::uint64_t started, std::uint64_t finished, std::vector<std::s
 
 } // namespace
 
+TEST_CASE("Edits by hand are listed, and those that decide whom kubelet trusts are marked", "[status]")
+{
+        CHECK(render_edits({}).empty());
+        CHECK(render_edits({"/etc/a", "/etc/kubernetes/pki/ca.crt"}) ==
+                "\nedited by hand, and left so:\n"
+                "  /etc/a\n"
+                "! /etc/kubernetes/pki/ca.crt: it says which API server kubelet trusts\n"
+                "our versions are below /var/lib/eks/rendered/\n");
+}
+
 TEST_CASE("A node that is up is a tree of steps in the order they started, with their times", "[status]")
 {
         const UnitStates units{

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "difference.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto lock_path = "/run/eks/apply.lock";
+constexpr auto node_target = "eks-node.target";
+constexpr auto configured_target = "eks-configured.target";
+constexpr auto chain_timeout = 300s; // metadata that is slow, an image that is pulled
+constexpr auto kubelet_timeout = 60s;
+constexpr auto target_timeout = 10s;
+
+bool is_active(Manager& manager, const char* unit)
+{
+        return manager.unit(unit).text("ActiveState") == "active";
+}
+
+} // namespace
+
+std::string show_changes(const Root& root, const Changes& changes)
+{
+        std::string text;
+        for (const auto& change : changes.files)
+                text += describe(root, change);
+        for (const auto& gate : changes.opened)
+                text += fmt::format("the gate {} opens\n", gate);
+        for (const auto& gate : changes.closed)
+                text += fmt::format("the gate {} closes\n", gate);
+        for (const auto& key : changes.at_boot)
+                text += fmt::format("{} changes: that takes effect when the machine boots again\n", key);
+        return text;
+}
+
+std::string show_actions(const Changes& changes)
+{
+        if (changes.actions.empty())
+                return "nothing to do: the node has this configuration\n";
+        std::string text = "to do, in this order:\n";
+        for (const auto& action : changes.actions)
+                text += fmt::format("  {}\n", text_of(action));
+        return text;
+}
+
+ApplyLock::ApplyLock(const Root& root)
+        : fd_(::open(root(lock_path).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600))
+{
+        if (!fd_)
+                throw io_error("open", lock_path, errno);
+        if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0)
+                throw Error(failure::apply_busy, "another `eksnode apply` is at work",
+                        "Run it again when that one has ended");
+}
+
+bool chain_is_up(Manager& manager)
+{
+        for (const auto* unit : {"eks-imds.service", "eks-config.service"})
+                if (const auto state = manager.unit(unit).text("ActiveState");
+                        state == "activating" || state == "reloading")
+                        throw Error(failure::apply_busy, fmt::format("{} is at work", unit),
+                                "Run it again when `eksnode status` shows that it has ended");
+        return is_active(manager, "eks-config.service");
+}
+
+void start_chain(Manager& manager, const Say& say)
+{
+        const auto kubelet = manager.unit("kubelet.service");
+        if (kubelet.text("LoadState") != "loaded")
+                return;
+        const auto state = kubelet.text("ActiveState");
+        const bool configured = is_active(manager, configured_target);
+        const bool stopped_by_hand =
+                configured && state == "inactive" && kubelet.number("ActiveEnterTimestampMonotonic") != 0;
+        if (stopped_by_hand) {
+                say(fmt::format("kubelet.service was stopped, and stays so: start {} when you want it",
+                        node_target));
+                return;
+        }
+        if (configured && state == "active") {
+                manager.wait_for_job(node_target, target_timeout); // it goes down and up with kubelet
+                return;
+        }
+        if ((configured && state != "inactive" && state != "failed") || manager.unit(node_target).has_job())
+                return; // it is about to run
+        const bool targets = manager.run_job("StartUnit", configured_target, chain_timeout);
+        if (!targets || !is_active(manager, configured_target))
+                throw Error(failure::apply_failed,
+                        fmt::format("{} was started and is not reached", configured_target),
+                        "See `eksnode status` for what failed, and run `eksnode apply` again");
+        const bool ended = manager.run_job("StartUnit", node_target, kubelet_timeout);
+        if (ended && !is_active(manager, node_target))
+                throw Error(failure::apply_failed,
+                        fmt::format("{} was started and is not reached", node_target),
+                        "See `eksnode status` for what failed, and run `eksnode apply` again");
+        say(ended ? fmt::format("started {}", node_target)
+                  : fmt::format("started {}, which is not yet reached: see `eksnode status`", node_target));
+}
+
+void leave_out_masked(Manager& manager, std::vector<PlannedStep>& steps, const Say& say)
+{
+        std::erase_if(steps, [&](const PlannedStep& step) {
+                const auto unit = std::string(step.name) + ".service";
+                const bool masked = manager.unit(unit).text("LoadState") == "masked";
+                if (masked)
+                        say(fmt::format("{} is masked: its files stay as they are", unit));
+                return masked;
+        });
+}
+
+void close_gates(Manager& manager, const Changes& rest, const Say& say)
+{
+        if (rest.files.empty() && rest.opened.empty() && !rest.closed.empty())
+                take_over(manager, rest, say);
+}
+
+void refuse_volume_below_containerd(Manager& manager, const Changes& changes)
+{
+        const auto state = manager.unit("containerd.service").text("ActiveState");
+        if (!changes.needs_volume || state == "inactive" || state == "failed")
+                return;
+        throw Error(failure::apply_needs_stop,
+                "containerd.volume: a volume cannot be mounted below a containerd that runs",
+                "Reboot the node, which takes over all that was changed. Or drain it, stop kubelet and "
+                "containerd "
+                "with `systemctl stop kubelet containerd`, run `eksnode apply`, and start eks-node.target");
+}
+
+} // namespace eks

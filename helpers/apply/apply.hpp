@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode apply: a changed configuration is looked at before anything stops, shown, and taken over by a node
+// that runs.
+#pragma once
+
+#include <string>
+
+#include "base/fd.hpp"
+#include "changes.hpp"
+#include "take_over.hpp"
+
+namespace eks {
+
+// What a person reads before anything happens: each file with its change, and the gates; then what is done.
+std::string show_changes(const Root& root, const Changes& changes);
+std::string show_actions(const Changes& changes);
+
+// One `eksnode apply` at a time. Throws Error (apply_busy).
+class ApplyLock {
+public:
+        explicit ApplyLock(const Root& root);
+
+private:
+        UniqueFd fd_;
+};
+
+// Whether the bootstrap got so far that its steps can be run one by one. Throws Error (apply_busy) while it
+// is on its way.
+bool chain_is_up(Manager& manager);
+
+// Start eks-node.target, where the bootstrap failed or kubelet has never run; kubelet that was stopped by
+// hand stays so. Throws Error (apply_failed) if a step fails.
+void start_chain(Manager& manager, const Say& say);
+
+// Steps that are masked run at no time, so their files stay as they are.
+void leave_out_masked(Manager& manager, std::vector<PlannedStep>& steps, const Say& say);
+
+// A step that took its last file away is no longer needed, which shows only once it has run: `rest` is what
+// there is to do then.
+void close_gates(Manager& manager, const Changes& rest, const Say& say);
+
+// A volume of containerd is mounted before containerd starts. Throws Error (apply_needs_stop) if it runs.
+void refuse_volume_below_containerd(Manager& manager, const Changes& changes);
+
+} // namespace eks

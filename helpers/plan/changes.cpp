@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "changes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "config/schema.hpp"
+#include "containerd_config.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view gates = "/run/eks/enabled/";
+constexpr std::string_view config_step = "eks-config";
+constexpr std::string_view kubelet = "kubelet.service";
+constexpr std::string_view containerd = "containerd.service";
+constexpr std::string_view soci = "soci-snapshotter.service";
+
+// The daemon that reads a file once, when it starts. containerd reads the mirrors of registries at each
+// pull, and the files of runtimes when a pod starts.
+std::string_view reader_of(std::string_view step, const std::string& path)
+{
+        constexpr std::array<std::string_view, 5> of_kubelet{"eks-ca", "eks-credential-provider",
+                "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"};
+        if (std::ranges::find(of_kubelet, step) != of_kubelet.end())
+                return kubelet;
+        if (path == soci_config_path)
+                return soci;
+        if (path == containerd_config_path || path == "/etc/containerd/base-runtime-spec.json")
+                return containerd;
+        return {};
+}
+
+bool takes_effect(const FileChange& change)
+{
+        return change.outcome != Outcome::edit_stands;
+}
+
+Json spec_in(const std::string& node_json)
+{
+        const auto document = Json::parse(node_json, nullptr, false);
+        return document.is_object() ? document.value("spec", Json::object()) : Json::object();
+}
+
+Json value_at(const Json& spec, std::string_view path)
+{
+        const auto* value = find_path(spec, path);
+        return value != nullptr ? *value : Json();
+}
+
+class Finder {
+public:
+        Finder(const Root& root, const std::vector<PlannedStep>& steps) : root_(&root), steps_(&steps) {}
+
+        Changes find(const std::vector<std::string>& pending)
+        {
+                for (const auto& step : *steps_)
+                        for (const auto& file : step.plan.files)
+                                look_at(step, file);
+                look_at_settings();
+                if (std::ranges::any_of(changes_.files, takes_effect) || !changes_.opened.empty() ||
+                        !changes_.closed.empty() || !pending.empty())
+                        decide(pending);
+                return std::move(changes_);
+        }
+
+private:
+        void look_at(const PlannedStep& step, const File& file)
+        {
+                const auto outcome = foresee(*root_, file);
+                if (outcome == Outcome::unchanged)
+                        return;
+                if (step.name == config_step && file.path.starts_with(gates)) {
+                        const auto gate = file.path.substr(gates.size());
+                        if (gate != "user-scripts") // scripts run when the machine boots
+                                (file.kind == File::Kind::absent ? changes_.closed : changes_.opened)
+                                        .push_back(gate);
+                        return;
+                }
+                changes_.files.push_back(
+                        {std::string(step.name), file, outcome, reader_of(step.name, file.path)});
+        }
+
+        // What no file shows.
+        void look_at_settings()
+        {
+                const auto& config = steps_->front().plan.files;
+                const auto after = std::ranges::find(config, node_path, &File::path);
+                if (after == config.end())
+                        return;
+                const auto old_spec = spec_in(read_file_if_exists((*root_)(node_path)).value_or(""));
+                const auto new_spec = spec_in(after->content);
+                const auto differs = [&](std::string_view path) {
+                        return value_at(old_spec, path) != value_at(new_spec, path);
+                };
+                hosts_change_ = differs("cluster");
+                changes_.needs_volume = is_opened("containerd-volume");
+                if (!changes_.needs_volume && differs("containerd.volume"))
+                        changes_.at_boot.emplace_back("containerd.volume");
+        }
+
+        bool is_opened(const std::string& gate) const { return contains(changes_.opened, gate); }
+        bool is_closed(const std::string& gate) const { return contains(changes_.closed, gate); }
+        static bool contains(const std::vector<std::string>& list, const std::string& item)
+        {
+                return std::ranges::find(list, item) != list.end();
+        }
+
+        // Whether a gate is open once eks-config has run.
+        bool is_open(const std::string& gate) const
+        {
+                const auto& files = steps_->front().plan.files;
+                const auto file = std::ranges::find(files, std::string(gates) + gate, &File::path);
+                return file != files.end() && file->kind == File::Kind::regular;
+        }
+
+        bool concerns(std::string_view daemon) const
+        {
+                return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
+                        return change.daemon == daemon && takes_effect(change);
+                });
+        }
+
+        bool has_changed_file(std::string_view step) const
+        {
+                return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
+                        return change.step == step && takes_effect(change);
+                });
+        }
+
+        void act(Action::Kind kind, std::string_view unit)
+        {
+                changes_.actions.push_back({kind, std::string(unit)});
+        }
+
+        // The order of a boot.
+        void decide(const std::vector<std::string>& pending)
+        {
+                const auto restarts = [&](std::string_view daemon) {
+                        return concerns(daemon) || contains(pending, std::string(daemon));
+                };
+                act(Action::Kind::run, "eks-config.service");
+                for (const auto& step : *steps_) {
+                        const auto gate = std::string(step.name.substr(std::string_view("eks-").size()));
+                        if (step.name == config_step || is_closed(gate))
+                                continue;
+                        if (has_changed_file(step.name) || is_opened(gate))
+                                act(Action::Kind::run, std::string(step.name) + ".service");
+                }
+                if (is_open("hosts") && (is_opened("hosts") || hosts_change_))
+                        act(Action::Kind::run, "eks-hosts.service");
+                if (is_closed("sysctl"))
+                        act(Action::Kind::close, "eks-sysctl.service");
+                for (const auto* gate :
+                        {"hosts", "registry-mirrors"}) // open as long as there is a file to take away
+                        if (is_closed(gate))
+                                act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
+                if (is_opened("soci-snapshotter"))
+                        act(Action::Kind::start, soci);
+                else if (is_open("soci-snapshotter") && restarts(soci))
+                        act(Action::Kind::restart, soci);
+                const bool containerd_restarts = restarts(containerd);
+                if (containerd_restarts)
+                        act(Action::Kind::restart, containerd);
+                if (is_closed("soci-snapshotter"))
+                        act(Action::Kind::stop, soci);
+                if (is_opened("sandbox-image"))
+                        act(Action::Kind::run, "eks-sandbox-image.service");
+                else if (is_open("sandbox-image") && containerd_restarts)
+                        act(Action::Kind::follow, "eks-sandbox-image.service");
+                else if (is_closed("sandbox-image"))
+                        act(Action::Kind::stop, "eks-sandbox-image.service");
+                if (containerd_restarts)
+                        act(Action::Kind::follow, kubelet);
+                else if (restarts(kubelet))
+                        act(Action::Kind::restart, kubelet);
+        }
+
+        const Root* root_;
+        const std::vector<PlannedStep>* steps_;
+        Changes changes_;
+        bool hosts_change_ = false;
+};
+
+} // namespace
+
+Changes find_changes(
+        const Root& root, const std::vector<PlannedStep>& steps, const std::vector<std::string>& pending)
+{
+        return Finder(root, steps).find(pending);
+}
+
+std::string text_of(const Action& action)
+{
+        switch (action.kind) {
+        case Action::Kind::run:
+                return "run " + action.unit;
+        case Action::Kind::close:
+                return fmt::format("run {}, and stop it: it is no longer needed", action.unit);
+        case Action::Kind::start:
+                return "start " + action.unit;
+        case Action::Kind::restart:
+                return "restart " + action.unit;
+        case Action::Kind::follow:
+                return fmt::format("restart {} with containerd", action.unit);
+        case Action::Kind::stop:
+                return "stop " + action.unit;
+        }
+        return action.unit;
+}
+
+} // namespace eks

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode set and unset: keys of configuration in a drop-in of the admin's that is theirs alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/layer.hpp"
+
+namespace eks {
+
+// Its name sorts behind the drop-ins that people number.
+inline constexpr std::string_view set_path = "/etc/eks/node.d/zz-eksnode-set.toml";
+
+struct Setting {
+        std::vector<std::string> parts; // of the key
+        std::string key;                // as key_path() writes it
+        Json value;
+};
+
+// The parts of KEY, checked against the table of keys. Parts with dots in them are quoted; behind a map of
+// names to texts, such as node.labels, that is not needed. Throws Error (config_invalid) that names the
+// nearest key.
+Setting parse_key(std::string_view text);
+
+// KEY=VALUE. A value is TOML; text needs no quotes. Throws Error (config_invalid, config_syntax, usage).
+Setting parse_setting(const std::string& argument);
+
+// Throws Error (config_invalid) if the key stands below one that is no map.
+void set_value(Json& tree, const Setting& setting);
+
+const Json* value_at(const Json& tree, const std::vector<std::string>& parts);
+
+// The file of such a tree; "" of one that holds nothing.
+std::string render_settings(const Json& tree);
+
+// What the file holds now; an empty map if there is none. Throws Error (config_syntax, file_io).
+Json read_settings(const std::string& path);
+
+// Whether what `text` shows as wrong is wrong already without the change.
+std::vector<Problems::Problem> new_problems(const Problems& before, const Problems& after);
+
+} // namespace eks

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "validate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ca.hpp"
+#include "config/schema.hpp"
+#include "node/max_pods.hpp"
+#include "user_settings.hpp"
+
+namespace eks {
+
+namespace {
+
+// A note says what becomes of the key, and that is not so here.
+void refuse_doubts(std::vector<Note>& notes, Problems& problems)
+{
+        std::erase_if(notes, [&](const Note& note) {
+                std::string_view text = note.text;
+                for (const std::string_view fate : {", ignoring", ", proceeding"})
+                        if (text.ends_with(fate))
+                                text.remove_suffix(fate.size());
+                if (note.strict)
+                        problems.add(std::string(text), "Mend or remove it, or check without --strict");
+                return note.strict;
+        });
+}
+
+} // namespace
+
+Findings check_configuration(const Root& root, Resolved resolved, const Json& imds, const Strictness& how)
+{
+        add_bootstrap_dns(resolved, imds);
+        auto notes = std::exchange(resolved.merged.notes, {});
+        auto problems = find_problems(resolved, imds, notes, how.complete);
+        if (const auto without_step = keys_without_a_step(resolved.merged); how.node)
+                problems.add(without_step);
+        else
+                for (const auto& missing : without_step.texts())
+                        notes.push_back({Level::warning, missing + "; a node does not start with it", true});
+
+        // What the steps would refuse, without the files and facts of a node.
+        const auto refused = [&](const std::function<void(const NodeSpec&)>& check) {
+                try {
+                        check(node_spec(resolved.merged.tree, resolved.merged.marks));
+                } catch (const Error& e) {
+                        problems.add(e.what(), e.remedy());
+                }
+        };
+        const bool has_cluster = std::ranges::all_of(
+                std::array{"cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority"},
+                [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
+        if (problems.empty() && has_cluster) {
+                refused([&](const NodeSpec& spec) {
+                        const auto plan = plan_ca({.root = root,
+                                .spec = spec,
+                                .facts = {},
+                                .versions = {},
+                                .credential_provider = {}});
+                        notes.insert(notes.end(), plan.notes.begin(), plan.notes.end());
+                });
+                refused([&](const NodeSpec& spec) { check_user_configs(spec, notes); });
+                refused([&](const NodeSpec& spec) { // a node goes on without it
+                        if (const auto wrong = wrong_expression(spec.max_pods_expression)) {
+                                if (how.strict)
+                                        problems.add(*wrong, "See eks-kubelet-config.service(8) for what an "
+                                                             "expression may hold");
+                                else
+                                        notes.push_back({Level::warning, *wrong + ", ignoring"});
+                        }
+                });
+        }
+        if (how.strict)
+                refuse_doubts(notes, problems);
+        return {std::move(problems), std::move(notes)};
+}
+
+std::string text_of(const Findings& findings)
+{
+        std::string text;
+        for (const auto& note : findings.notes)
+                text += fmt::format("warning: {}\n", note.text);
+        const auto& problems = findings.problems.all();
+        for (std::size_t i = 0; i < problems.size(); ++i) {
+                text += fmt::format("error: {}\n", problems[i].text);
+                const bool same = i + 1 < problems.size() && problems[i].remedy == problems[i + 1].remedy;
+                if (!same && !problems[i].remedy.empty())
+                        text += fmt::format("hint: {}\n", problems[i].remedy);
+        }
+        return text;
+}
+
+} // namespace eks
