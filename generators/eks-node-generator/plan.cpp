@@ -6,6 +6,7 @@
 #include "base/command_line.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "node/version.hpp"
 
 namespace eks {
 
@@ -40,6 +41,15 @@ constexpr const char* containerd_drop_in =
         "# Restart= brings it back, however often it has failed.\n"
         "StartLimitIntervalSec=0\n";
 
+// From 1.32 on kubelet says WATCHDOG=1 twice in WatchdogSec=, while its loop of pods goes on. An older one
+// would be killed for its silence.
+const std::optional<Version> first_with_watchdog(Version{1, 32, 0});
+constexpr const char* watchdog_drop_in =
+        "# Made by eks-node-generator: a kubelet of this version feeds the watchdog, and one that hangs is\n"
+        "# killed and started again.\n"
+        "[Service]\n"
+        "WatchdogSec=30s\n";
+
 std::optional<bool> switch_in(const Root& root, std::string_view directory, std::string_view what)
 {
         if (exists(root(fmt::format("{}/{}.disabled", directory, what))))
@@ -61,6 +71,8 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
         // A machine whose steps have run is a node, whatever was installed since.
         facts.installed_now = exists(root(std::string(installed_marker))) && !exists(root("/run/eks/done"));
         facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
+        const auto kubelet = read_file_if_exists(root("/etc/eks/kubelet-version.txt"));
+        facts.watchdog = kubelet && find_version(*kubelet) >= first_with_watchdog;
         const auto docker = switch_in(root, "/etc/eks", "docker");
         const auto of_image = facts.installed_now ? false : switch_in(root, "/usr/lib/eks", "docker");
         facts.docker = docker ? *docker : of_image.value_or(false);
@@ -108,6 +120,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back({"containerd.service.d/50-eks-node.conf", containerd_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
                 outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
+                if (facts.watchdog)
+                        outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});
                 // eks-config says whether it runs. Only wanted, for it restarts itself, as its unit
                 // explains.
                 if (facts.soci)

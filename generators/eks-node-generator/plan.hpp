@@ -27,6 +27,7 @@ struct BootFacts {
         std::optional<bool> image;  // the same in /usr/lib/eks
         bool docker = false;        // docker.enabled, docker.disabled; what /etc says wins
         bool soci = false;          // soci-snapshotter is installed
+        bool watchdog = false;      // kubelet is of a version that feeds systemd's watchdog
 };
 
 // `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@ using Json = nlohmann::json;
 struct Fact {
         const char* path; // below meta-data/ or below an interface
         const char* key;  // in imds.json
+        Absence absence = Absence::answer;
 };
 
 constexpr const char* identity_path = "dynamic/instance-identity/document";
@@ -29,18 +31,23 @@ constexpr std::array identity_facts{Fact{"instanceId", "instanceId"}, Fact{"inst
         Fact{"region", "region"}, Fact{"availabilityZone", "availabilityZone"},
         Fact{"accountId", "accountId"}, Fact{"imageId", "amiId"}, Fact{"architecture", "architecture"}};
 
+constexpr const char* local_ipv4_path = "meta-data/local-ipv4"; // an instance with IPv6 only has none
 constexpr std::array text_facts{Fact{"placement/availability-zone-id", "availabilityZoneId"},
-        Fact{"services/partition", "partition"}, Fact{"services/domain", "domain"},
-        Fact{"instance-life-cycle", "lifecycle"}, Fact{"local-hostname", "localHostname"},
-        Fact{"mac", "mac"}, Fact{"local-ipv4", "localIpv4"}};
+        Fact{"services/partition", "partition", Absence::not_yet},
+        Fact{"services/domain", "domain", Absence::not_yet}, Fact{"instance-life-cycle", "lifecycle"},
+        Fact{"local-hostname", "localHostname", Absence::not_yet}, Fact{"mac", "mac", Absence::not_yet},
+        Fact{"local-ipv4", "localIpv4"}};
 
 constexpr std::array interface_numbers{
-        Fact{"device-number", "deviceNumber"}, Fact{"network-card", "networkCard"}};
+        Fact{"device-number", "deviceNumber", Absence::not_yet}, Fact{"network-card", "networkCard"}};
 
 constexpr std::array interface_lists{Fact{"local-ipv4s", "localIpv4s"}, Fact{"ipv6s", "ipv6s"},
         Fact{"vpc-ipv4-cidr-blocks", "vpcIpv4Cidrs"}, Fact{"vpc-ipv6-cidr-blocks", "vpcIpv6Cidrs"}};
 
 constexpr const char* subnet_path = "subnet-ipv4-cidr-block";
+constexpr const char* addresses_path = "local-ipv4s";
+constexpr const char* ipv6_path = "ipv6s";
+constexpr const char* ranges_path = "vpc-ipv4-cidr-blocks";
 
 [[noreturn]] void bad_answer(std::string_view path, std::string_view wrong)
 {
@@ -76,7 +83,7 @@ void add_identity(Json& facts, const std::optional<std::string>& body)
         const auto document = Json::parse(*body, nullptr, false);
         if (!document.is_object())
                 bad_answer(identity_path, "not a JSON object");
-        for (const auto& [path, key] : identity_facts)
+        for (const auto& [path, key, absence] : identity_facts)
                 if (const auto value = document.find(path); value != document.end() && value->is_string())
                         facts[key] = checked_line(identity_path, value->get_ref<const std::string&>());
         for (const auto* needed : {"instanceId", "instanceType", "region", "availabilityZone"})
@@ -99,19 +106,18 @@ std::vector<std::string> entries(std::string_view path, const std::optional<std:
 
 class Answers {
 public:
-        Answers(const ImdsFetch& fetch, std::vector<std::string> paths) : paths_(std::move(paths))
+        // Asks for these; an item that was asked for before is replaced.
+        void ask(const ImdsFetch& fetch, const std::vector<ImdsItem>& items)
         {
-                bodies_ = fetch(paths_);
+                const auto bodies = fetch(items);
+                for (std::size_t i = 0; i < items.size(); ++i)
+                        bodies_[items[i].path] = bodies.at(i);
         }
-        const std::optional<std::string>& at(const std::string& path) const
-        {
-                const auto found = std::ranges::find(paths_, path);
-                return bodies_.at(static_cast<std::size_t>(found - paths_.begin()));
-        }
+        const std::optional<std::string>& at(const std::string& path) const { return bodies_.at(path); }
+        bool lacks(const std::string& path) const { return !bodies_.at(path); }
 
 private:
-        std::vector<std::string> paths_;
-        std::vector<std::optional<std::string>> bodies_;
+        std::map<std::string, std::optional<std::string>> bodies_;
 };
 
 Json interface_facts(const Answers& answers, const std::string& mac)
@@ -122,7 +128,7 @@ Json interface_facts(const Answers& answers, const std::string& mac)
                         "mac", mac
                 }
         };
-        for (const auto& [path, key] : interface_numbers) {
+        for (const auto& [path, key, absence] : interface_numbers) {
                 const auto& body = answers.at(base + path);
                 // The first network card of an instance with one has no key of its own.
                 const auto number = body ? parse_int<unsigned>(trim(*body)) : 0;
@@ -130,63 +136,94 @@ Json interface_facts(const Answers& answers, const std::string& mac)
                         bad_answer(base + path, "not a number");
                 interface[key] = *number;
         }
-        for (const auto& [path, key] : interface_lists)
+        for (const auto& [path, key, absence] : interface_lists)
                 interface[key] = checked_list(base + path, answers.at(base + path));
         if (const auto& subnet = answers.at(base + subnet_path))
                 interface["subnetIpv4Cidr"] = checked_line(base + subnet_path, *subnet);
         return interface;
 }
 
+// What the answers so far imply, and lack: the service did not know it yet when it was asked.
+std::vector<ImdsItem> implied(const Answers& answers, const std::vector<std::string>& macs)
+{
+        std::vector<ImdsItem> items;
+        const auto need = [&](const std::string& path) {
+                if (answers.lacks(path))
+                        items.push_back({path, Absence::not_yet});
+        };
+        const auto& own = answers.at("meta-data/mac");
+        for (const auto& mac : macs) {
+                const auto base = interfaces_path + mac + "/";
+                if (own && trim(*own) == mac) {
+                        if (!answers.lacks(base + addresses_path) || answers.lacks(base + ipv6_path))
+                                need(local_ipv4_path);
+                        if (!answers.lacks(local_ipv4_path) || answers.lacks(base + ipv6_path))
+                                need(base + addresses_path);
+                }
+                const bool has_ipv4 =
+                        !answers.lacks(base + addresses_path) || !answers.lacks(local_ipv4_path);
+                if (has_ipv4) {
+                        need(base + subnet_path);
+                        need(base + ranges_path);
+                }
+        }
+        return items;
+}
+
 } // namespace
 
 StepPlan plan_imds(const ImdsFetch& fetch)
 {
-        std::vector<std::string> first{identity_path, user_data, tags_path, interfaces_path};
+        Answers answers;
+        std::vector<ImdsItem> first{{identity_path, Absence::not_yet}, {user_data, Absence::soon_answer},
+                {tags_path}, {interfaces_path, Absence::not_yet}};
         for (const auto& fact : text_facts)
-                first.push_back(std::string("meta-data/") + fact.path);
-        const Answers top(fetch, first);
+                first.push_back({std::string("meta-data/") + fact.path, fact.absence});
+        answers.ask(fetch, first);
 
-        Json facts = Json::object();
-        add_identity(facts, top.at(identity_path));
-        for (const auto& [path, key] : text_facts) {
-                const auto full = std::string("meta-data/") + path;
-                if (const auto& body = top.at(full); body && !trim(*body).empty())
-                        facts[key] = checked_line(full, *body);
-        }
-
-        const auto macs = entries(interfaces_path, top.at(interfaces_path));
-        const auto tags = entries(tags_path, top.at(tags_path));
-        std::vector<std::string> second;
+        const auto macs = entries(interfaces_path, answers.at(interfaces_path));
+        const auto tags = entries(tags_path, answers.at(tags_path));
+        std::vector<ImdsItem> second;
         for (const auto& mac : macs) {
                 const auto base = interfaces_path + mac + "/";
                 for (const auto& fact : interface_numbers)
-                        second.push_back(base + fact.path);
+                        second.push_back({base + fact.path, fact.absence});
                 for (const auto& fact : interface_lists)
-                        second.push_back(base + fact.path);
-                second.push_back(base + subnet_path);
+                        second.push_back({base + fact.path});
+                second.push_back({base + subnet_path});
         }
         for (const auto& tag : tags)
-                second.push_back(tags_path + tag);
-        const Answers below(fetch, second);
+                second.push_back({tags_path + tag});
+        answers.ask(fetch, second);
+        if (const auto third = implied(answers, macs); !third.empty())
+                answers.ask(fetch, third);
+
+        Json facts = Json::object();
+        add_identity(facts, answers.at(identity_path));
+        for (const auto& [path, key, absence] : text_facts) {
+                const auto full = std::string("meta-data/") + path;
+                if (const auto& body = answers.at(full); body && !trim(*body).empty())
+                        facts[key] = checked_line(full, *body);
+        }
 
         std::vector<Json> interfaces;
         for (const auto& mac : macs)
-                interfaces.push_back(interface_facts(below, mac));
+                interfaces.push_back(interface_facts(answers, mac));
         std::ranges::sort(interfaces, {}, [](const Json& i) {
                 return std::pair(i.at("networkCard").get<unsigned>(), i.at("deviceNumber").get<unsigned>());
         });
         facts["interfaces"] = interfaces;
-        if (top.at(tags_path)) {
+        if (answers.at(tags_path)) {
                 facts["tags"] = Json::object();
                 for (const auto& tag : tags)
-                        if (const auto& value = below.at(tags_path + tag))
+                        if (const auto& value = answers.at(tags_path + tag))
                                 facts["tags"][tag] = std::string(trim(*value));
         }
 
         StepPlan plan;
         plan.files.push_back({.path = "/run/eks/imds.json",
                 .content = facts.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"});
-        if (const auto& data = top.at(user_data))
+        if (const auto& data = answers.at(user_data))
                 plan.files.push_back({.path = "/run/eks/user-data", .content = *data, .mode = 0600});
         else
                 plan.files.push_back(

@@ -10,14 +10,17 @@
 #include <vector>
 
 #include "base/step.hpp"
+#include "net/imds.hpp"
 
 namespace eks {
 
-// Answers for paths below /latest/, in order; nothing for a 404.
-using ImdsFetch = std::function<std::vector<std::optional<std::string>>(const std::vector<std::string>&)>;
+// Answers for paths below /latest/, in order; nothing for a 404 that is an answer.
+using ImdsFetch = std::function<std::vector<std::optional<std::string>>(const std::vector<ImdsItem>&)>;
 
-// Ask for everything in two rounds (what exists, then what is below it) and render both files. Throws Error
-// (imds_answer) when an answer is not what it should be: an error page must not become a fact.
+// Ask for everything in two rounds (what exists, then what is below it) and render both files. A third round
+// asks for what the first two imply and lacked: an instance with an IPv4 address has a subnet with a range,
+// one without any address does not exist. Throws Error (imds_answer) when an answer is not what it should
+// be: an error page must not become a fact.
 StepPlan plan_imds(const ImdsFetch& fetch);
 
 } // namespace eks

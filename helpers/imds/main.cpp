@@ -7,8 +7,8 @@ namespace {
 
 using namespace eks;
 
-constexpr std::chrono::seconds default_timeout{30};
-constexpr std::chrono::seconds unit_margin{10}; // that the manager waits longer than we do
+constexpr std::chrono::seconds default_timeout{120};
+constexpr std::chrono::seconds unit_margin{30}; // that the manager waits longer than we do
 
 void fetch_everything(Context& context)
 {
@@ -20,7 +20,7 @@ void fetch_everything(Context& context)
                          context.awaiting("Waiting for the instance metadata service: " + what);
                          context.log().debug(what);
                  }});
-        context.apply(plan_imds([&](const std::vector<std::string>& paths) { return imds.fetch(paths); }));
+        context.apply(plan_imds([&](const std::vector<ImdsItem>& items) { return imds.wait_for(items); }));
 }
 
 } // namespace

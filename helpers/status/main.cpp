@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <deque>
+#include <memory>
 
 #include <fmt/format.h>
+#include <systemd/sd-journal.h>
 
 #include "base/arguments.hpp"
 #include "base/conffile.hpp"
@@ -15,6 +20,7 @@ namespace {
 using namespace eks;
 
 constexpr const char* root_unit = "eks-node.target";
+constexpr std::size_t longest_line = 300;
 
 constexpr auto usage =
         "usage: eksnode status\n"
@@ -25,6 +31,27 @@ constexpr auto usage =
         "Exit status: 0 the node is up; 75 it is on its way; 1 something failed or nothing was\n"
         "started; see eksnode-status(1).\n";
 
+// The last that its processes wrote to the journal; "" if there is nothing, or it may not be read.
+std::string last_line(const std::string& unit)
+{
+        sd_journal* raw = nullptr;
+        if (::sd_journal_open(&raw, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
+                return {};
+        const std::unique_ptr<sd_journal, Deleter<sd_journal_close>> journal(raw);
+        const auto match = "_SYSTEMD_UNIT=" + unit;
+        const void* data = nullptr;
+        std::size_t length = 0;
+        if (::sd_journal_add_match(raw, match.data(), match.size()) < 0 || ::sd_journal_seek_tail(raw) < 0 ||
+                ::sd_journal_previous(raw) <= 0 || ::sd_journal_get_data(raw, "MESSAGE", &data, &length) < 0)
+                return {};
+        const std::string_view field(static_cast<const char*>(data), length);
+        std::string text(field.substr(field.find('=') + 1).substr(0, longest_line));
+        std::ranges::replace_if(
+                text, [](unsigned char c) { return c < 0x20 || c == 0x7f; },
+                ' '); // nothing for a terminal to obey
+        return text;
+}
+
 UnitState unit_state(Manager& manager, const std::string& name)
 {
         const auto unit = manager.unit(name);
@@ -34,8 +61,13 @@ UnitState unit_state(Manager& manager, const std::string& name)
                 .result = unit.service_text("Result"),
                 .status = unit.service_text("StatusText"),
                 .exit_status = unit.service_status("ExecMainStatus"),
+                .killed = unit.service_status("ExecMainCode") > CLD_EXITED,
+                .restarts = unit.service_count("NRestarts"),
+                .last_line = {},
                 .started = unit.number("InactiveExitTimestampMonotonic"),
                 .finished = unit.number("ActiveEnterTimestampMonotonic")};
+        if (state.sub == "auto-restart" || state.restarts > 0)
+                state.last_line = last_line(name);
         // What was never checked counts as met.
         state.conditions =
                 unit.number("ConditionTimestampMonotonic") == 0 || unit.boolean("ConditionResult");
@@ -47,9 +79,21 @@ UnitState unit_state(Manager& manager, const std::string& name)
         return state;
 }
 
-UnitStates read_chain()
+// When eks-retry.timer elapses next.
+Seconds retry_in(Manager& manager)
 {
-        Manager manager;
+        const auto timer = manager.unit("eks-retry.timer");
+        const auto next = timer.timer_number("NextElapseUSecMonotonic");
+        if (timer.text("SubState") != "waiting" || next == 0 || next == ~std::uint64_t{0})
+                return std::nullopt;
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        const auto microseconds = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000;
+        return next > microseconds ? (next - microseconds) / 1'000'000 : 0;
+}
+
+UnitStates read_chain(Manager& manager)
+{
         UnitStates units;
         std::deque<std::string> queue{root_unit};
         while (!queue.empty()) {
@@ -72,8 +116,10 @@ int main(int argc, char** argv)
                 if (argc > 1)
                         throw Error(
                                 failure::usage, fmt::format("unknown argument '{}'", argv[1]), "See --help");
-                const auto units = read_chain();
-                fmt::print("{}{}", render_status(units, root_unit), render_edits(edited_files(Root())));
-                return chain_exit_status(units, root_unit);
+                Manager manager;
+                const auto units = read_chain(manager);
+                const auto retry = retry_in(manager);
+                fmt::print("{}{}", render_status(units, root_unit, retry), render_edits(edited_files(Root())));
+                return chain_exit_status(units, root_unit, retry);
         });
 }

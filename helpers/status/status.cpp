@@ -13,6 +13,29 @@ namespace eks {
 
 namespace {
 
+bool restarts_itself(const UnitState& unit)
+{
+        return unit.active == "activating" && unit.sub == "auto-restart";
+}
+
+// How its last run ended.
+std::string ending(const UnitState& unit)
+{
+        if (unit.killed)
+                return fmt::format("killed by signal {}", unit.exit_status);
+        return fmt::format("exit status {}", unit.exit_status);
+}
+
+std::string times(unsigned count)
+{
+        return count == 1 ? "once" : fmt::format("{} times", count);
+}
+
+std::string until(std::uint64_t seconds)
+{
+        return seconds < 120 ? fmt::format("{} s", seconds) : fmt::format("{} min", (seconds + 30) / 60);
+}
+
 // In words that need no manual; the manager's own come along where they add something.
 std::string describe(const UnitState& unit)
 {
@@ -23,10 +46,20 @@ std::string describe(const UnitState& unit)
         if (unit.active == "failed")
                 return unit.result == "exit-code" ? fmt::format("FAILED (exit status {})", unit.exit_status)
                                                   : fmt::format("FAILED ({})", unit.result);
+        if (unit.active == "active" && unit.sub == "running")
+                return unit.restarts == 0
+                               ? "running"
+                               : fmt::format("running, restarted itself {}", times(unit.restarts));
         if (unit.active == "active")
-                return unit.sub == "running" ? "running" : unit.sub == "exited" ? "done" : "reached";
+                return unit.sub == "exited" ? "done" : "reached";
+        if (restarts_itself(unit))
+                return fmt::format("FAILED ({}), restarts itself{}",
+                        unit.result == "watchdog" ? "hung: " + ending(unit) : ending(unit),
+                        unit.restarts == 0 ? "" : fmt::format("; has done so {}", times(unit.restarts)));
         if (unit.active == "activating")
-                return "working";
+                return unit.restarts == 0
+                               ? "working"
+                               : fmt::format("working, restarted itself {}", times(unit.restarts));
         if (!unit.asserts)
                 return "not started: an assertion failed";
         if (!unit.conditions)
@@ -36,7 +69,7 @@ std::string describe(const UnitState& unit)
 
 const char* mark_of(const UnitState& unit)
 {
-        if (unit.active == "failed")
+        if (unit.active == "failed" || restarts_itself(unit))
                 return "×";
         if (unit.active == "active")
                 return "●";
@@ -105,6 +138,8 @@ public:
                 const auto below = indent + (children.empty() ? "   " : "│  ");
                 if (!unit.status.empty() && (unit.active == "failed" || unit.active == "activating"))
                         text_ += fmt::format("{}  {}\n", below, unit.status);
+                if (!unit.last_line.empty())
+                        text_ += fmt::format("{}  It said last: {}\n", below, unit.last_line);
                 if (unit.active == "failed")
                         text_ += fmt::format("{}  See: journalctl -x -u {}\n", below, name);
                 for (std::size_t i = 0; i < children.size(); ++i) {
@@ -126,13 +161,17 @@ private:
 bool in_chain(const std::string& unit)
 {
         return unit == "kubelet.service" || unit == "containerd.service" ||
+               unit == "soci-snapshotter.service" ||
                (unit.starts_with("eks-") && (unit.ends_with(".service") || unit.ends_with(".target")));
 }
 
-std::string render_status(const UnitStates& units, const std::string& root)
+std::string render_status(const UnitStates& units, const std::string& root, Seconds retry_in)
 {
         Printer printer(units, tree_of(units, root));
         printer.print(root, "", "");
+        if (retry_in && units.at(root).active != "active")
+                return printer.text() +
+                       fmt::format("\neks-retry.timer starts what failed again in {}.\n", until(*retry_in));
         return printer.text();
 }
 
@@ -147,7 +186,7 @@ std::string render_edits(const std::vector<std::string>& paths)
         return text + fmt::format("our versions are below {}/\n", rendered_directory);
 }
 
-int chain_exit_status(const UnitStates& units, const std::string& root)
+int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in)
 {
         if (units.at(root).active == "active")
                 return 0;
@@ -155,7 +194,7 @@ int chain_exit_status(const UnitStates& units, const std::string& root)
                 std::ranges::any_of(units, [](const auto& u) { return u.second.active == "activating"; });
         const bool failed =
                 std::ranges::any_of(units, [](const auto& u) { return u.second.active == "failed"; });
-        return working && !failed ? 75 : 1;
+        return retry_in || (working && !failed) ? 75 : 1;
 }
 
 } // namespace eks

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,10 @@ struct UnitState {
         std::string sub;                   // SubState
         std::string result;                // Result of a service: success, exit-code, timeout, …
         std::string status;                // the STATUS= a step sent last
-        int exit_status = 0;               // of the main process
+        int exit_status = 0;               // of the main process, or the signal that ended it
+        bool killed = false;               // it was a signal
+        unsigned restarts = 0;             // by Restart=, since somebody started the unit
+        std::string last_line;             // of a daemon that restarts: what it said last
         bool conditions = true;            // ConditionResult of the last start
         bool asserts = true;               // AssertResult of the last start
         std::uint64_t started = 0;         // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
@@ -26,16 +30,19 @@ struct UnitState {
 
 using UnitStates = std::map<std::string, UnitState>;
 
-// True for units that the tree shows: ours, kubelet and containerd.
+// True for units that the tree shows: ours, kubelet, containerd and soci-snapshotter.
 bool in_chain(const std::string& unit);
 
 // The tree below `root`, every unit once, at the place nearest the root. Times are of each unit's own start.
-std::string render_status(const UnitStates& units, const std::string& root);
+// `retry_in` is how long until eks-retry.timer starts the chain again, if it is to; shown while `root` is
+// not active.
+using Seconds = std::optional<std::uint64_t>;
+std::string render_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
 
 // What a person changed of rendered files, and which of it decides whom kubelet trusts; "" if nothing.
 std::string render_edits(const std::vector<std::string>& paths);
 
-// 0 if `root` is active, 1 if something failed, 75 while it is on its way.
-int chain_exit_status(const UnitStates& units, const std::string& root);
+// 0 if `root` is active, 1 if something failed, 75 while it is on its way or is going to be tried again.
+int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
 
 } // namespace eks

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemons that fail, die or hang: the node comes back by itself."""
 
+import re
+
 import support
 from node import node_config
 from support import BootTest, fail_first_starts
@@ -114,6 +116,34 @@ class Healing(BootTest):
             node.systemctl("start", "eks-node.target")
             self.wait_until_up(node)
 
+    def test_a_kubelet_that_hangs(self):
+        node = self.node()
+        node.write("/etc/systemd/system/kubelet.service.d/90-hurry.conf", "[Service]\nRestartSec=200ms\n")
+        node.boot()
+        self.assertEqual(node.show("kubelet.service", "WatchdogUSec")["WatchdogUSec"], "30s")
+        node.file("/etc/systemd/system/kubelet.service.d/90-hurry.conf").write_text(
+            "[Service]\nRestartSec=200ms\nWatchdogSec=3s\n")
+        node.output("systemctl", "daemon-reload")
+        node.systemctl("restart", "kubelet")
+        before = self.pids(node)
+        node.output("systemctl", "kill", "--kill-whom=main", "--signal=SIGSTOP", "kubelet.service")
+        node.wait_for(lambda: self.pids(node)[1] not in ("0", before[1]), "another kubelet", 60)
+        self.wait_until_up(node)
+        self.assertEqual(self.pids(node)[0], before[0])
+        self.assertTrue([r for r in node.journal("_PID=1", "UNIT=kubelet.service") if "Watchdog timeout" in r["MESSAGE"]])
+        # One that works is left alone, for longer than the watchdog waits.
+        alive, restarts = self.pids(node), node.show("kubelet.service", "NRestarts")
+        node.output("sleep", "5")
+        self.assertEqual((self.pids(node), node.show("kubelet.service", "NRestarts")), (alive, restarts))
+
+    def test_a_kubelet_before_1_32_is_not_watched(self):
+        node = self.node()
+        node.write("/etc/eks/kubelet-version.txt", "1.31.4")
+        node.write("/etc/stand-in-kubelet-version", "v1.31.4")
+        node.boot()
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual(node.show("kubelet.service", "WatchdogUSec")["WatchdogUSec"], "0")
+
     def test_the_target_is_not_up_while_kubelet_is_not_ready(self):
         node = self.node()
         fail_first_starts(node, "kubelet.service", KUBELET, 1000)
@@ -122,10 +152,16 @@ class Healing(BootTest):
                       len(node.file("/run/starts-of-kubelet.service").read_text().splitlines()) > 3, "four starts", 60)
         self.assertEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "inactive")
         self.assertEqual(self.starts(node, "eks-node.target"), 0)
+        status = node.wait_for(lambda: re.search(
+            r"^.* × kubelet\.service +FAILED \(exit status 1\), restarts itself; has done so \d+ times\n"
+            r".* It said last: start refused by a test$", node.call("eksnode", "status").stdout, re.MULTILINE), "its state")
+        self.assertTrue(status)
+        self.assertEqual(node.call("eksnode", "status").returncode, 75)
         # What the tests set goes away, and nobody does anything else.
         node.file("/etc/systemd/system/kubelet.service.d/90-fail-first.conf").unlink()
         node.output("systemctl", "daemon-reload")
         self.wait_until_up(node)
+        self.assertRegex(node.output("eksnode", "status"), r"kubelet\.service +\d+ ms  running, restarted itself \d+ times")
 
 
 class FailClosed(BootTest):

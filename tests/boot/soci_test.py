@@ -37,6 +37,7 @@ class Unpacking(SociTest):
                    for unit in (self.SERVICE, "containerd.service", "kubelet.service")]
         self.assertEqual(started, sorted(started))
         self.assertEqual(self.starts(node, "containerd.service"), 1)
+        self.assertRegex(node.output("eksnode", "status"), r"● soci-snapshotter\.service +\d+ ms  running")
 
         # There and unpacked: nothing is done. Without its layer, it is unpacked anew.
         node.systemctl("restart", self.UNIT)

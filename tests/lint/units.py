@@ -14,13 +14,16 @@ from lint import (
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
-ASKS_MANAGER = {"eks-containerd-volume.service", "eks-user-scripts.service"}
+ASKS_MANAGER = {"eks-containerd-volume.service", "eks-retry.service", "eks-user-scripts.service"}
 
-# Steps whose sandbox may cost: no node waits for the first, and the second waits for minutes itself.
-CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-user-scripts.service"}
+# Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
+CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
 
-# Steps of machines that are no nodes; the generator links each in by a switch of its own.
-OFF_CHAIN = {"eks-docker-runtimes.service"}
+# Not part of the chain: the generator links the first in by a switch of its own, a failed step starts the second.
+OFF_CHAIN = {"eks-docker-runtimes.service", "eks-retry.service"}
+
+# Run anew whenever they are started.
+EACH_TIME = {"eks-retry.service"}
 
 # What each costs a unit, measured on 252 in a container on 2 cores. Steps confine themselves with Landlock instead.
 MOUNT_NAMESPACE = """
@@ -132,7 +135,7 @@ def check_oneshots(tree):
     for unit in steps(tree).values():
         if unit.value("Type") != "oneshot":
             yield at(unit.path, unit.line("Type"), "a step is not Type=oneshot, make it one")
-        if unit.value("RemainAfterExit") != "yes":
+        if unit.value("RemainAfterExit") != "yes" and unit.name not in EACH_TIME:
             yield at(unit.path, unit.line("RemainAfterExit"),
                      "no RemainAfterExit=yes, add it: else the step runs again in each transaction")
         if unit.value("TimeoutStartSec") in (None, "0", "infinity"):

@@ -19,6 +19,7 @@ constexpr const char* manager_path = "/org/freedesktop/systemd1";
 constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* unit_interface = "org.freedesktop.systemd1.Unit";
 constexpr const char* service_interface = "org.freedesktop.systemd1.Service";
+constexpr const char* timer_interface = "org.freedesktop.systemd1.Timer";
 constexpr auto poll_interval = std::chrono::milliseconds(20);
 
 void check(int result, std::string_view doing)
@@ -136,6 +137,17 @@ int Manager::Unit::service_status(const char* name) const
         return service ? trivial_property<int>(manager->bus_.get(), path, service_interface, name, 'i') : 0;
 }
 
+unsigned Manager::Unit::service_count(const char* name) const
+{
+        return service ? trivial_property<unsigned>(manager->bus_.get(), path, service_interface, name, 'u')
+                       : 0;
+}
+
+std::uint64_t Manager::Unit::timer_number(const char* name) const
+{
+        return trivial_property<std::uint64_t>(manager->bus_.get(), path, timer_interface, name, 't');
+}
+
 bool Manager::Unit::has_job() const
 {
         sd_bus_message* raw = nullptr;
@@ -168,6 +180,12 @@ std::vector<std::string> Manager::processes(const std::string& unit)
 bool Manager::run_job(const char* method, const std::string& unit_name, std::chrono::milliseconds deadline,
         const char* mode)
 {
+        queue_job(method, unit_name, mode);
+        return wait_for_job(unit_name, deadline);
+}
+
+void Manager::queue_job(const char* method, const std::string& unit_name, const char* mode)
+{
         sd_bus_error error{};
         sd_bus_message* raw = nullptr;
         const int result = ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
@@ -176,7 +194,6 @@ bool Manager::run_job(const char* method, const std::string& unit_name, std::chr
         ::sd_bus_error_free(&error);
         const MessagePtr reply(raw);
         check(result, fmt::format("{} '{}'{}", method, unit_name, why));
-        return wait_for_job(unit_name, deadline);
 }
 
 bool Manager::wait_for_job(const std::string& unit_name, std::chrono::milliseconds deadline)

@@ -33,6 +33,8 @@ public:
                 std::vector<std::string> list(const char* name) const;
                 std::string service_text(const char* name) const;
                 int service_status(const char* name) const; // signed 32 bit
+                unsigned service_count(const char* name) const;
+                std::uint64_t timer_number(const char* name) const;
                 bool has_job() const;
         };
         Unit unit(const std::string& name);
@@ -40,8 +42,10 @@ public:
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 
-        // "RestartUnit", "ReloadUnit" and so on, and wait until that job has left the queue. False at the
-        // deadline.
+        // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; the manager does it some time.
+        void queue_job(const char* method, const std::string& unit, const char* mode = "replace");
+
+        // The same, and wait until that job has left the queue. False at the deadline.
         bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline,
                 const char* mode = "replace");
 

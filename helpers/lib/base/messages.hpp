@@ -28,6 +28,7 @@ inline constexpr Event step_finished{"step-finished", "3f22aa0d5fa74a14ba2062809
 inline constexpr Event user_edit_stands{"user-edit-stands", "ae5ca4cffdd14b809e9ea27dbf2b2e47"};
 inline constexpr Event user_edit_kept_beside{"user-edit-kept-beside", "fddacb34a4d64c88b5573ad277aa4483"};
 inline constexpr Event trusted_edit_stands{"trusted-edit-stands", "aa8418fb0e644b3e8c8937abeddd9c00"};
+inline constexpr Event retry_ended{"retry-ended", "1364ab32f4e642cf9d56f28d5dd6d404"};
 inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
 } // namespace event
 

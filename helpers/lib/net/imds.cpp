@@ -2,6 +2,7 @@
 #include "net/imds.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,9 @@ constexpr auto token_lifetime = "300"; // seconds; far longer than a boot needs
 constexpr std::size_t token_limit = 4096;
 constexpr std::size_t answer_limit = 64U
                                      << 10U; // bytes; user data ends at 16 KiB, everything else is smaller
+constexpr std::chrono::milliseconds first_delay{
+        100}; // before what was not there is asked for again; doubles
+constexpr std::chrono::milliseconds max_delay{1000};
 constexpr auto how_to_look =
         "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
         "no firewall, route or proxy is in the way; `systemctl start eks-node.target` tries again";
@@ -116,6 +120,40 @@ std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std:
                                 how_to_look);
         }
         return bodies;
+}
+
+std::vector<std::optional<std::string>> ImdsClient::wait_for(const std::vector<ImdsItem>& items)
+{
+        std::vector<std::string> paths;
+        for (const auto& item : items)
+                paths.push_back(item.path);
+        auto bodies = fetch(paths);
+        const auto patience_ends = std::chrono::steady_clock::now() + options_.patience;
+        for (auto delay = first_delay;; delay = std::min(2 * delay, max_delay)) {
+                const bool patient = std::chrono::steady_clock::now() < patience_ends;
+                std::vector<std::size_t> awaited;
+                for (std::size_t i = 0; i < items.size(); ++i)
+                        if (!bodies[i] && (items[i].absence == Absence::not_yet ||
+                                                  (patient && items[i].absence == Absence::soon_answer)))
+                                awaited.push_back(i);
+                if (awaited.empty())
+                        return bodies;
+                const auto& first = items[awaited.front()];
+                if (first.absence == Absence::not_yet && time_left() <= delay)
+                        throw Error(failure::imds_answer,
+                                fmt::format("the instance metadata service still has no '{}' after {} s "
+                                            "(status 404), which every instance has",
+                                        first.path, static_cast<double>(options_.timeout.count()) / 1000),
+                                how_to_look);
+                options_.on_retry(fmt::format("'{}' is not there yet (status 404)", first.path));
+                std::this_thread::sleep_for(delay);
+                paths.clear();
+                for (const auto i : awaited)
+                        paths.push_back(items[i].path);
+                auto later = fetch(paths);
+                for (std::size_t n = 0; n < awaited.size(); ++n)
+                        bodies[awaited[n]] = std::move(later[n]);
+        }
 }
 
 } // namespace eks

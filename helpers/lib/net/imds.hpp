@@ -16,11 +16,25 @@ namespace eks {
 // Error (usage) for what is not an http URL.
 std::string imds_endpoint();
 
+// What a 404 means for a path. Early in an instance's life the service answers so for what it does not know
+// yet.
+enum class Absence {
+        answer,      // the instance does not have it
+        not_yet,     // every instance has it: ask again, until the deadline
+        soon_answer, // ask again for a few seconds, then it is an answer
+};
+
+struct ImdsItem {
+        std::string path;
+        Absence absence = Absence::answer;
+};
+
 class ImdsClient {
 public:
         struct Options {
                 std::string endpoint = "http://169.254.169.254"; // scheme and host, no path
                 std::chrono::milliseconds timeout{30'000};       // for everything this client does
+                std::chrono::milliseconds patience{3'000};       // with Absence::soon_answer
                 std::function<void(const std::string&)> on_retry = [](const std::string&) {};
         };
 
@@ -31,6 +45,10 @@ public:
         // deadline, imds_refused if the service gives out no token, imds_answer for a status that means
         // neither.
         std::vector<std::optional<std::string>> fetch(const std::vector<std::string>& paths);
+
+        // The same, but a 404 means what each item says. Throws Error (imds_answer) at the deadline for what
+        // every instance has.
+        std::vector<std::optional<std::string>> wait_for(const std::vector<ImdsItem>& items);
 
         std::chrono::milliseconds time_left() const; // until the deadline
 

@@ -231,6 +231,28 @@ TEST_CASE("A node's containerd does not start without its steps, however they we
         CHECK(std::ranges::count(outputs, false, &Output::link) == 1);
 }
 
+TEST_CASE("A kubelet that feeds systemd's watchdog is watched", "[generator]")
+{
+        for (const auto& [text, watched] : std::vector<std::pair<std::string, bool>>{{"1.32.0\n", true},
+                     {"v1.34.1-eks-abcdef", true}, {"1.32", true}, {"2.0.0", true}, {"1.31.9\n", false},
+                     {"1.29.0", false}, {"", false}, {"latest", false}}) {
+                CAPTURE(text);
+                const TemporaryDirectory machine;
+                make_ec2(machine);
+                machine.write("/etc/eks/kubelet-version.txt", text);
+                CHECK(facts(machine).watchdog == watched);
+                const auto paths = generate(machine).paths;
+                CHECK(std::ranges::any_of(paths, [](const std::string& path) {
+                        return path.starts_with("/normal/kubelet.service.d/50-watchdog.conf: ") &&
+                               path.ends_with("\n[Service]\nWatchdogSec=30s\n");
+                }) == watched);
+        }
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        CHECK_FALSE(facts(machine).watchdog);
+        CHECK(plan_generator({.watchdog = true}).empty());
+}
+
 TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[generator]")
 {
         const TemporaryDirectory machine;

@@ -171,7 +171,7 @@ TEST_CASE("All facts of an instance come over one token and few connections", "[
         aws.set_user_data("apiVersion: node.eks.aws/v1alpha1\n");
         auto client = client_of(aws);
         const auto plan =
-                plan_imds([&](const std::vector<std::string>& paths) { return client.fetch(paths); });
+                plan_imds([&](const std::vector<ImdsItem>& items) { return client.wait_for(items); });
         CHECK(Json::parse(plan.files.at(0).content) == Json::parse(R"({
                 "instanceId": "i-0123456789abcdef0", "instanceType": "m5.large", "region": "us-west-2", "availabilityZone": "us-west-2a",
                 "availabilityZoneId": "usw2-az1", "partition": "aws", "domain": "amazonaws.com", "accountId": "111122223333",
@@ -187,4 +187,46 @@ TEST_CASE("All facts of an instance come over one token and few connections", "[
                 connections.insert(request["connection"].get<int>());
         CHECK(aws.count("PUT", token_path) == 1);
         CHECK(connections.size() <= 4);
+}
+
+TEST_CASE("What an instance does not have yet is asked for again, alone", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_faults({{{"path", mac_path}, {"status", 404}, {"times", 3}}});
+        std::vector<std::string> said;
+        ImdsClient client({.endpoint = aws.endpoint(),
+                .timeout = 30s,
+                .on_retry = [&](const std::string& text) { said.push_back(text); }});
+        const auto bodies = client.wait_for(
+                {{"meta-data/mac", Absence::not_yet}, {"meta-data/local-ipv4"}, {"meta-data/nothing"}});
+        CHECK(bodies.at(0) == "0e:11:22:33:44:01");
+        CHECK(bodies.at(1) == "10.0.0.1");
+        CHECK_FALSE(bodies.at(2));
+        CHECK(aws.count("GET", mac_path) == 4);
+        CHECK(aws.count("GET", "/latest/meta-data/local-ipv4") == 1);
+        REQUIRE(said.size() == 3);
+        CHECK(said[0] == "'meta-data/mac' is not there yet (status 404)");
+}
+
+TEST_CASE("What every instance has and this one lacks at the deadline is a failure", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_faults({{{"path", mac_path}, {"status", 404}}});
+        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 1s});
+        const auto result = refusal([&] { client.wait_for({{"meta-data/mac", Absence::not_yet}}); });
+        CHECK(result.failure == "imds-answer");
+        CHECK(result.mentions("'meta-data/mac' after 1 s"));
+        CHECK(aws.count("GET", mac_path) > 1);
+}
+
+TEST_CASE("User data may come a little later, and may be absent", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_user_data("late");
+        aws.set_faults({{{"path", "/latest/user-data"}, {"status", 404}, {"times", 2}}});
+        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 30s, .patience = 20s});
+        CHECK(client.wait_for({{"user-data", Absence::soon_answer}}).at(0) == "late");
+        aws.set_faults({{{"path", "/latest/user-data"}, {"status", 404}}});
+        ImdsClient hasty({.endpoint = aws.endpoint(), .timeout = 30s, .patience = 0s});
+        CHECK_FALSE(hasty.wait_for({{"user-data", Absence::soon_answer}}).at(0));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
+#include <set>
 
 #include <catch2/catch.hpp>
 
@@ -48,10 +49,12 @@ public:
 
         ImdsFetch fetch()
         {
-                return [this](const std::vector<std::string>& paths) {
+                return [this](const std::vector<ImdsItem>& items) {
                         ++rounds;
                         std::vector<std::optional<std::string>> bodies;
-                        for (const auto& path : paths) {
+                        for (const auto& [path, absence] : items) {
+                                if (absence == Absence::not_yet)
+                                        awaited.insert(path);
                                 const auto found = answers_.find(path);
                                 bodies.push_back(found != answers_.end() ? std::optional(found->second)
                                                                          : std::nullopt);
@@ -61,6 +64,7 @@ public:
         }
 
         int rounds = 0;
+        std::set<std::string> awaited;
 
 private:
         Answers answers_;
@@ -110,6 +114,41 @@ TEST_CASE("All facts come in the shape that is pinned, in two rounds", "[imds]")
         CHECK(plan.files[1].kind == File::Kind::regular);
         CHECK(plan.files[1].content == "apiVersion: node.eks.aws/v1alpha1\n");
         CHECK(planned(reference_answers()).files[0].content == plan.files[0].content);
+}
+
+TEST_CASE("What every instance has is waited for; what some lack, only where the rest implies it", "[imds]")
+{
+        const std::string mac = macs + std::string("0e:49:61:0f:c3:11/");
+        const auto awaited = [](const Answers& answers) {
+                Service service(answers);
+                plan_imds(service.fetch());
+                return service.awaited;
+        };
+        const std::set<std::string> always{identity, macs, "meta-data/local-hostname", "meta-data/mac",
+                "meta-data/services/domain", "meta-data/services/partition", mac + "device-number"};
+        CHECK(awaited(reference_answers()) == always);
+        for (const auto& path : {std::string("meta-data/local-ipv4"), mac + "local-ipv4s",
+                     mac + "vpc-ipv4-cidr-blocks", mac + "subnet-ipv4-cidr-block"}) {
+                CAPTURE(path);
+                auto with_it = always;
+                with_it.insert(path);
+                CHECK(awaited(without(path)) == with_it);
+        }
+        for (const auto& path : {std::string("user-data"), std::string("meta-data/instance-life-cycle"),
+                     mac + "network-card", mac + "ipv6s", mac + "vpc-ipv6-cidr-blocks"}) {
+                CAPTURE(path);
+                CHECK(awaited(without(path)) == always);
+        }
+        // In a subnet with IPv6 only there is no IPv4 address to wait for; without any address there is.
+        auto ipv6 = reference_answers();
+        for (const auto& path : {std::string("meta-data/local-ipv4"), mac + "local-ipv4s",
+                     mac + "vpc-ipv4-cidr-blocks", mac + "subnet-ipv4-cidr-block"})
+                ipv6.erase(path);
+        auto neither = always;
+        neither.insert({"meta-data/local-ipv4", mac + "local-ipv4s"});
+        CHECK(awaited(ipv6) == neither);
+        ipv6[mac + "ipv6s"] = "fd00::1";
+        CHECK(awaited(ipv6) == always);
 }
 
 TEST_CASE("User data is kept byte for byte; none is no file", "[imds]")

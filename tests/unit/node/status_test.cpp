@@ -188,3 +188,63 @@ TEST_CASE("The tree shows our units, containerd and kubelet", "[status]")
                      "my-eks-a.service", "eks", "", "kubelet.socket"})
                 CHECK_FALSE(in_chain(name));
 }
+
+TEST_CASE("A daemon that restarts itself is shown with its last end, and how often", "[status]")
+{
+        const auto shown = [](UnitState daemon) {
+                const UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                        {"kubelet.service", std::move(daemon)}};
+                CHECK(chain_exit_status(units, "eks-node.target") == 75);
+                const auto text = render_status(units, "eks-node.target");
+                return text.substr(text.find('\n') + 1);
+        };
+        UnitState daemon{.load = "loaded",
+                .active = "activating",
+                .sub = "auto-restart",
+                .result = "exit-code",
+                .exit_status = 1,
+                .restarts = 0,
+                .last_line = "Error: no such file"};
+        CHECK(shown(daemon) ==
+                "└─ × kubelet.service                                   FAILED (exit status 1), restarts "
+                "itself\n     It said last: Error: no such file\n");
+        daemon.restarts = 3;
+        CHECK(shown(daemon).find("FAILED (exit status 1), restarts itself; has done so 3 times\n") !=
+                std::string::npos);
+        daemon.killed = true;
+        daemon.exit_status = 9;
+        CHECK(shown(daemon).find("FAILED (killed by signal 9), ") != std::string::npos);
+        daemon.result = "watchdog";
+        CHECK(shown(daemon).find("FAILED (hung: killed by signal 9), ") != std::string::npos);
+        daemon.sub = "start";
+        CHECK(shown(daemon).find(
+                      "◌ kubelet.service                                   working, restarted itself 3 "
+                      "times\n     It said last: Error: no such file\n") != std::string::npos);
+        daemon.active = "active";
+        daemon.sub = "running";
+        daemon.restarts = 1;
+        const auto text = render_status({{"kubelet.service", daemon}}, "kubelet.service");
+        CHECK(text.find("running, restarted itself once\n") != std::string::npos);
+}
+
+TEST_CASE("Until the node is up the next attempt is announced", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"eks-imds.service"})},
+                {"eks-imds.service",
+                        {.load = "loaded", .active = "failed", .result = "exit-code", .exit_status = 69}}};
+        const auto ends_with = [&](std::uint64_t seconds, const std::string& words) {
+                CAPTURE(seconds);
+                CHECK(render_status(units, "eks-node.target", seconds)
+                                .ends_with(
+                                        "\n\neks-retry.timer starts what failed again in " + words + ".\n"));
+        };
+        ends_with(0, "0 s");
+        ends_with(119, "119 s");
+        ends_with(120, "2 min");
+        ends_with(899, "15 min");
+        CHECK(chain_exit_status(units, "eks-node.target", 5) == 75);
+        CHECK(chain_exit_status(units, "eks-node.target") == 1);
+        units.at("eks-node.target").active = "active";
+        CHECK(render_status(units, "eks-node.target", 5).find("again") == std::string::npos);
+        CHECK(chain_exit_status(units, "eks-node.target", 5) == 0);
+}

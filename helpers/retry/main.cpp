@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retry.hpp"
+
+int main(int argc, char** argv)
+{
+        using namespace eks;
+        return run_step({.name = "eks-retry",
+                                .purpose = "try again what could not be reached",
+                                .access = {.asks_manager = true}},
+                argc, argv, [](Context& context) {
+                        Manager manager;
+                        // A timer runs while the service that it has started does. $TRIGGER_UNIT does not tell:
+                        // systemd 252 keeps it for later starts by OnFailure=.
+                        if (manager.unit(retry_timer).text("SubState") == "running")
+                                try_again(context, manager);
+                        else
+                                after_failure(context, manager);
+                });
+}
