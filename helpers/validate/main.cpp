@@ -109,7 +109,7 @@ int validate_files(const Arguments& arguments)
         if (arguments.has("strict"))
                 refuse_doubts(notes, problems);
         for (const auto& note : notes)
-                fmt::print(stderr, "warning: {}\n", note.text);
+                fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
         for (const auto& problem : problems.texts())
                 fmt::print(stderr, "error: {}\n", problem);
         for (const auto& remedy : problems.remedies())
