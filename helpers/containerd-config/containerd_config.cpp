@@ -121,8 +121,11 @@ StepPlan plan_containerd_config(const NodeInputs& node)
         const auto handlers = runtime_handlers(node.root, node.spec.runtimes);
         StepPlan plan;
         plan.notes = handlers.notes;
+        // A user's text may hold the login of a registry.
+        const mode_t mode = user_texts(node).empty() ? 0644 : 0600;
         plan.files = {{.path = std::string(containerd_config_path),
-                              .content = render_config(node, handlers, plan.notes)},
+                              .content = render_config(node, handlers, plan.notes),
+                              .mode = mode},
                 {.path = "/etc/containerd/base-runtime-spec.json",
                         .content = render_base_runtime_spec(node)},
                 soci_config(node)};

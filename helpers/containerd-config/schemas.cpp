@@ -94,7 +94,7 @@ bool is_right(const Layer& layer, const SettingRow* row, Path path, const std::s
         const bool is_below = path.size() < length; // a table is there
         const auto named = is_below ? shown(path) : key;
         problems.add(fmt::format("{}: {}{}: {}", place_of(layer.marks, named, {layer.source}).text(), named,
-                             is_below ? "" : " = " + shown_json(value), wrong),
+                             is_below || names_secret(named) ? "" : " = " + shown_json(value), wrong),
                 "Give it as containerd's documents do: containerd would not start with this");
         return false;
 }

@@ -91,8 +91,11 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                                         "what is in {} and {} does not count, ignoring",
                                         vendor_providers, admin_providers)});
         }
+        // The environment and the arguments of a provider that a user gave may hold a secret.
+        const bool is_ours = more.empty() && node.spec.credential_provider_config.empty();
         plan.files.push_back({.path = "/etc/eks/image-credential-provider/config.json",
-                .content = config.dump(2) + "\n"});
+                .content = config.dump(2) + "\n",
+                .mode = static_cast<mode_t>(is_ours ? 0644 : 0600)});
         return plan;
 }
 

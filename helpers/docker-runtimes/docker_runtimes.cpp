@@ -128,9 +128,11 @@ Document parse_document(std::string_view text, std::string_view path)
                 const auto colon = what.find(": ");
                 refuse(failure::config_syntax,
                         {std::string(path), static_cast<int>(line), static_cast<int>(column)},
-                        fmt::format("not JSON: {}", what.substr(colon == what.npos ? 0 : colon + 2)));
+                        fmt::format("not JSON: {}",
+                                without_input(what.substr(colon == what.npos ? 0 : colon + 2))));
         } catch (const Document::exception& e) { // a number out of range
-                refuse(failure::config_syntax, {std::string(path)}, fmt::format("not JSON: {}", e.what()));
+                refuse(failure::config_syntax, {std::string(path)},
+                        fmt::format("not JSON: {}", without_input(e.what())));
         }
         if (!document.is_object())
                 refuse(failure::config_invalid, {std::string(path), 1, 1},
@@ -300,7 +302,7 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
         struct stat st {};
         if (::stat(root(path).c_str(), &st) == 0)
                 for (auto& file : plan.step.files)
-                        file.mode = st.st_mode & 07777;
+                        file.mode = st.st_mode & 0755; // what others may write is taken back
         return plan;
 }
 

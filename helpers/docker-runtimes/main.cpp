@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/resolve.hpp"
 #include "docker_runtimes.hpp"
+#include "offline/verbs.hpp"
 
-int main(int argc, char** argv)
+int eks::docker_runtimes_step(int argc, char** argv)
 {
-        using namespace eks;
         return run_step(
                 {.name = "eks-docker-runtimes",
                         .purpose = "tell Docker the container runtimes of this machine",

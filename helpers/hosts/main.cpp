@@ -39,6 +39,7 @@ int main(int argc, char** argv)
         return run_step({.name = "eks-hosts",
                                 .purpose = "keep the API server of a local cluster in /etc/hosts",
                                 .access = {.reads = {"/run/eks", "/run/systemd/resolve", "/etc/resolv.conf"},
-                                        .writes = {"/etc"}}},
+                                        .writes = {"/etc"},
+                                        .internet = true}},
                 argc, argv, step);
 }

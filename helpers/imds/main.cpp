@@ -29,6 +29,6 @@ int main(int argc, char** argv)
 {
         return run_step({.name = "eks-imds",
                                 .purpose = "fetch instance metadata and user data",
-                                .access = {.writes = {"/run/eks"}}},
+                                .access = {.writes = {"/run/eks"}, .internet = true}},
                 argc, argv, fetch_everything);
 }

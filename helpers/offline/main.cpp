@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode-plan, and by the links to it eksnode-validate and so on: becomes the verb by whose name it is
-// called.
+// eksnode-plan, and by the links to it eksnode-validate and so on: becomes the verb or step by whose name it
+// is called.
 #include <array>
 #include <cstdio>
 #include <string_view>
@@ -19,7 +19,8 @@ struct Verb {
 constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::config_verb},
         Verb{"explain", eks::explain_verb}, Verb{"plan", eks::plan_verb},
         Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb}, Verb{"unset", eks::unset_verb},
-        Verb{"validate", eks::validate_verb}};
+        Verb{"validate", eks::validate_verb}, Verb{"eks-docker-runtimes", eks::docker_runtimes_step},
+        Verb{"eks-user-scripts", eks::user_scripts_step}};
 
 } // namespace
 

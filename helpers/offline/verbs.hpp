@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs that need no network: each a main(), in one program, since what they link is the same and large.
+// The verbs that need no network, and the steps that link the same as they do: each a main(), in one
+// program, since what they link is large.
 #pragma once
 
 namespace eks {
 
 int apply_verb(int argc, char** argv);
 int config_verb(int argc, char** argv);
+int docker_runtimes_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);
 int plan_verb(int argc, char** argv);
 int runtimes_verb(int argc, char** argv);
 int set_verb(int argc, char** argv);
 int unset_verb(int argc, char** argv);
+int user_scripts_step(int argc, char** argv);
 int validate_verb(int argc, char** argv);
 
 } // namespace eks

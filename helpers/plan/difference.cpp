@@ -210,7 +210,7 @@ std::string_view fate_of(const FileChange& change, bool exists)
 
 } // namespace
 
-std::string hide_secrets(std::string_view text)
+std::string hide_values(std::string_view text)
 {
         Hider hider;
         std::string result;
@@ -283,7 +283,7 @@ std::string describe(const Root& root, const FileChange& change)
         if (is_private(root, file))
                 return text + "  not shown: only root may read it\n";
         const auto before = present.value_or("");
-        const auto shown = difference(hide_secrets(before), hide_secrets(file.content));
+        const auto shown = difference(hide_values(before), hide_values(file.content));
         for (const auto line : lines(shown))
                 text += fmt::format("  {}\n", line);
         if (shown.empty() && before != file.content)

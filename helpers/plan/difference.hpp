@@ -12,7 +12,7 @@ namespace eks {
 
 // The text with "(hidden)" for the values of keys, headers, flags and variables that name a secret, for all
 // that stands below such a key, and for the user in a URL.
-std::string hide_secrets(std::string_view text);
+std::string hide_values(std::string_view text);
 
 // Hunks of a unified diff with two lines around each change; long lines are broken at their flags. "" if the
 // texts are equal. What goes beyond some lines is counted only.

@@ -55,7 +55,7 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 } catch (const Error& e) {
                         steps.push_back({name, {}, e});
                 } catch (const std::exception& e) {
-                        steps.push_back({name, {}, Error(failure::internal, e.what())});
+                        steps.push_back({name, {}, Error(failure::internal, without_input(e.what()))});
                 }
         }
         return steps;

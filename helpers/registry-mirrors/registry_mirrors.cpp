@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -33,6 +35,15 @@ std::string quoted(const std::vector<std::string>& texts)
         return "[" + join(items, ", ") + "]";
 }
 
+// A token that everybody on the machine may read is nobody's secret.
+bool is_readable_by_others(const std::string& path)
+{
+        struct stat st {};
+        if (::stat(path.c_str(), &st) < 0)
+                return false;
+        return (st.st_mode & S_IRWXO) != 0 || ((st.st_mode & S_IRWXG) != 0 && st.st_gid != ::getegid());
+}
+
 using Headers = std::map<std::string, std::vector<std::string>>;
 
 Headers read_headers(const Root& root, const RegistryMirror& mirror)
@@ -42,13 +53,16 @@ Headers read_headers(const Root& root, const RegistryMirror& mirror)
                 throw Error(failure::config_invalid,
                         fmt::format("registry.mirrors ({}): headersFile '{}' {}", mirror.source,
                                 mirror.headers_file, what),
-                        "Write 'Name: value' lines into it, and make it readable for root only");
+                        fmt::format("Write 'Name: value' lines into it, and `chmod 600 {}`",
+                                mirror.headers_file));
         };
         if (mirror.headers_file.empty())
                 return headers;
         const auto text = read_file_if_exists(root(mirror.headers_file));
         if (!text)
                 refuse("is not there");
+        if (is_readable_by_others(root(mirror.headers_file)))
+                refuse("may be read by others than root");
         unsigned number = 0;
         for (const auto line : lines(*text)) {
                 ++number;

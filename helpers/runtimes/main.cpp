@@ -57,7 +57,7 @@ int list_runtimes(const Arguments& arguments)
                         root, docker_handlers(root, settings), docker_settings(merged.tree, merged.marks),
                         [&] { return docker_version(root); }, notes);
                 for (const auto& note : notes)
-                        fmt::print(stderr, "{}\n", note.text);
+                        fmt::print(stderr, "{}\n", hide_secrets(note.text));
                 fmt::print("{}\n", keys.dump(4));
                 return 0;
         }

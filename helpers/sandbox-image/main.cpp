@@ -36,7 +36,7 @@ void ensure(Context& context)
                         },
                 .import_archive =
                         [&](const std::string& archive) {
-                                say("Importing " + archive);
+                                context.awaiting("Importing " + archive);
                                 import_archive(archive, snapshotter);
                         },
                 .pull =
@@ -53,12 +53,14 @@ void ensure(Context& context)
 
 int main(int argc, char** argv)
 {
-        return run_step(
-                {.name = "eks-sandbox-image",
-                        .purpose = "make sure that the pause image is in containerd and stays there",
-                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/gai.conf",
-                                           "/etc/host.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/pki",
-                                           "/etc/resolv.conf", "/etc/ssl", "/run/systemd/resolve"},
-                                .runs_programs = true}},
+        const Access access{.reads = {"/etc/containerd", "/etc/eks", "/etc/gai.conf", "/etc/host.conf",
+                                    "/etc/hosts", "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf",
+                                    "/etc/ssl", "/run/systemd/resolve"},
+                .runs_programs = true,
+                .internet = true,
+                .connects = true};
+        return run_step({.name = "eks-sandbox-image",
+                                .purpose = "keep the pause image in containerd",
+                                .access = access},
                 argc, argv, ensure);
 }

@@ -35,7 +35,7 @@ int show_config(const Arguments& arguments)
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
         for (const auto& note : resolved.merged.notes)
-                fmt::print(stderr, "warning: {}\n", note.text);
+                fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
         const auto& tree = resolved.merged.tree;
         if (format == "toml") {
                 fmt::print("{}", config_as_toml(tree));

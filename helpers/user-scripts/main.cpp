@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "offline/verbs.hpp"
 #include "user_scripts.hpp"
 
-int main(int argc, char** argv)
+int eks::user_scripts_step(int argc, char** argv)
 {
-        using namespace eks;
         return run_step(
                 {.name = "eks-user-scripts",
                         .purpose = "wait for the scripts in the user data and take over what they changed",

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
 #include "ca.hpp"
 #include "config/schema.hpp"
 #include "node/max_pods.hpp"
@@ -84,7 +85,7 @@ std::string text_of(const Findings& findings)
 {
         std::string text;
         for (const auto& note : findings.notes)
-                text += fmt::format("warning: {}\n", note.text);
+                text += fmt::format("warning: {}\n", hide_secrets(note.text));
         const auto& problems = findings.problems.all();
         for (std::size_t i = 0; i < problems.size(); ++i) {
                 text += fmt::format("error: {}\n", problems[i].text);

@@ -97,8 +97,16 @@ class ColdBoot(BootTest):
 
     def test_every_step_is_confined(self):
         for step in STEPS:
-            debug = [r["MESSAGE"] for r in self.n.journal("--unit", step) if "Landlock" in r.get("MESSAGE", "")]
+            debug = [r["MESSAGE"] for r in self.n.journal("--unit", step) if "without it" in r.get("MESSAGE", "")]
             self.assertEqual(debug, [])
+
+    def test_the_runtimes_of_the_node_are_listed(self):
+        listed = self.n.output("eksnode", "runtimes").splitlines()
+        self.assertTrue(any(line.split()[:2] == ["runc", "default"] for line in listed), listed)
+        self.assertTrue(any(line.split()[:2] == ["runsc", "-"] for line in listed), listed)
+        classes = self.n.output("eksnode", "runtimes", "--runtimeclass")
+        self.assertIn("kind: RuntimeClass", classes)
+        self.assertIn('handler: "runc"', classes)
 
     def test_status_shows_the_chain(self):
         result = self.n.call("eksnode", "status")

@@ -1,7 +1,141 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the suite must not do to others, and what others must not learn from it."""
 
-from support import BootTest
+import json
+import stat
+
+from support import BootTest, RENDERED
+from node import node_config
+
+
+def status_of(node, unit, pid=None) -> dict:
+    """/proc/PID/status of the process that a unit runs now."""
+    pid = pid or node.wait_for(lambda: int(node.show(unit, "MainPID")["MainPID"]), f"{unit} to run")
+    lines = node.file(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+class Confinement(BootTest):
+    def test_a_waiting_step_has_no_capability_and_a_filter(self):
+        node = self.node()
+        node.write("srv/aws/faults.json", json.dumps([{"path": "/latest/api/token", "hang": True}]))
+        node.boot(wait=False)
+        node.wait_for(lambda: node.leader() and node.call("systemctl", "is-active", "eks-imds").stdout == "activating\n",
+                      "eks-imds to wait")
+        filters = int(status_of(node, "init.scope", 1)["Seccomp_filters"])  # those of the container
+        status = node.wait_for(lambda: (s := status_of(node, "eks-imds.service")) and
+                               int(s["Seccomp_filters"]) == filters + 1 and s, "a filter of its own")
+        for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            self.assertEqual(int(status[capabilities], 16), 0, capabilities)
+        self.assertEqual(status["NoNewPrivs"], "1")
+
+    def test_the_step_that_waits_for_scripts_has_one_capability(self):
+        node = self.node()
+        node.write("etc/systemd/system/cloud-final.service",
+                   "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'until test -e /run/go; do sleep .1; done'\n")
+        node.link("etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
+        node.user_data("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+                       "Content-Type: application/node.eks.aws\n\n" + node_config(node.image.ca) +
+                       "\n--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ntrue\n--b--\n")
+        node.boot(wait=False)
+        node.wait_for(lambda: node.leader() and node.call("systemctl", "is-active", "eks-user-scripts").stdout ==
+                      "activating\n", "eks-user-scripts to wait")
+        cap_sys_admin = 1 << 21
+        status = node.wait_for(lambda: (s := status_of(node, "eks-user-scripts.service")) and
+                               int(s["CapBnd"], 16) == cap_sys_admin and s, "its capabilities")
+        self.assertEqual({int(status[c], 16) for c in ("CapPrm", "CapEff")}, {cap_sys_admin})
+        # What a script changes is taken over with that capability alone.
+        node.write("etc/eks/node.d/50-script.toml", '[kubelet]\nflags = ["--node-labels=of-a-script=yes"]\n')
+        node.output("touch", "/run/go")
+        node.wait_until_booted()
+        self.assertActive(node, "eks-user-scripts.service", "eks-node.target")
+        self.assertEqual(node.kubelet()["flags"]["node-labels"].get("of-a-script"), "yes")
+
+
+class Permissions(BootTest):
+    def test_the_permissions_of_rendered_files_are_repaired(self):
+        node = self.booted()
+        path = "/etc/kubernetes/pki/ca.crt"
+        node.output("chmod", "666", path, "/etc/kubernetes/kubelet/config.json")
+        node.output("chown", "1000:1000", "/var/lib/kubelet/kubeconfig")
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        for file in RENDERED:
+            status = node.file(file).stat()
+            self.assertEqual((status.st_mode & 0o022, status.st_uid), (0, 0), file)
+        record = next(r for r in node.journal("--unit", "eks-ca") if r.get("EKS_PATH") == path)
+        self.assertEqual((record["PRIORITY"], record["MESSAGE"]),
+                         ("4", f"'{path}' had mode 0666: its permissions are repaired, proceeding"))
+
+
+class Secrets(BootTest):
+    """Secrets in every input of a node, and then a look at all that it says and at every file that anybody can read."""
+
+    MARK = "QXJZ7VKW"
+    URL = f"https://user:{MARK}@mirror.example/"
+    CONFIG = f"""\
+[plugins."io.containerd.grpc.v1.cri".registry.configs."registry.example".auth]
+username = "user"
+password = "{MARK}"
+"""
+
+    def plant(self, node, mistake=""):
+        profile = (node.root / "srv/aws/profile.json").read_text()
+        for credential in ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "EXAMPLE-SESSION-TOKEN"):
+            profile = profile.replace(credential, f"{self.MARK}{credential}")
+        node.write("srv/aws/profile.json", profile)
+        config = "".join(f"      {line}\n" for line in self.CONFIG.splitlines())
+        node.user_data(node_config(node.image.ca, f"  containerd:\n    config: |\n{config}{mistake}"))
+        node.write("etc/eks/mirror.headers", f"Authorization: Bearer {self.MARK}\n")
+        node.write("etc/eks/credential-providers.d/50-site.json", json.dumps({
+            "name": "site", "matchImages": ["registry.example"], "defaultCacheDuration": "1m",
+            "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "args": ["--token", self.MARK],
+            "env": [{"name": "TOKEN", "value": self.MARK}]}))
+        node.write("etc/eks/image-credential-provider/site", "#!/bin/sh\nexit 1\n")
+        (node.root / "etc/eks/image-credential-provider/site").chmod(0o755)
+        node.write("etc/eks/node.d/50-mirrors.toml", '[registry.mirrors."docker.io"]\nendpoints = ["https://mirror.example"]\n'
+                   'headersFile = "/etc/eks/mirror.headers"\n')
+        for planted in ("mirror.headers", "credential-providers.d/50-site.json"):
+            (node.root / "etc/eks" / planted).chmod(0o600)
+
+    def assertSecret(self, node):
+        # The kernel's command line is the manager's own here, and everybody can read both.
+        journal = [line for line in node.output("journalctl", "--boot", "--output=export", "--no-pager", "--all").splitlines()
+                   if not line.startswith("_CMDLINE=")]
+        for what, text in (("journal", "\n".join(journal)),
+                           ("console", node.console.read_text(errors="replace")),
+                           ("units", node.output("systemctl", "show", "*", "--all")),
+                           ("manager", node.output("systemctl", "show")),
+                           ("status", node.call("eksnode", "status").stdout)):
+            self.assertNotIn(self.MARK, text, what)
+        for top in ("etc", "run", "var/lib/eks", "var/lib/kubelet"):
+            for path in node.file(top).rglob("*"):
+                try:
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH and status.st_size < 1 << 24:
+                        self.assertNotIn(self.MARK.encode(), path.read_bytes(), f"{path}, mode {status.st_mode & 0o777:o}")
+                except FileNotFoundError:
+                    pass
+
+    def test_a_node_that_works(self):
+        node = self.node()
+        self.plant(node)
+        node.boot("eks.node=1", "eks.debug")
+        self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service")
+        for path in ("/etc/containerd/config.toml", "/etc/eks/image-credential-provider/config.json",
+                     "/etc/containerd/certs.d/docker.io/hosts.toml", "/run/eks/user-data"):
+            self.assertIn(self.MARK, node.file(path).read_text(), f"{path} has lost what was planted")
+        self.assertSecret(node)
+
+    def test_a_node_that_fails(self):
+        for mistake in (f"    unknown: [{self.MARK}\n", f"  kubelet:\n    config: {self.URL}\n",
+                        f"  instance:\n    environment: {{default: {{TOKEN: [{self.MARK}]}}}}\n"):
+            node = self.node()
+            self.plant(node, mistake)
+            node.boot("eks.node=1", "eks.debug", f"eks.cluster.apiServerEndpoint={self.URL}")
+            self.assertKubeletDown(node)
+            self.failure(node, "eks-config.service")
+            self.assertSecret(node)
 
 
 class OtherPeople(BootTest):

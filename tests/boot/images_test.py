@@ -100,6 +100,7 @@ class Images(ImageTest):
         node = self.node()
         node.registry("127.0.0.1:5000", "team/app:1")
         node.write("etc/eks/token", "X-Token: top-secret\n")
+        (node.root / "etc/eks/token").chmod(0o600)
         file = "/etc/containerd/certs.d/registry.example/hosts.toml"
         node.write("etc/eks/node.toml", '[registry.mirrors."registry.example"]\nendpoints = ["http://127.0.0.1:5000"]\n'
                    'insecure = true\nheadersFile = "/etc/eks/token"\n')
@@ -123,6 +124,7 @@ class Images(ImageTest):
         node = self.node()
         node.registry("127.0.0.1:443", "team/app:1", host="mirror.example", login="user:pa55phrase", mutual=True)
         node.write("etc/eks/token", "Authorization: Basic " + base64.b64encode(b"user:pa55phrase").decode())
+        (node.root / "etc/eks/token").chmod(0o600)
         settings = ('[registry.mirrors."registry.example"]\nendpoints = ["https://Mirror.example/"]\n'
                     'ca = "/etc/registry/authority.crt"\nclientCertificate = "/etc/registry/client.crt"\n'
                     'clientKey = "/etc/registry/client.key"\nheadersFile = "/etc/eks/token"\n')

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Installed programs: what each loads, and how large it all is."""
+"""Installed programs: what each loads, how large it all is, and what the compiler was to protect them with."""
 
+import platform
 import re
 from pathlib import Path
 
@@ -11,6 +12,11 @@ TABLE = Path(__file__).with_name("needed.tsv")
 LIMIT = 10_000_000  # bytes of everything installed, stripped
 # Every C++ program has these, whatever it does; which of them the linker keeps differs between machines.
 ALWAYS = {"libc", "libgcc_s", "libm", "libstdc++", "ld-linux-aarch64", "ld-linux-x86-64"}
+
+
+# They call no function of libc that has a checked form.
+UNCHECKED = {"eks-node-generator", "eksnode", "eksnode-status"}
+ENDBR64 = b"\xf3\x0f\x1e\xfa"
 
 
 def executables(tree):
@@ -63,6 +69,50 @@ def check_size(tree):
         largest = ", ".join(f"{p.name} {sizes[p]}" for p in sorted(sizes, key=sizes.get)[:-4:-1])
         yield at("helpers/meson.build", 1,
                  f"{sum(sizes.values())} bytes are installed, more than {LIMIT}: make smaller {largest}")
+
+
+def flags_of(text, tag):
+    return set(re.findall(r"\w+", " ".join(re.findall(rf"\({tag}\)\s+(?:Flags: )?(.*)", text))))
+
+
+def imported(symbols):
+    """Names of what a program takes from libraries, without versions."""
+    return {m[1] for m in re.finditer(r"\bUND (\w+)", symbols)}
+
+
+def missing_protection(path, fortified):
+    """What a program was not compiled or linked with, as the ELF file shows it."""
+    text = run(tool("readelf"), "--wide", "--program-headers", "--dynamic", "--dyn-syms", "--notes", path).stdout
+    functions = imported(text)
+    if path.suffix != ".so" and "PIE" not in flags_of(text, "FLAGS_1"):
+        yield "is not position-independent (-pie)"
+    if not re.search(r"GNU_RELRO", text):
+        yield "has no read-only relocations (-z relro)"
+    if "BIND_NOW" not in flags_of(text, "FLAGS") and "NOW" not in flags_of(text, "FLAGS_1"):
+        yield "binds symbols late, so that their table stays writable (-z now)"
+    stack = re.search(r"GNU_STACK(?: +0x\w+){5} +(\w+)", text)
+    if stack is None or "E" in stack[1]:
+        yield "has an executable stack (-z noexecstack)"
+    if re.search(r"LOAD(?: +0x\w+){5} +RWE", text):
+        yield "has memory that is writable and executable"
+    if "__stack_chk_fail" not in functions:
+        yield "has no stack protector (-fstack-protector-strong)"
+    # Debian's start files have no mark for it, so that the linker sets none: look for the instruction.
+    if platform.machine() == "x86_64" and path.read_bytes().count(ENDBR64) < 4:
+        yield "is without control-flow protection (-fcf-protection)"
+    if fortified and path.name not in UNCHECKED and not any(name.endswith("_chk") and name != "__stack_chk_fail" for name in functions):
+        yield "calls no checked function of libc (-D_FORTIFY_SOURCE)"
+    if not any("__glibcxx_assert_fail" in name for name in functions):
+        yield "has no assertions of libstdc++ (-D_GLIBCXX_ASSERTIONS)"
+
+
+def check_protection(tree):
+    """Programs that parse what strangers wrote, as root, are built so that a mistake in them ends in an abort."""
+    refuse_sanitizers(tree)
+    fortified = tree.options.get("optimization") not in ("0", "plain")
+    for name, path in executables(tree).items():
+        for missing in missing_protection(path, fortified):
+            yield at("meson.build", 1, f"{name} {missing}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import py_compile
 import re
 import warnings
+from pathlib import Path
 
 from lint import at, main
 
@@ -27,6 +28,19 @@ def check_tables(tree):
             elif fields[0] < previous:
                 yield at(path, number, f"'{fields[0]}' comes after '{previous}', sort the rows as LC_ALL=C sort does")
             previous = fields[0]
+
+
+def check_sysctl(tree):
+    """Parameters that this kernel has, one to a line, with a value that is a number."""
+    for path in tree.files("dropins/sysctl.d/*.conf"):
+        for number, line in tree.lines(path):
+            if not line or line.startswith("#"):
+                continue
+            key, _, value = (word.strip() for word in line.partition("="))
+            if not Path("/proc/sys", *key.split(".")).is_file():
+                yield at(path, number, f"the kernel has no parameter '{key}', mend its name")
+            if not re.fullmatch(r"-?\d+", value):
+                yield at(path, number, f"'{value}' is no number")
 
 
 def check_json(tree):

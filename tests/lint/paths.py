@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are: nothing is installed, and nothing lies in the repository, that is not meant to be there."""
 
+import os
 import re
 import stat
 
@@ -41,6 +42,8 @@ def check_installed(tree):
         elif not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != mode:
             yield at("meson.build", 1,
                      f"/{relative} has mode {stat.S_IMODE(path.stat().st_mode):o}, install it with {mode:o}")
+        elif path.lstat().st_uid != os.geteuid():
+            yield at("meson.build", 1, f"/{relative} belongs to {path.lstat().st_uid}, and not to whoever installs it")
 
 
 def check_top_level(tree):

@@ -4,6 +4,7 @@
 
 import importlib
 import json
+import os
 import re
 import shutil
 import stat
@@ -54,6 +55,20 @@ def write(path, text, mode=0o644):
 def program(path, text):
     path.unlink()
     write(path, f"#!/bin/sh\n{text}\n", 0o755)
+
+
+PROTECTED = ("-O2 -fPIE -pie -fstack-protector-all -fcf-protection=full -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS "
+             "-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack").split()
+PROGRAM = ("#include <cstdio>\n#include <vector>\nint one() { return 1; }\nint two() { return 2; }\nint three() { return 3; }\n"
+           "int main(int n, char** v) { std::printf(v[0]); return std::vector<int>(n)[n]; }\n")
+
+
+def unprotected(stage, option):
+    """Put a program in the place of eks-ca that is built with one option that takes a protection away."""
+    write(stage / "usr/libexec/eksnode/eks-ca.cpp", PROGRAM)
+    built = lint.run("c++", "-w", *PROTECTED, option, "-o", stage / "usr/libexec/eksnode/eks-ca",
+                     stage / "usr/libexec/eksnode/eks-ca.cpp")
+    assert built.returncode == 0, built.stdout
 
 
 def in_unit(old, new, unit=CA):
@@ -191,6 +206,18 @@ def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-ca", stage / "usr/libexec/eksnode/eks-phantom")
 
 
+@plant("binaries.check_protection", "eks-ca binds symbols late.*-z now")
+def _(source, stage):
+    unprotected(stage, "-Wl,-z,lazy")
+
+
+for expected, option in (("-pie", "-no-pie"), ("-z relro", "-Wl,-z,norelro"), ("-z noexecstack", "-Wl,-z,execstack"),
+                         ("-fstack-protector-strong", "-fno-stack-protector"), ("-fcf-protection", "-fcf-protection=none"),
+                         ("-D_FORTIFY_SOURCE", "-U_FORTIFY_SOURCE"), ("-D_GLIBCXX_ASSERTIONS", "-U_GLIBCXX_ASSERTIONS")):
+    plant("binaries.check_protection", f"eks-ca .*{expected}")(
+        lambda source, stage, option=option: unprotected(stage, option))
+
+
 @plant("binaries.check_size", "make smaller large.tsv")
 def _(source, stage):
     with open(stage / "usr/share/eks/large.tsv", "wb") as file:
@@ -318,6 +345,23 @@ def _(source, stage):
     write(stage / "etc/eks/node.toml", "")
 
 
+@plant("paths.check_installed", "eks-ca.service belongs to 12345")
+def _(source, stage):
+    if os.geteuid() != 0:
+        raise lint.Skip("only root can give a file away")
+    os.chown(stage / CA, 12345, 12345)
+
+
+@plant("data.check_sysctl", "90-eks.conf:.*no parameter 'vm.phantom'")
+def _(source, stage):
+    append(source / "dropins/sysctl.d/90-eks.conf", "vm.phantom = 1\n")
+
+
+@plant("data.check_sysctl", "90-eks.conf:.*'yes' is no number")
+def _(source, stage):
+    append(source / "dropins/sysctl.d/90-eks.conf", "vm.overcommit_memory = yes\n")
+
+
 @plant("paths.check_installed", "eks-ca.service has mode 755")
 def _(source, stage):
     (stage / CA).chmod(0o755)
@@ -384,12 +428,12 @@ class Copy:
         self.whole = self.state()
 
     def state(self):
-        """What a change would show in: of every file, when it was written, its size and mode."""
+        """What a change would show in: of every file, when it was written, its size, mode and owner."""
         found = {}
         for path in self.directory.rglob("*"):
             status = path.lstat()
             if not stat.S_ISDIR(status.st_mode):
-                found[path] = (status.st_mtime_ns, status.st_size, status.st_mode)
+                found[path] = (status.st_mtime_ns, status.st_size, status.st_mode, status.st_uid)
         return found
 
     def changed(self):
@@ -405,6 +449,7 @@ class Copy:
         for path, status in self.whole.items():
             if now.get(path) != status:
                 root = self.source if path.is_relative_to(self.source) else self.stage
+                path.unlink(missing_ok=True)
                 shutil.copy2(self.original[root] / path.relative_to(root), path, follow_symlinks=False)
 
 

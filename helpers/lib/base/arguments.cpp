@@ -83,7 +83,7 @@ int run_verb(std::string_view verb, std::string_view usage, int argc, char** arg
                 fmt::print(stderr, "eksnode {}: {}\n", verb, e.full_text());
                 return e.exit_status();
         } catch (const std::exception& e) {
-                fmt::print(stderr, "eksnode {}: {}\n", verb, e.what());
+                fmt::print(stderr, "eksnode {}: {}\n", verb, hide_secrets(without_input(e.what())));
                 return 1;
         }
 }

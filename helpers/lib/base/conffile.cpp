@@ -77,7 +77,31 @@ std::string memory_of(const Root& root, const File& file)
         return root(std::string(rendered_directory) + file.path);
 }
 
+// A new file takes the old one's place: without capabilities, nobody can give a file of others to himself.
+std::string repair(const std::string& path, mode_t mode)
+{
+        struct stat st {};
+        if (::lstat(path.c_str(), &st) < 0 || !S_ISREG(st.st_mode))
+                return {};
+        const mode_t present = st.st_mode & 07777;
+        const auto more = (present & ~mode) != 0 ? fmt::format("mode {:04o}", present) : std::string();
+        const auto other = st.st_uid != ::geteuid() ? fmt::format("owner {}", st.st_uid) : std::string();
+        if (more.empty() && other.empty())
+                return {};
+        write_atomically(path, read_file(path), present & mode, Durability::synced);
+        return more.empty() || other.empty() ? more + other : more + " and " + other;
+}
+
 } // namespace
+
+std::string repair_permissions(const Root& root, const File& file)
+{
+        if (file.kind != File::Kind::regular || file.volatile_file())
+                return {};
+        const auto wrong = repair(root(file.path), file.mode);
+        repair(root(std::string(rendered_directory) + file.path), file.mode);
+        return wrong;
+}
 
 bool is_trusted(std::string_view path)
 {

@@ -52,6 +52,10 @@ std::vector<std::string> edited_files(const Root& root);
 
 // What put_in_place() would do. Throws Error (file_io).
 Outcome foresee(const Root& root, const File& file);
+// A file that stays across boots, and our memory of it, are nobody else's to write: what is there gets our
+// owner and loses the permissions that `file.mode` does not give. A stricter mode stands, as an edit does.
+// Returns what was wrong ("mode 0666"), empty if nothing was. Throws Error (file_io).
+std::string repair_permissions(const Root& root, const File& file);
 
 // Make the file as described. Running it again does nothing and changes no mtime. Throws Error (file_io).
 Outcome put_in_place(const Root& root, const File& file);

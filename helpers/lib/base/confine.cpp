@@ -14,6 +14,7 @@
 
 #include "base/fd.hpp"
 #include "base/fs.hpp"
+#include "base/system_calls.hpp"
 
 // Headers of Linux 6.1 know ABI 2; the kernel says at run time what it knows.
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
@@ -70,25 +71,25 @@ private:
         std::uint64_t handled_ = 0;
 };
 
-void drop_capabilities()
+// All but CAP_SYS_ADMIN, and that as well unless it is to be kept.
+void drop_capabilities(bool keep_admin)
 {
-        for (unsigned long capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability)
-                ;
+        for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
+                if (!keep_admin || capability != CAP_SYS_ADMIN)
+                        ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
         __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-        const __user_cap_data_struct none[2] = {};
-        ::syscall(SYS_capset, &header, &none);
+        __user_cap_data_struct held[2] = {};
+        ::syscall(SYS_capget, &header, &held);
+        __user_cap_data_struct kept[2] = {};
+        if (keep_admin) // and if an admin's drop-in did not take it
+                kept[0].effective = kept[0].permitted =
+                        held[0].permitted & (1U << static_cast<unsigned>(CAP_SYS_ADMIN));
+        ::syscall(SYS_capset, &header, &kept);
 }
 
-} // namespace
-
-std::string confine(const Root& root, const Access& access)
+// Landlock. Returns why not, if not.
+std::string confine_to_paths(const Root& root, const Access& access)
 {
-        for (const auto& path : access.writes)
-                make_directories(root(path));
-        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        if (root.prefix().empty() && !access.asks_manager) // a test's files may belong to anybody
-                drop_capabilities();
-
         Ruleset rules;
         if (!rules.open())
                 return fmt::format("no Landlock here ({}), proceeding without it", ::strerror(errno));
@@ -108,6 +109,24 @@ std::string confine(const Root& root, const Access& access)
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
         return {};
+}
+
+} // namespace
+
+std::string confine(const Root& root, const Access& access)
+{
+        for (const auto& path : access.writes)
+                make_directories(root(path));
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (!root.prefix().empty())
+                return confine_to_paths(root, access);
+        drop_capabilities(access.asks_manager);
+        auto missing = confine_to_paths(root, access);
+        if (!limit_system_calls(
+                    {.internet = access.internet, .connects = access.connects || access.asks_manager}))
+                missing += fmt::format("{}no filter of system calls here ({}), proceeding without it",
+                        missing.empty() ? "" : "; ", ::strerror(errno));
+        return missing;
 }
 
 } // namespace eks

@@ -5,10 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
+
 namespace eks {
 
-Error::Error(const Failure& failure, const std::string& what, std::string remedy)
-        : std::runtime_error(what), failure_(&failure), remedy_(std::move(remedy))
+Error::Error(const Failure& failure, const std::string& what, const std::string& remedy)
+        : std::runtime_error(hide_secrets(what)), failure_(&failure), remedy_(hide_secrets(remedy))
 {
 }
 

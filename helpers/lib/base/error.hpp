@@ -7,13 +7,15 @@
 #include <string_view>
 
 #include "base/messages.hpp"
+#include "base/secrets.hpp"
 
 namespace eks {
 
 // What failed, in words for the journal: the cause, and what the reader can do about it.
 class Error : public std::runtime_error {
 public:
-        Error(const Failure& failure, const std::string& what, std::string remedy = {});
+        // Both texts lose the secrets that can be told from other text; see secrets.hpp.
+        Error(const Failure& failure, const std::string& what, const std::string& remedy = {});
 
         const Failure& failure() const noexcept { return *failure_; }
         const std::string& remedy() const noexcept { return remedy_; }
@@ -40,7 +42,7 @@ auto in_context(std::string_view where, const Failure& foreign, const F& f)
         } catch (const Error& e) {
                 throw Error(e.failure(), std::string(where) + ": " + e.what(), e.remedy());
         } catch (const std::exception& e) {
-                throw Error(foreign, std::string(where) + ": " + e.what());
+                throw Error(foreign, std::string(where) + ": " + without_input(e.what()));
         }
 }
 
@@ -52,7 +54,7 @@ auto in_vendor_file(std::string_view path, const F& f)
         try {
                 return f();
         } catch (const std::exception& e) {
-                throw Error(failure::vendor_file, std::string(path) + ": " + e.what(),
+                throw Error(failure::vendor_file, std::string(path) + ": " + without_input(e.what()),
                         "Reinstall eksnode, or mend the file");
         }
 }

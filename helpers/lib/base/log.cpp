@@ -11,6 +11,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
+#include "base/secrets.hpp"
+
 namespace eks {
 
 namespace {
@@ -37,16 +39,17 @@ void Log::write(Level level, std::string_view message, std::string_view message_
 {
         if (level > threshold_)
                 return;
+        const auto text = hide_secrets(message);
         if (!journal_) {
                 // An interactive reader wants the text alone; a pipe gets the level as journald reads it.
                 const auto prefix = ::isatty(STDERR_FILENO) != 0
                                             ? std::string()
                                             : fmt::format("<{}>", static_cast<int>(level));
-                const auto line = fmt::format("{}{}: {}\n", prefix, step_, message);
+                const auto line = fmt::format("{}{}: {}\n", prefix, step_, text);
                 [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
                 return;
         }
-        std::vector<std::string> records{fmt::format("MESSAGE={}", message),
+        std::vector<std::string> records{fmt::format("MESSAGE={}", text),
                 fmt::format("PRIORITY={}", static_cast<int>(level)),
                 fmt::format("SYSLOG_IDENTIFIER={}", step_), fmt::format("EKS_STEP={}", step_)};
         if (!message_id.empty())
@@ -55,7 +58,7 @@ void Log::write(Level level, std::string_view message, std::string_view message_
         if (const char* unit = std::getenv("EKS_UNIT"))
                 records.push_back(fmt::format("OBJECT_SYSTEMD_UNIT={}", unit));
         for (const auto& field : fields)
-                records.push_back(fmt::format("{}={}", field.key, field.value));
+                records.push_back(fmt::format("{}={}", field.key, hide_secrets(field.value)));
         std::vector<iovec> parts;
         parts.reserve(records.size());
         for (auto& record : records)
@@ -65,7 +68,7 @@ void Log::write(Level level, std::string_view message, std::string_view message_
 
 void notify_status(std::string_view text)
 {
-        const std::string line(text.substr(0, text.find('\n')));
+        const auto line = hide_secrets(text.substr(0, text.find('\n')));
         ::sd_notify(0, ("STATUS=" + line).c_str());
 }
 

@@ -29,6 +29,7 @@ inline constexpr Event user_edit_stands{"user-edit-stands", "ae5ca4cffdd14b809e9
 inline constexpr Event user_edit_kept_beside{"user-edit-kept-beside", "fddacb34a4d64c88b5573ad277aa4483"};
 inline constexpr Event trusted_edit_stands{"trusted-edit-stands", "aa8418fb0e644b3e8c8937abeddd9c00"};
 inline constexpr Event retry_ended{"retry-ended", "1364ab32f4e642cf9d56f28d5dd6d404"};
+inline constexpr Event permissions_repaired{"permissions-repaired", "b25ea8bc10834e45abf2e3cef7248703"};
 inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
 } // namespace event
 
@@ -69,6 +70,8 @@ inline constexpr Failure containerd_unreachable{
         "containerd-unreachable", "e704f3296ebb447ba22796157d62bf58", Errc::unreachable};
 inline constexpr Failure sandbox_image_missing{
         "sandbox-image-missing", "17f75ea2d09d4233a6f82022c88ba4f5", Errc::failed};
+inline constexpr Failure endpoint_unusable{
+        "endpoint-unusable", "d7d60d9c1e1546178a7fcd3a7e8cc0ed", Errc::bad_config};
 inline constexpr Failure aws_unreachable{
         "aws-unreachable", "05c4b3e168674521bf3ae3ab856837d5", Errc::unreachable};
 inline constexpr Failure aws_refused{"aws-refused", "a92c88c6290448cd90bbb151af3a6d48", Errc::failed};

@@ -116,6 +116,12 @@ void Context::apply(const StepPlan& plan)
                 log_->write(note.level, note.text,
                         note.level == Level::warning ? event::config_warning.id : std::string_view());
         for (const auto& file : plan.files) {
+                if (const auto wrong = repair_permissions(*root_, file); !wrong.empty()) {
+                        say(Level::warning, event::permissions_repaired, file.path,
+                                fmt::format("'{}' had {}: its permissions are repaired, proceeding",
+                                        file.path, wrong));
+                        changed_ = true;
+                }
                 const auto outcome = put_in_place(*root_, file);
                 switch (outcome) {
                 case Outcome::unchanged:
@@ -210,7 +216,7 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
         } catch (const std::bad_alloc&) {
                 return fail(step, log, failure::internal, "out of memory", "");
         } catch (const std::exception& e) {
-                return fail(step, log, failure::internal, e.what(),
+                return fail(step, log, failure::internal, without_input(e.what()),
                         "This is a fault in eksnode; please report it with the output of journalctl -b");
         }
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "config/network.hpp"
 
@@ -22,21 +23,6 @@ bool is_cluster_name(std::string_view name)
         };
         return !name.empty() && name.size() <= 100 && alnum(name.front()) &&
                std::ranges::all_of(name, [&](char c) { return alnum(c) || c == '-' || c == '_'; });
-}
-
-// A URL without what may be a secret in it.
-std::string without_secrets(std::string_view url)
-{
-        const auto scheme = url.find("://");
-        const auto begin = scheme == std::string_view::npos ? 0 : scheme + 3;
-        const auto end = std::min(url.find_first_of("/?#", begin), url.size());
-        const auto at = url.substr(0, end).rfind('@');
-        std::string text(url.substr(0, begin));
-        text += at != std::string_view::npos && at >= begin ? "…" : "";
-        const auto host = at != std::string_view::npos && at >= begin ? at : begin;
-        const auto query = std::min(url.find_first_of("?#", host), url.size());
-        text += url.substr(host, query - host);
-        return query < url.size() ? text + url[query] + "…" : text;
 }
 
 class ClusterChecks {
@@ -61,7 +47,7 @@ private:
         {
                 if (trim(value).size() == value.size())
                         return false;
-                report_->problem(key, without_secrets(value), "has blanks or line breaks around it",
+                report_->problem(key, value, "has blanks or line breaks around it",
                         "Remove the blanks around the value");
                 return true;
         }

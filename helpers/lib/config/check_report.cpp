@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
+
 namespace eks {
 
 Where CheckReport::where(std::string_view key) const
@@ -34,17 +36,18 @@ void CheckReport::doubt(std::string_view key, std::string_view value, std::strin
 void CheckReport::note(
         Level level, std::string_view key, std::string_view value, std::string_view text) const
 {
-        notes_->push_back(
-                {level, fmt::format("{}: {} = \"{}\": {}", where(key).text(), key, plain(value), text)});
+        const auto given = names_secret(key) ? std::string() : fmt::format(" = \"{}\"", plain(value));
+        notes_->push_back({level, fmt::format("{}: {}{}: {}", where(key).text(), key, given, text)});
 }
 
 std::string plain(std::string_view word)
 {
         constexpr std::size_t limit = 80; // characters, as of the values that Problems shows
-        std::string text(word.substr(0, limit));
+        const auto whole = without_secrets(word);
+        auto text = whole.substr(0, limit);
         std::ranges::replace_if(
                 text, [](char c) { return c < ' ' || c > '~'; }, '?');
-        return word.size() > limit ? text + "…" : text;
+        return whole.size() > limit ? text + "…" : text;
 }
 
 std::string ticked(std::string_view word)

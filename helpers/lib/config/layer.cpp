@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -40,11 +41,30 @@ std::optional<Where> place_at_or_below(const Marks& marks, const std::string& ke
         return below->second;
 }
 
+namespace {
+
+// A tree without the secrets that can be told by the names of their keys, or by their form.
+Json masked(const Json& value)
+{
+        if (value.is_string())
+                return without_secrets(value.get_ref<const std::string&>());
+        auto result = value;
+        if (value.is_object())
+                for (const auto& [key, item] : value.items())
+                        result[key] = names_secret(key) ? Json("…") : masked(item);
+        if (value.is_array())
+                for (auto& item : result)
+                        item = masked(item);
+        return result;
+}
+
+} // namespace
+
 std::string shown_json(const Json& value)
 {
         if (value.is_string())
                 return shown_value(value.get_ref<const std::string&>());
-        const auto text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+        const auto text = masked(value).dump(-1, ' ', true, Json::error_handler_t::replace);
         constexpr std::size_t limit = 80; // bytes, ASCII all
         return text.size() > limit ? text.substr(0, limit) + "…" : text;
 }

@@ -35,7 +35,8 @@ Json load_json(std::string text, Layer& layer)
                 const std::string_view what = e.what();
                 const auto colon = what.find(": ");
                 refuse_document(place_at(text, e.byte > 0 ? e.byte - 1 : 0, layer.source),
-                        fmt::format("not JSON: {}", what.substr(colon == what.npos ? 0 : colon + 2)));
+                        fmt::format("not JSON: {}",
+                                without_input(what.substr(colon == what.npos ? 0 : colon + 2))));
         }
         // JSON is YAML for the purpose of knowing lines, but for tabs, which YAML refuses as indentation.
         // Inside JSON strings they cannot occur.

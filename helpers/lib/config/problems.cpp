@@ -7,21 +7,22 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
 
-std::string shown_value(std::string_view value)
+std::string shown_value(std::string_view given)
 {
         using Json = nlohmann::json;
+        const auto value = without_secrets(given);
         constexpr std::size_t limit = 80; // bytes that help to find it
         const bool cut = value.size() > limit;
         auto end = cut ? limit : value.size();
         while (cut && end > 0 &&
                 (static_cast<unsigned char>(value[end]) & 0xc0U) == 0x80U) // not within a character
                 --end;
-        const auto text =
-                Json(std::string(value.substr(0, end))).dump(-1, ' ', true, Json::error_handler_t::replace);
+        const auto text = Json(value.substr(0, end)).dump(-1, ' ', true, Json::error_handler_t::replace);
         return cut ? text + "…" : text;
 }
 
@@ -35,13 +36,15 @@ std::string Where::text() const
 void Problems::add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,
         std::string remedy)
 {
-        add(value.empty() ? fmt::format("{}: {}: {}", where.text(), key, wrong)
-                          : fmt::format("{}: {} = {}: {}", where.text(), key, shown_value(value), wrong),
+        add(value.empty() || names_secret(key)
+                        ? fmt::format("{}: {}: {}", where.text(), key, wrong)
+                        : fmt::format("{}: {} = {}: {}", where.text(), key, shown_value(value), wrong),
                 std::move(remedy));
 }
 
 void Problems::add(std::string text, std::string remedy)
 {
+        text = hide_secrets(text);
         if (std::ranges::find(all_, text, &Problem::text) == all_.end())
                 all_.push_back({std::move(text), std::move(remedy)});
 }

@@ -18,13 +18,14 @@ struct Where {
         bool operator==(const Where&) const = default;
 };
 
-// A value as a message shows it: quoted, on one line, and cut if it is long.
-std::string shown_value(std::string_view value);
+// A value as a message shows it: quoted, on one line, without secrets, and cut if it is long.
+std::string shown_value(std::string_view given);
 
 // All that is wrong with a configuration, so that its author mends it in one go.
 class Problems {
 public:
-        // "<where>: <key> = <value>: <what is wrong>"; an empty value is left out.
+        // "<where>: <key> = <value>: <what is wrong>"; an empty value is left out,
+        // and so is that of a key which names a secret.
         void add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,
                 std::string remedy);
 

@@ -165,8 +165,10 @@ private:
         void problem(const std::string& key, const Json& value, std::string_view wrong)
         {
                 layer_->refused.insert(key);
-                layer_->problems.add(fmt::format("{}: {} = {}: {}", where(key).text(), shown(key),
-                                             shown_json(value), wrong),
+                const auto given =
+                        names_secret(key) ? std::string() : fmt::format(" = {}", shown_json(value));
+                layer_->problems.add(
+                        fmt::format("{}: {}{}: {}", where(key).text(), shown(key), given, wrong),
                         "See eks-node.toml(5) for every key and its type");
         }
 

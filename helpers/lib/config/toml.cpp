@@ -2,14 +2,33 @@
 #include "config/toml.hpp"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
+#include <string_view>
 
 #include <fmt/format.h>
 
-// toml++ 3.3 asserts on some malformed keys, and declares some characters unreachable that a document may
-// well hold. With both out of the way it finds the error itself, and says its line and column.
+namespace {
+
+// One of toml++'s assertions does not hold. What it has read is then nothing to go on with.
+struct TomlContradiction {
+        std::string_view condition;
+};
+
+// toml++ 3.3 has one assertion that a malformed table header breaks, such as "[(]": without it the parser
+// finds the error itself, and says its line and column. All others count.
+constexpr void toml_assert(bool holds, std::string_view condition)
+{
+        constexpr std::string_view of_headers = "is_bare_key_character(*cp) || is_string_delimiter(*cp)";
+        if (!holds && condition != of_headers)
+                throw TomlContradiction{condition};
+}
+
+} // namespace
+
+// Nor is a character unreachable that a document may well hold.
 #undef NDEBUG
-#define TOML_ASSERT(condition) static_assert(true)
+#define TOML_ASSERT(condition) toml_assert(static_cast<bool>(condition), #condition)
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
@@ -61,6 +80,25 @@ const toml::node* find(const toml::table& root, const std::vector<std::string>& 
                         return nullptr;
         }
         return node;
+}
+
+// What the library says of a value quotes what it has read of it, which may be a password without quotes. Of
+// a key it quotes the key.
+std::string without_values(std::string_view description)
+{
+        constexpr std::string_view about = "Error while parsing ";
+        const auto subject = description.substr(std::min(about.size(), description.size()));
+        if (!description.starts_with(about) || subject.starts_with("key") || subject.starts_with("table"))
+                return std::string(description);
+        constexpr std::array<std::string_view, 4> its_own{"true", "false", "inf", "nan"};
+        std::string text;
+        bool quoted = false;
+        for (const auto part : split(description, '\'')) {
+                const bool shown = !quoted || part.size() < 2 || std::ranges::count(its_own, part) > 0;
+                text += fmt::format("{}{}", text.empty() ? "" : "'", shown ? part : "…");
+                quoted = !quoted;
+        }
+        return text;
 }
 
 constexpr std::size_t depth_limit = 64; // levels; configuration needs fewer than ten
@@ -200,12 +238,17 @@ TomlDocument TomlDocument::parse(std::string_view text, const std::string& sourc
                 auto table = std::make_unique<Table>();
                 table->root = toml::parse(text);
                 return TomlDocument(std::move(table));
+        } catch (const TomlContradiction& e) {
+                throw Error(failure::config_syntax,
+                        fmt::format("{}: not TOML: something that the parser has no words for ({})", source,
+                                e.condition),
+                        "Check it with another reader of TOML, and mend it");
         } catch (const toml::parse_error& e) {
                 const auto at = e.source().begin;
                 throw Error(failure::config_syntax,
                         fmt::format("{}: not TOML: {}",
                                 Where{source, static_cast<int>(at.line), static_cast<int>(at.column)}.text(),
-                                e.description()),
+                                without_values(e.description())),
                         "Mend that line");
         }
 }

@@ -123,8 +123,8 @@ private:
                         const auto anchor = anchors_.find(as_text(event.data.alias.anchor));
                         if (anchor == anchors_.end())
                                 refuse_document(where(event.start_mark),
-                                        fmt::format("not YAML: no anchor '{}' before this alias",
-                                                as_text(event.data.alias.anchor)));
+                                        "not YAML: no anchor of its name before this alias; text that begins with "
+                                        "'*' needs quotes");
                         add(Node::Kind::alias, event, nullptr);
                         nodes_.back().next = anchor->second;
                         break;

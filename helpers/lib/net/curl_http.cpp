@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "base/fd.hpp"
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -29,6 +30,45 @@ void set(CURL* easy, CURLoption option, T value)
 long count(milliseconds time)
 {
         return std::max<long>(1, time.count());
+}
+
+constexpr std::string_view bad_proxy = "Unsupported proxy syntax"; // libcurl's words, the proxy follows
+
+// Before the clock is set, at boot, a good certificate is not valid yet or not any more.
+bool may_be_the_clock(CURL* easy)
+{
+        constexpr long not_yet_valid = 9; // X509_V_ERR_CERT_NOT_YET_VALID
+        constexpr long has_expired = 10;  // X509_V_ERR_CERT_HAS_EXPIRED
+        long result = 0;
+        ::curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &result);
+        return result == not_yet_valid || result == has_expired;
+}
+
+// Whether the next attempt would end as this one did.
+bool is_final(CURL* easy, CURLcode result, std::string_view error)
+{
+        switch (result) {
+        case CURLE_URL_MALFORMAT:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_ISSUER_ERROR:
+                return true;
+        case CURLE_PEER_FAILED_VERIFICATION:
+                return !may_be_the_clock(easy);
+        case CURLE_UNSUPPORTED_PROTOCOL: // also of an answer that is not HTTP
+                return error.starts_with("Protocol ");
+        case CURLE_COULDNT_RESOLVE_PROXY:
+                return error.starts_with(bad_proxy);
+        default:
+                return false;
+        }
+}
+
+std::string words_for(CURLcode result, std::string_view error)
+{
+        if (error.starts_with(bad_proxy))
+                return "the proxy that the environment names is malformed";
+        return error.empty() ? curl_easy_strerror(result) : hide_secrets(error);
 }
 
 std::size_t on_body(char* data, std::size_t size, std::size_t items, void* self)
@@ -151,9 +191,11 @@ private:
                                 message->easy_handle, CURLINFO_RESPONSE_CODE, &attempt->response.status);
                         const auto found =
                                 std::ranges::find(running_, attempt, [](auto& r) { return r->attempt; });
-                        if (result != CURLE_OK)
-                                attempt->failure = (*found)->error[0] != '\0' ? (*found)->error.data()
-                                                                              : curl_easy_strerror(result);
+                        if (result != CURLE_OK) {
+                                const std::string_view error = (*found)->error.data();
+                                attempt->failure = words_for(result, error);
+                                attempt->is_final = is_final(message->easy_handle, result, error);
+                        }
                         attempt->ended = true;
                         cancel(*attempt);
                         any = true;

@@ -50,7 +50,9 @@ Question question(const std::string& host, ns_type type)
         if (length < 0)
                 throw Error(failure::host_unresolved, fmt::format("'{}' is not a name for DNS", host));
         // An id that nobody can guess: libc's is made from the time.
-        ::getrandom(buffer.data(), 2, 0);
+        constexpr std::size_t id_size = 2;
+        if (::getrandom(buffer.data(), id_size, 0) != ssize_t{id_size})
+                throw io_error("read", "getrandom", errno);
         return {type, Bytes(buffer.begin(), buffer.begin() + length)};
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -26,7 +27,7 @@ struct Transfer {
 
         std::string name() const
         {
-                return fmt::format("{} {}", attempt.request->method, attempt.request->url);
+                return fmt::format("{} {}", attempt.request->method, hide_secrets(attempt.request->url));
         }
 };
 
@@ -77,6 +78,8 @@ void finish(Transfer& transfer, const HttpOptions& options)
         }
         transfer.last_failure = attempt.failure.empty() ? fmt::format("status {}", attempt.response.status)
                                                         : attempt.failure;
+        if (attempt.is_final)
+                throw HttpUnusable(fmt::format("{}: {}", transfer.name(), transfer.last_failure));
         transfer.start_at = Clock::now() + transfer.delay;
         transfer.delay = std::min(transfer.delay * 2, options.max_delay);
         options.on_retry(fmt::format(

@@ -45,11 +45,22 @@ private:
         std::string what_;
 };
 
+// No answer is to be had by trying again: a URL or proxy is malformed, or a certificate is not trusted.
+class HttpUnusable : public std::exception {
+public:
+        explicit HttpUnusable(std::string what) : what_(std::move(what)) {}
+        const char* what() const noexcept override { return what_.c_str(); }
+
+private:
+        std::string what_;
+};
+
 // One attempt at a request. It ends with a response, or with the reason why there is none.
 struct HttpAttempt {
         const HttpRequest* request = nullptr;
         HttpResponse response;
         std::string failure;
+        bool is_final = false; // the next attempt would fail in the same way
         bool ended = false;
 };
 
@@ -84,7 +95,7 @@ public:
         explicit HttpClient(std::unique_ptr<HttpTransport> transport) : transport_(std::move(transport)) {}
 
         // The answers in the order of the requests. Transport errors, 429 and 5xx are tried again until the
-        // deadline; every other status is an answer. Throws HttpDeadline.
+        // deadline; every other status is an answer. Throws HttpDeadline, HttpUnusable.
         std::vector<HttpResponse> fetch(
                 const std::vector<HttpRequest>& requests, const HttpOptions& options);
 

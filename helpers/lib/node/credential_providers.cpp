@@ -75,15 +75,17 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
 {
         const auto here = place_of(layer.marks, key, {layer.source});
         if (!provider.is_object()) {
-                problems.add(
-                        here, key, provider.dump(), "must be a map", "Give name, matchImages and the rest");
+                problems.add(here, key, "", "must be a map", "Give name, matchImages and the rest");
                 return;
         }
         const auto wrong = [&](std::string_view field, std::string_view what, std::string_view remedy) {
                 const auto path = key.empty() ? std::string(field) : key_path(key, field);
                 const auto value = provider.find(field);
+                const bool may_hold_secret =
+                        value != provider.end() && value->is_structured() && field != "matchImages";
                 problems.add(place_of(layer.marks, path, here), path,
-                        value == provider.end() ? "" : shown(*value), what, std::string(remedy));
+                        value == provider.end() || may_hold_secret ? "" : shown(*value), what,
+                        std::string(remedy));
         };
         for (const auto& [name, value] : provider.items()) {
                 const auto field = std::ranges::find(fields, name, &Since::name);

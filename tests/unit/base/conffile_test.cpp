@@ -335,3 +335,70 @@ TEST_CASE("A path that cannot be written is an error that names it", "[conffile]
         CHECK(refused.mentions(node("/etc/thing")));
         CHECK_FALSE(node.has(memory)); // nothing is remembered that was not written
 }
+
+TEST_CASE("Permissions that are more than ours are taken back, and stricter ones stand", "[conffile]")
+{
+        struct Row {
+                mode_t ours, there, after;
+                const char* wrong;
+        };
+        for (const auto& row : {Row{0644, 0666, 0644, "mode 0666"}, Row{0644, 0777, 0644, "mode 0777"},
+                     Row{0600, 0644, 0600, "mode 0644"}, Row{0644, 04755, 0644, "mode 4755"},
+                     Row{0644, 0622, 0600, "mode 0622"}, Row{0644, 0644, 0644, ""},
+                     Row{0644, 0600, 0600, ""}, Row{0600, 0400, 0400, ""}}) {
+                CAPTURE(row.ours, row.there);
+                const TemporaryDirectory node;
+                auto file = regular("one");
+                file.mode = row.ours;
+                REQUIRE(put_in_place(node.root(), file) == Outcome::written);
+                ::chmod(node(path).c_str(), row.there);
+                const Untouched stays(node, path);
+                CHECK(repair_permissions(node.root(), file) == row.wrong);
+                CHECK(node.mode(path) == row.after);
+                CHECK(node.read(path) == "one");
+                CHECK(stays.still() == std::string_view(row.wrong).empty());
+                CHECK(repair_permissions(node.root(), file).empty());
+                CHECK(put_in_place(node.root(), file) == Outcome::unchanged);
+        }
+}
+
+TEST_CASE("An edited file keeps its content and loses what others may do with it", "[conffile]")
+{
+        const TemporaryDirectory node;
+        REQUIRE(put_in_place(node.root(), regular("ours")) == Outcome::written);
+        node.write(path, "theirs", 0666);
+        ::chmod(node(memory).c_str(), 0666);
+        CHECK(repair_permissions(node.root(), regular("ours")) == "mode 0666");
+        CHECK(node.mode(memory) == 0644);
+        CHECK(put_in_place(node.root(), regular("ours")) == Outcome::edit_stands);
+        CHECK(node.read(path) == "theirs");
+}
+
+TEST_CASE("A file of somebody else becomes ours", "[conffile]")
+{
+        if (::geteuid() != 0) {
+                WARN("only root can give files away: not tested");
+                return;
+        }
+        const TemporaryDirectory node;
+        REQUIRE(put_in_place(node.root(), regular("one")) == Outcome::written);
+        REQUIRE(::chown(node(path).c_str(), 12345, 12345) == 0);
+        CHECK(repair_permissions(node.root(), regular("one")) == "owner 12345");
+        struct stat st {};
+        REQUIRE(::stat(node(path).c_str(), &st) == 0);
+        CHECK(st.st_uid == 0);
+        CHECK(repair_permissions(node.root(), regular("one")).empty());
+}
+
+TEST_CASE("What is no file of ours keeps its permissions", "[conffile]")
+{
+        const TemporaryDirectory node;
+        node.write("/elsewhere", "one", 0666);
+        node.link(path, node("/elsewhere"));
+        CHECK(repair_permissions(node.root(), regular("one")).empty()); // an admin's link
+        CHECK(node.mode("/elsewhere") == 0666);
+        node.write("/run/file", "one", 0666);
+        CHECK(repair_permissions(node.root(), {.path = "/run/file", .content = "one"}).empty());
+        CHECK(repair_permissions(node.root(), absent()).empty());
+        CHECK(repair_permissions(TemporaryDirectory().root(), regular("one")).empty());
+}

@@ -11,8 +11,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "net/protobuf.hpp"
 
@@ -121,6 +123,31 @@ std::string rendered(const GrpcAnswer& answer)
                frame(frame_headers, flag_end_headers | flag_end_stream, 1, trailers);
 }
 
+// Start a program and wait for a line that begins so; empty if it ends before.
+std::pair<pid_t, std::string> start(std::vector<std::string> arguments, std::string_view beginning = {})
+{
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_CLOEXEC) < 0)
+                throw std::runtime_error("pipe");
+        const auto pid = ::fork();
+        if (pid == 0) {
+                follow_parent();
+                ::dup2(ends[1], STDOUT_FILENO);
+                std::vector<char*> argv;
+                for (auto& argument : arguments)
+                        argv.push_back(argument.data());
+                argv.push_back(nullptr);
+                ::execv(argv.front(), argv.data());
+                ::_exit(127);
+        }
+        ::close(ends[1]);
+        std::string line;
+        for (char c = 0; ::read(ends[0], &c, 1) == 1 && (c != '\n' || !line.starts_with(beginning));)
+                line = c == '\n' ? std::string() : line + c;
+        ::close(ends[0]);
+        return {pid, line};
+}
+
 } // namespace
 
 FakeAws::FakeAws(const std::string& profile)
@@ -129,25 +156,8 @@ FakeAws::FakeAws(const std::string& profile)
         std::vector<std::string> arguments{program, "--profile",
                 std::string(SOURCE_DIR) + "/tests/profiles/" + profile, "--user-data", files_("/user-data"),
                 "--faults", files_("/faults"), "--log", files_("/log")};
-        std::array<int, 2> ends{};
-        if (::pipe2(ends.data(), O_CLOEXEC) < 0)
-                throw std::runtime_error("pipe");
-        pid_ = ::fork();
-        if (pid_ == 0) {
-                follow_parent();
-                ::dup2(ends[1], STDOUT_FILENO);
-                std::vector<char*> argv;
-                for (auto& argument : arguments)
-                        argv.push_back(argument.data());
-                argv.push_back(nullptr);
-                ::execv(program.c_str(), argv.data());
-                ::_exit(127);
-        }
-        ::close(ends[1]);
         std::string port;
-        for (char c = 0; ::read(ends[0], &c, 1) == 1 && c != '\n';)
-                port += c;
-        ::close(ends[0]);
+        std::tie(pid_, port) = start(arguments);
         if (port.empty()) {
                 end(pid_);
                 throw std::runtime_error("tests/fake-aws did not start");
@@ -186,6 +196,34 @@ long FakeAws::count(const std::string& method, const std::string& path) const
 eks::ImdsClient client_of(const FakeAws& aws, std::chrono::milliseconds timeout)
 {
         return eks::ImdsClient({.endpoint = aws.endpoint(), .timeout = timeout});
+}
+
+TlsServer::TlsServer()
+{
+        const auto key = files_("/key");
+        const auto certificate = files_("/crt");
+        const auto made = eks::run_program(
+                {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate},
+                std::chrono::seconds(60));
+        if (made.status != 0)
+                throw std::runtime_error("openssl req: " + made.output);
+        std::string accepts; // "ACCEPT 127.0.0.1:PORT"
+        std::tie(pid_, accepts) = start({"/usr/bin/openssl", "s_server", "-accept", "127.0.0.1:0", "-key",
+                                                key, "-cert", certificate, "-www"},
+                "ACCEPT ");
+        const auto colon = accepts.rfind(':');
+        if (colon == accepts.npos) {
+                end(pid_);
+                throw std::runtime_error("openssl s_server did not start: " + accepts);
+        }
+        endpoint_ = "https://localhost" + accepts.substr(colon);
+}
+
+TlsServer::~TlsServer()
+{
+        end(pid_);
 }
 
 std::string closed_endpoint()

@@ -37,6 +37,22 @@ private:
 
 eks::ImdsClient client_of(const FakeAws& aws, std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
+// Answers over TLS, with a certificate that nobody has signed.
+class TlsServer {
+public:
+        TlsServer();
+        TlsServer(const TlsServer&) = delete;
+        TlsServer& operator=(const TlsServer&) = delete;
+        ~TlsServer();
+
+        const std::string& endpoint() const { return endpoint_; } // "https://localhost:PORT"
+
+private:
+        TemporaryDirectory files_;
+        std::string endpoint_;
+        pid_t pid_ = -1;
+};
+
 std::string closed_endpoint(); // "http://127.0.0.1:PORT", where nobody listens
 
 // What one call is answered.

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
@@ -25,7 +28,7 @@ NodeInputs inputs(const ReferenceNode& node, std::vector<RegistryMirror> mirrors
 TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirrors]")
 {
         const ReferenceNode node;
-        node.write("/etc/eks/headers", "X-Token: a \"b\"\n\nX-Token: c\r\nA: d\n");
+        node.write("/etc/eks/headers", "X-Token: a \"b\"\n\nX-Token: c\r\nA: d\n", 0600);
         for (const auto* file : {"/ca", "/c", "/k"})
                 node.write(file, "");
         const auto plan = plan_registry_mirrors(inputs(
@@ -65,7 +68,7 @@ TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirr
 TEST_CASE("A mirror that stands for the registry is spoken to in one way only", "[registry-mirrors]")
 {
         const ReferenceNode node;
-        node.write("/etc/eks/headers", "A: d\n");
+        node.write("/etc/eks/headers", "A: d\n", 0600);
         node.write("/ca", "");
         const auto content = [&](const std::string& server) {
                 return file_in(plan_registry_mirrors(inputs(node, {{.registry = "docker.io",
@@ -109,12 +112,42 @@ TEST_CASE("Bad headers are refused without showing them", "[registry-mirrors]")
         };
         CHECK(refused().mentions("'/etc/eks/headers' is not there"));
         for (const auto* text : {"A: b\nsecret", ": secret", "A:\n", "A B: secret", "A: sec\001ret"}) {
-                node.write("/etc/eks/headers", text);
+                node.write("/etc/eks/headers", text, 0600);
                 const auto result = refused();
                 CHECK(result.failure == "config-invalid");
                 CHECK(result.mentions("registry.mirrors (x, line 1)"));
                 CHECK(result.mentions("has no header in line "));
                 CHECK_FALSE(result.mentions("sec"));
+        }
+}
+
+TEST_CASE("A file of headers that others may read is refused", "[registry-mirrors]")
+{
+        const ReferenceNode node;
+        node.write("/etc/eks/headers", "X-Token: secret\n");
+        const auto path = node("/etc/eks/headers");
+        const auto refused = [&] {
+                return refusal([&] {
+                        plan_registry_mirrors(inputs(node, {{.registry = "a",
+                                                                   .endpoints = {"https://b"},
+                                                                   .headers_file = "/etc/eks/headers",
+                                                                   .source = "x, line 1"}}));
+                });
+        };
+        for (const mode_t mode : {0644, 0604, 0602, 0601}) {
+                ::chmod(path.c_str(), mode);
+                CHECK(refused().failure == "config-invalid");
+                CHECK(refused().mentions("'/etc/eks/headers' may be read by others than root"));
+                CHECK(refused().mentions("chmod 600 /etc/eks/headers"));
+        }
+        for (const mode_t mode : {0600, 0640, 0400}) { // of our own group
+                ::chmod(path.c_str(), mode);
+                CHECK(refused().failure == "nothing");
+        }
+        if (::geteuid() == 0) {
+                ::chmod(path.c_str(), 0640);
+                REQUIRE(::chown(path.c_str(), 0, 12345) == 0);
+                CHECK(refused().failure == "config-invalid");
         }
 }
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "base/secrets.hpp"
+
+using namespace eks;
+
+TEST_CASE("A value is shown without user, password and query", "[secrets]")
+{
+        struct Row {
+                const char* value;
+                const char* shown;
+        };
+        for (const auto& [value, shown] : {Row{"https://host/path", "https://host/path"},
+                     Row{"https://user:pass@host/path", "https://…@host/path"},
+                     Row{"https://token@host", "https://…@host"},
+                     Row{"https://user:pa@ss@host:5000/v2", "https://…@host:5000/v2"},
+                     Row{"https://user:pa/ss@host", "https://…@host"},
+                     Row{"https://user:pa?ss@host", "https://…@host"},
+                     Row{"https://user:pa#ss@host", "https://…@host"},
+                     Row{"https://user:p a s s@host", "https://…@host"},
+                     Row{"https://host/path?token=1", "https://host/path?…"},
+                     Row{"https://host/#token", "https://host/#…"},
+                     Row{"HTTPS://user:pass@host", "HTTPS://…@host"},
+                     Row{"user:pass@proxy:3128", "…@proxy:3128"},
+                     Row{"HTTPS_PROXY=user:pass@proxy", "HTTPS_PROXY=…@proxy"},
+                     Row{"http://a:b@one,http://c:d@two", "http://…@two"},
+                     Row{"registry.example:5000/app@sha256:0123", "registry.example:5000/app@sha256:0123"},
+                     Row{"pause:3.10@sha256:0123", "pause:3.10@sha256:0123"},
+                     Row{"somebody@example.com", "somebody@example.com"},
+                     Row{"unix:///run/containerd/containerd.sock", "unix:///run/containerd/containerd.sock"},
+                     Row{"", ""}}) {
+                CAPTURE(value);
+                CHECK(without_secrets(value) == shown);
+                CHECK(without_secrets(shown) == shown);
+        }
+}
+
+TEST_CASE("A text is shown without the secrets of the URLs in it", "[secrets]")
+{
+        CHECK(hide_secrets("GET 'https://u:p@host/': refused, see https://example.com/page") ==
+                "GET 'https://…@host/': refused, see https://example.com/page");
+        CHECK(hide_secrets("\"http://u:p@a\" and \"http://v:q@b\"") == "\"http://…@a\" and \"http://…@b\"");
+        CHECK(hide_secrets("proxy u:p@host\nmore") == "proxy …@host\nmore");
+        CHECK(hide_secrets("nothing of that kind") == "nothing of that kind");
+        CHECK(hide_secrets(" a  b ") == " a  b ");
+        CHECK(hide_secrets("") == "");
+}
+
+TEST_CASE("An error hides secrets, whoever makes it", "[secrets]")
+{
+        const Error error(
+                failure::usage, "'https://u:hunter2@host/' is wrong", "Not https://u:hunter2@host/");
+        CHECK(std::string(error.what()) == "'https://…@host/' is wrong");
+        CHECK(error.full_text().find("hunter2") == std::string::npos);
+        try {
+                in_context("file", failure::internal, []() -> int {
+                        throw std::runtime_error("bad - x; last read: '\"hunter2'; expected y");
+                });
+        } catch (const Error& e) {
+                CHECK(std::string(e.what()) == "file: bad - x");
+        }
+}
+
+TEST_CASE("A key that names a secret is known by any name in its path", "[secrets]")
+{
+        for (const auto* key : {"password", "registry.configs.\"a.b\".auth.password", "X-Auth-Token",
+                     "instance.environment.default.HTTPS_PROXY", "spec.containerd.config", "env[0].value",
+                     "registry.mirrors.x.header", "clientSecret", "apiKey"}) {
+                CAPTURE(key);
+                CHECK(names_secret(key));
+        }
+        for (const auto* key : {"kubelet.config.maxPods", "cluster.certificateAuthority", "kubelet.flags[0]",
+                     "credentialProviders[0].name", "kubelet.config.authentication.webhook.enabled"}) {
+                CAPTURE(key);
+                CHECK_FALSE(names_secret(key));
+        }
+}

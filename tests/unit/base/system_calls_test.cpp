@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "base/process.hpp"
+#include "base/system_calls.hpp"
+#include "support.hpp"
+
+using namespace eks;
+
+namespace {
+
+// What `look` returns in a child that is limited: 0 or the errno of what it tried.
+int limited(const SystemCallLimits& limits, const std::function<int()>& look)
+{
+        return test::in_child([&] {
+                ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                return limit_system_calls(limits) ? look() : 98;
+        });
+}
+
+std::function<int()> make_socket(int family, int type)
+{
+        return [=] { return ::socket(family, type | SOCK_CLOEXEC, 0) >= 0 ? 0 : errno; };
+}
+
+int result_of(long value)
+{
+        return value >= 0 ? 0 : errno;
+}
+
+} // namespace
+
+TEST_CASE("A limited process makes datagram sockets of the machine, and no others", "[system-calls]")
+{
+        CHECK(limited({}, make_socket(AF_UNIX, SOCK_DGRAM)) == 0);
+        CHECK(limited({}, make_socket(AF_UNIX, SOCK_STREAM)) == EAFNOSUPPORT);
+        CHECK(limited({}, make_socket(AF_UNIX, SOCK_SEQPACKET)) == EAFNOSUPPORT);
+        CHECK(limited({.internet = true}, make_socket(AF_UNIX, SOCK_STREAM)) == EAFNOSUPPORT);
+        CHECK(limited({.connects = true}, make_socket(AF_UNIX, SOCK_STREAM)) == 0);
+        for (const auto family : {AF_INET, AF_INET6})
+                for (const auto type : {SOCK_STREAM, SOCK_DGRAM}) {
+                        CAPTURE(family, type);
+                        CHECK(limited({}, make_socket(family, type)) == EAFNOSUPPORT);
+                        CHECK(limited({.connects = true}, make_socket(family, type)) == EAFNOSUPPORT);
+                        CHECK(limited({.internet = true}, make_socket(family, type)) == 0);
+                }
+        CHECK(limited({}, make_socket(AF_NETLINK, SOCK_RAW)) == EAFNOSUPPORT);
+        CHECK(limited({.internet = true}, make_socket(AF_NETLINK, SOCK_RAW)) == 0);
+        CHECK(limited({.internet = true, .connects = true}, make_socket(AF_PACKET, SOCK_RAW)) ==
+                EAFNOSUPPORT);
+        CHECK(limited({.internet = true, .connects = true}, make_socket(AF_ALG, SOCK_SEQPACKET)) ==
+                EAFNOSUPPORT);
+}
+
+TEST_CASE("A limited process has no namespaces, tracing, keys or io_uring", "[system-calls]")
+{
+        const auto call = [](long number, long one = 0, long two = 0) {
+                return limited({}, [=] { return result_of(::syscall(number, one, two, 0, 0, 0)); });
+        };
+        CHECK(call(SYS_unshare, CLONE_NEWUSER) == EPERM);
+        CHECK(call(SYS_unshare, 0) == EPERM); // which the kernel itself allows to everybody
+        CHECK(call(SYS_clone, CLONE_NEWUSER | SIGCHLD) == EPERM);
+        CHECK(call(SYS_clone3) == ENOSYS);
+        CHECK(call(SYS_ptrace, PTRACE_TRACEME) == EPERM);
+        CHECK(call(SYS_io_uring_setup, 1) == EPERM);
+        CHECK(call(SYS_personality, 0xffffffff) == EPERM); // a mere question
+        CHECK(call(SYS_keyctl, 0) == EPERM);
+        CHECK(call(SYS_getppid) == 0);
+}
+
+TEST_CASE("A limited process has no memory that is writable and executable", "[system-calls]")
+{
+        const auto map = [](int protection) {
+                return limited({}, [=] {
+                        const auto* memory =
+                                ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                        return memory != MAP_FAILED ? 0 : errno;
+                });
+        };
+        CHECK(map(PROT_READ | PROT_WRITE) == 0);
+        CHECK(map(PROT_READ | PROT_EXEC) == 0);
+        CHECK(map(PROT_READ | PROT_WRITE | PROT_EXEC) == EPERM);
+        const auto change = [](int protection) {
+                return limited({}, [=] {
+                        void* memory = ::mmap(
+                                nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                        return result_of(::mprotect(memory, 4096, protection));
+                });
+        };
+        CHECK(change(PROT_READ) == 0);
+        CHECK(change(PROT_READ | PROT_EXEC) == EPERM);
+}
+
+TEST_CASE("A limited process runs programs, and they are limited as well", "[system-calls]")
+{
+        const auto status = [](const std::string& command) {
+                return limited({}, [=] {
+                        return run_program({"/bin/sh", "-c", command}, std::chrono::seconds(60)).status;
+                });
+        };
+        CHECK(status("test \"$(echo a | tr a b)\" = b") == 0);
+        CHECK(status("unshare --user true") != 0);
+        CHECK(status("grep -q '^Seccomp:.2' /proc/self/status") == 0);
+}
+
+#ifdef __x86_64__
+TEST_CASE("Calls of another ABI are refused", "[system-calls]")
+{
+        // The socket() of i386, past the number that the filter knows.
+        CHECK(limited({}, [] {
+                long result = 0;
+                asm volatile("int $0x80"
+                             : "=a"(result)
+                             : "a"(359), "b"(AF_INET), "c"(SOCK_STREAM), "d"(0)
+                             : "memory");
+                return result == -ENOSYS ? EPERM : static_cast<int>(-result); // a kernel without i386
+        }) == EPERM);
+        CHECK(limited({}, [] {
+                const auto x32 = 0x40000000L | SYS_socket;
+                return result_of(::syscall(x32, AF_INET, SOCK_STREAM, 0));
+        }) == ENOSYS);
+}
+#endif
