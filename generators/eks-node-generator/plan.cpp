@@ -124,9 +124,13 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                         outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});
                 // eks-config says whether it runs. Only wanted, for it restarts itself, as its unit
                 // explains.
-                if (facts.soci)
+                if (facts.soci) {
                         outputs.push_back({"containerd.service.wants/soci-snapshotter.service",
                                 UNITDIR "/soci-snapshotter.service"});
+                        // An import that failed for want of it is tried again when it is there.
+                        outputs.push_back({"soci-snapshotter.service.wants/eks-sandbox-image.service",
+                                UNITDIR "/eks-sandbox-image.service"});
+                }
         }
         // A container that should be isolated must not run under plain runc because our file is missing.
         if (facts.docker && !facts.in_initrd)

@@ -262,6 +262,9 @@ TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[ge
         CHECK(std::ranges::count(generate(machine).paths, link) == 0);
         machine.write("/usr/bin/soci-snapshotter-grpc", "");
         CHECK(std::ranges::count(generate(machine).paths, link) == 1);
+        CHECK(std::ranges::count(generate(machine).paths,
+                      "/normal/soci-snapshotter.service.wants/eks-sandbox-image.service -> " UNITDIR
+                      "/eks-sandbox-image.service"s) == 1);
         machine.write("/etc/eks/node.disabled", "");
         CHECK(std::ranges::count(generate(machine).paths, link) == 0);
 }
