@@ -119,10 +119,9 @@ std::vector<std::string> shown_lines(std::string_view text)
 {
         std::vector<std::string> result;
         for (auto line : lines(text)) {
-                while (line.size() > long_line) {
-                        const auto flag = line.find(" --", 1);
-                        if (flag == line.npos)
-                                break;
+                const bool is_long = line.size() > long_line;
+                for (auto flag = line.find(" --", 1); is_long && flag != line.npos;
+                        flag = line.find(" --", 1)) {
                         result.emplace_back(line.substr(0, flag));
                         line.remove_prefix(flag);
                 }
