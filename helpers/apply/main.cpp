@@ -28,7 +28,7 @@ constexpr auto usage =
         "Exit status: 0; 78 bad configuration, and nothing was touched; 1 something failed; 2 usage;\n"
         "75 try again later; see eksnode-apply(1).\n";
 
-constexpr std::chrono::seconds fetch_timeout{150};
+constexpr std::chrono::seconds fetch_timeout{160}; // above TimeoutStartSec= of eks-imds
 
 void say(const std::string& text)
 {

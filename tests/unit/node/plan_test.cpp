@@ -61,7 +61,7 @@ TEST_CASE("A step that fails keeps no other from being planned", "[plan]")
                         REQUIRE(step.error);
                         CHECK(step.error->failure().name == "ca-invalid");
                         CHECK(step.plan.files.empty());
-                } else if (step.name == "eks-kubeconfig") {
+                } else if (step.name == "eks-kubeconfig" || step.name == "eks-kubelet-args") {
                         REQUIRE(step.error);
                         CHECK(step.error->failure().name == "facts-missing");
                 } else {
