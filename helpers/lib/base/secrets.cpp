@@ -13,13 +13,32 @@ namespace {
 constexpr std::string_view hidden = "…";
 constexpr std::string_view scheme_end = "://";
 
-// "user:password@host" without a scheme, as a proxy may be given. Not the digest of an image.
-bool has_login(std::string_view word, std::size_t at)
+// The digest of an image is no user's host.
+bool is_digest(std::string_view text)
 {
-        const auto before = word.substr(0, at);
-        const auto after = word.substr(at + 1);
-        const auto is_digest = after.starts_with("sha256:") || after.starts_with("sha512:");
-        return before.find(':') != before.npos && !is_digest;
+        return text.starts_with("sha256:") || text.starts_with("sha512:");
+}
+
+// What is shown of a URL behind its scheme. The password may hold any character, and its end, '@', may be
+// missing.
+std::string without_login(std::string_view rest)
+{
+        const auto query = std::min(rest.find_first_of("?#"), rest.size());
+        const auto front = rest.substr(0, query).rfind('@');
+        const auto back = rest.rfind('@');
+        if (back != rest.npos && front != rest.npos && back > query)
+                return std::string(hidden); // which of the two ends the password?
+        const auto at = front != rest.npos ? front : back;
+        auto host = at == rest.npos ? rest : rest.substr(at);
+        auto text = std::string(at == rest.npos ? "" : hidden);
+        const auto end = std::min(host.find_first_of("?#"), host.size());
+        const auto authority = host.substr(0, std::min(host.find('/'), end));
+        const auto port = authority.starts_with('[') || authority.starts_with("@[") ? authority.npos
+                                                                                    : authority.find(':');
+        if (port != authority.npos && authority.find_first_not_of("0123456789", port + 1) != authority.npos)
+                return text.append(host.substr(0, port + 1)).append(hidden); // a password, and no port
+        text += host.substr(0, end);
+        return end < host.size() ? text.append(host.substr(end, 1)).append(hidden) : text;
 }
 
 // A word begins or ends at blanks and at what quotes.
@@ -32,22 +51,16 @@ bool is_between_words(char c)
 
 std::string without_secrets(std::string_view value)
 {
-        const auto scheme = value.find(scheme_end);
-        const auto at = value.rfind('@');
-        if (scheme == value.npos) {
-                if (at == value.npos || !has_login(value, at))
-                        return std::string(value);
-                const auto begin = value.rfind('=', value.find(':')) + 1; // npos + 1 is 0
-                return std::string(value.substr(0, begin)).append(hidden).append(value.substr(at));
+        if (const auto scheme = value.find(scheme_end); scheme != value.npos) {
+                const auto begin = scheme + scheme_end.size();
+                return std::string(value.substr(0, begin)) + without_login(value.substr(begin));
         }
-        const auto begin = scheme + scheme_end.size();
-        const bool has_user = at != value.npos && at >= begin;
-        std::string text(value.substr(0, begin));
-        text += has_user ? hidden : "";
-        const auto host = has_user ? at : begin;
-        const auto query = std::min(value.find_first_of("?#", host), value.size());
-        text += value.substr(host, query - host);
-        return query < value.size() ? text.append(value.substr(query, 1)).append(hidden) : text;
+        const auto at = value.rfind('@');
+        const bool is_parameter = value == "$@"; // the shell's
+        if (at == value.npos || is_parameter || is_digest(value.substr(at + 1)))
+                return std::string(value);
+        const auto begin = value.rfind('=', std::min(value.find(':'), at)) + 1; // npos + 1 is 0
+        return std::string(value.substr(0, begin)) + without_login(value.substr(begin));
 }
 
 std::string hide_secrets(std::string_view text)

@@ -161,7 +161,9 @@ void BootstrapOptions::extra(const ShellValue& argument)
                 return;
         const auto wrong =
                 argument.text.starts_with('-') ? unknown_option(argument.text) : "a second cluster name";
-        note(argument.where, printable(argument.text), wrong);
+        // What a quote in the wrong place has made an argument may be anything, a password as well.
+        note(argument.where, argument.text.starts_with('-') ? printable(argument.text) : "an argument",
+                wrong);
 }
 
 void BootstrapOptions::read_environment()
@@ -233,13 +235,14 @@ void BootstrapOptions::note_obsolete()
 bool BootstrapOptions::usable(const ShellValue& value, std::string_view name)
 {
         if (!value.known()) {
-                problems_->add(value.where, name, value.shown,
+                const bool runs_on = value.wrong.find("without an end") != value.wrong.npos;
+                problems_->add(value.where, name, runs_on ? "" : value.shown,
                         fmt::format("cannot be evaluated: {}", value.wrong),
                         "Write the value itself, or give the configuration as a NodeConfig");
                 return false;
         }
         if (!is_printable(value.text)) {
-                problem(value, name, "holds a line break or a character beyond ASCII",
+                problems_->add(value.where, name, "", "holds a line break or a character beyond ASCII",
                         "Write it on one line in plain ASCII");
                 return false;
         }

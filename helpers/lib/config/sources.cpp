@@ -156,7 +156,7 @@ Layer command_line_layer(const std::vector<std::string>& words)
                 const auto* entry = find_schema_key(key);
                 if (entry == nullptr || entry->kind == ValueKind::toml_text ||
                         (holds_more(entry->kind) && key == entry->path)) {
-                        problem(key, value,
+                        problem(key, entry == nullptr ? "" : value,
                                 entry == nullptr ? "unknown key" + nearest_key_hint(key, "eks.")
                                                  : "cannot be given on the kernel command line");
                         continue;

@@ -28,7 +28,14 @@ TEST_CASE("A value is shown without user, password and query", "[secrets]")
                      Row{"http://a:b@one,http://c:d@two", "http://…@two"},
                      Row{"registry.example:5000/app@sha256:0123", "registry.example:5000/app@sha256:0123"},
                      Row{"pause:3.10@sha256:0123", "pause:3.10@sha256:0123"},
-                     Row{"somebody@example.com", "somebody@example.com"},
+                     Row{"somebody@example.com", "…@example.com"}, Row{"$@", "$@"},
+                     Row{"https://user:password", "https://user:…"},
+                     Row{"--endpoint=https://user:pass word/x", "--endpoint=https://user:…"},
+                     Row{"https://host:5000/v2", "https://host:5000/v2"},
+                     Row{"https://[::1]:5000/v2", "https://[::1]:5000/v2"},
+                     Row{"https://user:pass@[::1]:5000/v2", "https://…@[::1]:5000/v2"},
+                     Row{"https://user:pass@host/?mail=a@b", "https://…"},
+                     Row{"user:pass@proxy/path?token=1", "…@proxy/path?…"},
                      Row{"unix:///run/containerd/containerd.sock", "unix:///run/containerd/containerd.sock"},
                      Row{"", ""}}) {
                 CAPTURE(value);
