@@ -119,7 +119,8 @@ int main(int argc, char** argv)
                 Manager manager;
                 const auto units = read_chain(manager);
                 const auto retry = retry_in(manager);
-                fmt::print("{}{}", render_status(units, root_unit, retry), render_edits(edited_files(Root())));
+                fmt::print(
+                        "{}{}", render_status(units, root_unit, retry), render_edits(edited_files(Root())));
                 return chain_exit_status(units, root_unit, retry);
         });
 }

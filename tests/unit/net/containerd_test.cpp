@@ -129,7 +129,8 @@ TEST_CASE("A daemon that is not there ends at the deadline", "[containerd]")
         ContainerdClient client({.socket = directory("/absent"), .timeout = 200ms});
         const auto result = refusal([&] { client.image(image); });
         CHECK(result.failure == "containerd-unreachable");
-        CHECK(result.mentions("containerd at '" + directory("/absent") + "' did not answer: cannot connect: "));
+        CHECK(result.mentions(
+                "containerd at '" + directory("/absent") + "' did not answer: cannot connect: "));
 }
 
 TEST_CASE("Images are listed by name", "[containerd]")

@@ -416,7 +416,8 @@ TEST_CASE("What only the running script knows is refused where it is needed", "[
                 {"/etc/eks/bootstrap.sh $((1+1))\n", "\"$((1+1))\": cannot be evaluated: arithmetic"},
                 {"/etc/eks/bootstrap.sh $'c'\n",
                         "\"$'c'\": cannot be evaluated: a quotation that this version"},
-                {"/etc/eks/bootstrap.sh 'c\n", "the cluster's name: cannot be evaluated: a quotation without an end"},
+                {"/etc/eks/bootstrap.sh 'c\n",
+                        "the cluster's name: cannot be evaluated: a quotation without an end"},
                 {"/etc/eks/bootstrap.sh \"c\n", "cannot be evaluated: a quotation without an end"},
                 {"/etc/eks/bootstrap.sh <(echo)\n",
                         "\"<(echo)\": cannot be evaluated: a process substitution"},
@@ -565,8 +566,7 @@ TEST_CASE("What makes no sense is refused with flag, value and line", "[bootstra
                 {"c --kubelet-extra-args '--a=\xc3\xa4'", "holds a line break or a character beyond ASCII"},
                 {"c --kubelet-extra-args '--a=\xff'", "holds a line break or a character beyond ASCII"},
                 {"'c\nd'", "the cluster's name: holds a line break"},
-                {"c --apiserver-endpoint 'https://a\nb'",
-                        "--apiserver-endpoint: holds a line break"},
+                {"c --apiserver-endpoint 'https://a\nb'", "--apiserver-endpoint: holds a line break"},
                 {"c --cluster-id \"\xff\"", "holds a line break or a character beyond ASCII"},
         };
         for (const auto& row : rows) {
