@@ -6,6 +6,7 @@
 #include "base/fs.hpp"
 #include "containerd_config.hpp"
 #include "image_settings.hpp"
+#include "node/hosts_block.hpp"
 #include "node/image_name.hpp"
 #include "registry_mirrors.hpp"
 #include "snapshotter.hpp"
@@ -71,7 +72,9 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
                         .kind = open ? File::Kind::regular : File::Kind::absent});
         };
         gate("containerd-volume", node.spec.containerd_volume.has_value());
-        gate("hosts", node.spec.outpost);
+        // Also for the block that it once wrote, to be taken away.
+        const auto hosts = read_file_if_exists(root(hosts_path)).value_or("");
+        gate("hosts", node.spec.outpost || hosts.find(hosts_block_begin) != hosts.npos);
         gate("registry-mirrors", needs_registry_mirrors(node));
         gate("sandbox-image", needs_sandbox_image(node));
         gate("soci-snapshotter", node.soci);

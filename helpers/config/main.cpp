@@ -4,14 +4,15 @@
 int main(int argc, char** argv)
 {
         using namespace eks;
-        return run_step({.name = "eks-config",
-                                .purpose = "merge, validate and resolve the node's configuration",
-                                .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/kubernetes",
-                                                   "/usr/lib/eks", "/usr/share/eks", "/run/eks",
-                                                   "/var/lib/eks/rendered", "/proc/cmdline", "/proc/meminfo",
-                                                   "/proc/sys/crypto", "/proc/1", "/sys/devices/system"},
-                                        .writes = {"/run/eks"},
-                                        .runs_programs = true}}, // a daemon without a version file is asked
+        return run_step(
+                {.name = "eks-config",
+                        .purpose = "merge, validate and resolve the node's configuration",
+                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes",
+                                           "/usr/lib/eks", "/usr/share/eks", "/run/eks",
+                                           "/var/lib/eks/rendered", "/proc/cmdline", "/proc/meminfo",
+                                           "/proc/sys/crypto", "/proc/1", "/sys/devices/system"},
+                                .writes = {"/run/eks"},
+                                .runs_programs = true}}, // a daemon without a version file is asked
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();
                         context.apply(plan_config(root, resolve_node_layers(root), load_imds(root),

@@ -18,8 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view begin_mark = "# BEGIN eksnode: the API server, see eks-hosts.service(8)";
-constexpr std::string_view end_mark = "# END eksnode";
+constexpr std::string_view begin_mark = hosts_block_begin;
+constexpr std::string_view end_mark = hosts_block_end;
 
 constexpr std::array waits{200ms, 400ms, 800ms, 1600ms, 3200ms};
 constexpr int jitter = 100;   // ms
@@ -50,6 +50,42 @@ std::vector<std::string> resolve(Context& context, const std::string& host, cons
         }
 }
 
+// A hosts(5) file without our blocks, and where the first of them was.
+struct Parts {
+        std::string kept;
+        std::size_t place = std::string::npos;
+};
+Parts parts(std::string_view text)
+{
+        Parts result;
+        auto& [kept, place] = result;
+        std::string inside; // of a block, given back if its end is missing
+        while (!text.empty()) {
+                const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+                const auto line = text.substr(0, end);
+                text.remove_prefix(end);
+                if (trim(line) == begin_mark) {
+                        kept += without_first_line(inside);
+                        inside = line;
+                        place = std::min(place, kept.size());
+                } else if (inside.empty()) {
+                        kept += line;
+                } else if (inside += line; trim(line) == end_mark) {
+                        inside.clear();
+                }
+        }
+        if (!inside.empty())
+                kept += without_first_line(inside);
+        return result;
+}
+
+void replace_hosts(const std::string& path, const std::string& text)
+{
+        struct stat st {};
+        const mode_t mode = ::stat(path.c_str(), &st) == 0 ? st.st_mode & 07777 : 0644;
+        write_atomically(path, text, mode, Durability::synced);
+}
+
 } // namespace
 
 std::string endpoint_host(std::string_view url)
@@ -72,31 +108,18 @@ std::string with_block(
                 block += fmt::format("{}\t{}\n", address, host);
         block += fmt::format("{}\n", end_mark);
 
-        std::string kept;
-        std::string inside; // of a block, given back if its end is missing
-        std::size_t place = std::string::npos;
-        while (!text.empty()) {
-                const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
-                const auto line = text.substr(0, end);
-                text.remove_prefix(end);
-                if (trim(line) == begin_mark) {
-                        kept += without_first_line(inside);
-                        inside = line;
-                        place = std::min(place, kept.size());
-                } else if (inside.empty()) {
-                        kept += line;
-                } else if (inside += line; trim(line) == end_mark) {
-                        inside.clear();
-                }
-        }
-        if (!inside.empty())
-                kept += without_first_line(inside);
+        auto [kept, place] = parts(text);
         if (place == std::string::npos) {
                 if (!kept.empty() && !kept.ends_with('\n'))
                         kept += '\n';
                 place = kept.size();
         }
         return kept.insert(place, block);
+}
+
+std::string without_block(std::string_view text)
+{
+        return parts(text).kept;
 }
 
 bool names_host(std::string_view text, std::string_view host)
@@ -138,10 +161,19 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
         const auto said = fmt::format("{} is {}", host, join(addresses, " "));
         if (present == wanted)
                 return context.did(said, false);
-        struct stat st {};
-        const mode_t mode = ::stat(path.c_str(), &st) == 0 ? st.st_mode & 07777 : 0644;
-        write_atomically(path, wanted, mode, Durability::synced);
+        replace_hosts(path, wanted);
         context.did(said, true);
+}
+
+void remove_hosts(Context& context)
+{
+        const auto path = context.root()(hosts_path);
+        const auto present = read_file_if_exists(path).value_or("");
+        const auto wanted = without_block(present);
+        if (present == wanted)
+                return context.did("this is no node of a local cluster", false);
+        replace_hosts(path, wanted);
+        context.did("removed the API server of a local cluster, which this node no longer belongs to", true);
 }
 
 } // namespace eks

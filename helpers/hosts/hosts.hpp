@@ -12,10 +12,9 @@
 #include <vector>
 
 #include "base/step.hpp"
+#include "node/hosts_block.hpp"
 
 namespace eks {
-
-inline constexpr std::string_view hosts_path = "/etc/hosts";
 
 // The host of an https URL, without port and path; empty if it is an address, which needs no entry.
 std::string endpoint_host(std::string_view url);
@@ -24,6 +23,9 @@ std::string endpoint_host(std::string_view url);
 // other byte is kept.
 std::string with_block(
         std::string_view text, std::string_view host, const std::vector<std::string>& addresses);
+
+// The same text without our blocks.
+std::string without_block(std::string_view text);
 
 // Whether any line names the host.
 bool names_host(std::string_view text, std::string_view host);
@@ -37,5 +39,8 @@ struct HostsWorld {
 // nodeadm has it), for 40 s at most. Throws Error (host_unresolved) if all fail and no line of the file
 // names the host, (file_io).
 void update_hosts(Context& context, const std::string& endpoint, const HostsWorld& world);
+
+// Where the node does not belong to a local cluster, or no longer: take our block away.
+void remove_hosts(Context& context);
 
 } // namespace eks

@@ -61,6 +61,18 @@ class Outpost(BootTest):
         self.assertEqual(len(warnings), 1)
         self.assertTrue(warnings[0].endswith(", proceeding"))
 
+    def test_a_node_that_leaves_its_local_cluster(self):
+        node = self.outpost()
+        node.boot()
+        self.assertIn(self.HOST, node.file("/etc/hosts").read_text())
+        node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
+        node.reboot()
+        self.assertActive(node, "eks-node.target", "eks-hosts.service")
+        self.assertEqual(node.file("/etc/hosts").read_text(), "127.0.0.1 localhost # ours\n")
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual(node.show("eks-hosts.service", "ConditionResult")["ConditionResult"], "no")
+
     def test_a_host_that_nobody_knows_keeps_kubelet_down(self):
         node = self.outpost()
         node.write("/srv/names", "")

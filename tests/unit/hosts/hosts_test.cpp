@@ -179,3 +179,27 @@ TEST_CASE("Cut off from DNS, what the file says of the host stands", "[hosts]")
         other.failures = 6;
         CHECK(refusal([&] { other.run(); }).failure == "host-unresolved");
 }
+
+TEST_CASE("On a node that has left its local cluster the block goes away, and nothing else", "[hosts]")
+{
+        for (const auto& [before, after] : std::vector<std::pair<std::string, std::string>>{
+                     {"127.0.0.1 localhost\n" + block({"10.0.0.1"}) + "::1 localhost\n",
+                             "127.0.0.1 localhost\n::1 localhost\n"},
+                     {block({"10.0.0.1"}), ""}, {block({}) + "a\n" + block({"10.0.0.1"}), "a\n"},
+                     {"127.0.0.1 localhost\n", "127.0.0.1 localhost\n"},
+                     {begin + "10.0.0.1 a\n", "10.0.0.1 a\n"}}) {
+                CAPTURE(before);
+                CHECK(without_block(before) == after);
+                TemporaryDirectory machine;
+                machine.write(hosts_path, before, 0640);
+                for (const bool changed : {before != after, false}) {
+                        const auto prefix = machine.root();
+                        const Log log("eks-hosts", Level::err);
+                        Context context(prefix, log);
+                        remove_hosts(context);
+                        CHECK(context.changed() == changed);
+                        CHECK(machine.read(hosts_path) == after);
+                        CHECK(machine.mode(hosts_path) == 0640);
+                }
+        }
+}
