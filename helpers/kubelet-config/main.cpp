@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "checkpoints.hpp"
 #include "kubelet_config.hpp"
 
 int main(int argc, char** argv)
 {
         using namespace eks;
-        return run_step({.name = "eks-kubelet-config",
-                                .purpose = "write kubelet's configuration file and the user's drop-in",
-                                .access = {.reads = {"/proc/meminfo", "/run/eks", "/sys/devices/system",
-                                                   "/sys/fs/cgroup", "/usr/share/eks"},
-                                        .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks"}}},
+        return run_step(
+                {.name = "eks-kubelet-config",
+                        .purpose = "write kubelet's configuration file and the user's drop-in",
+                        .access = {.reads = {"/proc/meminfo", "/run/eks", "/sys/devices/system",
+                                           "/usr/share/eks"},
+                                .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}}},
                 argc, argv, [](Context& context) {
-                        context.apply(plan_kubelet_config(load_node_inputs(context.root())));
+                        const auto node = load_node_inputs(context.root());
+                        drop_foreign_checkpoints(context, node.facts.instance_id);
+                        context.apply(plan_kubelet_config(node));
                 });
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemons that fail, die or hang: the node comes back by itself."""
 
+import json
 import re
 
 import support
@@ -162,6 +163,34 @@ class Healing(BootTest):
         node.output("systemctl", "daemon-reload")
         self.wait_until_up(node)
         self.assertRegex(node.output("eksnode", "status"), r"kubelet\.service +\d+ ms  running, restarted itself \d+ times")
+
+
+class Checkpoints(BootTest):
+    STATES = ("/var/lib/kubelet/cpu_manager_state", "/var/lib/kubelet/memory_manager_state")
+
+    def test_those_of_another_instance_are_removed_before_kubelet_starts(self):
+        node = self.node()
+        for path in self.STATES:
+            node.write(path, "{}")
+        node.boot()
+        self.assertActive(node, "eks-node.target")
+        for path in self.STATES:
+            self.assertFalse(node.file(path).exists(), path)
+            node.file(path).write_text("{}")  # as kubelet does
+        self.assertEqual(node.file("/var/lib/eks/kubelet-checkpoints").read_text(), "i-1234567890abcdef0\n")
+        # Those of this instance stay.
+        node.systemctl("restart", "eks-kubelet-config")
+        node.reboot()
+        for path in self.STATES:
+            self.assertTrue(node.file(path).exists(), path)
+        # An image is made from the node, and another instance started with it.
+        profile = json.loads((node.root / "srv/aws/profile.json").read_text())
+        text = json.dumps(profile).replace("i-1234567890abcdef0", "i-0000000000000000f")
+        node.file("/srv/aws/profile.json").write_text(text)
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        for path in self.STATES:
+            self.assertFalse(node.file(path).exists(), path)
 
 
 class FailClosed(BootTest):

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checkpoints.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::array checkpoints{
+        "/var/lib/kubelet/cpu_manager_state", "/var/lib/kubelet/memory_manager_state"};
+
+} // namespace
+
+void drop_foreign_checkpoints(Context& context, const std::string& instance_id)
+{
+        const auto& root = context.root();
+        const auto owner = root(checkpoint_owner);
+        if (trim(read_file_if_exists(owner).value_or("")) == instance_id)
+                return;
+        for (const auto* path : checkpoints)
+                if (remove_if_exists(root(path)))
+                        context.did(fmt::format("removed '{}' of another instance", path), true);
+        // Last: a step that is killed before begins anew.
+        write_atomically(owner, instance_id + "\n", 0644, Durability::synced);
+}
+
+} // namespace eks
