@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-user-scripts: kubelet waits for the scripts in the user data, and gets the configuration that they
-// leave behind. Reads: the manager's state, every layer again. Writes: nothing; it has eks-config and the
-// steps whose files would differ run again. Again: scripts that have ended are not waited for.
+// leave behind (script_changes.hpp). Reads: the manager's state, every layer again. Writes: nothing; it has
+// eks-config and the steps whose files would differ run again. Again: scripts that have ended are not waited
+// for.
 #pragma once
 
 #include <functional>
@@ -9,7 +10,7 @@
 #include <vector>
 
 #include "base/manager.hpp"
-#include "plan.hpp"
+#include "script_changes.hpp"
 
 namespace eks {
 
@@ -26,15 +27,8 @@ enum class Wait { go_on, over, asked_for };
 // Whether to wait on. A script that calls `systemctl restart kubelet` waits for us: then it is asked_for.
 Wait judge(const ScriptsState& state);
 
-// The steps of which a file would come out differently from what they rendered last.
-std::vector<std::string> affected_steps(const Root& root, const std::vector<PlannedStep>& steps);
-
 // Until they have ended, or one asks for us. Throws Error (user_scripts_timeout) after
 // $EKS_USER_SCRIPTS_TIMEOUT seconds.
 void wait_for_scripts(Context& context, Manager& manager);
-
-// Resolve the configuration again and run the affected steps: by a reload, which does not restart what
-// requires them; only containerd must restart for a new file.
-void take_over_changes(Context& context, Manager& manager);
 
 } // namespace eks

@@ -24,8 +24,9 @@ class UserScripts(BootTest):
     ORDERS = {"after multi-user.target": "After=multi-user.target",
               "before multi-user.target": "After=network.target\nBefore=multi-user.target"}
 
-    def node_with_script(self, order, script):
+    def node_with_script(self, order, script, prepare=lambda node: None):
         node = self.node()
+        prepare(node)
         node.user_data(self.mime(("text/x-shellscript", "#!/bin/sh\n" + script),
                                  ("application/node.eks.aws", node_config(support.IMAGE.ca))))
         node.write("/srv/user-script", script)
@@ -82,9 +83,53 @@ class UserScripts(BootTest):
         self.assertActive(node, "kubelet.service")
         self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
 
+    def test_a_script_that_breaks_containerd_s_drop_in_stops_nothing(self):
+        script = ("sleep 1; mkdir -p /etc/eks/containerd.d; echo '[grpc' > /etc/eks/containerd.d/50-script.toml\n"
+                  "mkdir -p /etc/eks/node.d; printf '[kubelet.config]\\nmaxPods = 21\\n' > /etc/eks/node.d/50-script.toml\n")
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+        record = self.failure(node, "eks-user-scripts.service")
+        self.assertEqual(record["EKS_FAILURE"], "user-scripts-refused")
+        self.assertIn("eks-containerd-config refuses it: ", record["MESSAGE"])
+        self.assertIn("/etc/eks/containerd.d/50-script.toml", record["MESSAGE"])
+        self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service", "eks-containerd-config.service")
+        self.assertEqual(self.starts(node, "containerd.service"), 1)
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 21)  # what is right counts
+
+    def test_a_script_that_restarts_containerd_is_waited_for(self):
+        for call in ("systemctl restart containerd", "systemctl restart eks-ca", "systemctl --no-block start kubelet"):
+            with self.subTest(call):
+                script = (f"{call}; sleep 2; mkdir -p /etc/eks/node.d\n"
+                          "printf '[kubelet.config]\\nmaxPods = 21\\n' > /etc/eks/node.d/50-script.toml\n")
+                node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+                self.assertActive(node, "eks-node.target", "kubelet.service", "eks-user-scripts.service")
+                self.assertEqual(self.starts(node, "kubelet.service"), 1)
+                self.assertEqual(node.kubelet()["config"]["maxPods"], 21)
+
+    def test_a_script_opens_and_closes_gates(self):
+        before = "[sysctl]\nnet.core.somaxconn = 1234\n"
+        after = '[registry.mirrors."registry.example"]\nendpoints = ["https://mirror.example"]\n'
+        script = f"sleep 1; rm /etc/eks/node.d/10-before.toml; cat > /etc/eks/node.d/50-script.toml <<'E'\n{after}E\n"
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script,
+                                     lambda node: node.write("/etc/eks/node.d/10-before.toml", before))
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-registry-mirrors.service")
+        self.assertFalse(node.file("/run/sysctl.d/99-zz-eks.conf").exists())
+        self.assertIn("https://mirror.example",
+                      node.file("/etc/containerd/certs.d/registry.example/hosts.toml").read_text())
+        self.assertEqual(self.starts(node, "containerd.service"), 1)
+
+    def test_a_link_that_a_script_replaced_counts_as_a_change(self):
+        path = "/etc/kubernetes/kubelet/kubelet-config.json"
+        node = self.node_with_script(self.ORDERS["after multi-user.target"],
+                                     f"sleep 1; sed s/58/33/ {path} > /tmp/new; mv /tmp/new {path}\n")
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service")
+        self.assertTrue(node.file(path).is_symlink())
+        self.assertIn("33", node.file(path + ".user-edited").read_text())
+        self.assertIn("eks-kubelet-config", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
+
     def test_a_script_may_call_us_without_a_deadlock(self):
         for name, order in self.ORDERS.items():
-            for call in ("systemctl restart kubelet", "systemctl start kubelet.service", "eksnode config --format json"):
+            for call in ("systemctl restart kubelet", "systemctl start kubelet.service", "eksnode config --format json",
+                         "systemctl enable --now eks-node.target", "systemctl start eks-node.target"):
                 with self.subTest(f"{call}, {name}"):
                     node = self.node_with_script(order, f"sleep 0.5; {call} > /srv/out 2>&1; echo $? >> /srv/out\n")
                     self.assertActive(node, "eks-node.target", "kubelet.service", "cloud-final.service")

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "script_changes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto step_timeout = 60s;
+constexpr const char* containerd = "containerd.service";
+
+bool differs(const Root& root, const File& file)
+{
+        if (file.kind == File::Kind::link)
+                return read_link_if_exists(root(file.path)) != file.content;
+        const auto ours = read_file_if_exists(
+                root(file.volatile_file() ? file.path : std::string(rendered_directory) + file.path));
+        return file.kind == File::Kind::absent ? ours.has_value() : ours != file.content;
+}
+
+// Steps that are skipped unless eks-config has opened their gate, in the order that they run in. The second
+// is whether containerd has to be stopped for it: a disk is mounted under it, or it has another snapshotter.
+struct Gated {
+        const char* step;
+        bool under_containerd;
+};
+constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"hosts", false},
+        Gated{"registry-mirrors", false}, Gated{"sysctl", false}};
+
+class TakeOver {
+public:
+        TakeOver(Context& context, Manager& manager) : context_(&context), manager_(&manager) {}
+
+        void run()
+        {
+                if (!reload("eks-config"))
+                        throw_refusals();
+                const auto& root = context_->root();
+                const auto steps = affected_steps(root, plan_steps(load_node_inputs(root)));
+                for (const auto& gate : gated)
+                        follow_gate(gate);
+                for (const auto& [step, error] : steps)
+                        run_again(step, error);
+                if (restart_containerd_)
+                        restart_containerd();
+                throw_refusals();
+        }
+
+private:
+        bool is_active(const std::string& unit)
+        {
+                return manager_->unit(unit).text("ActiveState") == "active";
+        }
+
+        void refuse(const std::string& step, const std::string& why)
+        {
+                refused_.push_back(fmt::format("{} {}", step, why));
+        }
+
+        // A reload runs the step's program without stopping what requires the step.
+        bool reload(const std::string& step)
+        {
+                const auto name = step + ".service";
+                const bool ended = manager_->run_job("ReloadUnit", name, step_timeout);
+                const auto unit = manager_->unit(name);
+                if (ended && unit.service_text("ReloadResult") == "success" &&
+                        unit.text("ActiveState") == "active")
+                        return true;
+                refuse(step, ended ? "refuses it" : "did not end in time");
+                return false;
+        }
+
+        bool start(const std::string& step)
+        {
+                const auto name = step + ".service";
+                const bool ended = manager_->run_job("StartUnit", name, step_timeout);
+                if (ended && is_active(name))
+                        return true;
+                refuse(step, ended ? "failed" : "did not end in time");
+                return false;
+        }
+
+        // A step that was skipped has to start, for it cannot be reloaded. One that is no longer needed is
+        // reloaded, and takes away what it wrote: started, its condition would not be met.
+        void follow_gate(const Gated& gate)
+        {
+                const auto step = fmt::format("eks-{}", gate.step);
+                const auto name = step + ".service";
+                if (manager_->unit(name).text("LoadState") == "masked")
+                        return;
+                const bool open = exists(context_->root()(fmt::format("/run/eks/enabled/{}", gate.step)));
+                if (open == is_active(name)) {
+                        if (open && std::string_view(gate.step) == "hosts")
+                                did(step, reload(step));
+                        return;
+                }
+                handled_.push_back(step);
+                if (gate.under_containerd)
+                        restart_containerd_ = restart_containerd_ || open; // which starts the step
+                else
+                        did(step, open ? start(step) : reload(step));
+        }
+
+        void run_again(const std::string& step, const std::string& error)
+        {
+                const auto name = step + ".service";
+                if (std::ranges::find(handled_, step) != handled_.end() ||
+                        manager_->unit(name).text("LoadState") == "masked")
+                        return;
+                if (!error.empty()) {
+                        refuse(step, "refuses it: " + error);
+                        return;
+                }
+                const bool done = is_active(name) ? reload(step) : start(step);
+                did(step, done);
+                if (done && step == "eks-containerd-config")
+                        restart_containerd_ = true;
+        }
+
+        void did(const std::string& step, bool done)
+        {
+                if (done)
+                        context_->did(fmt::format("ran {} again", step), true);
+        }
+
+        // kubelet has not started yet; the job that waits for us stands. The sandbox image is looked for in
+        // what containerd runs with now.
+        void restart_containerd()
+        {
+                const bool ended = manager_->run_job("RestartUnit", containerd, 2 * step_timeout);
+                if (!ended || !is_active(containerd)) {
+                        refuse("containerd", ended ? "did not start with it" : "did not start in time");
+                        return;
+                }
+                context_->did("restarted containerd", true);
+                manager_->queue_job("RestartUnit", "eks-sandbox-image.service");
+        }
+
+        void throw_refusals() const
+        {
+                if (refused_.empty())
+                        return;
+                throw Error(failure::user_scripts_refused,
+                        fmt::format(
+                                "what the scripts in the user data changed was not taken over in full: {}; "
+                                "kubelet starts without that",
+                                join(refused_, "; ")),
+                        "Mend the layer that the scripts wrote, and `systemctl restart eks-config`");
+        }
+
+        Context* context_;
+        Manager* manager_;
+        bool restart_containerd_ = false;
+        std::vector<std::string> handled_;
+        std::vector<std::string> refused_;
+};
+
+} // namespace
+
+std::vector<Affected> affected_steps(const Root& root, const std::vector<PlannedStep>& steps)
+{
+        std::vector<Affected> affected;
+        for (const auto& step : steps)
+                if (step.error)
+                        affected.push_back({std::string(step.name), step.error->what()});
+                else if (std::ranges::any_of(
+                                 step.plan.files, [&](const File& file) { return differs(root, file); }))
+                        affected.push_back({std::string(step.name), {}});
+        return affected;
+}
+
+void take_over_changes(Context& context, Manager& manager)
+{
+        TakeOver(context, manager).run();
+}
+
+} // namespace eks
