@@ -8,8 +8,8 @@ int eks::docker_runtimes_step(int argc, char** argv)
         return run_step(
                 {.name = "eks-docker-runtimes",
                         .purpose = "tell Docker the container runtimes of this machine",
-                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/kubernetes", "/run/eks",
-                                           "/usr/share/eks"}, // and what programs may read
+                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes",
+                                           "/run/eks", "/usr/share/eks"}, // and what programs may read
                                 .writes = {"/etc/docker", "/var/lib/eks"},
                                 .runs_programs = true}}, // Docker may be asked for its version
                 argc, argv, [](Context& context) {

@@ -15,7 +15,7 @@ ALWAYS = {"libc", "libgcc_s", "libm", "libstdc++", "ld-linux-aarch64", "ld-linux
 
 
 # They call no function of libc that has a checked form.
-UNCHECKED = {"eks-node-generator", "eksnode", "eksnode-status"}
+UNCHECKED = {"eks-node-generator", "eks-retry", "eksnode", "eksnode-status"}
 ENDBR64 = b"\xf3\x0f\x1e\xfa"
 
 
