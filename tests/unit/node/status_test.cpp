@@ -206,8 +206,8 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
                 .restarts = 0,
                 .last_line = "Error: no such file"};
         CHECK(shown(daemon) ==
-                "└─ × kubelet.service                                   FAILED (exit status 1), restarts "
-                "itself\n     It said last: Error: no such file\n");
+                "└─ × kubelet.service                                  FAILED (exit status 1), restarts "
+                "itself\n        It said last: Error: no such file\n");
         daemon.restarts = 3;
         CHECK(shown(daemon).find("FAILED (exit status 1), restarts itself; has done so 3 times\n") !=
                 std::string::npos);
@@ -218,8 +218,8 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
         CHECK(shown(daemon).find("FAILED (hung: killed by signal 9), ") != std::string::npos);
         daemon.sub = "start";
         CHECK(shown(daemon).find(
-                      "◌ kubelet.service                                   working, restarted itself 3 "
-                      "times\n     It said last: Error: no such file\n") != std::string::npos);
+                      "◌ kubelet.service                                  working, restarted itself 3 "
+                      "times\n        It said last: Error: no such file\n") != std::string::npos);
         daemon.active = "active";
         daemon.sub = "running";
         daemon.restarts = 1;
