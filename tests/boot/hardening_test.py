@@ -42,8 +42,9 @@ class Confinement(BootTest):
                       "activating\n", "eks-user-scripts to wait")
         cap_sys_admin = 1 << 21
         status = node.wait_for(lambda: (s := status_of(node, "eks-user-scripts.service")) and
-                               int(s["CapBnd"], 16) == cap_sys_admin and s, "its capabilities")
-        self.assertEqual({int(status[c], 16) for c in ("CapPrm", "CapEff")}, {cap_sys_admin})
+                               all(int(s[c], 16) == cap_sys_admin for c in ("CapBnd", "CapPrm", "CapEff")) and s,
+                               "its one capability, and no other")
+        self.assertEqual(int(status["CapInh"], 16) & ~cap_sys_admin, 0)
         # What a script changes is taken over with that capability alone.
         node.write("etc/eks/node.d/50-script.toml", '[kubelet]\nflags = ["--node-labels=of-a-script=yes"]\n')
         node.output("touch", "/run/go")

@@ -42,7 +42,8 @@ class Unpacking(SociTest):
         # There and unpacked: nothing is done. Without its layer, it is unpacked anew.
         node.systemctl("restart", self.UNIT)
         self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.NAME} present and pinned")
-        layer = re.search(r"^sha256:\w+", node.output(*self.SNAPSHOTS, "list"), re.MULTILINE)[0]
+        listed = node.wait_for(lambda: node.call(*self.SNAPSHOTS, "list").stdout, "containerd to reach it")
+        layer = re.search(r"^sha256:\w+", listed, re.MULTILINE)[0]
         node.output(*self.SNAPSHOTS, "remove", layer)
         self.assertEqual(self.unpacked(node), 0)
         node.systemctl("restart", self.UNIT)
@@ -92,7 +93,8 @@ class Soci(SociTest):
         for unit in clients:
             self.assertEqual(node.show(unit, "MainPID"), before[unit])
         # And they work with the new one.
-        layer = re.search(r"^sha256:\w+", node.output(*self.SNAPSHOTS, "list"), re.MULTILINE)[0]
+        listed = node.wait_for(lambda: node.call(*self.SNAPSHOTS, "list").stdout, "containerd to reach it")
+        layer = re.search(r"^sha256:\w+", listed, re.MULTILINE)[0]
         node.output(*self.SNAPSHOTS, "remove", layer)
         node.systemctl("restart", self.UNIT)
         self.assertEqual(self.unpacked(node), 1)

@@ -38,7 +38,7 @@ def page_of(program):
 
 def programs(tree):
     """Installed programs that people or units start, by name."""
-    found = {path.name: path for path in sorted((tree.stage / LIBEXEC_DIRECTORY).iterdir())}
+    found = {path.name: path for path in sorted((tree.stage / LIBEXEC_DIRECTORY).iterdir()) if path.suffix != ".so"}
     return found | {"eksnode": tree.stage / "usr/bin/eksnode"}
 
 

@@ -21,6 +21,7 @@ FILES = "|".join((
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system)\.conf\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/(?:sysctl|modules-load|tmpfiles)\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/catalog/eks-node\.catalog",
+    rf"{LIBEXEC_DIRECTORY}/libeksnode-[a-z-]+\.so",
     r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
@@ -35,7 +36,7 @@ def check_installed(tree):
         relative = str(path.relative_to(tree.stage))
         if path.is_dir() or relative in ("bin", "lib", "sbin"):
             continue
-        mode = 0o755 if re.fullmatch(PROGRAMS, relative) else 0o644
+        mode = 0o755 if re.fullmatch(PROGRAMS, relative) or relative.endswith(".so") else 0o644
         if not re.fullmatch(f"{PROGRAMS}|{FILES}", relative):
             yield at("meson.build", 1,
                      f"/{relative} is installed where nothing of ours belongs, mend its install_dir")

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "config/base64.hpp"
 #include "config/bootstrap_options.hpp"
+#include "config/kubelet_flags.hpp"
 #include "config/network.hpp"
 #include "config/problems.hpp"
 
@@ -222,7 +223,8 @@ private:
                                 takes_value = false;
                                 flags.back().get_ref<std::string&>() += "=" + word;
                         } else {
-                                problems_.add(given.value.where, given.name, word, "not a flag", remedy);
+                                problems_.add(given.value.where, given.name, shown_word(word), "not a flag",
+                                        remedy);
                         }
                 }
                 if (!flags.empty())

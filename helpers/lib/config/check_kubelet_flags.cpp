@@ -74,10 +74,10 @@ private:
                 const auto& flag = flags_[number];
                 const auto key = item_key(flag);
                 if (flag.name.empty()) {
-                        report_->problem(key, item(flag),
-                                flag.value == item(flag)
-                                        ? "not a flag"
-                                        : ticked(flag.value.value_or("")) + " is not a flag",
+                        const auto word = shown_word(flag.value.value_or(""));
+                        report_->problem(key, flag.value == item(flag) ? word : shown_word(item(flag)),
+                                flag.value == item(flag) || word.empty() ? "not a flag"
+                                                                         : ticked(word) + " is not a flag",
                                 "Write it as --name=value");
                         return;
                 }

@@ -232,6 +232,12 @@ std::optional<bool> is_kubelet_switch(std::string_view flag)
         return std::nullopt;
 }
 
+std::string_view shown_word(std::string_view word)
+{
+        const bool is_flag = word.starts_with('-') || is_kubelet_switch(word.substr(0, word.find('=')));
+        return is_flag ? word : std::string_view();
+}
+
 bool adds_up(std::string_view flag)
 {
         return std::ranges::binary_search(adding, flag);

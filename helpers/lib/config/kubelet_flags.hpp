@@ -39,6 +39,10 @@ const KubeletFlagKey* find_kubelet_flag_key(std::string_view flag);
 // Whether "--flag" alone is complete; nothing if we do not know the flag.
 std::optional<bool> is_kubelet_switch(std::string_view flag);
 
+// What a message may show of a word that stands where a flag should: a flag, or one that lacks its dashes.
+// Any other is a piece that a quote in the wrong place has cut off, and may be part of a secret: empty.
+std::string_view shown_word(std::string_view word);
+
 // Whether kubelet adds up several uses of a flag; of all others it takes the last.
 bool adds_up(std::string_view flag);
 

@@ -51,7 +51,8 @@ Json masked(const Json& value)
         auto result = value;
         if (value.is_object())
                 for (const auto& [key, item] : value.items())
-                        result[key] = names_secret(key) ? Json("…") : masked(item);
+                        result[key] =
+                                names_secret(key) || without_secrets(key) != key ? Json("…") : masked(item);
         if (value.is_array())
                 for (auto& item : result)
                         item = masked(item);

@@ -501,9 +501,9 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 std::string said;
         };
         const std::vector<Row> rows{
-                {{"word"}, "layer 1, line 1, column 3: kubelet.flags[0] = \"word\": not a flag"},
+                {{"word"}, "layer 1, line 1, column 3: kubelet.flags[0]: not a flag"},
                 {{"--v=2", "-max-pods=5"}, "kubelet.flags[1] = \"-max-pods=5\": not a flag"},
-                {{"--register-node", "false"}, "kubelet.flags[1] = \"false\": not a flag"},
+                {{"--register-node", "false"}, "kubelet.flags[1]: not a flag"},
                 {{"--register-node false"},
                         "kubelet.flags[0] = \"--register-node false\": a flag's name ends"},
                 {{"--max-pods"}, "kubelet.flags[0] = \"--max-pods\": --max-pods needs a value"},

@@ -292,11 +292,11 @@ TEST_CASE("A bad flag of a later layer is found where it stands", "[resolve]")
                 std::string(admin_cluster) + "[kubelet]\nflags = ['--a=1', '--b=1']\n");
         node.write(user_data_path, node_config("  kubelet:\n    flags:\n    - wrong\n"));
         CHECK(refusal([&] { validated(resolve_node_layers(node.root())); }).what ==
-                "user data, line 6, column 7: kubelet.flags[2] = \"wrong\": not a flag");
+                "user data, line 6, column 7: kubelet.flags[2]: not a flag");
         node.write("/etc/eks/node.toml", std::string(admin_cluster) + "[kubelet]\nflags = ['wrong']\n");
         node.write(user_data_path, node_config("  kubelet:\n    flags:\n    - --a\n"));
         CHECK(refusal([&] { validated(resolve_node_layers(node.root())); }).what ==
-                "/etc/eks/node.toml, line 7, column 10: kubelet.flags[0] = \"wrong\": not a flag");
+                "/etc/eks/node.toml, line 7, column 10: kubelet.flags[0]: not a flag");
 }
 
 TEST_CASE("A local cluster on an Outpost needs its id", "[resolve]")

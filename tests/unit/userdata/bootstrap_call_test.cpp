@@ -559,7 +559,7 @@ TEST_CASE("What makes no sense is refused with flag, value and line", "[bootstra
                         "--b64-cluster-ca = \"-----BEGIN CERTIFICATE-----\": not base64"},
                 {"c --kubelet-extra-args 'node-labels=a'",
                         "--kubelet-extra-args = \"node-labels=a\": not a flag"},
-                {"c --kubelet-extra-args '--a=b c'", "--kubelet-extra-args = \"c\": not a flag"},
+                {"c --kubelet-extra-args '--a=b c'", "--kubelet-extra-args: not a flag"},
                 {"c --kubelet-extra-args '--a \"b'", "a quotation in it has no end"},
                 {"c --kubelet-extra-args $(printf '\\x01')", "cannot be evaluated"},
                 {"c --kubelet-extra-args '--a=\x01'", "holds a line break or a character beyond ASCII"},
