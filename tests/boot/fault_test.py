@@ -45,7 +45,7 @@ class Fault(BootTest):
                       "eks-imds to say what it waits for")
         result = node.call("eksnode", "status")
         self.assertEqual(result.returncode, 75, result.stdout)
-        self.assertRegex(result.stdout, r"eks-imds\.service +.*Waiting for the instance metadata")
+        self.assertRegex(result.stdout, r"eks-imds\.service +working\n.*Waiting for the instance metadata")
         time.sleep(max(0, end - time.monotonic()))
         node.file("/srv/aws/faults.json").write_text("[]")
         self.wait_for_the_node(node)
@@ -111,7 +111,7 @@ class Fault(BootTest):
         node = self.node()
         node.user_data(node_config(support.IMAGE.ca, extra="  kubelet:\n    config:\n      podsPerCore: 20\n"))
         drop_in = "/etc/systemd/system/eks-kubelet-config.service.d/killed.conf"
-        node.write(drop_in, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'kill -9 $$'\n")
+        node.write(drop_in, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'kill -9 $$$$'\n")
         node.boot(wait=False)
         node.wait_for(lambda: self.said(node, "eks-kubelet-config.service", "Result") == "signal", "the step to be killed")
         self.assertKubeletDown(node)

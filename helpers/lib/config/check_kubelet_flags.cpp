@@ -74,7 +74,8 @@ private:
                 const auto& flag = flags_[number];
                 const auto key = item_key(flag);
                 if (flag.name.empty()) {
-                        const auto word = shown_word(flag.value.value_or(""));
+                        const auto value = flag.value.value_or("");
+                        const auto word = shown_word(value);
                         report_->problem(key, flag.value == item(flag) ? word : shown_word(item(flag)),
                                 flag.value == item(flag) || word.empty() ? "not a flag"
                                                                          : ticked(word) + " is not a flag",
