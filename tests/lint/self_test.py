@@ -181,7 +181,7 @@ def _(source, stage):
     program(stage / GENERATOR, 'ln -s /lib/systemd/system/eks-phantom.target "$1/link"')
 
 
-@plant("generator.check_libraries", "the generator needs libcurl")
+@plant("generator.check_libraries", "the generator needs libevent_core")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / GENERATOR)
 
@@ -191,7 +191,7 @@ def _(source, stage):
     replace(source / "helpers/kubelet-args/main.cpp", '"/etc/os-release"', '"/phantom"')
 
 
-@plant("binaries.check_needed", "eks-ca loads libcurl")
+@plant("binaries.check_needed", "eks-ca loads libevent_core")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / "usr/libexec/eksnode/eks-ca")
 
