@@ -164,7 +164,7 @@ private:
                 };
                 if (row.three == "runtime:cni/bin_dir" && has_list) {
                         if (value != "") // which stands for the default
-                                put(cni("bin_dirs"), key, Json{value});
+                                put(cni("bin_dirs"), key, Json::array({value}));
                         return true;
                 }
                 if (row.three != "runtime:cni/bin_dirs" || has_list)
