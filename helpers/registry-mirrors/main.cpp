@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include "offline/verbs.hpp"
 #include "registry_mirrors.hpp"
 
-int main(int argc, char** argv)
+int eks::registry_mirrors_step(int argc, char** argv)
 {
-        using namespace eks;
         return run_step({.name = "eks-registry-mirrors",
                                 .purpose = "tell containerd the mirrors of registries",
                                 .access = {.reads = {"/etc/eks", "/run/eks"},

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "offline/verbs.hpp"
 #include "sysctl.hpp"
 
-int main(int argc, char** argv)
+int eks::sysctl_step(int argc, char** argv)
 {
-        using namespace eks;
         return run_step({.name = "eks-sysctl",
                                 .purpose = "set the kernel parameters of the profile and the configuration",
                                 .access = {.reads = {"/etc/sysctl.conf", "/etc/sysctl.d", "/run/eks"},
