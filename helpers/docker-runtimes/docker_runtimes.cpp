@@ -2,6 +2,7 @@
 #include "docker_runtimes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <set>
 #include <sys/stat.h>
@@ -23,7 +24,7 @@ using namespace std::chrono_literals;
 using Document = nlohmann::ordered_json;
 
 constexpr std::string_view version_path = "/etc/eks/docker-version.txt";
-constexpr std::string_view daemon = "/usr/bin/dockerd";
+constexpr std::array daemons{"/usr/bin/dockerd", "/usr/sbin/dockerd"}; // the second is Debian's
 
 // Docker's own: it refuses a registration of that name.
 constexpr std::string_view built_in = "runc";
@@ -213,11 +214,12 @@ std::optional<Version> docker_version(const Root& root)
 {
         if (const auto text = read_file_if_exists(root(version_path)))
                 return find_version(*text);
-        const auto program = root(daemon);
-        if (!exists(program))
-                return std::nullopt;
-        const auto answer = run_program({program, "--version"}, 10s);
-        return answer.status == 0 ? find_version(answer.output) : std::nullopt;
+        for (const auto* daemon : daemons)
+                if (const auto program = root(daemon); exists(program)) {
+                        const auto answer = run_program({program, "--version"}, 10s);
+                        return answer.status == 0 ? find_version(answer.output) : std::nullopt;
+                }
+        return std::nullopt;
 }
 
 RuntimeHandlers docker_handlers(const Root& root, RuntimeSettings settings)

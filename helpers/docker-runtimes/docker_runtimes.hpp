@@ -29,7 +29,7 @@ DockerSettings docker_settings(const Json& tree, const Marks& marks);
 // Asked only if a runtime wants to know; nothing if Docker does not say.
 using DockerVersion = std::function<std::optional<Version>()>;
 
-// From /etc/eks/docker-version.txt, else by asking /usr/bin/dockerd.
+// From /etc/eks/docker-version.txt, else by asking dockerd.
 std::optional<Version> docker_version(const Root& root);
 
 // All runtimes that are described. Which of them is containerd's default does not matter. Throws Error as

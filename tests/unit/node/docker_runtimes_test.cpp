@@ -133,6 +133,9 @@ TEST_CASE("The version of Docker is the file's, else the program's", "[docker]")
 {
         const Host host;
         CHECK_FALSE(docker_version(host.root()));
+        host.write(
+                "/usr/sbin/dockerd", "#!/bin/sh\necho 'Docker version 26.1.5+dfsg1, build 411e817'\n", 0755);
+        CHECK(docker_version(host.root()) == Version{26, 1, 5});
         host.write("/usr/bin/dockerd", "#!/bin/sh\necho 'Docker version 25.0.3, build f417435'\n", 0755);
         CHECK(docker_version(host.root()) == Version{25, 0, 3});
         host.write("/usr/bin/dockerd", "#!/bin/sh\necho 25.0.3\nexit 1\n", 0755);
