@@ -43,8 +43,9 @@ def check_installed(tree):
         elif not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != mode:
             yield at("meson.build", 1,
                      f"/{relative} has mode {stat.S_IMODE(path.stat().st_mode):o}, install it with {mode:o}")
-        elif path.lstat().st_uid != os.geteuid():
-            yield at("meson.build", 1, f"/{relative} belongs to {path.lstat().st_uid}, and not to whoever installs it")
+        elif path.lstat().st_uid != os.geteuid() or path.lstat().st_gid not in (os.getegid(), tree.stage.stat().st_gid):
+            yield at("meson.build", 1,
+                     f"/{relative} belongs to {path.lstat().st_uid}:{path.lstat().st_gid}, and not to whoever installs it")
 
 
 def check_top_level(tree):
