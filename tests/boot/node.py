@@ -65,6 +65,11 @@ def containerd_packages() -> dict[str, tuple[str, str]]:
     return {name: (suite, package) for name, suite, package in map(str.split, lines)}
 
 
+def docker_package(cache: Path) -> debian.Package:
+    """dockerd, of which the node image has nothing."""
+    return debian.packages(cache, *run(TESTS / "deps", "--list-docker", capture_output=True, text=True).stdout.split())[0]
+
+
 def pause_archive(name: str = PAUSE_IMAGE, program=b"none") -> bytes:
     """An OCI image layout with one layer, by default under the name that containerd's configuration gives."""
     blobs = {}
@@ -241,9 +246,11 @@ class Image:
 class Node:
     """One container. Use as a context manager; files may be changed below .root before boot()."""
 
-    def __init__(self, image: Image, scratch: Path, containerd="1.6"):
+    def __init__(self, image: Image, scratch: Path, containerd="1.6", packages: list[Path] = ()):
+        """With `packages`, it has the files of these folders too."""
         self.image = image
         self.containerd = containerd
+        self.packages = packages
         self.dir = Path(tempfile.mkdtemp(prefix="node-", dir=scratch))
         self.root = self.dir / "root"
         self.console = self.dir / "console"
@@ -256,7 +263,7 @@ class Node:
             (self.dir / name).mkdir()
         version, layers = self.image.containerd(self.containerd)
         run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir={':'.join(map(str, layers))},upperdir={self.dir}/upper,workdir={self.dir}/work", self.root)
+            f"lowerdir={':'.join(map(str, [*self.packages, *layers]))},upperdir={self.dir}/upper,workdir={self.dir}/work", self.root)
         self.write("etc/eks/containerd-version.txt", re.match(r"[\d.]+", version)[0] + "\n")
         return self
 

@@ -86,8 +86,8 @@ def on_each_containerd(kind):
 class BootTest(unittest.TestCase):
     CONTAINERD = "1.6"  # which containerd its nodes have, by the names of `tests/deps --list-containerd`
 
-    def node(self) -> Node:
-        node = Node(IMAGE, SCRATCH, self.CONTAINERD)
+    def node(self, packages=()) -> Node:
+        node = Node(IMAGE, SCRATCH, self.CONTAINERD, packages)
         self.enterContext(node)
         return node
 
