@@ -12,6 +12,7 @@
 namespace eks {
 
 inline constexpr std::string_view user_data_path = "/run/eks/user-data";
+inline constexpr std::string_view imds_path = "/run/eks/imds.json";
 
 inline constexpr std::size_t config_limit = 1U << 20U; // bytes of one document; EC2 user data ends at 16 KiB
 
@@ -25,8 +26,8 @@ struct Resolved {
 };
 
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
-// user data, kernel command line. Absent ones are skipped. With a draft, as if that drop-in were there.
-// Throws Error (config_syntax, config_invalid, file_io).
+// user data, what commands were called with on this instance, kernel command line. Absent ones are skipped.
+// With a draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io).
 struct Draft {
         std::string path; // of an admin's drop-in
         std::string text; // "" if it is to be removed

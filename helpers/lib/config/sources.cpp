@@ -9,6 +9,7 @@
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "config/command_layer.hpp"
 #include "config/profile.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
@@ -116,6 +117,25 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
                 add(root, resolved, std::move(layer));
 }
 
+// What commands were called with on another instance, of which this disk is a copy, does not count here.
+void add_command_layers(const Root& root, Resolved& resolved)
+{
+        const auto instance = known_instance(root);
+        for (const auto& path : drop_ins(root, {std::string(command_layers)}, toml_suffix)) {
+                const auto text = read_file(root(path), config_limit);
+                const auto stamp = instance_of_layer(text);
+                if (stamp && stamp == instance) {
+                        resolved.tried.push_back(path);
+                        add(root, resolved, parse_file(text, path));
+                        continue;
+                }
+                resolved.merged.notes.push_back({Level::notice,
+                        fmt::format("'{}' is {}, and this is {}, ignoring", path,
+                                stamp ? fmt::format("of instance '{}'", *stamp) : "of no instance",
+                                instance ? fmt::format("'{}'", *instance) : "an unknown one")});
+        }
+}
+
 // The drop-ins are one list, sorted by name across both directories, as systemd has it. node.toml stands
 // before the first one of the admin's, or last: it yields to the admin's own drop-ins, and to what sorts
 // behind them.
@@ -210,6 +230,7 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
                 add_user_data(root, resolved, *bytes, "user data");
         else
                 resolved.tried.emplace_back("user data (the instance has none)");
+        add_command_layers(root, resolved);
         auto options = command_line_layer(kernel_command_line(root, exists(root("/run/systemd/container"))));
         if (!options.tree.empty() || !options.problems.empty()) {
                 resolved.tried.emplace_back(command_line_source);

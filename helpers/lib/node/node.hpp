@@ -11,6 +11,7 @@
 #include "config/layer.hpp"
 #include "config/mirrors.hpp"
 #include "config/network.hpp"
+#include "config/resolve.hpp"
 #include "config/sysctl.hpp"
 #include "config/volume.hpp"
 #include "node/runtimes.hpp"
@@ -19,7 +20,6 @@
 namespace eks {
 
 inline constexpr std::string_view node_path = "/run/eks/node.json";
-inline constexpr std::string_view imds_path = "/run/eks/imds.json";
 inline constexpr std::string_view soci_gate = "/run/eks/enabled/soci-snapshotter";
 
 inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";

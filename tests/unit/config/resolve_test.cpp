@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.hpp"
+#include "config/command_layer.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
 #include "documents.hpp"
@@ -81,6 +82,62 @@ TEST_CASE("A node's layers are the admin's file and then the user data", "[resol
         CHECK(both.merged.marks.at("cluster.name").text() == "user data, line 5, column 5");
         CHECK(both.merged.marks.at("cluster.cidr").text() == "/etc/eks/node.toml, line 5, column 1");
         CHECK(refusal([&] { validated(both); }).failure == "nothing");
+}
+
+TEST_CASE("What commands were called with counts on their instance only, above the user data", "[resolve]")
+{
+        const TemporaryDirectory node;
+        const auto root = node.root();
+        const auto layer = [&](const std::string& name, const std::string& instance) {
+                write_command_layer(
+                        root, {"bootstrap", instance,
+                                      {{"cluster", {{"name", name}}}, {"kubelet", {{"flags", {"--v=4"}}}}}});
+        };
+        const auto name = [&] { return resolve_node_layers(root).merged.tree["cluster"]["name"]; };
+        const auto notice = [&] {
+                const auto notes = resolve_node_layers(root).merged.notes;
+                return notes.empty() ? std::string() : notes.front().text;
+        };
+        node.write(imds_path, R"({"instanceId": "i-1"})");
+        node.write(user_data_path, node_config("  cluster:\n    name: other\n"));
+
+        layer("called", "i-1");
+        const auto resolved = resolve_node_layers(root);
+        CHECK(resolved.merged.tree["cluster"]["name"] == "called");
+        CHECK(resolved.merged.tree["kubelet"]["flags"] == Json{"--v=4"});
+        CHECK(resolved.merged.marks.at("cluster.name").text() ==
+                "/var/lib/eks/commands.d/bootstrap.toml, line 4, column 1");
+        CHECK(resolved.tried.back() == "/var/lib/eks/commands.d/bootstrap.toml");
+        CHECK(notice().empty());
+        CHECK(node.mode("/var/lib/eks/commands.d/bootstrap.toml") == 0600);
+        CHECK(node.names(command_layers) == Texts{"bootstrap.toml"});
+
+        // The last one counts, and those of several commands are merged.
+        layer("again", "i-1");
+        CHECK(name() == "again");
+        write_command_layer(root, {"nodeadm", "i-1", {{"cluster", {{"name", "by-nodeadm"}}}}});
+        CHECK(name() == "by-nodeadm");
+        node.write("/var/lib/eks/commands.d/nodeadm.toml", "");
+        CHECK(name() == "again");
+
+        // The kernel command line wins over it.
+        node.write("/proc/cmdline", "eks.cluster.name=kernel");
+        CHECK(name() == "kernel");
+        node.write("/proc/cmdline", "");
+
+        layer("called", "i-2");
+        CHECK(name() == "other");
+        CHECK(notice() ==
+                "'/var/lib/eks/commands.d/bootstrap.toml' is of instance 'i-2', and this is 'i-1', ignoring");
+        node.write("/var/lib/eks/commands.d/bootstrap.toml", "[cluster]\nname = 'by-hand'\n");
+        CHECK(name() == "other");
+        CHECK(notice() ==
+                "'/var/lib/eks/commands.d/bootstrap.toml' is of no instance, and this is 'i-1', ignoring");
+        layer("called", "i-1");
+        node.write(imds_path, "[");
+        CHECK(name() == "other");
+        CHECK(notice() ==
+                "'/var/lib/eks/commands.d/bootstrap.toml' is of instance 'i-1', and this is an unknown one, ignoring");
 }
 
 TEST_CASE("A bad layer is refused, not passed over", "[resolve]")

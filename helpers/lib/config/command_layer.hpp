@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands were called with on this instance: bootstrap.sh and nodeadm leave a layer of configuration
+// behind. An image that is made from a node carries the file along, so its first line names the instance.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/root.hpp"
+#include "config/layer.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view command_layers = "/var/lib/eks/commands.d";
+
+// The instance that the text of such a layer is for; nothing if it does not say.
+std::optional<std::string> instance_of_layer(std::string_view text);
+
+// This instance, by /run/eks/imds.json; nothing if eks-imds has not run.
+std::optional<std::string> known_instance(const Root& root);
+
+struct CommandLayer {
+        std::string command;  // "bootstrap": the file is bootstrap.toml, and layers are sorted by its name
+        std::string instance; // "i-…"
+        Json tree;            // in the shape of Layer::tree
+};
+
+// As TOML, with the line that names the instance.
+std::string render_command_layer(const CommandLayer& layer);
+
+// Replace what the same command left before: 0600, for a configuration may hold secrets. Throws Error
+// (file_io), and then the old file is untouched.
+void write_command_layer(const Root& root, const CommandLayer& layer);
+
+} // namespace eks
