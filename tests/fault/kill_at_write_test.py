@@ -14,10 +14,12 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 PROGRAMS, PRELOAD, SOURCE = (Path(argument).resolve() for argument in sys.argv[1:4])
 CHAIN = ["config", "ca", "kubeconfig", "credential-provider", "kubelet-config", "kubelet-args", "containerd-config",
-         "registry-mirrors"]
+         "registry-mirrors", "sysctl"]
+ENVIRONMENT = {}  # of the steps, besides their root
 MOST_POINTS = 200  # no step has so many: a loop that never ends would be a fault here
 
 SETTINGS = """\
@@ -25,7 +27,12 @@ SETTINGS = """\
 endpoints = ["https://10.0.0.5"]
 [kubelet.config]
 podsPerCore = 20
+[sysctl]
+kernel.pid_max = 100000
+vm.max_map_count = 262144
 """
+# What the kernel begins with. A write to a file here replaces no more than it is long: none is longer than what is set.
+PARAMETERS = {"kernel/pid_max": "32768\n", "vm/max_map_count": "65530\n"}
 
 
 def vendor_files():
@@ -39,7 +46,7 @@ def copy(source, target):
 
 
 def run(step, root, kill_at=None):
-    environment = {"PATH": "/usr/bin:/bin", "EKS_ROOT": str(root)}
+    environment = {"PATH": "/usr/bin:/bin", "EKS_ROOT": str(root)} | ENVIRONMENT
     if kill_at:
         environment |= {"LD_PRELOAD": str(PRELOAD), "KILL_AT": str(kill_at)}
     return subprocess.run([PROGRAMS / f"eks-{step}"], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
@@ -47,10 +54,15 @@ def run(step, root, kill_at=None):
 
 
 def boot(root, fresh):
-    """What a boot does: /run is as eks-imds leaves it, and every step runs."""
-    shutil.rmtree(root / "run", ignore_errors=True)
-    copy(fresh / "run", root / "run")
-    for step in CHAIN:
+    """What a boot does: /run is as eks-imds leaves it, the kernel's parameters are its own, and every step runs."""
+    for of_the_kernel in "run", "proc":
+        shutil.rmtree(root / of_the_kernel, ignore_errors=True)
+        copy(fresh / of_the_kernel, root / of_the_kernel)
+    run_all(CHAIN, root)
+
+
+def run_all(steps, root):
+    for step in steps:
         result = run(step, root)
         if result.returncode != 0:
             raise AssertionError(f"eks-{step} after a kill: {result.stderr}")
@@ -91,13 +103,18 @@ class Kills(unittest.TestCase):
         provider.parent.mkdir(parents=True, exist_ok=True)
         provider.write_text("#!/bin/sh\n")
         provider.chmod(0o755)
+        for name, value in PARAMETERS.items():
+            file = self.fresh / "proc/sys" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(value)
 
-    def kill_everywhere(self, start, expected):
+    def kill_everywhere(self, start, expected, steps=CHAIN, again=None):
         """From the tree `start`: kill each step at each point, boot again, and compare with `expected`."""
+        again = again or (lambda root: boot(root, self.fresh))
         before = self.scratch / "before"
         copy(start, before)
         kills = 0
-        for step in CHAIN:
+        for step in steps:
             states = tree(before)
             for point in range(1, MOST_POINTS):
                 root = self.scratch / "root"
@@ -112,7 +129,7 @@ class Kills(unittest.TestCase):
                     for name, state in tree(root).items():
                         if "/.#" not in name and not name.startswith("var/lib/eks/") and ".user-edited" not in name:
                             self.assertIn(state, (states.get(name), expected.get(name)), f"'{name}' is half-written")
-                    boot(root, self.fresh)
+                    again(root)
                     self.assertEqual(tree(root), expected)
             else:
                 self.fail(f"eks-{step} has no end")
@@ -148,6 +165,28 @@ class Kills(unittest.TestCase):
         self.assertEqual(expected[f"{path}.user-edited"][0].decode(), edited)
 
         self.kill_everywhere(old, expected)
+
+    def test_what_the_metadata_service_answers(self):
+        """Killed, eks-imds is started again in the same boot: it asks again, and what it writes is for its owner alone."""
+        user_data = self.scratch / "user-data"
+        server = subprocess.Popen([SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/reference.json",
+                                   "--user-data", user_data], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.enterContext(mock.patch.dict(ENVIRONMENT, EKS_IMDS_ENDPOINT=f"http://127.0.0.1:{server.stdout.readline().strip()}"))
+        start, whole = self.scratch / "start", self.scratch / "whole"
+        for was, content in (None, "the first"), ("the first", "another"):
+            with self.subTest(content):
+                start.mkdir(exist_ok=True)
+                user_data.write_text(content)
+                run_all(["imds"], whole)
+                expected = tree(whole)
+                self.assertEqual(set(expected), {"run/eks/imds.json", "run/eks/user-data"})
+                self.assertEqual(expected["run/eks/user-data"], (content.encode(), 0o600))
+                kills = self.kill_everywhere(start, expected, ["imds"], lambda root: run_all(["imds"], root))
+                self.assertGreaterEqual(kills, 8 if was is None else 4)  # before and after the write and the rename of each file
+                copy(whole, start)
 
 
 if __name__ == "__main__":
