@@ -30,6 +30,7 @@ class Outpost(BootTest):
     def test_the_api_server_stays_known_without_dns(self):
         self.stand_in_only("kubelet waits for its certificate, as it should")
         node = self.outpost()
+        support.let_be_killed(node, "eks-hosts.service")
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-hosts.service")
         hosts = node.file("/etc/hosts").read_text()
@@ -49,6 +50,28 @@ class Outpost(BootTest):
         node.file("/srv/names").write_text(f"10.1.1.9 {self.HOST}\n")
         node.systemctl("reload", "eks-hosts")
         renewed = "\n".join([*lines[:2], f"10.1.1.9\t{self.HOST}", lines[4], ""])
+        self.assertEqual(node.file("/etc/hosts").read_text(), renewed)
+        self.assertEqual(node.show("kubelet.service", "MainPID")["MainPID"], pid)
+
+        # Killed before or after it changes anything, it leaves the file as it was or as it is to be.
+        kills = 0
+        for point in range(1, 20):
+            before, address = node.file("/etc/hosts").read_text(), f"10.1.2.{point}"
+            wanted = "\n".join([*lines[:2], f"{address}\t{self.HOST}", lines[4], ""])
+            node.file("/srv/names").write_text(f"{address} {self.HOST}\n")
+            support.kill_at(node, point)
+            node.systemctl("reload", "eks-hosts")
+            support.kill_at(node, None)
+            if node.show("eks-hosts", "ReloadResult")["ReloadResult"] != "signal":
+                break
+            kills += 1
+            self.assertIn(node.file("/etc/hosts").read_text(), (before, wanted))
+            self.assertEqual(node.systemctl("reload", "eks-hosts").returncode, 0)
+            self.assertEqual(node.file("/etc/hosts").read_text(), wanted)
+            self.assertEqual([path.name for path in node.file("/etc").glob(".#*")], [])
+        self.assertGreaterEqual(kills, 4)  # before and after the write and the rename
+        node.file("/srv/names").write_text(f"10.1.1.9 {self.HOST}\n")
+        node.systemctl("reload", "eks-hosts")
         self.assertEqual(node.file("/etc/hosts").read_text(), renewed)
         self.assertEqual(node.show("kubelet.service", "MainPID")["MainPID"], pid)
 

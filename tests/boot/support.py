@@ -12,7 +12,7 @@ import time
 import unittest
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from node import Node, containerd_packages, node_config
+from node import Node, TESTS, containerd_packages, node_config, run
 
 STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
          "eks-kubelet-args", "eks-containerd-config"]
@@ -71,6 +71,27 @@ def fail_first_starts(node: Node, unit: str, command: str, count: int, delay: st
     (node.root / "usr/local/bin/fail-first").chmod(0o755)
     node.write(f"/etc/systemd/system/{unit}.d/90-fail-first.conf",
                f"[Service]\nExecStart=\nExecStart=/usr/local/bin/fail-first {unit} {count} {command}\nRestartSec={delay}\n")
+
+
+KILLER = "/usr/local/lib/kill-at-write.so"
+KILL_AT = "/run/kill-at"
+
+
+def let_be_killed(node: Node, unit: str):
+    """Before the boot: preload what `kill_at` needs into a unit's program."""
+    source = TESTS / "fault/kill_at_write.cpp"
+    (node.root / KILLER.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+    run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / KILLER.lstrip("/"), source)
+    node.write(f"/etc/systemd/system/{unit}.d/kill-at.conf", f"[Service]\nEnvironmentFile=-{KILL_AT}\n")
+
+
+def kill_at(node: Node, point: int | None, program="", parent=False):
+    """Let it be killed there from now on, see tests/fault/kill_at_write.cpp; or no longer."""
+    if point is None:
+        node.file(KILL_AT).unlink(missing_ok=True)
+        return
+    settings = {"LD_PRELOAD": KILLER, "KILL_AT": point, "KILL_IN": program, "KILL_PARENT": parent}
+    node.file(KILL_AT).write_text("".join(f"{name}={value}\n" for name, value in settings.items() if value))
 
 
 def on_each_containerd(kind):
