@@ -179,7 +179,8 @@ MountedVolume ensure_volume(
         if (content->blank()) {
                 type = volume.filesystem;
                 disks.format(path, type, label_of(volume));
-                remark = fmt::format("formatted {} with {}, ", path, type);
+                remark = fmt::format("formatted {} with {}{}, ", path, type,
+                        content->unfinished ? " once more, as that was not finished" : "");
         }
         disks.mount(path, type);
         return {fmt::format("{}mounted {} at {}", remark, path, containerd_directory), true};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-containerd-volume: a disk of containerd's own, found, formatted if it is blank, and mounted before
-// containerd starts. Reads: /run/eks/node.json, sysfs, the disks. Changes: a blank disk; mounts. Again: what
-// is mounted stays.
+// containerd starts. Reads: /run/eks/node.json, sysfs, the disks. Changes: a blank disk; mounts; while it
+// formats, /var/lib/eks/containerd-volume.formatting. Again: what is mounted stays.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,8 @@ struct DiskContent {
         std::string type;            // of the filesystem, "" if there is none that is known
         std::string label;           // of the filesystem
         std::string partition_label; // of the partition that it is
-        std::string other; // what is there instead of a filesystem: "a gpt partition table", "data"
+        std::string other;       // what is there instead of a filesystem: "a gpt partition table", "data"
+        bool unfinished = false; // what is there is the beginning of a filesystem that this step was making
         bool blank() const { return type.empty() && other.empty(); }
 };
 

@@ -30,6 +30,7 @@ constexpr auto format_timeout = 120s; // a slow disk, and much of it
 constexpr auto mount_timeout = 60s;   // a journal to be replayed
 constexpr std::size_t first_bytes = 1U << 20U;
 constexpr auto soci_directory = "/var/lib/soci-snapshotter-grpc";
+constexpr auto unknown_data = "data of an unknown kind";
 
 using Probe = std::unique_ptr<std::remove_pointer_t<blkid_probe>, Deleter<blkid_free_probe>>;
 
@@ -70,9 +71,55 @@ std::optional<DiskContent> content_of(const std::string& path)
         else if (const auto partitions = value_of(probe, "PTTYPE"); !partitions.empty())
                 content.other = fmt::format("a partition table ({})", partitions);
         else if (content.type.empty() && !begins_with_zeros(fd.get()))
-                content.other = "data of an unknown kind";
+                content.other = unknown_data;
         return content;
 }
+
+// mkfs.xfs takes the mark of the superblock away when all is written, and the kernel mounts none that has
+// it.
+bool is_half_made_xfs(const std::string& path)
+{
+        constexpr off_t in_progress_at = 126; // xfs_dsb.sb_inprogress
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        char in_progress = 0;
+        return fd && ::pread(fd.get(), &in_progress, 1, in_progress_at) == 1 && in_progress != 0;
+}
+
+// Remembers that a disk is being formatted. A machine that stops meanwhile leaves a disk that is neither
+// blank nor whole, and has to know that this was its own doing: no other such disk is ever formatted.
+class Formatting {
+public:
+        Formatting(const Root& root, std::string instance)
+                : mark_(root(formatting_mark)), instance_(std::move(instance))
+        {
+        }
+
+        void begin(const std::string& path) const
+        {
+                write_atomically(mark_, name(path), 0644, Durability::synced);
+        }
+        void end() const { remove_if_exists(mark_); }
+
+        bool left_unfinished(const std::string& path, const DiskContent& content) const
+        {
+                const bool maybe =
+                        content.other == unknown_data || (content.type == "xfs" && is_half_made_xfs(path));
+                return maybe && read_file_if_exists(mark_) == name(path);
+        }
+
+private:
+        // Of this disk on this instance: an image or a snapshot may carry the mark to another one.
+        std::string name(const std::string& path) const
+        {
+                const auto devices = block_devices(Root());
+                const auto found = std::ranges::find(devices, path, &BlockDevice::path);
+                const bool has_serial = found != devices.end() && !found->serial.empty();
+                return fmt::format("{} {}\n", instance_, has_serial ? found->serial : path);
+        }
+
+        std::string mark_;
+        std::string instance_;
+};
 
 std::string device_number(const std::string& path)
 {
@@ -98,13 +145,17 @@ std::string ask_for_mapping_name(const std::string& path)
         return mapping_name_in({answer.data(), answer.size()});
 }
 
-void make_filesystem(const std::string& path, const std::string& filesystem, const std::string& label)
+void make_filesystem(const std::string& path, const std::string& filesystem, const std::string& label,
+        bool over_unfinished)
 {
         // Discarding takes long, and there is nothing to discard.
-        const auto command = filesystem == "xfs" ? std::vector<std::string>{"/usr/sbin/mkfs.xfs", "-q", "-K",
-                                                           "-L", label, path}
-                                                 : std::vector<std::string>{"/usr/sbin/mkfs.ext4", "-q",
-                                                           "-E", "nodiscard", "-L", label, path};
+        auto command = filesystem == "xfs"
+                               ? std::vector<std::string>{"/usr/sbin/mkfs.xfs", "-q", "-K", "-L", label}
+                               : std::vector<std::string>{
+                                         "/usr/sbin/mkfs.ext4", "-q", "-E", "nodiscard", "-L", label};
+        if (over_unfinished)
+                command.emplace_back(filesystem == "xfs" ? "-f" : "-F");
+        command.push_back(path);
         if (!exists(command.front()))
                 throw Error(failure::volume_failed, fmt::format("'{}' is not installed", command.front()),
                         filesystem == "xfs"
@@ -192,11 +243,32 @@ void mount_soci_data()
                 mount_timeout);
 }
 
-Disks real_disks()
+Disks real_disks(const Root& root, const std::string& instance)
 {
+        const Formatting formatting(root, instance);
+        const auto content = [formatting](const std::string& path) {
+                auto found = content_of(path);
+                if (found && formatting.left_unfinished(path, *found))
+                        found = DiskContent{.type = {},
+                                .label = {},
+                                .partition_label = found->partition_label,
+                                .other = {},
+                                .unfinished = true};
+                return found;
+        };
+        const auto format = [formatting, content](const std::string& path, const std::string& filesystem,
+                                    const std::string& label) {
+                const auto present = content(path);
+                formatting.begin(path);
+                make_filesystem(path, filesystem, label, present && present->unfinished);
+        };
+        const auto mount = [formatting](const std::string& path, const std::string& type) {
+                formatting.end(); // what is mounted is whole, and may be somebody's from now on
+                mount_volume(path, type);
+        };
         return {.list = [] { return block_devices(Root()); },
                 .exists = [](const std::string& path) { return !device_number(path).empty(); },
-                .content = content_of,
+                .content = content,
                 .mapping_name = ask_for_mapping_name,
                 .mount_point =
                         [](const std::string& path) {
@@ -207,8 +279,8 @@ Disks real_disks()
                         [](const std::string& directory) {
                                 return mounted_in(read_file("/proc/self/mountinfo"), directory);
                         },
-                .format = make_filesystem,
-                .mount = mount_volume};
+                .format = format,
+                .mount = mount};
 }
 
 } // namespace eks

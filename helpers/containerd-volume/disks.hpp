@@ -7,7 +7,11 @@
 
 namespace eks {
 
-Disks real_disks();
+// Names the disk that is being formatted, from before that begins until the disk is mounted.
+inline constexpr std::string_view formatting_mark = "/var/lib/eks/containerd-volume.formatting";
+
+// A disk that is half formatted, by this step on this instance, counts as blank.
+Disks real_disks(const Root& root, const std::string& instance);
 
 // Put soci-snapshotter's data on the volume too, unless they are there. Throws Error: manager_unreachable,
 // volume_failed.

@@ -21,7 +21,8 @@ void mount_volume(Context& context)
         const auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         context.awaiting("Waiting for the volume " + node.spec.containerd_volume->name());
-        const auto result = ensure_volume(*node.spec.containerd_volume, real_disks(), limit);
+        const auto result = ensure_volume(
+                *node.spec.containerd_volume, real_disks(context.root(), node.facts.instance_id), limit);
         if (node.soci) // also where the volume was mounted before that was chosen
                 mount_soci_data();
         context.did(result.remark, result.changed);
@@ -34,6 +35,7 @@ int main(int argc, char** argv)
         return run_step({.name = "eks-containerd-volume",
                                 .purpose = "format and mount the disk that containerd has for itself",
                                 .access = {.reads = {"/etc/mke2fs.conf", "/etc/mtab", "/run/eks"},
+                                        .writes = {"/var/lib/eks"},
                                         .devices = {"/dev"},
                                         .asks_manager = true,
                                         .runs_programs = true}},

@@ -5,7 +5,12 @@ import hashlib
 import json
 from pathlib import Path
 
+import support
+from node import TESTS
 from support import BootTest
+
+MARK = "/var/lib/eks/containerd-volume.formatting"
+INSTANCE = json.loads((TESTS / "profiles/reference.json").read_text())["dynamic"]["instance-identity/document"]["instanceId"]
 
 
 class Volume(BootTest):
@@ -63,6 +68,9 @@ class Volume(BootTest):
                     with open(disk, "r+b") as file:
                         file.seek(4096)
                         file.write(b"somebody's")
+                # That a formatting did not end is known of this disk, but of nothing that holds a filesystem; and of
+                # another instance's disk, which is not this one.
+                node.write(MARK, f"{INSTANCE if filesystem else 'i-1111'} {disk}\n")
                 before = hashlib.sha256(Path(disk).read_bytes()).digest()
                 self.configure(node, device=disk)
                 node.boot()
@@ -104,6 +112,43 @@ class Volume(BootTest):
         node.output("systemctl", "start", self.UNIT)
         node.systemctl("start", "eks-node.target")
         self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT)
+
+    def test_a_kill_while_it_formats_or_mounts(self):
+        """The step or mkfs with the step is killed, everywhere; run again, it ends with a filesystem that is whole."""
+        node = self.node()
+        disk = node.disk()
+        self.configure(node, device=disk)
+        support.let_be_killed(node, self.UNIT)
+        node.boot("quiet")  # no node, so that nothing but this step uses the disk
+        kills, step = {}, "eks-containerd-volume"
+        for filesystem, program in ("xfs", step), ("xfs", "mkfs.xfs"), ("ext4", "mkfs.ext4"):
+            self.configure(node, device=disk, filesystem=filesystem)
+            node.output("systemctl", "restart", "eks-config.service")
+            point = 1
+            while True:
+                support.kill_at(node, point, program, parent=program != step)
+                node.call("systemctl", "start", self.UNIT)
+                support.kill_at(node, None)
+                if node.show(self.UNIT, "Result")["Result"] == "success":
+                    break
+                self.assertEqual(node.show(self.UNIT, "Result")["Result"], "signal", (program, point, node.show(self.UNIT, "StatusText")))
+                kills[program] = kills.get(program, 0) + 1
+                with self.subTest(program=program, point=point):
+                    self.assertEqual(node.call("systemctl", "start", self.UNIT).returncode, 0,
+                                     node.show(self.UNIT, "StatusText"))
+                    self.assertEqual(self.mounted(node)[:2], [disk, filesystem])
+                    self.assertFalse(node.file(MARK).exists())
+                self.begin_anew(node, disk)
+                point = point + 1 if program == step else point * 2  # mkfs writes hundreds of times
+            self.begin_anew(node, disk)
+        # Of the step: before and after the note, its rename, mkfs, the end of the note, and the mount.
+        self.assertGreaterEqual(kills[step], 10)
+        self.assertGreaterEqual(min(kills.values()), 5)
+
+    def begin_anew(self, node, disk):
+        node.output("systemctl", "stop", self.UNIT, self.MOUNT)
+        node.output("blkdiscard", disk)
+        node.file(MARK).unlink(missing_ok=True)
 
     def test_soci_snapshotter_has_its_data_there_too(self):
         node = self.node()
