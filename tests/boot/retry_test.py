@@ -4,6 +4,7 @@
 import json
 import re
 
+import support
 from support import BootTest
 
 TIMER = "eks-retry.timer"
@@ -77,6 +78,34 @@ class Retry(BootTest):
         node.wait_for_unit("eks-node.target", timeout=60)
         self.assertActive(node, "kubelet.service", "eks-kubeconfig.service")
         self.assertTrue(node.file("/run/killed").exists())
+
+    def test_an_attempt_that_is_killed_is_made_again(self):
+        """eks-retry itself, before and after it starts its timer, and before it starts the node."""
+        node = self.unreachable("4s", "7s", "10s", "13s", "16s", "20s", "30s")
+        support.let_be_killed(node, "eks-retry.service")
+        node.boot()
+
+        def kills():
+            return len([r for r in node.journal("UNIT=eks-retry.service") if "code=killed" in r["MESSAGE"]])
+
+        for point in 1, 2:
+            node.systemctl("stop", TIMER)
+            node.systemctl("reset-failed")
+            before = kills()
+            support.kill_at(node, point)
+            node.call("systemctl", "start", "eks-imds.service")
+            node.wait_for(lambda: kills() > before, "eks-retry to be killed")
+            support.kill_at(node, None)
+            node.wait_for_unit("eks-retry.service", "inactive")
+            node.wait_for_unit(TIMER)
+        node.file("/srv/aws/faults.json").unlink()
+        node.output("systemctl", "restart", "fake-aws")
+        before = kills()
+        support.kill_at(node, 1)
+        node.wait_for(lambda: kills() > before, "the attempt to be killed")
+        support.kill_at(node, None)
+        node.wait_for_unit("eks-node.target", timeout=60)
+        self.assertActive(node, "kubelet.service")
 
     def test_a_step_that_kubelet_does_without_is_tried_again_too(self):
         node = self.node()
