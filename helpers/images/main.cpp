@@ -7,6 +7,7 @@
 #include "base/command_line.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "compat/cache_pause_container.hpp"
 #include "containerd_config.hpp"
 #include "image_settings.hpp"
 #include "images.hpp"
@@ -163,6 +164,9 @@ int images(const Arguments& arguments)
 
 int main(int argc, char** argv)
 {
+        const std::string_view name = argc > 0 ? argv[0] : "";
+        if (name.substr(name.rfind('/') + 1) == "cache-pause-container") // npos + 1 is 0
+                return cache_pause_container_command(argc, argv);
         return run_verb("images", usage, argc, argv, [&] {
                 return images(Arguments::parse(argc, argv,
                         {"region=", "fips", "dualstack", "login=", "pin",

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
 
-#include "base/error.hpp"
-#include "base/text.hpp"
+#include "compat/commands.hpp"
 #include "max_pods.hpp"
-#include "net/imds.hpp"
 
 namespace {
 
 using namespace eks;
-using namespace std::chrono_literals;
 
 constexpr auto usage =
         "usage: eksnode max-pods --instance-type TYPE | --instance-type-from-imds [OPTION]...\n"
@@ -33,22 +31,18 @@ constexpr auto usage =
         "Exit status: 0; 1 a file is broken; 2 usage, unknown type; 69 no metadata service; 78 wrong\n"
         "expression; see eksnode-max-pods(1).\n";
 
-std::string type_from_imds()
-{
-        ImdsClient imds({.endpoint = imds_endpoint(), .timeout = 5s});
-        const auto answer = imds.fetch({"meta-data/instance-type"}).front();
-        if (!answer)
-                throw Error(failure::imds_answer, "the instance metadata service knows no instance type",
-                        "Give --instance-type");
-        return std::string(trim(*answer));
-}
-
 } // namespace
 
+// Called by another name, it is that command of the older images.
 int main(int argc, char** argv)
 {
+        const auto* command =
+                std::ranges::find(compat_commands, called_name(argc, argv), &CompatCommand::name);
+        if (command != compat_commands.end())
+                return command->run(argc, argv);
         return run_verb("max-pods", usage, argc, argv, [&] {
-                fmt::print("{}", max_pods_output(parse_max_pods_arguments(argc, argv), type_from_imds));
+                fmt::print("{}",
+                        max_pods_output(parse_max_pods_arguments(argc, argv), instance_type_from_imds));
                 return 0;
         });
 }

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "net/imds.hpp"
 #include "node/max_pods.hpp"
 
 namespace eks {
@@ -124,6 +125,16 @@ std::string max_pods_output(const Arguments& arguments, const std::function<std:
         if (!arguments.positional().empty())
                 misused(fmt::format("unknown argument '{}'", arguments.positional().front()));
         return calculate(arguments, root, instance_type_name(arguments, root, ask_imds));
+}
+
+std::string instance_type_from_imds()
+{
+        ImdsClient imds({.endpoint = imds_endpoint(), .timeout = std::chrono::seconds(5)});
+        const auto answer = imds.fetch({"meta-data/instance-type"}).front();
+        if (!answer)
+                throw Error(failure::imds_answer, "the instance metadata service knows no instance type",
+                        "Give --instance-type");
+        return std::string(trim(*answer));
 }
 
 } // namespace eks

@@ -18,4 +18,7 @@ Arguments parse_max_pods_arguments(int argc, char** argv);
 // expression; vendor_file; what `ask_imds` throws.
 std::string max_pods_output(const Arguments& arguments, const std::function<std::string()>& ask_imds);
 
+// What the metadata service says, within 5 s. Throws Error: those of ImdsClient, imds_answer.
+std::string instance_type_from_imds();
+
 } // namespace eks

@@ -1,0 +1,222 @@
+#!/usr/bin/python3 -IS
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the EKS images of Amazon Linux 2 and 2023: options, output and exit statuses.
+
+usage: compat_test.py SOURCE DIRECTORY-OF-PROGRAMS"""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE, PROGRAMS = Path(sys.argv[1]), Path(sys.argv[2])
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+def run(name, *arguments, text=True, **variables):
+    return subprocess.run([PROGRAMS / name, *arguments], env=ENVIRONMENT | variables, capture_output=True, text=text,
+                          timeout=60, check=False)
+
+
+class RootTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = Path(directory.name)
+        (self.root / "usr/share/eks").mkdir(parents=True)
+        for table in "instance-types.tsv", "ecr-registries.tsv":
+            shutil.copy(SOURCE / "helpers/data" / table, self.root / "usr/share/eks")
+
+    def run_in_root(self, name, *arguments, **variables):
+        return run(name, *arguments, EKS_ROOT=str(self.root), **variables)
+
+
+class GetEcrUriTest(RootTest):
+    def uri(self, *arguments):
+        done = self.run_in_root("get-ecr-uri.sh", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_an_account_keeps_its_region(self):
+        self.assertEqual(self.uri("mars-west-1", "amazonaws.com.mars", "999999999999"),
+                         "999999999999.dkr.ecr.mars-west-1.amazonaws.com.mars\n")
+
+    def test_regions(self):
+        for (region, domain), host in {
+            ("us-west-2", "amazonaws.com"): "602401143452.dkr.ecr.us-west-2.amazonaws.com",
+            ("ap-east-1", "amazonaws.com"): "800184023465.dkr.ecr.ap-east-1.amazonaws.com",
+            ("eu-south-100", "amazonaws.com"): "602401143452.dkr.ecr.us-west-2.amazonaws.com",
+            ("us-gov-east-100", "amazonaws.com"): "013241004608.dkr.ecr.us-gov-west-1.amazonaws.com",
+            ("cn-north-100", "amazonaws.com.cn"): "961992271922.dkr.ecr.cn-northwest-1.amazonaws.com.cn",
+            ("us-iso-west-100", "c2s.ic.gov"): "725322719131.dkr.ecr.us-iso-east-1.c2s.ic.gov",
+            ("us-isob-west-100", "sc2s.sgov.gov"): "187977181151.dkr.ecr.us-isob-east-1.sc2s.sgov.gov",
+        }.items():
+            with self.subTest(region):
+                self.assertEqual(self.uri(region, domain), host + "\n")
+                self.assertEqual(self.uri(region, domain, ""), host + "\n")
+
+    def test_too_few_arguments(self):
+        done = self.run_in_root("get-ecr-uri.sh", "us-west-2")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("usage: get-ecr-uri.sh", done.stderr)
+
+
+class MaxPodsCalculatorTest(RootTest):
+    def pods(self, *arguments, **variables):
+        done = self.run_in_root("max-pods-calculator.sh", *arguments, **variables)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return int(done.stdout)
+
+    def test_numbers(self):
+        for line, pods in {
+            "--instance-type m4.xlarge --cni-version 1.7.5": 58,
+            "--instance-type m5.8xlarge --cni-version 1.11.2": 234,
+            "--instance-type m5.8xlarge --cni-version 1.11.2 --cni-prefix-delegation-enabled": 250,
+            "--instance-type m5.8xlarge --cni-version 1.8.0 --cni-prefix-delegation-enabled": 234,
+            "--instance-type c6in.32xlarge --cni-version 1.18.0 --show-max-allowed": 394,
+            "--instance-type m5.large --cni-version 1.18.0 --cni-custom-networking-enabled": 20,
+            "--instance-type m5.large --cni-version 1.18.0 --cni-max-eni 2": 20,
+        }.items():
+            with self.subTest(line):
+                self.assertEqual(self.pods(*line.split()), pods)
+
+    def test_variables_stand_for_options(self):
+        variables = {"INSTANCE_TYPE": "m5.8xlarge", "CNI_VERSION": "1.11.2", "CNI_PREFIX_DELEGATION_ENABLED": "true"}
+        self.assertEqual(self.pods(**variables), 250)
+        self.assertEqual(self.pods(**variables | {"CNI_PREFIX_DELEGATION_ENABLED": "false"}), 234)
+        self.assertEqual(self.pods("--instance-type", "m5.large", **variables, SHOW_MAX_ALLOWED="true"), 434)
+
+    def test_mistakes_end_with_1(self):
+        for line, said in {
+            "--instance-type m5.large": "--cni-version is needed",
+            "--cni-version 1.18.0": "one of --instance-type and --instance-type-from-imds is needed",
+            "--instance-type m5.huge --cni-version 1.18.0": "m5.huge",
+            "--cni-version 1.18.0 --instance-type": "lacks its value",
+        }.items():
+            with self.subTest(line):
+                done = self.run_in_root("max-pods-calculator.sh", *line.split())
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(said, done.stderr)
+        self.assertEqual(self.run_in_root("max-pods-calculator.sh", "--help").returncode, 1)
+
+    def test_what_it_does_not_know_is_named_and_ignored(self):
+        done = self.run_in_root("max-pods-calculator.sh", "--instance-type", "m5.large", "--cni-version", "1.18.0", "--fast")
+        self.assertEqual((done.returncode, done.stdout), (0, "29\n"))
+        self.assertIn("ignoring '--fast'", done.stderr)
+
+
+class VercmpTest(unittest.TestCase):
+    def test_operators(self):
+        for line, result in {
+            "1.10.0 gt 1.9.0": True, "1.10.0 lt 1.9.0": False, "v1.24.0 gteq 1.24.0": True, "1.24.0 eq v1.24.0": True,
+            "1.24.0 gt 1.24.0": False, "1.24.0 lteq 1.24.0": True, "1.24.0-alpha eq 1.24.0": False,
+        }.items():
+            with self.subTest(line):
+                done = run("vercmp", *line.split())
+                self.assertEqual((done.returncode, done.stdout), (0, "true\n") if result else (1, "false\n"))
+                done = run("vercmp", *line.split(), VERCMP_QUIET="true")
+                self.assertEqual((done.returncode, done.stdout), (0 if result else 1, ""))
+
+    def test_misuse(self):
+        for words in ((), ("1",), ("1", "ge", "2"), ("1", "lt", "2", "3")):
+            done = run("vercmp", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("usage: vercmp", done.stderr)
+
+    def test_the_order_is_that_of_sort(self):
+        chosen = random.Random(1)
+        for _ in range(150):
+            words = ["".join(chosen.choice("0123.9~-+arcz.0") for _ in range(chosen.randint(1, 7))) for _ in range(2)]
+            left, right = (word if not word.startswith((".", "-")) else "1" + word for word in words)
+            first = subprocess.run(["sort", "-V"], input=f"{left}\n{right}\n", text=True, check=True,
+                                   stdout=subprocess.PIPE, env=ENVIRONMENT | {"LC_ALL": "C"}).stdout.splitlines()[0]
+            with self.subTest(left=left, right=right):
+                self.assertEqual(run("vercmp", left, "lteq", right).returncode, 0 if first == left else 1)
+
+
+class ImdsTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.faults = Path(directory.name, "faults.json")
+        self.log = Path(directory.name, "log")
+        self.faults.write_text("[]")
+        server = subprocess.Popen(
+            [SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/m5.large.json", "--faults", self.faults,
+             "--log", self.log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.addCleanup(server.stdout.close)
+        self.endpoint = f"127.0.0.1:{int(server.stdout.readline())}"
+
+    def imds(self, *arguments, **variables):
+        return run("imds", *arguments, **{"IMDS_ENDPOINT": self.endpoint, "IMDS_RETRY_DELAY_SECONDS": "0"} | variables)
+
+    def test_a_path_with_and_without_its_slash(self):
+        for path in "latest/meta-data/instance-type", "/latest/meta-data/instance-type":
+            done = self.imds(path)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "m5.large\n", ""))
+
+    def test_a_token_is_used_again(self):
+        token = self.imds("token").stdout.strip()
+        self.assertNotEqual(token, "")
+        self.log.write_text("")
+        self.assertEqual(self.imds("latest/meta-data/instance-type", IMDS_TOKEN=token).stdout, "m5.large\n")
+        self.assertNotIn("/latest/api/token", self.log.read_text())
+        refused = self.imds("latest/meta-data/instance-type", IMDS_TOKEN="no")
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        self.assertIn("status 401", refused.stderr)
+
+    def test_what_is_not_there(self):
+        done = self.imds("latest/meta-data/nothing")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("404 - Not Found", done.stderr)  # the body
+
+    def test_retries_are_counted(self):
+        self.faults.write_text(json.dumps([{"path": "/latest/meta-data/mac", "status": 503}]))
+        self.assertEqual(self.imds("latest/meta-data/mac", IMDS_RETRIES="2").returncode, 1)
+        self.assertEqual(self.log.read_text().count("/latest/meta-data/mac"), 3)
+        self.faults.write_text(json.dumps([{"path": "/latest/meta-data/mac", "status": 503, "times": 2}]))
+        self.assertEqual(self.imds("latest/meta-data/mac", IMDS_RETRIES="2").returncode, 0)
+
+    def test_nobody_listens(self):
+        done = self.imds("latest/meta-data/mac", IMDS_ENDPOINT="127.0.0.1:1", IMDS_RETRIES="1", IMDS_DEBUG="true")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("trying again", done.stderr)
+
+    def test_misuse(self):
+        for words in ((), ("a", "b"), ("a b",)):
+            done = self.imds(*words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("usage: imds", done.stderr)
+        self.assertEqual(self.imds("token", IMDS_RETRIES="many").returncode, 1)
+
+
+class CachePauseContainerTest(unittest.TestCase):
+    def test_misuse(self):
+        for words in ((), ("-i",), ("-x", "y"), ("-i", "a/b:1", "c")):
+            with self.subTest(words):
+                done = run("cache-pause-container", *words)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn("usage: cache-pause-container", done.stderr)
+
+
+class LogCollectorTest(unittest.TestCase):
+    def test_it_says_that_it_collects_nothing(self):
+        done = run("eks-log-collector.sh", "--ignore_introspection=true", "--ignore_metrics=false", "--eks_hybrid")
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertIn("collects no logs yet", done.stderr)
+
+    def test_options(self):
+        self.assertEqual(run("eks-log-collector.sh", "--help").returncode, 0)
+        done = run("eks-log-collector.sh", "-h")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Parameter not found", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
