@@ -4,9 +4,39 @@
 import base64
 import json
 import re
+import shutil
+import tempfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
-from node import Node, pause_archive
+from node import Node, pause_archive, run
 from support import ImageTest, on_each_containerd
+
+TLS_FRONT_UNIT = """\
+[Unit]
+After=fake-aws.service
+Before=containerd.service
+
+[Service]
+Type=notify
+ExecStart=/usr/bin/python3 -I /usr/local/lib/tls-front /etc/tls-front/not-yet.pem 3 /etc/tls-front/valid.pem /run/tls-front.log
+"""
+
+
+def self_signed(pem, begins):
+    """A certificate for localhost that is valid for 30 days from then on, and its key."""
+    days = [f"{day:%Y%m%d%H%M%SZ}" for day in (begins, begins + timedelta(days=30))]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "config").write_text(
+            f"[ca]\ndefault_ca = ca\n[ca]\ndatabase = {folder}/index\nnew_certs_dir = {folder}\nrand_serial = yes\n"
+            "default_md = sha256\npolicy = policy\nx509_extensions = names\n[policy]\ncommonName = supplied\n"
+            "[names]\nsubjectAltName = DNS:localhost\n")
+        Path(folder, "index").touch()
+        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            "/CN=localhost", "-keyout", f"{folder}/key", "-out", f"{folder}/request", capture_output=True)
+        run("openssl", "ca", "-batch", "-notext", "-selfsign", "-config", f"{folder}/config", "-keyfile", f"{folder}/key", "-in",
+            f"{folder}/request", "-startdate", days[0], "-enddate", days[1], "-out", f"{folder}/crt", capture_output=True)
+        pem.write_text(Path(folder, "crt").read_text() + Path(folder, "key").read_text())
 
 
 @on_each_containerd
@@ -70,6 +100,27 @@ class Images(ImageTest):
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
         self.stand_in_only("1.35 has no such flag")
         self.assertEqual(node.kubelet()["flags"]["pod-infra-container-image"], self.PAUSE)
+
+    def test_a_certificate_that_is_not_valid_yet_is_asked_for_again(self):
+        """As where the clock is behind until it is synchronised. All else that verification finds wrong ends the step at once."""
+        def prepare(node):
+            folder = node.root / "etc/tls-front"
+            folder.mkdir()
+            for name, days in ("not-yet", 365), ("valid", -1):
+                self_signed(folder / f"{name}.pem", datetime.now(timezone.utc) + timedelta(days=days))
+            with open(node.root / "etc/ssl/certs/ca-certificates.crt", "a") as trusted:
+                trusted.writelines(re.sub("-----BEGIN PRIVATE.*", "", (folder / f"{name}.pem").read_text(), flags=re.DOTALL)
+                                   for name in ("not-yet", "valid"))
+            shutil.copy(Path(__file__).with_name("tls-front"), node.root / "usr/local/lib/tls-front")
+            node.write("etc/systemd/system/tls-front.service", TLS_FRONT_UNIT)
+            node.link("etc/systemd/system/multi-user.target.wants/tls-front.service", "../tls-front.service")
+            node.write(f"etc/systemd/system/{self.UNIT}.d/zz-tls.conf",
+                       "[Service]\nEnvironment=AWS_ENDPOINT_URL_ECR=https://localhost:8443\n")
+
+        node = self.ecr_node(prepare=prepare)
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        self.assertEqual(node.file("/run/tls-front.log").read_text().splitlines(), [*["failed"] * 3, "done"])
+        self.assertEqual(self.images(node)[self.PAUSE], "yes")
 
     def test_a_registry_that_is_down_ends_it_at_the_deadline(self):
         node = self.ecr_node(registry=False, timeout=4)
