@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -170,7 +171,9 @@ class Machine:
                       "no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
                       "tsc=reliable clocksource=tsc")  # the other clocks are devices, which cost more to read
 
-    def __init__(self, image: MachineImage, folder: Path, disks: list[Disk] = ()):
+    def __init__(self, image: MachineImage, folder: Path, disks: list[Disk] = (), clock: timedelta = timedelta()):
+        """`clock` is by how much the machine's clock is wrong when it starts for the first time."""
+        self.clock = clock
         self.folder = folder
         self.image = image
         self.disks = [Disk(f"{ROOT_SIZE}M", "vol0root"), *disks]
@@ -186,6 +189,7 @@ class Machine:
     def _start(self):
         command = ["qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "3G", "-no-user-config", "-nodefaults", "-nic",
                    "none", "-display", "none", "-no-reboot", "-kernel", self.image.kernel, "-append", self.KERNEL_OPTIONS,
+                   "-rtc", f"base={datetime.now(timezone.utc) + self.clock:%Y-%m-%dT%H:%M:%S}",
                    "-smbios", "type=1,manufacturer=Amazon EC2,product=m5.large",
                    "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
                    "-serial", "stdio"]
@@ -254,5 +258,6 @@ class Machine:
             except queue.Empty:
                 raise Lost(f"the system did not shut down within {timeout} s") from None
         self._ended()
+        self.clock = timedelta()
         self._start()
         self.wait_until_up()
