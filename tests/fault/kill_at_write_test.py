@@ -18,7 +18,7 @@ from unittest import mock
 
 PROGRAMS, PRELOAD, SOURCE = (Path(argument).resolve() for argument in sys.argv[1:4])
 CHAIN = ["config", "ca", "kubeconfig", "credential-provider", "kubelet-config", "kubelet-args", "containerd-config",
-         "registry-mirrors", "sysctl"]
+         "registry-mirrors"]
 ENVIRONMENT = {}  # of the steps, besides their root
 MOST_POINTS = 200  # no step has so many: a loop that never ends would be a fault here
 
@@ -27,10 +27,8 @@ SETTINGS = """\
 endpoints = ["https://10.0.0.5"]
 [kubelet.config]
 podsPerCore = 20
-[sysctl]
-kernel.pid_max = 100000
-vm.max_map_count = 262144
 """
+SYSCTL = "[sysctl]\nkernel.pid_max = 100000\nvm.max_map_count = 262144\n"
 # What the kernel begins with. A write to a file here replaces no more than it is long: none is longer than what is set.
 PARAMETERS = {"kernel/pid_max": "32768\n", "vm/max_map_count": "65530\n"}
 
@@ -54,10 +52,9 @@ def run(step, root, kill_at=None):
 
 
 def boot(root, fresh):
-    """What a boot does: /run is as eks-imds leaves it, the kernel's parameters are its own, and every step runs."""
-    for of_the_kernel in "run", "proc":
-        shutil.rmtree(root / of_the_kernel, ignore_errors=True)
-        copy(fresh / of_the_kernel, root / of_the_kernel)
+    """What a boot does: /run is as eks-imds leaves it, and every step runs."""
+    shutil.rmtree(root / "run", ignore_errors=True)
+    copy(fresh / "run", root / "run")
     run_all(CHAIN, root)
 
 
@@ -103,10 +100,6 @@ class Kills(unittest.TestCase):
         provider.parent.mkdir(parents=True, exist_ok=True)
         provider.write_text("#!/bin/sh\n")
         provider.chmod(0o755)
-        for name, value in PARAMETERS.items():
-            file = self.fresh / "proc/sys" / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(value)
 
     def kill_everywhere(self, start, expected, steps=CHAIN, again=None):
         """From the tree `start`: kill each step at each point, boot again, and compare with `expected`."""
@@ -165,6 +158,23 @@ class Kills(unittest.TestCase):
         self.assertEqual(expected[f"{path}.user-edited"][0].decode(), edited)
 
         self.kill_everywhere(old, expected)
+
+    def test_the_kernel_s_parameters(self):
+        """Killed, eks-sysctl is started again in the same boot. The parameters are files of the tree."""
+        (self.fresh / "etc/eks/node.toml").write_text(SYSCTL)
+        for name, value in PARAMETERS.items():
+            file = self.fresh / "proc/sys" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(value)
+        run_all(["config"], self.fresh)
+        whole = self.scratch / "whole"
+        copy(self.fresh, whole)
+        run_all(["sysctl"], whole)
+        expected = tree(whole)
+        self.assertEqual(expected["proc/sys/kernel/pid_max"][0], b"100000\n")
+        self.assertIn("run/sysctl.d/99-zz-eks.conf", expected)
+        kills = self.kill_everywhere(self.fresh, expected, ["sysctl"], lambda root: run_all(["sysctl"], root))
+        self.assertGreaterEqual(kills, 8)  # before and after the write and the rename of the file, and each parameter
 
     def test_what_the_metadata_service_answers(self):
         """Killed, eks-imds is started again in the same boot: it asks again, and what it writes is for its owner alone."""
