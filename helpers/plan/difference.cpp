@@ -2,12 +2,12 @@
 #include "difference.hpp"
 
 #include <algorithm>
-#include <array>
 #include <sys/stat.h>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -20,17 +20,6 @@ constexpr std::size_t line_limit = 60;       // of one file
 constexpr std::size_t long_line = 160;       // bytes
 constexpr std::size_t table_limit = 4000000; // of two middles; beyond, all of them counts as changed
 
-bool names_secret(std::string_view key)
-{
-        constexpr std::array<std::string_view, 8> parts{
-                "password", "passwd", "secret", "token", "apikey", "api_key", "private_key", "header"};
-        constexpr std::array<std::string_view, 3> names{"auth", "env", "environment"};
-        const auto word = lower(key);
-        return std::ranges::find(names, word) != names.end() ||
-               std::ranges::any_of(
-                       parts, [&](std::string_view part) { return word.find(part) != word.npos; });
-}
-
 std::string_view without_quotes(std::string_view word)
 {
         while (!word.empty() && (word.front() == '"' || word.front() == '\'' || word.front() == ' '))
@@ -38,24 +27,6 @@ std::string_view without_quotes(std::string_view word)
         while (!word.empty() && (word.back() == '"' || word.back() == '\'' || word.back() == ' '))
                 word.remove_suffix(1);
         return word;
-}
-
-// https://user:password@host
-std::string hide_users(std::string_view text)
-{
-        std::string result;
-        for (;;) {
-                const auto scheme = text.find("://");
-                if (scheme == text.npos)
-                        return result.append(text);
-                const auto begin = scheme + 3;
-                const auto end = std::min(text.find_first_of("/\"' \t,", begin), text.size());
-                const auto at = text.substr(begin, end - begin).rfind('@');
-                result.append(text.substr(0, begin));
-                if (at != text.npos)
-                        result.append(hidden);
-                text.remove_prefix(at == text.npos ? begin : begin + at);
-        }
 }
 
 // --NAME=VALUE among the words of a line.
@@ -105,7 +76,7 @@ public:
                         return kept + std::string(opens ? text : text.substr(0, end + 1)) +
                                std::string(opens ? "" : " ") + std::string(opens ? "" : hidden);
                 }
-                return kept + hide_flags(hide_users(text));
+                return kept + hide_flags(hide_secrets(text));
         }
 
 private:

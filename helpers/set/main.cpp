@@ -88,7 +88,9 @@ void warn_of_other_layers(const Resolved& resolved, const Setting& setting)
         if (adds_up || (value != nullptr && *value == setting.value))
                 return;
         fmt::print(stderr, "warning: {} is {} on this node, by {}: see `eksnode explain {}`\n", setting.key,
-                value == nullptr ? "not set" : shown_json(*value),
+                value == nullptr            ? "not set"
+                : names_secret(setting.key) ? "another value"
+                                            : shown_json(*value),
                 place_of(resolved.merged.marks, setting.key, {"another layer"}).text(), setting.key);
 }
 

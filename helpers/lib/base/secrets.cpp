@@ -89,8 +89,9 @@ std::string without_input(std::string_view message)
 
 bool names_secret(std::string_view key)
 {
-        constexpr std::array<std::string_view, 13> endings{"api_key", "apikey", "auth", "credentials", "env",
-                "environment", "header", "headers", "passphrase", "passwd", "password", "secret", "token"};
+        constexpr std::array<std::string_view, 16> endings{"access_key", "api_key", "apikey", "auth",
+                "credentials", "env", "environment", "header", "headers", "passphrase", "passwd", "password",
+                "private_key", "privatekey", "secret", "token"};
         auto name = lower(key);
         if (name.ends_with("containerd.config")) // the text of a whole file
                 return true;
