@@ -166,8 +166,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         for (const auto& [name, value] : named)
                 ours.push_back(fmt::format("--{}={}", name, value));
         // The user's come last: kubelet takes the last of two.
-        auto users = node.spec.kubelet_flags;
-        std::erase(users, ""); // a layer's way to say nothing
+        const auto& users = node.spec.kubelet_flags;
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));

@@ -189,16 +189,9 @@ Spelling spelling(const std::string& argument, std::size_t index)
 std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& arguments)
 {
         std::vector<KubeletFlag> flags;
-        const auto next_after = [&](std::size_t i) {
-                while (++i < arguments.size() && arguments[i].empty())
-                        ;
-                return i;
-        };
         for (std::size_t i = 0; i < arguments.size(); ++i) {
-                if (arguments[i].empty())
-                        continue;
                 auto [flag, open] = spelling(arguments[i], i);
-                const auto next = next_after(i);
+                const auto next = i + 1;
                 // Of a flag that we do not know, only a word without dashes can be the value.
                 if (open && next < arguments.size() &&
                         (is_kubelet_switch(flag.name).has_value() || !arguments[next].starts_with('-'))) {

@@ -245,6 +245,27 @@ void append_flags(Layer& under, const Layer& over, const std::string& key, Json&
                 under.marks[key] = mark->second;
 }
 
+// In our TOML an empty item of kubelet.flags is a layer's way to say nothing.
+void drop_empty_flags(Layer& layer)
+{
+        const auto* given = find_path(layer.tree, "kubelet.flags");
+        if (given == nullptr)
+                return;
+        const auto item_key = [](std::size_t i) { return fmt::format("kubelet.flags[{}]", i); };
+        auto kept = Json::array();
+        for (std::size_t i = 0; i < given->size(); ++i) {
+                auto mark = layer.marks.extract(item_key(i));
+                if ((*given)[i] == "")
+                        continue;
+                if (mark) {
+                        mark.key() = item_key(kept.size());
+                        layer.marks.insert(std::move(mark));
+                }
+                kept.push_back((*given)[i]);
+        }
+        layer.tree["kubelet"]["flags"] = std::move(kept);
+}
+
 // An empty value of a typed key says nothing; in free maps it does.
 bool says_something(const Json& value, ValueKind kind)
 {
@@ -335,6 +356,8 @@ bool erase_path(Json& tree, std::span<const std::string> parts)
 void check_layer(Layer& layer, Dialect dialect)
 {
         Checker(layer, dialect).check(layer.tree, "");
+        if (dialect == Dialect::toml) // in a NodeConfig, an empty argument stands between quotes
+                drop_empty_flags(layer);
 }
 
 void deep_merge(Json& under, const Json& over)

@@ -66,6 +66,8 @@ SystemdWords split_as_systemd(std::string_view text)
 
 std::string quote_for_systemd(std::string_view word)
 {
+        if (word.empty())
+                return R"(\"\")"; // the file takes the backslashes, the splitting the quotes
         std::string text;
         for (const char c : word) {
                 if (c == '\\')

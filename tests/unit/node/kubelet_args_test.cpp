@@ -346,10 +346,10 @@ TEST_CASE("One item of flags is one argument, as it stands", "[kubelet-args]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.kubelet_flags = {"--cert-dir=/a b --c", "", "--x=\"y\""};
+        inputs.spec.kubelet_flags = {"--cert-dir=/a b --c", "--x=\"y\""};
         const auto all = arguments(inputs);
         CHECK(Texts(all.end() - 2, all.end()) == Texts{"--cert-dir=/a b --c", "--x=\"y\""});
-        inputs.spec.kubelet_flags = {"", ""};
+        inputs.spec.kubelet_flags = {};
         CHECK(plan_kubelet_args(inputs).files.at(0).content.find("KUBELET_EXTRA_ARGS") == std::string::npos);
 }
 
@@ -359,10 +359,11 @@ TEST_CASE("The flags of a NodeConfig reach kubelet as systemd would have split n
         const auto all = arguments(node.inputs("  kubelet:\n    flags:\n"
                                                "    - --node-labels=\"path=a/b,say=hi\"\n"
                                                "    - '--feature-gates=A=true --v=3'\n"
+                                               "    - '--register-with-taints \"\"'\n"
                                                "    - \"--one='it is \\\"quoted\\\"' and\"\n"));
-        CHECK(Texts(all.end() - 5, all.end()) == Texts{"--node-labels=path=a/b,say=hi",
-                                                         "--feature-gates=A=true", "--v=3",
-                                                         "--one=it is \"quoted\"", "and"});
+        CHECK(Texts(all.end() - 7, all.end()) ==
+                Texts{"--node-labels=path=a/b,say=hi", "--feature-gates=A=true", "--v=3",
+                        "--register-with-taints", "", "--one=it is \"quoted\"", "and"});
 }
 
 TEST_CASE("Arguments survive the environment file and the splitting of systemd", "[kubelet-args]")
