@@ -70,6 +70,9 @@ def mime(*parts):
 
 
 NODE_CONFIG = (CLUSTER + "  containerd:\n    config: |\n" + indented(CONTAINERD, 6) + f"""\
+    baseRuntimeSpec:
+      process:
+        env: ["SITE_TOKEN={SECRET}"]
   kubelet:
     flags:
     - --node-labels=a=b
@@ -234,6 +237,9 @@ class Search:
             self.run(what, "eksnode-validate", "--strict", "--root", root,
                      f"user-data:{root / path}" if "user-data" in path else root / path)
         self.run(what, "eksnode-plan", "--root", root)
+        if mistake == WHOLE:
+            self.run(what, "eksnode-apply", "--dry-run", "--root", root)
+            self.run(what, "eksnode-set", "--root", root, f"kubelet.config.staticPodURL={URL}")
         if mistake == WHOLE or path == "etc/docker/daemon.json":
             self.try_steps(what, root)
         shutil.rmtree(root)
@@ -245,7 +251,7 @@ class Search:
         for file in root.rglob("*"):
             if file not in given and file.is_file() and file.stat().st_mode & stat.S_IROTH:
                 # The command line of kubelet is in /proc for everybody, and so are its flags: eks-kubelet-args(8).
-                if not str(file).endswith(("etc/eks/kubelet/environment", "kubelet/config.json.d/40-nodeadm.conf")):
+                if not str(file).endswith("etc/eks/kubelet/environment"):
                     self.look(what, f"{file.relative_to(root)}, mode {file.stat().st_mode & 0o777:o}",
                               file.read_text(errors="replace"))
 

@@ -127,7 +127,8 @@ StepPlan plan_containerd_config(const NodeInputs& node)
                               .content = render_config(node, handlers, plan.notes),
                               .mode = mode},
                 {.path = "/etc/containerd/base-runtime-spec.json",
-                        .content = render_base_runtime_spec(node)},
+                        .content = render_base_runtime_spec(node),
+                        .mode = mode_t(holds_secret(node.spec.base_runtime_spec) ? 0600 : 0644)},
                 soci_config(node)};
         add_runtime_files(handlers, plan.files);
         for (const auto& handler : handlers.all)

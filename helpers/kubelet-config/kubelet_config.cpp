@@ -2,6 +2,7 @@
 #include "kubelet_config.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -76,17 +77,25 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                         config.erase(cgroup);
 }
 
+// As Go reads a flag.
+bool is_false(std::string_view text)
+{
+        constexpr std::array<std::string_view, 6> words{"0", "f", "F", "FALSE", "False", "false"};
+        return std::ranges::find(words, text) != words.end();
+}
+
 // From 1.35 on kubelet ends at once on a host with cgroup v1, unless it is told otherwise.
-void refuse_cgroup_v1(const NodeInputs& node)
+void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
 {
         constexpr Version refuses_since{1, 35, 0};
         if (node.versions.kubelet < refuses_since || cgroup_version(node.root) != 1)
                 return;
-        const auto key = node.spec.kubelet_config.find("failCgroupV1");
-        bool fails = key == node.spec.kubelet_config.end() || *key != false;
+        auto config = generated;
+        config.merge_patch(node.spec.kubelet_config);
+        bool fails = config.value("failCgroupV1", Json(true)) != false;
         for (const auto& flag : parse_kubelet_flags(node.spec.kubelet_flags))
                 if (flag.name == "fail-cgroupv1")
-                        fails = flag.value.value_or("true") != "false";
+                        fails = !is_false(flag.value.value_or("true"));
         if (fails)
                 throw Error(failure::cgroup_v1,
                         fmt::format("kubelet {} does not start here: '/sys/fs/cgroup' is not cgroup v2",
@@ -127,13 +136,18 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
 
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {
-        refuse_cgroup_v1(node);
         StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
         auto config = generated_kubelet_config(node, plan.notes);
+        refuse_cgroup_v1(node, config);
         Json user{{"kind", kind}, {"apiVersion", api_version}};
         deep_merge(user, node.spec.kubelet_config);
 
-        File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory), .content = {}};
+        // Headers for a URL of static pods, above all; kubelet's flags are no secret, for all can see them
+        // run.
+        const mode_t mode = holds_secret(node.spec.kubelet_config) ? 0600 : 0644;
+        File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory),
+                .content = {},
+                .mode = mode};
         if (node.spec.kubelet_config_replaces) {
                 std::vector<std::string> dropped;
                 for (const auto& [key, value] : config.items())
@@ -153,7 +167,10 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
                 config.merge_patch(node.spec.kubelet_config);
                 drop_in.kind = File::Kind::absent;
         }
-        plan.files.push_back({.path = std::string(kubelet_config_path), .content = config.dump(4) + "\n"});
+        plan.files.push_back({.path = std::string(kubelet_config_path),
+                .content = config.dump(4) + "\n",
+                .mode = has_kubelet_drop_in(node) && !node.spec.kubelet_config_replaces ? mode_t(0644)
+                                                                                        : mode});
         plan.files.push_back(std::move(drop_in));
         plan.files.push_back({.path = "/etc/kubernetes/kubelet/kubelet-config.json",
                 .content = "config.json",

@@ -140,13 +140,17 @@ class Apply(ApplyTest):
             self.assertEqual(node.show(unit, "ActiveState")["ActiveState"], "inactive", unit)
         self.assertSameDaemons(node, pids, *DAEMONS)
 
-        # A value that kubelet is to keep to itself, in a file that all may read.
+        # With a value that kubelet is to keep to itself the file is only root's.
+        self.configure(node, '[kubelet.config]\nstaticPodURL = "https://p.example"\n')
+        self.assertIn("p.example", self.apply(node).stdout)
         self.configure(node, '[kubelet.config]\nstaticPodURL = "https://p.example"\n'
                              f'staticPodURLHeader = {{Authorization = ["{secret}"]}}\n')
         done = self.apply(node)
-        self.assertIn("p.example", done.stdout)
+        self.assertIn("not shown: only root may read it", done.stdout)
         self.assertNotIn(secret, done.stdout + done.stderr)
-        self.assertIn(secret, node.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf").read_text())
+        file = node.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf")
+        self.assertIn(secret, file.read_text())
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
         self.assertNotIn(secret, "".join(r.get("MESSAGE", "") for r in node.journal()))
 
     def test_a_failure_in_the_middle_leaves_the_daemons_and_is_made_up_for(self):

@@ -70,6 +70,18 @@ std::string shown_json(const Json& value)
         return text.size() > limit ? text.substr(0, limit) + "…" : text;
 }
 
+bool holds_secret(const Json& value)
+{
+        if (const auto* text = value.get_ptr<const std::string*>())
+                return hide_secrets(*text) != *text;
+        if (!value.is_structured())
+                return false;
+        for (const auto& [key, item] : value.items())
+                if ((value.is_object() && !item.empty() && names_secret(key)) || holds_secret(item))
+                        return true;
+        return false;
+}
+
 std::string key_path(std::string_view parent, std::string_view key)
 {
         const bool bare = !key.empty() && std::ranges::all_of(key, [](unsigned char c) {

@@ -43,6 +43,9 @@ struct Layer {
 // A value as a message shows it: strings as shown_value(), all else as JSON, cut if it is long.
 std::string shown_json(const Json& value);
 
+// Whether a key in it names a secret, or a text in it holds a login: what a file of it is only root's for.
+bool holds_secret(const Json& value);
+
 // "parent.key"; a key with dots or blanks is quoted.
 std::string key_path(std::string_view parent, std::string_view key);
 std::string key_path(Json::json_pointer pointer);
