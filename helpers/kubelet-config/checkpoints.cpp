@@ -17,17 +17,18 @@ constexpr std::array checkpoints{
 
 } // namespace
 
-void drop_foreign_checkpoints(Context& context, const std::string& instance_id)
+void drop_foreign_checkpoints(Context& context, const InstanceFacts& facts)
 {
+        const auto instance = fmt::format("{} {}", facts.instance_id, facts.instance_type);
         const auto& root = context.root();
         const auto owner = root(checkpoint_owner);
-        if (trim(read_file_if_exists(owner).value_or("")) == instance_id)
+        if (trim(read_file_if_exists(owner).value_or("")) == instance)
                 return;
         for (const auto* path : checkpoints)
                 if (remove_if_exists(root(path)))
                         context.did(fmt::format("removed '{}' of another instance", path), true);
         // Last: a step that is killed before begins anew.
-        write_atomically(owner, instance_id + "\n", 0644, Durability::synced);
+        write_atomically(owner, instance + "\n", 0644, Durability::synced);
 }
 
 } // namespace eks

@@ -5,16 +5,15 @@
 // nothing to do.
 #pragma once
 
-#include <string>
-
 #include "base/step.hpp"
+#include "node/node.hpp"
 
 namespace eks {
 
 inline constexpr std::string_view checkpoint_owner = "/var/lib/eks/kubelet-checkpoints";
 
-// Remove the checkpoints unless they are of this instance, and remember that what comes is. Throws Error
-// (file_io).
-void drop_foreign_checkpoints(Context& context, const std::string& instance_id);
+// Remove the checkpoints unless they are of this instance as it is, for one that was stopped can come back
+// with another type and other CPUs; and remember that what comes is. Throws Error (file_io).
+void drop_foreign_checkpoints(Context& context, const InstanceFacts& facts);
 
 } // namespace eks

@@ -13,7 +13,7 @@ int main(int argc, char** argv)
                                 .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}}},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root());
-                        drop_foreign_checkpoints(context, node.facts.instance_id);
+                        drop_foreign_checkpoints(context, node.facts);
                         context.apply(plan_kubelet_config(node));
                 });
 }

@@ -177,12 +177,17 @@ class Checkpoints(BootTest):
         for path in self.STATES:
             self.assertFalse(node.file(path).exists(), path)
             node.file(path).write_text("{}")  # as kubelet does
-        self.assertEqual(node.file("/var/lib/eks/kubelet-checkpoints").read_text(), "i-1234567890abcdef0\n")
+        self.assertEqual(node.file("/var/lib/eks/kubelet-checkpoints").read_text(), "i-1234567890abcdef0 m5.large\n")
         # Those of this instance stay.
         node.systemctl("restart", "eks-kubelet-config")
         node.reboot()
         for path in self.STATES:
             self.assertTrue(node.file(path).exists(), path)
+        # Stopped, and started as another type: the same instance with other CPUs.
+        node.write("/var/lib/eks/kubelet-checkpoints", "i-1234567890abcdef0 m5.4xlarge\n")
+        node.systemctl("reload", "eks-kubelet-config")
+        for path in self.STATES:
+            self.assertFalse(node.file(path).exists(), path)
         # An image is made from the node, and another instance started with it.
         profile = json.loads((node.root / "srv/aws/profile.json").read_text())
         text = json.dumps(profile).replace("i-1234567890abcdef0", "i-0000000000000000f")
