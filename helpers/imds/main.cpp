@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
 #include "base/environment.hpp"
+#include "base/fs.hpp"
 #include "imds.hpp"
 #include "net/imds.hpp"
 
@@ -9,17 +13,31 @@ using namespace eks;
 
 constexpr std::chrono::seconds default_timeout{120};
 constexpr std::chrono::seconds unit_margin{30}; // that the manager waits longer than we do
+constexpr std::chrono::seconds patience{12};    // with user data that is not there
+
+// A node whose files configure it may have no user data at all, and is not to wait for it.
+bool is_configured_on_disk(const Root& root)
+{
+        constexpr std::array<const char*, 3> directories{
+                "/etc/eks/node.d", "/etc/eks/nodeadm.d", "/usr/lib/eks/node.d"};
+        return exists(root("/etc/eks/node.toml")) ||
+               std::ranges::any_of(directories,
+                       [&](const char* directory) { return !list_directory(root(directory)).empty(); });
+}
 
 void fetch_everything(Context& context)
 {
         const auto timeout = environment_seconds("EKS_IMDS_TIMEOUT", default_timeout);
         if (timeout != default_timeout)
                 notify_extend_timeout(static_cast<unsigned>((timeout + unit_margin).count()));
-        ImdsClient imds(
-                {.endpoint = imds_endpoint(), .timeout = timeout, .on_retry = [&](const std::string& what) {
-                         context.awaiting("Waiting for the instance metadata service: " + what);
-                         context.log().debug(what);
-                 }});
+        ImdsClient imds({.endpoint = imds_endpoint(),
+                .timeout = timeout,
+                .patience =
+                        is_configured_on_disk(context.root()) ? ImdsClient::Options().patience : patience,
+                .on_retry = [&](const std::string& what) {
+                        context.awaiting("Waiting for the instance metadata service: " + what);
+                        context.log().debug(what);
+                }});
         context.apply(plan_imds([&](const std::vector<ImdsItem>& items) { return imds.wait_for(items); }));
 }
 
@@ -29,6 +47,8 @@ int main(int argc, char** argv)
 {
         return run_step({.name = "eks-imds",
                                 .purpose = "fetch instance metadata and user data",
-                                .access = {.writes = {"/run/eks"}, .internet = true}},
+                                .access = {.reads = {"/etc/eks", "/usr/lib/eks"},
+                                        .writes = {"/run/eks"},
+                                        .internet = true}},
                 argc, argv, fetch_everything);
 }
