@@ -92,8 +92,22 @@ Done see(Manager& manager, const std::string& name, bool ended, const char* did 
                                                     : failed(name, "does not start");
 }
 
+// In a script of the user data: kubelet starts once it has ended, and must not be waited for in it.
+bool waits_for_scripts(Manager& manager, const std::string& name)
+{
+        return (name == kubelet || name == "eks-node.target") &&
+               manager.unit("eks-user-scripts.service").text("ActiveState") == "activating";
+}
+
+Done starts_later(const std::string& name)
+{
+        return {fmt::format("{} starts when the scripts in the user data have ended", name)};
+}
+
 Done restart(Manager& manager, const std::string& name)
 {
+        if (waits_for_scripts(manager, name))
+                return starts_later(name);
         const auto unit = manager.unit(name);
         if (unit.text("LoadState") == "masked" || unit.text("ActiveState") == "inactive")
                 return {fmt::format("{} does not run, and was not started", name)};
@@ -103,6 +117,8 @@ Done restart(Manager& manager, const std::string& name)
 
 Done follow(Manager& manager, const std::string& name)
 {
+        if (waits_for_scripts(manager, name))
+                return starts_later(name);
         const auto limit = name == kubelet ? kubelet_timeout : step_timeout;
         const bool ended = manager.wait_for_job(name, limit);
         const auto unit = manager.unit(name);
@@ -119,6 +135,8 @@ Done act(Manager& manager, const Action& action)
         case Kind::close:
                 return close_step(manager, action.unit);
         case Kind::start:
+                if (waits_for_scripts(manager, action.unit))
+                        return starts_later(action.unit);
                 return see(manager, action.unit, manager.run_job("StartUnit", action.unit, daemon_timeout),
                         "started");
         case Kind::restart:

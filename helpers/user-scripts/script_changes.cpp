@@ -28,7 +28,7 @@ bool differs(const Root& root, const File& file)
 }
 
 // Steps that are skipped unless eks-config has opened their gate, in the order that they run in. The second
-// is whether containerd has to be stopped for it: a disk is mounted under it, or it has another snapshotter.
+// is whether containerd has to be stopped for it: a disk is mounted under its files.
 struct Gated {
         const char* step;
         bool under_containerd;
@@ -52,6 +52,7 @@ public:
                         run_again(step, error);
                 if (restart_containerd_)
                         restart_containerd();
+                look_for_image();
                 throw_refusals();
         }
 
@@ -132,8 +133,7 @@ private:
                         context_->did(fmt::format("ran {} again", step), true);
         }
 
-        // kubelet has not started yet; the job that waits for us stands. The sandbox image is looked for in
-        // what containerd runs with now.
+        // kubelet has not started yet; the job that waits for us stands.
         void restart_containerd()
         {
                 const bool ended = manager_->run_job("RestartUnit", containerd, 2 * step_timeout);
@@ -142,7 +142,24 @@ private:
                         return;
                 }
                 context_->did("restarted containerd", true);
-                manager_->queue_job("RestartUnit", "eks-sandbox-image.service");
+                restarted_containerd_ = true;
+        }
+
+        // The sandbox image is looked for in what containerd runs with now, whoever restarted it. kubelet
+        // waits for the job.
+        void look_for_image()
+        {
+                constexpr const char* step = "eks-sandbox-image";
+                const auto name = fmt::format("{}.service", step);
+                const bool open = exists(context_->root()(fmt::format("/run/eks/enabled/{}", step + 4)));
+                if (!open || manager_->unit(name).text("LoadState") == "masked" ||
+                        (is_active(name) && !restarted_containerd_))
+                        return;
+                try {
+                        manager_->queue_job("RestartUnit", name);
+                } catch (const Error& e) {
+                        refuse(step, fmt::format("cannot be started: {}", e.what()));
+                }
         }
 
         void throw_refusals() const
@@ -154,12 +171,13 @@ private:
                                 "what the scripts in the user data changed was not taken over in full: {}; "
                                 "kubelet starts without that",
                                 join(refused_, "; ")),
-                        "Mend the layer that the scripts wrote, and `systemctl restart eks-config`");
+                        "Mend the layer that the scripts wrote, and see `eksnode apply --dry-run`; `eksnode apply` takes it over");
         }
 
         Context* context_;
         Manager* manager_;
         bool restart_containerd_ = false;
+        bool restarted_containerd_ = false;
         std::vector<std::string> handled_;
         std::vector<std::string> refused_;
 };

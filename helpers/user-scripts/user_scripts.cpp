@@ -82,8 +82,8 @@ void wait_for_scripts(Context& context, Manager& manager)
                         context.did("the scripts in the user data have ended", false);
                         return;
                 case Wait::asked_for:
-                        context.did("a script in the user data asked for kubelet or its files: not waiting "
-                                    "any longer",
+                        context.did("a script in the user data waits for kubelet: not waiting any longer "
+                                    "for it",
                                 false);
                         return;
                 case Wait::go_on:

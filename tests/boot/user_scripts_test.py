@@ -117,6 +117,32 @@ class UserScripts(BootTest):
                       node.file("/etc/containerd/certs.d/registry.example/hosts.toml").read_text())
         self.assertEqual(self.starts(node, "containerd.service"), 1)
 
+    def test_a_script_gives_containerd_a_volume(self):
+        def prepare(node):
+            node.disk_of_script = node.disk()
+            node.write("/srv/volume.toml", f"[containerd.volume]\ndevice = '{node.disk_of_script}'\n")
+
+        node = self.node_with_script(self.ORDERS["after multi-user.target"],
+                                     "sleep 1; mkdir -p /etc/eks/node.d; cp /srv/volume.toml /etc/eks/node.d/50-script.toml\n",
+                                     prepare)
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-containerd-volume.service",
+                          "eks-sandbox-image.service")
+        self.assertEqual(node.output("findmnt", "--noheadings", "--output=SOURCE", "/var/lib/containerd").strip(),
+                         node.disk_of_script)
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
+
+    def test_masked_steps_stay_so(self):
+        script = ("sleep 1; mkdir -p /etc/eks/node.d; printf '[containerd]\\nconfig = \"oom_score = -500\"\\n[sysctl]\\n"
+                  "net.core.somaxconn = 1234\\n' > /etc/eks/node.d/50-script.toml\n")
+
+        def prepare(node):
+            for step in "sandbox-image", "sysctl":
+                node.link(f"/etc/systemd/system/eks-{step}.service", "/dev/null")
+
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script, prepare)
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "kubelet.service")
+        self.assertIn("oom_score = -500", node.output("containerd", "config", "dump"))
+
     def test_a_link_that_a_script_replaced_counts_as_a_change(self):
         path = "/etc/kubernetes/kubelet/kubelet-config.json"
         node = self.node_with_script(self.ORDERS["after multi-user.target"],
@@ -129,7 +155,8 @@ class UserScripts(BootTest):
     def test_a_script_may_call_us_without_a_deadlock(self):
         for name, order in self.ORDERS.items():
             for call in ("systemctl restart kubelet", "systemctl start kubelet.service", "eksnode config --format json",
-                         "systemctl enable --now eks-node.target", "systemctl start eks-node.target"):
+                         "systemctl enable --now eks-node.target", "systemctl start eks-node.target",
+                         "eksnode set containerd.config='oom_score = -500' && eksnode apply"):
                 with self.subTest(f"{call}, {name}"):
                     node = self.node_with_script(order, f"sleep 0.5; {call} > /srv/out 2>&1; echo $? >> /srv/out\n")
                     self.assertActive(node, "eks-node.target", "kubelet.service", "cloud-final.service")
