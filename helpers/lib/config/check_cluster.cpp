@@ -75,9 +75,14 @@ private:
         {
                 constexpr std::string_view key = "cluster.apiServerEndpoint";
                 const auto* endpoint = text_member(cluster_, "apiServerEndpoint");
-                if (endpoint == nullptr || has_blanks_around(key, *endpoint) || is_https_url(*endpoint))
+                if (endpoint == nullptr || is_https_url(*endpoint))
                         return;
-                const std::string_view text = *endpoint;
+                const auto text = trim(*endpoint);
+                if (text.size() != endpoint->size()) // as a block of YAML gives it
+                        report_->doubt(key, without_secrets(*endpoint),
+                                "has blanks or line breaks around it, which are cut off");
+                if (is_https_url(std::string(text)))
+                        return;
                 const auto separator = text.find("://");
                 const auto scheme = lower(text.substr(0, separator == text.npos ? 0 : separator));
                 const auto begin = separator == text.npos ? 0 : separator + 3;

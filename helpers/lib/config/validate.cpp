@@ -114,7 +114,9 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                 for (std::size_t i = 0; i < flags->size(); ++i) {
                         const auto key = fmt::format("kubelet.flags[{}]", i);
                         const auto& flag = (*flags)[i].get_ref<const std::string&>();
-                        if (has_control_characters(flag))
+                        if (std::ranges::any_of(flag, [](char c) {
+                                    return c != '\t' && has_control_characters({&c, 1});
+                            }))
                                 problems.add(mark(key), key, flag, "holds a line break or control character",
                                         "Write each flag as one list item on one line");
                 }

@@ -100,7 +100,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         NodeSpec spec{.cluster_name = cluster.at("name"),
                 .cluster_id = cluster.value("id", std::string()),
                 .outpost = cluster.value("enableOutpost", false),
-                .endpoint = cluster.at("apiServerEndpoint"),
+                .endpoint = std::string(trim(cluster.at("apiServerEndpoint").get_ref<const std::string&>())),
                 .certificate_authority = {cluster.at("certificateAuthority"),
                         source("cluster.certificateAuthority")},
                 .service_cidr = parse_cidr(cluster.value("cidr", std::string()))};
@@ -168,8 +168,8 @@ std::string require(const std::string& fact, std::string_view name)
         if (fact.empty())
                 throw Error(failure::facts_missing,
                         fmt::format("the instance metadata did not say '{}' (in '{}')", name, imds_path),
-                        "See `journalctl -u eks-imds` for what was fetched; `systemctl restart eks-imds` "
-                        "and `systemctl start eks-node.target` try again");
+                        "See `journalctl -u eks-imds` for what was fetched; `eksnode apply --fetch` "
+                        "tries again");
         return fact;
 }
 

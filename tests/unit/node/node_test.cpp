@@ -40,7 +40,7 @@ TEST_CASE("A fact that is needed and absent is an error that names it", "[node]"
         CHECK(result.failure == "facts-missing");
         CHECK(result.mentions("instanceType"));
         CHECK(result.mentions("/run/eks/imds.json"));
-        CHECK(result.remedy.find("systemctl restart eks-imds") != std::string::npos);
+        CHECK(result.remedy.find("eksnode apply --fetch") != std::string::npos);
 }
 
 TEST_CASE("The configuration becomes a NodeSpec", "[node]")
