@@ -6,7 +6,7 @@ import re
 
 import support
 from node import node_config
-from support import BootTest, fail_first_starts
+from support import BootTest, fail_first_starts, on_each_containerd
 
 CONTAINERD = "/usr/bin/containerd"
 KUBELET = "/usr/bin/kubelet $KUBELET_ARGS $KUBELET_EXTRA_ARGS"
@@ -14,7 +14,7 @@ DAEMONS = ("containerd.service", "kubelet.service")
 NODE = ("eks-node.target", "eks-sandbox-image.service", *DAEMONS)
 
 
-class Healing(BootTest):
+class Failing(BootTest):
     def pids(self, node) -> list:
         return [node.show(unit, "MainPID")["MainPID"] for unit in DAEMONS]
 
@@ -38,6 +38,9 @@ class Healing(BootTest):
         self.assertIn("localhost/kubernetes/pause:latest", image)
         return node
 
+
+@on_each_containerd
+class Containerd(Failing):
     def test_a_containerd_that_fails_its_first_start(self):
         node = self.failing(containerd=1)
         self.assertGreaterEqual(int(node.show("containerd.service", "NRestarts")["NRestarts"]), 1)
@@ -47,25 +50,6 @@ class Healing(BootTest):
 
     def test_a_containerd_that_fails_its_first_five_starts(self):
         self.failing(containerd=5)
-
-    def test_a_containerd_that_fails_once_with_the_delay_of_its_own_unit(self):
-        node = self.node()
-        fail_first_starts(node, "containerd.service", CONTAINERD, 1, delay="5s")
-        node.boot(wait=False)
-        self.wait_until_up(node)
-
-    def test_a_kubelet_that_fails_its_first_start(self):
-        node = self.failing(kubelet=1)
-        self.assertEqual(self.starts(node, "containerd.service"), 1)
-
-    def test_a_kubelet_that_fails_its_first_two_starts(self):
-        self.failing(kubelet=2)
-
-    def test_a_kubelet_that_fails_its_first_five_starts(self):
-        self.failing(kubelet=5)
-
-    def test_both_fail_their_first_starts(self):
-        self.failing(containerd=2, kubelet=2)
 
     def test_killed_restarted_and_stopped_daemons(self):
         """One node, for it is whole again after each."""
@@ -116,6 +100,27 @@ class Healing(BootTest):
             self.assertActive(node, "containerd.service")
             node.systemctl("start", "eks-node.target")
             self.wait_until_up(node)
+
+
+class Healing(Failing):
+    def test_a_containerd_that_fails_once_with_the_delay_of_its_own_unit(self):
+        node = self.node()
+        fail_first_starts(node, "containerd.service", CONTAINERD, 1, delay="5s")
+        node.boot(wait=False)
+        self.wait_until_up(node)
+
+    def test_a_kubelet_that_fails_its_first_start(self):
+        node = self.failing(kubelet=1)
+        self.assertEqual(self.starts(node, "containerd.service"), 1)
+
+    def test_a_kubelet_that_fails_its_first_two_starts(self):
+        self.failing(kubelet=2)
+
+    def test_a_kubelet_that_fails_its_first_five_starts(self):
+        self.failing(kubelet=5)
+
+    def test_both_fail_their_first_starts(self):
+        self.failing(containerd=2, kubelet=2)
 
     def test_a_kubelet_that_hangs(self):
         node = self.node()
