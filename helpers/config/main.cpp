@@ -8,9 +8,9 @@ int main(int argc, char** argv)
                 {.name = "eks-config",
                         .purpose = "merge, validate and resolve the node's configuration",
                         .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes",
-                                           "/usr/lib/eks", "/usr/share/eks", "/run/eks",
-                                           "/var/lib/eks", "/proc/cmdline", "/proc/meminfo",
-                                           "/proc/sys/crypto", "/proc/1", "/sys/devices/system"},
+                                           "/usr/lib/eks", "/usr/share/eks", "/run/eks", "/var/lib/eks",
+                                           "/proc/cmdline", "/proc/meminfo", "/proc/sys/crypto", "/proc/1",
+                                           "/sys/devices/system"},
                                 .writes = {"/run/eks"},
                                 .runs_programs = true}}, // a daemon without a version file is asked
                 argc, argv, [](Context& context) {
