@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -17,11 +18,30 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto lock_path = "/run/eks/apply.lock";
+constexpr auto config_unit = "eks-config.service";
 constexpr auto node_target = "eks-node.target";
 constexpr auto configured_target = "eks-configured.target";
 constexpr auto chain_timeout = 300s; // metadata that is slow, an image that is pulled
 constexpr auto kubelet_timeout = 60s;
 constexpr auto target_timeout = 10s;
+
+bool is_masked(Manager& manager, const std::string& unit)
+{
+        return manager.unit(unit).text("LoadState") == "masked";
+}
+
+// Of ours, also what the required ones require: systemd starts the whole of it.
+std::vector<std::string> steps_required_by(Manager& manager, const std::string& unit)
+{
+        std::vector<std::string> found{unit};
+        for (std::size_t i = 0; i < found.size(); ++i)
+                for (const auto& required : manager.unit(std::string(found[i])).list("Requires"))
+                        if (required.starts_with("eks-") &&
+                                std::ranges::find(found, required) == found.end())
+                                found.push_back(required);
+        found.erase(found.begin());
+        return found;
+}
 
 bool is_active(Manager& manager, const char* unit)
 {
@@ -112,11 +132,33 @@ void leave_out_masked(Manager& manager, std::vector<PlannedStep>& steps, const S
 {
         std::erase_if(steps, [&](const PlannedStep& step) {
                 const auto unit = std::string(step.name) + ".service";
-                const bool masked = manager.unit(unit).text("LoadState") == "masked";
+                const bool masked = unit != config_unit && is_masked(manager, unit);
                 if (masked)
                         say(fmt::format("{} is masked: its files stay as they are", unit));
                 return masked;
         });
+}
+
+void refuse_masked(Manager& manager, const Changes& changes)
+{
+        const auto refuse = [](const std::string& masked, const std::string& why) {
+                throw Error(failure::apply_masked, fmt::format("{} is masked, and {}", masked, why),
+                        fmt::format("Run `systemctl unmask {}` and then `eksnode apply` again", masked));
+        };
+        for (const auto& [kind, name] : changes.actions) {
+                if (name == config_unit && is_masked(manager, name))
+                        refuse(name, "resolves the configuration");
+                if (kind == Action::Kind::start && is_masked(manager, name))
+                        refuse(name, "the new configuration needs it");
+                const bool restarts = kind == Action::Kind::restart || kind == Action::Kind::follow;
+                if (!restarts || is_masked(manager, name) ||
+                        manager.unit(name).text("ActiveState") == "inactive")
+                        continue;
+                for (const auto& required : steps_required_by(manager, name))
+                        if (is_masked(manager, required))
+                                refuse(required,
+                                        fmt::format("{} requires it: it would not start again", name));
+        }
 }
 
 void close_gates(Manager& manager, const Changes& rest, const Say& say)

@@ -32,8 +32,13 @@ bool chain_is_up(Manager& manager);
 // hand stays so. Throws Error (apply_failed) if a step fails.
 void start_chain(Manager& manager, const Say& say);
 
-// Steps that are masked run at no time, so their files stay as they are.
+// Steps that are masked run at no time, so their files stay as they are. eks-config is never left out: see
+// refuse_masked().
 void leave_out_masked(Manager& manager, std::vector<PlannedStep>& steps, const Say& say);
+
+// What is masked does not run, and what requires it does not start again. Throws Error (apply_masked) where
+// a daemon would have to, or where eks-config could not run.
+void refuse_masked(Manager& manager, const Changes& changes);
 
 // A step that took its last file away is no longer needed, which shows only once it has run: `rest` is what
 // there is to do then.

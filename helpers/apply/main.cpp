@@ -110,8 +110,10 @@ int apply(const Arguments& arguments)
                 leave_out_masked(*manager, steps, say);
         const auto pending = manager ? pending_restarts(root, *manager) : std::vector<std::string>();
         auto changes = find_changes(root, steps, pending);
-        if (manager)
+        if (manager) {
                 refuse_volume_below_containerd(*manager, changes);
+                refuse_masked(*manager, changes);
+        }
         if (!up)
                 changes.actions.clear(); // the bootstrap does it all
         say(show_changes(root, changes) +
@@ -120,8 +122,11 @@ int apply(const Arguments& arguments)
         if (dry_run)
                 return 0;
         take_over(*manager, changes, say);
-        if (!changes.actions.empty())
-                close_gates(*manager, find_changes(root, plan_node(root, resolved, imds, versions)), say);
+        if (!changes.actions.empty()) {
+                auto rest = plan_node(root, resolved, imds, versions);
+                leave_out_masked(*manager, rest, [](const std::string&) {});
+                close_gates(*manager, find_changes(root, rest), say);
+        }
         start_chain(*manager, say);
         return 0;
 }

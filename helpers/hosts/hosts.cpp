@@ -10,7 +10,6 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/network.hpp"
 
 namespace eks {
 
@@ -88,18 +87,6 @@ void replace_hosts(const std::string& path, const std::string& text)
 
 } // namespace
 
-std::string endpoint_host(std::string_view url)
-{
-        const auto scheme = url.find("://");
-        if (scheme != url.npos)
-                url.remove_prefix(scheme + 3);
-        url = url.substr(0, url.find('/'));
-        if (url.starts_with('['))
-                return {}; // an IPv6 address
-        std::string host(url.substr(0, url.find(':')));
-        return is_address(host) ? std::string() : host;
-}
-
 std::string with_block(
         std::string_view text, std::string_view host, const std::vector<std::string>& addresses)
 {
@@ -120,20 +107,6 @@ std::string with_block(
 std::string without_block(std::string_view text)
 {
         return parts(text).kept;
-}
-
-bool names_host(std::string_view text, std::string_view host)
-{
-        for (const auto line : lines(text)) {
-                auto rest = trim(line.substr(0, line.find('#')));
-                for (bool address = true; !rest.empty(); address = false) {
-                        const auto end = std::min(rest.find_first_of(" \t"), rest.size());
-                        if (!address && rest.substr(0, end) == host)
-                                return true;
-                        rest = trim(rest.substr(end));
-                }
-        }
-        return false;
 }
 
 void update_hosts(Context& context, const std::string& endpoint, const HostsWorld& world)

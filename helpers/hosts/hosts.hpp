@@ -16,9 +16,6 @@
 
 namespace eks {
 
-// The host of an https URL, without port and path; empty if it is an address, which needs no entry.
-std::string endpoint_host(std::string_view url);
-
 // The text of a hosts(5) file with one block of ours, in place of those that it has or at its end; every
 // other byte is kept.
 std::string with_block(
@@ -26,9 +23,6 @@ std::string with_block(
 
 // The same text without our blocks.
 std::string without_block(std::string_view text);
-
-// Whether any line names the host.
-bool names_host(std::string_view text, std::string_view host);
 
 struct HostsWorld {
         std::function<std::vector<std::string>(const std::string& host)> lookup; // throws Error

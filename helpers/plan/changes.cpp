@@ -9,6 +9,7 @@
 #include "base/fs.hpp"
 #include "config/schema.hpp"
 #include "containerd_config.hpp"
+#include "node/hosts_block.hpp"
 
 namespace eks {
 
@@ -46,6 +47,12 @@ Json spec_in(const std::string& node_json)
         return document.is_object() ? document.value("spec", Json::object()) : Json::object();
 }
 
+std::string text_at(const Json& spec, std::string_view path)
+{
+        const auto* value = find_path(spec, path);
+        return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
 Json value_at(const Json& spec, std::string_view path)
 {
         const auto* value = find_path(spec, path);
@@ -63,7 +70,7 @@ public:
                                 look_at(step, file);
                 look_at_settings();
                 if (std::ranges::any_of(changes_.files, takes_effect) || !changes_.opened.empty() ||
-                        !changes_.closed.empty() || !pending.empty())
+                        !changes_.closed.empty() || !pending.empty() || hosts_lag_)
                         decide(pending);
                 return std::move(changes_);
         }
@@ -98,9 +105,20 @@ private:
                         return value_at(old_spec, path) != value_at(new_spec, path);
                 };
                 hosts_change_ = differs("cluster");
+                hosts_lag_ = is_open("hosts") && hosts_lag(new_spec);
                 changes_.needs_volume = is_opened("containerd-volume");
                 if (!changes_.needs_volume && differs("containerd.volume"))
                         changes_.at_boot.emplace_back("containerd.volume");
+        }
+
+        // Whether /etc/hosts is not as the configuration wants it: eks-hosts failed, or was masked.
+        bool hosts_lag(const Json& spec) const
+        {
+                const auto text = read_file_if_exists((*root_)(std::string(hosts_path))).value_or("");
+                if (value_at(spec, "cluster.enableOutpost") != true)
+                        return text.find(hosts_block_begin) != text.npos;
+                const auto host = endpoint_host(text_at(spec, "cluster.apiServerEndpoint"));
+                return !host.empty() && !names_host(text, host);
         }
 
         bool is_opened(const std::string& gate) const { return contains(changes_.opened, gate); }
@@ -151,7 +169,7 @@ private:
                         if (has_changed_file(step.name) || is_opened(gate))
                                 act(Action::Kind::run, std::string(step.name) + ".service");
                 }
-                if (is_open("hosts") && (is_opened("hosts") || hosts_change_))
+                if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
                 if (is_closed("sysctl"))
                         act(Action::Kind::close, "eks-sysctl.service");
@@ -184,6 +202,7 @@ private:
         const std::vector<PlannedStep>* steps_;
         Changes changes_;
         bool hosts_change_ = false;
+        bool hosts_lag_ = false;
 };
 
 } // namespace

@@ -92,6 +92,7 @@ inline constexpr Failure user_scripts_refused{
 inline constexpr Failure apply_failed{"apply-failed", "efd201ec1a8d48ab952b483326457615", Errc::failed};
 inline constexpr Failure apply_needs_stop{
         "apply-needs-stop", "79a6c79a73ef45089de4301a68b5c0a6", Errc::failed};
+inline constexpr Failure apply_masked{"apply-masked", "78cbf729701345a1bc6e912cd65421cb", Errc::failed};
 inline constexpr Failure apply_busy{"apply-busy", "09fd9988e4fd402ebea0cb564e325b57", Errc::try_again};
 inline constexpr Failure manager_unreachable{
         "manager-unreachable", "43c449dec84248e88f147e4d00fe801c", Errc::unreachable};

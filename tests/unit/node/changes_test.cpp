@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "changes.hpp"
+#include "node/hosts_block.hpp"
 #include "support.hpp"
 
 using namespace eks;
@@ -180,6 +181,30 @@ TEST_CASE("A changed endpoint has eks-hosts look again", "[changes]")
         node.settle();
         node.config("{\"cluster\": {\"apiServerEndpoint\": \"https://b.example\"}}");
         CHECK(node.actions() == Texts{"run eks-config.service", "run eks-hosts.service"});
+}
+
+TEST_CASE("eks-hosts runs again as long as /etc/hosts is not as it is to be", "[changes]")
+{
+        constexpr auto outpost =
+                "{\"cluster\": {\"enableOutpost\": true, \"apiServerEndpoint\": \"https://a.example:6443\"}}";
+        const Texts again{"run eks-config.service", "run eks-hosts.service"};
+        Node node;
+        node.set_gate("hosts", true);
+        node.config(outpost);
+        node.settle();
+        CHECK(node.actions() == again); // it failed, say
+        node.write("/etc/hosts", "10.0.0.1 a.example.org\n");
+        CHECK(node.actions() == again);
+        node.write("/etc/hosts", "10.0.0.1 a.example\n");
+        CHECK(node.actions().empty());
+        node.config("{}");
+        node.settle();
+        CHECK(node.actions().empty());
+        node.write("/etc/hosts", std::string(hosts_block_begin) + "\n10.0.0.1 a.example\n# END eksnode\n");
+        CHECK(node.actions() == again); // a block that is no longer needed
+        node.set_gate("hosts", false);
+        node.settle();
+        CHECK(node.actions().empty());
 }
 
 TEST_CASE("containerd's volume is for the next boot, or for a containerd that does not run", "[changes]")
