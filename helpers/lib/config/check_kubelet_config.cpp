@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 #include <fmt/format.h>
+
+#include "base/text.hpp"
 
 namespace eks {
 
@@ -45,9 +48,57 @@ void check_cpu_manager(const Json* kubelet, const CheckReport& report)
                         "Set kubelet.config.kubeReserved.cpu, such as 100m, or another policy");
 }
 
+// A share of the disk: what kubelet has of it, by flag, by key, or by itself.
+struct Threshold {
+        const char* name;
+        std::int64_t value; // at first kubelet's default
+        std::string key;    // where it is given; empty: nowhere
+};
+
+// False if no number is given there, which is for others to say.
+bool read_threshold(
+        Threshold& threshold, const char* flag_name, const Json* config, std::span<const KubeletFlag> flags)
+{
+        std::optional<std::int64_t> given = threshold.value;
+        if (const auto* found = member(config, threshold.name); found != nullptr && !found->is_null()) {
+                given = whole_number(*found);
+                threshold.key = key_path("kubelet.config", threshold.name);
+        }
+        for (const auto& flag : flags)
+                if (flag.name == flag_name) {
+                        given = parse_int<std::int64_t>(flag.value.value_or(""));
+                        threshold.key = "kubelet.flags";
+                }
+        threshold.value = given.value_or(0);
+        return given.has_value();
+}
+
+// What kubelet has by itself, an image's own defaults may set otherwise.
+void check_image_gc(const Json* config, std::span<const KubeletFlag> flags, const CheckReport& report)
+{
+        Threshold high{"imageGCHighThresholdPercent", 85, {}};
+        Threshold low{"imageGCLowThresholdPercent", 80, {}};
+        if (!read_threshold(high, "image-gc-high-threshold", config, flags) ||
+                !read_threshold(low, "image-gc-low-threshold", config, flags) || low.value < high.value ||
+                (high.key.empty() && low.key.empty()))
+                return;
+        const auto& given = high.key.empty() ? low : high;
+        const auto& other = high.key.empty() ? high : low;
+        const auto wrong =
+                fmt::format("kubelet does not start with {} {} and {} {}{}: the first must be above "
+                            "the second",
+                        high.name, high.value, low.name, low.value,
+                        other.key.empty() ? fmt::format(", where {} is its default", other.value) : "");
+        if (other.key.empty())
+                report.doubt(given.key, std::to_string(given.value), wrong);
+        else
+                report.problem(given.key, std::to_string(given.value), wrong,
+                        "Set the one higher, or the other lower");
+}
+
 } // namespace
 
-void check_kubelet_config(const Json& tree, const CheckReport& report)
+void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
 {
         const auto* kubelet = member(&tree, "kubelet");
         const auto* config = member(kubelet, "config");
@@ -62,6 +113,7 @@ void check_kubelet_config(const Json& tree, const CheckReport& report)
         if (const auto* pods = member(config, "maxPods"))
                 check_max_pods("kubelet.config.maxPods", shown(*pods), whole_number(*pods), report);
         check_cpu_manager(kubelet, report);
+        check_image_gc(config, flags, report);
 }
 
 void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)

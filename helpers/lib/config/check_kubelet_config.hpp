@@ -12,8 +12,8 @@
 
 namespace eks {
 
-// Of kubelet.config all but the taints. `tree` is that of a layer.
-void check_kubelet_config(const Json& tree, const CheckReport& report);
+// Of kubelet.config all but the taints. `tree` is that of a layer; a flag wins over the same key.
+void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
 
 // kubelet.reservations, as far as the configuration and the flags have to go with it.
 void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);

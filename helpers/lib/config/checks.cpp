@@ -64,7 +64,7 @@ void check_values(const Layer& merged, const Json& imds, Problems& problems, std
         check_cluster(tree, imds, report);
         check_gates(tree, report);
         check_node_name(tree, imds, report);
-        check_kubelet_config(tree, report);
+        check_kubelet_config(tree, flags, report);
         labels.check_config_taints();
         labels.check_node_labels();
         labels.check_node_taints();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <new>
@@ -23,6 +24,8 @@ namespace {
 // Both hold after aliases are followed: a bomb of aliases, or of long keys and texts, stops here.
 constexpr std::size_t value_limit = 100'000;
 constexpr std::size_t size_limit = 16U << 20U; // bytes of all texts and key paths
+
+constexpr double whole_limit = 9223372036854775808.0; // the first that a 64-bit number cannot hold
 
 [[noreturn]] void refuse_size(const Where& where)
 {
@@ -63,6 +66,11 @@ std::optional<Json> number(std::string_view text)
         const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), real);
         if (error != std::errc() || end != rest.data() + rest.size())
                 return std::nullopt;
+        // As Go writes it, which is how nodeadm reads YAML: 20.0 fits a whole number, too.
+        if (real < whole_limit && std::floor(real) == real) {
+                const auto whole = static_cast<std::int64_t>(real);
+                return negative ? -whole : whole;
+        }
         return negative ? -real : real;
 }
 

@@ -427,7 +427,7 @@ TEST_CASE("kubelet.config is kubelet's kind and version, or says nothing of it",
 
 TEST_CASE("maxPods is a whole number that fits kubelet's type", "[checks]")
 {
-        for (const auto* good : {"1", "110", "250", "~"})
+        for (const auto* good : {"1", "110", "250", "20.0", "~"})
                 CHECK(checked_config(std::string("maxPods: ") + good).notes.empty());
         for (const auto* many : {"251", "737", "2147483647"}) {
                 const auto result = checked_config(std::string("maxPods: ") + many);
@@ -436,8 +436,8 @@ TEST_CASE("maxPods is a whole number that fits kubelet's type", "[checks]")
                                    "\": EKS recommends at most 250 pods"));
         }
         CHECK(checked_config("maxPods: 0").doubts("kubelet.config.maxPods = \"0\": the node takes no pods"));
-        for (const auto* bad : {"-1", "2147483648", "9223372036854775807", "20.0", "20.5", "\"20\"", "true",
-                     "[20]", "{}"}) {
+        for (const auto* bad :
+                {"-1", "2147483648", "9223372036854775807", "20.5", "\"20\"", "true", "[20]", "{}"}) {
                 CAPTURE(bad);
                 const auto result = checked_config(std::string("maxPods: ") + bad);
                 CHECK(result.refusal.failure == "config-invalid");
@@ -694,6 +694,39 @@ TEST_CASE("The policy 'explicit' needs its reservation, and a limit is a share",
                 CAPTURE(toml);
                 CHECK(checked_layer(parse_node_toml(toml, "node.toml")).refusal.failure == "nothing");
         }
+}
+
+TEST_CASE("Thresholds of the image collector that kubelet does not start with", "[checks]")
+{
+        const auto checked = [](const Json& config, const Json& flags = Json::array()) {
+                Layer layer;
+                layer.tree["kubelet"] = {{"config", config}, {"flags", flags}};
+                return checked_layer(layer);
+        };
+        const auto both = [](int high, int low) {
+                return Json{{"imageGCHighThresholdPercent", high}, {"imageGCLowThresholdPercent", low}};
+        };
+        for (const int low : {70, 71})
+                CHECK(checked(both(70, low))
+                                .refusal.mentions(
+                                        "imageGCHighThresholdPercent = \"70\": kubelet does not start "
+                                        "with imageGCHighThresholdPercent 70 and"));
+        CHECK(checked(both(70, 69)).refusal.failure == "nothing");
+        CHECK(checked(both(70, 69)).notes.empty());
+
+        // Against what kubelet has by itself, which an image may have changed.
+        const auto alone = checked({{"imageGCHighThresholdPercent", 70}});
+        CHECK(alone.doubts("and imageGCLowThresholdPercent 80, where 80 is its default"));
+        CHECK(checked({{"imageGCLowThresholdPercent", 85}}).doubts("where 85 is its default"));
+        for (const Json& config : {Json{{"imageGCHighThresholdPercent", 81}}, Json::object(),
+                     Json{{"imageGCLowThresholdPercent", 84}}, both(70, 60)})
+                CHECK(checked(config).notes.empty());
+
+        // A flag wins over the file; what is no number is for others to say.
+        CHECK(checked(both(70, 60), {"--image-gc-low-threshold=70"})
+                        .refusal.mentions("kubelet.config.imageGCHigh"));
+        CHECK(checked(both(70, 75), {"--image-gc-low-threshold=65"}).refusal.failure == "nothing");
+        CHECK(checked({{"imageGCHighThresholdPercent", "x"}}).refusal.failure == "nothing");
 }
 
 TEST_CASE("The static CPU policy is refused where no CPU is reserved", "[checks]")

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "config/layer.hpp"
+#include "config/yaml.hpp"
 #include "documents.hpp"
 #include "support.hpp"
 
@@ -145,6 +146,17 @@ TEST_CASE("Plain scalars are what YAML 1.1 says, as Kubernetes' own tools read t
                 const auto value = value_of(row.text);
                 CHECK(value == row.value);
                 CHECK(value.type_name() == std::string(row.value.type_name()));
+        }
+}
+
+TEST_CASE("A whole number with a fraction of nothing is a whole number, as Go writes it", "[node-config]")
+{
+        for (const auto& [text, json] :
+                std::map<std::string, std::string>{{"20.0", "20"}, {"-20.", "-20"}, {"1e3", "1000"},
+                        {"-0.0", "0"}, {"20.5", "20.5"}, {"9007199254740993.0", "9007199254740992"},
+                        {"9223372036854775808.0", "9.223372036854776e+18"}}) {
+                CAPTURE(text);
+                CHECK(yaml_plain_scalar(text).dump() == json);
         }
 }
 
