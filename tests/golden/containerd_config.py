@@ -5,8 +5,9 @@
 usage: containerd_config.py schema-2|schema-3
 
 Schema 2: `containerd --config FILE config dump` of the real daemon must show every setting of the file. It passes over
-what it does not know without a word, so a setting in the wrong place shows here and nowhere else. Schema 3: no 2.x
-daemon is to be had on Debian 12; every setting must be in containerd-3-keys.txt, made from containerd's documents.
+what it does not know without a word, so a setting in the wrong place shows here and nowhere else. Schema 3: Debian
+12, where this runs, has no 2.x daemon; every setting must be in containerd-3-keys.txt, made from what 2.x prints and
+documents. The boot tests start a 2.x daemon, of another Debian, with the files of a node.
 """
 
 import fnmatch
