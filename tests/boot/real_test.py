@@ -51,6 +51,7 @@ class ReferenceNode(RealNode):
         cls.n = cls.cluster_node()
         cls.n.__enter__()
         cls.addClassCleanup(cls.n.__exit__)
+        # The flag as Karpenter writes it, quotes included.
         cls.n.user_data(cls.n.node_config(extra="""\
   kubelet:
     config:
@@ -58,7 +59,7 @@ class ReferenceNode(RealNode):
       registerWithTaints:
         - {key: dedicated, value: web, effect: NoSchedule}
     flags:
-      - --node-labels=team=blue,example.com/tier=web
+      - '--node-labels="team=blue,example.com/tier=web"'
 """))
         cls.n.boot()
         cls.object = cls.ready(cls.n)
