@@ -10,6 +10,7 @@
 #include "config/schema.hpp"
 #include "config/toml.hpp"
 #include "image_settings.hpp"
+#include "node/version_notes.hpp"
 #include "schemas.hpp"
 #include "user_settings.hpp"
 
@@ -121,6 +122,9 @@ StepPlan plan_containerd_config(const NodeInputs& node)
         const auto handlers = runtime_handlers(node.root, node.spec.runtimes);
         StepPlan plan;
         plan.notes = handlers.notes;
+        if (const auto& daemon = node.versions.containerd;
+                Version{daemon.major, daemon.minor, 0} > newest_containerd)
+                plan.notes.push_back(newer_version_note("containerd", daemon, newest_containerd));
         // A user's text may hold the login of a registry.
         const mode_t mode = user_texts(node).empty() ? 0644 : 0600;
         plan.files = {{.path = std::string(containerd_config_path),

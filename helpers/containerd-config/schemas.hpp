@@ -26,6 +26,8 @@ struct Schema {
 
 const Schema& schema_of(int version); // 2 or 3
 
+inline constexpr Version newest_containerd{2, 3, 0}; // that the tables were made for, and every patch of it
+
 // What a daemon is given: 2 for containerd 1.x, 3 for 2.x and later.
 int schema_for(const Version& containerd);
 

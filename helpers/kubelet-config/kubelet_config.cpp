@@ -12,6 +12,7 @@
 #include "config/schema.hpp"
 #include "node/cgroup.hpp"
 #include "node/kubelet_gates.hpp"
+#include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
 #include "node/registration.hpp"
 #include "node/reservations.hpp"
@@ -105,6 +106,15 @@ void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
                         "set kubelet.config.failCgroupV1 to false while kubelet still knows cgroup v1");
 }
 
+void refuse_locked_gates(const NodeInputs& node, std::vector<Note>& notes)
+{
+        for (const auto& [text, certain] : locked_gate_conflicts(node.spec, node.versions.kubelet)) {
+                if (certain)
+                        throw Error(failure::config_invalid, text, "Remove the gate");
+                notes.push_back({Level::warning, text + ", proceeding", true});
+        }
+}
+
 } // namespace
 
 Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
@@ -137,6 +147,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {
         StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
+        refuse_locked_gates(node, plan.notes);
         auto config = generated_kubelet_config(node, plan.notes);
         refuse_cgroup_v1(node, config);
         Json user{{"kind", kind}, {"apiVersion", api_version}};

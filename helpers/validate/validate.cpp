@@ -11,6 +11,7 @@
 #include "base/secrets.hpp"
 #include "ca.hpp"
 #include "config/schema.hpp"
+#include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
 #include "user_settings.hpp"
 
@@ -66,6 +67,12 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                         notes.insert(notes.end(), plan.notes.begin(), plan.notes.end());
                 });
                 refused([&](const NodeSpec& spec) { check_user_configs(spec, notes); });
+                if (!how.node) // eks-kubelet-config knows kubelet
+                        refused([&](const NodeSpec& spec) {
+                                for (const auto& conflict : locked_gate_conflicts(spec, {}))
+                                        notes.push_back(
+                                                {Level::warning, conflict.text + ", proceeding", true});
+                        });
                 refused([&](const NodeSpec& spec) { // a node goes on without it
                         if (const auto wrong = wrong_expression(spec.max_pods_expression)) {
                                 if (how.strict)

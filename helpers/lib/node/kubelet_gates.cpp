@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "node/version_notes.hpp"
+
 namespace eks {
 
 namespace {
@@ -96,6 +98,8 @@ std::vector<Note> kubelet_version_notes(const Version& kubelet)
                 std::clamp(Version{kubelet.major, kubelet.minor, 0}, oldest_kubelet, newest_kubelet);
         if (nearest.major == kubelet.major && nearest.minor == kubelet.minor)
                 return {};
+        if (nearest < kubelet)
+                return {newer_version_note("kubelet", kubelet, newest_kubelet)};
         return {{Level::warning,
                 fmt::format("kubelet {} is not one of {}.{} to {}.{}: it is configured as {}.{} "
                             "would be, proceeding",

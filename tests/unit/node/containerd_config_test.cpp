@@ -75,6 +75,26 @@ TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[conta
                         CHECK(rendered(node.inputs({}, kubelet, daemon)) == expected);
 }
 
+TEST_CASE("A containerd newer than the tables gets the newest rules and one notice", "[containerd]")
+{
+        const ReferenceNode node;
+        const auto plan = [&](const Version& daemon) {
+                return plan_containerd_config(node.inputs({}, kubelet_132, daemon));
+        };
+        const auto known = plan({2, 3, 99});
+        CHECK(known.notes.empty());
+        for (const auto daemon : {Version{2, 4, 0}, Version{3, 0, 1}}) {
+                const auto newer = plan(daemon);
+                CHECK(file_in(newer, "/etc/containerd/config.toml").content ==
+                        file_in(known, "/etc/containerd/config.toml").content);
+                REQUIRE(newer.notes.size() == 1);
+                CHECK(newer.notes[0].level == Level::notice);
+                CHECK(newer.notes[0].text == "containerd " + daemon.text() +
+                                                     " is newer than 2.3, the newest that eksnode knows: it "
+                                                     "is configured as that would be");
+        }
+}
+
 TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
 {
         const ReferenceNode node;

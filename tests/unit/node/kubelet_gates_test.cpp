@@ -11,6 +11,7 @@
 #include "kubelet_args.hpp"
 #include "kubelet_config.hpp"
 #include "node/kubelet_gates.hpp"
+#include "node/locked_gates.hpp"
 
 using namespace eks;
 using test::file_in;
@@ -258,19 +259,26 @@ TEST_CASE("A kubelet that the table was not made for is configured like its neig
         struct Wrong {
                 Version version;
                 const char* text;
+                Level level = Level::warning;
         };
         const ReferenceNode node;
-        for (const auto& [version, text] :
-                {Wrong{{1, 22, 17}, "kubelet 1.22.17 is not one of 1.23 to 1.36: it is configured as 1.23"},
-                        Wrong{{1, 37, 0},
-                                "kubelet 1.37.0 is not one of 1.23 to 1.36: it is configured as 1.36"},
-                        Wrong{{2, 0, 1},
-                                "kubelet 2.0.1 is not one of 1.23 to 1.36: it is configured as 1.36"},
-                        Wrong{{}, "kubelet 0.0.0 is not one of 1.23 to 1.36: it is configured as 1.23"}}) {
+        for (const auto& [version, text, level] : {
+                     Wrong{{1, 22, 17},
+                             "kubelet 1.22.17 is not one of 1.23 to 1.36: it is configured as 1.23 would be, proceeding"},
+                     Wrong{{1, 37, 0},
+                             "kubelet 1.37.0 is newer than 1.36, the newest that eksnode knows: it is "
+                             "configured as that would be",
+                             Level::notice},
+                     Wrong{{2, 0, 1},
+                             "kubelet 2.0.1 is newer than 1.36, the newest that eksnode knows: it is "
+                             "configured as that would be",
+                             Level::notice},
+                     Wrong{{},
+                             "kubelet 0.0.0 is not one of 1.23 to 1.36: it is configured as 1.23 would be, proceeding"}}) {
                 const auto plan = plan_kubelet_config(node.inputs({}, version));
                 REQUIRE(plan.notes.size() == 1);
-                CHECK(plan.notes[0].level == Level::warning);
-                CHECK(plan.notes[0].text == std::string(text) + " would be, proceeding");
+                CHECK(plan.notes[0].level == level);
+                CHECK(plan.notes[0].text == text);
                 const auto neighbour = node.inputs({}, std::clamp(version, oldest_kubelet, newest_kubelet));
                 CHECK(config_of(node.inputs({}, version)) == config_of(neighbour));
                 CHECK(variables_of(node.inputs({}, version)) == variables_of(neighbour));
@@ -292,4 +300,48 @@ TEST_CASE(
         auto nameless = node.inputs({}, {1, 25, 16});
         nameless.facts.local_hostname = "";
         CHECK_NOTHROW(plan_kubelet_args(nameless));
+}
+
+TEST_CASE("A feature gate that kubelet has locked keeps it from starting with another value",
+        "[kubelet-gates]")
+{
+        CHECK(std::ranges::is_sorted(locked_gates(), {}, &LockedGate::name));
+        const ReferenceNode node;
+        const auto config = [](const std::string& gates) {
+                return "  kubelet:\n    config: {featureGates: {" + gates + "}}\n";
+        };
+        const auto refused = [&](const std::string& spec, unsigned minor) {
+                return test::refusal([&] { plan_kubelet_config(node.inputs(spec, minor_version(minor))); });
+        };
+        // 1.32 and 1.36 were seen to refuse what the table says of them.
+        CHECK(refused(config("RetryGenerateName: false"), 31).failure == "nothing");
+        CHECK(refused(config("RetryGenerateName: false"), 32)
+                        .mentions(
+                                "kubelet.config.featureGates.RetryGenerateName = false: kubelet 1.32.0 does "
+                                "not start with it: the gate is true there for good"));
+        CHECK(refused(config("RetryGenerateName: false"), 99).failure == "config-invalid");
+        CHECK(refused(config("RetryGenerateName: true, Unknown: false"), 36).failure == "nothing");
+        CHECK(refused(config("GitRepoVolumeDriver: true"), 36).failure == "config-invalid");
+        CHECK(refused(config("GitRepoVolumeDriver: true"), 35).failure == "nothing");
+        // In between it is likely.
+        const auto notes =
+                plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(34))).notes;
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].strict);
+        CHECK(notes[0].text == "kubelet.config.featureGates.NodeSwap = false: kubelet 1.34.0 does not start "
+                               "with it: the gate is true there for good, proceeding");
+        CHECK(plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(33))).notes.empty());
+        CHECK(refused(config("NodeSwap: false"), 36).failure == "config-invalid");
+
+        // A flag wins over the file.
+        const std::string flags = "  kubelet:\n    config: {featureGates: {NodeSwap: false}}\n    flags:\n";
+        CHECK(refused(flags + "      - --feature-gates=Other=true,NodeSwap=true\n", 36).failure ==
+                "nothing");
+        CHECK(refused("  kubelet:\n    flags: ['--feature-gates=NodeSwap=false']\n", 36)
+                        .mentions("kubelet.flags: --feature-gates=NodeSwap = false"));
+        // Where kubelet's version is not known.
+        const auto any = locked_gate_conflicts(node.inputs(config("NodeSwap: false")).spec, {});
+        REQUIRE(any.size() == 1);
+        CHECK(any[0].text.find("kubelet 1.34 and later does not start") != std::string::npos);
+        CHECK_FALSE(any[0].certain);
 }

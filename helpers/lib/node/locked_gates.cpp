@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/locked_gates.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "config/kubelet_flags.hpp"
+
+namespace eks {
+
+namespace {
+
+// From pkg/features of Kubernetes 1.32 and 1.36, sorted by name.
+constexpr std::array gates{
+        LockedGate{"APIListChunking", 29},
+        LockedGate{"APIServerTracing", 34},
+        LockedGate{"AdmissionWebhookMatchConditions", 30},
+        LockedGate{"AggregatedDiscoveryEndpoint", 30},
+        LockedGate{"AggregatedDiscoveryRemoveBetaType", 35},
+        LockedGate{"AllowOverwriteTerminationGracePeriodSeconds", 35, false},
+        LockedGate{"AllowServiceLBStatusOnNonLB", 32, false},
+        LockedGate{"AnonymousAuthConfigurableEndpoints", 34},
+        LockedGate{"AnyVolumeDataSource", 33},
+        LockedGate{"AppArmor", 31},
+        LockedGate{"AppArmorFields", 31},
+        LockedGate{"AuthorizeNodeWithSelectors", 34},
+        LockedGate{"AuthorizeWithSelectors", 34},
+        LockedGate{"BtreeWatchCache", 33},
+        LockedGate{"CPUManager", 26},
+        LockedGate{"CPUManagerPolicyOptions", 33},
+        LockedGate{"CRDValidationRatcheting", 33},
+        LockedGate{"CSIServiceAccountTokenSecrets", 36},
+        LockedGate{"ConsistentListFromCache", 34},
+        LockedGate{"CronJobsScheduledAnnotation", 32},
+        LockedGate{"CustomResourceFieldSelectors", 32},
+        LockedGate{"DRAAdminAccess", 36},
+        LockedGate{"DeclarativeValidation", 36},
+        LockedGate{"DevicePluginCDIDevices", 31},
+        LockedGate{"DisableAllocatorDualWrite", 35},
+        LockedGate{"DisableCloudProviders", 31},
+        LockedGate{"DisableKubeletCloudCredentialProviders", 31},
+        LockedGate{"DisableNodeKubeProxyVersion", 36},
+        LockedGate{"DynamicResourceAllocation", 35},
+        LockedGate{"EfficientWatchResumption", 24},
+        LockedGate{"ElasticIndexedJob", 31},
+        LockedGate{"ExecProbeTimeout", 35},
+        LockedGate{"ExternalServiceAccountTokenSigner", 36},
+        LockedGate{"GitRepoVolumeDriver", 36, false},
+        LockedGate{"ImageMaximumGCAge", 35},
+        LockedGate{"ImageVolume", 36},
+        LockedGate{"InPlacePodVerticalScaling", 35},
+        LockedGate{"JobBackoffLimitPerIndex", 33},
+        LockedGate{"JobManagedBy", 35},
+        LockedGate{"JobPodFailurePolicy", 31},
+        LockedGate{"JobPodReplacementPolicy", 34},
+        LockedGate{"JobSuccessPolicy", 33},
+        LockedGate{"KubeProxyDrainingTerminatingNodes", 31},
+        LockedGate{"KubeletCgroupDriverFromCRI", 34},
+        LockedGate{"KubeletFineGrainedAuthz", 36},
+        LockedGate{"KubeletPSI", 36},
+        LockedGate{"KubeletPodResourcesDynamicResources", 36},
+        LockedGate{"KubeletPodResourcesGet", 36},
+        LockedGate{"KubeletTracing", 34},
+        LockedGate{"LoadBalancerIPMode", 32},
+        LockedGate{"LogarithmicScaleDown", 31},
+        LockedGate{"MatchLabelKeysInPodAffinity", 33},
+        LockedGate{"MemoryManager", 32},
+        LockedGate{"MultiCIDRServiceAllocator", 34},
+        LockedGate{"MutableCSINodeAllocatableCount", 36},
+        LockedGate{"NFTablesProxyMode", 33},
+        LockedGate{"NodeInclusionPolicyInPodTopologySpread", 33},
+        LockedGate{"NodeLogQuery", 36},
+        LockedGate{"NodeSwap", 34},
+        LockedGate{"OrderedNamespaceDeletion", 34},
+        LockedGate{"PDBUnhealthyPodEvictionPolicy", 31},
+        LockedGate{"PersistentVolumeLastPhaseTransitionTime", 31},
+        LockedGate{"PodDisruptionConditions", 31},
+        LockedGate{"PodIndexLabel", 32},
+        LockedGate{"PodLifecycleSleepAction", 34},
+        LockedGate{"PodLifecycleSleepActionAllowZero", 34},
+        LockedGate{"PodObservedGenerationTracking", 35},
+        LockedGate{"PodSchedulingReadiness", 30},
+        LockedGate{"PreferSameTrafficDistribution", 35},
+        LockedGate{"ProcMountType", 36},
+        LockedGate{"RecoverVolumeExpansionFailure", 34},
+        LockedGate{"RecursiveReadOnlyMounts", 33},
+        LockedGate{"RelaxedDNSSearchValidation", 34},
+        LockedGate{"RelaxedEnvironmentVariableValidation", 34},
+        LockedGate{"RemainingItemCount", 29},
+        LockedGate{"ResilientWatchCacheInitialization", 34},
+        LockedGate{"RetryGenerateName", 32},
+        LockedGate{"SELinuxChangePolicy", 36},
+        LockedGate{"SELinuxMountReadWriteOncePod", 36},
+        LockedGate{"SchedulerQueueingHints", 34},
+        LockedGate{"SeparateCacheWatchRPC", 36, false},
+        LockedGate{"SeparateTaintEvictionController", 34},
+        LockedGate{"ServiceAccountTokenJTI", 32},
+        LockedGate{"ServiceAccountTokenNodeBinding", 33},
+        LockedGate{"ServiceAccountTokenNodeBindingValidation", 32},
+        LockedGate{"ServiceAccountTokenPodNodeInfo", 32},
+        LockedGate{"SidecarContainers", 33},
+        LockedGate{"SizeMemoryBackedVolumes", 32},
+        LockedGate{"StatefulSetAutoDeletePVC", 32},
+        LockedGate{"StatefulSetStartOrdinal", 31},
+        LockedGate{"StreamingCollectionEncodingToJSON", 34},
+        LockedGate{"StreamingCollectionEncodingToProtobuf", 34},
+        LockedGate{"StrictCostEnforcementForVAP", 32},
+        LockedGate{"StrictCostEnforcementForWebhooks", 32},
+        LockedGate{"StructuredAuthenticationConfiguration", 34},
+        LockedGate{"StructuredAuthorizationConfiguration", 32},
+        LockedGate{"SupplementalGroupsPolicy", 35},
+        LockedGate{"SystemdWatchdog", 35},
+        LockedGate{"TopologyManagerPolicyOptions", 33},
+        LockedGate{"UserNamespacesSupport", 36},
+        LockedGate{"VolumeAttributesClass", 36},
+        LockedGate{"WatchBookmark", 17},
+        LockedGate{"WinDSR", 34},
+        LockedGate{"WinOverlay", 34},
+};
+
+// The kubelets that were started with each gate of the table set against its lock. Between them the table
+// rests on the history that Kubernetes keeps of a gate, which was off by one release once.
+constexpr std::array tried{32U, 36U};
+
+// Of a gate that kubelet's own words set last, with the place. A flag wins over the file.
+struct Setting {
+        std::string place;
+        bool on;
+};
+
+std::map<std::string, Setting> user_gates(const NodeSpec& spec)
+{
+        std::map<std::string, Setting> found;
+        const auto map = spec.kubelet_config.find("featureGates");
+        if (map != spec.kubelet_config.end() && map->is_object())
+                for (const auto& [name, value] : map->items())
+                        if (value.is_boolean())
+                                found[name] = {"kubelet.config.featureGates." + name, value.get<bool>()};
+        for (const auto& flag : parse_kubelet_flags(spec.kubelet_flags))
+                if (flag.name == "feature-gates" && flag.value)
+                        for (const auto item : split(*flag.value, ',')) {
+                                const auto equals = item.find('=');
+                                const auto name = std::string(trim(item.substr(0, equals)));
+                                const auto value = equals == item.npos ? "" : trim(item.substr(equals + 1));
+                                if (value == "true" || value == "false")
+                                        found[name] = {
+                                                fmt::format("kubelet.flags: --feature-gates={}", name),
+                                                value == "true"};
+                        }
+        return found;
+}
+
+} // namespace
+
+std::span<const LockedGate> locked_gates()
+{
+        return gates;
+}
+
+std::vector<GateConflict> locked_gate_conflicts(const NodeSpec& spec, const std::optional<Version>& kubelet)
+{
+        std::vector<GateConflict> conflicts;
+        for (const auto& [name, setting] : user_gates(spec)) {
+                const auto gate = std::ranges::lower_bound(gates, name, {}, &LockedGate::name);
+                if (gate == gates.end() || gate->name != name || gate->value == setting.on ||
+                        (kubelet && *kubelet < Version{1, gate->minor, 0}))
+                        continue;
+                const bool certain = kubelet && std::ranges::any_of(tried, [&](unsigned minor) {
+                        return minor >= gate->minor && *kubelet >= Version{1, minor, 0};
+                });
+                const auto which = kubelet ? kubelet->text() : fmt::format("1.{} and later", gate->minor);
+                conflicts.push_back({fmt::format("{} = {}: kubelet {} does not start with it: the gate is "
+                                                 "{} there for good",
+                                             setting.place, setting.on, which, gate->value),
+                        certain});
+        }
+        return conflicts;
+}
+
+} // namespace eks

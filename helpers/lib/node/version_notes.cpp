@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/version_notes.hpp"
+
+#include <fmt/format.h>
+
+namespace eks {
+
+Note newer_version_note(std::string_view daemon, const Version& found, const Version& newest)
+{
+        return {Level::notice, fmt::format("{} {} is newer than {}.{}, the newest that eksnode knows: it is "
+                                           "configured as that would be",
+                                       daemon, found.text(), newest.major, newest.minor)};
+}
+
+} // namespace eks

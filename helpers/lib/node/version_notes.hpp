@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "base/step.hpp"
+#include "node/version.hpp"
+
+namespace eks {
+
+// Of a daemon that is newer than our tables, which gets the rules of the newest in them.
+Note newer_version_note(std::string_view daemon, const Version& found, const Version& newest);
+
+} // namespace eks
