@@ -182,7 +182,7 @@ class Checkpoints(BootTest):
         for path in self.STATES:
             self.assertFalse(node.file(path).exists(), path)
             node.file(path).write_text("{}")  # as kubelet does
-        self.assertEqual(node.file("/var/lib/eks/kubelet-checkpoints").read_text(), "i-1234567890abcdef0 m5.large\n")
+        self.assertEqual(node.file("/var/lib/eks/kubelet-checkpoints").read_text(), "i-1234567890abcdef0 m4.xlarge\n")
         # Those of this instance stay.
         node.systemctl("restart", "eks-kubelet-config")
         node.reboot()

@@ -2,18 +2,13 @@
 #include "net/dns.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <arpa/nameser.h>
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <memory>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <resolv.h>
-#include <span>
-#include <sys/random.h>
-#include <sys/socket.h>
 
+#include <ares.h>
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -25,126 +20,114 @@ namespace eks {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Bytes = std::vector<unsigned char>;
+using Channel = std::unique_ptr<ares_channeldata, Deleter<ares_destroy>>;
+using AddressesPtr = std::unique_ptr<ares_addrinfo, Deleter<ares_freeaddrinfo>>;
 
-constexpr std::size_t message_limit = 4096; // bytes; without EDNS servers send 512
-constexpr std::size_t server_limit = 3;     // MAXNS of libc
+constexpr std::size_t server_limit = 3; // MAXNS of libc
 
 struct Answer {
-        bool complete = false;  // the server has spoken about this question
-        std::string wrong = {}; // what it said instead of addresses
+        int family;
+        bool complete = false; // the server has spoken about this family, or has been given up
+        int status = ARES_SUCCESS;
         std::vector<std::string> addresses = {};
 };
 
-struct Question {
-        ns_type type;
-        Bytes message;
-        Answer answer = {};
-};
-
-Question question(const std::string& host, ns_type type)
+void take(void* argument, int status, int /*timeouts*/, ares_addrinfo* found)
 {
-        std::array<unsigned char, NS_PACKETSZ> buffer{};
-        const auto length = ::res_mkquery(
-                ns_o_query, host.c_str(), ns_c_in, type, nullptr, 0, nullptr, buffer.data(), buffer.size());
-        if (length < 0)
-                throw Error(failure::host_unresolved, fmt::format("'{}' is not a name for DNS", host));
-        // An id that nobody can guess: libc's is made from the time.
-        constexpr std::size_t id_size = 2;
-        if (::getrandom(buffer.data(), id_size, 0) != ssize_t{id_size})
-                throw io_error("read", "getrandom", errno);
-        return {type, Bytes(buffer.begin(), buffer.begin() + length)};
-}
-
-std::string code_text(int code)
-{
-        switch (code) {
-        case ns_r_nxdomain:
-                return "there is no such name";
-        case ns_r_servfail:
-                return "the server failed";
-        case ns_r_refused:
-                return "the server refuses";
-        default:
-                return fmt::format("the server answers with code {}", code);
-        }
-}
-
-// What an answer says about a question; nothing if it is of another or none at all.
-void read_answer(std::span<const unsigned char> message, Question& asked)
-{
-        ns_msg parsed{};
-        if (message.size() < 2 || !std::equal(message.begin(), message.begin() + 2, asked.message.begin()) ||
-                ::ns_initparse(message.data(), static_cast<int>(message.size()), &parsed) < 0 ||
-                ns_msg_getflag(parsed, ns_f_qr) == 0)
-                return;
-        asked.answer.complete = true;
-        if (const auto code = ns_msg_getflag(parsed, ns_f_rcode); code != ns_r_noerror)
-                asked.answer.wrong = code_text(code);
-        for (int i = 0; i < ns_msg_count(parsed, ns_s_an); ++i) {
-                ns_rr record{};
-                if (::ns_parserr(&parsed, ns_s_an, i, &record) < 0)
-                        return;
-                const bool ipv6 = asked.type == ns_t_aaaa;
-                if (ns_rr_type(record) != asked.type ||
-                        ns_rr_rdlen(record) != (ipv6 ? sizeof(in6_addr) : sizeof(in_addr)))
-                        continue; // an alias on the way to the address
+        const AddressesPtr addresses(found);
+        auto& answer = *static_cast<Answer*>(argument);
+        answer.complete = true;
+        answer.status = status;
+        for (const auto* node = found != nullptr ? found->nodes : nullptr; node != nullptr;
+                node = node->ai_next) {
                 std::array<char, INET6_ADDRSTRLEN> text{};
-                ::inet_ntop(ipv6 ? AF_INET6 : AF_INET, ns_rr_rdata(record), text.data(), text.size());
-                asked.answer.addresses.emplace_back(text.data());
+                const void* const address =
+                        node->ai_family == AF_INET6
+                                ? static_cast<const void*>(
+                                          &reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr)
+                                : &reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr;
+                ::ares_inet_ntop(node->ai_family, address, text.data(), text.size());
+                answer.addresses.emplace_back(text.data());
         }
+        std::ranges::sort(answer.addresses);
 }
 
-// A socket that hears the one server only.
-UniqueFd connected(const NameServer& server)
+// One that asks this server and reads no file, neither /etc/hosts nor resolv.conf.
+Channel open_channel(const NameServer& server, std::chrono::milliseconds timeout)
 {
-        sockaddr_storage storage{};
-        socklen_t length = 0;
-        auto* const ipv4 = reinterpret_cast<sockaddr_in*>(&storage);
-        auto* const ipv6 = reinterpret_cast<sockaddr_in6*>(&storage);
-        if (::inet_pton(AF_INET, server.address.c_str(), &ipv4->sin_addr) == 1) {
-                ipv4->sin_family = AF_INET;
-                ipv4->sin_port = htons(server.port);
-                length = sizeof *ipv4;
-        } else if (::inet_pton(AF_INET6, server.address.c_str(), &ipv6->sin6_addr) == 1) {
-                ipv6->sin6_family = AF_INET6;
-                ipv6->sin6_port = htons(server.port);
-                length = sizeof *ipv6;
-        } else {
-                errno = EINVAL;
-                return {};
-        }
-        UniqueFd fd(::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0)
-                return {};
-        return fd;
+        std::array<char, 2> lookups{"b"};
+        ares_options options{};
+        options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP;
+        options.timeout = static_cast<int>(timeout.count());
+        options.tries = 1;
+        options.ndots = 1;
+        options.lookups = lookups.data();
+        ares_channel made = nullptr;
+        const auto status = ::ares_init_options(&made, &options,
+                ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_LOOKUPS |
+                        ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST);
+        if (status != ARES_SUCCESS)
+                throw Error(failure::host_unresolved, fmt::format("c-ares: {}", ::ares_strerror(status)));
+        Channel channel(made);
+        const bool ipv6 = server.address.find(':') != std::string::npos;
+        const auto text = fmt::format(fmt::runtime(ipv6 ? "[{}]:{}" : "{}:{}"), server.address, server.port);
+        return ::ares_set_servers_ports_csv(channel.get(), text.c_str()) == ARES_SUCCESS ? std::move(channel)
+                                                                                         : Channel();
 }
 
-// Ask one server; returns what went wrong with it, empty if it has spoken.
-std::string ask(const NameServer& server, std::span<Question> questions, std::chrono::milliseconds timeout)
+// Let the channel read and write until both answers are there, or the time is over.
+void run(ares_channeldata* channel, const std::array<Answer, 2>& answers, Clock::time_point deadline)
 {
-        const auto fd = connected(server);
-        if (!fd)
-                return ::strerror(errno);
-        for (const auto& q : questions)
-                if (::send(fd.get(), q.message.data(), q.message.size(), MSG_NOSIGNAL) < 0)
-                        return ::strerror(errno);
-        const auto deadline = Clock::now() + timeout;
-        while (!std::ranges::all_of(questions, [](const Question& q) { return q.answer.complete; })) {
+        const auto both = [&] { return answers[0].complete && answers[1].complete; };
+        while (!both()) {
                 const auto left =
                         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-                pollfd event{.fd = fd.get(), .events = POLLIN, .revents = 0};
-                if (left.count() <= 0 || ::poll(&event, 1, static_cast<int>(left.count())) == 0)
-                        return fmt::format("no answer in {} ms", timeout.count());
-                std::array<unsigned char, message_limit> buffer{};
-                const auto length = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-                if (length < 0 && errno != EAGAIN && errno != EINTR)
-                        return ::strerror(errno);
-                for (auto& q : questions)
-                        if (length > 0)
-                                read_answer({buffer.data(), static_cast<std::size_t>(length)}, q);
+                if (left.count() <= 0)
+                        return ::ares_cancel(channel);
+                std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
+                const auto mask =
+                        static_cast<unsigned>(::ares_getsock(channel, sockets.data(), ARES_GETSOCK_MAXNUM));
+                std::vector<pollfd> events;
+                for (unsigned i = 0; i < sockets.size(); ++i) {
+                        const bool reads = ARES_GETSOCK_READABLE(mask, i) != 0;
+                        const bool writes = ARES_GETSOCK_WRITABLE(mask, i) != 0;
+                        if (reads || writes)
+                                events.push_back({.fd = sockets.at(i),
+                                        .events = static_cast<short>(
+                                                (reads ? POLLIN : 0) | (writes ? POLLOUT : 0)),
+                                        .revents = 0});
+                }
+                timeval limit{.tv_sec = left.count() / 1000, .tv_usec = left.count() % 1000 * 1000};
+                timeval next{};
+                const auto* const wait = ::ares_timeout(channel, &limit, &next);
+                ::poll(events.data(), events.size(),
+                        static_cast<int>(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
+                for (const auto& event : events)
+                        ::ares_process_fd(channel,
+                                (event.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? event.fd
+                                                                                    : ARES_SOCKET_BAD,
+                                (event.revents & (POLLOUT | POLLERR)) != 0 ? event.fd : ARES_SOCKET_BAD);
+                ::ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); // what has waited too long
         }
-        return {};
+}
+
+std::string status_text(int status, std::chrono::milliseconds timeout)
+{
+        switch (status) {
+        case ARES_ENODATA:
+                return "the name has no address";
+        case ARES_ENOTFOUND:
+                return "there is no such name";
+        case ARES_ESERVFAIL:
+                return "the server failed";
+        case ARES_EREFUSED:
+                return "the server refuses";
+        case ARES_ECANCELLED:
+        case ARES_ETIMEOUT:
+                return fmt::format("no answer in {} ms", timeout.count());
+        default:
+                return ::ares_strerror(status);
+        }
 }
 
 } // namespace
@@ -170,22 +153,29 @@ std::vector<std::string> lookup_addresses(
 {
         std::vector<std::string> said;
         for (const auto& server : servers) {
-                std::array questions{question(host, ns_t_a), question(host, ns_t_aaaa)};
-                auto wrong = ask(server, questions, timeout);
-                std::vector<std::string> addresses;
-                for (auto& [type, message, answer] : questions) {
-                        std::ranges::sort(answer.addresses);
-                        addresses.insert(addresses.end(), answer.addresses.begin(), answer.addresses.end());
-                        if (wrong.empty())
-                                wrong = answer.wrong;
+                const auto channel = open_channel(server, timeout);
+                if (!channel) {
+                        said.push_back(fmt::format("{}: not an address", server.address));
+                        continue;
                 }
+                std::array<Answer, 2> answers{Answer{AF_INET}, Answer{AF_INET6}};
+                for (auto& answer : answers) {
+                        ares_addrinfo_hints hints{.ai_flags = ARES_AI_NOSORT,
+                                .ai_family = answer.family,
+                                .ai_socktype = 0,
+                                .ai_protocol = 0};
+                        ::ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take, &answer);
+                }
+                run(channel.get(), answers, Clock::now() + timeout);
                 // One family is enough: a server may be slow or mute about the other.
+                auto addresses = answers[0].addresses;
+                addresses.insert(addresses.end(), answers[1].addresses.begin(), answers[1].addresses.end());
                 if (!addresses.empty()) {
                         addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
                         return addresses;
                 }
-                said.push_back(fmt::format(
-                        "{}: {}", server.address, wrong.empty() ? "the name has no address" : wrong));
+                said.push_back(
+                        fmt::format("{}: {}", server.address, status_text(answers[0].status, timeout)));
         }
         throw Error(failure::host_unresolved,
                 fmt::format("'{}' cannot be resolved ({})", host, join(said, "; ")));

@@ -38,9 +38,52 @@ public:
                 port_ = ntohs(address.sin_port);
                 thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
         }
+        // The same by TCP, to one client after the other.
+        void listen_to_tcp(Reply reply)
+        {
+                listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                sockaddr_in address{};
+                address.sin_family = AF_INET;
+                address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+                address.sin_port = htons(port_);
+                REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+                REQUIRE(::listen(listener_.get(), 4) == 0);
+                tcp_ = std::jthread([this, reply = std::move(reply)](const std::stop_token& stop) {
+                        while (!stop.stop_requested()) {
+                                pollfd event{.fd = listener_.get(), .events = POLLIN, .revents = 0};
+                                if (::poll(&event, 1, 20) != 1)
+                                        continue;
+                                const UniqueFd client(::accept(listener_.get(), nullptr, nullptr));
+                                serve(client.get(), reply);
+                        }
+                });
+        }
         NameServer name() const { return {"127.0.0.1", port_}; }
 
 private:
+        // Each message has its length in front.
+        static void serve(int client, const Reply& reply)
+        {
+                for (;;) {
+                        std::array<unsigned char, 512> buffer{};
+                        pollfd event{.fd = client, .events = POLLIN, .revents = 0};
+                        if (::poll(&event, 1, 200) != 1 ||
+                                ::recv(client, buffer.data(), 2, MSG_WAITALL) != 2)
+                                return;
+                        const auto size = static_cast<std::size_t>(buffer[0]) * 256 + buffer[1];
+                        if (size > buffer.size() ||
+                                ::recv(client, buffer.data(), size, MSG_WAITALL) != ssize_t(size))
+                                return;
+                        const std::string query(
+                                buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));
+                        const auto answer = reply(query, query[query.size() - 3] == 28);
+                        const std::string framed = std::string{static_cast<char>(answer.size() / 256),
+                                                           static_cast<char>(answer.size() % 256)} +
+                                                   answer;
+                        ::send(client, framed.data(), framed.size(), MSG_NOSIGNAL);
+                }
+        }
+
         void run(const std::stop_token& stop) const
         {
                 while (!stop.stop_requested()) {
@@ -62,14 +105,17 @@ private:
 
         Reply reply_;
         UniqueFd fd_;
+        UniqueFd listener_;
         unsigned short port_ = 0;
         std::jthread thread_;
+        std::jthread tcp_;
 };
 
 // The query with an answer section: each record is its type and its data.
 struct Record {
         char type;
         std::string data;
+        std::string name = "\xc0\x0c"; // that of the question
 };
 std::string answer(const std::string& query, const std::vector<Record>& records, char code = 0)
 {
@@ -77,8 +123,8 @@ std::string answer(const std::string& query, const std::vector<Record>& records,
         message[2] = '\x81'; // a response
         message[3] = static_cast<char>('\x80' | code);
         message[7] = static_cast<char>(records.size());
-        for (const auto& [type, data] : records) {
-                message += std::string("\xc0\x0c\0", 3); // the name of the question
+        for (const auto& [type, data, name] : records) {
+                message += name + std::string(1, '\0');
                 message += type;
                 message += std::string("\0\1\0\0\0\x3c\0", 7); // IN, 60 s
                 message += static_cast<char>(data.size());
@@ -112,10 +158,24 @@ TEST_CASE("Addresses of both families are found, past an alias, each once and so
         const Server server([](const std::string& query, bool ipv6) {
                 if (ipv6)
                         return answer(query, {{28, ipv6_data}});
-                return answer(query, {{5, std::string("\1x\0", 3)}, {1, "\x0a\1\1\2"}, {1, "\x0a\1\1\1"},
-                                             {1, "\x0a\1\1\2"}});
+                const std::string alias("\1x\0", 3);
+                return answer(query, {{5, alias}, {1, "\x0a\1\1\2", alias}, {1, "\x0a\1\1\1", alias},
+                                             {1, "\x0a\1\1\2", alias}});
         });
         CHECK(lookup({server.name()}) == Texts{"10.1.1.1", "10.1.1.2", "2600::1"});
+}
+
+TEST_CASE("An answer that is too long for UDP comes by TCP", "[dns]")
+{
+        Server server([](const std::string& query, bool) {
+                auto cut = answer(query, {});
+                cut[2] = static_cast<char>(cut[2] | 2); // truncated
+                return cut;
+        });
+        server.listen_to_tcp([](const std::string& query, bool ipv6) {
+                return ipv6 ? answer(query, {{28, ipv6_data}}) : answer(query, {{1, "\x0a\1\1\1"}});
+        });
+        CHECK(lookup({server.name()}, 2s) == Texts{"10.1.1.1", "2600::1"});
 }
 
 TEST_CASE("One family is enough, whatever becomes of the other", "[dns]")
