@@ -28,6 +28,16 @@ bool is_ec2(const Root& root)
         return read_file_if_exists(root("/sys/hypervisor/uuid")).value_or("").starts_with("ec2");
 }
 
+// eks-config may wait for cloud-init's last stage, and that stage for multi-user.target. A target waits for
+// what it wants, where it is enabled, unless that has no default dependencies; these are the others.
+#define NOT_FOR_MULTI_USER                                                                                  \
+        "# multi-user.target must not wait for it: scripts of cloud-init may run only after that target.\n" \
+        "DefaultDependencies=no\n"                                                                          \
+        "Requires=sysinit.target\n"                                                                         \
+        "After=sysinit.target basic.target\n"                                                               \
+        "Conflicts=shutdown.target\n"                                                                       \
+        "Before=shutdown.target\n"
+
 // A masked step does not keep systemd 252 from starting what requires it, so what counts is asserted, as in
 // eks-configured.target.
 constexpr const char* containerd_drop_in =
@@ -39,7 +49,10 @@ constexpr const char* containerd_drop_in =
         "AssertPathExists=|!/run/eks/enabled/containerd-volume\n"
         "AssertPathExists=|/run/eks/done/eks-containerd-volume\n"
         "# Restart= brings it back, however often it has failed.\n"
-        "StartLimitIntervalSec=0\n";
+        "StartLimitIntervalSec=0\n" NOT_FOR_MULTI_USER;
+constexpr const char* docker_drop_in =
+        "# Made by eks-node-generator, on a node: Docker starts after containerd.\n"
+        "[Unit]\n" NOT_FOR_MULTI_USER;
 
 // From 1.32 on kubelet says WATCHDOG=1 twice in WatchdogSec=, while its loop of pods goes on. An older one
 // would be killed for its silence.
@@ -118,6 +131,7 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back({"containerd.service.requires/eks-containerd-volume.service",
                         UNITDIR "/eks-containerd-volume.service"});
                 outputs.push_back({"containerd.service.d/50-eks-node.conf", containerd_drop_in, false});
+                outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
                 outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
                 if (facts.watchdog)
