@@ -79,7 +79,8 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
         gate("sandbox-image", needs_sandbox_image(node));
         gate("soci-snapshotter", node.soci);
         gate("sysctl", !node.spec.sysctls.empty());
-        gate("user-scripts", resolved.has_scripts);
+        // Who has called bootstrap.sh wants kubelet now; a script goes on beside it.
+        gate("user-scripts", resolved.has_scripts && !resolved.was_called);
         return plan;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "await_call.hpp"
 #include "config.hpp"
 
 int main(int argc, char** argv)
@@ -12,10 +13,14 @@ int main(int argc, char** argv)
                                            "/proc/cmdline", "/proc/meminfo", "/proc/sys/crypto", "/proc/1",
                                            "/sys/devices/system"},
                                 .writes = {"/run/eks"},
-                                .runs_programs = true}}, // a daemon without a version file is asked
+                                .runs_programs = true, // a daemon without a version file is asked
+                                .connects = true}},    // the manager knows whether scripts still run
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();
-                        context.apply(plan_config(root, resolve_node_layers(root), load_imds(root),
+                        auto resolved = resolve_node_layers(root);
+                        if (root.prefix().empty() && awaits_call(resolved))
+                                resolved = await_call(context);
+                        context.apply(plan_config(root, std::move(resolved), load_imds(root),
                                 {.kubelet = kubelet_version(root), .containerd = containerd_version(root)}));
                 });
 }

@@ -38,6 +38,7 @@ constexpr std::array verbs{About{"apply", "take a changed configuration over on 
         About{"explain", "show the value of a key, what set it, and what it beat"},
         About{"images", "list, pull and pin the images of a node"},
         About{"max-pods", "say how many pods an instance type runs"},
+        About{"migrate", "show what a call of AL2's bootstrap.sh sets"},
         About{"plan", "show every file that a node would be given, offline"},
         About{"runtimes", "list the container runtimes of this machine"},
         About{"set", "write keys of configuration into a drop-in of the admin's"},

@@ -50,6 +50,8 @@ int plan(const Arguments& arguments)
         const Root root(arguments.last("root").value_or(""));
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        for (const auto& remark : script_remarks(resolved))
+                fmt::print(stderr, "note: {}\n", remark);
         const auto imds_file = arguments.last("imds").value_or(root(imds_path));
         const auto imds = in_context(
                 imds_file, failure::facts_missing, [&] { return Json::parse(read_file(imds_file)); });

@@ -5,30 +5,18 @@
 // for.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
-
-#include "base/manager.hpp"
+#include "base/scripts.hpp"
 #include "script_changes.hpp"
 
 namespace eks {
-
-// What is seen of cloud-init's last stage at one moment.
-struct ScriptsState {
-        bool installed = false;             // there is a cloud-final.service
-        std::string active;                 // its ActiveState
-        bool queued = false;                // it has a job
-        std::vector<std::string> processes; // command lines of what runs in it
-};
 
 enum class Wait { go_on, over, asked_for };
 
 // Whether to wait on. A script that calls `systemctl restart kubelet` waits for us: then it is asked_for.
 Wait judge(const ScriptsState& state);
 
-// Until they have ended, or one asks for us. Throws Error (user_scripts_timeout) after
-// $EKS_USER_SCRIPTS_TIMEOUT seconds.
+// Until they have ended, or one asks for us or has called bootstrap.sh or nodeadm. Throws Error
+// (user_scripts_timeout) after $EKS_USER_SCRIPTS_TIMEOUT seconds.
 void wait_for_scripts(Context& context, Manager& manager);
 
 } // namespace eks

@@ -56,6 +56,8 @@ int validate_files(const Arguments& arguments)
         if (!findings.problems.empty())
                 return static_cast<int>(Errc::bad_config);
         fmt::print("valid: {}\n", fmt::join(resolved.tried, ", "));
+        for (const auto& remark : script_remarks(resolved))
+                fmt::print("note: {}\n", remark);
         return 0;
 }
 

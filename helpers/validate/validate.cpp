@@ -39,7 +39,9 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
 {
         add_bootstrap_dns(resolved, imds);
         auto notes = std::exchange(resolved.merged.notes, {});
-        auto problems = find_problems(resolved, imds, notes, how.complete);
+        // On a node a script will have named the cluster.
+        const bool later = !how.node && resolved.has_scripts && names_no_cluster(resolved);
+        auto problems = find_problems(resolved, imds, notes, how.complete && !later);
         if (const auto without_step = keys_without_a_step(resolved.merged); how.node)
                 problems.add(without_step);
         else

@@ -44,15 +44,6 @@ class Arguments(BootTest):
                 self.assertEqual(given[-len(last):], last)
                 self.assertTrue(given[-len(last) - 1].startswith("--runtime-cgroups="), given)
 
-    def test_an_al2_call_brings_its_extra_arguments(self):
-        node = self.node()
-        node.user_data(f"#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint https://example.com "
-                       f"--b64-cluster-ca {support.IMAGE.ca} --dns-cluster-ip 10.100.0.10 "
-                       "--kubelet-extra-args '--node-labels=a=b,c=d --v=3'\n")
-        node.boot()
-        self.assertActive(node, "kubelet.service")
-        self.assertEqual(self.command_line(node)[-2:], ["--node-labels=a=b,c=d", "--v=3"])
-
     def test_labels_and_taints_come_from_facts_and_the_machine(self):
         node = self.node()
         profile = json.loads((node.root / "srv/aws/profile.json").read_text())

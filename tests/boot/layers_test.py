@@ -50,17 +50,6 @@ class Layers(BootTest):
         self.stand_in_only("a real kubelet may need a setting of its own to run here")
         self.assertEqual(node.kubelet()["config"], config)
 
-    def test_an_al2_bootstrap_call_becomes_a_node(self):
-        node = self.node()
-        node.user_data("#!/bin/bash\nset -ex\nB64_CA=" + support.IMAGE.ca + "\n/etc/eks/bootstrap.sh my-cluster \\\n"
-                       "  --b64-cluster-ca $B64_CA --apiserver-endpoint https://example.com \\\n"
-                       "  --dns-cluster-ip 172.20.0.10 --kubelet-extra-args '--node-labels=team=a --v=4'\n")
-        node.boot()
-        self.assertActive(node, "kubelet.service")
-        kubelet = node.kubelet()
-        self.assertEqual(kubelet["config"]["clusterDNS"], ["172.20.0.10"])
-        self.assertEqual(kubelet["labels"], {"team": "a"})
-
 
 class Profiles(BootTest):
     """In a container most of /proc/sys is read-only, but not what belongs to its network namespace."""

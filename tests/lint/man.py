@@ -17,7 +17,7 @@ CONFIG_PAGE = "man/eks-node.toml.5.scd"
 INSTALLED_CONFIG_PAGE = "usr/share/man/man5/eks-node.toml.5"
 OVERVIEW = "man/eks-node.7.scd"
 # As the scripts did whose names these have.
-HELP_FAILS = {"max-pods-calculator.sh"}
+HELP_FAILS = {"bootstrap.sh", "max-pods-calculator.sh"}
 # In what form eks-config hands the resolved configuration to the other steps is between them, and may change.
 PRIVATE_FORMATS = {"/run/eks/node.json"}
 
@@ -131,7 +131,7 @@ def check_options(tree):
         if not (tree.source / page).exists():
             continue  # said by check_every_page
         text = plain(tree.text(page))
-        for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", done.stdout))):
+        for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", done.stdout))):
             if not re.search(rf"(?<![\w-]){option}(?![\w-])", text):
                 yield at(page, 1, f"option {option} of {name} is missing, describe it")
 

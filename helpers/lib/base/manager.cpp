@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/manager.hpp"
 
+#include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <poll.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -206,6 +210,46 @@ bool Manager::wait_for_job(const std::string& unit_name, std::chrono::millisecon
                 std::this_thread::sleep_for(poll_interval);
         }
         return true;
+}
+
+void Manager::watch(const std::vector<std::string>& units)
+{
+        // The manager's own socket needs no subscription, and knows no such thing.
+        ::sd_bus_call_method(
+                bus_.get(), destination, manager_path, manager_interface, "Subscribe", nullptr, nullptr, "");
+        const auto note_change = [](sd_bus_message*, void* changed, sd_bus_error*) {
+                *static_cast<bool*>(changed) = true;
+                return 0;
+        };
+        for (const auto& name : units)
+                check(::sd_bus_match_signal(bus_.get(), nullptr, nullptr, unit(name).path.c_str(),
+                              "org.freedesktop.DBus.Properties", "PropertiesChanged", note_change,
+                              &changed_),
+                        fmt::format("watch '{}'", name));
+}
+
+bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor)
+{
+        const auto end = std::chrono::steady_clock::now() + deadline;
+        for (;;) {
+                int result = 0;
+                do {
+                        result = ::sd_bus_process(bus_.get(), nullptr);
+                        check(result, "hear of the service manager");
+                } while (result > 0);
+                if (std::exchange(changed_, false))
+                        return true;
+                const auto left =
+                        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+                if (left.count() <= 0)
+                        return false;
+                std::array<pollfd, 2> wait{
+                        pollfd{::sd_bus_get_fd(bus_.get()), POLLIN, 0}, {descriptor, POLLIN, 0}};
+                if (::poll(wait.data(), wait.size(), static_cast<int>(left.count())) < 0 && errno != EINTR)
+                        check(-errno, "wait for the service manager");
+                if (wait[1].revents != 0)
+                        return true;
+        }
 }
 
 std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadline)

@@ -19,6 +19,9 @@ public:
         // root talks to the manager directly, which works without a D-Bus daemon and early; others over the
         // system bus. Throws Error (manager_unreachable), as every call here.
         Manager();
+        Manager(const Manager&) = delete;
+        Manager& operator=(const Manager&) = delete;
+        ~Manager() = default;
 
         // Properties of a unit, which is loaded if need be; what the unit's type does not have is "", 0 or
         // empty.
@@ -52,6 +55,12 @@ public:
         // Until the unit has no job, whoever asked for it. False at the deadline.
         bool wait_for_job(const std::string& unit, std::chrono::milliseconds deadline);
 
+        // From here on wait_for_change() returns when a property or the job of one of these units changes.
+        void watch(const std::vector<std::string>& units);
+
+        // Until then, or until `descriptor` can be read. False at the deadline.
+        bool wait_for_change(std::chrono::milliseconds deadline, int descriptor = -1);
+
         struct Mount {
                 std::string what;
                 std::string where;
@@ -66,6 +75,7 @@ public:
 
 private:
         using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
+        bool changed_ = false; // the bus holds its address, so a Manager stays where it is
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };
 

@@ -89,6 +89,9 @@ inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure user_scripts_refused{
         "user-scripts-refused", "77a67f7c7a354267bd34cabbd57c179e", Errc::bad_config};
+inline constexpr Failure call_missing{"call-missing", "a5061d0f816a44ccb87591e6d9bcaaa4", Errc::bad_config};
+inline constexpr Failure node_not_started{
+        "node-not-started", "9492a96a6cf64ba1b079b791e129e6ea", Errc::failed};
 inline constexpr Failure apply_failed{"apply-failed", "efd201ec1a8d48ab952b483326457615", Errc::failed};
 inline constexpr Failure apply_needs_stop{
         "apply-needs-stop", "79a6c79a73ef45089de4301a68b5c0a6", Errc::failed};

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/command_layer.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/resolve.hpp"
@@ -32,6 +35,16 @@ std::optional<std::string> known_instance(const Root& root)
         if (!facts.is_object() || id == facts.end() || !id->is_string())
                 return std::nullopt;
         return id->get<std::string>();
+}
+
+bool was_called(const Root& root)
+{
+        const auto instance = known_instance(root);
+        return std::ranges::any_of(
+                drop_ins(root, {std::string(command_layers)}, {".toml"}), [&](const std::string& path) {
+                        return instance &&
+                               instance == instance_of_layer(read_file(root(path), config_limit));
+                });
 }
 
 std::string render_command_layer(const CommandLayer& layer)

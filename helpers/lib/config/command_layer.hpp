@@ -13,12 +13,16 @@
 namespace eks {
 
 inline constexpr std::string_view command_layers = "/var/lib/eks/commands.d";
+inline constexpr std::string_view bootstrap_layer = "/var/lib/eks/commands.d/bootstrap.toml";
 
 // The instance that the text of such a layer is for; nothing if it does not say.
 std::optional<std::string> instance_of_layer(std::string_view text);
 
 // This instance, by /run/eks/imds.json; nothing if eks-imds has not run.
 std::optional<std::string> known_instance(const Root& root);
+
+// Whether a command has left a layer on this instance: from then on kubelet may start.
+bool was_called(const Root& root);
 
 struct CommandLayer {
         std::string command;  // "bootstrap": the file is bootstrap.toml, and layers are sorted by its name

@@ -20,9 +20,11 @@ struct Resolved {
         std::vector<Layer> layers; // all of them, in order: the later one wins; the profile is the first
         Layer merged;              // what won, with the place of each value
         std::vector<std::string>
-                tried; // every source and what it held, for the message when nothing is complete
-        bool has_bootstrap_call = false; // user data calls AL2's bootstrap.sh
-        bool has_scripts = false;        // user data holds a script or cloud-config for cloud-init to run
+                tried;            // every source and what it held, for the message when nothing is complete
+        bool has_scripts = false; // user data holds a script or cloud-config for cloud-init to run
+        bool names_bootstrap = false;    // which names /etc/eks/bootstrap.sh
+        bool was_called = false;         // bootstrap.sh or nodeadm ran on this instance
+        bool has_bootstrap_call = false; // bootstrap.sh did
 };
 
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
@@ -42,10 +44,16 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
 // eks.KEY=VALUE words as a layer. Throws nothing: what is wrong is in Layer::problems.
 Layer command_line_layer(const std::vector<std::string>& words);
 
-// An AL2 call that names neither the cluster's service range nor its DNS service goes by bootstrap.sh's
-// rule: the DNS service is 172.20.0.10 if an IPv4 range of the VPC begins with 10, else 10.100.0.10 (EKS
-// gives services 172.20.0.0/16 or 10.100.0.0/16 by the same rule, unless told otherwise). Sets
-// kubelet.config.clusterDNS; does nothing without such a call, or without facts (`imds`).
+// Whether no layer says anything of a cluster.
+bool names_no_cluster(const Resolved& resolved);
+
+// What a reader of this configuration should know of the scripts in the user data; a sentence each.
+std::vector<std::string> script_remarks(const Resolved& resolved);
+
+// A call of bootstrap.sh that names neither the cluster's service range nor its DNS service goes by
+// bootstrap.sh's rule: the DNS service is 172.20.0.10 if an IPv4 range of the VPC begins with 10,
+// else 10.100.0.10 (EKS gives services 172.20.0.0/16 or 10.100.0.0/16 by the same rule, unless told
+// otherwise). Sets kubelet.config.clusterDNS; does nothing without such a call, or without facts (`imds`).
 void add_bootstrap_dns(Resolved& resolved, const Json& imds);
 
 // The keys that are given although no step of this version acts on them: storage, proxies or name servers

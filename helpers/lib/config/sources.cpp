@@ -111,7 +111,7 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
 {
         auto data = read_user_data(bytes, source);
         resolved.has_scripts = resolved.has_scripts || data.has_scripts;
-        resolved.has_bootstrap_call = resolved.has_bootstrap_call || data.has_bootstrap_call;
+        resolved.names_bootstrap = resolved.names_bootstrap || data.names_bootstrap;
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
         for (auto& layer : data.layers)
                 add(root, resolved, std::move(layer));
@@ -126,6 +126,8 @@ void add_command_layers(const Root& root, Resolved& resolved)
                 const auto stamp = instance_of_layer(text);
                 if (stamp && stamp == instance) {
                         resolved.tried.push_back(path);
+                        resolved.was_called = true;
+                        resolved.has_bootstrap_call = resolved.has_bootstrap_call || path == bootstrap_layer;
                         add(root, resolved, parse_file(text, path));
                         continue;
                 }

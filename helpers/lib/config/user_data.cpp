@@ -9,7 +9,6 @@
 
 #include "base/text.hpp"
 #include "config/base64.hpp"
-#include "config/bootstrap_call.hpp"
 #include "config/gzip.hpp"
 #include "config/mime.hpp"
 
@@ -20,6 +19,7 @@ namespace {
 constexpr std::string_view node_config_type = "application/node.eks.aws";
 constexpr std::string_view node_toml_type = "application/vnd.eksnode+toml";
 constexpr std::string_view script_type = "text/x-shellscript";
+constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
 
 [[noreturn]] void syntax_error(const std::string& where, std::string_view what)
 {
@@ -128,7 +128,8 @@ public:
                         script(text, source, "a script");
                 } else if (begins_as_cloud_init_form(text)) {
                         result.has_scripts = true;
-                        hold(source, "for cloud-init, ignored");
+                        result.names_bootstrap = text.find(bootstrap_path) != text.npos;
+                        hold(source, "for cloud-init, which acts on it on the node");
                 } else if (is_bottlerocket_s(text)) {
                         refuse_bottlerocket(source);
                 } else {
@@ -152,11 +153,16 @@ public:
                 } else if (type == script_type || part.body.starts_with("#!")) {
                         script(part.body, source, name);
                 } else {
-                        if (begins_as_cloud_init_form(part.body) ||
-                                std::ranges::find(cloud_init_forms, type, &CloudInitForm::type) !=
-                                        cloud_init_forms.end())
-                                result.has_scripts = true;
-                        hold(source, fmt::format("{}, ignored", name));
+                        const bool acts = begins_as_cloud_init_form(part.body) ||
+                                          std::ranges::find(cloud_init_forms, type, &CloudInitForm::type) !=
+                                                  cloud_init_forms.end();
+                        result.has_scripts = result.has_scripts || acts;
+                        result.names_bootstrap =
+                                result.names_bootstrap ||
+                                (acts && part.body.find(bootstrap_path) != std::string::npos);
+                        hold(source,
+                                fmt::format("{}, {}", name,
+                                        acts ? "for cloud-init, which acts on it on the node" : "ignored"));
                 }
         }
 
@@ -175,13 +181,10 @@ private:
         void script(std::string_view text, const std::string& source, std::string_view name)
         {
                 result.has_scripts = true;
-                if (auto layer = parse_bootstrap_call(text, source)) {
-                        result.layers.push_back(*std::move(layer));
-                        result.has_bootstrap_call = true;
-                        hold(source, fmt::format("{}, a call of {}", name, bootstrap_path));
-                } else {
-                        hold(source, fmt::format("{}, ignored", name));
-                }
+                const bool calls = text.find(bootstrap_path) != text.npos;
+                result.names_bootstrap = result.names_bootstrap || calls;
+                hold(source, fmt::format("{}, which cloud-init runs on the node{}", name,
+                                     calls ? fmt::format(", and which names {}", bootstrap_path) : ""));
         }
 
         // A part may be base64 without saying so, compressed, or both.

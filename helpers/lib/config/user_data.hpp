@@ -15,11 +15,11 @@ namespace eks {
 inline constexpr std::size_t user_data_limit = 1U << 20U;
 
 struct UserData {
-        std::vector<Layer> layers; // in order of appearance
-        // Something that cloud-init runs; a script that does nothing but call bootstrap.sh counts too.
-        bool has_scripts = false;
-        bool has_bootstrap_call = false; // one of the layers is an AL2 call of bootstrap.sh
-        // What each part is: "user data, MIME part 2: text/x-shellscript, ignored".
+        std::vector<Layer> layers;    // in order of appearance
+        bool has_scripts = false;     // something that cloud-init runs or acts on
+        bool names_bootstrap = false; // and it holds the text "/etc/eks/bootstrap.sh"
+        // What each part is: "user data, MIME part 2: text/x-shellscript, which cloud-init runs on the
+        // node".
         std::vector<std::string> held;
 };
 

@@ -17,6 +17,15 @@ namespace eks {
 
 namespace {
 
+struct Required {
+        std::string_view key;
+        std::string_view meaning;
+};
+constexpr std::array required{Required{"cluster.name", "the name of the EKS cluster"},
+        Required{"cluster.apiServerEndpoint", "the https URL of its API server"},
+        Required{"cluster.certificateAuthority", "its CA certificate, PEM in base64"},
+        Required{"cluster.cidr", "its service CIDR"}};
+
 // Whether a value says nothing: "", [], {}, null, and what holds nothing else.
 bool is_empty(const Json& value)
 {
@@ -25,13 +34,42 @@ bool is_empty(const Json& value)
         return value.is_null() || (value.is_string() && trim(value.get_ref<const std::string&>()).empty());
 }
 
+constexpr std::string_view see_migrate =
+        "Scripts run on the node, and may call /etc/eks/bootstrap.sh or nodeadm there. `eksnode migrate -- "
+        "ARGUMENTS...` prints what a call of bootstrap.sh with these arguments sets, as a file for --config";
+
 } // namespace
+
+bool names_no_cluster(const Resolved& resolved)
+{
+        return std::ranges::none_of(required,
+                [&](const Required& r) { return find_path(resolved.merged.tree, r.key) != nullptr; });
+}
+
+std::vector<std::string> script_remarks(const Resolved& resolved)
+{
+        std::vector<std::string> remarks;
+        if (!resolved.has_scripts)
+                return remarks;
+        if (names_no_cluster(resolved))
+                remarks.emplace_back(
+                        "no layer says anything of a cluster: the node waits until a script calls "
+                        "/etc/eks/bootstrap.sh or nodeadm, and fails if none does");
+        if (resolved.names_bootstrap)
+                remarks.emplace_back(
+                        "a script names /etc/eks/bootstrap.sh: `eksnode migrate -- ARGUMENTS...` prints "
+                        "what a call with these arguments sets");
+        return remarks;
+}
 
 void add_bootstrap_dns(Resolved& resolved, const Json& imds)
 {
         constexpr const char* key = "kubelet.config.clusterDNS";
         auto& merged = resolved.merged;
-        if (!resolved.has_bootstrap_call || !imds.is_object() ||
+        // Without these two DescribeCluster is asked, which tells the range as well.
+        const bool described = find_path(merged.tree, "cluster.apiServerEndpoint") == nullptr ||
+                               find_path(merged.tree, "cluster.certificateAuthority") == nullptr;
+        if (!resolved.has_bootstrap_call || described || !imds.is_object() ||
                 find_path(merged.tree, "cluster.cidr") != nullptr || find_path(merged.tree, key) != nullptr)
                 return;
         bool ten = false;
@@ -67,23 +105,15 @@ Problems keys_without_a_step(const Layer& merged)
 
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete)
 {
-        struct Required {
-                std::string_view key;
-                std::string_view meaning;
-        };
-        constexpr std::array required{Required{"cluster.name", "the name of the EKS cluster"},
-                Required{"cluster.apiServerEndpoint", "the https URL of its API server"},
-                Required{"cluster.certificateAuthority", "its CA certificate, PEM in base64"},
-                Required{"cluster.cidr", "its service CIDR"}};
-
         const auto& tree = resolved.merged.tree;
         const auto sources = join(resolved.tried, ", ");
-        if (complete && resolved.merged.problems.empty() &&
-                std::ranges::none_of(
-                        required, [&](const Required& r) { return find_path(tree, r.key) != nullptr; }))
+        if (complete && resolved.merged.problems.empty() && names_no_cluster(resolved))
                 throw Error(failure::config_missing,
                         fmt::format("no configuration for this node in: {}", sources),
-                        "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
+                        resolved.has_scripts
+                                ? std::string(see_migrate)
+                                : "Put a NodeConfig into the instance's user data, or configure "
+                                  "/etc/eks/node.toml");
 
         auto problems = resolved.merged.problems;
         // An AL2 call may give the address of the DNS service instead of the range that it lies in; without

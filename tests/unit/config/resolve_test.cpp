@@ -411,14 +411,20 @@ TEST_CASE("Keys with dots come on the kernel command line as JSON of the map aro
 
 TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary interface", "[resolve]")
 {
-        const auto dns = [](const std::string& options, const Json& imds) {
-                const TemporaryDirectory node;
-                node.write(
-                        user_data_path, "#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint "
-                                        "https://example.com --b64-cluster-ca Y2VydA== " +
-                                                options + "\n");
+        const Json cluster{{"name", "my-cluster"}, {"apiServerEndpoint", "https://example.com"},
+                {"certificateAuthority", "Y2VydA=="}};
+        const auto resolved_with = [](const TemporaryDirectory& node, const Json& tree, const Json& imds) {
+                node.write(imds_path, R"({"instanceId": "i-1"})");
+                write_command_layer(node.root(), {"bootstrap", "i-1", tree});
                 auto resolved = resolve_node_layers(node.root());
                 add_bootstrap_dns(resolved, imds);
+                return resolved;
+        };
+        const auto dns = [&](const Json& more, const Json& imds) {
+                const TemporaryDirectory node;
+                Json tree{{"cluster", cluster}};
+                tree.merge_patch(more);
+                const auto resolved = resolved_with(node, tree, imds);
                 std::vector<Note> notes;
                 validate(resolved, imds, notes);
                 const auto* found = find_path(resolved.merged.tree, "kubelet.config.clusterDNS");
@@ -429,13 +435,20 @@ TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary
                         {"interfaces", {{{"mac", "02:02"}, {"vpcIpv4Cidrs", second}},
                                                {{"mac", "02:01"}, {"vpcIpv4Cidrs", first}}}}};
         };
-        CHECK(dns("", facts({"192.168.0.0/16", "10.0.0.0/16"})) == Json{"172.20.0.10"});
-        CHECK(dns("", facts({"192.168.0.0/16"}, {"10.0.0.0/16"})) == Json{"10.100.0.10"});
-        CHECK(dns("", facts({"100.64.0.0/16"})) == Json{"10.100.0.10"});
-        CHECK(dns("--dns-cluster-ip 10.1.0.10", facts({"10.0.0.0/16"})) == Json{"10.1.0.10"});
-        CHECK(dns("--service-ipv4-cidr 10.1.0.0/16", facts({"10.0.0.0/16"})) == nullptr);
-        CHECK(dns("", nullptr) == nullptr); // on a laptop; eks-config has the facts
-        CHECK(dns("", {{"interfaces", 5}, {"mac", "02:01"}}) == Json{"10.100.0.10"});
+        CHECK(dns(Json::object(), facts({"192.168.0.0/16", "10.0.0.0/16"})) == Json{"172.20.0.10"});
+        CHECK(dns(Json::object(), facts({"192.168.0.0/16"}, {"10.0.0.0/16"})) == Json{"10.100.0.10"});
+        CHECK(dns(Json::object(), facts({"100.64.0.0/16"})) == Json{"10.100.0.10"});
+        CHECK(dns({{"kubelet", {{"config", {{"clusterDNS", {"10.1.0.10"}}}}}}}, facts({"10.0.0.0/16"})) ==
+                Json{"10.1.0.10"});
+        CHECK(dns({{"cluster", {{"cidr", "10.1.0.0/16"}}}}, facts({"10.0.0.0/16"})) == nullptr);
+        CHECK(dns(Json::object(), nullptr) == nullptr); // on a laptop; eks-config has the facts
+        CHECK(dns(Json::object(), {{"interfaces", 5}, {"mac", "02:01"}}) == Json{"10.100.0.10"});
+
+        const TemporaryDirectory named;
+        // DescribeCluster will tell.
+        const auto name_only =
+                resolved_with(named, {{"cluster", {{"name", "my-cluster"}}}}, facts({"10.0.0.0/16"}));
+        CHECK(find_path(name_only.merged.tree, "kubelet.config.clusterDNS") == nullptr);
 
         const TemporaryDirectory node;
         node.write(user_data_path, node_config(cluster_with("cidr", "")));

@@ -3,7 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "await_call.hpp"
 #include "config.hpp"
+#include "config/command_layer.hpp"
 #include "fixture.hpp"
 
 using namespace eks;
@@ -170,4 +172,64 @@ TEST_CASE("Text that is not UTF-8 is a fault of the configuration, not of eksnod
                 CAPTURE(result.what);
                 CHECK(result.failure.starts_with("config-"));
         }
+}
+
+TEST_CASE("Only a script can still name the cluster: eks-config waits for that", "[config]")
+{
+        const ReferenceNode node;
+        const auto waits = [&](const std::string& user_data) {
+                node.write(user_data_path, user_data);
+                return awaits_call(resolve_node_layers(node.root()));
+        };
+        CHECK(waits("#!/bin/sh\n/etc/eks/bootstrap.sh c\n"));
+        CHECK(waits("#cloud-config\n"));
+        CHECK_FALSE(waits(""));
+        CHECK_FALSE(waits(test::node_config(test::reference_cluster)));
+        node.write("/etc/eks/node.toml", "[kubelet]\nflags = ['--v=4']\n");
+        CHECK(waits("#!/bin/sh\n"));
+        node.write("/etc/eks/node.toml", "[cluster]\nname = 'c'\n");
+        CHECK_FALSE(waits("#!/bin/sh\n"));
+        node.write("/etc/eks/node.toml", "[clutser]\nname = 'c'\n"); // to be said at once
+        CHECK_FALSE(waits("#!/bin/sh\n"));
+}
+
+TEST_CASE("No call comes when scripts have ended, or wait for what waits for eks-config", "[config]")
+{
+        ScriptsState state{.installed = true, .active = "inactive", .queued = true, .processes = {}};
+        CHECK(no_call_to_come(state).empty());
+        state.active = "activating";
+        state.processes = {"/bin/sh /var/lib/cloud/scripts/part-001", "systemctl restart sshd", "sleep 5"};
+        CHECK(no_call_to_come(state).empty());
+        for (const auto* waiting : {"systemctl restart containerd", "systemctl start kubelet.service",
+                     "systemctl enable --now docker", "systemctl start eks-node.target"}) {
+                CAPTURE(waiting);
+                state.processes.back() = waiting;
+                CHECK(no_call_to_come(state).find(waiting) != std::string::npos);
+        }
+        CHECK(no_call_to_come({.installed = true, .active = "active", .queued = false, .processes = {}})
+                        .find("have ended") != std::string::npos);
+        CHECK(no_call_to_come({.installed = true, .active = "failed", .queued = false, .processes = {}})
+                        .find("have ended") != std::string::npos);
+        CHECK(no_call_to_come({.installed = false, .active = "", .queued = false, .processes = {}})
+                        .find("no cloud-init") != std::string::npos);
+}
+
+TEST_CASE("Scripts are waited for until one has called bootstrap.sh", "[config]")
+{
+        const ReferenceNode node;
+        const auto user_data = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n"
+                               "Content-Type: text/x-shellscript\n\n#!/bin/sh\n--x\n"
+                               "Content-Type: application/node.eks.aws\n\n" +
+                               test::node_config(test::reference_cluster) + "\n--x--\n";
+        const auto kind = [&] {
+                return file_in(planned(node, user_data), "/run/eks/enabled/user-scripts").kind;
+        };
+        node.write(imds_path, R"({"instanceId": "i-1"})");
+        CHECK(kind() == File::Kind::regular);
+        write_command_layer(node.root(), {"bootstrap", "i-2", Json::object()});
+        CHECK(kind() == File::Kind::regular);
+        CHECK_FALSE(was_called(node.root()));
+        write_command_layer(node.root(), {"bootstrap", "i-1", Json::object()});
+        CHECK(kind() == File::Kind::absent);
+        CHECK(was_called(node.root()));
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/bootstrap_options.hpp"
+#include "options.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "config/bootstrap_call.hpp"
 
 namespace eks {
 
@@ -87,10 +87,12 @@ bool is_printable(std::string_view text)
         return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-std::string printable(const std::string& text)
+// The name of an option, without what may be a value behind it.
+std::string option_name(const std::string& text)
 {
         constexpr std::size_t shown = 80;
-        return Json(text.substr(0, shown)).dump(-1, ' ', true, Json::error_handler_t::replace);
+        return Json(text.substr(0, std::min(text.find('='), shown)))
+                .dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 } // namespace
@@ -100,7 +102,16 @@ std::span<const std::string_view> bootstrap_variables()
         return all_variables;
 }
 
-BootstrapOptions::BootstrapOptions(const ShellCall& call, Problems& problems, std::vector<Note>& notes)
+BootstrapCall bootstrap_call(int argc, char** argv)
+{
+        BootstrapCall call{.arguments = {argv + std::min(argc, 1), argv + argc}, .environment = {}};
+        for (const auto name : bootstrap_variables())
+                if (const char* value = std::getenv(std::string(name).c_str()))
+                        call.environment.emplace(name, value);
+        return call;
+}
+
+BootstrapOptions::BootstrapOptions(const BootstrapCall& call, Problems& problems, std::vector<Note>& notes)
         : call_(&call), problems_(&problems), notes_(&notes)
 {
 }
@@ -113,109 +124,78 @@ bool BootstrapOptions::read()
         return true;
 }
 
+// Every option of bootstrap.sh takes a value, so what follows an unknown one is its value, unless the
+// cluster would be without a name.
 bool BootstrapOptions::read_arguments()
 {
         const auto& arguments = call_->arguments;
+        std::optional<std::string> behind_unknown;
+        std::size_t extra = 0;
         for (std::size_t i = 0; i < arguments.size(); ++i) {
                 const auto& argument = arguments[i];
-                if (argument.known() && (argument.text == "-h" || argument.text == "--help"))
+                if (argument == "-h" || argument == "--help")
                         return false;
-                const auto equals = argument.text.find('=');
-                const auto* option = find_option(argument.text.substr(0, equals));
-                if (option != nullptr && equals != std::string::npos) {
-                        auto value = argument;
-                        value.text.erase(0, equals + 1);
-                        give(option->flag, std::move(value));
-                } else if (option != nullptr && argument.known()) {
-                        if (i + 1 == arguments.size()) {
-                                problem(argument, option->flag, "has no value", "Give a value after it");
-                                continue;
-                        }
-                        auto value = arguments[++i];
-                        value.where = argument.where; // it stands where its flag does
-                        give(option->flag, std::move(value));
+                const auto equals = argument.find('=');
+                const bool has_value = equals != std::string::npos;
+                if (const auto* option = find_option(argument.substr(0, equals)); option != nullptr) {
+                        const std::string flag(option->flag);
+                        if (has_value)
+                                given_.insert_or_assign(
+                                        option->flag, GivenOption{flag, argument.substr(equals + 1)});
+                        else if (i + 1 < arguments.size())
+                                given_.insert_or_assign(option->flag, GivenOption{flag, arguments[++i]});
+                        else
+                                problem({flag, {}}, "has no value", "Give a value after it");
+                } else if (argument.starts_with('-')) {
+                        note(option_name(argument), unknown_option(argument));
+                        if (!has_value && i + 1 < arguments.size() && !arguments[i + 1].starts_with('-'))
+                                behind_unknown = arguments[++i];
                 } else if (!name_) {
                         name_ = argument;
                 } else {
-                        extra(argument);
+                        ++extra;
                 }
         }
-        return true;
-}
-
-// The last one counts.
-void BootstrapOptions::give(std::string_view flag, ShellValue value)
-{
-        given_.insert_or_assign(flag, GivenOption{std::string(flag), std::move(value)});
-}
-
-// bootstrap.sh reads over what follows the name.
-void BootstrapOptions::extra(const ShellValue& argument)
-{
-        if (!argument.known()) {
-                usable(argument, "an argument");
-                return;
-        }
-        constexpr std::size_t noted = 20; // who has more than that has another problem
-        if (notes_->size() >= noted)
-                return;
-        const auto wrong =
-                argument.text.starts_with('-') ? unknown_option(argument.text) : "a second cluster name";
+        if (!name_)
+                name_ = std::move(behind_unknown);
         // What a quote in the wrong place has made an argument may be anything, a password as well.
-        note(argument.where, argument.text.starts_with('-') ? printable(argument.text) : "an argument",
-                wrong);
+        if (extra > 0)
+                note("arguments", fmt::format("{} beside the name of the cluster", extra));
+        return true;
 }
 
 void BootstrapOptions::read_environment()
 {
-        for (const auto& option : options) {
-                const auto lost = call_->lost_to_sudo.find(option.variable);
-                const auto variable = call_->environment.find(option.variable);
-                if (given(option.flag))
-                        continue;
-                if (variable != call_->environment.end())
+        for (const auto& option : options)
+                if (const auto variable = call_->environment.find(option.variable);
+                        variable != call_->environment.end())
                         given_.emplace(
                                 option.flag, GivenOption{std::string(option.variable), variable->second});
-                else if (lost != call_->lost_to_sudo.end())
-                        note(lost->second.where, option.variable,
-                                "the call does not see it, because of sudo or env");
-        }
 }
 
-const ShellValue* BootstrapOptions::cluster_name()
+const std::string* BootstrapOptions::cluster_name()
 {
-        constexpr auto remedy = "Give the cluster's name as the first argument that is no option";
-        if (!name_) {
-                problems_->add(call_->where, bootstrap_path, "", "no cluster name", remedy);
+        if (!name_ || name_->empty()) {
+                problems_->add({bootstrap_name}, "the cluster's name", "", "missing",
+                        "Give the cluster's name as the first argument that is no option");
                 return nullptr;
         }
-        if (name_->known() && name_->text.starts_with('-')) {
-                problem(*name_, name_->text, unknown_option(name_->text), "Use an option of bootstrap.sh");
-                return nullptr;
-        }
-        if (!usable(*name_, "the cluster's name"))
-                return nullptr;
-        if (name_->text.empty())
-                problems_->add(name_->where, bootstrap_path, "", "the cluster name is empty", remedy);
-        return &*name_;
+        return usable("the cluster's name", *name_) ? &*name_ : nullptr;
 }
 
 const GivenOption* BootstrapOptions::find(std::string_view flag)
 {
         const auto found = given_.find(flag);
-        if (found == given_.end())
+        if (found == given_.end() || found->second.value.empty())
                 return nullptr;
-        const auto& option = found->second;
-        if (option.value.known() && option.value.text.empty())
-                return nullptr;
-        return usable(option.value, option.name) ? &option : nullptr;
+        return usable(found->second.name, found->second.value) ? &found->second : nullptr;
 }
 
 const GivenOption* BootstrapOptions::find_in_lines(std::string_view flag)
 {
         if (const auto found = given_.find(flag); found != given_.end())
                 std::ranges::replace_if(
-                        found->second.value.text, [](char c) { return c == '\n' || c == '\r' || c == '\t'; },
+                        found->second.value, [](char c) { return c == '\n' || c == '\r' || c == '\t'; },
                         ' ');
         return find(flag);
 }
@@ -225,39 +205,29 @@ void BootstrapOptions::note_obsolete()
         for (const auto& option : options)
                 if (const auto given = given_.find(option.flag);
                         given != given_.end() && !option.obsolete.empty())
-                        note(given->second.value.where, given->second.name, option.obsolete);
+                        note(given->second.name, option.obsolete);
         for (const auto& option : variables_only)
-                if (const auto variable = call_->environment.find(option.variable);
-                        variable != call_->environment.end())
-                        note(variable->second.where, option.variable, option.obsolete);
+                if (call_->environment.contains(option.variable))
+                        note(option.variable, option.obsolete);
 }
 
-bool BootstrapOptions::usable(const ShellValue& value, std::string_view name)
+bool BootstrapOptions::usable(std::string_view name, const std::string& value)
 {
-        if (!value.known()) {
-                const bool runs_on = value.wrong.find("without an end") != value.wrong.npos;
-                problems_->add(value.where, name, runs_on ? "" : value.shown,
-                        fmt::format("cannot be evaluated: {}", value.wrong),
-                        "Write the value itself, or give the configuration as a NodeConfig");
-                return false;
-        }
-        if (!is_printable(value.text)) {
-                problems_->add(value.where, name, "", "holds a line break or a character beyond ASCII",
-                        "Write it on one line in plain ASCII");
-                return false;
-        }
-        return true;
+        if (is_printable(value))
+                return true;
+        problems_->add({bootstrap_name}, name, "", "holds a line break or a character beyond ASCII",
+                "Write it on one line in plain ASCII");
+        return false;
 }
 
-void BootstrapOptions::problem(
-        const ShellValue& value, std::string_view name, std::string_view wrong, std::string remedy)
+void BootstrapOptions::problem(const GivenOption& given, std::string_view wrong, std::string remedy)
 {
-        problems_->add(value.where, name, value.text == name ? "" : value.text, wrong, std::move(remedy));
+        problems_->add({bootstrap_name}, given.name, given.value, wrong, std::move(remedy));
 }
 
-void BootstrapOptions::note(const Where& where, std::string_view what, std::string_view wrong)
+void BootstrapOptions::note(std::string_view what, std::string_view wrong)
 {
-        notes_->push_back({Level::warning, fmt::format("{}: {}: {}, ignoring", where.text(), what, wrong)});
+        notes_->push_back({Level::warning, fmt::format("{}: {}, ignoring", what, wrong)});
 }
 
 } // namespace eks

@@ -10,32 +10,30 @@
 #include <vector>
 
 #include "base/step.hpp"
-#include "config/problems.hpp"
-#include "config/shell_calls.hpp"
+#include "call.hpp"
 
 namespace eks {
+
+inline constexpr const char* bootstrap_name = "bootstrap.sh";
 
 // The environment variables that bootstrap.sh looks at.
 std::span<const std::string_view> bootstrap_variables();
 
 struct GivenOption {
         std::string name; // as it was given: flag or variable
-        ShellValue value;
+        std::string value;
 };
 
 // What is wrong goes to `problems`, what has no meaning to `notes`. The three given must outlive it.
 class BootstrapOptions {
 public:
-        BootstrapOptions(const ShellCall& call, Problems& problems, std::vector<Note>& notes);
+        BootstrapOptions(const BootstrapCall& call, Problems& problems, std::vector<Note>& notes);
 
-        // False if the call asks for --help only; nothing else is asked for then.
+        // False if the call asks for --help; nothing else is asked for then.
         bool read();
 
         // The name of the cluster if it is usable; a problem if not, or if there is none.
-        const ShellValue* cluster_name();
-
-        // Whether there is an option or variable, of whatever value.
-        bool given(std::string_view flag) const { return given_.contains(flag); }
+        const std::string* cluster_name();
 
         // A usable value; an empty one is as good as none, for bootstrap.sh too.
         const GivenOption* find(std::string_view flag);
@@ -46,21 +44,18 @@ public:
         // Note the options that have no meaning today.
         void note_obsolete();
 
-        void problem(
-                const ShellValue& value, std::string_view name, std::string_view wrong, std::string remedy);
-        void note(const Where& where, std::string_view what, std::string_view wrong);
+        void problem(const GivenOption& given, std::string_view wrong, std::string remedy);
+        void note(std::string_view what, std::string_view wrong);
 
 private:
         bool read_arguments();
         void read_environment();
-        void give(std::string_view flag, ShellValue value);
-        void extra(const ShellValue& argument);
-        bool usable(const ShellValue& value, std::string_view name);
+        bool usable(std::string_view name, const std::string& value);
 
-        const ShellCall* call_;
+        const BootstrapCall* call_;
         Problems* problems_;
         std::vector<Note>* notes_;
-        std::optional<ShellValue> name_;                // of the cluster
+        std::optional<std::string> name_;               // of the cluster
         std::map<std::string_view, GivenOption> given_; // by flag
 };
 

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a call of Amazon Linux 2's bootstrap.sh says, as a layer of the configuration.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/layer.hpp"
+
+namespace eks {
+
+struct BootstrapCall {
+        std::vector<std::string> arguments;
+        std::map<std::string, std::string, std::less<>> environment; // those of bootstrap_variables()
+};
+
+// The arguments, and what bootstrap.sh looks at in this process' environment.
+BootstrapCall bootstrap_call(int argc, char** argv);
+
+// Nothing if the call asks for --help. Options count, and the environment variables of their names; an
+// option wins over its variable, the last one over those before. What is unknown or has no meaning today
+// becomes a note that names it. Throws Error (config_invalid) with everything that is malformed or
+// contradictory, and if there is no cluster name.
+//
+// What the call leaves open is not in the layer: without both of --apiserver-endpoint and --b64-cluster-ca
+// it takes DescribeCluster, and without a range or an address of the cluster's DNS service
+// add_bootstrap_dns().
+std::optional<Layer> parse_bootstrap_call(const BootstrapCall& call);
+
+} // namespace eks

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// On Amazon Linux 2 a script could change kubelet-config.json before it called bootstrap.sh, which kept what
+// it did not set itself.
+#pragma once
+
+#include "base/root.hpp"
+#include "base/step.hpp"
+#include "config/layer.hpp"
+
+namespace eks {
+
+inline constexpr std::string_view kubelet_config_link = "/etc/kubernetes/kubelet/kubelet-config.json";
+
+// What kubelet-config.json says otherwise than our own rendering, or than the vendor's file if there is no
+// rendering yet: as kubelet.config. Empty if there is no such file. What was taken out of it comes back, and
+// a note names it. Throws Error (config_syntax) if it is no JSON.
+Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes);
+
+} // namespace eks

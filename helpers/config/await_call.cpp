@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "await_call.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <sys/inotify.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/environment.hpp"
+#include "base/fd.hpp"
+#include "config/command_layer.hpp"
+
+namespace eks {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::seconds default_timeout{900}; // as eks-user-scripts has it
+constexpr std::chrono::seconds time_to_resolve{60};  // TimeoutStartSec= of the step
+// A call is heard of at once. This is for what is not announced: a NodeConfig that a script writes, and a
+// script that waits for what waits for us.
+constexpr auto look_again = 1s;
+constexpr auto patience = 2s; // with a script that seems to wait for us
+
+bool comes_after_us(std::string_view unit)
+{
+        if (const auto dot = unit.rfind('.'); dot != unit.npos)
+                unit = unit.substr(0, dot);
+        return unit == "containerd" || unit == "docker" || unit == "kubelet" || unit == "soci-snapshotter" ||
+               unit == "eks-node" || unit == "eks-configured" || unit == "eks-config";
+}
+
+Error call_missing(const std::string& why)
+{
+        return {failure::call_missing,
+                fmt::format("no layer of the configuration names a cluster, and {}", why),
+                "Let the script in the user data call /etc/eks/bootstrap.sh, or put a NodeConfig into the user "
+                "data; /var/log/cloud-init-output.log has what the scripts printed"};
+}
+
+UniqueFd watch_calls(const Root& root)
+{
+        UniqueFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        const auto directory = root(command_layers);
+        if (!changes ||
+                ::inotify_add_watch(changes.get(), directory.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+                throw io_error("watch", directory, errno);
+        return changes;
+}
+
+void drain(const UniqueFd& changes)
+{
+        char events[4096];
+        while (::read(changes.get(), events, sizeof events) > 0) {
+        }
+}
+
+} // namespace
+
+bool awaits_call(const Resolved& resolved)
+{
+        return resolved.has_scripts && resolved.merged.problems.empty() && names_no_cluster(resolved);
+}
+
+std::string no_call_to_come(const ScriptsState& state)
+{
+        if (!state.installed)
+                return "there is no cloud-init to run the script in the user data";
+        if (!state.ahead())
+                return "the scripts in the user data have ended without a call of /etc/eks/bootstrap.sh or nodeadm";
+        const auto waiting = std::ranges::find_if(state.processes,
+                [](const std::string& line) { return systemctl_waits_for(line, comes_after_us); });
+        if (waiting != state.processes.end())
+                return fmt::format("a script waits in '{}' for what starts only once it is named", *waiting);
+        return {};
+}
+
+Resolved await_call(const Context& context)
+{
+        const auto& root = context.root();
+        const auto limit = environment_seconds("EKS_USER_SCRIPTS_TIMEOUT", default_timeout);
+        notify_extend_timeout(static_cast<unsigned>((limit + time_to_resolve).count()));
+        context.awaiting("Waiting for a script in the user data to call /etc/eks/bootstrap.sh or nodeadm "
+                         "(cloud-final.service)");
+        Manager manager;
+        manager.watch({last_stage});
+        const auto calls = watch_calls(root);
+        const auto end = std::chrono::steady_clock::now() + limit;
+        std::string seen; // and since when: a systemctl that is about to end is no reason
+        auto since = std::chrono::steady_clock::now();
+        for (;;) {
+                // Looked at first: what a script writes, it writes before it ends.
+                const auto state = look_at_scripts(manager);
+                const auto over = no_call_to_come(state);
+                std::optional<Error> unreadable;
+                try {
+                        auto resolved = resolve_node_layers(root);
+                        if (!awaits_call(resolved))
+                                return resolved;
+                } catch (const Error& e) { // of a file that a script is writing
+                        unreadable = e;
+                }
+                const auto now = std::chrono::steady_clock::now();
+                if (std::exchange(seen, over) != over)
+                        since = now;
+                if (!over.empty() && (!state.ahead() || now - since >= patience))
+                        throw unreadable ? *unreadable : call_missing(over);
+                if (now >= end)
+                        throw call_missing(fmt::format(
+                                "the scripts in the user data have not called /etc/eks/bootstrap.sh or nodeadm in {} s",
+                                limit.count()));
+                manager.wait_for_change(look_again, calls.get());
+                drain(calls);
+        }
+}
+
+} // namespace eks

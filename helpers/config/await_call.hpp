@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// User data of Amazon Linux 2 is a script, which cloud-init runs and which names the cluster by calling
+// bootstrap.sh. Until then nothing is known of a cluster, and eks-config waits.
+#pragma once
+
+#include "base/scripts.hpp"
+#include "base/step.hpp"
+#include "config/resolve.hpp"
+
+namespace eks {
+
+// Whether only a script can still say which cluster this is a node of.
+bool awaits_call(const Resolved& resolved);
+
+// Why no call can come any more, as a sentence; "" if one still may. A script that waits for containerd or
+// kubelet, which wait for us, does not get to its call.
+std::string no_call_to_come(const ScriptsState& state);
+
+// Wait until a layer names a cluster. Throws Error (call_missing) when the scripts have ended without that,
+// when they cannot get there, and after $EKS_USER_SCRIPTS_TIMEOUT seconds.
+Resolved await_call(const Context& context);
+
+} // namespace eks

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scripts in the user data, as the service manager sees them: they run in cloud-init's last stage.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/manager.hpp"
+
+namespace eks {
+
+inline constexpr const char* last_stage = "cloud-final.service";
+
+// What is seen of cloud-init's last stage at one moment.
+struct ScriptsState {
+        bool installed = false;             // there is a cloud-final.service
+        std::string active;                 // its ActiveState
+        bool queued = false;                // it has a job
+        std::vector<std::string> processes; // command lines of what runs in it
+
+        // Whether there are scripts that may still do something.
+        bool ahead() const;
+};
+ScriptsState look_at_scripts(Manager& manager);
+
+// Whether a command line is one that waits for the start of a unit: `systemctl start kubelet`,
+// `/bin/systemctl enable --now kubelet`. `systemctl is-system-running --wait` waits for all of them.
+bool systemctl_waits_for(
+        std::string_view command_line, const std::function<bool(std::string_view unit)>& concerned);
+
+} // namespace eks

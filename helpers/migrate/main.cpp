@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode migrate: what a call of bootstrap.sh says, as configuration. The same code as the command's.
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/arguments.hpp"
+#include "call.hpp"
+#include "offline/verbs.hpp"
+#include "show_config.hpp"
+
+namespace {
+
+using namespace eks;
+
+constexpr auto usage =
+        "usage: eksnode migrate [--format toml|nodeconfig] -- ARGUMENT...\n"
+        "\n"
+        "Print the configuration that a call of Amazon Linux 2's /etc/eks/bootstrap.sh with these arguments\n"
+        "stands for. Environment variables that bootstrap.sh looks at count too. Nothing is changed.\n"
+        "\n"
+        "  --format FORMAT  toml (default), or nodeconfig (YAML)\n"
+        "\n"
+        "Exit status: 0; 78 a call that bootstrap.sh refuses; 2 usage; see eksnode-migrate(1).\n";
+
+int migrate(const Arguments& arguments)
+{
+        const auto format = arguments.last("format").value_or("toml");
+        if (format != "toml" && format != "nodeconfig")
+                throw Error(failure::usage, fmt::format("--format {}: unknown", format),
+                        "Give toml or nodeconfig");
+        if (arguments.positional().empty())
+                throw Error(
+                        failure::usage, "no arguments of bootstrap.sh were given", "Give them behind --");
+        auto call = bootstrap_call(0, nullptr);
+        call.arguments = arguments.positional();
+        const auto layer = parse_bootstrap_call(call);
+        if (!layer)
+                throw Error(failure::usage, "--help is no call", "Give the arguments of a call behind --");
+        for (const auto& note : layer->notes)
+                fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
+        if (format == "toml") {
+                fmt::print("{}", config_as_toml(layer->tree));
+                return 0;
+        }
+        std::vector<std::string> left_out;
+        fmt::print("{}", config_as_node_config(layer->tree, left_out));
+        for (const auto& key : left_out)
+                fmt::print(stderr, "warning: NodeConfig has no place for {}, left out\n", key);
+        return 0;
+}
+
+} // namespace
+
+int eks::migrate_verb(int argc, char** argv)
+{
+        return run_verb("migrate", usage, argc, argv,
+                [&] { return migrate(Arguments::parse(argc, argv, {"format="})); });
+}

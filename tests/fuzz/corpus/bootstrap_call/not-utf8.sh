@@ -1,1 +1,0 @@
-/etc/eks/bootstrap.sh 'ÿ' þ --cluster-id 

@@ -1,1 +1,0 @@
-/etc/eks/bootstrap.sh a || /etc/eks/bootstrap.sh b

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "base/fs.hpp"
+#include "bootstrap.hpp"
+#include "config/resolve.hpp"
+#include "edits.hpp"
+#include "options.hpp"
+#include "support.hpp"
+
+using namespace eks;
+using test::refusal;
+using test::TemporaryDirectory;
+using Words = std::vector<std::string>;
+
+namespace {
+
+Layer parsed(const Words& arguments, const decltype(BootstrapCall::environment)& environment = {})
+{
+        return parse_bootstrap_call({arguments, environment}).value();
+}
+
+Json tree(const Words& arguments)
+{
+        return parsed(arguments).tree;
+}
+
+Json flags(const std::string& extra)
+{
+        const auto found = tree({"c", "--kubelet-extra-args", extra});
+        return found.contains("kubelet") ? found["kubelet"]["flags"] : Json();
+}
+
+std::string notes(const Layer& layer)
+{
+        std::string all;
+        for (const auto& note : layer.notes) {
+                CHECK(note.level == Level::warning);
+                all += note.text + "\n";
+        }
+        return all;
+}
+
+const Json only_name{{"cluster", {{"name", "c"}}}};
+
+} // namespace
+
+TEST_CASE("The call of a managed node group becomes a layer", "[bootstrap]")
+{
+        const auto layer = parsed({"my-cluster", "--kubelet-extra-args",
+                "--node-labels=eks.amazonaws.com/capacityType=ON_DEMAND,a=b --max-pods=17",
+                "--b64-cluster-ca", "Y2E=", "--apiserver-endpoint", "https://example.eks.amazonaws.com",
+                "--dns-cluster-ip", "10.100.0.10", "--use-max-pods", "false"});
+        CHECK(layer.tree ==
+                Json{{"cluster", {{"name", "my-cluster"},
+                                         {"apiServerEndpoint", "https://example.eks.amazonaws.com"},
+                                         {"certificateAuthority", "Y2E="}}},
+                        {"kubelet",
+                                {{"config", {{"clusterDNS", {"10.100.0.10"}}, {"maxPods", 17}}},
+                                        {"flags",
+                                                {"--node-labels=eks.amazonaws.com/capacityType=ON_DEMAND,a=b",
+                                                        "--max-pods=17"}}}}});
+        CHECK(layer.notes.empty());
+}
+
+TEST_CASE("All options of bootstrap.sh are known, in both forms and as variables", "[bootstrap]")
+{
+        const std::vector<std::array<std::string, 3>> given{
+                {"--apiserver-endpoint", "APISERVER_ENDPOINT", "https://a"},
+                {"--aws-api-retry-attempts", "API_RETRY_ATTEMPTS", "5"},
+                {"--b64-cluster-ca", "B64_CLUSTER_CA", "QQ=="}, {"--cluster-id", "CLUSTER_ID", "1234"},
+                {"--container-runtime", "CONTAINER_RUNTIME", "containerd"},
+                {"--containerd-config-file", "CONTAINERD_CONFIG_FILE", "/etc/c.toml"},
+                {"--dns-cluster-ip", "DNS_CLUSTER_IP", "fd00::a"},
+                {"--docker-config-json", "DOCKER_CONFIG_JSON", "{\"bridge\": \"none\"}"},
+                {"--enable-docker-bridge", "ENABLE_DOCKER_BRIDGE", "true"},
+                {"--enable-local-outpost", "ENABLE_LOCAL_OUTPOST", "true"},
+                {"--ip-family", "IP_FAMILY", "IPv6"}, {"--kubelet-extra-args", "KUBELET_EXTRA_ARGS", "-v=3"},
+                {"--local-disks", "LOCAL_DISKS", "raid0"}, {"--mount-bpf-fs", "MOUNT_BPF_FS", "false"},
+                {"--pause-container-account", "PAUSE_CONTAINER_ACCOUNT", "602401143452"},
+                {"--pause-container-version", "PAUSE_CONTAINER_VERSION", "3.5"},
+                {"--service-ipv4-cidr", "SERVICE_IPV4_CIDR", "10.100.0.0/16"},
+                {"--service-ipv6-cidr", "SERVICE_IPV6_CIDR", "fd00::/108"},
+                {"--use-max-pods", "USE_MAX_PODS", "false"}};
+        Words spaced;
+        Words equals{"c"};
+        decltype(BootstrapCall::environment) variables;
+        for (const auto& [flag, variable, value] : given) {
+                spaced.insert(spaced.end(), {flag, value});
+                equals.push_back(flag + "=" + value);
+                variables.emplace(variable, value);
+        }
+        spaced.push_back("c");
+        const Json expected{{"cluster", {{"name", "c"}, {"apiServerEndpoint", "https://a"},
+                                                {"certificateAuthority", "QQ=="}, {"id", "1234"},
+                                                {"cidr", "fd00::/108"}, {"enableOutpost", true}}},
+                {"kubelet",
+                        {{"config", {{"clusterDNS", {"fd00::a"}}, {"maxPods", 110}}}, {"flags", {"-v=3"}}}},
+                {"instance", {{"localStorage", {{"strategy", "RAID0"}}}}}};
+        for (const auto& layer : {parsed(spaced), parsed(equals), parsed({"c"}, variables)}) {
+                CHECK(layer.tree == expected);
+                CHECK(layer.notes.size() == 8);
+        }
+        const auto said = notes(parsed(spaced));
+        for (const auto* flag : {"--aws-api-retry-attempts", "--containerd-config-file",
+                     "--docker-config-json", "--enable-docker-bridge", "--mount-bpf-fs",
+                     "--pause-container-account", "--pause-container-version", "--service-ipv4-cidr"})
+                CHECK(said.find(std::string(flag) + ": ") != std::string::npos);
+        CHECK(notes(parsed({"c"}, {{"PAUSE_CONTAINER_IMAGE", "x"}})) ==
+                "PAUSE_CONTAINER_IMAGE: the pause image is part of the machine image, ignoring\n");
+        for (const auto& option : given)
+                CHECK(std::ranges::count(bootstrap_variables(), option[1]) == 1);
+}
+
+TEST_CASE("An option wins over its variable, and the last one over those before", "[bootstrap]")
+{
+        const auto dns = [](const Words& arguments, const std::string& variable) {
+                auto words = arguments;
+                words.insert(words.begin(), "c");
+                const auto found = parsed(words, {{"DNS_CLUSTER_IP", variable}}).tree;
+                return found.contains("kubelet") ? found["kubelet"]["config"]["clusterDNS"] : Json();
+        };
+        CHECK(dns({}, "10.0.0.1") == Json{"10.0.0.1"});
+        CHECK(dns({"--dns-cluster-ip", "10.0.0.2"}, "10.0.0.1") == Json{"10.0.0.2"});
+        CHECK(dns({"--dns-cluster-ip", "10.0.0.2", "--dns-cluster-ip", "10.0.0.3,10.0.0.4"}, "10.0.0.1") ==
+                Json{"10.0.0.3", "10.0.0.4"});
+        CHECK(dns({"--dns-cluster-ip", ""}, "10.0.0.1") == nullptr);
+}
+
+TEST_CASE("Ranges and families", "[bootstrap]")
+{
+        const auto cidr = [](Words words) {
+                words.insert(words.begin(), "c");
+                return tree(words)["cluster"].value("cidr", "none");
+        };
+        CHECK(cidr({"--service-ipv4-cidr", "192.168.0.0/16"}) == "192.168.0.0/16");
+        CHECK(cidr({"--ip-family", "ipv4", "--service-ipv4-cidr", "192.168.0.0/16"}) == "192.168.0.0/16");
+        CHECK(cidr({"--service-ipv6-cidr", "fd00::/108"}) == "fd00::/108");
+        CHECK(cidr({"--service-ipv4-cidr", "192.168.0.0/16", "--service-ipv6-cidr", "fd00::/108"}) ==
+                "fd00::/108");
+        // DescribeCluster tells the range.
+        CHECK(cidr({"--ip-family", "ipv6"}) == "none");
+}
+
+TEST_CASE("Flags are separated and unquoted as systemd did it with KUBELET_EXTRA_ARGS", "[bootstrap]")
+{
+        CHECK(flags("--a --b=c") == Json{"--a", "--b=c"});
+        CHECK(flags("  --a\t--b\n") == Json{"--a", "--b"});
+        CHECK(flags("--a=\"b c\" --d") == Json{"--a=b c", "--d"});
+        CHECK(flags("--a='b c'") == Json{"--a=b c"});
+        CHECK(flags("--node-labels=\"a=b,c=d\"") == Json{"--node-labels=a=b,c=d"});
+        CHECK(flags("--max-pods 17 -v 3") == Json{"--max-pods=17", "-v=3"});
+        CHECK(flags("--a=$HOME") == Json{"--a=$HOME"});
+        CHECK(flags("") == nullptr);
+        CHECK(flags(" ") == nullptr);
+        CHECK(tree({"c", "--kubelet-extra-args", "--max-pods 29", "--use-max-pods",
+                      "false"})["kubelet"]["config"]["maxPods"] == 29);
+}
+
+TEST_CASE("What bootstrap.sh reads over becomes a warning", "[bootstrap]")
+{
+        const auto layer = parsed({"c", "d", "--apiserver-endpont", "x", "--token=pa55"});
+        CHECK(layer.tree == only_name);
+        CHECK(notes(layer) ==
+                "\"--apiserver-endpont\": unknown option; did you mean '--apiserver-endpoint'?, ignoring\n"
+                "\"--token\": unknown option, ignoring\n"
+                "arguments: 1 beside the name of the cluster, ignoring\n");
+        CHECK(tree({"--unknown", "value", "c"}) == only_name);
+        CHECK(tree({"--unknown", "c"}) == only_name);
+        CHECK(tree({"--unknown=value", "c"}) == only_name);
+        CHECK_FALSE(parse_bootstrap_call({{"c", "--help", "--ip-family"}, {}}));
+        CHECK_FALSE(parse_bootstrap_call({{"-h"}, {}}));
+}
+
+TEST_CASE("What makes no sense is refused, all at once", "[bootstrap]")
+{
+        struct Row {
+                Words arguments;
+                std::string wrong;
+        };
+        const std::vector<Row> rows{{{}, "bootstrap.sh: the cluster's name: missing"},
+                {{""}, "the cluster's name: missing"}, {{"--dns-cluster-ip", "10.0.0.1"}, "name: missing"},
+                {{"-x"}, "name: missing"}, {{"c", "--dns-cluster-ip"}, "--dns-cluster-ip: has no value"},
+                {{"c", "--dns-cluster-ip", "10.0.0.1,"}, "not an IP address"},
+                {{"c", "--ip-family", "ipv5"}, "--ip-family = \"ipv5\": must be ipv4 or ipv6"},
+                {{"c", "--ip-family", "ipv6", "--apiserver-endpoint", "https://a", "--b64-cluster-ca",
+                         "QQ=="},
+                        "--ip-family = \"ipv6\": needs --service-ipv6-cidr or --dns-cluster-ip"},
+                {{"c", "--ip-family", "ipv4", "--service-ipv6-cidr", "fd00::/108"},
+                        "contradicts --ip-family ipv4"},
+                {{"c", "--service-ipv6-cidr", "fe80::1"}, "not an address range of IPv6"},
+                {{"c", "--service-ipv4-cidr", "fd00::/108"}, "not an address range of IPv4"},
+                {{"c", "--use-max-pods", "no"}, "--use-max-pods = \"no\": must be true or false"},
+                {{"c", "--enable-local-outpost", "maybe"}, "must be true or false"},
+                {{"c", "--container-runtime", "dockerd"}, "must be containerd"},
+                {{"c", "--local-disks", "raid5"}, "must be mount, raid0 or raid10"},
+                {{"c", "--b64-cluster-ca", "-----BEGIN CERTIFICATE-----"}, "not base64"},
+                {{"c", "--kubelet-extra-args", "node-labels=a"},
+                        "--kubelet-extra-args: an item is not a flag"},
+                {{"c", "--kubelet-extra-args", "--a \"b"}, "a quotation in it has no end"},
+                {{"c", "--kubelet-extra-args", "--a=\xff"},
+                        "holds a line break or a character beyond ASCII"},
+                {{"c\nd"}, "the cluster's name: holds a line break"}};
+        for (const auto& row : rows) {
+                CAPTURE(row.wrong);
+                const auto wrong = refusal([&] { parse_bootstrap_call({row.arguments, {}}); });
+                CHECK(wrong.failure == "config-invalid");
+                CHECK(wrong.mentions(row.wrong));
+                CHECK_FALSE(wrong.remedy.empty());
+        }
+        const auto all = refusal([] {
+                parse_bootstrap_call({{"--ip-family", "ipv5", "--local-disks", "raid5"}, {}});
+        });
+        for (const auto* text : {"the cluster's name", "--ip-family", "--local-disks"})
+                CHECK(all.mentions(text));
+}
+
+TEST_CASE("The instance is known from its metadata, its firmware or cloud-init", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        CHECK(refusal([&] { instance_of_machine(root); }).failure == "facts-missing");
+        machine.write("/var/lib/cloud/data/instance-id", "nocloud\n");
+        CHECK(refusal([&] { instance_of_machine(root); }).failure == "facts-missing");
+        machine.write("/var/lib/cloud/data/instance-id", "i-3\n");
+        CHECK(instance_of_machine(root) == "i-3");
+        machine.write("/sys/devices/virtual/dmi/id/board_asset_tag", "i-2\n");
+        CHECK(instance_of_machine(root) == "i-2");
+        machine.write(imds_path, R"({"instanceId": "i-1"})");
+        CHECK(instance_of_machine(root) == "i-1");
+}
+
+TEST_CASE("Calls that contradict each other are told apart by key", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        const auto earlier = [&](const std::string& instance) {
+                return layer_of_instance(root, bootstrap_layer, instance);
+        };
+        CHECK(earlier("i-1").is_null());
+        write_command_layer(root, {"bootstrap", "i-1", {{"cluster", {{"name", "a"}, {"id", "x"}}}}});
+        CHECK(earlier("i-2").is_null());
+        CHECK(contradictions(earlier("i-1"), {{"cluster", {{"name", "a"}, {"id", "x"}}}}).empty());
+        CHECK(contradictions(earlier("i-1"), {{"cluster", {{"name", "b"}, {"cidr", "10.0.0.0/16"}}}}) ==
+                Words{"cluster.id was \"x\", and is not given now",
+                        "cluster.name was \"a\", and is \"b\" now",
+                        "cluster.cidr was not given, and is \"10.0.0.0/16\" now"});
+        machine.write(bootstrap_layer, "# instance: i-1\n[[[");
+        CHECK(earlier("i-1").is_null());
+        CHECK(contradictions(earlier("i-1"), only_name).empty());
+}
+
+TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        std::vector<Note> said;
+        const auto edits = [&] { return edits_of_kubelet_config(root, said); };
+        CHECK(edits() == Json::object());
+        const Json vendor{{"kind", "KubeletConfiguration"},
+                {"evictionHard", {{"memory.available", "100Mi"}, {"a", "b"}}}, {"address", "0.0.0.0"},
+                {"list", {1, 2}}};
+        machine.write("/usr/share/eks/kubelet/config.json", vendor.dump(4));
+        machine.write(kubelet_config_link, vendor.dump(4));
+        CHECK(edits() == Json::object());
+
+        auto edited = vendor;
+        edited["evictionHard"]["memory.available"] = "200Mi";
+        edited["kubeAPIQPS"] = 50;
+        edited["list"] = {1};
+        machine.write(kubelet_config_link, edited.dump());
+        CHECK(edits() ==
+                Json{{"evictionHard", {{"memory.available", "200Mi"}}}, {"kubeAPIQPS", 50}, {"list", {1}}});
+        CHECK(said.empty());
+        edited.erase("address");
+        machine.write(kubelet_config_link, edited.dump());
+        edits();
+        REQUIRE(said.size() == 1);
+        CHECK(said[0].text.find("does not have address") != std::string::npos);
+
+        // Once there is a rendering of ours, it is what was edited.
+        machine.write("/var/lib/eks/rendered/etc/kubernetes/kubelet/config.json", edited.dump());
+        CHECK(edits() == Json::object());
+        machine.write(kubelet_config_link, "{");
+        CHECK(refusal(edits).failure == "config-syntax");
+}
