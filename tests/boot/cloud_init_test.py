@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts for Amazon Linux 2 as cloud-init itself runs them: they call /etc/eks/bootstrap.sh.
+
+cloud-init is Debian's, with a NoCloud seed of the user data that the fake AWS gives. It is a layer of these nodes only,
+so that all others boot without it."""
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+
+import support
+from node import cloud_init_packages, node_config
+from support import BootTest
+
+INSTANCE = "i-1234567890abcdef0"  # of tests/profiles/reference.json
+STAGES = {"22.4": ["cloud-init-local", "cloud-init", "cloud-config", "cloud-final"],
+          "25": ["cloud-init-local", "cloud-init-main", "cloud-init-network", "cloud-config", "cloud-final"]}
+# No more modules than the user data of these tests need: each takes time.
+CONFIG = """\
+datasource_list: [ NoCloud ]
+network: {config: disabled}
+cloud_init_modules: [bootcmd, write_files]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts_per_boot, scripts_user, final_message]
+system_info: {distro: debian}
+output: {all: "| tee -a /var/log/cloud-init-output.log"}
+"""
+LAYER = "/var/lib/eks/commands.d/bootstrap.toml"
+KUBELET_CONFIG = "/etc/kubernetes/kubelet/kubelet-config.json"
+
+
+def layers(version):
+    """Folders with the files of cloud-init, its units as its package enables them."""
+    root = support.SCRATCH / f"cloud-init-{version}"
+    with open(f"{root}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nodes of several workers share it
+        if root.exists():
+            return [root]
+        work = Path(f"{root}.new")
+        for package in cloud_init_packages(support.IMAGE.cache, version):
+            shutil.copytree(package.root, work, symlinks=True, dirs_exist_ok=True)
+        wants = work / "etc/systemd/system/cloud-init.target.wants"
+        wants.mkdir(parents=True)
+        for stage in STAGES[version]:
+            (wants / f"{stage}.service").symlink_to(f"/lib/systemd/system/{stage}.service")
+        (work / "usr/bin/nc").symlink_to("nc.openbsd")  # as update-alternatives does
+        shutil.rmtree(work / "etc/cloud/cloud.cfg.d")
+        (work / "etc/cloud/cloud.cfg").write_text(CONFIG)
+        work.rename(root)
+    return [root]
+
+
+class CloudInitTest(BootTest):
+    CLOUD_INIT = "22.4"
+
+    def cloud_node(self, user_data, prepare=lambda node: None):
+        node = self.node(layers(self.CLOUD_INIT))
+        node.user_data(user_data)
+        node.write("/var/lib/cloud/seed/nocloud/user-data", user_data)
+        node.write("/var/lib/cloud/seed/nocloud/meta-data", f"instance-id: {INSTANCE}\n")
+        prepare(node)
+        node.boot()
+        said = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
+        self.assertNotIn("ordering cycle", said)
+        return node
+
+    def assertCalled(self, node, starts=1):
+        """The scripts have ended well, and kubelet runs since it was started once."""
+        log = node.call("cat", "/var/log/cloud-init-output.log").stdout
+        self.assertEqual(node.show("cloud-final.service", "Result")["Result"], "success", log)
+        self.assertActive(node, "eks-node.target", "kubelet.service", "eks-config.service")
+        self.assertEqual(self.starts(node, "kubelet.service"), starts, log)
+        self.assertEqual(node.output("systemctl", "list-units", "--failed", "--plain", "--no-legend"), "")
+
+    def call(self, *more):
+        return (f"/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint https://example.com --b64-cluster-ca {support.IMAGE.ca} "
+                + " ".join(["--dns-cluster-ip 10.100.0.10", *more]))
+
+    def labels(self, node):
+        return node.kubelet()["labels"]
+
+
+class Scripts(CloudInitTest):
+    def test_karpenter_s(self):
+        node = self.cloud_node(self.mime(
+            ("text/x-shellscript; charset=\"us-ascii\"", "#!/bin/bash\nmkdir -p /srv/of-the-team\n"),
+            ("text/x-shellscript; charset=\"us-ascii\"", f"""\
+#!/bin/bash -xe
+exec > >(tee /var/log/user-data.log|logger -t user-data -s 2>/dev/console) 2>&1
+/etc/eks/bootstrap.sh 'my-cluster' --apiserver-endpoint 'https://example.com' --b64-cluster-ca '{support.IMAGE.ca}' \\
+--dns-cluster-ip '10.100.0.10' \\
+--use-max-pods false \\
+--kubelet-extra-args '--node-labels="karpenter.sh/nodepool=batch,team=a" --max-pods=29'
+""")))
+        self.assertCalled(node)
+        self.assertEqual(self.labels(node), {"karpenter.sh/nodepool": "batch", "team": "a"})
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 29)
+        self.assertTrue((node.root / "srv/of-the-team").is_dir())
+        self.assertEqual(node.show("eks-user-scripts.service", "ConditionResult")["ConditionResult"], "no")
+        # The same node after a reboot: its scripts do not run again.
+        node.reboot()
+        self.assertCalled(node)
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 29)
+
+    def test_eksctl_s(self):
+        node = self.cloud_node("""\
+#cloud-config
+write_files:
+  - path: /etc/eksctl/kubelet.env
+    content: |
+      CLUSTER_NAME=my-cluster
+      API_SERVER_URL=https://example.com
+      B64_CLUSTER_CA=%s
+      CLUSTER_DNS=10.100.0.10
+      NODE_LABELS=alpha.eksctl.io/cluster-name=my-cluster
+      NODE_TAINTS=
+  - path: /var/lib/cloud/scripts/eksctl/bootstrap.al2.sh
+    permissions: '0755'
+    content: |
+      #!/bin/bash
+      set -o errexit
+      set -o pipefail
+      set -o nounset
+      source /etc/eksctl/kubelet.env
+      CONFIG=/etc/kubernetes/kubelet/kubelet-config.json
+      echo "$(jq '.shutdownGracePeriod = "45s"' "$CONFIG")" > "$CONFIG"
+      /etc/eks/bootstrap.sh "$CLUSTER_NAME" --apiserver-endpoint "$API_SERVER_URL" --b64-cluster-ca "$B64_CLUSTER_CA" \\
+        --dns-cluster-ip "$CLUSTER_DNS" --kubelet-extra-args "--node-labels=$NODE_LABELS --register-with-taints=$NODE_TAINTS"
+      touch /srv/ended
+runcmd:
+  - [/var/lib/cloud/scripts/eksctl/bootstrap.al2.sh]
+""" % support.IMAGE.ca)
+        self.assertCalled(node)
+        self.assertEqual(self.labels(node), {"alpha.eksctl.io/cluster-name": "my-cluster"})
+        self.assertEqual(node.kubelet()["config"]["shutdownGracePeriod"], "45s")
+        self.assertTrue((node.root / "srv/ended").exists())
+
+    def test_terraform_s(self):
+        node = self.cloud_node(f"""\
+#!/bin/bash
+set -ex
+printf '#!/bin/bash\\nexport KUBELET_EXTRA_ARGS=--v=3\\n' > /etc/profile.d/bootstrap.sh
+sed -i '/^set -o errexit/a\\\\nsource /etc/profile.d/bootstrap.sh' /etc/eks/bootstrap.sh
+sed -i 's/KUBELET_EXTRA_ARGS=$2/KUBELET_EXTRA_ARGS="$2 $KUBELET_EXTRA_ARGS"/' /etc/eks/bootstrap.sh
+B64_CLUSTER_CA={support.IMAGE.ca}
+API_SERVER_URL=https://example.com
+/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args '--node-labels=team=web' --b64-cluster-ca $B64_CLUSTER_CA \\
+  --apiserver-endpoint $API_SERVER_URL --ip-family ipv4 --service-ipv4-cidr 10.100.0.0/16
+echo done > /srv/ended
+""")
+        self.assertCalled(node)
+        self.assertEqual(self.labels(node), {"team": "web"})
+        self.assertTrue((node.root / "srv/ended").exists())
+        self.assertFalse((node.root / "etc/eks/bootstrap.sh").is_symlink())  # sed has put a copy there
+        self.assertIn("/etc/profile.d/bootstrap.sh", (node.root / "var/log/cloud-init-output.log").read_text())
+
+    def test_a_managed_group_s(self):
+        node = self.cloud_node(self.mime(
+            ("text/cloud-config", "#cloud-config\nruncmd:\n  - touch /srv/runcmd\n"),
+            ("text/x-shellscript", f"""\
+#!/bin/bash
+set -ex
+B64_CLUSTER_CA={support.IMAGE.ca}
+API_SERVER_URL=https://example.com
+K8S_CLUSTER_DNS_IP=10.100.0.10
+/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args '--node-labels=eks.amazonaws.com/capacityType=SPOT \
+--max-pods=17' --b64-cluster-ca $B64_CLUSTER_CA --apiserver-endpoint $API_SERVER_URL --dns-cluster-ip $K8S_CLUSTER_DNS_IP \
+--use-max-pods false
+""")))
+        self.assertCalled(node)
+        self.assertEqual(self.labels(node), {"eks.amazonaws.com/capacityType": "SPOT"})
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 17)
+        self.assertTrue((node.root / "srv/runcmd").exists())
+
+    def test_a_boothook_is_too_early_to_wait(self):
+        node = self.cloud_node(f"#cloud-boothook\n#!/bin/bash\nset -e\n{self.call()}\necho called > /srv/ended\n")
+        self.assertCalled(node)
+        self.assertTrue((node.root / "srv/ended").exists())
+        node.reboot()  # a boothook runs at every boot
+        self.assertCalled(node)
+
+    def test_a_call_beside_a_node_config_ends_the_waiting(self):
+        node = self.cloud_node(self.mime(
+            ("application/node.eks.aws", node_config(support.IMAGE.ca, "  kubelet:\n    config: {maxPods: 44}\n")),
+            ("text/x-shellscript", "#!/bin/bash\nset -e\nsleep 1\n" + self.call("--kubelet-extra-args --node-labels=team=b")
+             + "\nsystemctl is-active kubelet > /srv/kubelet\nsleep 1\ntouch /srv/ended\n")))
+        self.assertCalled(node)
+        self.assertEqual(self.labels(node), {"team": "b"})
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 44)
+        self.assertEqual((node.root / "srv/kubelet").read_text(), "active\n")
+        self.assertTrue((node.root / "srv/ended").exists())
+
+    def test_what_a_script_changes_before_its_call_counts(self):
+        node = self.cloud_node(f"""\
+#!/bin/bash
+set -ex
+jq '.kubeAPIQPS = 50 | .evictionHard."memory.available" = "300Mi"' {KUBELET_CONFIG} > /tmp/kubelet-config.json
+mv /tmp/kubelet-config.json {KUBELET_CONFIG}
+mkdir -p /etc/eks/nodeadm.d
+cat > /etc/eks/nodeadm.d/team.yaml <<'END'
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  kubelet:
+    config: {{podsPerCore: 7}}
+END
+export DNS_CLUSTER_IP=10.100.0.53
+/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint https://example.com --b64-cluster-ca {support.IMAGE.ca}
+mkdir -p /etc/containerd/certs.d
+systemctl restart containerd
+touch /srv/ended
+""")
+        config = node.kubelet()["config"]
+        self.assertEqual(config["kubeAPIQPS"], 50)
+        self.assertEqual(config["evictionHard"]["memory.available"], "300Mi")
+        self.assertEqual(config["podsPerCore"], 7)
+        self.assertEqual(config["clusterDNS"], ["10.100.0.53"])
+        self.assertTrue((node.root / "srv/ended").exists())
+        self.assertCalled(node, starts=2)  # once with the call, and again with containerd
+        self.assertEqual((node.root / KUBELET_CONFIG.lstrip("/")).readlink(), Path("config.json"))
+        self.assertFalse((node.root / f"{KUBELET_CONFIG.lstrip('/')}.user-edited").exists())
+
+    def test_containerd_and_docker_of_multi_user_target_do_not_hold_scripts_up(self):
+        def enable(node):
+            node.link("/etc/systemd/system/multi-user.target.wants/containerd.service", "/lib/systemd/system/containerd.service")
+
+        node = self.cloud_node(f"#!/bin/bash\nset -e\n{self.call()}\n", enable)
+        self.assertCalled(node)
+
+
+class WithoutACall(CloudInitTest):
+    def test_the_failure_is_coded_when_the_scripts_have_ended(self):
+        node = self.cloud_node("#!/bin/bash\necho /etc/eks/bootstrap.sh is for another day\n")
+        record = self.failure(node, "eks-config.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("call-missing", "78"))
+        self.assertIn("have ended without a call", record["MESSAGE"])
+        self.assertKubeletDown(node)
+        # An admin calls it by hand.
+        result = node.call("sh", "-c", self.call())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertActive(node, "kubelet.service")
+
+    def test_while_it_waits_the_status_says_for_what(self):
+        node = self.node(layers(self.CLOUD_INIT))
+        text = f"#!/bin/bash\nwhile [ ! -e /srv/go ]; do sleep .1; done\n{self.call()}\n"
+        node.user_data(text)
+        node.write("/var/lib/cloud/seed/nocloud/user-data", text)
+        node.write("/var/lib/cloud/seed/nocloud/meta-data", f"instance-id: {INSTANCE}\n")
+        node.boot(wait=False)
+        node.wait_for(lambda: node.leader() and "bootstrap.sh" in
+                      node.call("systemctl", "show", "eks-config", "--property=StatusText").stdout, "eks-config to wait")
+        node.write("/srv/go", "")
+        node.wait_until_booted()
+        self.assertCalled(node)
+
+    def test_a_script_that_waits_for_us_is_not_waited_for(self):
+        node = self.cloud_node(f"#!/bin/bash\nsystemctl restart containerd\necho $? > /srv/status\n{self.call()}\n")
+        self.assertNotEqual((node.root / "srv/status").read_text(), "0\n")
+        self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
+        failures = [r["EKS_FAILURE"] for r in node.journal("--unit", "eks-config.service") if r.get("EKS_RESULT") == "failed"]
+        self.assertEqual(failures, ["call-missing"])
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
+
+    def test_a_node_config_that_a_script_writes_ends_the_waiting_too(self):
+        node = self.cloud_node("#!/bin/bash\nset -e\nmkdir -p /etc/eks/nodeadm.d\ncat > /etc/eks/nodeadm.d/own.yaml <<'END'\n"
+                               + node_config(support.IMAGE.ca) + "END\nsystemctl start kubelet\n")
+        self.assertCalled(node)
+
+
+class OnARunningNode(BootTest):
+    """Calls from a terminal, without cloud-init."""
+
+    def bootstrap(self, node, *arguments):
+        return node.call("/etc/eks/bootstrap.sh", *arguments)
+
+    def test_calls(self):
+        node = self.booted()
+        self.assertActive(node, "eks-node.target")
+        with self.subTest("a bad call writes nothing"):
+            for arguments in ["--ip-family"], ["c", "--b64-cluster-ca", "no base64!"], ["c", "--kubelet-extra-args", "--a 'b"]:
+                result = self.bootstrap(node, *arguments)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn("[eks-bootstrap] ERROR: ", result.stderr)
+            self.assertFalse((node.root / LAYER.lstrip("/")).exists())
+            record = node.journal("EKS_STEP=eks-bootstrap")[-1]
+            self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("config-invalid", "1"))
+        with self.subTest("not root"):
+            result = node.call("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/etc/eks/bootstrap.sh", "c")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("only root", result.stderr)
+        with self.subTest("a call is applied"):
+            result = self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=c")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(node.kubelet()["labels"], {"team": "c"})
+            self.assertEqual(self.starts(node, "kubelet.service"), 2)
+            self.assertEqual(self.starts(node, "containerd.service"), 1)
+        with self.subTest("the same call again changes nothing"):
+            self.assertEqual(self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=c").returncode, 0)
+            self.assertEqual(self.starts(node, "kubelet.service"), 2)
+        with self.subTest("of two calls the later one counts"):
+            result = self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=d", "--unheard-of", "x")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn('was "--node-labels=team=c", and is "--node-labels=team=d" now', result.stderr)
+            self.assertIn('"--unheard-of": unknown option', result.stderr)
+            self.assertEqual(node.kubelet()["labels"], {"team": "d"})
+        with self.subTest("what the node refuses leaves the layer of before"):
+            layer = (node.root / LAYER.lstrip("/")).read_text()
+            result = self.bootstrap(node, "my-cluster", "--apiserver-endpoint", "ftp://example.com")
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual((node.root / LAYER.lstrip("/")).read_text(), layer)
+            self.assertActive(node, "kubelet.service")
+        with self.subTest("another instance made from this disk"):
+            profile = json.loads((node.root / "srv/aws/profile.json").read_text())
+            text = json.dumps(profile).replace(INSTANCE, "i-0000000000000000f")
+            (node.root / "srv/aws/profile.json").write_text(text)
+            node.reboot()
+            self.assertActive(node, "eks-node.target")
+            self.assertEqual(node.kubelet()["labels"], {})
+            said = [r["MESSAGE"] for r in node.journal("--unit", "eks-config")]
+            self.assertTrue(any("is of instance" in text for text in said), said)
+
+
+class WithTrixieSCloudInit(CloudInitTest):
+    """25.x runs all stages in one process, and orders its units differently."""
+    CLOUD_INIT = "25"
+
+    def test_a_script_and_no_cycle(self):
+        node = self.cloud_node(self.mime(("text/x-shellscript", f"#!/bin/bash\nset -ex\n{self.call()}\ntouch /srv/ended\n")))
+        self.assertCalled(node)
+        self.assertTrue((node.root / "srv/ended").exists())
+
+    def test_without_a_call(self):
+        node = self.cloud_node("#!/bin/bash\ntrue\n")
+        self.assertEqual(self.failure(node, "eks-config.service")["EKS_FAILURE"], "call-missing")
+
+    def test_a_boothook(self):
+        node = self.cloud_node(f"#cloud-boothook\n#!/bin/bash\nset -e\n{self.call()}\n")
+        self.assertCalled(node)
