@@ -4,6 +4,9 @@
 
 usage: compat_test.py SOURCE DIRECTORY-OF-PROGRAMS"""
 
+import base64
+import contextlib
+import gzip
 import json
 import random
 import shutil
@@ -20,6 +23,17 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 def run(name, *arguments, text=True, **variables):
     return subprocess.run([PROGRAMS / name, *arguments], env=ENVIRONMENT | variables, capture_output=True, text=text,
                           timeout=60, check=False)
+
+
+@contextlib.contextmanager
+def fake_aws(*options):
+    """The address of a metadata service."""
+    command = [SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/m5.large.json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            yield f"127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.kill()
 
 
 class RootTest(unittest.TestCase):
@@ -145,13 +159,7 @@ class ImdsTest(unittest.TestCase):
         self.faults = Path(directory.name, "faults.json")
         self.log = Path(directory.name, "log")
         self.faults.write_text("[]")
-        server = subprocess.Popen(
-            [SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/m5.large.json", "--faults", self.faults,
-             "--log", self.log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
-        self.addCleanup(server.stdout.close)
-        self.endpoint = f"127.0.0.1:{int(server.stdout.readline())}"
+        self.endpoint = self.enterContext(fake_aws("--faults", self.faults, "--log", self.log))
 
     def imds(self, *arguments, **variables):
         return run("imds", *arguments, **{"IMDS_ENDPOINT": self.endpoint, "IMDS_RETRY_DELAY_SECONDS": "0"} | variables)
@@ -194,6 +202,197 @@ class ImdsTest(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertIn("usage: imds", done.stderr)
         self.assertEqual(self.imds("token", IMDS_RETRIES="many").returncode, 1)
+
+
+# As eksctl, Karpenter and people write it, with what nodeadm keeps as it is: quotes in flags, numbers, "<".
+NODE_CONFIG = """\
+---
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+metadata:
+  name: example
+spec:
+  cluster:
+    name: my-cluster
+    apiServerEndpoint: https://example.com
+    certificateAuthority: {ca}
+    cidr: 10.100.0.0/16
+    unknown: dropped
+  containerd:
+    config: |
+      [a.b]
+      x = 1
+  featureGates:
+    InstanceIdNodeName: true
+  kubelet:
+    config:
+      maxPods: 30
+      shutdownGracePeriod: 30s
+      allowedUnsafeSysctls: ["<net>", "a&b"]
+    flags:
+      - --node-labels="a=b,c=d" --v=4
+"""
+SECOND = """\
+{"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": {
+  "cluster": {"name": "other", "cidr": ""}, "containerd": {"config": "[a.b]\\ny = 2\\n"},
+  "featureGates": {"InstanceIdNodeName": false},
+  "kubelet": {"config": {"maxPods": 20}, "flags": ["--max-pods=9"]}, "instance": {"network": {"domains": ["x.example"]}}}}
+"""
+
+
+class NodeadmTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "30", "-subj", "/CN=kubernetes", "-keyout", self.directory / "key", "-out",
+                        self.directory / "crt"], check=True, stderr=subprocess.DEVNULL, timeout=60)
+        self.ca = base64.b64encode((self.directory / "crt").read_bytes()).decode()
+        self.good = self.file("good.yaml", NODE_CONFIG.format(ca=self.ca))
+
+    def file(self, name, text):
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return f"file://{path}"
+
+    def nodeadm(self, *arguments, **variables):
+        return run("nodeadm", *arguments, **variables)
+
+    def check(self, *sources):
+        return self.nodeadm("config", "check", *[word for uri in sources for word in ("-c", uri)])
+
+    def dump(self, *sources):
+        done = self.nodeadm("config", "dump", *[f"--config-source={uri}" for uri in sources])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def refused(self, done, error):
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        last = done.stderr.splitlines()[-1]
+        self.assertTrue(last.startswith("fatal nodeadm Command failed {"), done.stderr)
+        self.assertIn(error, json.loads(last[last.index("{"):])["error"])
+
+    def test_dump_of_the_smallest(self):
+        text = ("apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {cluster: {name: my-cluster, apiServerEndpoint: "
+                "'https://example.com', certificateAuthority: Y2VydGlmaWNhdGVBdXRob3JpdHk=, cidr: 10.100.0.0/16}}\n")
+        self.assertEqual(self.dump(self.file("any-name", text)),
+                         '{"kind":"NodeConfig","apiVersion":"node.eks.aws/v1alpha1","metadata":{},"spec":{"cluster":{"name":'
+                         '"my-cluster","apiServerEndpoint":"https://example.com","certificateAuthority":'
+                         '"Y2VydGlmaWNhdGVBdXRob3JpdHk=","cidr":"10.100.0.0/16"},"containerd":{},"instance":{"localStorage":{},'
+                         '"network":{}},"kubelet":{}}}\n')
+
+    def test_dump_keeps_what_was_written(self):
+        text = self.dump(self.good)
+        self.assertIn(r'"allowedUnsafeSysctls":["\u003cnet\u003e","a\u0026b"]', text)
+        spec = json.loads(text)["spec"]
+        self.assertEqual(list(spec), ["cluster", "containerd", "instance", "kubelet", "featureGates"])
+        self.assertEqual(spec["kubelet"]["flags"], ['--node-labels="a=b,c=d" --v=4'])
+        self.assertEqual(spec["containerd"]["config"], "[a.b]\nx = 1\n")
+        self.assertNotIn("unknown", spec["cluster"])
+
+    def test_dump_merges_in_the_order_given(self):
+        second = self.file("second.json", SECOND)
+        spec = json.loads(self.dump(self.good, second))["spec"]
+        self.assertEqual(spec["cluster"]["name"], "other")
+        self.assertEqual(spec["cluster"]["cidr"], "10.100.0.0/16")  # an empty text clears nothing
+        self.assertEqual(spec["kubelet"]["flags"], ['--node-labels="a=b,c=d" --v=4', "--max-pods=9"])
+        self.assertEqual((spec["kubelet"]["config"]["maxPods"], spec["featureGates"]),
+                         (20, {"InstanceIdNodeName": False}))
+        self.assertRegex(spec["containerd"]["config"], r"(?s)\[a\.b\].*x = 1\ny = 2\n")
+        self.assertEqual(spec["instance"], {"localStorage": {}, "network": {"domains": ["x.example"]}})
+        self.assertEqual(json.loads(self.dump(second, self.good))["spec"]["cluster"]["name"], "my-cluster")
+
+    def test_dump_into_a_file_is_read_again(self):
+        target = self.directory / "new" / "dump.json"
+        done = self.nodeadm("config", "dump", "-c", self.good, "-o", str(target))
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        self.assertEqual(self.dump(f"file://{target}"), target.read_text())
+
+    def test_a_directory(self):
+        self.file("d/20-b.json", SECOND)
+        self.file("d/10-a.YAML", NODE_CONFIG.format(ca=self.ca))
+        self.file("d/30-c.yaml.bak", "nonsense")
+        (self.directory / "d/sub.yaml").mkdir()
+        self.assertEqual(json.loads(self.dump(f"file://{self.directory}/d/"))["spec"]["cluster"]["name"], "other")
+        (self.directory / "empty").mkdir()
+        done = self.check(f"file://{self.directory}/empty", self.good)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("warn nodeadm no config in directory", done.stderr)
+        self.refused(self.check(f"file://{self.directory}/empty"), "no config in chain")
+
+    def test_check_accepts(self):
+        done = self.check(self.good)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        self.assertEqual(done.stderr.splitlines()[-1], "info nodeadm Configuration is valid")
+        multipart = ('MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="//"\n\n--//\nContent-Type: '
+                     'text/x-shellscript\n\n#!/bin/sh\n\n--//\nContent-Type: application/node.eks.aws\n\n'
+                     + NODE_CONFIG.format(ca=self.ca) + "\n--//--\n")
+        self.assertEqual(self.check(self.file("user data", multipart).replace(" ", "%20")).returncode, 0)
+
+    def test_check_refuses(self):
+        good = NODE_CONFIG.format(ca=self.ca)
+        without = lambda key: "".join(line for line in good.splitlines(True) if not line.startswith(f"    {key}:"))
+        for name, (text, error) in {
+            "name": (without("name"), "Name is missing in cluster configuration"),
+            "endpoint": (without("apiServerEndpoint"), "Apiserver endpoint is missing in cluster configuration"),
+            "ca": (without("certificateAuthority"), "Certificate authority is missing in cluster configuration"),
+            "cidr": (without("cidr"), "CIDR is missing in cluster configuration"),
+            "id": (good.replace("    unknown: dropped", "    enableOutpost: true"),
+                   "cluster ID must be provided for outposts"),
+            "range": (good.replace("10.100.0.0/16", "banana"), "not an address range"),
+            "kind": (good.replace("NodeConfig", "Pod"), "config provider at index 0 failed: "),
+            "syntax": ("spec: [\n", "config provider at index 0 failed: "),
+            "script": ("#!/bin/sh\n", "no NodeConfig in it"),
+        }.items():
+            with self.subTest(name):
+                self.refused(self.check(self.file(name, text)), error)
+        self.refused(self.check(f"file://{self.directory}/nothing"), "No such file")
+        self.refused(self.check(self.good, "https://example.com"),
+                     'failed to build provider from config source "https://example.com": unsupported scheme: https')
+        self.refused(self.check("/etc/hosts"), "unsupported scheme: ")
+
+    def test_command_lines(self):
+        for words in ((), ("config",), ("start",), ("init", "--fast"), ("config", "check", "-o", "x"), ("init", "-c"),
+                      ("config", "check", "dump"), ("--config-source=x", "init")):
+            with self.subTest(words):
+                done = self.nodeadm(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn("usage: nodeadm", done.stderr)
+        for words in (("-h",), ("--help",), ("config", "check", "--help"), ("init", "-help")):
+            done = self.nodeadm(*words)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("usage: nodeadm", done.stdout)
+        self.assertTrue(self.nodeadm("--version").stdout.startswith("Version: "))
+        done = self.nodeadm("-d", "config", "check", "-config-source", self.good)  # one dash does as well
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_user_data_comes_from_the_metadata_service(self):
+        for data, status, said in (
+                (gzip.compress(NODE_CONFIG.format(ca=self.ca).encode()), 0, "Configuration is valid"),
+                (base64.b64encode(NODE_CONFIG.format(ca=self.ca).encode()), 0, "Configuration is valid"),
+                (b"#!/bin/sh\n", 1, "no NodeConfig in user data, skipping"),
+                (b"kind: [\n", 1, "no config in chain"),
+                (None, 1, "config provider at index 0 failed: the instance has no user data")):
+            with self.subTest(said):
+                options = []
+                if data is not None:
+                    (self.directory / "user-data").write_bytes(data)
+                    options = ["--user-data", self.directory / "user-data"]
+                endpoint = self.enterContext(fake_aws(*options))
+                done = self.nodeadm("config", "check", EKS_IMDS_ENDPOINT=f"http://{endpoint}", IMDS_RETRIES="0")
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(said, done.stderr)
+
+    def test_a_cache_stands_in_for_sources_that_hold_nothing(self):
+        (self.directory / "empty").mkdir()
+        spec = json.loads(self.dump(self.good))["spec"]
+        self.file("cache.json", json.dumps({"metadata": {}, "spec": spec, "status": {"kubeletVersion": "v1.34.1"}}))
+        done = self.nodeadm("config", "dump", "-c", f"file://{self.directory}/empty", "--config-cache",
+                            str(self.directory / "cache.json"))
+        self.assertEqual((done.returncode, json.loads(done.stdout)["spec"]), (0, spec), done.stderr)
+        self.assertIn("using the cached one", done.stderr)
 
 
 class CachePauseContainerTest(unittest.TestCase):

@@ -11,6 +11,7 @@ int config_verb(int argc, char** argv);
 int docker_runtimes_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);
 int migrate_verb(int argc, char** argv);
+int nodeadm_command(int argc, char** argv);
 int plan_verb(int argc, char** argv);
 int registry_mirrors_step(int argc, char** argv);
 int runtimes_verb(int argc, char** argv);

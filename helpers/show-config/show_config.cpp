@@ -19,25 +19,6 @@ namespace eks {
 
 namespace {
 
-// As a single document would have written it: the texts of several layers become one.
-Json as_one_document(const Json& tree)
-{
-        auto document = tree;
-        const auto* texts = find_path(tree, "containerd.config");
-        if (texts == nullptr || texts->empty())
-                return document;
-        std::string text = texts->front().at("text");
-        if (texts->size() > 1) {
-                auto merged = TomlDocument::parse(text, texts->front().at("source"));
-                for (const auto& next : *texts)
-                        merged.merge(
-                                TomlDocument::parse(next.at("text").get<std::string>(), next.at("source")));
-                text = merged.text();
-        }
-        document["containerd"]["config"] = text;
-        return document;
-}
-
 // A tree as a YAML document in block style.
 class YamlWriter {
 public:
@@ -135,6 +116,24 @@ private:
 };
 
 } // namespace
+
+Json as_one_document(const Json& tree)
+{
+        auto document = tree;
+        const auto* texts = find_path(tree, "containerd.config");
+        if (texts == nullptr || texts->empty())
+                return document;
+        std::string text = texts->front().at("text");
+        if (texts->size() > 1) {
+                auto merged = TomlDocument::parse(text, texts->front().at("source"));
+                for (const auto& next : *texts)
+                        merged.merge(
+                                TomlDocument::parse(next.at("text").get<std::string>(), next.at("source")));
+                text = merged.text();
+        }
+        document["containerd"]["config"] = text;
+        return document;
+}
 
 std::string config_as_toml(const Json& tree)
 {

@@ -35,7 +35,7 @@ def page_of(program):
     """The page of an installed program."""
     if program in ("imds", "vercmp"):
         return f"man/{program}.1.scd"
-    if program.endswith(".sh") or program == "cache-pause-container":
+    if program.endswith(".sh") or program in ("cache-pause-container", "nodeadm"):
         return f"man/{program}.8.scd"
     if program.startswith("eksnode"):
         return f"man/{program}.1.scd"

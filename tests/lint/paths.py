@@ -14,7 +14,7 @@ TOP_LEVEL = {
 
 # What we install, with /lib and /usr/lib as one. Vendor files only: /etc, /run and /var are the admin's and the boot's.
 # The exception are commands that scripts call by the paths of older images.
-COMPAT = r"usr/bin/(?:cache-pause-container|imds|vercmp)|etc/eks/(?:log-collector-script/)?[a-z-]+\.sh"
+COMPAT = r"usr/bin/(?:cache-pause-container|imds|nodeadm|vercmp)|etc/eks/(?:log-collector-script/)?[a-z-]+\.sh"
 PROGRAMS = "|".join((
     rf"{LIBEXEC_DIRECTORY}/eks(?:node)?-[a-z-]+", "usr/bin/eksnode", COMPAT, "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
 FILES = "|".join((
@@ -26,7 +26,7 @@ FILES = "|".join((
     rf"{LIBEXEC_DIRECTORY}/libeksnode-[a-z-]+\.so",
     r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
-    r"usr/share/man/man[18]/(?:cache-pause-container|imds|vercmp|[a-z-]+\.sh)\.[18]",
+    r"usr/share/man/man[18]/(?:cache-pause-container|imds|nodeadm|vercmp|[a-z-]+\.sh)\.[18]",
     r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
     r"usr/share/man/man[578]/(?:eks-[\w.-]+|kubelet\.service|runtime\.slice|soci-snapshotter\.\w+)\.[578]",
 ))

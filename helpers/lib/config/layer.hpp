@@ -38,6 +38,8 @@ struct Layer {
         std::vector<Note> notes;       // what was ignored, and why
         Problems problems;             // wrong keys and types; what they concern is not in the tree
         std::set<std::string> refused; // the keys of wrong types
+        std::vector<std::string> flags_as_given =
+                {}; // kubelet.flags of a NodeConfig, before it is taken apart
 };
 
 // A value as a message shows it: strings as shown_value(), all else as JSON, cut if it is long.

@@ -83,6 +83,7 @@ void take_flags_apart(Layer& layer)
         Marks marks;
         for (std::size_t i = 0; i < items->size(); ++i) {
                 const auto& text = (*items)[i].get_ref<const std::string&>();
+                layer.flags_as_given.push_back(text);
                 const auto where = place_of(layer.marks, item_key(i), {layer.source});
                 auto [words, open] = split_as_systemd(text);
                 if (open)

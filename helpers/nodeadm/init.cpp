@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "init.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/manager.hpp"
+#include "bootstrap.hpp"
+#include "config/command_layer.hpp"
+#include "config/schema.hpp"
+#include "dump.hpp"
+#include "nodeadm.hpp"
+#include "offline/verbs.hpp"
+#include "plan/take_over.hpp"
+#include "start_node.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* command_name = "nodeadm";
+constexpr const char* configured = "eks-configured.target";
+constexpr const char* containerd = "containerd.service";
+constexpr const char* kubelet = "kubelet.service";
+constexpr std::chrono::milliseconds timeout = 15min; // Karpenter gives a node up after that time as well
+constexpr std::chrono::milliseconds kubelet_timeout = 60s;
+
+// What `eksnode apply` prints is for people: nodeadm's standard output holds nothing.
+class StdoutToStderr {
+public:
+        StdoutToStderr() : saved_(::dup(STDOUT_FILENO))
+        {
+                std::fflush(stdout);
+                ::dup2(STDERR_FILENO, STDOUT_FILENO);
+        }
+        StdoutToStderr(const StdoutToStderr&) = delete;
+        StdoutToStderr& operator=(const StdoutToStderr&) = delete;
+        StdoutToStderr(StdoutToStderr&&) = delete;
+        StdoutToStderr& operator=(StdoutToStderr&&) = delete;
+        ~StdoutToStderr()
+        {
+                std::fflush(stdout);
+                ::dup2(saved_.get(), STDOUT_FILENO);
+        }
+
+private:
+        UniqueFd saved_;
+};
+
+class Init {
+public:
+        Init(const Root& root, const NodeadmOptions& options, const Chain& chain,
+                const std::function<void(const std::string&)>& say)
+                : root_(&root), options_(&options), chain_(&chain), say_(&say)
+        {
+        }
+
+        void run()
+        {
+                const bool any = options_->concerns("containerd") || options_->concerns("kubelet");
+                starts_ = any && !options_->skips_phase("run");
+                configures_ = any && (!options_->skips_phase("config") ||
+                                             differs_from_cache(*root_, options_->cache, *chain_));
+                const auto standing = standing_of_node(manager_); // before the layer moves it on
+                if (configures_ || starts_)
+                        leave_layer();
+                if (configures_ && !options_->cache.empty())
+                        write_atomically((*root_)(options_->cache),
+                                dump_cache(*chain_, facts(), kubelet_version_text()), 0644,
+                                Durability::unsynced);
+                if (standing == Standing::early)
+                        (*say_)("the rest is done later in this boot, by eks-node.target");
+                else if (configures_ && starts_)
+                        configure_and_start(standing);
+                else if (configures_)
+                        configure(standing);
+                else if (starts_)
+                        start(standing);
+        }
+
+private:
+        Json facts() const { return exists((*root_)(imds_path)) ? load_imds(*root_) : Json::object(); }
+
+        std::string kubelet_version_text() const
+        {
+                try {
+                        return kubelet_version(*root_).text();
+                } catch (const Error&) { // the cache can do without
+                        return {};
+                }
+        }
+
+        std::string layer_path() const { return fmt::format("{}/{}.toml", command_layers, command_name); }
+
+        // It also says that a command was called: from then on kubelet does not wait for the scripts in the
+        // user data, of which we may be called by one.
+        void leave_layer()
+        {
+                CommandLayer layer{
+                        .command = command_name, .instance = instance_of_machine(*root_), .tree = {}};
+                earlier_ = read_file_if_exists((*root_)(layer_path()), config_limit);
+                const bool has_one = earlier_ && instance_of_layer(*earlier_) == layer.instance;
+                if (configures_) {
+                        layer.tree = layer_of_call(*chain_);
+                        if (layer.tree.empty() && !starts_ && !has_one)
+                                return;
+                        refuse_what_is_wrong(layer);
+                } else if (has_one) {
+                        return;
+                } else {
+                        layer.tree = Json::object();
+                }
+                write_command_layer(*root_, layer);
+        }
+
+        void restore_layer() const
+        {
+                if (earlier_)
+                        write_atomically((*root_)(layer_path()), *earlier_, 0600, Durability::synced);
+                else
+                        remove_if_exists((*root_)(layer_path()));
+        }
+
+        // Before it is written: who waits for it takes it at once.
+        void refuse_what_is_wrong(const CommandLayer& command) const
+        {
+                if (!exists((*root_)(imds_path)))
+                        return; // eks-config does it when the facts are there
+                auto resolved = resolve_node_layers(*root_);
+                auto& layers = resolved.layers;
+                const auto path = layer_path();
+                std::erase_if(layers, [&](const Layer& layer) { return layer.source == path; });
+                layers.push_back(parse_node_toml(render_command_layer(command), path));
+                resolved.merged = Layer{.notes = resolved.merged.notes};
+                for (const auto& layer : layers)
+                        merge_layer(resolved.merged, layer);
+                const auto findings =
+                        check_configuration(*root_, std::move(resolved), facts(), {.node = true});
+                findings.problems.throw_if_any(failure::config_invalid);
+        }
+
+        void configure_and_start(Standing standing)
+        {
+                if (standing == Standing::awaits_scripts)
+                        start_daemons();
+                if (standing != Standing::ahead)
+                        apply();
+                start_daemons();
+        }
+
+        void apply()
+        {
+                int status = 0;
+                {
+                        const StdoutToStderr redirected;
+                        std::string name = "eksnode-apply";
+                        std::array<char*, 2> arguments{name.data(), nullptr};
+                        status = apply_verb(1, arguments.data());
+                }
+                if (status == static_cast<int>(Errc::bad_config))
+                        restore_layer();
+                if (status != 0)
+                        throw Error(failure::node_not_started,
+                                "the node did not take over what this call says",
+                                "What is wrong is said above; `eksnode apply` tries again");
+        }
+
+        // Only the files; who reads them is restarted by the other phase.
+        void configure(Standing standing)
+        {
+                if (standing == Standing::awaits_scripts || standing == Standing::resolved) {
+                        const Versions versions{.kubelet = kubelet_version(*root_),
+                                .containerd = containerd_version(*root_)};
+                        auto changes = find_changes(
+                                *root_, plan_node(*root_, resolve_node_layers(*root_), facts(), versions));
+                        std::erase_if(changes.actions, [](const Action& action) {
+                                return action.kind != Action::Kind::run &&
+                                       action.kind != Action::Kind::close;
+                        });
+                        take_over(manager_, changes, *say_);
+                        return;
+                }
+                const bool ended = manager_.run_job("StartUnit", configured, timeout);
+                if (!ended || manager_.unit(configured).text("ActiveState") != "active")
+                        throw Error(failure::node_not_started, "the node was not configured",
+                                "`eksnode status` shows which step failed and why");
+        }
+
+        // As nodeadm's phase "run": what runs is restarted, with the files as they are.
+        void start(Standing standing)
+        {
+                if (standing == Standing::resolved) {
+                        if (options_->concerns("containerd"))
+                                restart(containerd);
+                        else if (options_->concerns("kubelet"))
+                                restart(kubelet);
+                }
+                start_daemons();
+        }
+
+        void restart(const char* unit)
+        {
+                if (manager_.unit(unit).text("ActiveState") != "active")
+                        return;
+                // kubelet is ready once it has a certificate, whenever that is.
+                const bool ended =
+                        manager_.run_job("RestartUnit", unit, unit == kubelet ? kubelet_timeout : timeout);
+                if (!ended && unit != kubelet)
+                        throw Error(failure::node_not_started,
+                                fmt::format("{} was not restarted in time", unit),
+                                fmt::format("See `systemctl status {}`", unit));
+        }
+
+        void start_daemons()
+        {
+                if (options_->concerns("kubelet")) {
+                        wait_for_kubelet(manager_);
+                        return;
+                }
+                const bool ended = manager_.run_job("StartUnit", containerd, timeout);
+                if (!ended || manager_.unit(containerd).text("ActiveState") != "active")
+                        throw Error(failure::node_not_started, "containerd does not run",
+                                "`eksnode status` shows what failed and why");
+        }
+
+        const Root* root_;
+        const NodeadmOptions* options_;
+        const Chain* chain_;
+        const std::function<void(const std::string&)>* say_;
+        Manager manager_;
+        bool configures_ = false;
+        bool starts_ = false;
+        std::optional<std::string> earlier_; // text of the layer before this call
+};
+
+} // namespace
+
+void init_node(const Root& root, const NodeadmOptions& options, const Chain& chain,
+        const std::function<void(const std::string&)>& say)
+{
+        Init(root, options, chain, say).run();
+}
+
+} // namespace eks
