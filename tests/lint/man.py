@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manual pages: one for everything a user can name, in one shape, and true to the programs."""
 
+import json
 import re
 import subprocess
 
@@ -15,6 +16,8 @@ REQUIRED_OF_COMMANDS = [*REQUIRED, "EXIT STATUS"]
 SCHEMA = "helpers/lib/config/schema_table.cpp"
 CONFIG_PAGE = "man/eks-node.toml.5.scd"
 INSTALLED_CONFIG_PAGE = "usr/share/man/man5/eks-node.toml.5"
+MIGRATION = "man/eks-migration.7.scd"
+NODE_CONFIG_SCHEMA = "usr/share/eks/schema/node-config.schema.json"
 OVERVIEW = "man/eks-node.7.scd"
 # As the scripts did whose names these have.
 HELP_FAILS = {"bootstrap.sh", "max-pods-calculator.sh"}
@@ -162,6 +165,45 @@ def check_schema(tree):
             yield at(SCHEMA, line_of(text, m.start()), f"key {m[1]} is not in the installed page, mend its '; @KEYS@' line")
 
 
+def leaves(schema, path=""):
+    """Keys of a JSON schema, with dots between."""
+    if "properties" not in schema or (path and not schema["properties"]):
+        yield path
+        return
+    for name, below in schema["properties"].items():
+        yield from leaves(below, f"{path}.{name}" if path else name)
+
+
+def check_migration(tree):
+    """The page for those who come from other images names every option, key and command, and no key that is not there."""
+    page = tree.source / MIGRATION
+    if not page.exists():
+        yield at(MIGRATION, 1, "there is no such page, write it")
+        return
+    text = plain(page.read_text())
+
+    def named(word):
+        return re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", text) is not None
+
+    for path, prefix in {"helpers/bootstrap/options.cpp": "", "helpers/nodeadm/arguments.cpp": "--"}.items():
+        source = tree.text(path)
+        for m in re.finditer(r'Option\{\s*"([a-z-]+)"', source):
+            if not named(prefix + m[1]):
+                yield at(MIGRATION, 1, f"option {prefix + m[1]} of {path} is missing, say what becomes of it")
+    schema = json.loads((tree.stage / NODE_CONFIG_SCHEMA).read_text())
+    for key in leaves(schema["properties"]["spec"]):
+        if not named(key):
+            yield at(MIGRATION, 1, f"key {key} of NodeConfig is missing, say where it is")
+    for name in compat_commands(tree):
+        if not named(name) and not re.search(rf"/{re.escape(name)}\b", text):
+            yield at(MIGRATION, 1, f"command {name} is missing, name it")
+    known = set(re.findall(r'SchemaKey\{\s*"([^"]+)"', tree.text(SCHEMA)))
+    sections_of_keys = "|".join(sorted({key.split(".")[0] for key in known if "." in key}))
+    for m in re.finditer(rf"(?<![\w/.-])(?:{sections_of_keys})\.(?!service|slice|d/)[A-Za-z][\w.]*\w", text):
+        if m[0] not in known and not any(m[0].startswith(key + ".") for key in known):
+            yield at(MIGRATION, line_of(text, m.start()), f"{m[0]} is no key of the configuration, mend it")
+
+
 def check_messages(tree):
     """Whoever finds EKS_FAILURE=name in the journal can look the name up, and a step's page names none that is not."""
     known = {name for _, _, name, _, _ in messages.constants(tree)}
@@ -181,7 +223,7 @@ def check_messages(tree):
 def check_references(tree):
     """A page of ours that a page or a program's message names exists."""
     name = r"(?:eks(?:node)?(?:-[a-z0-9-]+)?|kubelet|runtime)(?:\.(?:service|target|slice|toml|json))?"
-    ours = re.compile(rf"\b({name})[*_]*\((\d)\)")
+    ours = re.compile(rf"\b({name}|nodeadm)[*_]*\((\d)\)")
     for path in [*pages(tree), *tree.files("man/*.catalog", "helpers/**/*.cpp", "helpers/**/*.hpp", "README.md")]:
         text = plain(tree.text(path))
         for m in ours.finditer(text):

@@ -320,6 +320,16 @@ def _(source, stage):
     append(source / SCHEMA, '// SchemaKey{"phantom.key", ValueKind::text}\n')
 
 
+@plant("man.check_migration", "option --phantom-option of helpers/bootstrap")
+def _(source, stage):
+    replace(source / "helpers/bootstrap/options.cpp", 'Option{"--b64-cluster-ca"', 'Option{"--phantom-option"')
+
+
+@plant("man.check_migration", "kubelet.phantomKey is no key")
+def _(source, stage):
+    append(source / "man/eks-migration.7.scd", "\nSet kubelet.phantomKey.\n")
+
+
 @plant("man.check_messages", "messages.hpp:.*phantom-message is not in man/eks-node.7")
 def _(source, stage):
     (source / "man/eks-node.7.scd").touch()
