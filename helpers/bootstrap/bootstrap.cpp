@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bootstrap.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
+#include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
@@ -45,6 +49,13 @@ Json layer_of_instance(const Root& root, std::string_view path, const std::strin
         } catch (const Error&) { // somebody edited it; the new call replaces it
                 return nullptr;
         }
+}
+
+SyncLayers::~SyncLayers()
+{
+        for (const auto path : {edits_layer, bootstrap_layer, command_layers})
+                if (const UniqueFd file(::open((*root_)(path).c_str(), O_RDONLY | O_CLOEXEC)); file)
+                        ::fsync(file.get());
 }
 
 std::vector<std::string> contradictions(const Json& earlier, const Json& now)

@@ -22,6 +22,18 @@ inline constexpr std::string_view edits_layer = "/var/lib/eks/commands.d/bootstr
 // What an earlier call has left in this layer; null if it is none of this instance, or cannot be read.
 Json layer_of_instance(const Root& root, std::string_view path, const std::string& instance);
 
+// Syncs the layers when it goes: a disk may take longer for that than the node to start.
+class SyncLayers {
+public:
+        explicit SyncLayers(const Root& root) : root_(&root) {}
+        SyncLayers(const SyncLayers&) = delete;
+        SyncLayers& operator=(const SyncLayers&) = delete;
+        ~SyncLayers();
+
+private:
+        const Root* root_;
+};
+
 // "cluster.name was 'a', is 'b' now": what two calls give differently.
 std::vector<std::string> contradictions(const Json& earlier, const Json& now);
 

@@ -114,7 +114,8 @@ bool take_over_edits(const Root& root, const std::string& instance)
         if (!tree.is_object())
                 tree = Json::object();
         tree.merge_patch({{"kubelet", {{"config", edits}}}});
-        write_command_layer(root, {.command = "bootstrap-edits", .instance = instance, .tree = tree});
+        write_command_layer(root, {.command = "bootstrap-edits", .instance = instance, .tree = tree},
+                Durability::unsynced);
         return true;
 }
 
@@ -141,13 +142,14 @@ int bootstrap(int argc, char** argv)
                 say("WARN", fmt::format("the call before this one said otherwise: {}",
                                     hide_secrets(difference)));
         const Restore restore(root);
+        const SyncLayers sync(root);
         const bool edited = take_over_edits(root, command.instance);
         Manager manager;
         const auto standing = standing_of_node(manager);
         // What was edited is in the layer, and eks-kubelet-config need not keep it beside its own.
         if (edited && standing != Standing::early)
                 link_atomically(root(kubelet_config_link), "config.json");
-        write_command_layer(root, command);
+        write_command_layer(root, command, Durability::unsynced);
         if (standing == Standing::early) {
                 say("INFO", "complete! The node is started later in this boot");
                 return 0;

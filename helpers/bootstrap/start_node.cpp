@@ -29,7 +29,7 @@ constexpr std::array early_stages{
 
 std::string state_of(Manager& manager, const char* unit)
 {
-        return manager.unit(unit).text("ActiveState");
+        return manager.is_loaded(unit) ? manager.unit(unit).text("ActiveState") : "inactive";
 }
 
 // Whether its program has been executed, also if it has ended since.
@@ -61,6 +61,8 @@ Standing standing_of_node(Manager& manager)
                 return Standing::early;
         if (state_of(manager, config_step) != "active")
                 return Standing::ahead;
+        if (!manager.is_loaded(scripts_step))
+                return Standing::resolved;
         const auto scripts = manager.unit(scripts_step);
         return scripts.has_job() || scripts.text("ActiveState") == "activating" ? Standing::awaits_scripts
                                                                                 : Standing::resolved;
@@ -69,11 +71,15 @@ Standing standing_of_node(Manager& manager)
 void wait_for_kubelet(Manager& manager)
 {
         const auto end = std::chrono::steady_clock::now() + timeout;
+        const auto has_job = [&](const char* name) {
+                return manager.is_loaded(name) && manager.unit(name).has_job();
+        };
+        if (!(manager.is_loaded(kubelet) && runs(manager.unit(kubelet))) && !has_job(kubelet) &&
+                !has_job(node_target))
+                manager.queue_job("StartUnit", node_target);
         const auto unit = manager.unit(kubelet);
         const auto target = manager.unit(node_target);
         manager.watch({kubelet, node_target});
-        if (!runs(unit) && !unit.has_job() && !target.has_job())
-                manager.queue_job("StartUnit", node_target);
         while (!runs(unit)) {
                 if (!unit.has_job() && !target.has_job() && unit.text("ActiveState") != "activating") {
                         const auto failed = failed_unit(manager);

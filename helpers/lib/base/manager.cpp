@@ -101,6 +101,12 @@ Manager::Unit Manager::unit(const std::string& name)
         return {this, path, name.ends_with(".service")};
 }
 
+bool Manager::is_loaded(const std::string& name)
+{
+        return ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface, "GetUnit",
+                       nullptr, nullptr, "s", name.c_str()) >= 0;
+}
+
 std::string Manager::Unit::text(const char* name) const
 {
         return text_property(manager->bus_.get(), path, unit_interface, name);

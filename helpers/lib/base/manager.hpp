@@ -42,6 +42,10 @@ public:
         };
         Unit unit(const std::string& name);
 
+        // Whether the manager has it in memory, as every unit that runs or has a job: to load one that
+        // nothing holds takes milliseconds, for each look at it.
+        bool is_loaded(const std::string& name);
+
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 

@@ -56,10 +56,10 @@ std::string render_command_layer(const CommandLayer& layer)
                 stamp, layer.instance, layer.command, TomlDocument::from_tree(layer.tree).text());
 }
 
-void write_command_layer(const Root& root, const CommandLayer& layer)
+void write_command_layer(const Root& root, const CommandLayer& layer, Durability durability)
 {
         write_atomically(root(fmt::format("{}/{}.toml", command_layers, layer.command)),
-                render_command_layer(layer), 0600, Durability::synced);
+                render_command_layer(layer), 0600, durability);
 }
 
 } // namespace eks

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/fs.hpp"
 #include "base/root.hpp"
 #include "config/layer.hpp"
 
@@ -35,6 +36,7 @@ std::string render_command_layer(const CommandLayer& layer);
 
 // Replace what the same command left before: 0600, for a configuration may hold secrets. Throws Error
 // (file_io), and then the old file is untouched.
-void write_command_layer(const Root& root, const CommandLayer& layer);
+void write_command_layer(
+        const Root& root, const CommandLayer& layer, Durability durability = Durability::synced);
 
 } // namespace eks
