@@ -16,6 +16,10 @@ import tempfile
 import time
 import unittest
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 FAKE_AWS = os.path.join(HERE, "fake-aws")
 M5_LARGE = os.path.join(HERE, "profiles", "m5.large.json")
@@ -377,6 +381,64 @@ class FaultTest(FakeAwsTest):
                 self.assertEqual(result.returncode, 1)
                 self.assertIn(self.path("bad"), result.stderr)
                 self.assertEqual(result.stderr.count("\n"), 1)
+
+
+class ClustersTest(FakeAwsTest):
+    """Requests signed by botocore, which knows nothing of our signer."""
+
+    KEY, SECRET, TOKEN = "ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "EXAMPLE-SESSION-TOKEN"
+
+    def setUp(self):
+        super().setUp()
+        self.stack.close()
+        self.dir = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.write("clusters", {"blue": {"cluster": {"endpoint": "https://example.com"}}})
+        self.start("--clusters", self.path("clusters"))
+
+    def describe(self, name="blue", key=KEY, secret=SECRET, token=TOKEN, region="us-west-2", change=lambda headers: None):
+        """Status, kind of exception and body of one call."""
+        request = AWSRequest("GET", f"http://127.0.0.1:{self.port}/clusters/{name}")
+        SigV4Auth(Credentials(key, secret, token), "eks", region).add_auth(request)
+        headers = dict(request.headers.items())
+        change(headers)
+        reply = self.client(token=False).get(f"/clusters/{name}", headers)
+        return reply.status, reply.getheader("x-amzn-ErrorType"), json.loads(reply.text)
+
+    def test_a_signed_call_is_answered(self):
+        status, kind, body = self.describe()
+        self.assertEqual((status, kind), (200, None))
+        self.assertEqual(body["cluster"], {"name": "blue", "arn": "arn:aws:eks:us-west-2:111122223333:cluster/blue",
+                                           "status": "ACTIVE", "endpoint": "https://example.com"})
+
+    def test_other_signatures_are_refused(self):
+        def drop(headers):
+            del headers["Authorization"]
+
+        def other_date(headers):
+            headers["X-Amz-Date"] = headers["X-Amz-Date"][:8] + "T000000Z"
+
+        for what, kind, arguments in [
+            ("secret", "InvalidSignatureException", {"secret": "other"}),
+            ("key", "UnrecognizedClientException", {"key": "ASIAOTHER"}),
+            ("token", "UnrecognizedClientException", {"token": "other"}),
+            ("region", "InvalidSignatureException", {"region": "eu-west-1"}),
+            ("no signature", "MissingAuthenticationTokenException", {"change": drop}),
+            ("date", "InvalidSignatureException", {"change": other_date}),
+        ]:
+            with self.subTest(what):
+                status, found, _ = self.describe(**arguments)
+                self.assertEqual((status, found), (403, kind))
+
+    def test_what_becomes_of_a_cluster(self):
+        self.write("clusters", {"blue": {"cluster": {}, "throttled": 1, "creating": 2}, "red": {"denied": True}})
+        calls = [self.describe() for _ in range(4)]
+        self.assertEqual([status for status, _, _ in calls], [429, 200, 200, 200])
+        self.assertEqual(calls[0][1], "ThrottlingException")
+        self.assertEqual([body["cluster"]["status"] for _, _, body in calls[1:]], ["CREATING", "CREATING", "ACTIVE"])
+        status, kind, body = self.describe("red")
+        self.assertEqual((status, kind), (403, "AccessDeniedException"))
+        self.assertIn("assumed-role/eks-node/i-", body["message"])
+        self.assertEqual(self.describe("green")[:2], (404, "ResourceNotFoundException"))
 
 
 class ConnectionTest(FakeAwsTest):

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "cluster.hpp"
+#include "config/described_cluster.hpp"
 #include "difference.hpp"
 
 namespace eks {
@@ -92,6 +95,19 @@ bool chain_is_up(Manager& manager)
                         throw Error(failure::apply_busy, fmt::format("{} is at work", unit),
                                 "Run it again when `eksnode status` shows that it has ended");
         return is_active(manager, "eks-config.service");
+}
+
+std::optional<Json> ask_about_cluster(
+        const Root& root, const Resolved& resolved, const Json& imds, Manager& manager, const Say& say)
+{
+        const auto& tree = resolved.merged.tree;
+        if (keys_to_ask_for(tree).empty() || described_cluster(root, tree["cluster"]["name"]))
+                return std::nullopt;
+        for (const auto& assignment : manager.unit("eks-cluster.service").service_list("Environment"))
+                if (const auto sign = assignment.find('='); sign != assignment.npos)
+                        ::setenv(assignment.substr(0, sign).c_str(), assignment.c_str() + sign + 1, 1);
+        return ask_eks(root, question_about(tree["cluster"]["name"], imds), instance_facts(imds), say)
+                .cluster;
 }
 
 void start_chain(Manager& manager, const Say& say)

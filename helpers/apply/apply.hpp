@@ -3,6 +3,7 @@
 // that runs.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -27,6 +28,12 @@ private:
 // Whether the bootstrap got so far that its steps can be run one by one. Throws Error (apply_busy) while it
 // is on its way.
 bool chain_is_up(Manager& manager);
+
+// What the configuration lacks of the cluster, from EKS: asked now if eks-cluster has no answer about it
+// yet, with the environment of that unit. Nothing if nothing is lacking, or the answer is there. Throws
+// Error: those of ask_eks().
+std::optional<Json> ask_about_cluster(
+        const Root& root, const Resolved& resolved, const Json& imds, Manager& manager, const Say& say);
 
 // Start eks-node.target, where the bootstrap failed or kubelet has never run; kubelet that was stopped by
 // hand stays so. Throws Error (apply_failed) if a step fails.

@@ -94,8 +94,9 @@ int apply(const Arguments& arguments)
         if (arguments.has("fetch"))
                 fetch(*manager);
 
-        const auto resolved = resolve_node_layers(root);
+        auto resolved = resolve_node_layers(root);
         const auto imds = load_imds(root);
+        add_bootstrap_dns(resolved, imds);
         const auto refuse = [](int status) {
                 fmt::print(stderr, "eksnode apply: nothing was changed\n");
                 return status;
@@ -103,7 +104,9 @@ int apply(const Arguments& arguments)
         if (const int status = check(root, resolved, imds); status != 0)
                 return refuse(status);
         const Versions versions{.kubelet = kubelet_version(root), .containerd = containerd_version(root)};
-        auto steps = plan_node(root, resolved, imds, versions);
+        const auto described =
+                manager ? ask_about_cluster(root, resolved, imds, *manager, say) : std::nullopt;
+        auto steps = plan_node(root, resolved, imds, versions, described);
         if (const int status = say_step_errors(steps); status != 0)
                 return refuse(status);
         if (manager)
@@ -123,7 +126,7 @@ int apply(const Arguments& arguments)
                 return 0;
         take_over(*manager, changes, say);
         if (!changes.actions.empty()) {
-                auto rest = plan_node(root, resolved, imds, versions);
+                auto rest = plan_node(root, resolved, imds, versions, described);
                 leave_out_masked(*manager, rest, [](const std::string&) {});
                 close_gates(*manager, find_changes(root, rest), say);
         }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "config/described_cluster.hpp"
+#include "config/schema.hpp"
 #include "containerd_config.hpp"
 #include "image_settings.hpp"
 #include "node/hosts_block.hpp"
@@ -71,10 +73,14 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
                         .content = {},
                         .kind = open ? File::Kind::regular : File::Kind::absent});
         };
+        const bool asks_eks = !keys_to_ask_for(resolved.merged.tree).empty();
+        gate("cluster", asks_eks);
         gate("containerd-volume", node.spec.containerd_volume.has_value());
-        // Also for the block that it once wrote, to be taken away.
+        // Also for the block that it once wrote, to be taken away, and where EKS may say that it is needed.
         const auto hosts = read_file_if_exists(root(hosts_path)).value_or("");
-        gate("hosts", node.spec.outpost || hosts.find(hosts_block_begin) != hosts.npos);
+        const bool may_be_local =
+                asks_eks && find_path(resolved.merged.tree, "cluster.enableOutpost") == nullptr;
+        gate("hosts", node.spec.outpost || may_be_local || hosts.find(hosts_block_begin) != hosts.npos);
         gate("registry-mirrors", needs_registry_mirrors(node));
         gate("sandbox-image", needs_sandbox_image(node));
         gate("soci-snapshotter", node.soci);

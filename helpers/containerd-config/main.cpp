@@ -15,6 +15,7 @@ int main(int argc, char** argv)
                                 .purpose = "write containerd's configuration",
                                 .access = access},
                 argc, argv, [](Context& context) {
-                        context.apply(plan_containerd_config(load_node_inputs(context.root())));
+                        context.apply(plan_containerd_config(
+                                load_node_inputs(context.root(), ClusterNeed::as_configured)));
                 });
 }

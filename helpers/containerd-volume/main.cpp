@@ -13,7 +13,7 @@ constexpr std::chrono::seconds unit_margin{200}; // for formatting and mounting
 
 void mount_volume(Context& context)
 {
-        const auto node = load_node_inputs(context.root());
+        const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
         if (!node.spec.containerd_volume) {
                 context.did("containerd has no volume of its own", false);
                 return;

@@ -11,7 +11,7 @@ int main(int argc, char** argv)
                                                    "/usr/lib/eks", "/usr/share/eks"},
                                         .writes = {"/etc/eks/image-credential-provider", "/var/lib/eks"}}},
                 argc, argv, [](Context& context) {
-                        const auto node = load_node_inputs(context.root());
+                        const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         const auto plan = plan_credential_provider(node);
                         require_credential_providers(node, plan);
                         context.apply(plan);

@@ -79,7 +79,7 @@ std::string said(const std::vector<Note>& notes)
 Json generated_settings(const Root& root, const Resolved& resolved)
 {
         try {
-                auto node = load_node_inputs(root);
+                auto node = load_node_inputs(root, ClusterNeed::as_configured);
                 node.spec = node_spec(resolved.merged.tree, resolved.merged.marks);
                 std::vector<Note> notes;
                 return generated_kubelet_config(node, notes);

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "config/described_cluster.hpp"
 #include "explain.hpp"
+#include "node/node.hpp"
 #include "offline/verbs.hpp"
 
 namespace {
@@ -25,14 +27,32 @@ constexpr auto usage =
         "Exit status: 0; 78 bad configuration; 1 a file cannot be read; 2 no such key; see\n"
         "eksnode-explain(1).\n";
 
+// What EKS said is as a layer below all others.
+void add_answer_of_eks(const Root& root, Resolved& resolved)
+{
+        auto& merged = resolved.merged;
+        if (keys_to_ask_for(merged.tree).empty())
+                return;
+        auto described = described_cluster(root, merged.tree["cluster"]["name"]);
+        if (!described)
+                return;
+        described->erase("name");
+        Layer layer{.source = std::string(described_by)};
+        std::vector<Note> said; // by eks-cluster
+        complete_cluster(layer.tree, layer.marks, *described, said);
+        complete_cluster(merged.tree, merged.marks, *described, said);
+        resolved.layers.insert(resolved.layers.begin(), std::move(layer));
+}
+
 int explain_key(const Arguments& arguments)
 {
         if (arguments.positional().size() != 1)
                 throw Error(failure::usage, "one KEY is needed", "See --help");
         const Root root(arguments.last("root").value_or(""));
         const auto sources = arguments.all("config");
-        const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
+        add_answer_of_eks(root, resolved);
         const auto generated = generated_settings(root, resolved);
         const auto& key = arguments.positional().front();
         fmt::print("{}", key == "profile"

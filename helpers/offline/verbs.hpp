@@ -7,6 +7,7 @@ namespace eks {
 
 int apply_verb(int argc, char** argv);
 int bootstrap_command(int argc, char** argv);
+int cluster_step(int argc, char** argv);
 int config_verb(int argc, char** argv);
 int docker_runtimes_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);

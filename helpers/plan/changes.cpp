@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "config/described_cluster.hpp"
 #include "config/schema.hpp"
 #include "containerd_config.hpp"
 #include "node/hosts_block.hpp"
@@ -105,7 +106,17 @@ private:
                         return value_at(old_spec, path) != value_at(new_spec, path);
                 };
                 hosts_change_ = differs("cluster");
-                hosts_lag_ = is_open("hosts") && hosts_lag(new_spec);
+                const auto name = value_at(new_spec, "cluster.name");
+                const auto described =
+                        name.is_string() ? described_cluster(*root_, name) : std::optional<Json>();
+                asks_eks_ = is_open("cluster") && (is_opened("cluster") || !described);
+                auto completed = new_spec;
+                if (described && is_open("cluster")) {
+                        Marks marks;
+                        std::vector<Note> notes;
+                        complete_cluster(completed, marks, *described, notes);
+                }
+                hosts_lag_ = is_open("hosts") && hosts_lag(completed);
                 changes_.needs_volume = is_opened("containerd-volume");
                 if (!changes_.needs_volume && differs("containerd.volume"))
                         changes_.at_boot.emplace_back("containerd.volume");
@@ -162,6 +173,8 @@ private:
                         return concerns(daemon) || contains(pending, std::string(daemon));
                 };
                 act(Action::Kind::run, "eks-config.service");
+                if (asks_eks_)
+                        act(Action::Kind::run, "eks-cluster.service");
                 for (const auto& step : *steps_) {
                         const auto gate = std::string(step.name.substr(std::string_view("eks-").size()));
                         if (step.name == config_step || is_closed(gate))
@@ -174,7 +187,8 @@ private:
                 if (is_closed("sysctl"))
                         act(Action::Kind::close, "eks-sysctl.service");
                 for (const auto* gate :
-                        {"hosts", "registry-mirrors"}) // open as long as there is a file to take away
+                        {"cluster", "hosts", "registry-mirrors"}) // the last two open as long as there is a
+                                                                  // file to take away
                         if (is_closed(gate))
                                 act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
                 if (is_opened("soci-snapshotter"))
@@ -203,6 +217,7 @@ private:
         Changes changes_;
         bool hosts_change_ = false;
         bool hosts_lag_ = false;
+        bool asks_eks_ = false;
 };
 
 } // namespace

@@ -11,6 +11,7 @@
 #include "base/fs.hpp"
 #include "ca.hpp"
 #include "config.hpp"
+#include "config/described_cluster.hpp"
 #include "containerd_config.hpp"
 #include "credential_provider.hpp"
 #include "kubeconfig.hpp"
@@ -34,6 +35,21 @@ std::string sha256(std::string_view content)
         return hex;
 }
 
+// Whether everything is known of the cluster. What eks-cluster would refuse is thrown.
+bool complete_from_eks(const Root& root, std::optional<Json> described, Layer& merged, const Json& imds,
+        std::vector<Note>& notes)
+{
+        if (keys_to_ask_for(merged.tree).empty())
+                return true;
+        if (!described)
+                described = described_cluster(root, merged.tree["cluster"]["name"]);
+        if (!described)
+                return false;
+        complete_cluster(merged.tree, merged.marks, *described, notes);
+        problems_of_completed(merged.tree, merged.marks, imds, notes).throw_if_any(failure::config_invalid);
+        return true;
+}
+
 } // namespace
 
 std::vector<PlannedStep> plan_steps(const NodeInputs& node)
@@ -41,15 +57,26 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
         struct Entry {
                 std::string_view name;
                 StepPlan (*plan)(const NodeInputs&);
+                ClusterNeed need = ClusterNeed::as_configured;
         };
-        constexpr std::array table{Entry{"eks-ca", [](const NodeInputs& n) { return plan_ca(n); }},
+        constexpr std::array table{
+                Entry{"eks-ca", [](const NodeInputs& n) { return plan_ca(n); }, ClusterNeed::complete},
                 Entry{"eks-containerd-config", plan_containerd_config},
                 Entry{"eks-credential-provider", plan_credential_provider},
-                Entry{"eks-kubeconfig", plan_kubeconfig}, Entry{"eks-kubelet-args", plan_kubelet_args},
-                Entry{"eks-kubelet-config", plan_kubelet_config},
+                Entry{"eks-kubeconfig", plan_kubeconfig, ClusterNeed::complete},
+                Entry{"eks-kubelet-args", plan_kubelet_args, ClusterNeed::complete},
+                Entry{"eks-kubelet-config", plan_kubelet_config, ClusterNeed::complete},
                 Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-sysctl", plan_sysctl}};
         std::vector<PlannedStep> steps;
-        for (const auto& [name, plan] : table) {
+        for (const auto& [name, plan, need] : table) {
+                if (node.lacks_cluster && need == ClusterNeed::complete) {
+                        steps.push_back({name,
+                                {.files = {},
+                                        .notes = {{Level::info, "its files depend on what EKS says of the "
+                                                                "cluster; see eks-cluster.service(8)"}}},
+                                std::nullopt});
+                        continue;
+                }
                 try {
                         steps.push_back({name, plan(node), std::nullopt});
                 } catch (const Error& e) {
@@ -61,14 +88,16 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
         return steps;
 }
 
-std::vector<PlannedStep> plan_node(
-        const Root& root, Resolved resolved, const Json& imds, const Versions& versions)
+std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Json& imds,
+        const Versions& versions, const std::optional<Json>& described)
 {
         const auto facts =
                 in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
         add_bootstrap_dns(resolved, imds);
         std::vector<PlannedStep> steps{
                 {"eks-config", plan_config(root, resolved, imds, versions), std::nullopt}};
+        const bool lacks_cluster =
+                !complete_from_eks(root, described, resolved.merged, imds, steps.front().plan.notes);
         const bool soci = std::ranges::any_of(steps.front().plan.files,
                 [](const File& file) { return file.path == soci_gate && file.kind == File::Kind::regular; });
         NodeInputs node{.root = root,
@@ -76,7 +105,8 @@ std::vector<PlannedStep> plan_node(
                 .facts = facts,
                 .versions = versions,
                 .credential_provider = credential_provider_path(),
-                .soci = soci};
+                .soci = soci,
+                .lacks_cluster = lacks_cluster};
         node.spared_image = spared_image(node);
         auto planned = plan_steps(node);
         std::ranges::move(planned, std::back_inserter(steps));

@@ -15,7 +15,7 @@
 
 namespace eks {
 
-// What one step would write, or why it cannot.
+// What one step would write, or why it cannot. One that needs what EKS has not said yet writes nothing.
 struct PlannedStep {
         std::string_view name;
         StepPlan plan;
@@ -26,10 +26,11 @@ struct PlannedStep {
 // planned, as on a node.
 std::vector<PlannedStep> plan_steps(const NodeInputs& node);
 
-// What eks-config, the first, and the steps behind it would write. Throws Error (config_missing,
-// config_invalid).
-std::vector<PlannedStep> plan_node(
-        const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
+// What eks-config, the first, and the steps behind it would write. What the configuration lacks of the
+// cluster is taken from what EKS said (`described`), else from cluster.json, if that is about it. Throws
+// Error (config_missing, config_invalid).
+std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Json& imds,
+        const Versions& versions, const std::optional<Json>& described = {});
 
 // "path mode size sha256 step", a line each, sorted by path. Links show their target instead of a digest.
 std::string list_files(const std::vector<PlannedStep>& steps);

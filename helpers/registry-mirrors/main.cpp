@@ -11,7 +11,8 @@ int eks::registry_mirrors_step(int argc, char** argv)
                                 .access = {.reads = {"/etc/eks", "/run/eks"},
                                         .writes = {"/etc/containerd", "/var/lib/eks"}}},
                 argc, argv, [](Context& context) {
-                        const auto plan = plan_registry_mirrors(load_node_inputs(context.root()));
+                        const auto plan = plan_registry_mirrors(
+                                load_node_inputs(context.root(), ClusterNeed::as_configured));
                         context.apply(plan);
                         // An empty directory would keep the registry from the mirrors of _default.
                         for (const auto& file : plan.files)

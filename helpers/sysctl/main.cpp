@@ -9,7 +9,7 @@ int eks::sysctl_step(int argc, char** argv)
                                 .access = {.reads = {"/etc/sysctl.conf", "/etc/sysctl.d", "/run/eks"},
                                         .writes = {"/proc/sys", "/run/sysctl.d"}}},
                 argc, argv, [](Context& context) {
-                        const auto node = load_node_inputs(context.root());
+                        const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         context.apply(plan_sysctl(node));
                         set_sysctls(context, node);
                 });

@@ -69,7 +69,7 @@ int print_token(const Arguments& arguments)
         // A kernel in FIPS mode asks for FIPS where there is such an endpoint; elsewhere its name would lead
         // nowhere.
         request.endpoint.fips = request.endpoint.fips || arguments.has("fips") ||
-                                (fips_kernel(root) && has_fips_sts(request.region));
+                                (fips_kernel(root) && has_fips_endpoint(request.region));
         request.endpoint.dual_stack = request.endpoint.dual_stack || arguments.has("dualstack");
         const auto credentials = aws_credentials({.endpoint = imds_endpoint(), .timeout = imds_timeout});
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());

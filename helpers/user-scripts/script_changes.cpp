@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto step_timeout = 60s;
+constexpr auto cluster_timeout = 160s; // above TimeoutStartSec= of eks-cluster
 constexpr const char* containerd = "containerd.service";
 
 bool differs(const Root& root, const File& file)
@@ -45,7 +46,8 @@ public:
                 if (!reload("eks-config"))
                         throw_refusals();
                 const auto& root = context_->root();
-                const auto steps = affected_steps(root, plan_steps(load_node_inputs(root)));
+                const auto need = has_cluster() ? ClusterNeed::complete : ClusterNeed::as_configured;
+                const auto steps = affected_steps(root, plan_steps(load_node_inputs(root, need)));
                 for (const auto& gate : gated)
                         follow_gate(gate);
                 for (const auto& [step, error] : steps)
@@ -67,11 +69,28 @@ private:
                 refused_.push_back(fmt::format("{} {}", step, why));
         }
 
+        // Whether all is known of the cluster: EKS is asked if the scripts named one and no more of it.
+        // Without an answer the files that depend on it stay as they are.
+        bool has_cluster()
+        {
+                const auto& root = context_->root();
+                const auto document = load_node_document(root);
+                const auto is_known = [&] {
+                        return !document.asks_eks ||
+                               described_cluster(root, document.tree["spec"]["cluster"]["name"]).has_value();
+                };
+                if (!is_known())
+                        did("eks-cluster", is_active("eks-cluster.service")
+                                                   ? reload("eks-cluster", cluster_timeout)
+                                                   : start("eks-cluster", cluster_timeout));
+                return is_known();
+        }
+
         // A reload runs the step's program without stopping what requires the step.
-        bool reload(const std::string& step)
+        bool reload(const std::string& step, std::chrono::seconds timeout = step_timeout)
         {
                 const auto name = step + ".service";
-                const bool ended = manager_->run_job("ReloadUnit", name, step_timeout);
+                const bool ended = manager_->run_job("ReloadUnit", name, timeout);
                 const auto unit = manager_->unit(name);
                 if (ended && unit.service_text("ReloadResult") == "success" &&
                         unit.text("ActiveState") == "active")
@@ -80,10 +99,10 @@ private:
                 return false;
         }
 
-        bool start(const std::string& step)
+        bool start(const std::string& step, std::chrono::seconds timeout = step_timeout)
         {
                 const auto name = step + ".service";
-                const bool ended = manager_->run_job("StartUnit", name, step_timeout);
+                const bool ended = manager_->run_job("StartUnit", name, timeout);
                 if (ended && is_active(name))
                         return true;
                 refuse(step, ended ? "failed" : "did not end in time");

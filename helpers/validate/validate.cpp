@@ -94,7 +94,8 @@ std::string text_of(const Findings& findings)
 {
         std::string text;
         for (const auto& note : findings.notes)
-                text += fmt::format("warning: {}\n", hide_secrets(note.text));
+                text += fmt::format("{}: {}\n", note.level <= Level::warning ? "warning" : "note",
+                        hide_secrets(note.text));
         const auto& problems = findings.problems.all();
         for (std::size_t i = 0; i < problems.size(); ++i) {
                 text += fmt::format("error: {}\n", problems[i].text);

@@ -125,6 +125,7 @@ Before=network.target
 Type=notify
 ExecStart=/usr/bin/python3 /usr/local/lib/fake-aws --listen 169.254.169.254:80 --address-on lo \\
         --profile /srv/aws/profile.json --user-data /srv/aws/user-data --faults /srv/aws/faults.json \\
+        --clusters /srv/aws/clusters.json \\
         --log /run/fake-aws.log
 """
 

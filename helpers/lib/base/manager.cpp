@@ -52,6 +52,21 @@ T trivial_property(sd_bus* bus, const std::string& path, const char* interface, 
         return value;
 }
 
+std::vector<std::string> list_property(
+        sd_bus* bus, const std::string& path, const char* interface, const char* name)
+{
+        std::vector<std::string> items;
+        char** raw = nullptr;
+        if (::sd_bus_get_property_strv(bus, destination, path.c_str(), interface, name, nullptr, &raw) < 0)
+                return items;
+        const std::unique_ptr<char*, Deleter<::free>> list(raw);
+        for (char** item = raw; item != nullptr && *item != nullptr; ++item) {
+                const std::unique_ptr<char, Deleter<::free>> text(*item);
+                items.emplace_back(*item);
+        }
+        return items;
+}
+
 // As systemd-escape --path --suffix=mount.
 std::string mount_unit_name(std::string_view path)
 {
@@ -124,17 +139,12 @@ bool Manager::Unit::boolean(const char* name) const
 
 std::vector<std::string> Manager::Unit::list(const char* name) const
 {
-        std::vector<std::string> items;
-        char** raw = nullptr;
-        if (::sd_bus_get_property_strv(
-                    manager->bus_.get(), destination, path.c_str(), unit_interface, name, nullptr, &raw) < 0)
-                return items;
-        const std::unique_ptr<char*, Deleter<::free>> list(raw);
-        for (char** item = raw; item != nullptr && *item != nullptr; ++item) {
-                const std::unique_ptr<char, Deleter<::free>> text(*item);
-                items.emplace_back(*item);
-        }
-        return items;
+        return list_property(manager->bus_.get(), path, unit_interface, name);
+}
+
+std::vector<std::string> Manager::Unit::service_list(const char* name) const
+{
+        return list_property(manager->bus_.get(), path, service_interface, name);
 }
 
 std::string Manager::Unit::service_text(const char* name) const

@@ -35,6 +35,7 @@ public:
                 bool boolean(const char* name) const;
                 std::vector<std::string> list(const char* name) const;
                 std::string service_text(const char* name) const;
+                std::vector<std::string> service_list(const char* name) const;
                 int service_status(const char* name) const; // signed 32 bit
                 unsigned service_count(const char* name) const;
                 std::uint64_t timer_number(const char* name) const;

@@ -75,6 +75,16 @@ inline constexpr Failure endpoint_unusable{
 inline constexpr Failure aws_unreachable{
         "aws-unreachable", "05c4b3e168674521bf3ae3ab856837d5", Errc::unreachable};
 inline constexpr Failure aws_refused{"aws-refused", "a92c88c6290448cd90bbb151af3a6d48", Errc::failed};
+inline constexpr Failure aws_throttled{
+        "aws-throttled", "a1996470f07d4a489f84c89ff39bca5e", Errc::unreachable};
+inline constexpr Failure cluster_denied{
+        "cluster-denied", "c7bbc19d4dcc4dd8863a56a4fd75550e", Errc::unreachable};
+inline constexpr Failure cluster_not_found{
+        "cluster-not-found", "454e9a66586249e1988b7dcbdfc62d27", Errc::bad_config};
+inline constexpr Failure cluster_not_ready{
+        "cluster-not-ready", "828a237f4d754958948171291f3074bc", Errc::unreachable};
+inline constexpr Failure cluster_unusable{
+        "cluster-unusable", "f2cfc43b3b3e48aaacb0f511ce563f5e", Errc::failed};
 inline constexpr Failure aws_answer{"aws-answer", "c025f885603240d182c5044ee559857d", Errc::unreachable};
 inline constexpr Failure image_absent{"image-absent", "7d919ba60e3745d5bdd56030a1585758", Errc::failed};
 inline constexpr Failure image_refused{"image-refused", "a39a7571d0f44d18875ce96442c736f7", Errc::failed};

@@ -8,6 +8,7 @@
 
 #include "base/secrets.hpp"
 #include "base/text.hpp"
+#include "config/described_cluster.hpp"
 #include "config/network.hpp"
 
 namespace eks {
@@ -28,7 +29,8 @@ bool is_cluster_name(std::string_view name)
 class ClusterChecks {
 public:
         ClusterChecks(const Json& tree, const Json& imds, const CheckReport& report)
-                : imds_(&imds), report_(&report), cluster_(member(&tree, "cluster"))
+                : imds_(&imds), report_(&report), cluster_(member(&tree, "cluster")),
+                  is_described_(!keys_to_ask_for(tree).empty())
         {
         }
 
@@ -39,6 +41,7 @@ public:
                 check_cidr();
                 check_family();
                 check_id();
+                check_outpost();
         }
 
 private:
@@ -68,6 +71,17 @@ private:
                 if (id != nullptr && !has_blanks_around(key, *id) && !is_cluster_name(*id))
                         report_->problem(key, *id, "not an id of an EKS cluster",
                                 "Use letters, digits, '-' and '_', at most 100");
+        }
+
+        // EKS knows the id, if it is asked.
+        void check_outpost() const
+        {
+                const auto* outpost = member(cluster_, "enableOutpost");
+                if (outpost != nullptr && *outpost == true && member(cluster_, "id") == nullptr &&
+                        !is_described_)
+                        report_->problem("cluster.enableOutpost", "true",
+                                "cluster.id is missing, by which a local cluster knows its nodes",
+                                "Set cluster.id to what DescribeCluster shows as cluster.id");
         }
 
         // kubelet takes more than an EKS cluster has: host:port alone is https for it.
@@ -195,6 +209,7 @@ private:
         const Json* imds_;
         const CheckReport* report_;
         const Json* cluster_;
+        bool is_described_; // EKS is asked for more of it
 };
 
 } // namespace

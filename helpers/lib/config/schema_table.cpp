@@ -13,11 +13,14 @@ namespace {
 
 constexpr std::array table{
         SchemaKey{"cluster.apiServerEndpoint", ValueKind::text,
-                "The https URL of the cluster's API server, with an optional port and path."},
+                "The https URL of the cluster's API server, with an optional port and path. EKS is asked for "
+                "it if it is missing; see eks-cluster.service(8)."},
         SchemaKey{"cluster.certificateAuthority", ValueKind::text,
-                "The cluster's CA certificate, PEM in base64, as DescribeCluster shows it."},
+                "The cluster's CA certificate, PEM in base64, as DescribeCluster shows it. EKS is asked for it "
+                "if it is missing."},
         SchemaKey{"cluster.cidr", ValueKind::text,
-                "The cluster's service CIDR, IPv4 or IPv6, such as 10.100.0.0/16."},
+                "The cluster's service CIDR, IPv4 or IPv6, such as 10.100.0.0/16. EKS is asked for it if it is "
+                "missing, unless kubelet.config.clusterDNS is set."},
         SchemaKey{"cluster.enableOutpost", ValueKind::boolean,
                 "Whether the cluster is a local one on an Outpost. Then cluster.id is needed, kubelet "
                 "bootstraps its credentials, and /etc/hosts gets the API server's addresses; see "

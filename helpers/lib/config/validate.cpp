@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "config/checks.hpp"
+#include "config/described_cluster.hpp"
 #include "config/mirrors.hpp"
 #include "config/schema.hpp"
 #include "config/sysctl.hpp"
@@ -17,14 +18,8 @@ namespace eks {
 
 namespace {
 
-struct Required {
-        std::string_view key;
-        std::string_view meaning;
-};
-constexpr std::array required{Required{"cluster.name", "the name of the EKS cluster"},
-        Required{"cluster.apiServerEndpoint", "the https URL of its API server"},
-        Required{"cluster.certificateAuthority", "its CA certificate, PEM in base64"},
-        Required{"cluster.cidr", "its service CIDR"}};
+constexpr std::array keys_of_cluster{
+        "cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority", "cluster.cidr"};
 
 // Whether a value says nothing: "", [], {}, null, and what holds nothing else.
 bool is_empty(const Json& value)
@@ -42,8 +37,8 @@ constexpr std::string_view see_migrate =
 
 bool names_no_cluster(const Resolved& resolved)
 {
-        return std::ranges::none_of(required,
-                [&](const Required& r) { return find_path(resolved.merged.tree, r.key) != nullptr; });
+        return std::ranges::none_of(keys_of_cluster,
+                [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
 }
 
 std::vector<std::string> script_remarks(const Resolved& resolved)
@@ -66,11 +61,8 @@ void add_bootstrap_dns(Resolved& resolved, const Json& imds)
 {
         constexpr const char* key = "kubelet.config.clusterDNS";
         auto& merged = resolved.merged;
-        // Without these two DescribeCluster is asked, which tells the range as well.
-        const bool described = find_path(merged.tree, "cluster.apiServerEndpoint") == nullptr ||
-                               find_path(merged.tree, "cluster.certificateAuthority") == nullptr;
-        if (!resolved.has_bootstrap_call || described || !imds.is_object() ||
-                find_path(merged.tree, "cluster.cidr") != nullptr || find_path(merged.tree, key) != nullptr)
+        if (!resolved.has_bootstrap_call || !imds.is_object() ||
+                keys_to_ask_for(merged.tree) != std::vector<std::string>{"cluster.cidr"})
                 return;
         bool ten = false;
         for (const auto& interface : imds.value("interfaces", Json::array()))
@@ -116,30 +108,30 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                                   "/etc/eks/node.toml");
 
         auto problems = resolved.merged.problems;
-        // An AL2 call may give the address of the DNS service instead of the range that it lies in; without
-        // either, it takes facts to know the address.
-        const bool has_dns = find_path(tree, "kubelet.config.clusterDNS") != nullptr ||
-                             (resolved.has_bootstrap_call && imds.is_null());
+        // EKS is asked for what is missing of a cluster with a name. If an AL2 call does not name the range,
+        // it takes facts to know the address of the DNS service.
+        auto asked = keys_to_ask_for(tree);
+        if (resolved.has_bootstrap_call && imds.is_null() && asked.size() == 1)
+                std::erase(asked, "cluster.cidr");
+        if (complete && !asked.empty() && resolved.merged.problems.empty())
+                notes.push_back({Level::info,
+                        fmt::format(
+                                "{} {} not configured: on the node, eks-cluster asks EKS about the cluster '{}'",
+                                join(asked, ", "), asked.size() == 1 ? "is" : "are",
+                                tree["cluster"]["name"].get_ref<const std::string&>())});
         // That it is of a wrong type was said.
         const auto refused = [&](std::string_view key) {
                 return std::ranges::any_of(resolved.merged.refused, [&](const std::string& wrong) {
                         return key == wrong || key.starts_with(wrong + ".");
                 });
         };
-        for (const auto& [key, meaning] : required)
-                if (complete && find_path(tree, key) == nullptr && !(has_dns && key == "cluster.cidr") &&
-                        !refused(key))
-                        problems.add(
-                                {sources}, key, "", "missing", fmt::format("Set {} to {}", key, meaning));
+        if (complete && find_path(tree, "cluster.name") == nullptr && !refused("cluster.name"))
+                problems.add({sources}, "cluster.name", "", "missing",
+                        "Set cluster.name to the name of the EKS cluster");
 
         const auto mark = [&](const std::string& key) {
                 return place_of(resolved.merged.marks, key, {sources});
         };
-        if (tree.contains("cluster") && tree["cluster"].value("enableOutpost", false) &&
-                find_path(tree, "cluster.id") == nullptr)
-                problems.add(mark("cluster.enableOutpost"), "cluster.enableOutpost", "true",
-                        "cluster.id is missing, by which a local cluster knows its nodes",
-                        "Set cluster.id to what DescribeCluster shows as cluster.id");
         if (const auto* flags = find_path(tree, "kubelet.flags"))
                 for (std::size_t i = 0; i < flags->size(); ++i) {
                         const auto key = fmt::format("kubelet.flags[{}]", i);

@@ -10,7 +10,9 @@
 
 #include "base/environment.hpp"
 #include "base/error.hpp"
+#include "net/credentials.hpp"
 #include "net/http.hpp"
+#include "net/jitter.hpp"
 
 namespace eks {
 
@@ -20,6 +22,7 @@ using namespace std::chrono_literals;
 using Json = nlohmann::json;
 
 constexpr auto attempt_timeout = 10s;
+constexpr std::chrono::milliseconds max_delay = 5s; // between attempts
 
 // "http://127.0.0.1:4566" without its slash at the end, or nothing.
 std::string endpoint_override(const std::string& service)
@@ -36,8 +39,13 @@ std::string endpoint_override(const std::string& service)
         return {};
 }
 
-// "AccessDeniedException: User … is not authorized", from either way in which the services say it.
-std::string refusal_text(const HttpResponse& response)
+struct Refusal {
+        std::string kind; // "AccessDeniedException"
+        std::string text; // "AccessDeniedException: User … is not authorized"
+};
+
+// From either way in which the services say it.
+Refusal refusal_in(const HttpResponse& response)
 {
         const auto body = Json::parse(response.body, nullptr, false);
         const auto text = [&](const char* key) {
@@ -51,14 +59,23 @@ std::string refusal_text(const HttpResponse& response)
                 kind = header->second.substr(0, header->second.find(':'));
         kind = kind.substr(kind.find('#') == kind.npos ? 0 : kind.find('#') + 1);
         const auto message = text("message").empty() ? text("Message") : text("message");
-        return kind.empty() && message.empty() ? fmt::format("status {}", response.status)
-                                               : fmt::format("{}: {}", kind, message);
+        return {kind, kind.empty() && message.empty() ? fmt::format("status {}", response.status)
+                                                      : fmt::format("{}: {}", kind, message)};
 }
 
-bool throttled(const std::string& refusal)
+bool throttled(const HttpResponse& response, const std::string& kind)
 {
-        return refusal.starts_with("Throttling") || refusal.starts_with("TooManyRequests") ||
-               refusal.starts_with("RequestLimitExceeded");
+        return response.status == 429 || kind.starts_with("Throttling") ||
+               kind.starts_with("TooManyRequests") || kind.starts_with("RequestLimitExceeded");
+}
+
+AwsCredentials credentials_for(const AwsCallOptions& options)
+{
+        if (!options.credentials.access_key_id.empty())
+                return options.credentials;
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                options.deadline - std::chrono::steady_clock::now());
+        return aws_credentials({.endpoint = imds_endpoint(), .timeout = left, .on_retry = options.on_retry});
 }
 
 } // namespace
@@ -73,6 +90,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
         const auto url = base + request_target(request);
         const auto what = fmt::format("{} of '{}'", service, base);
 
+        const auto credentials = credentials_for(options);
         HttpClient http(curl_http());
         std::chrono::milliseconds delay = 500ms;
         for (;;) {
@@ -81,13 +99,16 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                 try {
                         response = http.fetch({{.method = request.method,
                                                       .url = url,
-                                                      .headers = signed_headers(request, options.credentials,
+                                                      .headers = signed_headers(request, credentials,
                                                               {.service = service,
                                                                       .region = region,
                                                                       .time = now}),
                                                       .body = request.body}},
                                                {.connect_timeout = 5s,
                                                        .attempt_timeout = attempt_timeout,
+                                                       .max_delay = max_delay,
+                                                       .jitter = true,
+                                                       .retry_429 = false,
                                                        .deadline = options.deadline,
                                                        .on_retry = options.on_retry})
                                            .front();
@@ -104,13 +125,17 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                 }
                 if (response.status == 200)
                         return response.body;
-                const auto refusal = refusal_text(response);
-                if (!throttled(refusal) || std::chrono::steady_clock::now() + delay > options.deadline)
-                        throw Error(failure::aws_refused, fmt::format("{} refused: {}", what, refusal),
-                                "Check the policies of the instance's role");
+                const auto [kind, refusal] = refusal_in(response);
+                if (!throttled(response, kind))
+                        throw AwsRefused(
+                                fmt::format("{} refused: {}", what, refusal), kind, credentials.role);
+                if (std::chrono::steady_clock::now() + delay > options.deadline)
+                        throw Error(failure::aws_throttled, fmt::format("{} throttles: {}", what, refusal),
+                                "Many nodes may be starting at once. Ask for a higher limit of this call if "
+                                "that goes on");
                 options.on_retry(fmt::format("{}: {}", what, refusal));
-                std::this_thread::sleep_for(delay);
-                delay = std::min<std::chrono::milliseconds>(delay * 2, 5s);
+                std::this_thread::sleep_for(jittered(delay));
+                delay = std::min(delay * 2, max_delay);
         }
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "base/error.hpp"
 #include "net/containerd.hpp"
 #include "net/endpoints.hpp"
 #include "net/sigv4.hpp"
@@ -13,17 +14,30 @@
 namespace eks {
 
 struct AwsCallOptions {
-        AwsCredentials credentials;
+        AwsCredentials credentials; // if empty: those of the environment, else of the instance's role
         EndpointKind endpoint;
         std::chrono::steady_clock::time_point deadline;
         // Called when an attempt failed and another follows, for `systemctl status`.
         std::function<void(const std::string&)> on_retry = [](const std::string&) {};
 };
 
+// The service refused, in its own words.
+class AwsRefused : public Error {
+public:
+        AwsRefused(const std::string& what, std::string kind_, std::string role_)
+                : Error(failure::aws_refused, what, "Check the policies of the instance's role"),
+                  kind(std::move(kind_)), role(std::move(role_))
+        {
+        }
+
+        std::string kind; // "AccessDeniedException"; "" if the answer names none
+        std::string role; // of the instance, if its credentials were used
+};
+
 // The body of the answer. `request.host` is filled in: the service's endpoint, or that of
 // AWS_ENDPOINT_URL_SERVICE or AWS_ENDPOINT_URL, which may be plain http. Proxies are taken from the
-// environment. Transport errors, throttling and 5xx are tried again until the deadline. Throws Error
-// (aws_unreachable, aws_refused).
+// environment. Transport errors, throttling and 5xx are tried again with jitter until the deadline. Throws
+// AwsRefused, and Error (aws_unreachable, aws_throttled, endpoint_unusable, and those of aws_credentials()).
 std::string aws_call(const std::string& service, const std::string& region, AwsRequest request,
         const AwsCallOptions& options);
 

@@ -42,7 +42,7 @@ AwsCredentials parse_document(const std::string& role, const std::string& text)
                 throw Error(failure::credentials_missing,
                         fmt::format("EC2 cannot assume the instance's role '{}': {}", role, code),
                         "The role must trust ec2.amazonaws.com, and must still exist under that name");
-        AwsCredentials credentials{field("AccessKeyId"), field("SecretAccessKey"), field("Token")};
+        AwsCredentials credentials{field("AccessKeyId"), field("SecretAccessKey"), field("Token"), role};
         for (const auto* part :
                 {&credentials.access_key_id, &credentials.secret_access_key, &credentials.session_token})
                 if (part->empty() || has_control_characters(*part))

@@ -68,7 +68,7 @@ std::string aws_host(std::string_view service, std::string_view region, const En
                 kind.dual_stack ? partition.dual_stack_domain : partition.domain);
 }
 
-bool has_fips_sts(std::string_view region)
+bool has_fips_endpoint(std::string_view region)
 {
         constexpr std::array<std::string_view, 4> regions{
                 "us-east-1", "us-east-2", "us-west-1", "us-west-2"};

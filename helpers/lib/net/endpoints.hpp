@@ -28,8 +28,8 @@ struct EndpointKind {
 // eks and sts; other services are named as most are.
 std::string aws_host(std::string_view service, std::string_view region, const EndpointKind& kind = {});
 
-// Whether STS has an endpoint of its own for FIPS in a region: where it has none, there is no such name.
-bool has_fips_sts(std::string_view region);
+// Whether EKS and STS have an endpoint for FIPS in a region: where they have none, there is no such name.
+bool has_fips_endpoint(std::string_view region);
 
 // AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, as the AWS SDKs read them. Throws Error (usage) for
 // what is neither true nor false.

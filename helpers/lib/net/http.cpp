@@ -7,6 +7,7 @@
 
 #include "base/secrets.hpp"
 #include "base/text.hpp"
+#include "net/jitter.hpp"
 
 namespace eks {
 
@@ -49,9 +50,9 @@ private:
         HttpTransport* transport_;
 };
 
-bool worth_another_try(long status)
+bool worth_another_try(long status, const HttpOptions& options)
 {
-        return status == 429 || status >= 500;
+        return (status == 429 && options.retry_429) || status >= 500;
 }
 
 // What is said at the deadline.
@@ -72,7 +73,7 @@ void finish(Transfer& transfer, const HttpOptions& options)
 {
         const auto& attempt = transfer.attempt;
         transfer.running = false;
-        if (attempt.failure.empty() && !worth_another_try(attempt.response.status)) {
+        if (attempt.failure.empty() && !worth_another_try(attempt.response.status, options)) {
                 transfer.answered = true;
                 return;
         }
@@ -80,7 +81,7 @@ void finish(Transfer& transfer, const HttpOptions& options)
                                                         : attempt.failure;
         if (attempt.is_final)
                 throw HttpUnusable(fmt::format("{}: {}", transfer.name(), transfer.last_failure));
-        transfer.start_at = Clock::now() + transfer.delay;
+        transfer.start_at = Clock::now() + (options.jitter ? jittered(transfer.delay) : transfer.delay);
         transfer.delay = std::min(transfer.delay * 2, options.max_delay);
         options.on_retry(fmt::format(
                 "{}: {} (attempt {})", transfer.name(), transfer.last_failure, transfer.attempts));

@@ -30,6 +30,8 @@ struct HttpOptions {
         std::chrono::milliseconds attempt_timeout{3000}; // of one attempt, connecting included
         std::chrono::milliseconds first_delay{50}; // before the second attempt; doubles up to max_delay
         std::chrono::milliseconds max_delay{1000};
+        bool jitter = false;   // wait for a random part of each delay, at least half of it
+        bool retry_429 = true; // else that status is an answer: the caller reads what it says
         std::chrono::steady_clock::time_point deadline;
         // Called when an attempt failed and another follows, for `systemctl status`.
         std::function<void(const std::string&)> on_retry = [](const std::string&) {};
@@ -94,8 +96,9 @@ class HttpClient {
 public:
         explicit HttpClient(std::unique_ptr<HttpTransport> transport) : transport_(std::move(transport)) {}
 
-        // The answers in the order of the requests. Transport errors, 429 and 5xx are tried again until the
-        // deadline; every other status is an answer. Throws HttpDeadline, HttpUnusable.
+        // The answers in the order of the requests. Transport errors, 5xx and, unless it is an answer, 429
+        // are tried again until the deadline; every other status is an answer. Throws HttpDeadline,
+        // HttpUnusable.
         std::vector<HttpResponse> fetch(
                 const std::vector<HttpRequest>& requests, const HttpOptions& options);
 

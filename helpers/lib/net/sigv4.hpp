@@ -15,6 +15,7 @@ struct AwsCredentials {
         std::string access_key_id;
         std::string secret_access_key;
         std::string session_token; // of temporary credentials, else empty
+        std::string role = {};     // of the instance, if they are its
 };
 
 struct AwsRequest {

@@ -9,6 +9,7 @@
 #include "base/fs.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "config/described_cluster.hpp"
 
 namespace eks {
 
@@ -89,6 +90,23 @@ ReservationSettings reservation_settings(const Json& tree)
         return settings;
 }
 
+void complete_document(const Root& root, NodeDocument& document)
+{
+        auto& spec = document.tree["spec"];
+        const auto name = spec["cluster"]["name"].get<std::string>();
+        const auto described = described_cluster(root, name);
+        if (!described)
+                throw Error(failure::facts_missing,
+                        fmt::format("'{}' {}", cluster_path,
+                                exists(root(cluster_path))
+                                        ? fmt::format("is not about the cluster '{}'", name)
+                                        : "is not there"),
+                        "It is written by eks-cluster.service: see `systemctl status eks-cluster`");
+        std::vector<Note> said; // by eks-cluster
+        in_context(cluster_path, failure::facts_missing,
+                [&] { complete_cluster(spec, document.marks, *described, said); });
+}
+
 } // namespace
 
 NodeSpec node_spec(const Json& tree, const Marks& marks)
@@ -100,8 +118,8 @@ NodeSpec node_spec(const Json& tree, const Marks& marks)
         NodeSpec spec{.cluster_name = cluster.at("name"),
                 .cluster_id = cluster.value("id", std::string()),
                 .outpost = cluster.value("enableOutpost", false),
-                .endpoint = std::string(trim(cluster.at("apiServerEndpoint").get_ref<const std::string&>())),
-                .certificate_authority = {cluster.at("certificateAuthority"),
+                .endpoint = std::string(trim(cluster.value("apiServerEndpoint", std::string()))),
+                .certificate_authority = {cluster.value("certificateAuthority", std::string()),
                         source("cluster.certificateAuthority")},
                 .service_cidr = parse_cidr(cluster.value("cidr", std::string()))};
         const auto no_kubelet = Json::object();
@@ -197,6 +215,8 @@ std::string render_node_json(const Layer& merged, const Versions& versions, cons
                                                               {"containerd", versions.containerd.text()}}}};
         if (!spared_image.empty())
                 tree["sparedImage"] = spared_image;
+        if (!keys_to_ask_for(merged.tree).empty())
+                tree["describeCluster"] = true;
         const auto rest = tree.dump(2);
         if (merged.marks.empty())
                 return "{\n  \"sources\": {}," + rest.substr(1) + "\n";
@@ -216,24 +236,51 @@ Json load_imds(const Root& root)
         return load_json(root, imds_path, "eks-imds");
 }
 
-NodeInputs load_node_inputs(const Root& root)
+NodeDocument load_node_document(const Root& root)
 {
-        const auto node = load_json(root, node_path, "eks-config");
+        NodeDocument document{.tree = load_json(root, node_path, "eks-config"), .marks = {}};
+        in_context(node_path, failure::facts_missing, [&] {
+                for (const auto& [key, place] : document.tree.at("sources").items())
+                        document.marks.emplace_hint(document.marks.end(), key,
+                                parse_place(place.get_ref<const std::string&>())); // sorted there as here
+                document.tree.at("spec").at("cluster").at("name").get_ref<const std::string&>();
+                document.asks_eks = document.tree.value("describeCluster", false);
+        });
+        return document;
+}
+
+std::optional<Json> described_cluster(const Root& root, const std::string& name)
+{
+        const auto text = read_file_if_exists(root(cluster_path));
+        if (!text)
+                return std::nullopt;
+        return in_context(cluster_path, failure::facts_missing, [&]() -> std::optional<Json> {
+                auto cluster = Json::parse(*text).at("cluster");
+                if (cluster.at("name") != name)
+                        return std::nullopt;
+                return cluster;
+        });
+}
+
+NodeInputs load_node_inputs(const Root& root, ClusterNeed need)
+{
+        auto document = load_node_document(root);
         const auto imds = load_imds(root);
         const auto facts =
                 in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
+        const bool completes = document.asks_eks && need == ClusterNeed::complete;
+        if (completes)
+                complete_document(root, document);
         return in_context(node_path, failure::facts_missing, [&] {
-                Marks marks;
-                for (const auto& [key, place] : node.at("sources").items())
-                        marks.emplace_hint(marks.end(), key,
-                                parse_place(place.get_ref<const std::string&>())); // sorted there as here
+                const auto& node = document.tree;
                 return NodeInputs{.root = root,
-                        .spec = node_spec(node.at("spec"), marks),
+                        .spec = node_spec(node.at("spec"), document.marks),
                         .facts = facts,
                         .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
                         .credential_provider = credential_provider_path(),
                         .soci = exists(root(soci_gate)),
-                        .spared_image = node.value("sparedImage", std::string())};
+                        .spared_image = node.value("sparedImage", std::string()),
+                        .lacks_cluster = document.asks_eks && !completes};
         });
 }
 

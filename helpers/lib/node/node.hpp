@@ -20,6 +20,7 @@
 namespace eks {
 
 inline constexpr std::string_view node_path = "/run/eks/node.json";
+inline constexpr std::string_view cluster_path = "/run/eks/cluster.json";
 inline constexpr std::string_view soci_gate = "/run/eks/enabled/soci-snapshotter";
 
 inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
@@ -104,6 +105,7 @@ struct NodeInputs {
         std::string credential_provider; // path of the binary
         bool soci = false;               // images are unpacked by soci-snapshotter
         std::string spared_image = {}; // that kubelet must be told not to collect; "" if containerd says so
+        bool lacks_cluster = false;    // EKS has not said yet what the configuration lacks of the cluster
 };
 
 // `tree` has been validated.
@@ -123,14 +125,30 @@ Version containerd_version(const Root& root);
 std::string credential_provider_path(); // $ECR_CREDENTIAL_PROVIDER_BIN_PATH, or the usual place
 
 // /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the
-// versions, and the image that kubelet must spare if there is one.
+// versions, the image that kubelet must spare if there is one, and whether EKS is asked for the cluster.
 std::string render_node_json(
         const Layer& merged, const Versions& versions, const std::string& spared_image = {});
 
 // /run/eks/imds.json. Throws Error (facts_missing) if eks-imds has not run.
 Json load_imds(const Root& root);
 
-// What a step reads. Throws Error (facts_missing) if eks-imds or eks-config has not run.
-NodeInputs load_node_inputs(const Root& root);
+// /run/eks/node.json as it is.
+struct NodeDocument {
+        Json tree; // with "spec", and "cluster" in that
+        Marks marks;
+        bool asks_eks = false; // the configuration lacks something of the cluster
+};
+NodeDocument load_node_document(const Root& root);
+
+// What EKS said of the cluster, from /run/eks/cluster.json: keys of cluster. Nothing if eks-cluster has not
+// run, or the answer is about a cluster of another name. Throws Error (facts_missing) if the file is broken.
+std::optional<Json> described_cluster(const Root& root, const std::string& name);
+
+// Whether a step needs more of the cluster than the configuration may say.
+enum class ClusterNeed { complete, as_configured };
+
+// What a step reads: node.json, completed from cluster.json if eks-config has left that to EKS. Throws Error
+// (facts_missing) if eks-imds, eks-config or eks-cluster has not run.
+NodeInputs load_node_inputs(const Root& root, ClusterNeed need = ClusterNeed::complete);
 
 } // namespace eks

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "config/command_layer.hpp"
+#include "config/described_cluster.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
 #include "documents.hpp"
@@ -226,35 +227,57 @@ TEST_CASE("No configuration at all is one message that names every source", "[re
                 "no configuration for this node in: /etc/eks/node.toml (absent), user data: NodeConfig");
 }
 
-TEST_CASE("Each required key that is missing is named with what it means", "[resolve]")
+TEST_CASE("A cluster without a name is refused", "[resolve]")
 {
-        struct Row {
-                std::string key;
-                std::string remedy;
-        };
-        const auto row = GENERATE(values<Row>({{"name", "Set cluster.name to the name of the EKS cluster"},
-                {"apiServerEndpoint", "Set cluster.apiServerEndpoint to the https URL of its API server"},
-                {"certificateAuthority",
-                        "Set cluster.certificateAuthority to its CA certificate, PEM in base64"},
-                {"cidr", "Set cluster.cidr to its service CIDR"}}));
-        const auto line = GENERATE("", "KEY:", "KEY: ''");
-        auto text = std::string(line);
-        if (!text.empty())
-                text.replace(0, 3, row.key);
-        CAPTURE(row.key, text);
-        const auto result = refused(cluster_with(row.key, text));
+        const auto line = GENERATE("", "name:", "name: ''");
+        CAPTURE(line);
+        const auto result = refused(cluster_with("name", line));
         CHECK(result.failure == "config-invalid");
-        CHECK(result.what ==
-                "/etc/eks/node.toml (absent), user data: NodeConfig: cluster." + row.key + ": missing");
-        CHECK(result.remedy == row.remedy);
+        CHECK(result.what == "/etc/eks/node.toml (absent), user data: NodeConfig: cluster.name: missing");
+        CHECK(result.remedy == "Set cluster.name to the name of the EKS cluster");
 }
 
-TEST_CASE("All that is missing is said at once", "[resolve]")
+TEST_CASE("EKS is asked for what a cluster with a name lacks", "[resolve]")
 {
-        const auto result = refused("  cluster: {name: a}\n");
-        for (const auto* key : {"apiServerEndpoint", "certificateAuthority", "cidr"})
-                CHECK(result.mentions("cluster." + std::string(key) + ": missing"));
-        CHECK_FALSE(result.mentions("cluster.name"));
+        const auto notes_of = [](const std::string& spec) {
+                const TemporaryDirectory node;
+                node.write(user_data_path, node_config(spec));
+                std::vector<Note> notes;
+                validate(resolve_node_layers(node.root()), nullptr, notes);
+                return notes;
+        };
+        for (const std::string key : {"apiServerEndpoint", "certificateAuthority", "cidr"})
+                for (const auto& line : {std::string(), key + ":", key + ": ''"}) {
+                        CAPTURE(key, line);
+                        const auto notes = notes_of(cluster_with(key, line));
+                        REQUIRE(notes.size() == 1);
+                        CHECK(notes[0].level == Level::info);
+                        CHECK(notes[0].text ==
+                                "cluster." + key +
+                                        " is not configured: on the node, eks-cluster asks EKS "
+                                        "about the cluster 'my-cluster'");
+                }
+        const auto all = notes_of("  cluster: {name: a}\n");
+        REQUIRE(all.size() == 1);
+        CHECK(all[0].text == "cluster.apiServerEndpoint, cluster.certificateAuthority, cluster.cidr are not "
+                             "configured: on the node, eks-cluster asks EKS about the cluster 'a'");
+        CHECK(notes_of(test::reference_cluster).empty());
+        // The address of the DNS service stands for the range.
+        CHECK(notes_of(cluster_with("cidr", "") + "  kubelet: {config: {clusterDNS: [10.1.0.10]}}\n")
+                        .empty());
+}
+
+TEST_CASE("The keys to ask EKS for", "[resolve]")
+{
+        const auto keys = [](const char* cluster) { return keys_to_ask_for(Json::parse(cluster)); };
+        CHECK(keys(R"({})").empty());
+        CHECK(keys(R"({"cluster": {"apiServerEndpoint": "https://a"}})").empty());
+        CHECK(keys(R"({"cluster": {"name": "a"}})").size() == 3);
+        CHECK(keys(R"({"cluster": {"name": "a", "certificateAuthority": "x", "cidr": ""}})") ==
+                Texts{"cluster.apiServerEndpoint", "cluster.cidr"});
+        CHECK(keys(
+                R"({"cluster": {"name": "a", "apiServerEndpoint": "b", "certificateAuthority": "c", "cidr": "d"}})")
+                        .empty());
 }
 
 TEST_CASE("Bad values are refused with source, line, key, value and remedy", "[resolve]")
@@ -367,6 +390,7 @@ TEST_CASE("A local cluster on an Outpost needs its id", "[resolve]")
         CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: a/b\n")
                         .mentions("cluster.id = \"a/b\": not an id of an EKS cluster"));
         CHECK(refused(test::reference_cluster + "    enableOutpost: false\n").failure == "nothing");
+        CHECK(refused("  cluster: {name: a, enableOutpost: true}\n").failure == "nothing"); // EKS is asked
 }
 
 TEST_CASE("Several bad values make one message with each remedy once", "[resolve]")
@@ -455,5 +479,10 @@ TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary
         auto document = resolve_node_layers(node.root());
         add_bootstrap_dns(document, facts({"10.0.0.0/16"}));
         CHECK(find_path(document.merged.tree, "kubelet.config.clusterDNS") == nullptr);
-        CHECK(refusal([&] { validated(document); }).mentions("cluster.cidr: missing"));
+
+        // EKS knows the range, and is asked for the rest anyway.
+        node.write(user_data_path, "#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster\n");
+        auto name_only = resolve_node_layers(node.root());
+        add_bootstrap_dns(name_only, facts({"10.0.0.0/16"}));
+        CHECK(find_path(name_only.merged.tree, "kubelet.config.clusterDNS") == nullptr);
 }

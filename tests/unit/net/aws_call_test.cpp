@@ -86,6 +86,58 @@ TEST_CASE("A refusal is told in AWS's words, and nothing of the credentials", "[
         }
 }
 
+TEST_CASE("Throttling to the end has a failure of its own, which is tried again", "[aws-call]")
+{
+        const Ecr ecr;
+        ecr.answers(Json::array(
+                {post({{"status", 429}, {"body", R"({"__type":"TooManyRequestsException"})"}})}));
+        const auto result = refusal([] { Ecr::login(1200ms); });
+        CHECK(result.failure == "aws-throttled");
+        CHECK(result.mentions("TooManyRequestsException"));
+        CHECK(ecr.count("POST", "/") >= 2);
+        CHECK(failure::aws_throttled.status == Errc::unreachable);
+}
+
+TEST_CASE("Without credentials the instance's role signs, and EKS verifies the signature", "[aws-call]")
+{
+        const FakeAws eks;
+        eks.set_clusters({{"blue", {{"cluster", {{"endpoint", "https://e"}}}, {"throttled", 1}}},
+                {"red", {{"denied", true}}}});
+        ::setenv("AWS_ENDPOINT_URL_EKS", eks.endpoint().c_str(), 1);
+        ::setenv("EKS_IMDS_ENDPOINT", eks.endpoint().c_str(), 1);
+        const auto describe = [](const std::string& name, const std::string& region,
+                                      const AwsCredentials& credentials) {
+                return Json::parse(aws_call("eks", region,
+                        {.host = {}, .path = "/clusters/" + name, .query = {}, .headers = {}, .body = {}},
+                        {.credentials = credentials,
+                                .endpoint = {},
+                                .deadline = std::chrono::steady_clock::now() + 60s}));
+        };
+        CHECK(describe("blue", "us-west-2", {})["cluster"]["endpoint"] == "https://e");
+        struct Row {
+                const char* name;
+                const char* region;
+                AwsCredentials credentials;
+                const char* kind;
+                const char* role;
+        };
+        for (const auto& row : {Row{"red", "us-west-2", {}, "AccessDeniedException", "eks-node"},
+                     Row{"green", "us-west-2", {}, "ResourceNotFoundException", "eks-node"},
+                     Row{"blue", "eu-west-1", {}, "InvalidSignatureException", "eks-node"},
+                     Row{"blue", "us-west-2", {"AKIA", "x", "y"}, "UnrecognizedClientException", ""}}) {
+                CAPTURE(row.kind);
+                try {
+                        describe(row.name, row.region, row.credentials);
+                        FAIL("answered");
+                } catch (const AwsRefused& e) {
+                        CHECK(e.kind == row.kind);
+                        CHECK(e.role == row.role);
+                }
+        }
+        ::unsetenv("AWS_ENDPOINT_URL_EKS");
+        ::unsetenv("EKS_IMDS_ENDPOINT");
+}
+
 TEST_CASE("An answer without a token is not repeated in the message", "[aws-call]")
 {
         const Ecr ecr;

@@ -50,10 +50,10 @@ TEST_CASE("Every partition has its own domain", "[endpoints]")
 
 TEST_CASE("STS has FIPS endpoints in the United States only", "[endpoints]")
 {
-        CHECK(has_fips_sts("us-west-1"));
-        CHECK(has_fips_sts("us-gov-east-1"));
-        CHECK_FALSE(has_fips_sts("eu-west-1"));
-        CHECK_FALSE(has_fips_sts("us-iso-east-1"));
+        CHECK(has_fips_endpoint("us-west-1"));
+        CHECK(has_fips_endpoint("us-gov-east-1"));
+        CHECK_FALSE(has_fips_endpoint("eu-west-1"));
+        CHECK_FALSE(has_fips_endpoint("us-iso-east-1"));
 }
 
 TEST_CASE("The environment chooses the kind of endpoint as it does for the AWS SDKs", "[endpoints]")

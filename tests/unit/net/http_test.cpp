@@ -237,3 +237,18 @@ TEST_CASE("No proxy comes between us and a link-local address", "[http]")
         for (const auto* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
                 ::unsetenv(name);
 }
+
+TEST_CASE("429 is an answer to those who read what it says", "[http]")
+{
+        const FakeAws aws;
+        aws.set_faults(Json::array({{{"path", "/slow"}, {"status", 429}, {"times", 1}}}));
+        auto client = any_client();
+        auto options = within(plenty);
+        options.retry_429 = false;
+        options.jitter = true;
+        CHECK(client.fetch({{.url = aws.endpoint() + "/slow"}}, options).at(0).status == 429);
+        aws.set_faults(Json::array(
+                {{{"path", "/slow"}, {"status", 429}, {"times", 1}}, {{"path", "/slow"}, {"body", "x"}}}));
+        options.retry_429 = true;
+        CHECK(client.fetch({{.url = aws.endpoint() + "/slow"}}, options).at(0).body == "x");
+}

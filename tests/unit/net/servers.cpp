@@ -155,7 +155,7 @@ FakeAws::FakeAws(const std::string& profile)
         const auto program = std::string(SOURCE_DIR) + "/tests/fake-aws";
         std::vector<std::string> arguments{program, "--profile",
                 std::string(SOURCE_DIR) + "/tests/profiles/" + profile, "--user-data", files_("/user-data"),
-                "--faults", files_("/faults"), "--log", files_("/log")};
+                "--faults", files_("/faults"), "--clusters", files_("/clusters"), "--log", files_("/log")};
         std::string port;
         std::tie(pid_, port) = start(arguments);
         if (port.empty()) {

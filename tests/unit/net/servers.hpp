@@ -26,7 +26,11 @@ public:
         const std::string& endpoint() const { return endpoint_; } // "http://127.0.0.1:PORT"
         void set_user_data(const std::string& bytes) const { files_.write("/user-data", bytes); }
         void set_faults(const nlohmann::json& faults) const; // counters start over
-        std::vector<nlohmann::json> requests() const;        // what was asked so far
+        void set_clusters(const nlohmann::json& clusters) const
+        {
+                files_.write("/clusters", clusters.dump());
+        }
+        std::vector<nlohmann::json> requests() const; // what was asked so far
         long count(const std::string& method, const std::string& path) const;
 
 private:

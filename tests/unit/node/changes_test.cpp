@@ -17,8 +17,8 @@ class Node : public test::TemporaryDirectory {
 public:
         Node()
         {
-                for (const auto* gate : {"containerd-volume", "hosts", "registry-mirrors", "sandbox-image",
-                             "soci-snapshotter", "sysctl", "user-scripts"})
+                for (const auto* gate : {"cluster", "containerd-volume", "hosts", "registry-mirrors",
+                             "sandbox-image", "soci-snapshotter", "sysctl", "user-scripts"})
                         set_gate(gate, false);
                 config("{}");
                 file("eks-ca", "/etc/kubernetes/pki/ca.crt");
@@ -244,4 +244,23 @@ TEST_CASE("A restart that a take-over did not come to is made up for", "[changes
         CHECK(node.actions({"containerd.service", "kubelet.service"}) ==
                 Texts{"run eks-config.service", "restart containerd.service",
                         "restart kubelet.service with containerd"});
+}
+
+TEST_CASE("EKS is asked again about a cluster that cluster.json does not tell of", "[changes]")
+{
+        Node node;
+        node.settle();
+        node.config(R"({"cluster": {"name": "blue"}})");
+        node.set_gate("cluster", true);
+        CHECK(node.actions() == Texts{"run eks-config.service", "run eks-cluster.service"});
+        node.settle();
+        node.write(cluster_path, R"({"cluster": {"name": "blue"}})");
+        node.config(R"({"cluster": {"name": "blue"}, "x": 1})");
+        CHECK(node.actions() == Texts{"run eks-config.service"});
+        node.config(R"({"cluster": {"name": "red"}})");
+        CHECK(node.actions() == Texts{"run eks-config.service", "run eks-cluster.service"});
+        node.settle();
+        node.config("{}");
+        node.set_gate("cluster", false);
+        CHECK(node.actions() == Texts{"run eks-config.service", "stop eks-cluster.service"});
 }

@@ -111,6 +111,26 @@ TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")
         CHECK(kind("    id: abc\n    enableOutpost: true\n") == File::Kind::regular);
 }
 
+TEST_CASE("EKS is asked only about a cluster that is not configured completely", "[config]")
+{
+        const ReferenceNode node;
+        const auto plan = [&](const std::string& cluster) {
+                return planned(node, test::node_config(cluster));
+        };
+        const auto kind = [](const StepPlan& made, const std::string& name) {
+                return file_in(made, "/run/eks/enabled/" + name).kind;
+        };
+        const auto complete = plan(test::reference_cluster);
+        CHECK(kind(complete, "cluster") == File::Kind::absent);
+        CHECK_FALSE(
+                Json::parse(file_in(complete, "/run/eks/node.json").content).contains("describeCluster"));
+        const auto named = plan("  cluster: {name: a}\n");
+        CHECK(kind(named, "cluster") == File::Kind::regular);
+        CHECK(kind(named, "hosts") == File::Kind::regular); // EKS may say that it is local
+        CHECK(Json::parse(file_in(named, "/run/eks/node.json").content)["describeCluster"] == true);
+        CHECK(kind(plan("  cluster: {name: a, enableOutpost: false}\n"), "hosts") == File::Kind::absent);
+}
+
 TEST_CASE("The gates of the volume and of soci-snapshotter follow the configuration", "[config]")
 {
         const ReferenceNode node;
@@ -128,7 +148,7 @@ TEST_CASE("The gates of the volume and of soci-snapshotter follow the configurat
 TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
 {
         const ReferenceNode node;
-        CHECK(refusal([&] { planned(node, test::node_config("  cluster: {name: a}\n")); }).failure ==
+        CHECK(refusal([&] { planned(node, test::node_config("  cluster: {name: a b}\n")); }).failure ==
                 "config-invalid");
         CHECK(refusal([&] { planned(node, ""); }).failure == "config-missing");
         CHECK(refusal([&] { planned(node, "#!/bin/sh\n"); }).failure == "config-missing");

@@ -141,10 +141,53 @@ TEST_CASE("A step before its time says which unit has not run", "[node]")
         CHECK(no_config.failure == "facts-missing");
         CHECK(no_config.what == "'/run/eks/node.json' is not there");
         CHECK(no_config.remedy == "It is written by eks-config.service: see `systemctl status eks-config`");
-        node.write(node_path, "{}");
+        node.write(node_path, render_node_json(test::merged_layers({test::reference_cluster}),
+                                      {.kubelet = {1, 34, 0}, .containerd = {1, 7, 0}}));
         const auto no_facts = refusal([&] { load_node_inputs(node.root()); });
         CHECK(no_facts.what == "'/run/eks/imds.json' is not there");
         CHECK(no_facts.remedy == "It is written by eks-imds.service: see `systemctl status eks-imds`");
+}
+
+TEST_CASE("What the configuration lacks of the cluster comes from cluster.json", "[node]")
+{
+        const test::ReferenceNode node;
+        node.write(imds_path, imds.dump());
+        node.write(node_path, render_node_json(test::merged_layers({"  cluster: {name: blue}\n"}),
+                                      {.kubelet = {1, 34, 2}, .containerd = {1, 7, 20}}));
+        const auto none = refusal([&] { load_node_inputs(node.root()); });
+        CHECK(none.failure == "facts-missing");
+        CHECK(none.what == "'/run/eks/cluster.json' is not there");
+        CHECK(none.remedy == "It is written by eks-cluster.service: see `systemctl status eks-cluster`");
+        const auto as_configured = load_node_inputs(node.root(), ClusterNeed::as_configured);
+        CHECK(as_configured.lacks_cluster);
+        CHECK(as_configured.spec.cluster_name == "blue");
+        CHECK(as_configured.spec.endpoint.empty());
+
+        Json answer{{"cluster",
+                {{"name", "red"}, {"apiServerEndpoint", "https://e"}, {"certificateAuthority", "Y2E="},
+                        {"cidr", "fd00::/108"}, {"enableOutpost", true}, {"id", "i-d"}}}};
+        node.write(cluster_path, answer.dump());
+        CHECK(refusal([&] { load_node_inputs(node.root()); }).what ==
+                "'/run/eks/cluster.json' is not about the cluster 'blue'");
+        answer["cluster"]["name"] = "blue";
+        node.write(cluster_path, answer.dump());
+        const auto inputs = load_node_inputs(node.root());
+        CHECK_FALSE(inputs.lacks_cluster);
+        CHECK(inputs.spec.endpoint == "https://e");
+        CHECK(inputs.spec.certificate_authority.text == "Y2E=");
+        CHECK(inputs.spec.certificate_authority.source == "EKS DescribeCluster");
+        CHECK(inputs.spec.service_cidr->text() == "fd00::/108");
+        CHECK(inputs.spec.ip_family == IpFamily::ipv6);
+        CHECK(inputs.spec.outpost);
+        CHECK(inputs.spec.cluster_id == "i-d");
+        for (const auto* damaged : {"", "{", "[]", "{}", R"({"cluster": 5})", R"({"cluster": {}})"}) {
+                node.write(cluster_path, damaged);
+                CHECK(refusal([&] { load_node_inputs(node.root()); }).failure == "facts-missing");
+        }
+        // A complete configuration has no use for it.
+        node.write(node_path, render_node_json(test::merged_layers({test::reference_cluster}),
+                                      {.kubelet = {1, 34, 2}, .containerd = {1, 7, 20}}));
+        CHECK(load_node_inputs(node.root()).spec.endpoint == "https://example.com");
 }
 
 TEST_CASE("A damaged file of facts is an error, whatever is wrong with it", "[node]")

@@ -110,3 +110,41 @@ TEST_CASE("Written files have their content, mode and target, again the same", "
         const auto& args = steps[4].plan.files.at(0);
         CHECK(output.read(args.path) == args.content);
 }
+
+TEST_CASE("Steps that need the cluster are planned once EKS has said what it is", "[plan]")
+{
+        const ReferenceNode node;
+        const Json imds{{"instanceId", "i-1"}, {"instanceType", "m5.large"}, {"region", "us-west-2"},
+                {"availabilityZone", "us-west-2a"},
+                {"localHostname", "ip-10-0-0-1.us-west-2.compute.internal"}, {"localIpv4", "10.0.0.1"}};
+        node.write(user_data_path, test::node_config("  cluster: {name: blue}\n"));
+        const auto planned = [&](const std::optional<Json>& described = {}) {
+                return plan_node(node.root(), resolve_node_layers(node.root()), imds,
+                        {.kubelet = {1, 34, 0}, .containerd = {1, 7, 27}}, described);
+        };
+        const std::set<std::string_view> of_cluster{
+                "eks-ca", "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"};
+        for (const auto& step : planned()) {
+                CAPTURE(step.name);
+                CHECK_FALSE(step.error);
+                if (step.name != "eks-registry-mirrors") // which has no files here
+                        CHECK(step.plan.files.empty() == of_cluster.contains(step.name));
+        }
+        Json answer{{"name", "blue"}, {"apiServerEndpoint", "https://eks.example.com"},
+                {"certificateAuthority", test::ca_base64}, {"cidr", "10.96.0.0/16"}};
+        const auto check_complete = [&](const std::vector<PlannedStep>& steps) {
+                for (const auto& step : steps) {
+                        CAPTURE(step.name);
+                        CHECK_FALSE(step.error);
+                        CHECK(step.plan.files.empty() == (step.name == "eks-registry-mirrors"));
+                }
+        };
+        check_complete(planned(answer));
+        node.write(cluster_path, Json{{"cluster", answer}}.dump());
+        check_complete(planned());
+        answer["name"] = "red"; // an answer about another cluster
+        node.write(cluster_path, Json{{"cluster", answer}}.dump());
+        CHECK(planned()[1].plan.files.empty());
+        answer["cidr"] = "10.96.0.0";
+        CHECK(test::refusal([&] { planned(answer); }).failure == "config-invalid");
+}

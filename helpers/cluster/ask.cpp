@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/command_line.hpp"
+#include "base/environment.hpp"
+#include "base/log.hpp"
+#include "cluster.hpp"
+
+namespace eks {
+
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds default_limit{1200}; // for a cluster that is being created, as in the AWS CLI's waiter
+constexpr seconds answer_limit{120};   // for EKS to answer
+constexpr seconds unit_margin{30};     // that the manager waits longer than we do
+
+} // namespace
+
+ClusterQuestion question_about(const std::string& name, const Json& imds)
+{
+        return in_context(imds_path, failure::facts_missing, [&] {
+                const auto region = require(imds.value("region", std::string()), "region");
+                return ClusterQuestion{.name = name,
+                        .region = region,
+                        .partition = std::string(partition_of(region).name),
+                        .account = imds.value("accountId", std::string("of this instance"))};
+        });
+}
+
+ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const InstanceFacts& facts,
+        const std::function<void(const std::string&)>& say)
+{
+        const auto limit = environment_seconds("EKS_CLUSTER_TIMEOUT", default_limit);
+        const auto kind = eks_endpoint(facts, fips_kernel(root));
+        const auto asking =
+                fmt::format("Asking EKS in {} for the cluster '{}'", question.region, question.name);
+        const auto describe = [&] {
+                say(asking);
+                return aws_call("eks", question.region, describe_request(question.name),
+                        {.credentials = {},
+                                .endpoint = kind,
+                                .deadline = std::chrono::steady_clock::now() + std::min(limit, answer_limit),
+                                .on_retry = [&](const std::string& what) {
+                                        say(fmt::format("{}: {}", asking, what));
+                                }});
+        };
+        const auto wait = [&](std::chrono::milliseconds time, const std::string& status) {
+                say(status);
+                const auto next = std::chrono::ceil<seconds>(time) + answer_limit + unit_margin;
+                notify_extend_timeout(static_cast<unsigned>(next.count()));
+                std::this_thread::sleep_for(time);
+        };
+        return wait_for_cluster(question, {.describe = describe, .wait = wait, .limit = limit});
+}
+
+} // namespace eks

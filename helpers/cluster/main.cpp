@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cluster.hpp"
+#include "offline/verbs.hpp"
+
+namespace {
+
+using namespace eks;
+
+void ask(Context& context, const NodeDocument& document)
+{
+        const auto imds = load_imds(context.root());
+        const auto question = question_about(document.tree["spec"]["cluster"]["name"], imds);
+        const auto answer =
+                ask_eks(context.root(), question, instance_facts(imds), [&](const std::string& text) {
+                        context.awaiting(text);
+                        context.log().debug(text);
+                });
+        context.apply(plan_cluster(document, imds, question, answer));
+        context.did(fmt::format("EKS says that '{}' is {}", question.name, answer.status), false);
+}
+
+} // namespace
+
+int eks::cluster_step(int argc, char** argv)
+{
+        // What libeksnode-aws.so and the libraries that it loads read; a complete configuration needs none
+        // of it.
+        const Access access{.reads = {"/etc/gai.conf", "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache",
+                                    "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf", "/etc/ssl", "/lib",
+                                    "/lib64", "/proc/sys/crypto", "/run/systemd/resolve", "/usr"},
+                .writes = {"/run/eks"},
+                .internet = true};
+        return run_step({.name = "eks-cluster",
+                                .purpose = "ask EKS for what the configuration does not say of the cluster",
+                                .access = access},
+                argc, argv, [](Context& context) {
+                        const auto document = load_node_document(context.root());
+                        if (document.asks_eks)
+                                ask(context, document);
+                        else
+                                context.did("the configuration says everything of the cluster", false);
+                });
+}
