@@ -66,8 +66,8 @@ class Nodeadm(BootTest):
         self.nodeadm(node, "config", "check")
         dumped = json.loads(node.output("nodeadm", "config", "dump"))
         self.assertEqual(dumped["spec"]["cluster"]["name"], "my-cluster")
-        for name, text in {"a": self.max_pods(20), "b": self.max_pods(21),
-                           "bad": self.max_pods(22).replace("10.100.0.0/16", "banana")}.items():
+        for name, text in {"a": self.max_pods(20), "b": self.max_pods(21), "c": self.max_pods(22),
+                           "bad": self.max_pods(23).replace("10.100.0.0/16", "banana")}.items():
             node.file("/tmp").joinpath(f"{name}.yaml").write_text(text)
 
         # What it is already changes nothing.
@@ -85,6 +85,13 @@ class Nodeadm(BootTest):
         cached = json.loads(node.file(cache).read_text())
         self.assertEqual(cached["spec"]["kubelet"]["config"], {"maxPods": 20})
         self.assertTrue(cached["status"]["instance"]["id"].startswith("i-"))
+
+        # Where the sources differ from the cache, the phase is not skipped.
+        self.nodeadm(node, "init", "--skip", "config", "-c", "file:///tmp/c.yaml")
+        self.assertEqual(self.written_max_pods(node), 20)
+        self.nodeadm(node, "init", "--skip", "config", "-c", "file:///tmp/c.yaml", "--config-cache", cache)
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 22)
+        containerd = self.started(node)[0]
 
         # What cannot work is refused before anything is written.
         before, kubelet = node.file(self.LAYER).read_text(), self.started(node)[1]
@@ -134,3 +141,18 @@ class Nodeadm(BootTest):
     def test_a_script_beside_a_node_config(self):
         node = self.script_node(self.SCRIPT.format(""), ("application/node.eks.aws", node_config(support.IMAGE.ca)))
         self.assertNotEqual(node.kubelet()["config"]["maxPods"], 20)
+
+    def test_early_in_the_boot_the_rest_is_left_to_it(self):
+        node = self.node()
+        node.write("/srv/node.yaml", self.max_pods(20))
+        node.write("/var/lib/cloud/data/instance-id", "i-1234567890abcdef0\n")
+        node.write("/etc/systemd/system/early.service",
+                   "[Unit]\nDefaultDependencies=no\nBefore=basic.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+                   "ExecStart=/usr/bin/nodeadm init -c file:///srv/node.yaml\n")
+        node.link("/etc/systemd/system/basic.target.wants/early.service", "../early.service")
+        node.boot()
+        self.assertActive(node, "early.service", "eks-node.target", "kubelet.service")
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 20)
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
+        said = "\n".join(record["MESSAGE"] for record in node.journal("--unit", "early.service"))
+        self.assertIn("the rest is done later in this boot", said)
