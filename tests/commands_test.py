@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 
@@ -68,6 +69,53 @@ class ValidateHintsTest(unittest.TestCase):
         kinds = [line.split(": ")[0] for line in done.stderr.splitlines()]
         self.assertEqual(kinds[:3], ["error", "error", "hint"], done.stderr)  # one hint for both unknown keys
         self.assertEqual(kinds[3:], ["error", "hint"] * (len(kinds[3:]) // 2), done.stderr)
+
+
+class ScriptsTest(unittest.TestCase):
+    """Scripts run on the node; what a call of bootstrap.sh there sets is shown by the code of that command."""
+
+    def test_validate_says_where_a_script_runs_and_how_to_see_its_result(self):
+        parts = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/x-shellscript\n\n" \
+                "#!/bin/sh\n/etc/eks/bootstrap.sh $NAME\n--x\nContent-Type: application/node.eks.aws\n\n" \
+                "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {kubelet: {config: {maxPods: %s}}}\n--x--\n"
+        for pods, status in ("20", 0), ("many", 78):
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write(parts % pods)
+                file.flush()
+                for options in (), ("--strict",):
+                    done = run(VALIDATE, *options, file.name)
+                    self.assertEqual(done.returncode, status, done.stderr)
+            if status == 0:
+                self.assertIn("MIME part 1: text/x-shellscript, which cloud-init runs on the node", done.stdout)
+                self.assertIn("MIME part 2: application/node.eks.aws, NodeConfig", done.stdout)
+                self.assertIn("note: no layer says anything of a cluster", done.stdout)
+                self.assertIn("`eksnode migrate -- ARGUMENTS...`", done.stdout)
+
+    def migrate(self, *arguments, **variables):
+        return run(str(Path(VALIDATE).with_name("eksnode-migrate")), *arguments, **variables)
+
+    def test_migrate_prints_what_validate_accepts(self):
+        call = ["--", "my-cluster", "--kubelet-extra-args", '--node-labels="a=b,c=d" --v=3', "--service-ipv4-cidr", "10.100.0.0/16"]
+        done = self.migrate(*call, USE_MAX_PODS="false")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(tomllib.loads(done.stdout), {
+            "cluster": {"name": "my-cluster", "cidr": "10.100.0.0/16"},
+            "kubelet": {"flags": ["--node-labels=a=b,c=d", "--v=3"], "config": {"maxPods": 110}}})
+        ca = next(line.split()[-1] for line in USER_DATA.splitlines() if "certificateAuthority:" in line)
+        for form, suffix in ("toml", ".toml"), ("nodeconfig", ".yaml"):
+            done = self.migrate("--format", form, *call, "--apiserver-endpoint", "https://example.com", "--b64-cluster-ca", ca)
+            with tempfile.NamedTemporaryFile("w", suffix=suffix) as file:
+                file.write(done.stdout)
+                file.flush()
+                checked = run(VALIDATE, "--strict", file.name)
+                self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_migrate_refuses_what_bootstrap_sh_refuses(self):
+        for arguments, status, why in (("c", "--ip-family", "ipv5"), 78, "must be ipv4 or ipv6"), ((), 2, "no arguments"), \
+                (("--help",), 2, "--help is no call"):
+            done = self.migrate("--", *arguments)
+            self.assertEqual((done.returncode, done.stdout), (status, ""))
+            self.assertIn(why, done.stderr)
 
 
 class KeysWithoutAStepTest(unittest.TestCase):

@@ -91,9 +91,12 @@ SHELL = f"""\
 #!/bin/bash
 export HTTPS_PROXY={URL}
 curl -H "Authorization: Bearer {SECRET}" https://example.com/
-/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint {URL} --b64-cluster-ca {CA} --dns-cluster-ip 10.100.0.10 \\
-  --kubelet-extra-args "--node-labels=a=b --image-service-endpoint={URL}" --container-runtime "{URL}"
+/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint {URL}
 """
+# Calls that are refused: what they would set is printed on purpose.
+CALLS = [("c", "--container-runtime", URL), ("c", "--kubelet-extra-args", f'--token="{SECRET}'),
+         ("c", "--kubelet-extra-args", f"a {SECRET}"), (f"--password={SECRET}", "--ip-family", "x"),
+         ("c", SECRET, f"{SECRET}", "--ip-family", "x"), (f"c\n{SECRET}",)]
 MIRRORS = f"""\
 [registry.mirrors."docker.io"]
 endpoints = ["{URL}", "https://mirror.example"]
@@ -263,6 +266,8 @@ def main():
                  for mistake, text in mistakes(whole, 2 if name == "MIME" or path == "etc/eks/node.d/50-site.yaml" else 8)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(search.try_input, cases))
+        for arguments in CALLS:
+            search.run(f"a call of bootstrap.sh, {arguments[1:2]}", "eksnode-migrate", "--", *arguments)
         for finding in sorted(search.found):
             print(finding)
         print(f"{len(cases)} inputs, {search.runs} runs, {len(search.found)} times a secret was found")

@@ -170,7 +170,8 @@ private:
                 auto flags = Json::array();
                 const auto split = split_as_systemd(given.value);
                 if (split.open) {
-                        problem(given, "a quotation in it has no end", remedy);
+                        problems_.add(
+                                {bootstrap_name}, given.name, "", "a quotation in it has no end", remedy);
                         return flags;
                 }
                 bool takes_value = false; // "--name value" is two words for kubelet, but one flag
