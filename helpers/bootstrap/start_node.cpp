@@ -42,7 +42,8 @@ bool runs(const Manager::Unit& unit)
 // The first unit behind a failed start that says why: what kubelet requires is looked through.
 std::string failed_unit(Manager& manager)
 {
-        for (const auto* unit : {"eks-imds.service", config_step, "eks-configured.target", kubelet})
+        for (const auto* unit :
+                {"eks-imds.service", config_step, "eks-cluster.service", "eks-configured.target", kubelet})
                 if (state_of(manager, unit) == "failed")
                         return unit;
         for (const auto& name : manager.unit(kubelet).list("Requires"))
