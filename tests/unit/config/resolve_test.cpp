@@ -479,10 +479,4 @@ TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary
         auto document = resolve_node_layers(node.root());
         add_bootstrap_dns(document, facts({"10.0.0.0/16"}));
         CHECK(find_path(document.merged.tree, "kubelet.config.clusterDNS") == nullptr);
-
-        // EKS knows the range, and is asked for the rest anyway.
-        node.write(user_data_path, "#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster\n");
-        auto name_only = resolve_node_layers(node.root());
-        add_bootstrap_dns(name_only, facts({"10.0.0.0/16"}));
-        CHECK(find_path(name_only.merged.tree, "kubelet.config.clusterDNS") == nullptr);
 }
