@@ -6,12 +6,12 @@
 #include "base/fs.hpp"
 #include "config/described_cluster.hpp"
 #include "config/schema.hpp"
-#include "containerd_config.hpp"
-#include "image_settings.hpp"
+#include "containerd/files.hpp"
+#include "containerd/image_settings.hpp"
+#include "containerd/registries.hpp"
+#include "containerd/snapshotter.hpp"
 #include "node/hosts_block.hpp"
 #include "node/image_name.hpp"
-#include "registry_mirrors.hpp"
-#include "snapshotter.hpp"
 
 namespace eks {
 

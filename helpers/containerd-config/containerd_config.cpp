@@ -9,10 +9,11 @@
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "config/toml.hpp"
-#include "image_settings.hpp"
+#include "containerd/files.hpp"
+#include "containerd/image_settings.hpp"
+#include "containerd/schemas.hpp"
+#include "containerd/user_settings.hpp"
 #include "node/version_notes.hpp"
-#include "schemas.hpp"
-#include "user_settings.hpp"
 
 namespace eks {
 

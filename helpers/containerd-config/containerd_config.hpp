@@ -5,15 +5,10 @@
 // files.
 #pragma once
 
-#include <string_view>
-
 #include "base/step.hpp"
 #include "node/node.hpp"
 
 namespace eks {
-
-inline constexpr std::string_view containerd_config_path = "/etc/containerd/config.toml";
-inline constexpr std::string_view soci_config_path = "/etc/soci-snapshotter-grpc/config.toml";
 
 // Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of wrong
 // types, for what containerd has not or does not start with; runtime_invalid as runtime_handlers() does, if

@@ -9,7 +9,7 @@
 #include "base/fs.hpp"
 #include "config/described_cluster.hpp"
 #include "config/schema.hpp"
-#include "containerd_config.hpp"
+#include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
 
 namespace eks {

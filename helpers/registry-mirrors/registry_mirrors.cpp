@@ -11,15 +11,11 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "containerd/registries.hpp"
 
 namespace eks {
 
 namespace {
-
-std::string hosts_file(const std::string& registry)
-{
-        return fmt::format("{}/{}/hosts.toml", registries_directory, registry);
-}
 
 // A basic string of TOML; JSON's escapes are all among its own.
 std::string quoted(const std::string& text)
@@ -127,17 +123,6 @@ std::string render(const RegistryMirror& mirror, const Headers& headers)
         return text;
 }
 
-// Registries whose file we wrote before.
-std::vector<std::string> rendered_before(const Root& root)
-{
-        std::vector<std::string> registries;
-        const auto memory = std::string(rendered_directory);
-        for (const auto& name : list_directory(root(memory + std::string(registries_directory))))
-                if (exists(root(memory + hosts_file(name))))
-                        registries.push_back(name);
-        return registries;
-}
-
 } // namespace
 
 StepPlan plan_registry_mirrors(const NodeInputs& node)
@@ -156,17 +141,12 @@ StepPlan plan_registry_mirrors(const NodeInputs& node)
                                                 "cannot pull through this mirror, proceeding",
                                                 mirror.source, file)});
         }
-        for (const auto& registry : rendered_before(node.root))
+        for (const auto& registry : rendered_registries(node.root))
                 if (std::ranges::find(node.spec.registry_mirrors, registry, &RegistryMirror::registry) ==
                         node.spec.registry_mirrors.end())
                         plan.files.push_back(
                                 {.path = hosts_file(registry), .content = {}, .kind = File::Kind::absent});
         return plan;
-}
-
-bool needs_registry_mirrors(const NodeInputs& node)
-{
-        return !node.spec.registry_mirrors.empty() || !rendered_before(node.root).empty();
 }
 
 } // namespace eks

@@ -10,12 +10,7 @@
 
 namespace eks {
 
-inline constexpr std::string_view registries_directory = "/etc/containerd/certs.d";
-
 // Throws Error (config_invalid) for a file of headers that is absent or malformed; its content is not shown.
 StepPlan plan_registry_mirrors(const NodeInputs& node);
-
-// Whether there is anything to write or to remove.
-bool needs_registry_mirrors(const NodeInputs& node);
 
 } // namespace eks

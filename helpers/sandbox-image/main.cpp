@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "containerd_config.hpp"
-#include "image_settings.hpp"
+#include "containerd/files.hpp"
+#include "containerd/image_settings.hpp"
 #include "net/containerd.hpp"
 #include "sandbox_image.hpp"
 

@@ -11,9 +11,9 @@
 #include "base/secrets.hpp"
 #include "ca.hpp"
 #include "config/schema.hpp"
+#include "containerd/user_settings.hpp"
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
-#include "user_settings.hpp"
 
 namespace eks {
 

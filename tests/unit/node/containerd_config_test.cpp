@@ -4,9 +4,10 @@
 #include <catch2/catch.hpp>
 
 #include "config/toml.hpp"
+#include "containerd/files.hpp"
+#include "containerd/image_settings.hpp"
 #include "containerd_config.hpp"
 #include "fixture.hpp"
-#include "image_settings.hpp"
 
 using namespace eks;
 using test::file_in;

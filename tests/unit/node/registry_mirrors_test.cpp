@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "containerd/registries.hpp"
 #include "fixture.hpp"
 #include "registry_mirrors.hpp"
 

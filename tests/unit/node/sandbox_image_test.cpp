@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "image_settings.hpp"
+#include "containerd/image_settings.hpp"
 #include "sandbox_image.hpp"
 #include "support.hpp"
 

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/toml.hpp"
-#include "schemas.hpp"
+#include "containerd/schemas.hpp"
 #include "support.hpp"
 
 using namespace eks;

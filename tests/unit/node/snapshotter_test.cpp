@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "snapshotter.hpp"
+#include "containerd/snapshotter.hpp"
 #include "support.hpp"
 
 using namespace eks;

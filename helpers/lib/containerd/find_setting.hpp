@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/layer.hpp"
-#include "setting_table.hpp"
+#include "containerd/setting_table.hpp"
 
 namespace eks {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image_settings.hpp"
+#include "containerd/image_settings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 
 #include "base/fs.hpp"
 #include "config/toml.hpp"
+#include "containerd/schemas.hpp"
+#include "containerd/user_settings.hpp"
 #include "node/ecr.hpp"
-#include "schemas.hpp"
-#include "user_settings.hpp"
 
 namespace eks {
 

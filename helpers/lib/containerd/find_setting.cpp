@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "find_setting.hpp"
+#include "containerd/find_setting.hpp"
 
 #include <algorithm>
 

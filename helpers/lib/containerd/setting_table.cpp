@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "setting_table.hpp"
+#include "containerd/setting_table.hpp"
 
 #include <array>
 

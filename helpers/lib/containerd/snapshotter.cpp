@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshotter.hpp"
+#include "containerd/snapshotter.hpp"
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "image_settings.hpp"
+#include "containerd/image_settings.hpp"
 #include "node/cpu.hpp"
 #include "node/memory.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "user_settings.hpp"
+#include "containerd/user_settings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,8 +11,8 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "containerd/schemas.hpp"
 #include "node/runtime_requirements.hpp"
-#include "schemas.hpp"
 
 namespace eks {
 

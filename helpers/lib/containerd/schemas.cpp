@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "schemas.hpp"
+#include "containerd/schemas.hpp"
 
 #include <functional>
 #include <map>
@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "config/toml.hpp"
-#include "find_setting.hpp"
+#include "containerd/find_setting.hpp"
 
 namespace eks {
 
