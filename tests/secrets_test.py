@@ -242,7 +242,11 @@ class Search:
         self.run(what, "eksnode-plan", "--root", root)
         if mistake == WHOLE:
             self.run(what, "eksnode-apply", "--dry-run", "--root", root)
-            self.run(what, "eksnode-set", "--root", root, f"kubelet.config.staticPodURL={URL}")
+            for value in URL, "https://p.example":  # which another layer contradicts
+                self.run(what, "eksnode-set", "--root", root, f"kubelet.config.staticPodURL={value}")
+            self.run(what, "eksnode-set", "--root", root, f"instance.environment.default.SITE_TOKEN={SECRET}")
+            self.run(what, "eksnode-migrate", "--", "my-cluster", "--apiserver-endpoint", URL, "--b64-cluster-ca", SECRET,
+                     "--kubelet-extra-args", f"--image-service-endpoint={URL}", "--container-runtime", URL)
         if mistake == WHOLE or path == "etc/docker/daemon.json":
             self.try_steps(what, root)
         shutil.rmtree(root)

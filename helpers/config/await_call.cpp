@@ -43,12 +43,15 @@ Error call_missing(const std::string& why)
                 "data; /var/log/cloud-init-output.log has what the scripts printed"};
 }
 
+// Without a directory to watch, a call is found when we look again.
 UniqueFd watch_calls(const Root& root)
 {
         UniqueFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
         const auto directory = root(command_layers);
-        if (!changes ||
-                ::inotify_add_watch(changes.get(), directory.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+        if (!changes)
+                throw io_error("watch", directory, errno);
+        if (::inotify_add_watch(changes.get(), directory.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0 &&
+                errno != ENOENT)
                 throw io_error("watch", directory, errno);
         return changes;
 }

@@ -146,7 +146,7 @@ std::string ask_for_mapping_name(const std::string& path)
 }
 
 void make_filesystem(const std::string& path, const std::string& filesystem, const std::string& label,
-        bool over_unfinished)
+        bool over_unfinished, const Formatting& formatting)
 {
         // Discarding takes long, and there is nothing to discard.
         auto command = filesystem == "xfs"
@@ -161,6 +161,7 @@ void make_filesystem(const std::string& path, const std::string& filesystem, con
                         filesystem == "xfs"
                                 ? "Install xfsprogs, or choose ext4 by containerd.volume.filesystem"
                                 : "Install e2fsprogs");
+        formatting.begin(path);
         const auto result = run_program(command, format_timeout);
         if (result.timed_out || result.status != 0)
                 throw Error(failure::volume_failed,
@@ -259,8 +260,7 @@ Disks real_disks(const Root& root, const std::string& instance)
         const auto format = [formatting, content](const std::string& path, const std::string& filesystem,
                                     const std::string& label) {
                 const auto present = content(path);
-                formatting.begin(path);
-                make_filesystem(path, filesystem, label, present && present->unfinished);
+                make_filesystem(path, filesystem, label, present && present->unfinished, formatting);
         };
         const auto mount = [formatting](const std::string& path, const std::string& type) {
                 formatting.end(); // what is mounted is whole, and may be somebody's from now on

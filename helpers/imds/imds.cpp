@@ -32,9 +32,11 @@ constexpr std::array identity_facts{Fact{"instanceId", "instanceId"}, Fact{"inst
         Fact{"accountId", "accountId"}, Fact{"imageId", "amiId"}, Fact{"architecture", "architecture"}};
 
 constexpr const char* local_ipv4_path = "meta-data/local-ipv4"; // an instance with IPv6 only has none
-constexpr std::array text_facts{Fact{"placement/availability-zone-id", "availabilityZoneId"},
+constexpr std::array text_facts{
+        Fact{"placement/availability-zone-id", "availabilityZoneId", Absence::soon_answer},
         Fact{"services/partition", "partition", Absence::not_yet},
-        Fact{"services/domain", "domain", Absence::not_yet}, Fact{"instance-life-cycle", "lifecycle"},
+        Fact{"services/domain", "domain", Absence::not_yet},
+        Fact{"instance-life-cycle", "lifecycle", Absence::soon_answer},
         Fact{"local-hostname", "localHostname", Absence::not_yet}, Fact{"mac", "mac", Absence::not_yet},
         Fact{"local-ipv4", "localIpv4"}};
 

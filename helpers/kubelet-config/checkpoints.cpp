@@ -26,7 +26,7 @@ void drop_foreign_checkpoints(Context& context, const InstanceFacts& facts)
                 return;
         for (const auto* path : checkpoints)
                 if (remove_if_exists(root(path)))
-                        context.did(fmt::format("removed '{}' of another instance", path), true);
+                        context.did(fmt::format("removed '{}' of another instance or type", path), true);
         // Last: a step that is killed before begins anew.
         write_atomically(owner, instance + "\n", 0644, Durability::synced);
 }

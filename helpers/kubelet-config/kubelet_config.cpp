@@ -2,7 +2,6 @@
 #include "kubelet_config.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -78,25 +77,18 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                         config.erase(cgroup);
 }
 
-// As Go reads a flag.
-bool is_false(std::string_view text)
-{
-        constexpr std::array<std::string_view, 6> words{"0", "f", "F", "FALSE", "False", "false"};
-        return std::ranges::find(words, text) != words.end();
-}
-
 // From 1.35 on kubelet ends at once on a host with cgroup v1, unless it is told otherwise.
 void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
 {
         constexpr Version refuses_since{1, 35, 0};
         if (node.versions.kubelet < refuses_since || cgroup_version(node.root) != 1)
                 return;
-        auto config = generated;
+        auto config = node.spec.kubelet_config_replaces ? Json::object() : generated;
         config.merge_patch(node.spec.kubelet_config);
         bool fails = config.value("failCgroupV1", Json(true)) != false;
         for (const auto& flag : parse_kubelet_flags(node.spec.kubelet_flags))
                 if (flag.name == "fail-cgroupv1")
-                        fails = !is_false(flag.value.value_or("true"));
+                        fails = go_boolean(flag.value.value_or("true")).value_or(true);
         if (fails)
                 throw Error(failure::cgroup_v1,
                         fmt::format("kubelet {} does not start here: '/sys/fs/cgroup' is not cgroup v2",

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
 #include "config/described_cluster.hpp"
 #include "config/schema.hpp"
 #include "containerd/files.hpp"
@@ -128,7 +129,8 @@ private:
                 const auto text = read_file_if_exists((*root_)(std::string(hosts_path))).value_or("");
                 if (value_at(spec, "cluster.enableOutpost") != true)
                         return text.find(hosts_block_begin) != text.npos;
-                const auto host = endpoint_host(text_at(spec, "cluster.apiServerEndpoint"));
+                const auto host =
+                        endpoint_host(std::string(trim(text_at(spec, "cluster.apiServerEndpoint"))));
                 return !host.empty() && !names_host(text, host);
         }
 

@@ -29,17 +29,23 @@ std::string_view without_quotes(std::string_view word)
         return word;
 }
 
-// --NAME=VALUE among the words of a line.
+// --NAME=VALUE and --NAME VALUE among the words of a line.
 std::string hide_flags(const std::string& line)
 {
         std::vector<std::string> words;
+        bool value = false; // of the flag before
         for (const auto word : split(line, ' ')) {
                 const auto dashes = std::min(word.find("--"), word.size());
-                const auto equals = word.find('=', dashes);
-                const bool secret =
-                        equals != word.npos && names_secret(word.substr(dashes, equals - dashes));
-                words.push_back(
-                        secret ? std::string(word.substr(0, equals + 1)).append(hidden) : std::string(word));
+                const auto equals = std::min(word.find('=', dashes), word.size());
+                const bool names =
+                        dashes != word.size() && names_secret(word.substr(dashes, equals - dashes));
+                if (value && dashes != 0)
+                        words.emplace_back(hidden);
+                else if (names && equals != word.size())
+                        words.push_back(std::string(word.substr(0, equals + 1)).append(hidden));
+                else
+                        words.emplace_back(word);
+                value = names && equals == word.size();
         }
         return join(words, " ");
 }

@@ -95,8 +95,10 @@ Done see(Manager& manager, const std::string& name, bool ended, const char* did 
 // In a script of the user data: kubelet starts once it has ended, and must not be waited for in it.
 bool waits_for_scripts(Manager& manager, const std::string& name)
 {
-        return (name == kubelet || name == "eks-node.target") &&
-               manager.unit("eks-user-scripts.service").text("ActiveState") == "activating";
+        if (name != kubelet && name != "eks-node.target")
+                return false;
+        const auto scripts = manager.unit("eks-user-scripts.service");
+        return scripts.has_job() || scripts.text("ActiveState") == "activating";
 }
 
 Done starts_later(const std::string& name)

@@ -164,15 +164,17 @@ private:
                 restarted_containerd_ = true;
         }
 
-        // The sandbox image is looked for in what containerd runs with now, whoever restarted it. kubelet
-        // waits for the job.
+        // The sandbox image is looked for in what containerd runs with now. Where containerd was not
+        // restarted, only a step that was skipped starts: one at work is left alone. kubelet waits for the
+        // job.
         void look_for_image()
         {
                 constexpr const char* step = "eks-sandbox-image";
                 const auto name = fmt::format("{}.service", step);
                 const bool open = exists(context_->root()(fmt::format("/run/eks/enabled/{}", step + 4)));
-                if (!open || manager_->unit(name).text("LoadState") == "masked" ||
-                        (is_active(name) && !restarted_containerd_))
+                const auto unit = manager_->unit(name);
+                const bool skipped = unit.text("ActiveState") == "inactive" && !unit.has_job();
+                if (!open || unit.text("LoadState") == "masked" || !(skipped || restarted_containerd_))
                         return;
                 try {
                         manager_->queue_job("RestartUnit", name);

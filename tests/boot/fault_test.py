@@ -18,8 +18,10 @@ CONFIG = "/etc/kubernetes/kubelet/config.json"
 
 
 class Fault(BootTest):
-    def with_faults(self, *faults):
+    def with_faults(self, *faults, drop_in=""):
         node = self.node()
+        if drop_in:
+            node.write("/etc/eks/node.d/50-image.toml", drop_in)
         node.write("/srv/aws/faults.json", json.dumps(faults))
         node.boot(wait=False)
         node.wait_for(node.leader, "the container")
@@ -56,7 +58,9 @@ class Fault(BootTest):
     def test_facts_that_are_not_there_for_ten_seconds(self):
         for path in [*NEEDED, "user-data"], OF_AN_INTERFACE:
             with self.subTest(path):
-                node = self.with_faults(*({"path": f"/latest/{item}", "status": 404} for item in path))
+                # The image has configuration of its own, but not of a cluster: the user data is waited for.
+                node = self.with_faults(*({"path": f"/latest/{item}", "status": 404} for item in path),
+                                        drop_in="[kubelet.config]\npodsPerCore = 20\n")
                 node.wait_for(lambda: "not there yet" in self.said(node, "eks-imds.service", "StatusText"),
                               "eks-imds to say what it waits for")
                 time.sleep(9)

@@ -131,6 +131,24 @@ class UserScripts(BootTest):
                          node.disk_of_script)
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
 
+    def test_a_script_brings_the_sandbox_image(self):
+        archive = "/etc/eks/pause.tar"
+
+        def prepare(node):
+            node.file(archive).rename(node.root / "srv/pause.tar")
+
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], f"sleep 1; mv /srv/pause.tar {archive}\n", prepare)
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-sandbox-image.service")
+        self.assertEqual(self.starts(node, "containerd.service"), 1)
+
+    def test_a_sandbox_image_that_takes_long_is_looked_for_once(self):
+        def prepare(node):
+            node.write("/etc/systemd/system/eks-sandbox-image.service.d/slow.conf", "[Service]\nExecStartPre=/bin/sleep 3\n")
+
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], "true\n", prepare)
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-sandbox-image.service")
+        self.assertEqual(self.starts(node, "eks-sandbox-image.service"), 1)
+
     def test_masked_steps_stay_so(self):
         script = ("sleep 1; mkdir -p /etc/eks/node.d; printf '[containerd]\\nconfig = \"oom_score = -500\"\\n[sysctl]\\n"
                   "net.core.somaxconn = 1234\\n' > /etc/eks/node.d/50-script.toml\n")

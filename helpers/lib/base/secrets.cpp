@@ -89,9 +89,10 @@ std::string without_input(std::string_view message)
 
 bool names_secret(std::string_view key)
 {
-        constexpr std::array<std::string_view, 16> endings{"access_key", "api_key", "apikey", "auth",
-                "credentials", "env", "environment", "header", "headers", "passphrase", "passwd", "password",
-                "private_key", "privatekey", "secret", "token"};
+        constexpr std::array<std::string_view, 22> endings{"access_key", "accesskey", "api_key", "apikey",
+                "auth", "credentials", "env", "environment", "header", "headers", "passphrase", "passwd",
+                "password", "passwords", "private_key", "privatekey", "secret", "secret_key", "secretkey",
+                "secrets", "token", "tokens"};
         auto name = lower(key);
         if (name.ends_with("containerd.config")) // the text of a whole file
                 return true;

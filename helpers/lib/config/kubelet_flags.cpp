@@ -231,6 +231,15 @@ std::string_view shown_word(std::string_view word)
         return is_flag ? word : std::string_view();
 }
 
+std::optional<bool> go_boolean(std::string_view text)
+{
+        constexpr std::array<std::string_view, 6> yes{"1", "T", "TRUE", "True", "t", "true"};
+        constexpr std::array<std::string_view, 6> no{"0", "F", "FALSE", "False", "f", "false"};
+        if (std::ranges::find(yes, text) != yes.end())
+                return true;
+        return std::ranges::find(no, text) != no.end() ? std::optional(false) : std::nullopt;
+}
+
 bool adds_up(std::string_view flag)
 {
         return std::ranges::binary_search(adding, flag);

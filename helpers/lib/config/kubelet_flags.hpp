@@ -43,6 +43,9 @@ std::optional<bool> is_kubelet_switch(std::string_view flag);
 // Any other is a piece that a quote in the wrong place has cut off, and may be part of a secret: empty.
 std::string_view shown_word(std::string_view word);
 
+// As Go reads the value of a switch: 1, t, T, TRUE, true, True and their opposites; nothing for other words.
+std::optional<bool> go_boolean(std::string_view text);
+
 // Whether kubelet adds up several uses of a flag; of all others it takes the last.
 bool adds_up(std::string_view flag);
 

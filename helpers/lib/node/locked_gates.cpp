@@ -146,10 +146,9 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
                                 const auto equals = item.find('=');
                                 const auto name = std::string(trim(item.substr(0, equals)));
                                 const auto value = equals == item.npos ? "" : trim(item.substr(equals + 1));
-                                if (value == "true" || value == "false")
+                                if (const auto on = go_boolean(value))
                                         found[name] = {
-                                                fmt::format("kubelet.flags: --feature-gates={}", name),
-                                                value == "true"};
+                                                fmt::format("kubelet.flags: --feature-gates={}", name), *on};
                         }
         return found;
 }

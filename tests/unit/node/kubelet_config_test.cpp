@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include "base/fs.hpp"
 #include "fixture.hpp"
 #include "kubelet_config.hpp"
 
@@ -67,6 +69,17 @@ TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is aske
         CHECK(on("  kubelet: {flags: [--fail-cgroupv1=false]}\n", {1, 36, 0}).failure == "nothing");
         CHECK(on("  kubelet: {flags: [--fail-cgroupv1], config: {failCgroupV1: false}}\n", {1, 36, 0})
                         .failure == "cgroup-v1");
+        for (const auto* value : {"0", "F", "False"})
+                CHECK(on(fmt::format("  kubelet: {{flags: [--fail-cgroupv1={}]}}\n", value), {1, 36, 0})
+                                .failure == "nothing");
+        auto vendor = Json::parse(read_file(node(std::string(kubelet_config_template))));
+        vendor["failCgroupV1"] = false;
+        node.write(std::string(kubelet_config_template), vendor.dump());
+        CHECK(on({}, {1, 36, 0}).failure == "nothing");
+        // Which the user's configuration replaces as a whole.
+        auto inputs = node.inputs("  kubelet: {config: {podsPerCore: 1}}\n", {1, 36, 0});
+        inputs.spec.kubelet_config_replaces = true;
+        CHECK(refusal([&] { plan_kubelet_config(inputs); }).failure == "cgroup-v1");
         node.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
         CHECK(on({}, {1, 36, 0}).failure == "nothing");
 }
