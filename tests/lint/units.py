@@ -269,7 +269,7 @@ def check_no_reload(tree):
                 yield at(unit.path, line, f"{key}= drives the manager, let dependencies and drop-ins do it")
     methods = re.compile(r'"(Reload|Reexecute|(?:Try|ReloadOr|ReloadOrTry)?RestartUnit|ReloadUnit)"|\bsystemctl",')
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp"):
-        if path.parts[1] in ("apply", "plan", "user-scripts"):
+        if path.parts[1] in ("apply", "nodeadm", "plan", "user-scripts"):
             continue  # their purpose: what was changed is taken over, by people or before kubelet's first start
         text = without_comments(tree.text(path))
         for m in methods.finditer(text):

@@ -63,7 +63,7 @@ private:
                 else if (name.find('/') == std::string::npos)
                         problem(key, text, "not a kernel parameter", "Parameters have at least two parts");
                 else
-                        found_.push_back(
+                        found_.insert(std::ranges::upper_bound(found_, name, {}, &Sysctl::name),
                                 {name, text, key, where(key), is_in_profile(where(key).source, chosen_)});
         }
 
@@ -78,7 +78,7 @@ private:
         const Marks* marks_;
         Problems* problems_;
         std::string chosen_;
-        std::vector<Sysctl> found_;
+        std::vector<Sysctl> found_; // sorted: to sort it afterwards would be 20 KB of each step
 };
 
 // kubelet compares these before it starts and gives up if one differs.
@@ -106,8 +106,7 @@ std::vector<Sysctl> sysctls(const Json& tree, const Marks& marks, Problems& prob
         Reader reader(tree, marks, problems);
         if (tree.contains(root_key))
                 reader.read(tree.at(std::string(root_key)), std::string(root_key), "");
-        auto found = reader.take();
-        std::ranges::sort(found, {}, &Sysctl::name);
+        const auto found = reader.take();
         if (kubelet_protects_defaults(tree))
                 for (const auto& [name, value] : demands)
                         if (const auto one = std::ranges::find(found, name, &Sysctl::name);
