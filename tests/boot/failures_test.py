@@ -54,7 +54,7 @@ class Failures(BootTest):
         self.check_console(node, "eks-config failed")
         self.assertKubeletDown(node)
         self.assertFalse(node.file("/run/eks/node.json").exists())
-        self.assertFalse(node.file("/etc/kubernetes").exists())
+        self.assertFalse(node.file("/etc/kubernetes/kubelet/config.json").exists())
 
     def test_each_missing_or_malformed_value_is_named(self):
         good = node_config(support.IMAGE.ca)
