@@ -7,6 +7,7 @@ import re
 import support
 from node import node_config
 from support import BootTest
+from user_scripts_test import CLOUD_FINAL
 
 STEP = "eks-cluster.service"
 NODE_CONFIG = """\
@@ -231,6 +232,22 @@ class Cluster(BootTest):
         self.assertIn("stopped eks-cluster.service, which is no longer needed", node.output("eksnode", "apply", "--fetch"))
         self.assertActive(node, "eks-node.target")
         self.assertIn('server: "https://example.com"', node.file("/var/lib/kubelet/kubeconfig").read_text())
+
+    def test_a_script_that_names_another_cluster(self):
+        script = "sleep 1; printf 'cluster.name = \"other\"\\n' > /etc/eks/node.toml\n"
+        node = self.named()
+        node.user_data(self.mime(("text/x-shellscript", "#!/bin/sh\n" + script)))
+        node.write("/etc/eks/node.toml", 'cluster.name = "my-cluster"\n')
+        node.write("/srv/user-script", script)
+        node.write("/etc/systemd/system/cloud-final.service", CLOUD_FINAL.format(order="After=multi-user.target"))
+        node.link("/etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
+        self.eks(node.root / "srv/aws/clusters.json", {
+            "my-cluster": {"cluster": described()}, "other": {"cluster": described(endpoint="https://other.example.com")}})
+        node.boot()
+        self.assertActive(node, "eks-node.target", STEP, "eks-user-scripts.service")
+        self.assertEqual([path for path, _ in self.calls(node)], ["/clusters/my-cluster", "/clusters/other"])
+        self.assertIn('server: "https://other.example.com"', node.file("/var/lib/kubelet/kubeconfig").read_text())
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
 
     def test_status_says_what_is_awaited(self):
         node = self.named(creating=1000)
