@@ -3,7 +3,7 @@
 
 
 import support
-from node import node_config
+from node import node_config, pause_archive
 from support import BootTest
 
 
@@ -132,14 +132,19 @@ class UserScripts(BootTest):
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
 
     def test_a_script_brings_the_sandbox_image(self):
-        archive = "/etc/eks/pause.tar"
+        image, archive = "registry.example/pause:1", "/etc/eks/pause.tar"
 
         def prepare(node):
-            node.file(archive).rename(node.root / "srv/pause.tar")
+            (node.root / archive.lstrip("/")).unlink()
+            node.write("/etc/eks/containerd.d/50-pause.toml",
+                       f'[plugins."io.containerd.grpc.v1.cri"]\nsandbox_image = "{image}"\n')
+            node.write("/srv/pause.tar", "")
+            (node.root / "srv/pause.tar").write_bytes(pause_archive(image))
 
         node = self.node_with_script(self.ORDERS["after multi-user.target"], f"sleep 1; mv /srv/pause.tar {archive}\n", prepare)
         self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-sandbox-image.service")
         self.assertEqual(self.starts(node, "containerd.service"), 1)
+        self.assertIn(image, node.output("ctr", "-n", "k8s.io", "images", "list"))
 
     def test_a_sandbox_image_that_takes_long_is_looked_for_once(self):
         def prepare(node):
