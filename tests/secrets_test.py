@@ -77,6 +77,7 @@ NODE_CONFIG = (CLUSTER + "  containerd:\n    config: |\n" + indented(CONTAINERD,
     flags:
     - --node-labels=a=b
     - --image-service-endpoint={URL}
+    - --manifest-url-header="Authorization:Bearer {SECRET}"
     config:
       staticPodURL: {URL}
       staticPodURLHeader:

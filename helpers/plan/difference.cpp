@@ -29,23 +29,26 @@ std::string_view without_quotes(std::string_view word)
         return word;
 }
 
-// --NAME=VALUE and --NAME VALUE among the words of a line.
+// --NAME=VALUE and --NAME VALUE among the words of a line; a value may hold blanks, and ends at the next
+// flag.
 std::string hide_flags(const std::string& line)
 {
         std::vector<std::string> words;
-        bool value = false; // of the flag before
+        bool hides = false;
         for (const auto word : split(line, ' ')) {
                 const auto dashes = std::min(word.find("--"), word.size());
                 const auto equals = std::min(word.find('=', dashes), word.size());
                 const bool names =
                         dashes != word.size() && names_secret(word.substr(dashes, equals - dashes));
-                if (value && dashes != 0)
-                        words.emplace_back(hidden);
-                else if (names && equals != word.size())
-                        words.push_back(std::string(word.substr(0, equals + 1)).append(hidden));
-                else
-                        words.emplace_back(word);
-                value = names && equals == word.size();
+                if (hides && dashes != 0) {
+                        if (!words.back().ends_with(hidden))
+                                words.emplace_back(hidden);
+                        continue;
+                }
+                hides = names;
+                words.push_back(names && equals != word.size()
+                                        ? std::string(word.substr(0, equals + 1)).append(hidden)
+                                        : std::string(word));
         }
         return join(words, " ");
 }

@@ -165,15 +165,16 @@ private:
         }
 
         // The sandbox image is looked for in what containerd runs with now. Where containerd was not
-        // restarted, only a step that was skipped starts: one at work is left alone. kubelet waits for the
-        // job.
+        // restarted, only a step that was skipped or failed starts: one at work is left alone. kubelet waits
+        // for the job.
         void look_for_image()
         {
                 constexpr const char* step = "eks-sandbox-image";
                 const auto name = fmt::format("{}.service", step);
                 const bool open = exists(context_->root()(fmt::format("/run/eks/enabled/{}", step + 4)));
                 const auto unit = manager_->unit(name);
-                const bool skipped = unit.text("ActiveState") == "inactive" && !unit.has_job();
+                const auto state = unit.text("ActiveState");
+                const bool skipped = (state == "inactive" || state == "failed") && !unit.has_job();
                 if (!open || unit.text("LoadState") == "masked" || !(skipped || restarted_containerd_))
                         return;
                 try {

@@ -22,6 +22,10 @@ class Fault(BootTest):
         node = self.node()
         if drop_in:
             node.write("/etc/eks/node.d/50-image.toml", drop_in)
+            # What eks-config passes over must not stop eks-imds either.
+            node.link("/etc/eks/node.d/60-masked.toml", "/dev/null")
+            node.write("/etc/eks/node.d/off.toml/10-cluster.toml", "[cluster]\n")
+            node.link("/etc/eks/node.d/70-shared.toml", "/usr/share/eks/containerd/config-3.toml")
         node.write("/srv/aws/faults.json", json.dumps(faults))
         node.boot(wait=False)
         node.wait_for(node.leader, "the container")
@@ -60,7 +64,7 @@ class Fault(BootTest):
             with self.subTest(path):
                 # The image has configuration of its own, but not of a cluster: the user data is waited for.
                 node = self.with_faults(*({"path": f"/latest/{item}", "status": 404} for item in path),
-                                        drop_in="[kubelet.config]\npodsPerCore = 20\n")
+                                        drop_in="[kubelet.config]\nclusterDomain = 'cluster.local'\n")
                 node.wait_for(lambda: "not there yet" in self.said(node, "eks-imds.service", "StatusText"),
                               "eks-imds to say what it waits for")
                 time.sleep(9)

@@ -197,6 +197,10 @@ TEST_CASE("eks-hosts runs again as long as /etc/hosts is not as it is to be", "[
         CHECK(node.actions() == again);
         node.write("/etc/hosts", "10.0.0.1 a.example\n");
         CHECK(node.actions().empty());
+        node.config(
+                "{\"cluster\": {\"enableOutpost\": true, \"apiServerEndpoint\": \"https://a.example:6443\\n\"}}");
+        node.settle();
+        CHECK(node.actions().empty());
         node.config("{}");
         node.settle();
         CHECK(node.actions().empty());

@@ -81,6 +81,10 @@ TEST_CASE("Secrets are hidden in every format", "[difference]")
                              "KUBELET_ARGS=--a=1 --manifest-url-header=(hidden) --v=2\n"},
                      {"KUBELET_ARGS=--a=1 --manifest-url-header A:b --v=2\n",
                              "KUBELET_ARGS=--a=1 --manifest-url-header (hidden) --v=2\n"},
+                     {"A=--manifest-url-header=X:\\\\\\ Bearer\\\\\\ abc --v=2\n",
+                             "A=--manifest-url-header=(hidden) --v=2\n"},
+                     {"A=--manifest-url-header X:\\\\\\ abc --v=2\n",
+                             "A=--manifest-url-header (hidden) --v=2\n"},
                      {"  \"secretAccessKey\": \"a\",\n", "  \"secretAccessKey\": (hidden)\n"},
                      {"AWS_SECRET_ACCESS_KEY=abc\n", "AWS_SECRET_ACCESS_KEY= (hidden)\n"},
              }) {

@@ -6,7 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/fs.hpp"
 #include "imds.hpp"
+#include "patience.hpp"
 #include "support.hpp"
 
 using namespace eks;
@@ -55,6 +57,8 @@ public:
                         for (const auto& [path, absence] : items) {
                                 if (absence == Absence::not_yet)
                                         awaited.insert(path);
+                                if (absence == Absence::soon_answer)
+                                        awaited_soon.insert(path);
                                 const auto found = answers_.find(path);
                                 bodies.push_back(found != answers_.end() ? std::optional(found->second)
                                                                          : std::nullopt);
@@ -65,6 +69,7 @@ public:
 
         int rounds = 0;
         std::set<std::string> awaited;
+        std::set<std::string> awaited_soon;
 
 private:
         Answers answers_;
@@ -119,10 +124,10 @@ TEST_CASE("All facts come in the shape that is pinned, in two rounds", "[imds]")
 TEST_CASE("What every instance has is waited for; what some lack, only where the rest implies it", "[imds]")
 {
         const std::string mac = macs + std::string("0e:49:61:0f:c3:11/");
-        const auto awaited = [](const Answers& answers) {
+        const auto awaited = [](const Answers& answers, Absence absence = Absence::not_yet) {
                 Service service(answers);
                 plan_imds(service.fetch());
-                return service.awaited;
+                return absence == Absence::not_yet ? service.awaited : service.awaited_soon;
         };
         const std::set<std::string> always{identity, macs, "meta-data/local-hostname", "meta-data/mac",
                 "meta-data/services/domain", "meta-data/services/partition", mac + "device-number"};
@@ -139,6 +144,10 @@ TEST_CASE("What every instance has is waited for; what some lack, only where the
                 CAPTURE(path);
                 CHECK(awaited(without(path)) == always);
         }
+        // These are waited for too, but not for long.
+        const std::set<std::string> soon{
+                "user-data", "meta-data/instance-life-cycle", "meta-data/placement/availability-zone-id"};
+        CHECK(awaited(reference_answers(), Absence::soon_answer) == soon);
         // In a subnet with IPv6 only there is no IPv4 address to wait for; without any address there is.
         auto ipv6 = reference_answers();
         for (const auto& path : {std::string("meta-data/local-ipv4"), mac + "local-ipv4s",
@@ -290,4 +299,34 @@ TEST_CASE("Tags are there if the instance shows them", "[imds]")
         answers[tags] = "bad";
         answers[tags + std::string("bad")] = "\xff\n\x01";
         CHECK(facts(answers)["tags"].contains("bad")); // any bytes, still JSON
+}
+
+TEST_CASE("Where a cluster is named without user data, it is not waited for", "[imds]")
+{
+        for (const auto* text : {"[cluster]\nname = 'a'\n", "cluster.name = 'a'\n",
+                     "  cluster:\n    name: a\n", "cluster = {}", "  \"cluster\": {\n",
+                     "{\"spec\":{\"cluster\" : {}}}", "\"cluster\".name = 1"}) {
+                CAPTURE(text);
+                CHECK(seems_to_name_cluster(text));
+        }
+        for (const auto* text : {"", "cluster", "# cluster: a\n", "clusterDNS = ['10.0.0.10']\n",
+                     "clusterDomain = \"cluster.local\"\n", "clusters:\n", "other-cluster: a\n",
+                     "kubelet = 'cluster'\n"}) {
+                CAPTURE(text);
+                CHECK_FALSE(seems_to_name_cluster(text));
+        }
+        const test::TemporaryDirectory machine;
+        machine.write("/proc/cmdline", "quiet eks.clusterDomain=a\n");
+        machine.write("/etc/eks/node.d/50-image.toml", "[kubelet.config]\npodsPerCore = 20\n");
+        machine.write("/etc/eks/node.d/off.toml/50-cluster.toml", "[cluster]\n");
+        CHECK_FALSE(is_cluster_named(machine.root()));
+        for (const auto* path : {"/etc/eks/node.toml", "/etc/eks/nodeadm.d/a.yaml",
+                     "/var/lib/eks/commands.d/nodeadm.toml"}) {
+                CAPTURE(path);
+                machine.write(path, "cluster:\n");
+                CHECK(is_cluster_named(machine.root()));
+                remove_if_exists(machine(path));
+        }
+        machine.write("/proc/cmdline", "quiet eks.cluster.name=a\n");
+        CHECK(is_cluster_named(machine.root()));
 }

@@ -339,6 +339,9 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
                 "nothing");
         CHECK(refused("  kubelet:\n    flags: ['--feature-gates=NodeSwap=false']\n", 36)
                         .mentions("kubelet.flags: --feature-gates=NodeSwap = false"));
+        for (const auto* value : {"1", "T", "True"})
+                CHECK(refused(flags + "      - --feature-gates=NodeSwap=" + value + "\n", 36).failure ==
+                        "nothing");
         // Where kubelet's version is not known.
         const auto any = locked_gate_conflicts(node.inputs(config("NodeSwap: false")).spec, {});
         REQUIRE(any.size() == 1);
