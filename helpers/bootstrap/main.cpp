@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <cstdio>
 #include <ctime>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "offline/verbs.hpp"
 #include "options.hpp"
 #include "start_node.hpp"
+#include "stdout_to_stderr.hpp"
 
 namespace {
 
@@ -94,6 +94,7 @@ bool apply(const Restore& restore)
 {
         std::string name = "eksnode-apply";
         std::array<char*, 2> arguments{name.data(), nullptr};
+        const StdoutToStderr redirected;
         const int status = apply_verb(1, arguments.data());
         if (status == static_cast<int>(Errc::bad_config))
                 restore();

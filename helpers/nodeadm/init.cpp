@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -19,6 +17,7 @@
 #include "offline/verbs.hpp"
 #include "plan/take_over.hpp"
 #include "start_node.hpp"
+#include "stdout_to_stderr.hpp"
 
 namespace eks {
 
@@ -32,28 +31,6 @@ constexpr const char* containerd = "containerd.service";
 constexpr const char* kubelet = "kubelet.service";
 constexpr std::chrono::milliseconds timeout = 15min; // Karpenter gives a node up after that time as well
 constexpr std::chrono::milliseconds kubelet_timeout = 60s;
-
-// What `eksnode apply` prints is for people: nodeadm's standard output holds nothing.
-class StdoutToStderr {
-public:
-        StdoutToStderr() : saved_(::dup(STDOUT_FILENO))
-        {
-                std::fflush(stdout);
-                ::dup2(STDERR_FILENO, STDOUT_FILENO);
-        }
-        StdoutToStderr(const StdoutToStderr&) = delete;
-        StdoutToStderr& operator=(const StdoutToStderr&) = delete;
-        StdoutToStderr(StdoutToStderr&&) = delete;
-        StdoutToStderr& operator=(StdoutToStderr&&) = delete;
-        ~StdoutToStderr()
-        {
-                std::fflush(stdout);
-                ::dup2(saved_.get(), STDOUT_FILENO);
-        }
-
-private:
-        UniqueFd saved_;
-};
 
 class Init {
 public:
@@ -74,7 +51,7 @@ public:
                         leave_layer();
                 if (configures_ && !options_->cache.empty())
                         write_atomically((*root_)(options_->cache),
-                                dump_cache(*chain_, facts(), kubelet_version_text()), 0644,
+                                dump_cache(*chain_, facts(), kubelet_version_text()), 0600,
                                 Durability::unsynced);
                 if (standing == Standing::early)
                         (*say_)("the rest is done later in this boot, by eks-node.target");

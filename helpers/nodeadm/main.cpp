@@ -75,7 +75,7 @@ int dump(const Root& root, const NodeadmOptions& options)
                 fmt::print("{}", text);
                 return std::fflush(stdout) == 0 ? 0 : 1;
         }
-        write_atomically(options.output, text, 0644, Durability::unsynced);
+        write_atomically(options.output, text, 0600, Durability::unsynced);
         say("info", "wrote the configuration", {{"path", options.output}});
         return 0;
 }

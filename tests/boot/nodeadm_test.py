@@ -83,6 +83,7 @@ class Nodeadm(BootTest):
         self.assertEqual(self.started(node)[0], containerd)
         self.assertNotEqual(self.started(node)[1], kubelet)
         cached = json.loads(node.file(cache).read_text())
+        self.assertEqual(node.file(cache).stat().st_mode & 0o777, 0o600)  # it may hold secrets
         self.assertEqual(cached["spec"]["kubelet"]["config"], {"maxPods": 20})
         self.assertTrue(cached["status"]["instance"]["id"].startswith("i-"))
 
