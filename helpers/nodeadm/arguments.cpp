@@ -147,10 +147,10 @@ bool NodeadmOptions::concerns(std::string_view daemon) const
 
 NodeadmOptions parse_nodeadm_options(const std::vector<std::string>& words)
 {
-        auto options = Parser(words).parse();
-        if (options.sources.empty())
-                options.sources.emplace_back("imds://user-data");
-        return options;
+        auto parsed = Parser(words).parse();
+        if (parsed.sources.empty())
+                parsed.sources.emplace_back("imds://user-data");
+        return parsed;
 }
 
 } // namespace eks
