@@ -25,7 +25,8 @@ class Fault(BootTest):
             # What eks-config passes over must not stop eks-imds either.
             node.link("/etc/eks/node.d/60-masked.toml", "/dev/null")
             node.write("/etc/eks/node.d/off.toml/10-cluster.toml", "[cluster]\n")
-            node.link("/etc/eks/node.d/70-shared.toml", "/usr/share/eks/containerd/config-3.toml")
+            node.write("/usr/share/eks/shared.toml", "[kubelet.config]\npodsPerCore = 20\n")
+            node.link("/etc/eks/node.d/70-shared.toml", "/usr/share/eks/shared.toml")
         node.write("/srv/aws/faults.json", json.dumps(faults))
         node.boot(wait=False)
         node.wait_for(node.leader, "the container")
