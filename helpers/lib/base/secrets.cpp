@@ -51,6 +51,10 @@ bool is_between_words(char c)
 
 std::string without_secrets(std::string_view value)
 {
+        if (value.starts_with("--")) // a flag, whose value may hold blanks
+                if (const auto equals = value.find('=');
+                        equals != value.npos && names_secret(value.substr(0, equals)))
+                        return std::string(value.substr(0, equals + 1)).append(hidden);
         if (const auto scheme = value.find(scheme_end); scheme != value.npos) {
                 const auto begin = scheme + scheme_end.size();
                 return std::string(value.substr(0, begin)) + without_login(value.substr(begin));
