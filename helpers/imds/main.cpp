@@ -9,8 +9,8 @@ namespace {
 using namespace eks;
 
 constexpr std::chrono::seconds default_timeout{120};
-constexpr std::chrono::seconds unit_margin{30}; // that the manager waits longer than we do
-constexpr std::chrono::seconds patience{12};    // with user data that is not there
+constexpr std::chrono::seconds unit_margin{30};       // that the manager waits longer than we do
+constexpr std::chrono::milliseconds patience{12'000}; // with user data that is not there
 
 void fetch_everything(Context& context)
 {
@@ -19,11 +19,16 @@ void fetch_everything(Context& context)
                 notify_extend_timeout(static_cast<unsigned>((timeout + unit_margin).count()));
         ImdsClient imds({.endpoint = imds_endpoint(),
                 .timeout = timeout,
-                .patience = is_cluster_named(context.root()) ? ImdsClient::Options().patience : patience,
-                .on_retry = [&](const std::string& what) {
-                        context.awaiting("Waiting for the instance metadata service: " + what);
-                        context.log().debug(what);
-                }});
+                .patience =
+                        [&] {
+                                return is_cluster_named(context.root()) ? ImdsClient::usual_patience
+                                                                        : patience;
+                        },
+                .on_retry =
+                        [&](const std::string& what) {
+                                context.awaiting("Waiting for the instance metadata service: " + what);
+                                context.log().debug(what);
+                        }});
         context.apply(plan_imds([&](const std::vector<ImdsItem>& items) { return imds.wait_for(items); }));
 }
 

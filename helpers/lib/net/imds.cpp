@@ -128,13 +128,18 @@ std::vector<std::optional<std::string>> ImdsClient::wait_for(const std::vector<I
         for (const auto& item : items)
                 paths.push_back(item.path);
         auto bodies = fetch(paths);
-        const auto patience_ends = std::chrono::steady_clock::now() + options_.patience;
+        const auto asked_first = std::chrono::steady_clock::now();
+        std::optional<std::chrono::milliseconds> patience;
+        const auto patient = [&] {
+                if (!patience)
+                        patience = options_.patience();
+                return std::chrono::steady_clock::now() - asked_first < *patience;
+        };
         for (auto delay = first_delay;; delay = std::min(2 * delay, max_delay)) {
-                const bool patient = std::chrono::steady_clock::now() < patience_ends;
                 std::vector<std::size_t> awaited;
                 for (std::size_t i = 0; i < items.size(); ++i)
                         if (!bodies[i] && (items[i].absence == Absence::not_yet ||
-                                                  (patient && items[i].absence == Absence::soon_answer)))
+                                                  (items[i].absence == Absence::soon_answer && patient())))
                                 awaited.push_back(i);
                 if (awaited.empty())
                         return bodies;

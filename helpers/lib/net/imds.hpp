@@ -31,10 +31,14 @@ struct ImdsItem {
 
 class ImdsClient {
 public:
+        static constexpr std::chrono::milliseconds usual_patience{3'000};
+
         struct Options {
                 std::string endpoint = "http://169.254.169.254"; // scheme and host, no path
                 std::chrono::milliseconds timeout{30'000};       // for everything this client does
-                std::chrono::milliseconds patience{3'000};       // with Absence::soon_answer
+                // How long to ask again for what is Absence::soon_answer; called only when such a thing is
+                // not there.
+                std::function<std::chrono::milliseconds()> patience = [] { return usual_patience; };
                 std::function<void(const std::string&)> on_retry = [](const std::string&) {};
         };
 

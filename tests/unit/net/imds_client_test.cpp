@@ -224,9 +224,24 @@ TEST_CASE("User data may come a little later, and may be absent", "[imds-client]
         const FakeAws aws;
         aws.set_user_data("late");
         aws.set_faults({{{"path", "/latest/user-data"}, {"status", 404}, {"times", 2}}});
-        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 30s, .patience = 20s});
+        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 30s, .patience = [] { return 20s; }});
         CHECK(client.wait_for({{"user-data", Absence::soon_answer}}).at(0) == "late");
         aws.set_faults({{{"path", "/latest/user-data"}, {"status", 404}}});
-        ImdsClient hasty({.endpoint = aws.endpoint(), .timeout = 30s, .patience = 0s});
+        ImdsClient hasty({.endpoint = aws.endpoint(), .timeout = 30s, .patience = [] { return 0s; }});
         CHECK_FALSE(hasty.wait_for({{"user-data", Absence::soon_answer}}).at(0));
+}
+
+TEST_CASE("How long to be patient is asked only for what is not there", "[imds-client]")
+{
+        const FakeAws aws;
+        aws.set_user_data("here");
+        int asked = 0;
+        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 30s, .patience = [&] {
+                                   ++asked;
+                                   return 0s;
+                           }});
+        client.wait_for({{"user-data", Absence::soon_answer}, {"meta-data/nothing"}});
+        CHECK(asked == 0);
+        client.wait_for({{"meta-data/nothing", Absence::soon_answer}});
+        CHECK(asked == 1);
 }
