@@ -91,10 +91,15 @@ struct Node {
         std::vector<std::string> children;
 };
 
-// Breadth first, so that a unit stands as near to the root as it is pulled in.
+// Breadth first, so that a unit stands as near to the root as it is pulled in; of two units as near, it
+// stands below the one that started first. The manager lists dependencies in no order.
 std::map<std::string, std::vector<std::string>> tree_of(const UnitStates& units, const std::string& root)
 {
         std::map<std::string, std::vector<std::string>> children;
+        const auto started = [&](const std::string& name) {
+                const auto at = units.at(name).started;
+                return std::pair(at == 0 ? ~std::uint64_t{0} : at, name);
+        };
         std::set<std::string> seen{root};
         std::deque<std::string> queue{root};
         while (!queue.empty()) {
@@ -103,17 +108,13 @@ std::map<std::string, std::vector<std::string>> tree_of(const UnitStates& units,
                 const auto unit = units.find(name);
                 if (unit == units.end())
                         continue;
+                auto& list = children[name];
                 for (const auto& child : unit->second.pulls_in)
-                        if (units.contains(child) && seen.insert(child).second) {
-                                children[name].push_back(child);
-                                queue.push_back(child);
-                        }
+                        if (units.contains(child) && seen.insert(child).second)
+                                list.push_back(child);
+                std::ranges::sort(list, {}, started);
+                queue.insert(queue.end(), list.begin(), list.end());
         }
-        for (auto& [name, list] : children)
-                std::ranges::sort(list, {}, [&](const std::string& child) {
-                        const auto started = units.at(child).started;
-                        return std::pair(started == 0 ? ~std::uint64_t{0} : started, child);
-                });
         return children;
 }
 

@@ -73,6 +73,26 @@ TEST_CASE("A node that is up is a tree of steps in the order they started, with 
         CHECK(chain_exit_status(units, "eks-node.target") == 0);
 }
 
+TEST_CASE("What two daemons need stands below the one that started first", "[status]")
+{
+        const auto daemon = [](std::uint64_t started) {
+                auto unit = done(started, started, {"eks-containerd-config.service"});
+                unit.sub = "running";
+                return unit;
+        };
+        const UnitStates units{
+                {"eks-node.target", target("active", {"kubelet.service", "containerd.service"})},
+                {"kubelet.service", daemon(3'000'000)},
+                {"containerd.service", daemon(2'000'000)},
+                {"eks-containerd-config.service", done(1'000'000, 1'010'000)},
+        };
+        CHECK(render_status(units, "eks-node.target") ==
+                "● eks-node.target                                     reached\n"
+                "├─ ● containerd.service                         0 ms  running\n"
+                "│  └─ ● eks-containerd-config.service          10 ms  done\n"
+                "└─ ● kubelet.service                            0 ms  running\n");
+}
+
 TEST_CASE("A failure shows its status, what the step said, and where to look", "[status]")
 {
         const UnitStates units{
