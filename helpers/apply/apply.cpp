@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "checks/described_cluster.hpp"
 #include "cluster.hpp"
-#include "config/described_cluster.hpp"
 #include "difference.hpp"
 
 namespace eks {

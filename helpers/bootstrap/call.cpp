@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/base64.hpp"
 #include "config/network.hpp"
-#include "config/problems.hpp"
-#include "config/systemd_words.hpp"
+#include "document/problems.hpp"
 #include "options.hpp"
+#include "userdata/base64.hpp"
 
 namespace eks {
 

@@ -5,7 +5,7 @@
 
 #include "base/root.hpp"
 #include "base/step.hpp"
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "config/base64.hpp"
-#include "config/certificate.hpp"
+#include "checks/certificate.hpp"
+#include "userdata/base64.hpp"
 
 namespace eks {
 

@@ -8,7 +8,7 @@
 
 #include "base/environment.hpp"
 #include "base/text.hpp"
-#include "config/described_cluster.hpp"
+#include "checks/described_cluster.hpp"
 #include "net/jitter.hpp"
 
 namespace eks {

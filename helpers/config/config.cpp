@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "config/described_cluster.hpp"
+#include "checks/described_cluster.hpp"
 #include "config/schema.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"

@@ -8,11 +8,11 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "config/toml.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
 #include "containerd/schemas.hpp"
 #include "containerd/user_settings.hpp"
+#include "document/toml.hpp"
 #include "node/version_notes.hpp"
 
 namespace eks {

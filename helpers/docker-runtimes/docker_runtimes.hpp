@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/step.hpp"
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 #include "node/runtimes.hpp"
 #include "node/version.hpp"
 

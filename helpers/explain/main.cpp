@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
-#include "config/described_cluster.hpp"
+#include "checks/described_cluster.hpp"
 #include "explain.hpp"
 #include "node/node.hpp"
 #include "offline/verbs.hpp"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/arguments.hpp"
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 #include "net/containerd.hpp"
 #include "node/ecr.hpp"
 #include "node/image_name.hpp"

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/kubelet_flags.hpp"
-#include "config/systemd_words.hpp"
+#include "checks/kubelet_flags.hpp"
 #include "node/gpu.hpp"
 #include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"

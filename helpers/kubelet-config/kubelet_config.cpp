@@ -7,7 +7,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/kubelet_flags.hpp"
+#include "checks/kubelet_flags.hpp"
 #include "config/schema.hpp"
 #include "node/cgroup.hpp"
 #include "node/kubelet_gates.hpp"

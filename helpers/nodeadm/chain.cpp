@@ -12,7 +12,7 @@
 #include "base/text.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
-#include "config/user_data.hpp"
+#include "userdata/user_data.hpp"
 
 namespace eks {
 

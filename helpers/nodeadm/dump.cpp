@@ -5,10 +5,10 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
-#include "config/systemd_words.hpp"
 #include "show-config/show_config.hpp"
 
 namespace eks {

@@ -10,10 +10,10 @@
 #include "base/fs.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
-#include "config/gzip.hpp"
 #include "config/schema.hpp"
 #include "dump.hpp"
 #include "show-config/show_config.hpp"
+#include "userdata/gzip.hpp"
 
 namespace eks {
 

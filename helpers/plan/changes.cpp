@@ -8,7 +8,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/described_cluster.hpp"
+#include "checks/described_cluster.hpp"
 #include "config/schema.hpp"
 #include "containerd/files.hpp"
 #include "node/hosts_block.hpp"

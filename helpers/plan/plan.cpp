@@ -10,8 +10,8 @@
 
 #include "base/fs.hpp"
 #include "ca.hpp"
+#include "checks/described_cluster.hpp"
 #include "config.hpp"
-#include "config/described_cluster.hpp"
 #include "containerd_config.hpp"
 #include "credential_provider.hpp"
 #include "kubeconfig.hpp"

@@ -9,7 +9,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "config/toml.hpp"
+#include "document/toml.hpp"
 
 namespace eks {
 

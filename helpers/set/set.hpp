@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

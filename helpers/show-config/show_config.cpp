@@ -9,11 +9,11 @@
 #include <yaml.h>
 
 #include "base/fd.hpp"
+#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "config/systemd_words.hpp"
-#include "config/toml.hpp"
-#include "config/yaml.hpp"
+#include "document/toml.hpp"
+#include "document/yaml.hpp"
 
 namespace eks {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

@@ -36,7 +36,9 @@ PARAMETERS = {"kernel/pid_max": "32768\n", "vm/max_map_count": "65530\n"}
 def vendor_files():
     """PATH in helpers/, directory below /usr/share/eks."""
     text = "".join(file.read_text() for file in (SOURCE / "helpers").rglob("meson.build"))
-    return re.findall(r"'([\w./-]+\.(?:json|toml|tsv|yaml))': '([\w./-]*)'", text)
+    return [*re.findall(r"'([\w./-]+\.(?:json|toml|tsv|yaml))': '([\w./-]*)'", text),
+            *((f"{folder}/{file.name}", folder) for folder in ("profiles", "runtimes.d")
+              for file in (SOURCE / "helpers" / folder).glob("*.toml"))]
 
 
 def copy(source, target):

@@ -4,13 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/layer.hpp"
-#include "config/problems.hpp"
 #include "config/schema.hpp"
-#include "config/systemd_words.hpp"
-#include "config/user_data.hpp"
-#include "config/yaml.hpp"
+#include "document/layer.hpp"
+#include "document/problems.hpp"
+#include "document/yaml.hpp"
+#include "userdata/user_data.hpp"
 
 namespace eks {
 

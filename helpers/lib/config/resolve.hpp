@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "config/layer.hpp"
 #include "config/schema_table.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

@@ -13,7 +13,7 @@
 #include "config/profile.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
-#include "config/user_data.hpp"
+#include "userdata/user_data.hpp"
 
 namespace eks {
 

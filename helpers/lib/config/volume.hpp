@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

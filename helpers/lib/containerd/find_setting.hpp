@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "config/layer.hpp"
 #include "containerd/setting_table.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "config/toml.hpp"
 #include "containerd/schemas.hpp"
 #include "containerd/user_settings.hpp"
+#include "document/toml.hpp"
 #include "node/ecr.hpp"
 
 namespace eks {

@@ -9,8 +9,8 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "config/toml.hpp"
 #include "containerd/find_setting.hpp"
+#include "document/toml.hpp"
 
 namespace eks {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "config/layer.hpp"
+#include "document/layer.hpp"
 #include "node/version.hpp"
 
 namespace eks {

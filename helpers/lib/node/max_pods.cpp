@@ -10,8 +10,8 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/kubelet_flags.hpp"
-#include "node/cel.hpp"
+#include "cel/cel.hpp"
+#include "checks/kubelet_flags.hpp"
 
 namespace eks {
 

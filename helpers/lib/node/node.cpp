@@ -9,7 +9,7 @@
 #include "base/fs.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
-#include "config/described_cluster.hpp"
+#include "checks/described_cluster.hpp"
 
 namespace eks {
 

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "config/layer.hpp"
 #include "config/mirrors.hpp"
 #include "config/network.hpp"
 #include "config/resolve.hpp"
 #include "config/sysctl.hpp"
 #include "config/volume.hpp"
+#include "document/layer.hpp"
 #include "node/runtimes.hpp"
 #include "node/version.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "config/fact_template.hpp"
+#include "checks/fact_template.hpp"
 
 namespace eks {
 

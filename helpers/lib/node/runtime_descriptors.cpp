@@ -11,7 +11,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "config/toml.hpp"
+#include "document/toml.hpp"
 #include "node/version.hpp"
 
 namespace eks {

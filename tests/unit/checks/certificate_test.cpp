@@ -11,7 +11,7 @@
 
 #include "base/fd.hpp"
 #include "base/text.hpp"
-#include "config/certificate.hpp"
+#include "checks/certificate.hpp"
 
 using namespace eks;
 

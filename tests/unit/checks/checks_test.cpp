@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.hpp"
-#include "config/checks.hpp"
+#include "checks/checks.hpp"
 #include "config/schema.hpp"
 #include "support.hpp"
 

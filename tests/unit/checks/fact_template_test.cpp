@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/fact_template.hpp"
+#include "checks/fact_template.hpp"
 
 using namespace eks;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/labels.hpp"
+#include "checks/labels.hpp"
 
 using namespace eks;
 

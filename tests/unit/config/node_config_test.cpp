@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.hpp"
-#include "config/layer.hpp"
-#include "config/yaml.hpp"
+#include "document/layer.hpp"
+#include "document/yaml.hpp"
 #include "documents.hpp"
 #include "support.hpp"
 

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.hpp"
+#include "checks/described_cluster.hpp"
 #include "config/command_layer.hpp"
-#include "config/described_cluster.hpp"
 #include "config/resolve.hpp"
 #include "config/schema.hpp"
 #include "documents.hpp"

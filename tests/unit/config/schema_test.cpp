@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/schema.hpp"
-#include "config/toml.hpp"
+#include "document/toml.hpp"
 #include "documents.hpp"
 #include "support.hpp"
 

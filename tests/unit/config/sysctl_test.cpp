@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/sysctl.hpp"
-#include "config/toml.hpp"
+#include "document/toml.hpp"
 #include "documents.hpp"
 
 using namespace eks;

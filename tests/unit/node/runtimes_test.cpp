@@ -3,8 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "config/toml.hpp"
 #include "containerd_config.hpp"
+#include "document/toml.hpp"
 #include "fixture.hpp"
 #include "node/runtimes.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/base64.hpp"
+#include "userdata/base64.hpp"
 
 using eks::Base64;
 using eks::decode_base64;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/gzip.hpp"
 #include "support.hpp"
 #include "userdata/documents.hpp"
+#include "userdata/gzip.hpp"
 
 using eks::gunzip;
 using eks::is_gzip;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/mime.hpp"
 #include "support.hpp"
 #include "userdata/documents.hpp"
+#include "userdata/mime.hpp"
 
 using eks::MimePart;
 using eks::parse_mime;

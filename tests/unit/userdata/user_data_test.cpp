@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/user_data.hpp"
 #include "support.hpp"
 #include "userdata/documents.hpp"
+#include "userdata/user_data.hpp"
 
 using eks::Json;
 using eks::read_user_data;

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checks/check_kubelet_config.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::int64_t most_pods = std::numeric_limits<std::int32_t>::max(); // kubelet's type
+constexpr std::int64_t sensible_pods = 250; // what EKS recommends for any instance
+
+// One above the signed range must not wrap.
+std::optional<std::int64_t> whole_number(const Json& value)
+{
+        if (value.is_number_unsigned())
+                return static_cast<std::int64_t>(std::min<std::uint64_t>(
+                        value.get<std::uint64_t>(), std::numeric_limits<std::int64_t>::max()));
+        return value.is_number_integer() ? std::optional(value.get<std::int64_t>()) : std::nullopt;
+}
+
+// Whether eksnode itself reserves CPU.
+bool reserves_cpu(const Json* kubelet)
+{
+        const auto* mode = text_member(kubelet, "configMode");
+        const auto* policy = text_member(member(kubelet, "reservations"), "policy");
+        return (mode == nullptr || *mode != "replace") &&
+               (policy == nullptr || (*policy != "none" && *policy != "explicit"));
+}
+
+// The policy may be a profile's, and the choice to reserve nothing another layer's.
+void check_cpu_manager(const Json* kubelet, const CheckReport& report)
+{
+        const auto* config = member(kubelet, "config");
+        const auto* policy = text_member(config, "cpuManagerPolicy");
+        const bool reserved = reserves_cpu(kubelet) || member(config, "reservedSystemCPUs") != nullptr ||
+                              member(member(config, "kubeReserved"), "cpu") != nullptr ||
+                              member(member(config, "systemReserved"), "cpu") != nullptr;
+        if (policy != nullptr && *policy == "static" && !reserved)
+                report.problem("kubelet.config.cpuManagerPolicy", *policy,
+                        "kubelet does not start with it unless some CPU is reserved",
+                        "Set kubelet.config.kubeReserved.cpu, such as 100m, or another policy");
+}
+
+// A share of the disk: what kubelet has of it, by flag, by key, or by itself.
+struct Threshold {
+        const char* name;
+        std::int64_t value; // at first kubelet's default
+        std::string key;    // where it is given; empty: nowhere
+};
+
+// False if no number is given there, which is for others to say.
+bool read_threshold(
+        Threshold& threshold, const char* flag_name, const Json* config, std::span<const KubeletFlag> flags)
+{
+        std::optional<std::int64_t> given = threshold.value;
+        if (const auto* found = member(config, threshold.name); found != nullptr && !found->is_null()) {
+                given = whole_number(*found);
+                threshold.key = key_path("kubelet.config", threshold.name);
+        }
+        for (const auto& flag : flags)
+                if (flag.name == flag_name) {
+                        given = parse_int<std::int64_t>(flag.value.value_or(""));
+                        threshold.key = "kubelet.flags";
+                }
+        threshold.value = given.value_or(0);
+        return given.has_value();
+}
+
+// What kubelet has by itself, an image's own defaults may set otherwise.
+void check_image_gc(const Json* config, std::span<const KubeletFlag> flags, const CheckReport& report)
+{
+        Threshold high{"imageGCHighThresholdPercent", 85, {}};
+        Threshold low{"imageGCLowThresholdPercent", 80, {}};
+        if (!read_threshold(high, "image-gc-high-threshold", config, flags) ||
+                !read_threshold(low, "image-gc-low-threshold", config, flags) || low.value < high.value ||
+                (high.key.empty() && low.key.empty()))
+                return;
+        const auto& given = high.key.empty() ? low : high;
+        const auto& other = high.key.empty() ? high : low;
+        const auto wrong =
+                fmt::format("kubelet does not start with {} {} and {} {}{}: the first must be above "
+                            "the second",
+                        high.name, high.value, low.name, low.value,
+                        other.key.empty() ? fmt::format(", where {} is its default", other.value) : "");
+        if (other.key.empty())
+                report.doubt(given.key, std::to_string(given.value), wrong);
+        else
+                report.problem(given.key, std::to_string(given.value), wrong,
+                        "Set the one higher, or the other lower");
+}
+
+} // namespace
+
+void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
+{
+        const auto* kubelet = member(&tree, "kubelet");
+        const auto* config = member(kubelet, "config");
+        const auto must_be = [&](const char* name, const char* wanted) {
+                const auto* found = member(config, name);
+                if (found != nullptr && *found != wanted)
+                        report.problem(key_path("kubelet.config", name), shown(*found),
+                                fmt::format("must be '{}'", wanted), "Remove the key, or give that value");
+        };
+        must_be("apiVersion", "kubelet.config.k8s.io/v1beta1");
+        must_be("kind", "KubeletConfiguration");
+        if (const auto* pods = member(config, "maxPods"))
+                check_max_pods("kubelet.config.maxPods", shown(*pods), whole_number(*pods), report);
+        check_cpu_manager(kubelet, report);
+        check_image_gc(config, flags, report);
+}
+
+void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
+{
+        const auto* kubelet = member(&tree, "kubelet");
+        const auto* reservations = member(kubelet, "reservations");
+        if (const auto* percent = member(reservations, "memoryLimitPercent");
+                percent != nullptr && (*percent < 1 || *percent > 100))
+                report.problem("kubelet.reservations.memoryLimitPercent", shown(*percent),
+                        "not a share from 1 to 100 %",
+                        "Give the most that kubeReserved may keep of the machine's memory");
+        const auto* policy = text_member(reservations, "policy");
+        const auto* reserved = member(member(kubelet, "config"), "kubeReserved");
+        if (policy != nullptr && *policy == "explicit" &&
+                (reserved == nullptr || !reserved->is_object() || reserved->empty()) &&
+                std::ranges::find(flags, "kube-reserved", &KubeletFlag::name) == flags.end())
+                report.problem("kubelet.reservations.policy", *policy,
+                        "kubelet.config.kubeReserved is missing",
+                        "Set kubelet.config.kubeReserved, or the policy to 'none'");
+}
+
+void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods,
+        const CheckReport& report)
+{
+        if (!pods || *pods < 0 || *pods > most_pods)
+                report.problem(key, value, fmt::format("not a whole number from 0 to {}", most_pods),
+                        "Give the number of pods that fit this instance type, or remove it");
+        else if (*pods == 0)
+                report.doubt(key, value, "the node takes no pods");
+        else if (*pods > sensible_pods)
+                report.note(Level::warning, key, value,
+                        fmt::format("EKS recommends at most {} pods on a node, proceeding", sensible_pods));
+}
+
+} // namespace eks

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checks of kubelet.config and kubelet.reservations.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "checks/check_report.hpp"
+#include "checks/kubelet_flags.hpp"
+
+namespace eks {
+
+// Of kubelet.config all but the taints. `tree` is that of a layer; a flag wins over the same key.
+void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
+
+// kubelet.reservations, as far as the configuration and the flags have to go with it.
+void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
+
+// A number of pods, wherever it is given; `value` is what stands at `key`, `pods` nothing if that is no
+// number.
+void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods,
+        const CheckReport& report);
+
+} // namespace eks

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checks/check_kubelet_flags.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "checks/check_kubelet_config.hpp"
+#include "checks/labels.hpp"
+
+namespace eks {
+
+namespace {
+
+// Flags that the steps generate: their value, where every node has the same, and what another one does.
+struct OwnFlag {
+        std::string_view name;
+        std::string_view value;
+        std::string_view consequence;
+};
+constexpr std::array own_flags{
+        OwnFlag{"bootstrap-kubeconfig", "", "kubelet takes its first credentials from elsewhere"},
+        OwnFlag{"cloud-provider", "external", "the cloud controller does not set up the node"},
+        OwnFlag{"config", "/etc/kubernetes/kubelet/config.json",
+                "kubelet reads another configuration than ours"},
+        OwnFlag{"config-dir", "/etc/kubernetes/kubelet/config.json.d",
+                "kubelet does not read kubelet.config"},
+        OwnFlag{"container-runtime-endpoint", "unix:///run/containerd/containerd.sock",
+                "kubelet talks to another runtime than the containerd set up here"},
+        OwnFlag{"hostname-override", "",
+                "the cluster knows the node by its EC2 name, and may refuse another"},
+        OwnFlag{"image-credential-provider-bin-dir", "", "kubelet may not be able to pull images from ECR"},
+        OwnFlag{"image-credential-provider-config", "/etc/eks/image-credential-provider/config.json",
+                "kubelet may not be able to pull images from ECR"},
+        OwnFlag{"kubeconfig", "/var/lib/kubelet/kubeconfig",
+                "kubelet finds neither the cluster nor its credentials"},
+        OwnFlag{"node-ip", "", "the address from the instance metadata is not used"},
+        OwnFlag{"provider-id", "", "the cloud controller may not find the instance"},
+        OwnFlag{"runtime-cgroups", "/runtime.slice/containerd.service",
+                "kubelet does not account for containerd"},
+};
+
+// kubelet has keys for these too, but means to keep the flags.
+constexpr std::array<std::string_view, 3> lasting_flags{"log-flush-frequency", "v", "vmodule"};
+
+class FlagChecks {
+public:
+        FlagChecks(std::span<const std::string> items, std::span<const KubeletFlag> flags,
+                LabelChecks& labels, const CheckReport& report)
+                : items_(items), flags_(flags), labels_(&labels), report_(&report)
+        {
+        }
+
+        void run()
+        {
+                for (std::size_t i = 0; i < flags_.size(); ++i)
+                        check(i);
+        }
+
+private:
+        static std::string item_key(const KubeletFlag& flag)
+        {
+                return fmt::format("kubelet.flags[{}]", flag.index);
+        }
+        const std::string& item(const KubeletFlag& flag) const { return items_[flag.index]; }
+
+        void check(std::size_t number)
+        {
+                const auto& flag = flags_[number];
+                const auto key = item_key(flag);
+                if (flag.name.empty()) {
+                        const auto value = flag.value.value_or("");
+                        const auto word = shown_word(value);
+                        report_->problem(key, flag.value == item(flag) ? word : shown_word(item(flag)),
+                                flag.value == item(flag) || word.empty() ? "not a flag"
+                                                                         : ticked(word) + " is not a flag",
+                                "Write it as --name=value");
+                        return;
+                }
+                if (const auto blank = flag.name.find_first_of(" \t"); blank != std::string::npos) {
+                        report_->problem(key, item(flag),
+                                "a flag's name ends at its blank, and one argument has no more",
+                                "Write it as --name=value, or as two items");
+                        return;
+                }
+                if (item(flag).find(" --") != std::string::npos)
+                        report_->doubt(
+                                key, item(flag), "all of it is one argument, with what follows the blank");
+                if (!flag.value && is_kubelet_switch(flag.name) == false) {
+                        report_->problem(key, item(flag), fmt::format("--{} needs a value", flag.name),
+                                "Write it as --name=value");
+                        return;
+                }
+                if (flag.name == "node-labels")
+                        labels_->check_flag_labels(key, item(flag), flag.value.value_or(""));
+                else if (flag.name == "register-with-taints")
+                        labels_->check_flag_taints(key, item(flag), flag.value.value_or(""));
+                else if (flag.name == "hostname-override")
+                        check_hostname(flag);
+                else if (flag.name == "max-pods")
+                        check_max_pods(
+                                key, item(flag), parse_int<std::int64_t>(flag.value.value_or("")), *report_);
+                note_own_flag_or_key(flag);
+                note_repetition(number);
+        }
+
+        void check_hostname(const KubeletFlag& flag)
+        {
+                if (flag.value == "")
+                        report_->doubt(item_key(flag), item(flag), "kubelet takes the machine's own name");
+                else if (const auto wrong = wrong_node_name(flag.value.value_or("")); !wrong.empty())
+                        report_->problem(item_key(flag), item(flag), wrong,
+                                "Give a name that the cluster knows the node by, or remove the flag");
+        }
+
+        void note_own_flag_or_key(const KubeletFlag& flag)
+        {
+                const auto* const own = std::ranges::find(own_flags, flag.name, &OwnFlag::name);
+                if (own != own_flags.end() && (own->value.empty() || flag.value != own->value)) {
+                        report_->note(Level::warning, item_key(flag), item(flag),
+                                fmt::format("eksnode sets --{} itself; with this one {}; remove it unless "
+                                            "you mean that, proceeding",
+                                        flag.name, own->consequence));
+                        return;
+                }
+                const auto* entry = find_kubelet_flag_key(flag.name);
+                if (entry == nullptr || std::ranges::find(lasting_flags, flag.name) != lasting_flags.end())
+                        return;
+                const auto key = fmt::format("kubelet.config.{}", entry->key);
+                const bool both = report_->is_given(key);
+                report_->note(Level::warning, item_key(flag), item(flag),
+                        fmt::format("--{} has the key {}; kubelet gives the flag up one day{}, proceeding",
+                                flag.name, key,
+                                both ? fmt::format(
+                                               ", and it beats the key in {}", report_->where(key).text())
+                                     : ""));
+        }
+
+        void note_repetition(std::size_t number)
+        {
+                const auto& flag = flags_[number];
+                if (adds_up(flag.name))
+                        return;
+                const auto [found, is_new] = last_.try_emplace(flag.name, number);
+                if (is_new)
+                        return;
+                const auto& before = flags_[std::exchange(found->second, number)];
+                const auto there = report_->where(item_key(before));
+                if (flag.name == "register-with-taints") // labels add up: who expects that taints do not?
+                        report_->note(Level::warning, item_key(flag), item(flag),
+                                fmt::format("kubelet takes the last --register-with-taints alone; the "
+                                            "taints in {} ({}) are lost, proceeding",
+                                        item_key(before), there.text()));
+                else if (report_->where(item_key(flag)).source == there.source)
+                        report_->note(Level::warning, item_key(flag), item(flag),
+                                fmt::format(
+                                        "--{} is there twice ({} too), kubelet takes the last, proceeding",
+                                        plain(flag.name), item_key(before)));
+                else
+                        report_->note(Level::info, item_key(flag), item(flag),
+                                fmt::format("--{} overrides {} of {}", plain(flag.name),
+                                        ticked(item(before)), there.text()));
+        }
+
+        std::span<const std::string> items_;
+        std::span<const KubeletFlag> flags_;
+        LabelChecks* labels_;
+        const CheckReport* report_;
+        std::map<std::string, std::size_t> last_; // flag name to its last use
+};
+
+} // namespace
+
+void check_kubelet_flags(std::span<const std::string> items, std::span<const KubeletFlag> flags,
+        LabelChecks& labels, const CheckReport& report)
+{
+        FlagChecks(items, flags, labels, report).run();
+}
+
+} // namespace eks

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checks/check_report.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/secrets.hpp"
+
+namespace eks {
+
+Where CheckReport::where(std::string_view key) const
+{
+        while (!key.empty()) {
+                if (const auto mark = marks_->find(std::string(key)); mark != marks_->end())
+                        return mark->second;
+                const auto end = key.find_last_of(".[");
+                key = key.substr(0, end == std::string_view::npos ? 0 : end);
+        }
+        return {"configuration"};
+}
+
+void CheckReport::problem(
+        std::string_view key, std::string_view value, std::string_view wrong, std::string remedy) const
+{
+        problems_->add(where(key), key, value, wrong, std::move(remedy));
+}
+
+void CheckReport::doubt(std::string_view key, std::string_view value, std::string_view wrong) const
+{
+        note(Level::warning, key, value, fmt::format("{}, proceeding", wrong));
+        notes_->back().strict = true;
+}
+
+void CheckReport::note(
+        Level level, std::string_view key, std::string_view value, std::string_view text) const
+{
+        const auto given = names_secret(key) ? std::string() : fmt::format(" = \"{}\"", plain(value));
+        notes_->push_back({level, fmt::format("{}: {}{}: {}", where(key).text(), key, given, text)});
+}
+
+std::string plain(std::string_view word)
+{
+        constexpr std::size_t limit = 80; // characters, as of the values that Problems shows
+        const auto whole = without_secrets(word);
+        auto text = whole.substr(0, limit);
+        std::ranges::replace_if(
+                text, [](char c) { return c < ' ' || c > '~'; }, '?');
+        return whole.size() > limit ? text + "…" : text;
+}
+
+std::string ticked(std::string_view word)
+{
+        return fmt::format("'{}'", plain(word));
+}
+
+const Json* member(const Json* object, std::string_view key)
+{
+        if (object == nullptr || !object->is_object())
+                return nullptr;
+        const auto found = object->find(key);
+        return found != object->end() && !found->is_null() ? &*found : nullptr;
+}
+
+const std::string* text_member(const Json* object, std::string_view key)
+{
+        const auto* found = member(object, key);
+        return found != nullptr ? found->get_ptr<const std::string*>() : nullptr;
+}
+
+std::vector<std::string> texts(const Json* list)
+{
+        std::vector<std::string> result;
+        if (list != nullptr && list->is_array())
+                for (const auto& item : *list)
+                        if (item.is_string())
+                                result.push_back(item.get<std::string>());
+        return result;
+}
+
+std::string shown(const Json& value)
+{
+        return value.is_string() ? value.get<std::string>()
+                                 : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+} // namespace eks

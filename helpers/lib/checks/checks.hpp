@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks that need more than one value, or knowledge beyond the schema.
+#pragma once
+
+#include <vector>
+
+#include "document/layer.hpp"
+#include "document/problems.hpp"
+
+namespace eks {
+
+// `merged` has passed check_layer(); `imds` is the object of /run/eks/imds.json, or null if the facts are
+// unknown. What kubelet or the cluster would refuse is a problem. What works, but hardly as meant, is a
+// warning; where one layer overrides another, that is a note of level info.
+void check_values(const Layer& merged, const Json& imds, Problems& problems, std::vector<Note>& notes);
+
+} // namespace eks

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/resolve.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "checks/checks.hpp"
+#include "checks/described_cluster.hpp"
+#include "config/mirrors.hpp"
+#include "config/schema.hpp"
+#include "config/sysctl.hpp"
+#include "config/volume.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::array keys_of_cluster{
+        "cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority", "cluster.cidr"};
+
+// Whether a value says nothing: "", [], {}, null, and what holds nothing else.
+bool is_empty(const Json& value)
+{
+        if (value.is_structured())
+                return std::ranges::all_of(value, is_empty);
+        return value.is_null() || (value.is_string() && trim(value.get_ref<const std::string&>()).empty());
+}
+
+constexpr std::string_view see_migrate =
+        "Scripts run on the node, and may call /etc/eks/bootstrap.sh or nodeadm there. `eksnode migrate -- "
+        "ARGUMENTS...` prints what a call of bootstrap.sh with these arguments sets, as a file for --config";
+
+} // namespace
+
+bool names_no_cluster(const Resolved& resolved)
+{
+        return std::ranges::none_of(keys_of_cluster,
+                [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
+}
+
+std::vector<std::string> script_remarks(const Resolved& resolved)
+{
+        std::vector<std::string> remarks;
+        if (!resolved.has_scripts)
+                return remarks;
+        if (names_no_cluster(resolved))
+                remarks.emplace_back(
+                        "no layer says anything of a cluster: the node waits until a script calls "
+                        "/etc/eks/bootstrap.sh or nodeadm, and fails if none does");
+        if (resolved.names_bootstrap)
+                remarks.emplace_back(
+                        "a script names /etc/eks/bootstrap.sh: `eksnode migrate -- ARGUMENTS...` prints "
+                        "what a call with these arguments sets");
+        return remarks;
+}
+
+void add_bootstrap_dns(Resolved& resolved, const Json& imds)
+{
+        constexpr const char* key = "kubelet.config.clusterDNS";
+        auto& merged = resolved.merged;
+        if (!resolved.has_bootstrap_call || !imds.is_object() ||
+                keys_to_ask_for(merged.tree) != std::vector<std::string>{"cluster.cidr"})
+                return;
+        bool ten = false;
+        for (const auto& interface : imds.value("interfaces", Json::array()))
+                if (interface.is_object() && interface.value("mac", Json()) == imds.value("mac", Json()))
+                        for (const auto& range : interface.value("vpcIpv4Cidrs", Json::array()))
+                                ten = ten || (range.is_string() &&
+                                                     range.get_ref<const std::string&>().starts_with("10."));
+        const auto* const address = ten ? "172.20.0.10" : "10.100.0.10";
+        merged.tree["kubelet"]["config"]["clusterDNS"] = {address};
+        merged.marks[key] = {"bootstrap.sh's rule for this VPC"};
+        merged.notes.push_back({Level::info,
+                fmt::format(
+                        "{} = {}: the call of bootstrap.sh does not name the cluster's service range, so "
+                        "this goes by the VPC's",
+                        key, address)});
+}
+
+Problems keys_without_a_step(const Layer& merged)
+{
+        Problems problems;
+        for (const auto& entry : schema()) {
+                const auto* value = entry.instead.empty() ? nullptr : find_path(merged.tree, entry.path);
+                if (value == nullptr || is_empty(*value))
+                        continue;
+                const std::string key(entry.path);
+                problems.add(place_at_or_below(merged.marks, key).value_or(Where{merged.source}), key,
+                        value->is_string() ? value->get<std::string>() : "",
+                        "no step of this version of eksnode acts on it", std::string(entry.instead));
+        }
+        return problems;
+}
+
+Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete)
+{
+        const auto& tree = resolved.merged.tree;
+        const auto sources = join(resolved.tried, ", ");
+        if (complete && resolved.merged.problems.empty() && names_no_cluster(resolved))
+                throw Error(failure::config_missing,
+                        fmt::format("no configuration for this node in: {}", sources),
+                        resolved.has_scripts
+                                ? std::string(see_migrate)
+                                : "Put a NodeConfig into the instance's user data, or configure "
+                                  "/etc/eks/node.toml");
+
+        auto problems = resolved.merged.problems;
+        // EKS is asked for what is missing of a cluster with a name. If an AL2 call does not name the range,
+        // it takes facts to know the address of the DNS service.
+        auto asked = keys_to_ask_for(tree);
+        if (resolved.has_bootstrap_call && imds.is_null() && asked.size() == 1)
+                std::erase(asked, "cluster.cidr");
+        if (complete && !asked.empty() && resolved.merged.problems.empty())
+                notes.push_back({Level::info,
+                        fmt::format(
+                                "{} {} not configured: on the node, eks-cluster asks EKS about the cluster '{}'",
+                                join(asked, ", "), asked.size() == 1 ? "is" : "are",
+                                tree["cluster"]["name"].get_ref<const std::string&>())});
+        // That it is of a wrong type was said.
+        const auto refused = [&](std::string_view key) {
+                return std::ranges::any_of(resolved.merged.refused, [&](const std::string& wrong) {
+                        return key == wrong || key.starts_with(wrong + ".");
+                });
+        };
+        if (complete && find_path(tree, "cluster.name") == nullptr && !refused("cluster.name"))
+                problems.add({sources}, "cluster.name", "", "missing",
+                        "Set cluster.name to the name of the EKS cluster");
+
+        const auto mark = [&](const std::string& key) {
+                return place_of(resolved.merged.marks, key, {sources});
+        };
+        if (const auto* flags = find_path(tree, "kubelet.flags"))
+                for (std::size_t i = 0; i < flags->size(); ++i) {
+                        const auto key = fmt::format("kubelet.flags[{}]", i);
+                        const auto& flag = (*flags)[i].get_ref<const std::string&>();
+                        if (std::ranges::any_of(flag, [](char c) {
+                                    return c != '\t' && has_control_characters({&c, 1});
+                            }))
+                                problems.add(mark(key), key, flag, "holds a line break or control character",
+                                        "Write each flag as one list item on one line");
+                }
+        registry_mirrors(tree, resolved.merged.marks, problems);
+        containerd_volume(tree, resolved.merged.marks, problems);
+        check_values(resolved.merged, imds, problems, notes);
+        sysctls(tree, resolved.merged.marks, problems);
+        return problems;
+}
+
+void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
+{
+        find_problems(resolved, imds, notes).throw_if_any(failure::config_invalid);
+}
+
+} // namespace eks

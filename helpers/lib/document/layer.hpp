@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Node configuration as it comes from one place, whatever its format: a tree in the shape of NodeConfig's
+// spec, and for every key the line it stands on.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/step.hpp"
+#include "document/problems.hpp"
+
+namespace eks {
+
+using Json = nlohmann::json;
+
+// Key path ("kubelet.config.evictionHard.\"memory.available\"") to place.
+using Marks = std::map<std::string, Where>;
+
+// What Where::text() was made from.
+Where parse_place(const std::string& text);
+
+// Where a key stands; `otherwise` if no mark says so.
+Where place_of(const Marks& marks, const std::string& key, Where otherwise);
+
+// Where it stands, or else the first key below it.
+std::optional<Where> place_at_or_below(const Marks& marks, const std::string& key);
+
+struct Layer {
+        std::string source;
+        Json tree = Json::object();
+        Marks marks;
+        std::vector<Note> notes;       // what was ignored, and why
+        Problems problems;             // wrong keys and types; what they concern is not in the tree
+        std::set<std::string> refused; // the keys of wrong types
+        std::vector<std::string> flags_as_given =
+                {}; // kubelet.flags of a NodeConfig, before it is taken apart
+};
+
+// A value as a message shows it: strings as shown_value(), all else as JSON, cut if it is long.
+std::string shown_json(const Json& value);
+
+// Whether a key in it names a secret, or a text in it holds a login: what a file of it is only root's for.
+bool holds_secret(const Json& value);
+
+// "parent.key"; a key with dots or blanks is quoted.
+std::string key_path(std::string_view parent, std::string_view key);
+std::string key_path(Json::json_pointer pointer);
+
+// A NodeConfig document, YAML or JSON, as `kind: NodeConfig` of node.eks.aws/v1alpha1. Unknown fields are
+// noted, for AWS may add one tomorrow. Throws Error (config_syntax, config_invalid) with line and column if
+// it is none; wrong values are in Layer::problems.
+Layer parse_node_config(std::string_view text, const std::string& source);
+
+// Our TOML: the keys of NodeConfig's spec at the top level, and more. Unknown keys are problems that name
+// the nearest known one. Throws Error (config_syntax).
+Layer parse_node_toml(std::string_view text, const std::string& source);
+
+// A map, YAML or JSON, of any content; the marks of its keys go to the layer. Throws Error (config_syntax).
+Json parse_map(std::string_view text, Layer& layer);
+
+} // namespace eks

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "document/problems.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/secrets.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+std::string shown_value(std::string_view given)
+{
+        using Json = nlohmann::json;
+        const auto value = without_secrets(given);
+        constexpr std::size_t limit = 80; // bytes that help to find it
+        const bool cut = value.size() > limit;
+        auto end = cut ? limit : value.size();
+        while (cut && end > 0 &&
+                (static_cast<unsigned char>(value[end]) & 0xc0U) == 0x80U) // not within a character
+                --end;
+        const auto text = Json(value.substr(0, end)).dump(-1, ' ', true, Json::error_handler_t::replace);
+        return cut ? text + "…" : text;
+}
+
+std::string Where::text() const
+{
+        if (line == 0)
+                return source;
+        return source + ", line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+void Problems::add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,
+        std::string remedy)
+{
+        add(value.empty() || names_secret(key)
+                        ? fmt::format("{}: {}: {}", where.text(), key, wrong)
+                        : fmt::format("{}: {} = {}: {}", where.text(), key, shown_value(value), wrong),
+                std::move(remedy));
+}
+
+void Problems::add(std::string text, std::string remedy)
+{
+        text = hide_secrets(text);
+        if (std::ranges::find(all_, text, &Problem::text) == all_.end())
+                all_.push_back({std::move(text), std::move(remedy)});
+}
+
+void Problems::add(const Problems& other)
+{
+        for (const auto& [text, remedy] : other.all_)
+                add(text, remedy);
+}
+
+std::vector<std::string> Problems::texts() const
+{
+        std::vector<std::string> texts;
+        for (const auto& problem : all_)
+                texts.push_back(problem.text);
+        return texts;
+}
+
+std::vector<std::string> Problems::remedies() const
+{
+        std::vector<std::string> remedies;
+        for (const auto& problem : all_)
+                if (std::ranges::find(remedies, problem.remedy) == remedies.end())
+                        remedies.push_back(problem.remedy);
+        return remedies;
+}
+
+void Problems::throw_if_any(const Failure& failure) const
+{
+        if (all_.empty())
+                return;
+        constexpr std::size_t shown = 20; // in one message; `eksnode validate` lists all
+        const auto first = [&](const std::vector<std::string>& all, std::string_view separator) {
+                return join(std::span(all).first(std::min(all.size(), shown)), separator);
+        };
+        const auto more =
+                all_.size() > shown ? fmt::format("; and {} more", all_.size() - shown) : std::string();
+        throw Error(failure, first(texts(), "; ") + more, first(remedies(), ". "));
+}
+
+} // namespace eks

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userdata/user_data.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "userdata/base64.hpp"
+#include "userdata/gzip.hpp"
+#include "userdata/mime.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view node_config_type = "application/node.eks.aws";
+constexpr std::string_view node_toml_type = "application/vnd.eksnode+toml";
+constexpr std::string_view script_type = "text/x-shellscript";
+constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
+
+[[noreturn]] void syntax_error(const std::string& where, std::string_view what)
+{
+        throw Error(failure::config_syntax, fmt::format("{}: {}", where, what),
+                "Mend the document; `eksnode validate user-data:FILE` checks it anywhere");
+}
+
+struct Utf8Form {
+        unsigned first_low, first_high;
+        unsigned second_low, second_high;
+        std::size_t length;
+};
+
+// Unicode's table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
+constexpr std::array utf8_forms{
+        Utf8Form{0xc2, 0xdf, 0x80, 0xbf, 2},
+        Utf8Form{0xe0, 0xe0, 0xa0, 0xbf, 3},
+        Utf8Form{0xe1, 0xec, 0x80, 0xbf, 3},
+        Utf8Form{0xed, 0xed, 0x80, 0x9f, 3},
+        Utf8Form{0xee, 0xef, 0x80, 0xbf, 3},
+        Utf8Form{0xf0, 0xf0, 0x90, 0xbf, 4},
+        Utf8Form{0xf1, 0xf3, 0x80, 0xbf, 4},
+        Utf8Form{0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+// Bytes of the UTF-8 character at the front of `text`; 0 if there is none.
+std::size_t utf8_character(std::string_view text)
+{
+        const auto is = [&](std::size_t i, unsigned low, unsigned high) {
+                const auto byte = static_cast<unsigned char>(text[i]);
+                return byte >= low && byte <= high;
+        };
+        if (is(0, 0, 0x7f))
+                return 1;
+        for (const auto& form : utf8_forms)
+                if (text.size() >= form.length && is(0, form.first_low, form.first_high) &&
+                        is(1, form.second_low, form.second_high) && (form.length < 3 || is(2, 0x80, 0xbf)) &&
+                        (form.length < 4 || is(3, 0x80, 0xbf)))
+                        return form.length;
+        return 0;
+}
+
+struct CloudInitForm {
+        std::string_view type;
+        std::string_view begin; // of the text, whatever its type
+};
+
+// What cloud-init acts on, and so may change this node's configuration, besides shell scripts.
+constexpr std::array cloud_init_forms{
+        CloudInitForm{"text/cloud-boothook", "#cloud-boothook"},
+        CloudInitForm{"text/cloud-config", "#cloud-config"},
+        CloudInitForm{"text/cloud-config-archive", "#cloud-config-archive"},
+        CloudInitForm{"text/cloud-config-jsonp", "#cloud-config-jsonp"},
+        CloudInitForm{"text/jinja2", "## template: jinja"},
+        CloudInitForm{"text/part-handler", "#part-handler"},
+        CloudInitForm{"text/x-include-once-url", "#include-once"},
+        CloudInitForm{"text/x-include-url", "#include"},
+        CloudInitForm{"text/x-shellscript-per-boot", "#!"},
+        CloudInitForm{"text/x-shellscript-per-instance", "#!"},
+        CloudInitForm{"text/x-shellscript-per-once", "#!"},
+};
+
+// A form is a whole word: a NodeConfig may begin with the comment "#included from ...".
+bool begins_as(std::string_view text, std::string_view form)
+{
+        if (!text.starts_with(form))
+                return false;
+        return form == "#!" || text.size() == form.size() || trim(text.substr(form.size(), 1)).empty();
+}
+
+bool begins_as_cloud_init_form(std::string_view text)
+{
+        return std::ranges::any_of(
+                cloud_init_forms, [&](const CloudInitForm& form) { return begins_as(text, form.begin); });
+}
+
+// TOML whose first table is "settings": what Bottlerocket reads.
+bool is_bottlerocket_s(std::string_view text)
+{
+        for (const auto line : lines(text)) {
+                const auto words = trim(line);
+                if (!words.empty() && !words.starts_with('#'))
+                        return words.starts_with("[settings.") || words.starts_with("[settings]");
+        }
+        return false;
+}
+
+[[noreturn]] void refuse_bottlerocket(const std::string& source)
+{
+        throw Error(failure::config_syntax,
+                fmt::format("{}: settings of Bottlerocket, which are for that system's own images", source),
+                "Give a NodeConfig with the same cluster: cluster-name is spec.cluster.name, api-server "
+                "spec.cluster.apiServerEndpoint, cluster-certificate spec.cluster.certificateAuthority; "
+                "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
+}
+
+class Reader {
+public:
+        UserData result;
+
+        void document(std::string_view text, const std::string& source)
+        {
+                if (trim(text).empty()) {
+                        hold(source, "empty");
+                } else if (text.starts_with("#!")) {
+                        script(text, source, "a script");
+                } else if (begins_as_cloud_init_form(text)) {
+                        result.has_scripts = true;
+                        result.names_bootstrap = text.find(bootstrap_path) != text.npos;
+                        hold(source, "for cloud-init, which acts on it on the node");
+                } else if (is_bottlerocket_s(text)) {
+                        refuse_bottlerocket(source);
+                } else {
+                        node_config(text, source);
+                        hold(source, "NodeConfig");
+                }
+        }
+
+        void part(const MimePart& part, const std::string& source)
+        {
+                const auto& type = part.content_type;
+                const std::string_view name = type.empty() ? "no type" : std::string_view(type);
+                if (type == node_config_type) {
+                        node_config(unpacked(part.body, source), source);
+                        hold(source, fmt::format("{}, NodeConfig", name));
+                } else if (type == node_toml_type) {
+                        const auto text = unpacked(part.body, source);
+                        check_text(text, source);
+                        result.layers.push_back(parse_node_toml(text, source));
+                        hold(source, fmt::format("{}, TOML", name));
+                } else if (type == script_type || part.body.starts_with("#!")) {
+                        script(part.body, source, name);
+                } else {
+                        const bool acts = begins_as_cloud_init_form(part.body) ||
+                                          std::ranges::find(cloud_init_forms, type, &CloudInitForm::type) !=
+                                                  cloud_init_forms.end();
+                        result.has_scripts = result.has_scripts || acts;
+                        result.names_bootstrap =
+                                result.names_bootstrap ||
+                                (acts && part.body.find(bootstrap_path) != std::string::npos);
+                        hold(source,
+                                fmt::format("{}, {}", name,
+                                        acts ? "for cloud-init, which acts on it on the node" : "ignored"));
+                }
+        }
+
+private:
+        void hold(const std::string& source, std::string_view what)
+        {
+                result.held.push_back(fmt::format("{}: {}", source, what));
+        }
+
+        void node_config(std::string_view text, const std::string& source)
+        {
+                check_text(text, source);
+                result.layers.push_back(parse_node_config(text, source));
+        }
+
+        void script(std::string_view text, const std::string& source, std::string_view name)
+        {
+                result.has_scripts = true;
+                const bool calls = text.find(bootstrap_path) != text.npos;
+                result.names_bootstrap = result.names_bootstrap || calls;
+                hold(source, fmt::format("{}, which cloud-init runs on the node{}", name,
+                                     calls ? fmt::format(", and which names {}", bootstrap_path) : ""));
+        }
+
+        // A part may be base64 without saying so, compressed, or both.
+        std::string unpacked(const std::string& body, const std::string& source)
+        {
+                auto bytes = decode_base64(body, Base64::strict).value_or(body);
+                if (!is_gzip(bytes))
+                        return bytes;
+                auto text = gunzip(bytes, unpack_limit_, source);
+                unpack_limit_ -= text.size(); // or a hundred small bombs were one large one
+                return text;
+        }
+
+        std::size_t unpack_limit_ = user_data_limit;
+};
+
+} // namespace
+
+void check_text(std::string_view text, const std::string& source)
+{
+        int line = 1;
+        std::size_t line_begin = 0;
+        for (std::size_t i = 0; i < text.size();) {
+                const bool ascii = static_cast<unsigned char>(text[i]) < 0x80; // nearly always
+                const auto length = ascii ? 1 : utf8_character(text.substr(i, 4));
+                if (length == 0 || text[i] == '\0')
+                        syntax_error(Where{source, line, static_cast<int>(i - line_begin) + 1}.text(),
+                                length == 0 ? fmt::format("byte 0x{:02x} is not UTF-8",
+                                                      static_cast<unsigned char>(text[i]))
+                                            : "a NUL byte");
+                if (text[i] == '\n') {
+                        ++line;
+                        line_begin = i + 1;
+                }
+                i += length;
+        }
+}
+
+UserData read_user_data(std::string_view bytes, const std::string& source)
+{
+        auto text = decode_base64(bytes, Base64::strict).value_or(std::string(bytes));
+        if (is_gzip(text))
+                text = gunzip(text, user_data_limit, source);
+        if (text.size() > user_data_limit)
+                syntax_error(source, fmt::format("more than {} bytes", user_data_limit));
+
+        Reader reader;
+        if (const auto parts = parse_mime(text, source)) {
+                for (std::size_t i = 0; i < parts->size(); ++i)
+                        reader.part((*parts)[i], fmt::format("{}, MIME part {}", source, i + 1));
+                if (parts->empty())
+                        reader.result.held.push_back(
+                                fmt::format("{}: a MIME document without parts", source));
+        } else {
+                // A blank line before the header: nodeadm and cloud-init see no MIME document, and neither
+                // do we, but the author shall know why.
+                const auto rest = text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
+                if (rest.size() < text.size() && parse_mime(rest, source))
+                        syntax_error(Where{source, 1, 1}.text(), "the header of a MIME document must begin "
+                                                                 "on the first line, without blanks");
+                reader.document(text, source);
+        }
+        return std::move(reader.result);
+}
+
+} // namespace eks
