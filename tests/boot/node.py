@@ -217,7 +217,8 @@ class Image:
         if pack.wait() != 0:
             raise RuntimeError("packing the staged install failed")
         (root / "usr/local/lib").mkdir(parents=True, exist_ok=True)
-        shutil.copy(TESTS / "fake-aws", root / "usr/local/lib/fake-aws")
+        for name in ("fake-aws", "aws_signature.py"):
+            shutil.copy(TESTS / name, root / "usr/local/lib" / name)
         shutil.copy(TESTS / "boot/registry", root / "usr/local/lib/registry")
         (root / "usr/local/lib/image.tar").write_bytes(pause_archive())
         for name in ("kubelet", *[p.name for p in (TESTS / "boot").glob("kubelet-*.json")]):

@@ -3,8 +3,6 @@
 
 import base64
 import calendar
-import hashlib
-import hmac
 import json
 import re
 import sys
@@ -13,6 +11,7 @@ import unittest
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from node import Node, TESTS, containerd_packages, node_config, run
+from aws_signature import signature  # node.py knows where
 
 STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-provider", "eks-kubelet-config",
          "eks-kubelet-args", "eks-containerd-config"]
@@ -41,16 +40,10 @@ def caller(token, cluster, secrets) -> tuple[str, int]:
         ("https", "/", "GetCallerIdentity", "host;x-k8s-aws-id"), url
     secret, session = secrets[key]
     assert query["X-Amz-Security-Token"] == session
-    signature = query.pop("X-Amz-Signature")
+    given = query.pop("X-Amz-Signature")
     pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query.items())
-    request = "\n".join(["GET", "/", "&".join(map("=".join, pairs)), f"host:{url.netloc}\nx-k8s-aws-id:{cluster}\n",
-                         "host;x-k8s-aws-id", hashlib.sha256(b"").hexdigest()])
-    text = "\n".join(["AWS4-HMAC-SHA256", query["X-Amz-Date"], "/".join(scope),
-                      hashlib.sha256(request.encode()).hexdigest()])
-    proof = f"AWS4{secret}".encode()
-    for part in scope:
-        proof = hmac.digest(proof, part.encode(), "sha256")
-    assert hmac.new(proof, text.encode(), "sha256").hexdigest() == signature, "the signature does not match"
+    assert given == signature(secret, query["X-Amz-Date"], "/".join(scope), "GET", "/", "&".join(map("=".join, pairs)),
+                              {"host": url.netloc, "x-k8s-aws-id": cluster}), "the signature does not match"
     signed = time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
     return key, calendar.timegm(signed)
 
