@@ -30,7 +30,7 @@ URL = f"https://user:{SECRET}@mirror.example/path?token={SECRET}"
 BASIC = base64.b64encode(f"user:{SECRET}".encode()).decode()
 MARKS = [MARK, BASIC[8:24]]
 
-CA = next(line.split()[1] for line in (SOURCE / "tests/golden/reference-1.35/root/run/eks/user-data").read_text().splitlines()
+CA = next(line.split()[1] for line in (SOURCE / "tests/golden/common/root/run/eks/user-data").read_text().splitlines()
           if "certificateAuthority" in line)
 
 CLUSTER = f"""\
