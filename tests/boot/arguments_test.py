@@ -24,6 +24,11 @@ class Arguments(BootTest):
         self.assertEqual(ours, sorted(ours, key=lambda word: word.split("=")[0]))
         self.assertIn("--node-ip=172.16.34.43", ours)
 
+    def command_line(self, node):
+        pid = node.show("kubelet.service", "MainPID")["MainPID"]
+        words = node.file(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
+        return words[next(i for i, word in enumerate(words) if word.endswith("/kubelet")):]
+
     def test_drop_ins_of_al2_and_of_nodeadm_go_on_working(self):
         for flags, text, last in (
                 ([], "Environment='KUBELET_EXTRA_ARGS=--node-labels=from=drop-in --v=4'", ["--node-labels=from=drop-in", "--v=4"]),

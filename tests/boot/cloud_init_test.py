@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import support
-from node import cloud_init_packages, node_config
+from node import node_config, packages_listed
 from support import BootTest
 
 INSTANCE = "i-1234567890abcdef0"  # of tests/profiles/reference.json
@@ -38,7 +38,7 @@ def layers(version):
         if root.exists():
             return [root]
         work = Path(f"{root}.new")
-        for package in cloud_init_packages(support.IMAGE.cache, version):
+        for package in packages_listed(support.IMAGE.cache, "--list-cloud-init", version):
             shutil.copytree(package.root, work, symlinks=True, dirs_exist_ok=True)
         wants = work / "etc/systemd/system/cloud-init.target.wants"
         wants.mkdir(parents=True)

@@ -4,7 +4,7 @@
 import json
 
 import support
-from node import docker_package
+from node import packages_listed
 from support import BootTest
 
 DAEMON = "/etc/docker/daemon.json"
@@ -25,7 +25,7 @@ print(connection.getresponse().read().decode())
 
 class Docker(BootTest):
     def host(self, settings):
-        package = docker_package(support.IMAGE.cache)
+        package = packages_listed(support.IMAGE.cache, "--list-docker")[0]
         node = self.node([package.root])
         with open(node.root / "etc/group", "a") as group:
             group.write("docker:x:998:\n")  # as the package makes it when it is installed

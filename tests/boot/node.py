@@ -65,18 +65,13 @@ def containerd_packages() -> dict[str, tuple[str, str]]:
     return {name: (suite, package) for name, suite, package in map(str.split, lines)}
 
 
-def cloud_init_packages(cache: Path, version: str) -> list[debian.Package]:
-    """cloud-init and what it needs, of which the node image has nothing."""
-    wanted = run(TESTS / "deps", "--list-cloud-init", version, capture_output=True, text=True).stdout.splitlines()
+def packages_listed(cache: Path, *what: str) -> list[debian.Package]:
+    """Packages that tests/deps lists for some tests, of which the node image has nothing: by its option --list-..."""
+    wanted = run(TESTS / "deps", *what, capture_output=True, text=True).stdout.splitlines()
     suites = {}
     for suite, name in map(str.split, wanted):
         suites.setdefault(suite, []).append(name)
     return [package for suite, names in suites.items() for package in debian.packages(cache, suite, *names)]
-
-
-def docker_package(cache: Path) -> debian.Package:
-    """dockerd, of which the node image has nothing."""
-    return debian.packages(cache, *run(TESTS / "deps", "--list-docker", capture_output=True, text=True).stdout.split())[0]
 
 
 def pause_archive(name: str = PAUSE_IMAGE, program=b"none") -> bytes:

@@ -92,3 +92,14 @@ class Overrides(BootTest):
         self.assertActive(node, "eks-node.target", "eks-sandbox-image.service")
         self.assertIn("containerd pulls that when it is needed",
                       node.show("eks-sandbox-image.service", "StatusText")["StatusText"])
+
+    def test_an_admin_layer_and_user_data_are_merged(self):
+        node = self.node()
+        node.write("/etc/eks/node.toml", '[kubelet]\nflags = ["--v=3"]\n[kubelet.config]\npodsPerCore = 7\n'
+                                         'maxPods = 30\n[featureGates]\nInstanceIdNodeName = true\n')
+        node.user_data(node_config(support.IMAGE.ca, extra="  kubelet:\n    flags: [--v=5]\n    config: {maxPods: 31}\n"))
+        node.boot()
+        kubelet = node.kubelet()
+        self.assertEqual((kubelet["config"]["podsPerCore"], kubelet["config"]["maxPods"]), (7, 31))
+        self.assertEqual(kubelet["flags"]["v"], 5)
+        self.assertEqual(kubelet["node"], "i-1234567890abcdef0")

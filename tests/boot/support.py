@@ -119,12 +119,6 @@ class BootTest(unittest.TestCase):
             text += f"--{boundary}\nContent-Type: {content_type}\n\n{body}\n"
         return text + f"--{boundary}--\n"
 
-    def command_line(self, node):
-        """Of the kubelet that runs, from its program on."""
-        pid = node.show("kubelet.service", "MainPID")["MainPID"]
-        words = node.file(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
-        return words[next(i for i, word in enumerate(words) if word.endswith("/kubelet")):]
-
     def stand_in_only(self, why):
         """Skip the rest of a test: a real kubelet, or what it needs of an image, makes it another one."""
         if IMAGE.real_kubelet:

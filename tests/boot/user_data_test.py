@@ -68,6 +68,11 @@ class UserData(BootTest):
             with self.subTest(row["text"]):
                 self.assertEqual(json.loads((node.root / f"out/{i}").read_text()), ["--first", *row["words"]])
 
+    def command_line(self, node):
+        pid = node.show("kubelet.service", "MainPID")["MainPID"]
+        words = node.file(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
+        return words[next(i for i, word in enumerate(words) if word.endswith("/kubelet")):]
+
     def test_a_karpenter_node_joins_with_its_labels_and_taints(self):
         node = self.node()
         script = "#!/bin/bash\necho hello > /etc/greeting\n"

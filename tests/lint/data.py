@@ -8,7 +8,7 @@ import re
 import warnings
 from pathlib import Path
 
-from lint import at, main
+from lint import at, main, run
 
 
 def check_tables(tree):
@@ -37,10 +37,24 @@ def check_sysctl(tree):
             if not line or line.startswith("#"):
                 continue
             key, _, value = (word.strip() for word in line.partition("="))
-            if not Path("/proc/sys", *key.split(".")).is_file():
+            # One with a minus belongs to a module, which this machine need not have loaded.
+            if not key.startswith("-") and not Path("/proc/sys", *key.split(".")).is_file():
                 yield at(path, number, f"the kernel has no parameter '{key}', mend its name")
-            if not re.fullmatch(r"-?\d+", value):
-                yield at(path, number, f"'{value}' is no number")
+            if not re.fullmatch(r"-?\d+(?:[,-]\d+)*", value):
+                yield at(path, number, f"'{value}' is no number, and no list of numbers")
+
+
+def check_sshd(tree):
+    """Algorithms that OpenSSH knows: sshd does not start with another."""
+    for path in tree.files("dropins/sshd/*.conf"):
+        for number, line in tree.lines(path):
+            if not line or line.startswith("#"):
+                continue
+            key, _, names = line.partition(" ")
+            known = run("ssh", "-Q", key).stdout.split()
+            for name in names.split(","):
+                if name not in known:
+                    yield at(path, number, f"ssh knows no {key} '{name}', mend its name")
 
 
 def check_json(tree):

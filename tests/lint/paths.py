@@ -20,8 +20,12 @@ PROGRAMS = "|".join((
 FILES = "|".join((
     rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+\.(?:service|target|socket|slice|path|timer)|kubelet\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
-    r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system)\.conf\.d/\d\d-[a-z-]+\.conf",
-    r"usr/lib/(?:sysctl|modules-load|tmpfiles)\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system|timesyncd)\.conf\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/systemd/network/99-default\.link\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/(?:sysctl|tmpfiles)\.d/\d\d-[a-z-]+\.conf",
+    r"usr/lib/modules-load\.d/containerd\.conf",
+    r"etc/chrony/sources\.d/eks\.sources",  # chrony and logrotate read nothing of the vendor's
+    r"etc/logrotate\.d/kube-proxy",
     r"usr/lib/systemd/catalog/eks-node\.catalog",
     rf"{LIBEXEC_DIRECTORY}/libeksnode-[a-z-]+\.so",
     r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",

@@ -379,6 +379,11 @@ def _(source, stage):
     append(source / "dropins/sysctl.d/90-eks.conf", "vm.overcommit_memory = yes\n")
 
 
+@plant("data.check_sshd", "50-eks-ciphers.conf:.*no Ciphers 'rot13'")
+def _(source, stage):
+    append(source / "dropins/sshd/50-eks-ciphers.conf", "Ciphers rot13\n")
+
+
 @plant("paths.check_installed", "eks-ca.service has mode 755")
 def _(source, stage):
     (stage / CA).chmod(0o755)
