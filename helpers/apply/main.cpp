@@ -7,7 +7,8 @@
 
 #include "apply.hpp"
 #include "base/arguments.hpp"
-#include "config/resolve.hpp"
+#include "checks/validate.hpp"
+#include "config/sources.hpp"
 #include "offline/verbs.hpp"
 #include "validate.hpp"
 

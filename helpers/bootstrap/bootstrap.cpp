@@ -10,7 +10,8 @@
 #include "base/fs.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
-#include "config/resolve.hpp"
+#include "config/node_config.hpp"
+#include "config/sources.hpp"
 
 namespace eks {
 

@@ -12,6 +12,7 @@
 
 #include "base/environment.hpp"
 #include "base/fd.hpp"
+#include "checks/validate.hpp"
 #include "config/command_layer.hpp"
 
 namespace eks {

@@ -5,7 +5,7 @@
 
 #include "base/scripts.hpp"
 #include "base/step.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 
 namespace eks {
 

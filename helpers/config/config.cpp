@@ -5,6 +5,7 @@
 
 #include "base/fs.hpp"
 #include "checks/described_cluster.hpp"
+#include "checks/validate.hpp"
 #include "config/schema.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/step.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "node/node.hpp"
 
 namespace eks {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "docker_runtimes.hpp"
 #include "offline/verbs.hpp"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 
 namespace eks {
 

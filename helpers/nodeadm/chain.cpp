@@ -10,8 +10,8 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/resolve.hpp"
 #include "config/schema.hpp"
+#include "config/sources.hpp"
 #include "userdata/user_data.hpp"
 
 namespace eks {
@@ -60,7 +60,7 @@ bool is_config_name(const std::string& name)
 
 std::vector<Layer> parse_file(const Root& root, const std::string& path)
 {
-        auto layers = read_user_data(read_file(root(path), config_limit), path).layers;
+        auto layers = parse_documents(read_user_data(read_file(root(path), config_limit), path));
         if (layers.empty())
                 throw Error(failure::config_invalid, fmt::format("{}: no NodeConfig in it", path));
         return layers;
@@ -143,7 +143,8 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                         if (!bytes)
                                 throw Error(failure::config_missing, "the instance has no user data");
                         try {
-                                layers = read_user_data(*bytes, std::string(user_data_name)).layers;
+                                layers =
+                                        parse_documents(read_user_data(*bytes, std::string(user_data_name)));
                         } catch (const Error& e) { // scripts and foreign documents are not nodeadm's
                                 warn(fmt::format("{}, skipping", e.what()));
                                 return;

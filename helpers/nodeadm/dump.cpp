@@ -7,8 +7,9 @@
 #include "base/fs.hpp"
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/resolve.hpp"
+#include "config/node_config.hpp"
 #include "config/schema.hpp"
+#include "config/sources.hpp"
 #include "show-config/show_config.hpp"
 
 namespace eks {

@@ -11,6 +11,7 @@
 #include "base/fs.hpp"
 #include "ca.hpp"
 #include "checks/described_cluster.hpp"
+#include "checks/validate.hpp"
 #include "config.hpp"
 #include "containerd_config.hpp"
 #include "credential_provider.hpp"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/step.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "node/node.hpp"
 
 namespace eks {

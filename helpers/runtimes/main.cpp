@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "docker_runtimes.hpp"
 #include "node/runtimes.hpp"
 #include "offline/verbs.hpp"

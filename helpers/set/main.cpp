@@ -6,8 +6,8 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
-#include "config/resolve.hpp"
 #include "config/schema.hpp"
+#include "config/sources.hpp"
 #include "node/node.hpp"
 #include "offline/verbs.hpp"
 #include "set.hpp"

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "offline/verbs.hpp"
 #include "show_config.hpp"
 

@@ -10,6 +10,7 @@
 
 #include "base/secrets.hpp"
 #include "ca.hpp"
+#include "checks/validate.hpp"
 #include "config/schema.hpp"
 #include "containerd/user_settings.hpp"
 #include "node/locked_gates.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 
 namespace eks {
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/error.hpp"
+#include "config/node_config.hpp"
 #include "document/layer.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)

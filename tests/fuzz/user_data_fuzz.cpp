@@ -3,13 +3,13 @@
 #include <cstdint>
 
 #include "base/error.hpp"
-#include "userdata/user_data.hpp"
+#include "config/sources.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
         try {
                 const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-                for (const auto& layer : eks::read_user_data(bytes, "user data").layers)
+                for (const auto& layer : eks::parse_documents(eks::read_user_data(bytes, "user data")))
                         layer.tree.dump();
         } catch (const eks::Error&) { // refused; anything else that is thrown ends the run
         }

@@ -79,6 +79,19 @@ def code_lines(text):
     return [line for line in lines if line and not re.match(r'(?:constexpr (?:auto|std::string_view) usage = )?"', line)]
 
 
+def check_rooms(tree):
+    """Each room of the library uses only those that helpers/lib/meson.build names before it, and net base alone."""
+    order = re.findall(r"subdir\('(\w+)'\)", tree.text("helpers/lib/meson.build"))
+    for path in tree.files("helpers/lib/*/*.cpp", "helpers/lib/*/*.hpp"):
+        room = path.parts[2]
+        if room not in order:
+            continue
+        below = {room, "base"} if room == "net" else set(order[:order.index(room) + 1])
+        for number, line in tree.lines(path):
+            if (m := re.match(r'#include "(\w+)/', line)) and m[1] in order and m[1] not in below:
+                yield at(path, number, f"{room} does not stand on {m[1]}, move what it needs")
+
+
 def check_main_length(tree):
     """main.cpp is wiring: logic belongs where tests and `eksnode plan` link it."""
     for path in tree.files("helpers/**/main.cpp", "generators/**/main.cpp"):

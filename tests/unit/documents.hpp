@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "config/node_config.hpp"
 #include "document/layer.hpp"
 
 namespace test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/resolve.hpp"
+#include "checks/validate.hpp"
 
 #include <algorithm>
 #include <array>

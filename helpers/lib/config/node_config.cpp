@@ -1,53 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// NodeConfig documents: YAML as Kubernetes' tools read it (YAML 1.1 scalars), or JSON.
-#include <algorithm>
+#include "config/node_config.hpp"
 
 #include <fmt/format.h>
 
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "document/layer.hpp"
-#include "document/problems.hpp"
-#include "document/yaml.hpp"
-#include "userdata/user_data.hpp"
+#include "document/toml.hpp"
 
 namespace eks {
 
 namespace {
 
 constexpr std::string_view api_version = "node.eks.aws/v1alpha1";
-
-Json load_json(std::string text, Layer& layer)
-{
-        Json document;
-        try {
-                const auto within_limits = [&](int depth, Json::parse_event_t, const Json&) {
-                        if (static_cast<std::size_t>(depth) > yaml_depth_limit)
-                                refuse_document({layer.source},
-                                        fmt::format("more than {} levels", yaml_depth_limit));
-                        return true;
-                };
-                document = Json::parse(text, within_limits);
-        } catch (const Json::out_of_range& e) {
-                refuse_document({layer.source}, "a number that is too large");
-        } catch (const Json::parse_error& e) {
-                const std::string_view what = e.what();
-                const auto colon = what.find(": ");
-                refuse_document(place_at(text, e.byte > 0 ? e.byte - 1 : 0, layer.source),
-                        fmt::format("not JSON: {}",
-                                without_input(what.substr(colon == what.npos ? 0 : colon + 2))));
-        }
-        // JSON is YAML for the purpose of knowing lines, but for tabs, which YAML refuses as indentation.
-        // Inside JSON strings they cannot occur.
-        std::ranges::replace(text, '\t', ' ');
-        try {
-                parse_yaml(text, layer);
-        } catch (const Error&) {
-                layer.marks.clear(); // lines are a courtesy: without them the document is still right
-        }
-        return document;
-}
 
 // Keep the marks below `spec`, without that prefix: the keys of a layer are those of our TOML too.
 Marks below_spec(Marks marks)
@@ -103,18 +68,6 @@ void take_flags_apart(Layer& layer)
 
 } // namespace
 
-Json parse_map(std::string_view text, Layer& layer)
-{
-        check_text(text, layer.source);
-        auto document =
-                trim(text).starts_with('{') ? load_json(std::string(text), layer) : parse_yaml(text, layer);
-        if (!document.is_object())
-                throw Error(failure::config_syntax,
-                        fmt::format("{} is not a map of keys to values", layer.source),
-                        "Give a document such as eks-node.toml(5) shows");
-        return document;
-}
-
 Layer parse_node_config(std::string_view text, const std::string& source)
 {
         Layer layer{.source = source};
@@ -151,6 +104,13 @@ Layer parse_node_config(std::string_view text, const std::string& source)
         layer.tree = std::move(spec);
         check_layer(layer, Dialect::node_config);
         take_flags_apart(layer);
+        return layer;
+}
+
+Layer parse_node_toml(std::string_view text, const std::string& source)
+{
+        auto layer = TomlDocument::parse(text, source).layer(source);
+        check_layer(layer, Dialect::toml);
         return layer;
 }
 

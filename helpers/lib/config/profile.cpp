@@ -9,7 +9,7 @@
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "document/toml.hpp"
 
 namespace eks {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the layers lie, and in which order.
+#include "config/sources.hpp"
+
 #include <algorithm>
 #include <sys/stat.h>
 
@@ -10,10 +11,9 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/command_layer.hpp"
+#include "config/node_config.hpp"
 #include "config/profile.hpp"
-#include "config/resolve.hpp"
 #include "config/schema.hpp"
-#include "userdata/user_data.hpp"
 
 namespace eks {
 
@@ -109,11 +109,11 @@ void add_file(const Root& root, Resolved& resolved, const std::string& path,
 
 void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes, const std::string& source)
 {
-        auto data = read_user_data(bytes, source);
+        const auto data = read_user_data(bytes, source);
         resolved.has_scripts = resolved.has_scripts || data.has_scripts;
         resolved.names_bootstrap = resolved.names_bootstrap || data.names_bootstrap;
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
-        for (auto& layer : data.layers)
+        for (auto& layer : parse_documents(data))
                 add(root, resolved, std::move(layer));
 }
 
@@ -159,6 +159,15 @@ std::vector<std::string> admin_files(const Root& root, const std::optional<Draft
 }
 
 } // namespace
+
+std::vector<Layer> parse_documents(const UserData& data)
+{
+        std::vector<Layer> layers;
+        for (const auto& [form, text, source] : data.documents)
+                layers.push_back(form == UserDataDocument::Form::toml ? parse_node_toml(text, source)
+                                                                      : parse_node_config(text, source));
+        return layers;
+}
 
 Layer command_line_layer(const std::vector<std::string>& words)
 {

@@ -52,15 +52,6 @@ bool holds_secret(const Json& value);
 std::string key_path(std::string_view parent, std::string_view key);
 std::string key_path(Json::json_pointer pointer);
 
-// A NodeConfig document, YAML or JSON, as `kind: NodeConfig` of node.eks.aws/v1alpha1. Unknown fields are
-// noted, for AWS may add one tomorrow. Throws Error (config_syntax, config_invalid) with line and column if
-// it is none; wrong values are in Layer::problems.
-Layer parse_node_config(std::string_view text, const std::string& source);
-
-// Our TOML: the keys of NodeConfig's spec at the top level, and more. Unknown keys are problems that name
-// the nearest known one. Throws Error (config_syntax).
-Layer parse_node_toml(std::string_view text, const std::string& source);
-
 // A map, YAML or JSON, of any content; the marks of its keys go to the layer. Throws Error (config_syntax).
 Json parse_map(std::string_view text, Layer& layer);
 

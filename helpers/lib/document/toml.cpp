@@ -38,7 +38,6 @@ constexpr void toml_assert(bool holds, std::string_view condition)
 #include <toml++/toml.h>
 
 #include "base/text.hpp"
-#include "config/schema.hpp"
 
 namespace eks {
 
@@ -284,13 +283,6 @@ Layer TomlDocument::layer(const std::string& source) const
 {
         Layer layer{.source = source};
         layer.tree = to_json(table_->root, "", layer);
-        return layer;
-}
-
-Layer parse_node_toml(std::string_view text, const std::string& source)
-{
-        auto layer = TomlDocument::parse(text, source).layer(source);
-        check_layer(layer, Dialect::toml);
         return layer;
 }
 

@@ -10,7 +10,7 @@
 #include "base/root.hpp"
 #include "config/mirrors.hpp"
 #include "config/network.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "config/sysctl.hpp"
 #include "config/volume.hpp"
 #include "document/layer.hpp"

@@ -7,7 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "base/text.hpp"
+#include "document/check_text.hpp"
+#include "document/problems.hpp"
 #include "userdata/base64.hpp"
 #include "userdata/gzip.hpp"
 #include "userdata/mime.hpp"
@@ -25,41 +28,6 @@ constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
 {
         throw Error(failure::config_syntax, fmt::format("{}: {}", where, what),
                 "Mend the document; `eksnode validate user-data:FILE` checks it anywhere");
-}
-
-struct Utf8Form {
-        unsigned first_low, first_high;
-        unsigned second_low, second_high;
-        std::size_t length;
-};
-
-// Unicode's table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
-constexpr std::array utf8_forms{
-        Utf8Form{0xc2, 0xdf, 0x80, 0xbf, 2},
-        Utf8Form{0xe0, 0xe0, 0xa0, 0xbf, 3},
-        Utf8Form{0xe1, 0xec, 0x80, 0xbf, 3},
-        Utf8Form{0xed, 0xed, 0x80, 0x9f, 3},
-        Utf8Form{0xee, 0xef, 0x80, 0xbf, 3},
-        Utf8Form{0xf0, 0xf0, 0x90, 0xbf, 4},
-        Utf8Form{0xf1, 0xf3, 0x80, 0xbf, 4},
-        Utf8Form{0xf4, 0xf4, 0x80, 0x8f, 4},
-};
-
-// Bytes of the UTF-8 character at the front of `text`; 0 if there is none.
-std::size_t utf8_character(std::string_view text)
-{
-        const auto is = [&](std::size_t i, unsigned low, unsigned high) {
-                const auto byte = static_cast<unsigned char>(text[i]);
-                return byte >= low && byte <= high;
-        };
-        if (is(0, 0, 0x7f))
-                return 1;
-        for (const auto& form : utf8_forms)
-                if (text.size() >= form.length && is(0, form.first_low, form.first_high) &&
-                        is(1, form.second_low, form.second_high) && (form.length < 3 || is(2, 0x80, 0xbf)) &&
-                        (form.length < 4 || is(3, 0x80, 0xbf)))
-                        return form.length;
-        return 0;
 }
 
 struct CloudInitForm {
@@ -133,7 +101,7 @@ public:
                 } else if (is_bottlerocket_s(text)) {
                         refuse_bottlerocket(source);
                 } else {
-                        node_config(text, source);
+                        keep(UserDataDocument::Form::node_config, std::string(text), source);
                         hold(source, "NodeConfig");
                 }
         }
@@ -143,12 +111,10 @@ public:
                 const auto& type = part.content_type;
                 const std::string_view name = type.empty() ? "no type" : std::string_view(type);
                 if (type == node_config_type) {
-                        node_config(unpacked(part.body, source), source);
+                        keep(UserDataDocument::Form::node_config, unpacked(part.body, source), source);
                         hold(source, fmt::format("{}, NodeConfig", name));
                 } else if (type == node_toml_type) {
-                        const auto text = unpacked(part.body, source);
-                        check_text(text, source);
-                        result.layers.push_back(parse_node_toml(text, source));
+                        keep(UserDataDocument::Form::toml, unpacked(part.body, source), source);
                         hold(source, fmt::format("{}, TOML", name));
                 } else if (type == script_type || part.body.starts_with("#!")) {
                         script(part.body, source, name);
@@ -172,10 +138,10 @@ private:
                 result.held.push_back(fmt::format("{}: {}", source, what));
         }
 
-        void node_config(std::string_view text, const std::string& source)
+        void keep(UserDataDocument::Form form, std::string text, const std::string& source)
         {
                 check_text(text, source);
-                result.layers.push_back(parse_node_config(text, source));
+                result.documents.push_back({form, std::move(text), source});
         }
 
         void script(std::string_view text, const std::string& source, std::string_view name)
@@ -202,26 +168,6 @@ private:
 };
 
 } // namespace
-
-void check_text(std::string_view text, const std::string& source)
-{
-        int line = 1;
-        std::size_t line_begin = 0;
-        for (std::size_t i = 0; i < text.size();) {
-                const bool ascii = static_cast<unsigned char>(text[i]) < 0x80; // nearly always
-                const auto length = ascii ? 1 : utf8_character(text.substr(i, 4));
-                if (length == 0 || text[i] == '\0')
-                        syntax_error(Where{source, line, static_cast<int>(i - line_begin) + 1}.text(),
-                                length == 0 ? fmt::format("byte 0x{:02x} is not UTF-8",
-                                                      static_cast<unsigned char>(text[i]))
-                                            : "a NUL byte");
-                if (text[i] == '\n') {
-                        ++line;
-                        line_begin = i + 1;
-                }
-                i += length;
-        }
-}
 
 UserData read_user_data(std::string_view bytes, const std::string& source)
 {

@@ -6,18 +6,24 @@
 #include <string_view>
 #include <vector>
 
-#include "document/layer.hpp"
-
 namespace eks {
 
 // Bytes after base64, and again after decompression; EC2 user data ends at 16 KiB. Parts that are compressed
 // share it.
 inline constexpr std::size_t user_data_limit = 1U << 20U;
 
+// A part that configures the node, out of its wrapping.
+struct UserDataDocument {
+        enum class Form { node_config, toml };
+        Form form;
+        std::string text;
+        std::string source; // "user data, MIME part 2"
+};
+
 struct UserData {
-        std::vector<Layer> layers;    // in order of appearance
-        bool has_scripts = false;     // something that cloud-init runs or acts on
-        bool names_bootstrap = false; // and it holds the text "/etc/eks/bootstrap.sh"
+        std::vector<UserDataDocument> documents; // in order of appearance
+        bool has_scripts = false;                // something that cloud-init runs or acts on
+        bool names_bootstrap = false;            // and it holds the text "/etc/eks/bootstrap.sh"
         // What each part is: "user data, MIME part 2: text/x-shellscript, which cloud-init runs on the
         // node".
         std::vector<std::string> held;
@@ -27,10 +33,5 @@ struct UserData {
 // first of their body. User data without configuration is no error. What nodeadm would read over, because it
 // cannot be decoded, is an Error (config_syntax, config_invalid): its author meant something by it.
 UserData read_user_data(std::string_view bytes, const std::string& source);
-
-// Throws Error (config_syntax) with line and column at a NUL byte or what is not UTF-8: the YAML library
-// would stop at the one and keep the other, which no step could write down again. For documents from files
-// too.
-void check_text(std::string_view text, const std::string& source);
 
 } // namespace eks

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "checks/checks.hpp"
+#include "config/node_config.hpp"
 #include "config/schema.hpp"
 #include "support.hpp"
 

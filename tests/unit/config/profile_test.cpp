@@ -3,7 +3,7 @@
 
 #include "base/text.hpp"
 #include "config/profile.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "config/sysctl.hpp"
 #include "documents.hpp"
 #include "support.hpp"

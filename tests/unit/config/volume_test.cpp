@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "config/node_config.hpp"
 #include "config/volume.hpp"
 #include "support.hpp"
 

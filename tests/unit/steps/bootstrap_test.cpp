@@ -3,7 +3,7 @@
 
 #include "base/fs.hpp"
 #include "bootstrap.hpp"
-#include "config/resolve.hpp"
+#include "config/sources.hpp"
 #include "edits.hpp"
 #include "options.hpp"
 #include "support.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "config/sources.hpp"
 #include "support.hpp"
 #include "userdata/documents.hpp"
 #include "userdata/user_data.hpp"
@@ -16,9 +17,14 @@ using namespace std::string_literals;
 
 namespace {
 
-eks::UserData read(const std::string& bytes)
+struct ReadUserData : eks::UserData {
+        std::vector<eks::Layer> layers;
+};
+
+ReadUserData read(const std::string& bytes)
 {
-        return read_user_data(bytes, "user data");
+        const auto data = read_user_data(bytes, "user data");
+        return {data, eks::parse_documents(data)};
 }
 
 test::Refusal refused(const std::string& bytes)
@@ -48,7 +54,7 @@ Part node_config(const std::string& name)
         return {node_config_header, cluster_document(name)};
 }
 
-std::vector<std::string> names(const eks::UserData& data)
+std::vector<std::string> names(const ReadUserData& data)
 {
         std::vector<std::string> all;
         for (const auto& layer : data.layers)
@@ -285,20 +291,6 @@ TEST_CASE("A wrong key is the layer's problem, so that all are told at once", "[
         CHECK_FALSE(data.layers[1].problems.empty());
 }
 
-TEST_CASE("What is not UTF-8 has a line and a column", "[user-data]")
-{
-        using eks::check_text;
-        const std::string all = "\x01\t\r\n\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf"
-                                "\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
-        CHECK(refusal([&] { check_text(all, "x"); }).failure == "nothing");
-        CHECK(refusal([&] { check_text("", "x"); }).failure == "nothing");
-        for (std::size_t size = 0; size < all.size(); ++size)
-                CHECK(refusal([&] { check_text(all.substr(0, size) + "\xff", "x"); }).mentions("x, line "));
-        CHECK(refusal([] {
-                check_text("a\nb\xc3", "x");
-        }).mentions("x, line 2, column 2: byte 0xc3 is not UTF-8"));
-}
-
 TEST_CASE("Many small bombs are one large one", "[user-data]")
 {
         const auto padded = gzip(cluster_document("c") + std::string(600'000, '\n'));
@@ -326,12 +318,12 @@ TEST_CASE("Settings of Bottlerocket are called by their name", "[user-data]")
         for (const std::string text : {"[settings.kubernetes]\n\"cluster-name\" = \"my-cluster\"\n",
                      "# mine\r\n\n  [settings]\r\n[settings.kubernetes]\napi-server = 'https://a.b'\n"}) {
                 CAPTURE(text);
-                const auto refused = test::refusal([&] { read_user_data(text, "user data"); });
-                CHECK(refused.failure == "config-syntax");
-                CHECK(refused.mentions("user data: settings of Bottlerocket"));
-                CHECK(refused.remedy.find("spec.cluster.name") != std::string::npos);
+                const auto result = refused(text);
+                CHECK(result.failure == "config-syntax");
+                CHECK(result.mentions("user data: settings of Bottlerocket"));
+                CHECK(result.remedy.find("spec.cluster.name") != std::string::npos);
         }
-        const auto other = test::refusal([&] { read_user_data("[settings2]\na = 1\n", "user data"); });
+        const auto other = refused("[settings2]\na = 1\n");
         CHECK(other.failure == "config-syntax");
         CHECK_FALSE(other.mentions("Bottlerocket"));
 }

@@ -3,9 +3,10 @@
 
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
+#include "checks/validate.hpp"
 #include "config/command_layer.hpp"
-#include "config/resolve.hpp"
 #include "config/schema.hpp"
+#include "config/sources.hpp"
 #include "documents.hpp"
 #include "support.hpp"
 
@@ -22,15 +23,6 @@ void validated(const Resolved& resolved)
 {
         std::vector<Note> notes;
         validate(resolved, nullptr, notes);
-}
-
-Resolved sources(const Texts& names)
-{
-        return resolve_sources(Root(), names);
-}
-Layer loaded(const std::string& path)
-{
-        return sources({path}).layers.front();
 }
 
 constexpr auto admin_cluster = "[cluster]\n"
@@ -58,163 +50,7 @@ std::string cluster_with(const std::string& key, const std::string& line)
 
 } // namespace
 
-TEST_CASE("A node's layers are the admin's file and then the user data", "[resolve]")
-{
-        const TemporaryDirectory node;
-        const auto root = node.root();
-        const auto none = resolve_node_layers(root);
-        CHECK(none.merged.tree == Json::object());
-        CHECK(none.tried == Texts{"/etc/eks/node.toml (absent)", "user data (the instance has none)"});
-
-        node.write(user_data_path, "\n \n");
-        CHECK(resolve_node_layers(root).tried == Texts{"/etc/eks/node.toml (absent)", "user data: empty"});
-
-        node.write("/etc/eks/node.toml", admin_cluster);
-        const auto admin = resolve_node_layers(root);
-        CHECK(admin.tried == Texts{"/etc/eks/node.toml", "user data: empty"});
-        CHECK(admin.merged.tree["cluster"]["name"] == "my-cluster");
-        CHECK(admin.merged.marks.at("cluster.name").text() == "/etc/eks/node.toml, line 2, column 1");
-
-        node.write(user_data_path, node_config("  cluster:\n    name: other\n"));
-        const auto both = resolve_node_layers(root);
-        CHECK(both.tried == Texts{"/etc/eks/node.toml", "user data: NodeConfig"});
-        CHECK(both.merged.tree["cluster"]["name"] == "other");
-        CHECK(both.merged.tree["cluster"]["cidr"] == "10.100.0.0/16");
-        CHECK(both.merged.marks.at("cluster.name").text() == "user data, line 5, column 5");
-        CHECK(both.merged.marks.at("cluster.cidr").text() == "/etc/eks/node.toml, line 5, column 1");
-        CHECK(refusal([&] { validated(both); }).failure == "nothing");
-}
-
-TEST_CASE("What commands were called with counts on their instance only, above the user data", "[resolve]")
-{
-        const TemporaryDirectory node;
-        const auto root = node.root();
-        const auto layer = [&](const std::string& name, const std::string& instance) {
-                write_command_layer(
-                        root, {"bootstrap", instance,
-                                      {{"cluster", {{"name", name}}}, {"kubelet", {{"flags", {"--v=4"}}}}}});
-        };
-        const auto name = [&] { return resolve_node_layers(root).merged.tree["cluster"]["name"]; };
-        const auto notice = [&] {
-                const auto notes = resolve_node_layers(root).merged.notes;
-                return notes.empty() ? std::string() : notes.front().text;
-        };
-        node.write(imds_path, R"({"instanceId": "i-1"})");
-        node.write(user_data_path, node_config("  cluster:\n    name: other\n"));
-
-        layer("called", "i-1");
-        const auto resolved = resolve_node_layers(root);
-        CHECK(resolved.merged.tree["cluster"]["name"] == "called");
-        CHECK(resolved.merged.tree["kubelet"]["flags"] == Json{"--v=4"});
-        CHECK(resolved.merged.marks.at("cluster.name").text() ==
-                "/var/lib/eks/commands.d/bootstrap.toml, line 4, column 1");
-        CHECK(resolved.tried.back() == "/var/lib/eks/commands.d/bootstrap.toml");
-        CHECK(notice().empty());
-        CHECK(node.mode("/var/lib/eks/commands.d/bootstrap.toml") == 0600);
-        CHECK(node.names(command_layers) == Texts{"bootstrap.toml"});
-
-        // The last one counts, and those of several commands are merged.
-        layer("again", "i-1");
-        CHECK(name() == "again");
-        write_command_layer(root, {"nodeadm", "i-1", {{"cluster", {{"name", "by-nodeadm"}}}}});
-        CHECK(name() == "by-nodeadm");
-        node.write("/var/lib/eks/commands.d/nodeadm.toml", "");
-        CHECK(name() == "again");
-
-        // The kernel command line wins over it.
-        node.write("/proc/cmdline", "eks.cluster.name=kernel");
-        CHECK(name() == "kernel");
-        node.write("/proc/cmdline", "");
-
-        layer("called", "i-2");
-        CHECK(name() == "other");
-        CHECK(notice() ==
-                "'/var/lib/eks/commands.d/bootstrap.toml' is of instance 'i-2', and this is 'i-1', ignoring");
-        node.write("/var/lib/eks/commands.d/bootstrap.toml", "[cluster]\nname = 'by-hand'\n");
-        CHECK(name() == "other");
-        CHECK(notice() ==
-                "'/var/lib/eks/commands.d/bootstrap.toml' is of no instance, and this is 'i-1', ignoring");
-        layer("called", "i-1");
-        node.write(imds_path, "[");
-        CHECK(name() == "other");
-        CHECK(notice() ==
-                "'/var/lib/eks/commands.d/bootstrap.toml' is of instance 'i-1', and this is an unknown one, ignoring");
-}
-
-TEST_CASE("A bad layer is refused, not passed over", "[resolve]")
-{
-        const TemporaryDirectory node;
-        node.write(user_data_path, node_config(test::reference_cluster));
-        node.write("/etc/eks/node.toml", "[cluster\n");
-        const auto syntax = refusal([&] { resolve_node_layers(node.root()); });
-        CHECK(syntax.failure == "config-syntax");
-        CHECK(syntax.mentions("/etc/eks/node.toml, line 1, column "));
-        node.write("/etc/eks/node.toml", "[clutser]\n");
-        CHECK(refusal([&] { validated(resolve_node_layers(node.root())); }).failure == "config-invalid");
-        node.write("/etc/eks/node.toml", "");
-        CHECK(refusal([&] { resolve_node_layers(node.root()); }).failure == "nothing");
-        node.write(user_data_path, "#!/bin/bash\necho hello\n");
-        const auto script = resolve_node_layers(node.root());
-        CHECK(script.has_scripts);
-        CHECK(script.merged.tree == Json::object());
-        node.write(user_data_path, std::string(config_limit + 1, ' '));
-        CHECK(refusal([&] { resolve_node_layers(node.root()); }).failure == "file-io");
-}
-
-TEST_CASE("A configuration file is read by its name", "[resolve]")
-{
-        const TemporaryDirectory node;
-        node.write("/a.toml", "[cluster]\nname = 'toml'\n");
-        node.write("/a.yaml", node_config("  cluster: {name: yaml}\n"));
-        node.write("/a.yml", node_config("  cluster: {name: yml}\n"));
-        node.write("/a.json",
-                R"({"apiVersion":"node.eks.aws/v1alpha1","kind":"NodeConfig","spec":{"cluster":{"name":"json"}}})");
-        for (const auto* name : {"toml", "yaml", "yml", "json"}) {
-                const auto path = node(std::string("/a.") + name);
-                const auto layer = loaded(path);
-                CHECK(layer.tree["cluster"]["name"] == name);
-                CHECK(layer.source == path);
-        }
-        node.write("/a.conf", "x");
-        const auto unknown = refusal([&] { loaded(node("/a.conf")); });
-        CHECK(unknown.failure == "usage");
-        CHECK(unknown.mentions("'" + node("/a.conf") + "' is neither *.toml nor"));
-        CHECK(refusal([&] { loaded(node("/absent.toml")); }).failure == "file-io");
-}
-
-TEST_CASE("Sources are merged in the order given; a directory in the order of names", "[resolve]")
-{
-        const TemporaryDirectory node;
-        node.write("/d/20-b.yaml", node_config("  cluster: {name: b}\n  kubelet: {flags: [--b]}\n"));
-        node.write(
-                "/d/10-a.toml", "[cluster]\nname = 'a'\ncidr = '10.0.0.0/8'\n[kubelet]\nflags = ['--a']\n");
-        node.write("/d/30-c.json.bak", "not read");
-        node.write("/d/README", "not read");
-        node.write("/user-data", node_config("  kubelet: {flags: [--u]}\n"));
-
-        const auto directory = sources({node("/d")});
-        CHECK(directory.tried == Texts{node("/d/10-a.toml"), node("/d/20-b.yaml")});
-        CHECK(directory.merged.tree["cluster"] == Json{{"name", "b"}, {"cidr", "10.0.0.0/8"}});
-
-        const auto all = sources({"user-data:" + node("/user-data"), node("/d"), node("/d/10-a.toml")});
-        CHECK(all.merged.tree["kubelet"]["flags"] == Json{"--u", "--a", "--b", "--a"});
-        CHECK(all.merged.tree["cluster"]["name"] == "a");
-        CHECK(all.tried.front().find(node("/user-data")) != std::string::npos);
-
-        CHECK(refusal([&] { sources({node("/absent.yaml")}); }).failure == "file-io");
-        CHECK(refusal([&] { sources({"user-data:" + node("/absent")}); }).failure == "file-io");
-        CHECK(refusal([&] { sources({node("/d/README")}); }).failure == "usage");
-}
-
-TEST_CASE("A source that holds nothing is named all the same", "[resolve]")
-{
-        const TemporaryDirectory node;
-        node.write("/empty/README", "");
-        const auto result = refusal([&] { validated(sources({node("/empty")})); });
-        CHECK(result.failure == "config-missing");
-}
-
-TEST_CASE("No configuration at all is one message that names every source", "[resolve]")
+TEST_CASE("No configuration at all is one message that names every source", "[validate]")
 {
         TemporaryDirectory node;
         const auto result = refusal([&] { validated(resolve_node_layers(node.root())); });
@@ -227,7 +63,7 @@ TEST_CASE("No configuration at all is one message that names every source", "[re
                 "no configuration for this node in: /etc/eks/node.toml (absent), user data: NodeConfig");
 }
 
-TEST_CASE("A cluster without a name is refused", "[resolve]")
+TEST_CASE("A cluster without a name is refused", "[validate]")
 {
         const auto line = GENERATE("", "name:", "name: ''");
         CAPTURE(line);
@@ -237,7 +73,7 @@ TEST_CASE("A cluster without a name is refused", "[resolve]")
         CHECK(result.remedy == "Set cluster.name to the name of the EKS cluster");
 }
 
-TEST_CASE("EKS is asked for what a cluster with a name lacks", "[resolve]")
+TEST_CASE("EKS is asked for what a cluster with a name lacks", "[validate]")
 {
         const auto notes_of = [](const std::string& spec) {
                 const TemporaryDirectory node;
@@ -267,7 +103,7 @@ TEST_CASE("EKS is asked for what a cluster with a name lacks", "[resolve]")
                         .empty());
 }
 
-TEST_CASE("The keys to ask EKS for", "[resolve]")
+TEST_CASE("The keys to ask EKS for", "[validate]")
 {
         const auto keys = [](const char* cluster) { return keys_to_ask_for(Json::parse(cluster)); };
         CHECK(keys(R"({})").empty());
@@ -280,7 +116,7 @@ TEST_CASE("The keys to ask EKS for", "[resolve]")
                         .empty());
 }
 
-TEST_CASE("Bad values are refused with source, line, key, value and remedy", "[resolve]")
+TEST_CASE("Bad values are refused with source, line, key, value and remedy", "[validate]")
 {
         struct Row {
                 std::string key;
@@ -339,7 +175,7 @@ TEST_CASE("Bad values are refused with source, line, key, value and remedy", "[r
         }
 }
 
-TEST_CASE("Names of clusters may be what EKS allows", "[resolve]")
+TEST_CASE("Names of clusters may be what EKS allows", "[validate]")
 {
         for (const auto& name : Texts{"a", "A1", "my-cluster_2", "'0'", std::string(100, 'x')}) {
                 CAPTURE(name);
@@ -349,7 +185,7 @@ TEST_CASE("Names of clusters may be what EKS allows", "[resolve]")
         CHECK(refused(cluster_with("name", "name: _a")).failure == "config-invalid");
 }
 
-TEST_CASE("Flags that are none are refused one by one", "[resolve]")
+TEST_CASE("Flags that are none are refused one by one", "[validate]")
 {
         const auto flags = [](const std::string& list) {
                 return refused(test::reference_cluster + "  kubelet:\n    flags:\n" + list);
@@ -365,7 +201,7 @@ TEST_CASE("Flags that are none are refused one by one", "[resolve]")
         CHECK(flags("    - \"--v=\\0\"\n").failure == "config-invalid");
 }
 
-TEST_CASE("A bad flag of a later layer is found where it stands", "[resolve]")
+TEST_CASE("A bad flag of a later layer is found where it stands", "[validate]")
 {
         const TemporaryDirectory node;
         node.write("/etc/eks/node.toml",
@@ -379,7 +215,7 @@ TEST_CASE("A bad flag of a later layer is found where it stands", "[resolve]")
                 "/etc/eks/node.toml, line 7, column 10: kubelet.flags[0]: not a flag");
 }
 
-TEST_CASE("A local cluster on an Outpost needs its id", "[resolve]")
+TEST_CASE("A local cluster on an Outpost needs its id", "[validate]")
 {
         const auto result = refused(test::reference_cluster + "    enableOutpost: true\n");
         CHECK(result.failure == "config-invalid");
@@ -393,7 +229,7 @@ TEST_CASE("A local cluster on an Outpost needs its id", "[resolve]")
         CHECK(refused("  cluster: {name: a, enableOutpost: true}\n").failure == "nothing"); // EKS is asked
 }
 
-TEST_CASE("Several bad values make one message with each remedy once", "[resolve]")
+TEST_CASE("Several bad values make one message with each remedy once", "[validate]")
 {
         const auto result = refused("  cluster:\n    name: a b\n    apiServerEndpoint: x/y\n    "
                                     "certificateAuthority: eA==\n    cidr: no-range\n"
@@ -405,7 +241,7 @@ TEST_CASE("Several bad values make one message with each remedy once", "[resolve
         CHECK_FALSE(has_control_characters(result.what));
 }
 
-TEST_CASE("A key of a wrong type is not called missing as well", "[resolve]")
+TEST_CASE("A key of a wrong type is not called missing as well", "[validate]")
 {
         const auto one = refused(cluster_with("name", "name: 5"));
         CHECK(one.what == "user data, line 5, column 5: spec.cluster.name = 5: must be a string");
@@ -413,27 +249,7 @@ TEST_CASE("A key of a wrong type is not called missing as well", "[resolve]")
         CHECK(all.what == "user data, line 4, column 3: spec.cluster = \"text\": must be a map");
 }
 
-TEST_CASE("A directory without configuration is among what was tried", "[resolve]")
-{
-        const TemporaryDirectory node;
-        node.write("/d/README", "not read");
-        const auto resolved = sources({node("/d")});
-        CHECK(resolved.tried == Texts{node("/d") + " (no configuration in this directory)"});
-        CHECK(refusal([&] { validated(resolved); }).what ==
-                "no configuration for this node in: " + resolved.tried.front());
-}
-
-TEST_CASE("Keys with dots come on the kernel command line as JSON of the map around them", "[resolve]")
-{
-        const TemporaryDirectory node;
-        node.write("/proc/cmdline",
-                R"(quiet eks.kubelet.config.evictionHard='{"memory.available": "200Mi"}' ro)"
-                "\n");
-        CHECK(resolve_node_layers(node.root()).merged.tree["kubelet"]["config"] ==
-                Json{{"evictionHard", {{"memory.available", "200Mi"}}}});
-}
-
-TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary interface", "[resolve]")
+TEST_CASE("A call of bootstrap.sh without a range goes by the VPC of the primary interface", "[validate]")
 {
         const Json cluster{{"name", "my-cluster"}, {"apiServerEndpoint", "https://example.com"},
                 {"certificateAuthority", "Y2VydA=="}};
