@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.hpp"
 
+#include <array>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
@@ -20,37 +23,89 @@ namespace {
 
 constexpr Version containerd_pins_since{1, 7, 3};
 
-// Without an archive containerd pulls any other pause image when the first pod needs it.
-bool needs_sandbox_image(const NodeInputs& node)
+// What broken settings of containerd do not let us say stays open: eks-containerd-config fails with them,
+// and says what is wrong.
+template <typename F>
+auto unless_broken(std::vector<Note>& notes, const F& decide) -> std::optional<decltype(decide())>
 {
-        if (exists(node.root(pause_archive)))
-                return true;
         try {
-                if (is_node_s_image(sandbox_image(node)))
-                        return true;
-                // An edited file stands, and may name another image than ours.
-                const auto present = read_file_if_exists(node.root(containerd_config_path));
-                return present &&
-                       is_node_s_image(sandbox_image_in(*present, std::string(containerd_config_path)));
-        } catch (const Error&) {
-                return true; // what is wrong there is for eks-containerd-config to say
+                return decide();
+        } catch (const Error& e) {
+                notes.push_back({Level::debug, fmt::format("left to eks-containerd-config: {}", e.what())});
+                return std::nullopt;
         }
 }
+
+Decisions decide(NodeInputs node, std::vector<Note>& notes)
+{
+        auto& decided = node.decided; // the later ones rest on the earlier
+        decided.sandbox_image = unless_broken(notes, [&] { return pulled_pause_image(node); })
+                                        .value_or(std::nullopt)
+                                        .value_or("");
+        if (node.versions.containerd < containerd_pins_since)
+                decided.spared_image = unless_broken(notes, [&] {
+                        return parse_image_name(sandbox_image(node)).text();
+                }).value_or("");
+        decided.soci = unless_broken(notes, [&] { return choose_soci(node, notes); }).value_or(false);
+        return decided;
+}
+
+struct GateInputs {
+        const NodeInputs& node;
+        const Resolved& resolved;
+        std::vector<Note>& notes;
+
+        bool asks_eks() const { return !keys_to_ask_for(resolved.merged.tree).empty(); }
+};
+
+// Also for the block that it once wrote, to be taken away, and where EKS may say that it is needed.
+bool needs_hosts(const GateInputs& given)
+{
+        const auto hosts = read_file_if_exists(given.node.root(hosts_path)).value_or("");
+        const bool may_be_local = given.asks_eks() &&
+                                  find_path(given.resolved.merged.tree, "cluster.enableOutpost") == nullptr;
+        return given.node.spec.outpost || may_be_local || hosts.find(hosts_block_begin) != hosts.npos;
+}
+
+// Without an archive containerd pulls any other pause image when the first pod needs it.
+bool needs_sandbox_image(const GateInputs& given)
+{
+        const auto& root = given.node.root;
+        return exists(root(pause_archive)) || unless_broken(given.notes, [&] {
+                if (is_node_s_image(sandbox_image(given.node)))
+                        return true;
+                // An edited file stands, and may name another image than ours.
+                const auto present = read_file_if_exists(root(containerd_config_path));
+                return present &&
+                       is_node_s_image(sandbox_image_in(*present, std::string(containerd_config_path)));
+        }).value_or(true);
+}
+
+// The steps that not every node needs, and when it does.
+struct Gate {
+        std::string_view name;
+        bool (*is_open)(const GateInputs&);
+};
+
+constexpr std::array gates{
+        Gate{"cluster", [](const GateInputs& given) { return given.asks_eks(); }},
+        Gate{"containerd-volume",
+                [](const GateInputs& given) { return given.node.spec.containerd_volume.has_value(); }},
+        Gate{"hosts", needs_hosts},
+        Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
+        Gate{"sandbox-image", needs_sandbox_image},
+        Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
+        Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.sysctls.empty(); }},
+        // Who has called bootstrap.sh wants kubelet now; a script goes on beside it.
+        Gate{"user-scripts",
+                [](const GateInputs& given) {
+                        return given.resolved.has_scripts && !given.resolved.was_called;
+                }},
+};
 
 } // namespace
 
-std::string spared_image(const NodeInputs& node)
-{
-        if (node.versions.containerd >= containerd_pins_since)
-                return {};
-        try {
-                return parse_image_name(sandbox_image(node)).text();
-        } catch (const Error&) {
-                return {}; // as above
-        }
-}
-
-StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions)
+ConfigPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions)
 {
         add_bootstrap_dns(resolved, imds);
         StepPlan plan{.notes = resolved.merged.notes};
@@ -61,34 +116,16 @@ StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, cons
                 .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},
                 .versions = versions,
                 .credential_provider = {}};
+        node.decided = decide(node, plan.notes);
         plan.files.push_back({.path = std::string(node_path),
-                .content = render_node_json(resolved.merged, versions, spared_image(node)),
+                .content = render_node_json(resolved.merged, versions, node.decided),
                 .mode = 0600});
-        try {
-                node.soci = choose_soci(node, plan.notes);
-        } catch (const Error&) {
-                node.soci = false; // as above
-        }
-        const auto gate = [&](std::string_view name, bool open) {
-                plan.files.push_back({.path = fmt::format("/run/eks/enabled/{}", name),
+        const GateInputs given{node, resolved, plan.notes};
+        for (const auto& gate : gates)
+                plan.files.push_back({.path = fmt::format("{}{}", gates_directory, gate.name),
                         .content = {},
-                        .kind = open ? File::Kind::regular : File::Kind::absent});
-        };
-        const bool asks_eks = !keys_to_ask_for(resolved.merged.tree).empty();
-        gate("cluster", asks_eks);
-        gate("containerd-volume", node.spec.containerd_volume.has_value());
-        // Also for the block that it once wrote, to be taken away, and where EKS may say that it is needed.
-        const auto hosts = read_file_if_exists(root(hosts_path)).value_or("");
-        const bool may_be_local =
-                asks_eks && find_path(resolved.merged.tree, "cluster.enableOutpost") == nullptr;
-        gate("hosts", node.spec.outpost || may_be_local || hosts.find(hosts_block_begin) != hosts.npos);
-        gate("registry-mirrors", needs_registry_mirrors(node));
-        gate("sandbox-image", needs_sandbox_image(node));
-        gate("soci-snapshotter", node.soci);
-        gate("sysctl", !node.spec.sysctls.empty());
-        // Who has called bootstrap.sh wants kubelet now; a script goes on beside it.
-        gate("user-scripts", resolved.has_scripts && !resolved.was_called);
-        return plan;
+                        .kind = gate.is_open(given) ? File::Kind::regular : File::Kind::absent});
+        return {std::move(plan), std::move(node.decided)};
 }
 
 } // namespace eks

@@ -10,13 +10,13 @@
 
 namespace eks {
 
+struct ConfigPlan {
+        StepPlan plan;
+        Decisions decided;
+};
+
 // Every optional step has a gate, a file below /run/eks/enabled/ that its unit has as a condition. Throws
 // Error (config_missing, config_invalid, step_missing).
-StepPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
-
-// The sandbox image if nobody but kubelet's command line keeps it from kubelet's garbage collection:
-// containerd before 1.7.3 does not report what is pinned. "" otherwise, and if containerd's configuration is
-// broken.
-std::string spared_image(const NodeInputs& node);
+ConfigPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
 
 } // namespace eks

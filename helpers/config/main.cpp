@@ -21,6 +21,7 @@ int main(int argc, char** argv)
                         if (root.prefix().empty() && awaits_call(resolved))
                                 resolved = await_call(context);
                         context.apply(plan_config(root, std::move(resolved), load_imds(root),
-                                {.kubelet = kubelet_version(root), .containerd = containerd_version(root)}));
+                                {.kubelet = kubelet_version(root), .containerd = containerd_version(root)})
+                                              .plan);
                 });
 }

@@ -49,7 +49,7 @@ std::string render_config(const NodeInputs& node, const RuntimeHandlers& handler
         };
         auto config = vendor_settings(fmt::format("config-{}.toml", schema.version));
         config["version"] = schema.version;
-        if (node.soci)
+        if (node.decided.soci)
                 deep_merge(config, vendor_settings("soci.toml"));
         if (daemon < cdi_is_always_on)
                 config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
@@ -72,7 +72,7 @@ std::string render_base_runtime_spec(const NodeInputs& node)
 // The daemon of its own that unpacks images.
 File soci_config(const NodeInputs& node)
 {
-        if (!node.soci)
+        if (!node.decided.soci)
                 return {.path = std::string(soci_config_path), .content = {}, .kind = File::Kind::absent};
         const auto path = fmt::format("{}/soci-snapshotter.toml", containerd_vendor_directory);
         const auto config = in_vendor_file(path, [&] {

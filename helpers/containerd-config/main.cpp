@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fs.hpp"
+#include "containerd/snapshotter.hpp"
 #include "containerd_config.hpp"
 
 int main(int argc, char** argv)
@@ -9,7 +10,7 @@ int main(int argc, char** argv)
                               "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
                 .writes = {"/etc/containerd", "/var/lib/eks"}};
         // Directories to write in are made, and most machines have no use for this one.
-        if (exists(std::string(soci_gate)) || exists("/etc/soci-snapshotter-grpc"))
+        if (exists(std::string(soci_program)) || exists("/etc/soci-snapshotter-grpc"))
                 access.writes.push_back("/etc/soci-snapshotter-grpc");
         return run_step({.name = "eks-containerd-config",
                                 .purpose = "write containerd's configuration",

@@ -23,7 +23,7 @@ void mount_volume(Context& context)
         context.awaiting("Waiting for the volume " + node.spec.containerd_volume->name());
         const auto result = ensure_volume(
                 *node.spec.containerd_volume, real_disks(context.root(), node.facts.instance_id), limit);
-        if (node.soci) // also where the volume was mounted before that was chosen
+        if (node.decided.soci) // also where the volume was mounted before that was chosen
                 mount_soci_data();
         context.did(result.remark, result.changed);
 }

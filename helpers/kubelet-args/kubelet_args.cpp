@@ -140,11 +140,11 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 if (gate.place == GatePlace::environment && has_kubelet_drop_in(node))
                         variables += fmt::format("{}={}\n", gate.name, gate.value);
         }
-        if (node.soci && kubelet_takes(GatePlace::flag, "image-service-endpoint", kubelet))
+        if (node.decided.soci && kubelet_takes(GatePlace::flag, "image-service-endpoint", kubelet))
                 named.emplace("image-service-endpoint", fmt::format("unix://{}", soci_socket));
-        if (!node.spared_image.empty() &&
+        if (!node.decided.spared_image.empty() &&
                 kubelet_takes(GatePlace::flag, "pod-infra-container-image", kubelet))
-                named.emplace("pod-infra-container-image", node.spared_image);
+                named.emplace("pod-infra-container-image", node.decided.spared_image);
         if (node.spec.outpost) // kubelet gets a certificate with it, and writes the kubeconfig itself
                 named.emplace("bootstrap-kubeconfig", "/var/lib/kubelet/bootstrap-kubeconfig");
         if (has_kubelet_drop_in(node))

@@ -128,7 +128,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
         config["providerID"] =
                 fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
                         require(node.facts.instance_id, "instanceId"));
-        if (node.soci) // which sees the login of each pull that way
+        if (node.decided.soci) // which sees the login of each pull that way
                 config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
         if (!node.spec.taints.empty())
                 config["registerWithTaints"] = register_with_taints(node);

@@ -17,7 +17,6 @@ namespace eks {
 
 namespace {
 
-constexpr std::string_view gates = "/run/eks/enabled/";
 constexpr std::string_view config_step = "eks-config";
 constexpr std::string_view kubelet = "kubelet.service";
 constexpr std::string_view containerd = "containerd.service";
@@ -83,8 +82,8 @@ private:
                 const auto outcome = foresee(*root_, file);
                 if (outcome == Outcome::unchanged)
                         return;
-                if (step.name == config_step && file.path.starts_with(gates)) {
-                        const auto gate = file.path.substr(gates.size());
+                if (step.name == config_step && file.path.starts_with(gates_directory)) {
+                        const auto gate = file.path.substr(gates_directory.size());
                         if (gate != "user-scripts") // scripts run when the machine boots
                                 (file.kind == File::Kind::absent ? changes_.closed : changes_.opened)
                                         .push_back(gate);
@@ -145,7 +144,7 @@ private:
         bool is_open(const std::string& gate) const
         {
                 const auto& files = steps_->front().plan.files;
-                const auto file = std::ranges::find(files, std::string(gates) + gate, &File::path);
+                const auto file = std::ranges::find(files, std::string(gates_directory) + gate, &File::path);
                 return file != files.end() && file->kind == File::Kind::regular;
         }
 

@@ -65,7 +65,8 @@ int plan(const Arguments& arguments)
         int status = 0;
         for (const auto& step : steps) {
                 for (const auto& note : step.plan.notes)
-                        fmt::print(stderr, "{}: {}\n", step.name, hide_secrets(note.text));
+                        if (note.level != Level::debug)
+                                fmt::print(stderr, "{}: {}\n", step.name, hide_secrets(note.text));
                 if (step.error) {
                         fmt::print(stderr, "{}: {}\n", step.name, step.error->full_text());
                         status = std::max(status, step.error->exit_status());

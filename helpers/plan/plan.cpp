@@ -95,20 +95,17 @@ std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Js
         const auto facts =
                 in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
         add_bootstrap_dns(resolved, imds);
-        std::vector<PlannedStep> steps{
-                {"eks-config", plan_config(root, resolved, imds, versions), std::nullopt}};
+        auto config = plan_config(root, resolved, imds, versions);
+        std::vector<PlannedStep> steps{{"eks-config", std::move(config.plan), std::nullopt}};
         const bool lacks_cluster =
                 !complete_from_eks(root, described, resolved.merged, imds, steps.front().plan.notes);
-        const bool soci = std::ranges::any_of(steps.front().plan.files,
-                [](const File& file) { return file.path == soci_gate && file.kind == File::Kind::regular; });
-        NodeInputs node{.root = root,
+        const NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
                 .facts = facts,
                 .versions = versions,
                 .credential_provider = credential_provider_path(),
-                .soci = soci,
+                .decided = config.decided,
                 .lacks_cluster = lacks_cluster};
-        node.spared_image = spared_image(node);
         auto planned = plan_steps(node);
         std::ranges::move(planned, std::back_inserter(steps));
         return steps;

@@ -62,6 +62,8 @@ std::string user_snapshotter(const NodeInputs& node)
 
 std::optional<std::string> pulled_pause_image(const NodeInputs& node)
 {
+        if (!node.decided.sandbox_image.empty())
+                return node.decided.sandbox_image;
         if (exists(node.root(pause_archive)))
                 return std::nullopt;
         return eks_pause_image(node.root, require(node.facts.region, "region"));

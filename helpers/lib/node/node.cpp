@@ -209,12 +209,16 @@ std::string credential_provider_path()
         return path.empty() ? "/etc/eks/image-credential-provider/ecr-credential-provider" : path;
 }
 
-std::string render_node_json(const Layer& merged, const Versions& versions, const std::string& spared_image)
+std::string render_node_json(const Layer& merged, const Versions& versions, const Decisions& decided)
 {
         Json tree{{"spec", merged.tree}, {"versions", {{"kubelet", versions.kubelet.text()},
                                                               {"containerd", versions.containerd.text()}}}};
-        if (!spared_image.empty())
-                tree["sparedImage"] = spared_image;
+        if (decided.soci)
+                tree["soci"] = true;
+        if (!decided.sandbox_image.empty())
+                tree["sandboxImage"] = decided.sandbox_image;
+        if (!decided.spared_image.empty())
+                tree["sparedImage"] = decided.spared_image;
         if (!keys_to_ask_for(merged.tree).empty())
                 tree["describeCluster"] = true;
         const auto rest = tree.dump(2);
@@ -278,8 +282,9 @@ NodeInputs load_node_inputs(const Root& root, ClusterNeed need)
                         .facts = facts,
                         .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
                         .credential_provider = credential_provider_path(),
-                        .soci = exists(root(soci_gate)),
-                        .spared_image = node.value("sparedImage", std::string()),
+                        .decided = {.soci = node.value("soci", false),
+                                .sandbox_image = node.value("sandboxImage", std::string()),
+                                .spared_image = node.value("sparedImage", std::string())},
                         .lacks_cluster = document.asks_eks && !completes};
         });
 }

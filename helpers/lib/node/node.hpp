@@ -21,7 +21,7 @@ namespace eks {
 
 inline constexpr std::string_view node_path = "/run/eks/node.json";
 inline constexpr std::string_view cluster_path = "/run/eks/cluster.json";
-inline constexpr std::string_view soci_gate = "/run/eks/enabled/soci-snapshotter";
+inline constexpr std::string_view gates_directory = "/run/eks/enabled/"; // for units' conditions alone
 
 inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
 
@@ -97,15 +97,21 @@ struct Versions {
         Version containerd;
 };
 
+// What eks-config has decided for all steps.
+struct Decisions {
+        bool soci = false;         // images are unpacked by soci-snapshotter
+        std::string sandbox_image; // EKS's own; "" if the machine image carries one, or it is not known
+        std::string spared_image;  // that kubelet must be told not to collect; "" if containerd says so
+};
+
 struct NodeInputs {
         Root root;
         NodeSpec spec;
         InstanceFacts facts;
         Versions versions;
         std::string credential_provider; // path of the binary
-        bool soci = false;               // images are unpacked by soci-snapshotter
-        std::string spared_image = {}; // that kubelet must be told not to collect; "" if containerd says so
-        bool lacks_cluster = false;    // EKS has not said yet what the configuration lacks of the cluster
+        Decisions decided = {};
+        bool lacks_cluster = false; // EKS has not said yet what the configuration lacks of the cluster
 };
 
 // `tree` has been validated.
@@ -125,9 +131,8 @@ Version containerd_version(const Root& root);
 std::string credential_provider_path(); // $ECR_CREDENTIAL_PROVIDER_BIN_PATH, or the usual place
 
 // /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the
-// versions, the image that kubelet must spare if there is one, and whether EKS is asked for the cluster.
-std::string render_node_json(
-        const Layer& merged, const Versions& versions, const std::string& spared_image = {});
+// versions, what was decided, and whether EKS is asked for the cluster.
+std::string render_node_json(const Layer& merged, const Versions& versions, const Decisions& decided = {});
 
 // /run/eks/imds.json. Throws Error (facts_missing) if eks-imds has not run.
 Json load_imds(const Root& root);

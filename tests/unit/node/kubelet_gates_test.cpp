@@ -144,15 +144,15 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
                         CAPTURE(minor);
                         auto inputs =
                                 node.inputs("  kubelet: {config: {podsPerCore: 3}}\n", minor_version(minor));
-                        inputs.soci = true;
-                        inputs.spared_image = "localhost/kubernetes/pause:latest";
+                        inputs.decided.soci = true;
+                        inputs.decided.spared_image = "localhost/kubernetes/pause:latest";
                         CHECK((written(inputs, row.place, row.name) == row.value) ==
                                 (minor >= row.since && minor < row.before));
                 }
                 // the patches before a bound are on its other side
                 auto last = node.inputs("  kubelet: {config: {podsPerCore: 3}}\n");
-                last.soci = true;
-                last.spared_image = "localhost/kubernetes/pause:latest";
+                last.decided.soci = true;
+                last.decided.spared_image = "localhost/kubernetes/pause:latest";
                 for (const auto bound : {row.since, row.before}) {
                         if (bound == first || bound == never)
                                 continue;

@@ -97,10 +97,14 @@ TEST_CASE("node.json carries everything that later steps need, and back", "[node
         CHECK(inputs.facts.instance_id == "i-1");
         CHECK(inputs.root.prefix() == node.path());
         CHECK(inputs.credential_provider == credential_provider_path());
-        CHECK(inputs.spared_image.empty());
-        node.write(node_path, render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}},
-                                      "localhost/p:1"));
-        CHECK(load_node_inputs(node.root()).spared_image == "localhost/p:1");
+        CHECK(inputs.decided.spared_image.empty());
+        node.write(node_path,
+                render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}},
+                        {.soci = true, .sandbox_image = "ecr/p:1", .spared_image = "localhost/p:1"}));
+        const auto decided = load_node_inputs(node.root()).decided;
+        CHECK(decided.soci);
+        CHECK(decided.sandbox_image == "ecr/p:1");
+        CHECK(decided.spared_image == "localhost/p:1");
 }
 
 TEST_CASE("A profile is known by its path in node.json, whose lines are beside it", "[node]")

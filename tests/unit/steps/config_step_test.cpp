@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <filesystem>
 
 #include <catch2/catch.hpp>
@@ -21,7 +22,7 @@ constexpr Versions versions{.kubelet = {1, 34, 1}, .containerd = {1, 7, 27}};
 StepPlan planned(const ReferenceNode& node, const std::string& user_data, const Versions& daemons = versions)
 {
         node.write(user_data_path, user_data);
-        return plan_config(node.root(), resolve_node_layers(node.root()), nullptr, daemons);
+        return plan_config(node.root(), resolve_node_layers(node.root()), nullptr, daemons).plan;
 }
 StepPlan planned_spec(const ReferenceNode& node, const std::string& spec)
 {
@@ -96,6 +97,36 @@ TEST_CASE("kubelet is told to spare the sandbox image where containerd does not 
         CHECK(spared({.kubelet = {1, 34, 9}, .containerd = {1, 6, 20}},
                 "  containerd: {config: 'sandbox_image not toml'}\n")
                         .empty());
+}
+
+TEST_CASE("What is decided for all steps is in node.json", "[config]")
+{
+        const ReferenceNode node;
+        std::filesystem::remove(node("/etc/eks/pause.tar"));
+        node.write("/usr/bin/soci-snapshotter-grpc", "");
+        node.write("/etc/eks/node.toml", "[containerd]\nsnapshotter = 'soci'\n");
+        const auto plan = [&](const std::string& spec = {}) {
+                node.write(user_data_path, test::node_config(test::reference_cluster + spec));
+                return plan_config(
+                        node.root(), resolve_node_layers(node.root()), {{"region", "us-west-2"}}, versions);
+        };
+        constexpr auto ecr = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
+        const auto [made, decided] = plan();
+        const auto json = Json::parse(file_in(made, "/run/eks/node.json").content);
+        CHECK(json.at("soci") == true);
+        CHECK(json.at("sandboxImage") == ecr);
+        CHECK(decided.soci);
+        CHECK(decided.sandbox_image == ecr);
+
+        // Settings that nobody can read leave the decision to eks-containerd-config, and are not passed
+        // over.
+        const auto broken = plan("  containerd: {config: 'snapshotter not toml'}\n");
+        CHECK_FALSE(broken.decided.soci);
+        const auto& notes = broken.plan.notes;
+        CHECK(std::ranges::any_of(notes, [](const Note& note) {
+                return note.level == Level::debug &&
+                       note.text.starts_with("left to eks-containerd-config: containerd.config (user data");
+        }));
 }
 
 TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")

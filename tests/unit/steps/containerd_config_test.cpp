@@ -316,7 +316,7 @@ TEST_CASE("The files of containerd are planned, again the same", "[containerd]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs(user_toml("[debug]\nlevel = 'info'") + "    baseRuntimeSpec: {a: 1}\n");
-        inputs.soci = true;
+        inputs.decided.soci = true;
         const auto once = plan_containerd_config(inputs);
         const auto again = plan_containerd_config(inputs);
         REQUIRE(once.files.size() == 3);
@@ -335,7 +335,7 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
 {
         const ReferenceNode node;
         auto soci = node.inputs();
-        soci.soci = true;
+        soci.decided.soci = true;
         for (const auto* text : {"[pull_modes.parallel_pull_unpack]\ndecompress_streams = 5\n",
                      "[pull_modes.parallel_pull_unpack.decompress_streams]\ngzip = 'x'\n", "not TOML"}) {
                 node.write("/usr/share/eks/containerd/soci-snapshotter.toml", text);
@@ -390,6 +390,10 @@ TEST_CASE("An image without a pause image of its own has EKS's", "[containerd]")
         auto inputs = node.inputs();
         inputs.facts.region.clear();
         CHECK(refusal([&] { plan_containerd_config(inputs); }).failure == "facts-missing");
+        inputs.decided.sandbox_image = "ecr/p:1"; // by eks-config, for all steps
+        CHECK(sandbox_image_in(
+                      file_in(plan_containerd_config(inputs), "/etc/containerd/config.toml").content, "x") ==
+                "ecr/p:1");
 }
 
 TEST_CASE("The sandbox image is found in either schema", "[containerd]")
