@@ -34,7 +34,15 @@ struct Transfer {
 
 // Attempts must leave the transport before they are gone, whichever way fetch() is left.
 struct Transfers : std::vector<Transfer> {
-        Transfers(HttpTransport& transport, std::size_t count) : vector(count), transport_(&transport) {}
+        Transfers(HttpTransport& transport, const std::vector<HttpRequest>& requests,
+                const HttpOptions& options)
+                : vector(requests.size()), transport_(&transport)
+        {
+                for (std::size_t i = 0; i < requests.size(); ++i) {
+                        (*this)[i].attempt.request = &requests[i];
+                        (*this)[i].delay = options.first_delay;
+                }
+        }
         Transfers(const Transfers&) = delete;
         Transfers& operator=(const Transfers&) = delete;
         Transfers(Transfers&&) = delete;
@@ -87,37 +95,38 @@ void finish(Transfer& transfer, const HttpOptions& options)
                 "{}: {} (attempt {})", transfer.name(), transfer.last_failure, transfer.attempts));
 }
 
+// Start the attempts whose time has come, and return for how long there is nothing else to do.
+milliseconds start_due(Transfers& transfers, HttpTransport& transport, const HttpOptions& options)
+{
+        const auto now = Clock::now();
+        const auto left = std::chrono::ceil<milliseconds>(options.deadline - now);
+        if (left <= milliseconds(0))
+                throw HttpDeadline(failures(transfers));
+        auto wait = left;
+        for (auto& transfer : transfers) {
+                if (transfer.answered || transfer.running)
+                        continue;
+                if (transfer.start_at > now) {
+                        wait = std::min(wait, std::chrono::ceil<milliseconds>(transfer.start_at - now));
+                        continue;
+                }
+                transfer.attempt = {.request = transfer.attempt.request};
+                transfer.running = true;
+                ++transfer.attempts;
+                transport.start(
+                        transfer.attempt, options.connect_timeout, std::min(options.attempt_timeout, left));
+        }
+        return wait;
+}
+
 } // namespace
 
 std::vector<HttpResponse> HttpClient::fetch(
         const std::vector<HttpRequest>& requests, const HttpOptions& options)
 {
-        Transfers transfers(*transport_, requests.size());
-        for (std::size_t i = 0; i < requests.size(); ++i) {
-                transfers[i].attempt.request = &requests[i];
-                transfers[i].delay = options.first_delay;
-        }
+        Transfers transfers(*transport_, requests, options);
         while (!std::ranges::all_of(transfers, &Transfer::answered)) {
-                const auto now = Clock::now();
-                const auto left = std::chrono::ceil<milliseconds>(options.deadline - now);
-                if (left <= milliseconds(0))
-                        throw HttpDeadline(failures(transfers));
-                auto wait = left;
-                for (auto& transfer : transfers) {
-                        if (transfer.answered || transfer.running)
-                                continue;
-                        if (transfer.start_at > now) {
-                                wait = std::min(
-                                        wait, std::chrono::ceil<milliseconds>(transfer.start_at - now));
-                                continue;
-                        }
-                        transfer.attempt = {.request = transfer.attempt.request};
-                        transfer.running = true;
-                        ++transfer.attempts;
-                        transport_->start(transfer.attempt, options.connect_timeout,
-                                std::min(options.attempt_timeout, left));
-                }
-                transport_->wait(wait);
+                transport_->wait(start_due(transfers, *transport_, options));
                 for (auto& transfer : transfers)
                         if (transfer.running && transfer.attempt.ended)
                                 finish(transfer, options);
