@@ -10,7 +10,7 @@ namespace eks {
 
 namespace {
 
-[[noreturn]] void refuse(const NodeSpec::Sourced& given, std::string_view wrong)
+[[noreturn]] void refuse(const Sourced& given, std::string_view wrong)
 {
         throw Error(failure::ca_invalid,
                 fmt::format("{}: cluster.certificateAuthority = {}: {}", given.source,
@@ -22,7 +22,7 @@ namespace {
 
 StepPlan plan_ca(const NodeInputs& node, std::time_t now)
 {
-        const auto& given = node.spec.certificate_authority;
+        const auto& given = node.spec.cluster.certificate_authority;
         auto bytes = decode_base64(given.text);
         if (!bytes || bytes->empty())
                 refuse(given, "not base64");

@@ -64,7 +64,8 @@ bool needs_hosts(const GateInputs& given)
         const auto hosts = read_file_if_exists(given.node.root(hosts_path)).value_or("");
         const bool may_be_local = given.asks_eks() &&
                                   find_path(given.resolved.merged.tree, "cluster.enableOutpost") == nullptr;
-        return given.node.spec.outpost || may_be_local || hosts.find(hosts_block_begin) != hosts.npos;
+        return given.node.spec.cluster.outpost || may_be_local ||
+               hosts.find(hosts_block_begin) != hosts.npos;
 }
 
 // Without an archive containerd pulls any other pause image when the first pod needs it.
@@ -90,12 +91,14 @@ struct Gate {
 constexpr std::array gates{
         Gate{"cluster", [](const GateInputs& given) { return given.asks_eks(); }},
         Gate{"containerd-volume",
-                [](const GateInputs& given) { return given.node.spec.containerd_volume.has_value(); }},
+                [](const GateInputs& given) {
+                        return given.node.spec.storage.containerd_volume.has_value();
+                }},
         Gate{"hosts", needs_hosts},
         Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
         Gate{"sandbox-image", needs_sandbox_image},
         Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
-        Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.sysctls.empty(); }},
+        Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.host.sysctls.empty(); }},
         // Who has called bootstrap.sh wants kubelet now; a script goes on beside it.
         Gate{"user-scripts",
                 [](const GateInputs& given) {

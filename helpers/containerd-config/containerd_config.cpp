@@ -65,7 +65,7 @@ std::string render_base_runtime_spec(const NodeInputs& node)
 {
         const auto path = fmt::format("{}/base-runtime-spec.json", containerd_vendor_directory);
         auto spec = in_vendor_file(path, [&] { return Json::parse(read_file(node.root(path))); });
-        spec.merge_patch(node.spec.base_runtime_spec); // RFC 7386: null removes
+        spec.merge_patch(node.spec.containerd.base_runtime_spec); // RFC 7386: null removes
         return spec.dump(2) + "\n";
 }
 
@@ -120,7 +120,7 @@ void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files
 
 StepPlan plan_containerd_config(const NodeInputs& node)
 {
-        const auto handlers = runtime_handlers(node.root, node.spec.runtimes);
+        const auto handlers = runtime_handlers(node.root, node.spec.containerd.runtimes);
         StepPlan plan;
         plan.notes = handlers.notes;
         if (const auto& daemon = node.versions.containerd;
@@ -133,7 +133,7 @@ StepPlan plan_containerd_config(const NodeInputs& node)
                               .mode = mode},
                 {.path = "/etc/containerd/base-runtime-spec.json",
                         .content = render_base_runtime_spec(node),
-                        .mode = mode_t(holds_secret(node.spec.base_runtime_spec) ? 0600 : 0644)},
+                        .mode = mode_t(holds_secret(node.spec.containerd.base_runtime_spec) ? 0600 : 0644)},
                 soci_config(node)};
         add_runtime_files(handlers, plan.files);
         for (const auto& handler : handlers.all)

@@ -14,15 +14,15 @@ constexpr std::chrono::seconds unit_margin{200}; // for formatting and mounting
 void mount_volume(Context& context)
 {
         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
-        if (!node.spec.containerd_volume) {
+        if (!node.spec.storage.containerd_volume) {
                 context.did("containerd has no volume of its own", false);
                 return;
         }
         const auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
-        context.awaiting("Waiting for the volume " + node.spec.containerd_volume->name());
-        const auto result = ensure_volume(
-                *node.spec.containerd_volume, real_disks(context.root(), node.facts.instance_id), limit);
+        context.awaiting("Waiting for the volume " + node.spec.storage.containerd_volume->name());
+        const auto result = ensure_volume(*node.spec.storage.containerd_volume,
+                real_disks(context.root(), node.facts.instance_id), limit);
         if (node.decided.soci) // also where the volume was mounted before that was chosen
                 mount_soci_data();
         context.did(result.remark, result.changed);

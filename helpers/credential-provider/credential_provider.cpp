@@ -81,7 +81,7 @@ StepPlan plan_credential_provider(const NodeInputs& node)
         const auto more = provider_drop_ins(node.root, node.versions.kubelet);
         for (const auto& provider : more)
                 add_provider(config["providers"], provider);
-        if (const auto& own = node.spec.credential_provider_config; !own.empty()) {
+        if (const auto& own = node.spec.kubelet.credential_provider_config; !own.empty()) {
                 config.merge_patch(own);
                 check(config, node.versions.kubelet);
                 if (own.contains("providers") && !more.empty())
@@ -92,7 +92,7 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                                         vendor_providers, admin_providers)});
         }
         // The environment and the arguments of a provider that a user gave may hold a secret.
-        const bool is_ours = more.empty() && node.spec.credential_provider_config.empty();
+        const bool is_ours = more.empty() && node.spec.kubelet.credential_provider_config.empty();
         plan.files.push_back({.path = "/etc/eks/image-credential-provider/config.json",
                 .content = config.dump(2) + "\n",
                 .mode = static_cast<mode_t>(is_ours ? 0644 : 0600)});

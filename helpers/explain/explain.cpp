@@ -146,7 +146,7 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
                         .credential_provider = {}};
                 if (key.starts_with("node."))
                         return registered(node, key);
-                if (node.spec.kubelet_config_replaces)
+                if (node.spec.kubelet.config_replaces)
                         return {};
                 std::vector<Note> notes;
                 const auto pods = max_pods(node, notes);

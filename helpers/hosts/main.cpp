@@ -25,12 +25,12 @@ std::vector<NameServer> servers(const Root& root)
 void step(Context& context)
 {
         const auto node = load_node_inputs(context.root());
-        if (!node.spec.outpost)
+        if (!node.spec.cluster.outpost)
                 return remove_hosts(context);
         const auto lookup = [&](const std::string& host) {
                 return lookup_addresses(host, servers(context.root()), answer_timeout);
         };
-        update_hosts(context, node.spec.endpoint,
+        update_hosts(context, node.spec.cluster.endpoint,
                 {.lookup = lookup, .sleep = [](auto time) { std::this_thread::sleep_for(time); }});
 }
 

@@ -28,7 +28,8 @@ constexpr std::array token_programs{
 
 const TokenProgram& token_program(const NodeInputs& node)
 {
-        return *std::ranges::find(token_programs, node.spec.kubeconfig_auth, &TokenProgram::name);
+        return *std::ranges::find(
+                token_programs, node.spec.registration.kubeconfig_auth, &TokenProgram::name);
 }
 
 // A JSON string or list is YAML too: nothing in a value can end it early.
@@ -57,7 +58,7 @@ std::string fill(std::string_view text, const std::map<std::string, Json, std::l
 
 StepPlan plan_kubeconfig(const NodeInputs& node)
 {
-        const auto& cluster = node.spec.outpost ? node.spec.cluster_id : node.spec.cluster_name;
+        const auto& cluster = node.spec.cluster.outpost ? node.spec.cluster.id : node.spec.cluster.name;
         const auto region = require(node.facts.region, "region");
         const auto& program = token_program(node);
         auto args = Json::array();
@@ -68,14 +69,14 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
                 args.push_back(word);
         const auto text = fill(in_vendor_file(kubeconfig_template,
                                        [&] { return read_file(node.root(kubeconfig_template)); }),
-                {{"server", node.spec.endpoint}, {"cluster", cluster}, {"region", region},
+                {{"server", node.spec.cluster.endpoint}, {"cluster", cluster}, {"region", region},
                         {"command", program.command}, {"args", args}});
         // On an Outpost kubelet bootstraps with it and then has a kubeconfig of its own, with a certificate
         // that is good without the Region. Ours is taken away there, kubelet's is not ours to touch.
         File kubeconfig{.path = "/var/lib/kubelet/kubeconfig", .content = {}};
         File bootstrap{.path = "/var/lib/kubelet/bootstrap-kubeconfig", .content = {}};
-        (node.spec.outpost ? bootstrap : kubeconfig).content = text;
-        (node.spec.outpost ? kubeconfig : bootstrap).kind = File::Kind::absent;
+        (node.spec.cluster.outpost ? bootstrap : kubeconfig).content = text;
+        (node.spec.cluster.outpost ? kubeconfig : bootstrap).kind = File::Kind::absent;
         return {.files = {std::move(kubeconfig), std::move(bootstrap)}};
 }
 

@@ -36,7 +36,7 @@ std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto ipv4 = [&] { return require(node.facts.local_ipv4, "localIpv4"); };
         const auto ipv6 = [&] { return require(reachable_ipv6(node.facts.ipv6s), "interfaces[].ipv6s"); };
-        switch (node.spec.ip_family) {
+        switch (node.spec.cluster.ip_family) {
         case IpFamily::ipv4:
                 return ipv4();
         case IpFamily::ipv6:
@@ -44,8 +44,8 @@ std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
         case IpFamily::dual_stack:
                 break;
         }
-        const auto first = node.spec.ipv6_first ? ipv6() : ipv4();
-        const auto second = node.spec.ipv6_first ? ipv4() : ipv6();
+        const auto first = node.spec.cluster.ipv6_first ? ipv6() : ipv4();
+        const auto second = node.spec.cluster.ipv6_first ? ipv4() : ipv6();
         if (kubelet_takes(GatePlace::addresses, "node-ip", node.versions.kubelet))
                 return first + "," + second;
         notes.push_back({Level::warning,
@@ -60,7 +60,7 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
 {
         if (auto name = configured_node_name(node); !name.empty())
                 return name;
-        if (node.spec.instance_id_node_name)
+        if (node.spec.registration.instance_id_node_name)
                 return require(node.facts.instance_id, "instanceId");
         const auto host = require(node.facts.local_hostname, "localHostname");
         auto name = ec2_private_name(host, require(node.facts.region, "region"));
@@ -76,7 +76,7 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
 std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
 {
         // A name of the user's own takes the place of ours, and has been checked.
-        const bool overridden = std::ranges::any_of(parse_kubelet_flags(node.spec.kubelet_flags),
+        const bool overridden = std::ranges::any_of(parse_kubelet_flags(node.spec.kubelet.flags),
                 [](const KubeletFlag& flag) { return flag.name == "hostname-override"; });
         std::vector<Note> unneeded;
         auto name = node_name(node, overridden ? unneeded : notes);
@@ -92,9 +92,9 @@ std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
 std::string node_labels(const NodeInputs& node, std::vector<Note>& notes)
 {
         auto labels = configured_labels(node);
-        if (node.spec.hardware_labels)
+        if (node.spec.registration.hardware_labels)
                 labels.merge(hardware_labels(node.root));
-        if (node.spec.gpu_labels)
+        if (node.spec.registration.gpu_labels)
                 labels.merge(gpu_labels(node.root, nvml_library(node.root), notes));
         if (kubelet_takes(GatePlace::label, "nvidia.com/gpu.present", node.versions.kubelet) &&
                 has_nvidia_device(node.root))
@@ -145,19 +145,20 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         if (!node.decided.spared_image.empty() &&
                 kubelet_takes(GatePlace::flag, "pod-infra-container-image", kubelet))
                 named.emplace("pod-infra-container-image", node.decided.spared_image);
-        if (node.spec.outpost) // kubelet gets a certificate with it, and writes the kubeconfig itself
+        if (node.spec.cluster
+                        .outpost) // kubelet gets a certificate with it, and writes the kubeconfig itself
                 named.emplace("bootstrap-kubeconfig", "/var/lib/kubelet/bootstrap-kubeconfig");
         if (has_kubelet_drop_in(node))
                 named.emplace("config-dir", "/etc/kubernetes/kubelet/config.json.d");
         if (kubelet_takes(GatePlace::flag, "hostname-override", kubelet))
                 named.emplace("hostname-override", checked_node_name(node, plan.notes));
-        else if (node.spec.instance_id_node_name || !node.spec.node_name.empty())
+        else if (node.spec.registration.instance_id_node_name || !node.spec.registration.node_name.empty())
                 plan.notes.push_back({Level::warning,
                         fmt::format(
                                 "{}: the cloud provider in kubelet {} names the node after its private DNS "
                                 "name, ignoring",
-                                node.spec.node_name.empty() ? "featureGates.InstanceIdNodeName"
-                                                            : "instance.nodeName",
+                                node.spec.registration.node_name.empty() ? "featureGates.InstanceIdNodeName"
+                                                                         : "instance.nodeName",
                                 kubelet.text())});
         if (auto labels = node_labels(node, plan.notes); !labels.empty())
                 named.emplace("node-labels", std::move(labels));
@@ -166,7 +167,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         for (const auto& [name, value] : named)
                 ours.push_back(fmt::format("--{}={}", name, value));
         // The user's come last: kubelet takes the last of two.
-        const auto& users = node.spec.kubelet_flags;
+        const auto& users = node.spec.kubelet.flags;
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));

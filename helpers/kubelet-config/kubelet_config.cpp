@@ -25,9 +25,9 @@ constexpr const char* api_version = "kubelet.config.k8s.io/v1beta1";
 
 bool reserves_cpus_by_number(const NodeSpec& spec)
 {
-        const auto cpus = spec.kubelet_config.find("reservedSystemCPUs");
-        const auto flags = parse_kubelet_flags(spec.kubelet_flags);
-        return (cpus != spec.kubelet_config.end() && !cpus->is_null() && *cpus != "") ||
+        const auto cpus = spec.kubelet.config.find("reservedSystemCPUs");
+        const auto flags = parse_kubelet_flags(spec.kubelet.flags);
+        return (cpus != spec.kubelet.config.end() && !cpus->is_null() && *cpus != "") ||
                std::ranges::find(flags, "reserved-cpus", &KubeletFlag::name) != flags.end();
 }
 
@@ -66,11 +66,11 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                 config["kubeReserved"]["cpu"] = reserved.cpu;
                 config["kubeReserved"]["memory"] = reserved.memory;
         }
-        if (node.spec.reservations.system_reserved)
+        if (node.spec.kubelet.reservations.system_reserved)
                 config["systemReserved"] = default_system_reserved();
-        if (!node.spec.reservations.eviction_hard)
+        if (!node.spec.kubelet.reservations.eviction_hard)
                 config.erase("evictionHard");
-        else if (node.spec.containerd_volume && config.contains("evictionHard")) // as kubelet's own
+        else if (node.spec.storage.containerd_volume && config.contains("evictionHard")) // as kubelet's own
                 config["evictionHard"].update({{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"}});
         if (reserves_cpus_by_number(node.spec)) // kubelet does not start with both
                 for (const char* cgroup : {"kubeReservedCgroup", "systemReservedCgroup"})
@@ -83,10 +83,10 @@ void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
         constexpr Version refuses_since{1, 35, 0};
         if (node.versions.kubelet < refuses_since || cgroup_version(node.root) != 1)
                 return;
-        auto config = node.spec.kubelet_config_replaces ? Json::object() : generated;
-        config.merge_patch(node.spec.kubelet_config);
+        auto config = node.spec.kubelet.config_replaces ? Json::object() : generated;
+        config.merge_patch(node.spec.kubelet.config);
         bool fails = config.value("failCgroupV1", Json(true)) != false;
-        for (const auto& flag : parse_kubelet_flags(node.spec.kubelet_flags))
+        for (const auto& flag : parse_kubelet_flags(node.spec.kubelet.flags))
                 if (flag.name == "fail-cgroupv1")
                         fails = go_boolean(flag.value.value_or("true")).value_or(true);
         if (fails)
@@ -121,8 +121,8 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
                                 document.at(map).get_ref<const Json::object_t&>();
                 return document;
         });
-        if (node.spec.service_cidr)
-                config["clusterDNS"] = {node.spec.service_cidr->dns_address()};
+        if (node.spec.cluster.service_cidr)
+                config["clusterDNS"] = {node.spec.cluster.service_cidr->dns_address()};
         set_reservations(config, node, pods.effective, notes);
         config["maxPods"] = pods.computed;
         config["providerID"] =
@@ -130,7 +130,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
                         require(node.facts.instance_id, "instanceId"));
         if (node.decided.soci) // which sees the login of each pull that way
                 config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
-        if (!node.spec.taints.empty())
+        if (!node.spec.registration.taints.empty())
                 config["registerWithTaints"] = register_with_taints(node);
         apply_gates(config, node.versions.kubelet);
         return config;
@@ -143,15 +143,15 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         auto config = generated_kubelet_config(node, plan.notes);
         refuse_cgroup_v1(node, config);
         Json user{{"kind", kind}, {"apiVersion", api_version}};
-        deep_merge(user, node.spec.kubelet_config);
+        deep_merge(user, node.spec.kubelet.config);
 
         // Headers for a URL of static pods, above all; kubelet's flags are no secret, for all can see them
         // run.
-        const mode_t mode = holds_secret(node.spec.kubelet_config) ? 0600 : 0644;
+        const mode_t mode = holds_secret(node.spec.kubelet.config) ? 0600 : 0644;
         File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory),
                 .content = {},
                 .mode = mode};
-        if (node.spec.kubelet_config_replaces) {
+        if (node.spec.kubelet.config_replaces) {
                 std::vector<std::string> dropped;
                 for (const auto& [key, value] : config.items())
                         if (!user.contains(key))
@@ -167,12 +167,12 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         } else if (has_kubelet_drop_in(node)) {
                 drop_in.content = user.dump(4) + "\n";
         } else { // as kubelet would merge a drop-in: null removes
-                config.merge_patch(node.spec.kubelet_config);
+                config.merge_patch(node.spec.kubelet.config);
                 drop_in.kind = File::Kind::absent;
         }
         plan.files.push_back({.path = std::string(kubelet_config_path),
                 .content = config.dump(4) + "\n",
-                .mode = has_kubelet_drop_in(node) && !node.spec.kubelet_config_replaces ? mode_t(0644)
+                .mode = has_kubelet_drop_in(node) && !node.spec.kubelet.config_replaces ? mode_t(0644)
                                                                                         : mode});
         plan.files.push_back(std::move(drop_in));
         plan.files.push_back({.path = "/etc/kubernetes/kubelet/kubelet-config.json",

@@ -128,7 +128,7 @@ std::string render(const RegistryMirror& mirror, const Headers& headers)
 StepPlan plan_registry_mirrors(const NodeInputs& node)
 {
         StepPlan plan;
-        for (const auto& mirror : node.spec.registry_mirrors) {
+        for (const auto& mirror : node.spec.containerd.registry_mirrors) {
                 const auto headers = read_headers(node.root, mirror);
                 plan.files.push_back({.path = hosts_file(mirror.registry),
                         .content = render(mirror, headers),
@@ -142,8 +142,8 @@ StepPlan plan_registry_mirrors(const NodeInputs& node)
                                                 mirror.source, file)});
         }
         for (const auto& registry : rendered_registries(node.root))
-                if (std::ranges::find(node.spec.registry_mirrors, registry, &RegistryMirror::registry) ==
-                        node.spec.registry_mirrors.end())
+                if (std::ranges::find(node.spec.containerd.registry_mirrors, registry,
+                            &RegistryMirror::registry) == node.spec.containerd.registry_mirrors.end())
                         plan.files.push_back(
                                 {.path = hosts_file(registry), .content = {}, .kind = File::Kind::absent});
         return plan;

@@ -59,7 +59,7 @@ std::vector<AdminSetting> admin_settings(const Root& root)
 
 std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes)
 {
-        auto ours = node.spec.sysctls;
+        auto ours = node.spec.host.sysctls;
         const auto admin = admin_settings(node.root);
         std::erase_if(ours, [&](const Sysctl& one) {
                 const auto set = std::ranges::find_if(admin, [&](const AdminSetting& setting) {

@@ -77,7 +77,7 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                                                 {Level::warning, conflict.text + ", proceeding", true});
                         });
                 refused([&](const NodeSpec& spec) { // a node goes on without it
-                        if (const auto wrong = wrong_expression(spec.max_pods_expression)) {
+                        if (const auto wrong = wrong_expression(spec.kubelet.max_pods_expression)) {
                                 if (how.strict)
                                         problems.add(*wrong, "See eks-kubelet-config.service(8) for what an "
                                                              "expression may hold");

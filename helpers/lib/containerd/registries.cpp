@@ -26,7 +26,7 @@ std::vector<std::string> rendered_registries(const Root& root)
 
 bool needs_registry_mirrors(const NodeInputs& node)
 {
-        return !node.spec.registry_mirrors.empty() || !rendered_registries(node.root).empty();
+        return !node.spec.containerd.registry_mirrors.empty() || !rendered_registries(node.root).empty();
 }
 
 } // namespace eks

@@ -32,12 +32,13 @@ std::string shortage(const Root& root)
 bool choose_soci(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto& spec = node.spec;
-        const bool forced = spec.snapshotter == "soci";
-        if (spec.snapshotter == "overlayfs" || (!forced && spec.fast_image_pull == false))
+        const bool forced = spec.containerd.snapshotter == "soci";
+        if (spec.containerd.snapshotter == "overlayfs" ||
+                (!forced && spec.containerd.fast_image_pull == false))
                 return false;
-        const auto* const asked = forced                         ? "containerd.snapshotter"
-                                  : spec.fast_image_pull == true ? "featureGates.FastImagePull"
-                                                                 : nullptr;
+        const auto* const asked = forced                                    ? "containerd.snapshotter"
+                                  : spec.containerd.fast_image_pull == true ? "featureGates.FastImagePull"
+                                                                            : nullptr;
         const auto refuse = [&](std::string_view why) {
                 if (asked != nullptr)
                         notes.push_back({Level::notice,

@@ -190,13 +190,13 @@ private:
 
 } // namespace
 
-std::vector<NodeSpec::Sourced> user_texts(const NodeInputs& node)
+std::vector<Sourced> user_texts(const NodeInputs& node)
 {
-        std::vector<NodeSpec::Sourced> texts;
+        std::vector<Sourced> texts;
         for (const auto& path :
                 drop_ins(node.root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, {".toml"}))
                 texts.push_back({read_file(node.root(path), drop_in_limit), path});
-        for (const auto& given : node.spec.containerd_configs)
+        for (const auto& given : node.spec.containerd.configs)
                 texts.push_back({given.text, fmt::format("containerd.config ({})", given.source)});
         return texts;
 }
@@ -216,11 +216,11 @@ void merge_user_settings(Json& config, const Json& described, const NodeInputs& 
 
 void check_user_configs(const NodeSpec& spec, std::vector<Note>& notes)
 {
-        for (const auto& given : spec.containerd_configs)
+        for (const auto& given : spec.containerd.configs)
                 check_known(parse_containerd_config(
                                     given.text, fmt::format("containerd.config ({})", given.source)),
                         notes);
-        check_runtime_settings(spec.runtimes);
+        check_runtime_settings(spec.containerd.runtimes);
 }
 
 } // namespace eks

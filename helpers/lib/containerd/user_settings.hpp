@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "node/node.hpp"
+#include "node/runtimes.hpp"
 
 namespace eks {
 
 // What the user gave, in order: drop-ins, then the node's configuration.
-std::vector<NodeSpec::Sourced> user_texts(const NodeInputs& node);
+std::vector<Sourced> user_texts(const NodeInputs& node);
 
 // Merges them over `config`, which is of the schema of the node's containerd. `described` is what
 // containerd_settings() gives for the handlers. Throws Error as plan_containerd_config() says of the user's

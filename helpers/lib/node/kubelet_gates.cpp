@@ -88,7 +88,7 @@ Version kubelet_takes_since(GatePlace place, std::string_view name)
 
 bool has_kubelet_drop_in(const NodeInputs& node)
 {
-        return !node.spec.kubelet_config.empty() && !node.spec.kubelet_config_replaces &&
+        return !node.spec.kubelet.config.empty() && !node.spec.kubelet.config_replaces &&
                kubelet_takes(flag, "config-dir", node.versions.kubelet);
 }
 

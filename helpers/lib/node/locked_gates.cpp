@@ -135,12 +135,12 @@ struct Setting {
 std::map<std::string, Setting> user_gates(const NodeSpec& spec)
 {
         std::map<std::string, Setting> found;
-        const auto map = spec.kubelet_config.find("featureGates");
-        if (map != spec.kubelet_config.end() && map->is_object())
+        const auto map = spec.kubelet.config.find("featureGates");
+        if (map != spec.kubelet.config.end() && map->is_object())
                 for (const auto& [name, value] : map->items())
                         if (value.is_boolean())
                                 found[name] = {"kubelet.config.featureGates." + name, value.get<bool>()};
-        for (const auto& flag : parse_kubelet_flags(spec.kubelet_flags))
+        for (const auto& flag : parse_kubelet_flags(spec.kubelet.flags))
                 if (flag.name == "feature-gates" && flag.value)
                         for (const auto item : split(*flag.value, ',')) {
                                 const auto equals = item.find('=');

@@ -52,7 +52,7 @@ InstanceType parse_row(std::string_view row)
                 .nitro = hypervisor.empty() ? !size.starts_with("metal") : hypervisor == "nitro"};
 }
 
-std::string describe(const NodeSpec::Sourced& expression, const Error& error)
+std::string describe(const Sourced& expression, const Error& error)
 {
         return fmt::format("{}: kubelet.maxPodsExpression = {}: {}", expression.source,
                 shown_value(expression.text), error.what());
@@ -76,7 +76,7 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
                                 type, instance_types_path, default_max_pods)});
                 return {default_max_pods, "kubelet's default, for the instance type is unknown"};
         }
-        const auto& cni = node.spec.cni;
+        const auto& cni = node.spec.cluster.cni;
         Computed result{cni_max_pods(*known, cni), fmt::format("{}: {} network interfaces of {} addresses",
                                                            type, known->max_enis, known->ipv4_per_eni)};
         const bool prefixes = assigns_prefixes(*known, cni);
@@ -91,7 +91,7 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
                 result.why += ", custom networking";
         if (prefixes)
                 result.why += ", prefix delegation";
-        const auto& limit = node.spec.max_pods_limit;
+        const auto& limit = node.spec.kubelet.max_pods_limit;
         const auto restrict_pods = [&] {
                 const auto recommended = recommended_max_pods(known->vcpus);
                 if (result.pods > recommended)
@@ -100,7 +100,7 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
         };
         if (limit == "recommended" || (limit.empty() && prefixes))
                 restrict_pods();
-        const auto& expression = node.spec.max_pods_expression;
+        const auto& expression = node.spec.kubelet.max_pods_expression;
         if (expression.text.empty())
                 return result;
         try {
@@ -157,7 +157,7 @@ unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type
         return static_cast<unsigned>(pods);
 }
 
-std::optional<std::string> wrong_expression(const NodeSpec::Sourced& expression)
+std::optional<std::string> wrong_expression(const Sourced& expression)
 {
         try {
                 if (!expression.text.empty())
@@ -171,12 +171,12 @@ std::optional<std::string> wrong_expression(const NodeSpec::Sourced& expression)
 MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto [computed, why] = compute(node, notes);
-        if (const auto pods = flagged(node.spec.kubelet_flags))
+        if (const auto pods = flagged(node.spec.kubelet.flags))
                 return {computed, *pods, "--max-pods in kubelet.flags", why};
-        const auto users = node.spec.kubelet_config.find("maxPods");
-        if (users != node.spec.kubelet_config.end() && users->is_number_integer())
+        const auto users = node.spec.kubelet.config.find("maxPods");
+        if (users != node.spec.kubelet.config.end() && users->is_number_integer())
                 return {computed, users->get<unsigned>(), "kubelet.config.maxPods", why};
-        if (node.spec.kubelet_config_replaces)
+        if (node.spec.kubelet.config_replaces)
                 return {computed, default_max_pods, "kubelet's default: kubelet.configMode is replace", why};
         return {computed, computed, why, why};
 }

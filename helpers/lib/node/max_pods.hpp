@@ -76,7 +76,7 @@ unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type
 
 // What is wrong with syntax and types of kubelet.maxPodsExpression, with its place; nothing if it is right
 // or empty.
-std::optional<std::string> wrong_expression(const NodeSpec::Sourced& expression);
+std::optional<std::string> wrong_expression(const Sourced& expression);
 
 struct MaxPods {
         unsigned computed = 0; // ours, what config.json says

@@ -2,19 +2,19 @@
 // What the rendering steps know: the configuration, the facts of the instance, the versions of the daemons.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/root.hpp"
-#include "config/mirrors.hpp"
-#include "config/network.hpp"
 #include "config/sources.hpp"
-#include "config/sysctl.hpp"
-#include "config/volume.hpp"
 #include "document/layer.hpp"
-#include "node/runtimes.hpp"
+#include "node/cluster_spec.hpp"
+#include "node/containerd_spec.hpp"
+#include "node/host_spec.hpp"
+#include "node/kubelet_spec.hpp"
+#include "node/registration_spec.hpp"
+#include "node/storage_spec.hpp"
 #include "node/version.hpp"
 
 namespace eks {
@@ -25,59 +25,14 @@ inline constexpr std::string_view gates_directory = "/run/eks/enabled/"; // for 
 
 inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
 
-// How the cluster's VPC CNI is set up, as far as it counts for maxPods.
-struct CniMode {
-        bool prefix_delegation = false;
-        bool custom_networking = false;
-        unsigned max_enis = 0; // 0: as many as the instance type has
-};
-
-// kubelet.reservations
-struct ReservationSettings {
-        std::string policy = "eks"; // eks, gke, none, explicit
-        std::optional<unsigned> memory_limit_percent;
-        bool system_reserved = false;
-        bool eviction_hard = true;
-};
-
 // The configuration after every layer has been merged and validated.
 struct NodeSpec {
-        struct Sourced {
-                std::string text;
-                std::string source; // for messages: "user data, line 9, column 5"
-        };
-
-        std::string cluster_name;
-        std::string cluster_id; // of a local cluster on an Outpost
-        bool outpost = false;   // cluster.enableOutpost
-        std::string endpoint;
-        Sourced certificate_authority;    // base64, as given
-        std::optional<Cidr> service_cidr; // absent only if kubelet_config names the DNS service's address
-        IpFamily ip_family = IpFamily::ipv4;
-        bool ipv6_first = false; // the family of the cluster's services: a dual-stack node names it first
-        Json kubelet_config = Json::object();
-        bool kubelet_config_replaces = false;    // kubelet.configMode = "replace"
-        std::string kubeconfig_auth = "eksnode"; // the program that gives kubelet its token
-        Json credential_provider_config = Json::object();
-        std::vector<std::string> kubelet_flags;
-        CniMode cni;
-        Sourced max_pods_expression; // empty: none
-        std::string max_pods_limit;  // none, recommended; empty: recommended with prefixes, else none
-        ReservationSettings reservations;
-        std::vector<Sourced> containerd_configs; // TOML, each to be merged over the ones before
-        std::string snapshotter = "auto";        // containerd.snapshotter: auto, overlayfs, soci
-        std::optional<bool> fast_image_pull;     // featureGates.FastImagePull
-        RuntimeSettings runtimes;
-        Json base_runtime_spec = Json::object();
-        std::optional<VolumeSettings> containerd_volume;
-        std::vector<RegistryMirror> registry_mirrors;
-        bool instance_id_node_name = false;
-        std::string node_name = {};                // instance.nodeName, with templates, as given
-        std::map<std::string, std::string> labels; // values with templates, as given
-        std::vector<std::string> taints;
-        bool hardware_labels = false;
-        bool gpu_labels = false;
-        std::vector<Sysctl> sysctls; // of the profile and the configuration
+        ClusterSpec cluster;
+        KubeletSpec kubelet;
+        ContainerdSpec containerd;
+        RegistrationSpec registration;
+        StorageSpec storage;
+        HostSpec host;
 };
 
 // What the instance metadata said; the shape of /run/eks/imds.json. An absent fact is empty.
@@ -114,7 +69,7 @@ struct NodeInputs {
         bool lacks_cluster = false; // EKS has not said yet what the configuration lacks of the cluster
 };
 
-// `tree` has been validated.
+// `tree` has been validated; what is wrong with it all the same is thrown as an Error (config_invalid).
 NodeSpec node_spec(const Json& tree, const Marks& marks);
 
 InstanceFacts instance_facts(const Json& imds);

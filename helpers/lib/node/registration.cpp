@@ -30,7 +30,7 @@ std::string filled_in(std::string_view key, const std::string& value, const Node
 Labels configured_labels(const NodeInputs& node)
 {
         Labels labels;
-        for (const auto& [name, value] : node.spec.labels) {
+        for (const auto& [name, value] : node.spec.registration.labels) {
                 const auto key = key_path("node.labels", name);
                 auto text = filled_in(key, value, node);
                 if (const auto wrong = wrong_label_value(text); !wrong.empty())
@@ -43,7 +43,7 @@ Labels configured_labels(const NodeInputs& node)
 std::vector<Taint> configured_taints(const NodeInputs& node)
 {
         std::vector<Taint> taints;
-        for (const auto& item : node.spec.taints) {
+        for (const auto& item : node.spec.registration.taints) {
                 const auto text = filled_in("node.taints", item, node);
                 auto [taint, wrong] = parse_taint(text);
                 if (!wrong.empty())
@@ -56,9 +56,9 @@ std::vector<Taint> configured_taints(const NodeInputs& node)
 std::string configured_node_name(const NodeInputs& node)
 {
         constexpr std::string_view key = "instance.nodeName";
-        if (node.spec.node_name.empty())
+        if (node.spec.registration.node_name.empty())
                 return {};
-        auto name = filled_in(key, node.spec.node_name, node);
+        auto name = filled_in(key, node.spec.registration.node_name, node);
         if (const auto wrong = wrong_node_name(name); !wrong.empty())
                 refuse(key, name, wrong);
         return name;

@@ -43,7 +43,7 @@ struct Memory {
 
 Memory memory_by_policy(const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
 {
-        if (node.spec.reservations.policy == "gke")
+        if (node.spec.kubelet.reservations.policy == "gke")
                 if (const auto machine =
                                 machine_mib(node, "kubeReserved.memory is that of the policy eks", notes))
                         return {gke_reserved_mib(*machine),
@@ -98,7 +98,7 @@ Json default_system_reserved()
 
 KubeReserved kube_reserved(const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
 {
-        const auto& settings = node.spec.reservations;
+        const auto& settings = node.spec.kubelet.reservations;
         if (settings.policy == "none" || settings.policy == "explicit")
                 return {.why = settings.policy == "none" ? "none policy: nothing is reserved"
                                                          : "explicit policy: what kubelet.config says"};

@@ -59,23 +59,23 @@ TEST_CASE(
 {
         Machine machine;
         CHECK(says(machine.choice(), "yes, ", "it is installed"));
-        machine.spec.snapshotter = "overlayfs";
+        machine.spec.containerd.snapshotter = "overlayfs";
         CHECK(machine.choice() == "no");
-        machine.spec.snapshotter = "soci";
+        machine.spec.containerd.snapshotter = "soci";
         CHECK(machine.choice() == "yes");
 }
 
 TEST_CASE("The feature gate turns it off, and asks for it", "[snapshotter]")
 {
         Machine machine;
-        machine.spec.fast_image_pull = false;
+        machine.spec.containerd.fast_image_pull = false;
         CHECK(machine.choice() == "no");
-        machine.spec.snapshotter = "soci"; // says more
+        machine.spec.containerd.snapshotter = "soci"; // says more
         CHECK(machine.choice() == "yes");
-        machine.spec.snapshotter = "auto";
-        machine.spec.fast_image_pull = true;
+        machine.spec.containerd.snapshotter = "auto";
+        machine.spec.containerd.fast_image_pull = true;
         CHECK(says(machine.choice(), "yes", ""));
-        machine.spec.snapshotter = "overlayfs";
+        machine.spec.containerd.snapshotter = "overlayfs";
         CHECK(machine.choice() == "no");
 }
 
@@ -95,9 +95,9 @@ TEST_CASE("A small machine has overlayfs, and a word about it if soci-snapshotte
                 machine.cpus(row.cpus);
                 machine.memory(row.memory_blocks);
                 CHECK(machine.choice() == "no");
-                machine.spec.fast_image_pull = true;
+                machine.spec.containerd.fast_image_pull = true;
                 CHECK(says(machine.choice(), "no! featureGates.FastImagePull: ", row.why));
-                machine.spec.snapshotter = "soci";
+                machine.spec.containerd.snapshotter = "soci";
                 CHECK(machine.choice() == "yes");
         }
 }
@@ -107,10 +107,10 @@ TEST_CASE("Without the program it is overlayfs, whatever was asked for", "[snaps
         Machine machine;
         std::filesystem::remove(machine.root(soci_program));
         CHECK(machine.choice() == "no");
-        machine.spec.fast_image_pull = true;
+        machine.spec.containerd.fast_image_pull = true;
         CHECK(says(machine.choice(),
                 "no! featureGates.FastImagePull: ", "'/usr/bin/soci-snapshotter-grpc' is not"));
-        machine.spec.snapshotter = "soci";
+        machine.spec.containerd.snapshotter = "soci";
         CHECK(says(machine.choice(), "no! containerd.snapshotter: ", "is not installed"));
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("A machine that does not tell its size has overlayfs", "[snapshotter]"
         Machine machine;
         std::filesystem::remove_all(machine.root("/sys"));
         CHECK(machine.choice() == "no");
-        machine.spec.fast_image_pull = true;
+        machine.spec.containerd.fast_image_pull = true;
         CHECK(says(machine.choice(), "no! featureGates.FastImagePull: ", "/sys/devices/system/cpu"));
 }
 
@@ -131,21 +131,21 @@ TEST_CASE("A snapshotter in containerd's own configuration stands", "[snapshotte
                 "version = 3\n[plugins.'io.containerd.cri.v1.images']\nsnapshotter = 'native'\n");
         SECTION("in the node's configuration")
         {
-                machine.spec.containerd_configs.push_back({text, "user data"});
+                machine.spec.containerd.configs.push_back({text, "user data"});
         }
         SECTION("or in a drop-in")
         {
                 machine.root.write("/etc/eks/containerd.d/50-own.toml", text);
         }
         CHECK(machine.choice() == "no");
-        machine.spec.snapshotter = "soci";
+        machine.spec.containerd.snapshotter = "soci";
         CHECK(says(machine.choice(), "no! containerd.snapshotter: ", "containerd.config names 'native'"));
 }
 
 TEST_CASE("A snapshotter of one runtime is no choice for all", "[snapshotter]")
 {
         Machine machine;
-        machine.spec.containerd_configs.push_back(
+        machine.spec.containerd.configs.push_back(
                 {"version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata]\n"
                  "snapshotter = 'devmapper'\n",
                         "user data"});

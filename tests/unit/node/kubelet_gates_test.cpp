@@ -83,7 +83,7 @@ std::optional<std::string> written(const NodeInputs& node, GatePlace place, cons
         }
         case GatePlace::addresses: {
                 auto both = node;
-                both.spec.ip_family = IpFamily::dual_stack;
+                both.spec.cluster.ip_family = IpFamily::dual_stack;
                 both.facts.ipv6s = {"2001:db8::1"};
                 return std::to_string(split(argument(both, name).value_or(""), ',').size());
         }

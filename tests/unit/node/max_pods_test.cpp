@@ -148,7 +148,7 @@ TEST_CASE("What kubelet goes by is the user's word: flag over configuration over
         for (const auto& [spec, effective] :
                 {std::pair{"", 110U}, {"  kubelet: {config: {maxPods: 7}}\n", 7U}}) {
                 auto inputs = node.inputs(spec);
-                inputs.spec.kubelet_config_replaces = true;
+                inputs.spec.kubelet.config_replaces = true;
                 std::vector<Note> notes;
                 CHECK(max_pods(inputs, notes).effective == effective);
                 CHECK(max_pods(inputs, notes).computed == 58);
@@ -311,8 +311,8 @@ TEST_CASE("The node's maxPods follow the keys of the CNI, and the limit", "[max-
                 CAPTURE(row.type, row.limit, row.computed);
                 auto inputs = node.inputs();
                 inputs.facts.instance_type = row.type;
-                inputs.spec.cni = row.cni;
-                inputs.spec.max_pods_limit = row.limit;
+                inputs.spec.cluster.cni = row.cni;
+                inputs.spec.kubelet.max_pods_limit = row.limit;
                 std::vector<Note> notes;
                 const auto pods = max_pods(inputs, notes);
                 CHECK(pods.computed == row.computed);
@@ -321,7 +321,7 @@ TEST_CASE("The node's maxPods follow the keys of the CNI, and the limit", "[max-
                 CHECK(notes.empty());
         }
         auto inputs = node.inputs();
-        inputs.spec.cni = prefixes; // on the reference node, an m4.xlarge
+        inputs.spec.cluster.cni = prefixes; // on the reference node, an m4.xlarge
         std::vector<Note> notes;
         CHECK(max_pods(inputs, notes).computed == 58);
         REQUIRE(notes.size() == 1);
@@ -381,7 +381,7 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
                 CAPTURE(row.expression, row.limit);
                 auto inputs = node.inputs(
                         std::string("  kubelet: {maxPodsExpression: '") + row.expression + "'}\n");
-                inputs.spec.max_pods_limit = row.limit;
+                inputs.spec.kubelet.max_pods_limit = row.limit;
                 std::vector<Note> notes;
                 const auto pods = max_pods(inputs, notes);
                 CHECK(pods.computed == row.computed);
@@ -391,7 +391,7 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
         // with prefixes the limit is in max_pods, and not on the result
         auto dense = node.inputs("  kubelet: {maxPodsExpression: 'max_pods * 2'}\n");
         dense.facts.instance_type = "m5.large";
-        dense.spec.cni.prefix_delegation = true;
+        dense.spec.cluster.cni.prefix_delegation = true;
         std::vector<Note> notes;
         CHECK(max_pods(dense, notes).computed == 220);
         CHECK(notes.empty());
@@ -404,7 +404,8 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
         CHECK(notes[0].text.ends_with(
                 "kubelet.maxPodsExpression = \"max_pods / 0\": column 10: division by zero; "
                 "maxPods is 58, as without it, proceeding"));
-        CHECK_FALSE(wrong_expression(bad.spec.max_pods_expression)); // that is known on the node only
+        CHECK_FALSE(
+                wrong_expression(bad.spec.kubelet.max_pods_expression)); // that is known on the node only
         CHECK_FALSE(wrong_expression({}));
         CHECK(wrong_expression({"1 +", "x"}) ==
                 "x: kubelet.maxPodsExpression = \"1 +\": column 4: 'the end' where a value belongs");

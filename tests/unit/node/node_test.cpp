@@ -51,28 +51,28 @@ TEST_CASE("The configuration becomes a NodeSpec", "[node]")
                             "{InstanceIdNodeName: true}\n"
                             "  containerd:\n    config: version = 2\n    baseRuntimeSpec: {a: 1}\n")
                         .spec;
-        CHECK(spec.cluster_name == "my-cluster");
-        CHECK(spec.endpoint == "https://example.com");
-        CHECK(spec.certificate_authority.text == "Y2VydGlmaWNhdGVBdXRob3JpdHk=");
-        CHECK(spec.certificate_authority.source == "user data, line 7, column 5");
-        CHECK(spec.service_cidr->text() == "10.100.0.0/16");
-        CHECK(spec.kubelet_config == Json{{"maxPods", 20}});
-        CHECK(spec.kubelet_flags == std::vector<std::string>{"--v=5"});
-        REQUIRE(spec.containerd_configs.size() == 1);
-        CHECK(spec.containerd_configs[0].text == "version = 2");
-        CHECK(spec.containerd_configs[0].source == "user data, line 14, column 5");
-        CHECK(spec.base_runtime_spec == Json{{"a", 1}});
-        CHECK(spec.instance_id_node_name);
+        CHECK(spec.cluster.name == "my-cluster");
+        CHECK(spec.cluster.endpoint == "https://example.com");
+        CHECK(spec.cluster.certificate_authority.text == "Y2VydGlmaWNhdGVBdXRob3JpdHk=");
+        CHECK(spec.cluster.certificate_authority.source == "user data, line 7, column 5");
+        CHECK(spec.cluster.service_cidr->text() == "10.100.0.0/16");
+        CHECK(spec.kubelet.config == Json{{"maxPods", 20}});
+        CHECK(spec.kubelet.flags == std::vector<std::string>{"--v=5"});
+        REQUIRE(spec.containerd.configs.size() == 1);
+        CHECK(spec.containerd.configs[0].text == "version = 2");
+        CHECK(spec.containerd.configs[0].source == "user data, line 14, column 5");
+        CHECK(spec.containerd.base_runtime_spec == Json{{"a", 1}});
+        CHECK(spec.registration.instance_id_node_name);
 
-        CHECK(node.inputs("  kubelet: {flags: []}\n").spec.kubelet_flags.empty());
+        CHECK(node.inputs("  kubelet: {flags: []}\n").spec.kubelet.flags.empty());
         const auto plain = node.inputs().spec;
-        CHECK(plain.kubelet_config == Json::object());
-        CHECK(plain.kubelet_flags.empty());
-        CHECK(plain.containerd_configs.empty());
-        CHECK(plain.base_runtime_spec == Json::object());
-        CHECK_FALSE(plain.instance_id_node_name);
+        CHECK(plain.kubelet.config == Json::object());
+        CHECK(plain.kubelet.flags.empty());
+        CHECK(plain.containerd.configs.empty());
+        CHECK(plain.containerd.base_runtime_spec == Json::object());
+        CHECK_FALSE(plain.registration.instance_id_node_name);
         CHECK_FALSE(node.inputs("  featureGates: {InstanceIdNodeName: false, Other: true}\n")
-                            .spec.instance_id_node_name);
+                            .spec.registration.instance_id_node_name);
 }
 
 TEST_CASE("node.json carries everything that later steps need, and back", "[node]")
@@ -86,12 +86,12 @@ TEST_CASE("node.json carries everything that later steps need, and back", "[node
         node.write(node_path, text);
         node.write(imds_path, imds.dump());
         const auto inputs = load_node_inputs(node.root());
-        CHECK(inputs.spec.cluster_name == "my-cluster");
-        CHECK(inputs.spec.certificate_authority.source == "user data, line 7, column 5");
-        CHECK(inputs.spec.kubelet_flags == std::vector<std::string>{"--v=5"});
-        CHECK(inputs.spec.kubelet_config == Json{{"a", nullptr}});
-        REQUIRE(inputs.spec.containerd_configs.size() == 1);
-        CHECK(inputs.spec.containerd_configs[0].text == "[grpc]");
+        CHECK(inputs.spec.cluster.name == "my-cluster");
+        CHECK(inputs.spec.cluster.certificate_authority.source == "user data, line 7, column 5");
+        CHECK(inputs.spec.kubelet.flags == std::vector<std::string>{"--v=5"});
+        CHECK(inputs.spec.kubelet.config == Json{{"a", nullptr}});
+        REQUIRE(inputs.spec.containerd.configs.size() == 1);
+        CHECK(inputs.spec.containerd.configs[0].text == "[grpc]");
         CHECK(inputs.versions.kubelet == Version{1, 34, 2});
         CHECK(inputs.versions.containerd == Version{1, 6, 20});
         CHECK(inputs.facts.instance_id == "i-1");
@@ -119,7 +119,7 @@ TEST_CASE("A profile is known by its path in node.json, whose lines are beside i
         merged.marks["sysctl.kernel.pid_max"] = {"/etc/eks/node.toml", 2, 1};
         node.write(node_path, render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}}));
         node.write(imds_path, imds.dump());
-        const auto sysctls = load_node_inputs(node.root()).spec.sysctls;
+        const auto sysctls = load_node_inputs(node.root()).spec.host.sysctls;
         REQUIRE(sysctls.size() == 2);
         for (const auto& one : sysctls) {
                 CAPTURE(one.name);
@@ -164,8 +164,8 @@ TEST_CASE("What the configuration lacks of the cluster comes from cluster.json",
         CHECK(none.remedy == "It is written by eks-cluster.service: see `systemctl status eks-cluster`");
         const auto as_configured = load_node_inputs(node.root(), ClusterNeed::as_configured);
         CHECK(as_configured.lacks_cluster);
-        CHECK(as_configured.spec.cluster_name == "blue");
-        CHECK(as_configured.spec.endpoint.empty());
+        CHECK(as_configured.spec.cluster.name == "blue");
+        CHECK(as_configured.spec.cluster.endpoint.empty());
 
         Json answer{{"cluster",
                 {{"name", "red"}, {"apiServerEndpoint", "https://e"}, {"certificateAuthority", "Y2E="},
@@ -177,13 +177,13 @@ TEST_CASE("What the configuration lacks of the cluster comes from cluster.json",
         node.write(cluster_path, answer.dump());
         const auto inputs = load_node_inputs(node.root());
         CHECK_FALSE(inputs.lacks_cluster);
-        CHECK(inputs.spec.endpoint == "https://e");
-        CHECK(inputs.spec.certificate_authority.text == "Y2E=");
-        CHECK(inputs.spec.certificate_authority.source == "EKS DescribeCluster");
-        CHECK(inputs.spec.service_cidr->text() == "fd00::/108");
-        CHECK(inputs.spec.ip_family == IpFamily::ipv6);
-        CHECK(inputs.spec.outpost);
-        CHECK(inputs.spec.cluster_id == "i-d");
+        CHECK(inputs.spec.cluster.endpoint == "https://e");
+        CHECK(inputs.spec.cluster.certificate_authority.text == "Y2E=");
+        CHECK(inputs.spec.cluster.certificate_authority.source == "EKS DescribeCluster");
+        CHECK(inputs.spec.cluster.service_cidr->text() == "fd00::/108");
+        CHECK(inputs.spec.cluster.ip_family == IpFamily::ipv6);
+        CHECK(inputs.spec.cluster.outpost);
+        CHECK(inputs.spec.cluster.id == "i-d");
         for (const auto* damaged : {"", "{", "[]", "{}", R"({"cluster": 5})", R"({"cluster": {}})"}) {
                 node.write(cluster_path, damaged);
                 CHECK(refusal([&] { load_node_inputs(node.root()); }).failure == "facts-missing");
@@ -191,7 +191,7 @@ TEST_CASE("What the configuration lacks of the cluster comes from cluster.json",
         // A complete configuration has no use for it.
         node.write(node_path, render_node_json(test::merged_layers({test::reference_cluster}),
                                       {.kubelet = {1, 34, 2}, .containerd = {1, 7, 20}}));
-        CHECK(load_node_inputs(node.root()).spec.endpoint == "https://example.com");
+        CHECK(load_node_inputs(node.root()).spec.cluster.endpoint == "https://example.com");
 }
 
 TEST_CASE("A damaged file of facts is an error, whatever is wrong with it", "[node]")

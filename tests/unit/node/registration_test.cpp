@@ -23,9 +23,9 @@ TEST_CASE("Labels and taints have the facts filled in", "[registration]")
         auto inputs = node();
         CHECK(configured_labels(inputs).empty());
         CHECK(configured_taints(inputs).empty());
-        inputs.spec.labels = {
+        inputs.spec.registration.labels = {
                 {"team", "${tag.team}"}, {"example.com/type", "is-${imds.instanceType}"}, {"empty", ""}};
-        inputs.spec.taints = {"team=${tag.team}:NoSchedule", "gpu:NoExecute"};
+        inputs.spec.registration.taints = {"team=${tag.team}:NoSchedule", "gpu:NoExecute"};
         CHECK(configured_labels(inputs) ==
                 Labels{{"empty", ""}, {"example.com/type", "is-m5.large"}, {"team", "a"}});
         CHECK(configured_taints(inputs) ==
@@ -35,17 +35,17 @@ TEST_CASE("Labels and taints have the facts filled in", "[registration]")
 TEST_CASE("What the facts make wrong is refused, with its key", "[registration]")
 {
         auto inputs = node();
-        inputs.spec.labels = {{"a.b/team", "${tag.owner}"}};
+        inputs.spec.registration.labels = {{"a.b/team", "${tag.owner}"}};
         auto result = refusal([&] { configured_labels(inputs); });
         CHECK(result.failure == "config-invalid");
         CHECK(result.mentions(
                 "node.labels.\"a.b/team\" = \"${tag.owner}\": the instance has no tag 'owner'"));
-        inputs.spec.labels = {{"team", "${tag.bad}"}};
+        inputs.spec.registration.labels = {{"team", "${tag.bad}"}};
         CHECK(refusal([&] {
                 configured_labels(inputs);
         }).mentions("node.labels.team = \"a b\": the value may"));
         for (const auto* taint : {"a=${tag.owner}:NoSchedule", "a=${tag.bad}:NoSchedule", "a=b"}) {
-                inputs.spec.taints = {taint};
+                inputs.spec.registration.taints = {taint};
                 result = refusal([&] { configured_taints(inputs); });
                 CHECK(result.failure == "config-invalid");
                 CHECK(result.mentions("node.taints = "));

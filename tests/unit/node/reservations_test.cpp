@@ -30,7 +30,7 @@ NodeInputs inputs(
         const ReferenceNode& node, const ReservationSettings& settings, const std::string& spec = {})
 {
         auto inputs = node.inputs(spec);
-        inputs.spec.reservations = settings;
+        inputs.spec.kubelet.reservations = settings;
         return inputs;
 }
 
@@ -209,12 +209,12 @@ TEST_CASE("A volume of containerd's own has eviction thresholds of its own", "[r
 {
         const ReferenceNode node;
         auto volume = node.inputs();
-        volume.spec.containerd_volume = VolumeSettings{.device = "sdf"};
+        volume.spec.storage.containerd_volume = VolumeSettings{.device = "sdf"};
         CHECK(rendered(volume)["evictionHard"] ==
                 Json{{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"},
                         {"memory.available", "100Mi"}, {"nodefs.available", "10%"},
                         {"nodefs.inodesFree", "5%"}});
-        volume.spec.reservations.eviction_hard = false;
+        volume.spec.kubelet.reservations.eviction_hard = false;
         CHECK_FALSE(rendered(volume).contains("evictionHard"));
 }
 

@@ -367,7 +367,7 @@ TEST_CASE("A default that containerd.config names must be defined", "[runtimes]"
         for (const auto daemon : {Version{1, 7, 27}, Version{2, 1, 0}}) {
                 inputs.versions.containerd = daemon;
                 const auto with = [&](const std::string& text) {
-                        inputs.spec.containerd_configs = {{text, "user data"}};
+                        inputs.spec.containerd.configs = {{text, "user data"}};
                         return plan_containerd_config(inputs);
                 };
                 const std::string containerd = "[plugins.'io.containerd.grpc.v1.cri'.containerd]\n";

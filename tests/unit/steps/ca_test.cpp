@@ -15,7 +15,7 @@ NodeInputs with_ca(const std::string& text)
 {
         static const test::ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.certificate_authority.text = text;
+        inputs.spec.cluster.certificate_authority.text = text;
         return inputs;
 }
 

@@ -126,7 +126,7 @@ TEST_CASE("Several user texts are merged in order", "[containerd]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs({}, kubelet_132, containerd_17);
-        inputs.spec.containerd_configs = {
+        inputs.spec.containerd.configs = {
                 {"[grpc]\naddress = '/one'\nuid = 1\n", "first"}, {"[grpc]\naddress = '/two'\n", "second"}};
         CHECK(at(rendered(inputs), "/grpc") == Json{{"address", "/two"}, {"uid", 1}});
 }
@@ -212,14 +212,14 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
         // The last layer says it.
         const std::string cni = "[plugins.'io.containerd.cri.v1.runtime'.cni]\n";
         auto inputs = node.inputs({}, kubelet_132, {2, 1, 0});
-        inputs.spec.containerd_configs = {
+        inputs.spec.containerd.configs = {
                 {cni + "bin_dirs = ['/a', '/b']", "first"}, {cni + "bin_dir = '/c'", "second"}};
         CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/c"}}, {"conf_dir", "/etc/cni/net.d"}});
-        std::swap(inputs.spec.containerd_configs[0], inputs.spec.containerd_configs[1]);
+        std::swap(inputs.spec.containerd.configs[0], inputs.spec.containerd.configs[1]);
         CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a", "/b"}}, {"conf_dir", "/etc/cni/net.d"}});
-        inputs.spec.containerd_configs = {{cni + "bin_dirs = ['/a', '/b']\nbin_dir = '/a'", "both"}};
+        inputs.spec.containerd.configs = {{cni + "bin_dirs = ['/a', '/b']\nbin_dir = '/a'", "both"}};
         const auto both = refusal([&] { plan_containerd_config(inputs); });
         CHECK(both.failure == "config-invalid");
         CHECK(both.mentions("containerd.config (both), line 2, column 1: "
@@ -235,7 +235,7 @@ TEST_CASE("Mirrors of the old form beside config_path are refused with their pla
         for (const auto daemon : {containerd_16, containerd_17, containerd_2}) {
                 auto inputs = node.inputs({}, kubelet_132, daemon);
                 const auto with = [&](const std::string& text) {
-                        inputs.spec.containerd_configs = {{text, "user data"}};
+                        inputs.spec.containerd.configs = {{text, "user data"}};
                         return plan_containerd_config(inputs);
                 };
                 const auto one = refusal([&] { with(mirrors); });
@@ -441,7 +441,7 @@ TEST_CASE("A default that containerd.config names must have its program", "[cont
         for (const auto daemon : {containerd_17, containerd_2}) {
                 auto inputs = node.inputs({}, kubelet_132, daemon);
                 const auto with = [&](const std::string& text) {
-                        inputs.spec.containerd_configs = {{text, "user data"}};
+                        inputs.spec.containerd.configs = {{text, "user data"}};
                         return plan_containerd_config(inputs);
                 };
                 for (const auto& row : rows) {
@@ -475,7 +475,7 @@ TEST_CASE("One handler with two programs is refused, another program for ours is
         for (const auto daemon : {containerd_17, containerd_2}) {
                 auto inputs = node.inputs({}, kubelet_132, daemon);
                 const auto with = [&](const std::string& one, const std::string& two) {
-                        inputs.spec.containerd_configs = {{runtimes + one, "one"}, {runtimes + two, "two"}};
+                        inputs.spec.containerd.configs = {{runtimes + one, "one"}, {runtimes + two, "two"}};
                         return plan_containerd_config(inputs);
                 };
                 const auto result = refusal([&] {

@@ -114,7 +114,8 @@ TEST_CASE("A drop-in of ECR's name takes its place, the user's own list takes al
         CHECK(config["providers"][0]["matchImages"] == Json::array({"registry.example.com"}));
 
         auto inputs = node.inputs();
-        inputs.spec.credential_provider_config["providers"] = Json::array({Json::parse(provider("own"))});
+        inputs.spec.kubelet.credential_provider_config["providers"] =
+                Json::array({Json::parse(provider("own"))});
         const auto plan = plan_credential_provider(inputs);
         REQUIRE(plan.notes.size() == 1);
         CHECK(plan.notes[0].text.ends_with(", ignoring"));
@@ -153,7 +154,7 @@ TEST_CASE("What kubelet would refuse in a provider is refused with its place", "
         // The same through the user's own configuration.
         node.write(admin_directory + "/a.json", "");
         auto inputs = node.inputs();
-        inputs.spec.credential_provider_config["providers"] = Json::array({entry});
+        inputs.spec.kubelet.credential_provider_config["providers"] = Json::array({entry});
         CHECK(refusal([&] { plan_credential_provider(inputs); }).failure == "config-invalid");
 }
 
@@ -185,7 +186,7 @@ TEST_CASE("What is no provider, one twice, and one too new is refused", "[creden
         node.write(admin_directory + "/a.json", "");
         node.write(admin_directory + "/b.yaml", "");
         auto inputs = node.inputs();
-        inputs.spec.credential_provider_config["providers"] =
+        inputs.spec.kubelet.credential_provider_config["providers"] =
                 Json::array({Json::parse(provider("own")), Json::parse(provider("own"))});
         CHECK(refusal([&] { plan_credential_provider(inputs); }).mentions("providers[1]"));
 }

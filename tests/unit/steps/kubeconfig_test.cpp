@@ -33,7 +33,7 @@ TEST_CASE("The kubeconfig is the reference's, for every version of kubelet", "[k
         const ReferenceNode node;
         for (unsigned minor = 23; minor <= 36; ++minor) {
                 auto inputs = node.inputs({}, {1, minor, 0});
-                inputs.spec.kubeconfig_auth = "aws";
+                inputs.spec.registration.kubeconfig_auth = "aws";
                 CHECK(tree(rendered(inputs)) == tree(test::reference("kubeconfig.yaml")));
         }
         CHECK(rendered(node.inputs()) == rendered(node.inputs()));
@@ -43,9 +43,9 @@ TEST_CASE("No value can end early or become something else", "[kubeconfig]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.cluster_name = "yes";
+        inputs.spec.cluster.name = "yes";
         inputs.facts.region = "a\"b: ${server} # c\nd";
-        inputs.spec.endpoint = "https://example.com:6443/a";
+        inputs.spec.cluster.endpoint = "https://example.com:6443/a";
         const auto config = tree(rendered(inputs));
         CHECK(config["clusters"][0]["cluster"]["server"] == "https://example.com:6443/a");
         const auto& args = config["users"][0]["user"]["exec"]["args"];
@@ -58,7 +58,7 @@ TEST_CASE("The program that gives the token is a matter of configuration", "[kub
         const auto exec = [&](const char* auth) {
                 auto inputs = node.inputs();
                 if (*auth != '\0')
-                        inputs.spec.kubeconfig_auth = auth;
+                        inputs.spec.registration.kubeconfig_auth = auth;
                 return tree(rendered(inputs))["users"][0]["user"]["exec"];
         };
         const Json ours{{"apiVersion", "client.authentication.k8s.io/v1beta1"},
@@ -73,7 +73,7 @@ TEST_CASE("The program that gives the token is a matter of configuration", "[kub
         Layer layer;
         layer.tree = test::merged_layers({test::reference_cluster}).tree;
         layer.tree["kubeconfig"]["auth"] = "aws";
-        CHECK(node_spec(layer.tree, layer.marks).kubeconfig_auth == "aws");
+        CHECK(node_spec(layer.tree, layer.marks).registration.kubeconfig_auth == "aws");
 }
 
 TEST_CASE("A token program that is not on the machine is warned of", "[kubeconfig]")
@@ -87,7 +87,7 @@ TEST_CASE("A token program that is not on the machine is warned of", "[kubeconfi
         CHECK(text().find("'/usr/bin/eksnode'") != std::string::npos);
         node.write("/usr/bin/eksnode", "", 0755);
         CHECK(text().empty());
-        inputs.spec.kubeconfig_auth = "aws";
+        inputs.spec.registration.kubeconfig_auth = "aws";
         CHECK(text().find("'aws'") != std::string::npos);
         CHECK(text().ends_with(", proceeding"));
         node.write("/usr/local/bin/aws", "", 0755);
@@ -128,15 +128,15 @@ TEST_CASE("A local cluster's kubeconfig is for bootstrapping, and names the clus
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.kubeconfig_auth = "aws";
-        inputs.spec.outpost = true;
-        inputs.spec.cluster_id = "9d2b1c1e-0000-4000-8000-5a5a5a5a5a5a";
+        inputs.spec.registration.kubeconfig_auth = "aws";
+        inputs.spec.cluster.outpost = true;
+        inputs.spec.cluster.id = "9d2b1c1e-0000-4000-8000-5a5a5a5a5a5a";
         const auto plan = plan_kubeconfig(inputs);
         CHECK(test::file_in(plan, "/var/lib/kubelet/kubeconfig").kind == File::Kind::absent);
         const auto& file = test::file_in(plan, "/var/lib/kubelet/bootstrap-kubeconfig");
         CHECK(file.mode == 0644);
         auto wanted = tree(test::reference("kubeconfig.yaml"));
-        wanted["users"][0]["user"]["exec"]["args"][3] = inputs.spec.cluster_id;
+        wanted["users"][0]["user"]["exec"]["args"][3] = inputs.spec.cluster.id;
         CHECK(tree(file.content) == wanted);
 }
 
@@ -149,8 +149,8 @@ TEST_CASE("The kubeconfig that kubelet makes of it is never touched", "[kubeconf
                         put_in_place(node.root(), file);
         };
         apply(); // an image made from a node of the Region's cluster
-        inputs.spec.outpost = true;
-        inputs.spec.cluster_id = "id";
+        inputs.spec.cluster.outpost = true;
+        inputs.spec.cluster.id = "id";
         apply();
         CHECK(node.names("/var/lib/kubelet") == std::vector<std::string>{"bootstrap-kubeconfig"});
         node.write("/var/lib/kubelet/kubeconfig", "with a certificate");

@@ -146,7 +146,7 @@ TEST_CASE("An IPv6 cluster's node has the first address of its primary interface
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.ip_family = IpFamily::ipv6;
+        inputs.spec.cluster.ip_family = IpFamily::ipv6;
         inputs.facts.ipv6s = {"fd00::1", "fd00::2"};
         CHECK(has(arguments(inputs), "--node-ip=fd00::1"));
         inputs.facts.ipv6s = {};
@@ -159,7 +159,7 @@ TEST_CASE("Among several IPv6 addresses the first that others can reach is taken
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.ip_family = IpFamily::ipv6;
+        inputs.spec.cluster.ip_family = IpFamily::ipv6;
         inputs.facts.ipv6s = {"fe80::1", "fd00::1", "nonsense", "2001:db8::1", "2001:db8::2"};
         CHECK(has(arguments(inputs), "--node-ip=2001:db8::1"));
         inputs.facts.ipv6s = {"fe80::1", "fd00::1"};
@@ -172,10 +172,10 @@ TEST_CASE("A dual-stack node names both addresses, that of the services' family 
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.ip_family = IpFamily::dual_stack;
+        inputs.spec.cluster.ip_family = IpFamily::dual_stack;
         inputs.facts.ipv6s = {"2001:db8::1"};
         CHECK(has(arguments(inputs), "--node-ip=172.16.34.43,2001:db8::1"));
-        inputs.spec.ipv6_first = true;
+        inputs.spec.cluster.ipv6_first = true;
         CHECK(has(arguments(inputs), "--node-ip=2001:db8::1,172.16.34.43"));
         inputs.versions.kubelet = {1, 28, 9};
         CHECK(has(arguments(inputs), "--node-ip=2001:db8::1"));
@@ -224,8 +224,8 @@ TEST_CASE("The family is what the configuration says, else that of the services"
                 CAPTURE(row.cluster.dump(), row.dns.dump());
                 const auto found = spec(
                         row.cluster, row.dns.is_null() ? Json::object() : Json{{"clusterDNS", row.dns}});
-                CHECK(found.ip_family == row.family);
-                CHECK(found.ipv6_first == row.ipv6_first);
+                CHECK(found.cluster.ip_family == row.family);
+                CHECK(found.cluster.ipv6_first == row.ipv6_first);
         }
 }
 
@@ -235,7 +235,7 @@ TEST_CASE("A local cluster's node bootstraps its kubeconfig", "[kubelet-args]")
         const std::string bootstrap = "--bootstrap-kubeconfig=/var/lib/kubelet/bootstrap-kubeconfig";
         auto inputs = node.inputs();
         CHECK_FALSE(has(arguments(inputs), bootstrap));
-        inputs.spec.outpost = true;
+        inputs.spec.cluster.outpost = true;
         CHECK(has(arguments(inputs), bootstrap));
         CHECK(has(arguments(inputs), "--kubeconfig=/var/lib/kubelet/kubeconfig"));
 }
@@ -246,7 +246,7 @@ TEST_CASE("Arguments need their facts, and name the one that is missing", "[kube
         auto no_name = node.inputs();
         no_name.facts.local_hostname = "";
         CHECK(refusal([&] { plan_kubelet_args(no_name); }).mentions("localHostname"));
-        no_name.spec.instance_id_node_name = true;
+        no_name.spec.registration.instance_id_node_name = true;
         CHECK(refusal([&] { plan_kubelet_args(no_name); }).failure == "nothing");
         no_name.facts.instance_id = "";
         CHECK(refusal([&] { plan_kubelet_args(no_name); }).mentions("instanceId"));
@@ -270,9 +270,9 @@ TEST_CASE("A name that Kubernetes refuses is an error before kubelet finds out",
                 CHECK(result.mentions("'" + name + "'"));
                 CHECK(result.remedy.find("InstanceIdNodeName") != std::string::npos);
         }
-        inputs.spec.kubelet_flags = {"--hostname-override=ip-1"}; // the user's own, checked by eks-config
+        inputs.spec.kubelet.flags = {"--hostname-override=ip-1"}; // the user's own, checked by eks-config
         CHECK(has(arguments(inputs), "--hostname-override=ip-1"));
-        inputs.spec.kubelet_flags = {};
+        inputs.spec.kubelet.flags = {};
         inputs.facts.local_hostname = "db-1." + std::string(58, 'a');
         CHECK(has(arguments(inputs), "--hostname-override=" + inputs.facts.local_hostname));
 }
@@ -293,16 +293,16 @@ TEST_CASE("A node has EC2's name in whatever domain the VPC's DHCP options name"
                       "named ip-172-16-34-43.us-west-2.compute.internal, as EC2's private DNS has it: "
                       "ip-172-16-34-43.corp.example is") != std::string::npos);
 
-        inputs.spec.kubelet_flags = {"--hostname-override=ip-172-16-34-43.corp.example"};
+        inputs.spec.kubelet.flags = {"--hostname-override=ip-172-16-34-43.corp.example"};
         CHECK(plan_kubelet_args(inputs).notes.empty());
-        inputs.spec.kubelet_flags = {};
-        inputs.spec.instance_id_node_name = true;
+        inputs.spec.kubelet.flags = {};
+        inputs.spec.registration.instance_id_node_name = true;
         CHECK(has(arguments(inputs), "--hostname-override=i-1234567890abcdef0"));
-        inputs.spec.node_name = "${imds.instanceId}.corp.example";
+        inputs.spec.registration.node_name = "${imds.instanceId}.corp.example";
         inputs.facts.all["instanceId"] = "i-1";
         CHECK(has(arguments(inputs), "--hostname-override=i-1.corp.example"));
         CHECK(plan_kubelet_args(inputs).notes.empty());
-        inputs.spec.node_name = "a_b";
+        inputs.spec.registration.node_name = "a_b";
         CHECK(refusal([&] { plan_kubelet_args(inputs); }).failure == "config-invalid");
         inputs.spec = node.inputs().spec;
         inputs.facts.region = "";
@@ -314,17 +314,17 @@ TEST_CASE("Labels are one flag, sorted; the user's win over those found out", "[
         const ReferenceNode node;
         auto inputs = node.inputs();
         inputs.facts.all = {{"instanceType", "m4.xlarge"}, {"tags", {{"team", "a"}}}};
-        inputs.spec.labels = {
+        inputs.spec.registration.labels = {
                 {"z", "1"}, {"team", "${tag.team}"}, {"example.com/type", "${imds.instanceType}"}};
         CHECK(has(arguments(inputs), "--node-labels=example.com/type=m4.xlarge,team=a,z=1"));
 
         node.write("/proc/sys/kernel/osrelease", "6.1\n");
         node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
         node.write("/sys/bus/pci/devices/0000:00:1e.0/class", "0x030200\n");
-        inputs.spec.labels = {
+        inputs.spec.registration.labels = {
                 {"feature.node.kubernetes.io/kernel-version.major", "five"}, {"nvidia.com/gpu.count", "9"}};
-        inputs.spec.hardware_labels = true;
-        inputs.spec.gpu_labels = true;
+        inputs.spec.registration.hardware_labels = true;
+        inputs.spec.registration.gpu_labels = true;
         inputs.versions.kubelet = {1, 34, 0};
         CHECK(has(arguments(inputs),
                 "--node-labels=feature.node.kubernetes.io/kernel-version.full=6.1,"
@@ -346,10 +346,10 @@ TEST_CASE("One item of flags is one argument, as it stands", "[kubelet-args]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.kubelet_flags = {"--cert-dir=/a b --c", "--x=\"y\""};
+        inputs.spec.kubelet.flags = {"--cert-dir=/a b --c", "--x=\"y\""};
         const auto all = arguments(inputs);
         CHECK(Texts(all.end() - 2, all.end()) == Texts{"--cert-dir=/a b --c", "--x=\"y\""});
-        inputs.spec.kubelet_flags = {};
+        inputs.spec.kubelet.flags = {};
         CHECK(plan_kubelet_args(inputs).files.at(0).content.find("KUBELET_EXTRA_ARGS") == std::string::npos);
 }
 

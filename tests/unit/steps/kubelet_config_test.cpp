@@ -78,7 +78,7 @@ TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is aske
         CHECK(on({}, {1, 36, 0}).failure == "nothing");
         // Which the user's configuration replaces as a whole.
         auto inputs = node.inputs("  kubelet: {config: {podsPerCore: 1}}\n", {1, 36, 0});
-        inputs.spec.kubelet_config_replaces = true;
+        inputs.spec.kubelet.config_replaces = true;
         CHECK(refusal([&] { plan_kubelet_config(inputs); }).failure == "cgroup-v1");
         node.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
         CHECK(on({}, {1, 36, 0}).failure == "nothing");
@@ -173,9 +173,9 @@ TEST_CASE("DNS follows the service range, IPv6 included", "[kubelet-config]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.service_cidr = parse_cidr("172.20.0.0/16").value();
+        inputs.spec.cluster.service_cidr = parse_cidr("172.20.0.0/16").value();
         CHECK(rendered(inputs)["clusterDNS"] == Json{"172.20.0.10"});
-        inputs.spec.service_cidr = parse_cidr("fd30:1c53:5f8a::/108").value();
+        inputs.spec.cluster.service_cidr = parse_cidr("fd30:1c53:5f8a::/108").value();
         CHECK(rendered(inputs)["clusterDNS"] == Json{"fd30:1c53:5f8a::a"});
 }
 
@@ -231,7 +231,7 @@ TEST_CASE("The node's taints are in the configuration", "[kubelet-config]")
         auto inputs = node.inputs();
         CHECK_FALSE(rendered(inputs).contains("registerWithTaints"));
         inputs.facts.all = {{"tags", {{"team", "a"}}}};
-        inputs.spec.taints = {"team=${tag.team}:NoSchedule", "gpu:NoExecute"};
+        inputs.spec.registration.taints = {"team=${tag.team}:NoSchedule", "gpu:NoExecute"};
         for (const Version version : {Version{1, 23, 0}, Version{1, 36, 0}}) {
                 inputs.versions.kubelet = version;
                 CHECK(rendered(inputs)["registerWithTaints"] ==

@@ -16,7 +16,7 @@ namespace {
 NodeInputs with_real_ca(const ReferenceNode& node)
 {
         auto inputs = node.inputs("  kubelet: {config: {maxPods: 5}}\n");
-        inputs.spec.certificate_authority.text = test::ca_base64;
+        inputs.spec.cluster.certificate_authority.text = test::ca_base64;
         return inputs;
 }
 

@@ -20,7 +20,7 @@ constexpr auto docker = "/etc/containerd/certs.d/docker.io/hosts.toml";
 NodeInputs inputs(const ReferenceNode& node, std::vector<RegistryMirror> mirrors)
 {
         auto all = node.inputs();
-        all.spec.registry_mirrors = std::move(mirrors);
+        all.spec.containerd.registry_mirrors = std::move(mirrors);
         return all;
 }
 

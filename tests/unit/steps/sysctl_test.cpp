@@ -18,7 +18,7 @@ constexpr auto backlog = "/proc/sys/net/core/somaxconn";
 NodeInputs with(const ReferenceNode& node, std::vector<Sysctl> wanted)
 {
         auto inputs = node.inputs();
-        inputs.spec.sysctls = std::move(wanted);
+        inputs.spec.host.sysctls = std::move(wanted);
         return inputs;
 }
 Sysctl of_profile(const std::string& name, const std::string& value)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of a NodeSpec are filled from.
+#pragma once
+
+#include <string>
+
+#include "document/layer.hpp"
+
+namespace eks {
+
+// A merged configuration that has been validated.
+struct Configured {
+        const Json& tree;
+        const Marks& marks;
+
+        // The map at a key of the top level; an empty one if it is not there.
+        const Json& table(const char* key) const
+        {
+                static const Json none = Json::object();
+                const auto found = tree.find(key);
+                return found != tree.end() ? *found : none;
+        }
+
+        // For messages: "user data, line 9, column 5".
+        std::string source(const std::string& key) const
+        {
+                return place_of(marks, key, {"configuration"}).text();
+        }
+};
+
+struct Sourced {
+        std::string text;
+        std::string source;
+};
+
+} // namespace eks

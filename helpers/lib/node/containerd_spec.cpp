@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/containerd_spec.hpp"
+
+namespace eks {
+
+ContainerdSpec containerd_spec(const Configured& given)
+{
+        const auto& containerd = given.table("containerd");
+        ContainerdSpec spec{.runtimes = runtime_settings(given.tree, given.marks),
+                .base_runtime_spec = containerd.value("baseRuntimeSpec", Json::object())};
+        for (const auto& config : containerd.value("config", Json::array()))
+                spec.configs.push_back({config.at("text"), config.at("source")});
+        spec.snapshotter = containerd.value("snapshotter", spec.snapshotter);
+        const auto& gates = given.table("featureGates");
+        if (gates.contains("FastImagePull"))
+                spec.fast_image_pull = gates.at("FastImagePull").get<bool>();
+        Problems problems;
+        spec.registry_mirrors = registry_mirrors(given.tree, given.marks, problems);
+        problems.throw_if_any(failure::config_invalid);
+        return spec;
+}
+
+} // namespace eks

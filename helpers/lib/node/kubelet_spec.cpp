@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/kubelet_spec.hpp"
+
+namespace eks {
+
+namespace {
+
+ReservationSettings reservation_settings(const Json& tree)
+{
+        ReservationSettings settings;
+        settings.policy = tree.value("policy", settings.policy);
+        if (tree.contains("memoryLimitPercent"))
+                settings.memory_limit_percent = tree.at("memoryLimitPercent").get<unsigned>();
+        settings.system_reserved = tree.value("systemReserved", settings.system_reserved);
+        settings.eviction_hard = tree.value("evictionHard", settings.eviction_hard);
+        return settings;
+}
+
+} // namespace
+
+KubeletSpec kubelet_spec(const Configured& given)
+{
+        const auto& kubelet = given.table("kubelet");
+        return {.config = kubelet.value("config", Json::object()),
+                .config_replaces = kubelet.value("configMode", std::string()) == "replace",
+                .flags = kubelet.value("flags", std::vector<std::string>()),
+                .credential_provider_config = kubelet.value("credentialProviderConfig", Json::object()),
+                .max_pods_expression = {kubelet.value("maxPodsExpression", std::string()),
+                        given.source("kubelet.maxPodsExpression")},
+                .max_pods_limit = kubelet.value("maxPodsLimit", std::string()),
+                .reservations = reservation_settings(kubelet.value("reservations", Json::object()))};
+}
+
+} // namespace eks

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "config/volume.hpp"
+#include "node/configured.hpp"
+
+namespace eks {
+
+struct StorageSpec {
+        std::optional<VolumeSettings> containerd_volume;
+};
+
+StorageSpec storage_spec(const Configured& given);
+
+} // namespace eks
