@@ -11,7 +11,7 @@
 #include "checks/described_cluster.hpp"
 #include "config/mirrors.hpp"
 #include "config/schema.hpp"
-#include "config/sysctl.hpp"
+#include "config/sysctl_settings.hpp"
 #include "config/volume.hpp"
 
 namespace eks {

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "containerd/schemas.hpp"
+#include "containerd/config_versions.hpp"
 #include "containerd/user_settings.hpp"
 #include "document/toml.hpp"
 #include "node/ecr.hpp"

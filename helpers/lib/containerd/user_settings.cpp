@@ -11,7 +11,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "containerd/schemas.hpp"
+#include "containerd/config_versions.hpp"
 #include "node/runtime_requirements.hpp"
 
 namespace eks {

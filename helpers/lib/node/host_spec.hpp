@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "config/sysctl.hpp"
+#include "config/sysctl_settings.hpp"
 #include "node/configured.hpp"
 
 namespace eks {

@@ -4,7 +4,7 @@
 #include "base/text.hpp"
 #include "config/profile.hpp"
 #include "config/sources.hpp"
-#include "config/sysctl.hpp"
+#include "config/sysctl_settings.hpp"
 #include "documents.hpp"
 #include "support.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "containerd/schemas.hpp"
+#include "containerd/config_versions.hpp"
 #include "document/toml.hpp"
 #include "support.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/sysctl.hpp"
+#include "config/sysctl_settings.hpp"
 #include "document/toml.hpp"
 #include "documents.hpp"
 

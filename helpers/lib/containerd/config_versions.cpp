@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "containerd/schemas.hpp"
+#include "containerd/config_versions.hpp"
 
 #include <functional>
 #include <map>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/sysctl.hpp"
+#include "config/sysctl_settings.hpp"
 
 #include <algorithm>
 #include <array>
