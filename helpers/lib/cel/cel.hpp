@@ -7,7 +7,8 @@
 // hexadecimal literals; comments behind //. As in CEL nothing is converted silently, the remainder has the
 // sign of the dividend, overflow and division of ints by zero are errors, and && and || pass over an error
 // on either side if the other decides. Strings, unsigned numbers, lists, maps and macros are not there: what
-// uses them is refused by name.
+// uses them is refused by name. Written here because cel-cpp would bring ANTLR, Abseil and Protocol Buffers
+// for the arithmetic of one setting.
 #pragma once
 
 #include <cstdint>

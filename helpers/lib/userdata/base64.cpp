@@ -39,7 +39,6 @@ std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
                 return std::nullopt;
         if (digits.find_first_not_of(alphabet) != std::string::npos)
                 return std::nullopt;
-        // OpenSSL has this too, and loading it takes 1 ms and 2 MiB of a step that needs nothing else of it.
         std::string bytes;
         bytes.reserve(digits.size() / 4 * 3 + 2);
         unsigned pending = 0;

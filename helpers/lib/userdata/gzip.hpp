@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// gzip over zlib, which has no call that stops at a limit or goes on with the next member.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MIME multipart documents, as far as cloud-init's and nodeadm's user data need them.
+// MIME multipart documents, as far as cloud-init's and nodeadm's user data need them. Written here because
+// GMime would bring GLib into every step, and because nodeadm's rules decide what is a MIME document.
 #pragma once
 
 #include <optional>
