@@ -158,7 +158,7 @@ std::string render_node_json(const Layer& merged, const Versions& versions, cons
         const auto rest = tree.dump(2);
         if (merged.marks.empty())
                 return "{\n  \"sources\": {}," + rest.substr(1) + "\n";
-        // As dump() would. A tree of the places cost 4 % of eks-config's memory, and as much time.
+        // As dump() would: a tree of the thousands of places of 512 KiB costs eks-config a third more time.
         std::string text = "{\n  \"sources\": {";
         std::string_view separator = "\n";
         for (const auto& [key, where] : merged.marks) {
