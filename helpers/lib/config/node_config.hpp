@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "config/node_config.hpp"
 #include "document/layer.hpp"
 
 namespace eks {
