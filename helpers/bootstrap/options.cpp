@@ -77,8 +77,7 @@ std::string unknown_option(const std::string& text)
         flags.reserve(options.size());
         for (const auto& option : options)
                 flags.emplace_back(option.flag);
-        const auto near = nearest(text.substr(0, text.find('=')), flags);
-        return near ? fmt::format("unknown option; did you mean '{}'?", *near) : "unknown option";
+        return "unknown option" + did_you_mean(text.substr(0, text.find('=')), flags);
 }
 
 // Everything we translate ends in files of plain ASCII: names, addresses, flags.

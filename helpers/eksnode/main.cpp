@@ -89,9 +89,8 @@ int main(int argc, char** argv)
         }
         const auto program = fmt::format("{}/{}{}", directory, verb_prefix, verb);
         ::execv(program.c_str(), argv + 1);
-        const auto near = eks::nearest(verb, installed_verbs(directory));
         fmt::print(stderr, "eksnode: there is no verb '{}'{}\n", verb,
-                near ? fmt::format("; did you mean '{}'?", *near) : "");
+                eks::did_you_mean(verb, installed_verbs(directory)));
         fmt::print(stderr, "`eksnode --help` lists all\n");
         return 2;
 }

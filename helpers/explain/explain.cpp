@@ -119,8 +119,8 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
                 const bool empty = value != nullptr && value->is_string() &&
                                    value->get_ref<const std::string&>().empty();
                 const bool ignored = entry != nullptr && entry->path == key &&
-                                     ((entry->kind == ValueKind::text && empty) ||
-                                             (entry->kind == ValueKind::boolean && value != nullptr &&
+                                     ((entry->merge == MergeRule::replace && empty) ||
+                                             (entry->merge == MergeRule::keep_true && value != nullptr &&
                                                      *value == false && !all.empty()));
                 if (value == nullptr || ignored)
                         continue;
@@ -193,8 +193,7 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
         if (all.empty())
                 return fmt::format("{} is not set\n{}", key, reasoning);
         std::string text;
-        if (entry->kind == ValueKind::flags ||
-                entry->kind == ValueKind::toml_text) { // these add up, none beats another
+        if (entry->adds_up()) {
                 text = fmt::format("{}, in this order:\n", key);
                 for (const auto& [value, where] : all)
                         text += fmt::format("  {}\n    from {}\n", value.dump(), where.text());

@@ -97,13 +97,10 @@ std::string table(const Root& root, const std::vector<std::string>& families)
                         prefixes(false), prefixes(true), recommended_max_pods(type.vcpus));
         }
         for (const auto& family : families)
-                if (std::ranges::find(found, family) == found.end()) {
-                        const auto near = nearest(family, known);
+                if (std::ranges::find(found, family) == found.end())
                         misused(fmt::format("no instance type of family '{}' is in '{}'{}", family,
-                                        instance_types_path,
-                                        near ? fmt::format("; did you mean '{}'?", *near) : ""),
+                                        instance_types_path, did_you_mean(family, known)),
                                 "Give families such as m5 or c8g");
-                }
         return text;
 }
 

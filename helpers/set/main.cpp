@@ -84,8 +84,7 @@ void warn_of_other_layers(const Resolved& resolved, const Setting& setting)
 {
         const auto* value = value_at(resolved.merged.tree, setting.parts);
         const auto* entry = find_schema_key(setting.key);
-        const bool adds_up = entry->kind == ValueKind::flags || entry->kind == ValueKind::toml_text;
-        if (adds_up || (value != nullptr && *value == setting.value))
+        if (entry->adds_up() || (value != nullptr && *value == setting.value))
                 return;
         fmt::print(stderr, "warning: {} is {} on this node, by {}: see `eksnode explain {}`\n", setting.key,
                 value == nullptr            ? "not set"

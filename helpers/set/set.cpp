@@ -68,20 +68,19 @@ std::string hint_for(const std::vector<std::string>& parts)
                 }
                 if (std::ranges::find(known, prefix) != known.end())
                         continue;
-                const auto near = nearest(prefix, known);
-                return near ? fmt::format("; did you mean '{}'?", *near) : "";
+                return did_you_mean(prefix, known);
         }
         return {};
 }
 
-// How many parts of a key may stand below one of this kind, each whole, whatever dots are in it.
-std::size_t whole_parts(ValueKind kind)
+// How many parts of a key may stand below one of this shape, each whole, whatever dots are in it.
+std::size_t whole_parts(Shape shape)
 {
-        switch (kind) {
-        case ValueKind::switches:
-        case ValueKind::text_map:
+        switch (shape) {
+        case Shape::toggles:
+        case Shape::text_map:
                 return 1;
-        case ValueKind::environment:
+        case Shape::environment:
                 return 2; // a service, and a variable
         default:
                 return 0;
@@ -103,17 +102,15 @@ std::optional<Json> toml_value(const std::string& text)
         return layer.tree.at("value");
 }
 
-Json parse_value(const std::string& text, ValueKind kind, std::size_t below)
+Json parse_value(const std::string& text, Shape shape, std::size_t below)
 {
-        const bool is_text = kind == ValueKind::text || kind == ValueKind::toml_text ||
-                             (kind == ValueKind::text_map && below == 1) ||
-                             (kind == ValueKind::environment && below == 2);
-        const bool is_list = kind == ValueKind::list || kind == ValueKind::flags;
+        const bool is_text = shape == Shape::text || (shape == Shape::text_map && below == 1) ||
+                             (shape == Shape::environment && below == 2);
         const char first = text.empty() ? '\0' : text.front();
         if (is_text && !is_quoted(text))
                 return text;
-        if (is_list && first != '[')
-                return Json::array({parse_value(text, ValueKind::text, 0)});
+        if (shape == Shape::list && first != '[')
+                return Json::array({parse_value(text, Shape::text, 0)});
         if (is_quoted(text) || first == '[' || first == '{') { // meant as TOML: its mistakes are said
                 if (auto value = toml_value(text))
                         return std::move(*value);
@@ -157,7 +154,7 @@ Setting parse_key(std::string_view text)
                         "See eks-node.toml(5) for every key");
         // A shell takes the quotes of node.labels."example.com/team" away.
         const auto own = static_cast<std::size_t>(std::ranges::count(entry->path, '.')) + 1;
-        const auto whole = whole_parts(entry->kind);
+        const auto whole = whole_parts(entry->shape);
         while (whole > 0 && setting.parts.size() > own + whole) {
                 auto last = setting.parts.back();
                 setting.parts.pop_back();
@@ -175,7 +172,7 @@ Setting parse_setting(const std::string& argument)
         auto setting = parse_key(std::string_view(argument).substr(0, equals));
         const auto* entry = find_schema_key(setting.key);
         const auto own = static_cast<std::size_t>(std::ranges::count(entry->path, '.')) + 1;
-        setting.value = parse_value(argument.substr(equals + 1), entry->kind, setting.parts.size() - own);
+        setting.value = parse_value(argument.substr(equals + 1), entry->shape, setting.parts.size() - own);
         return setting;
 }
 

@@ -5,6 +5,7 @@
 import json
 import re
 import subprocess
+import tomllib
 
 import messages
 from lint import LIBEXEC_DIRECTORY, Skip, at, line_of, main, run, tool, units, without_comments
@@ -13,7 +14,7 @@ ORDER = ["NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "ENVIRONMENT", "EXIT STATUS
 REQUIRED = ["NAME", "SYNOPSIS", "DESCRIPTION", "SEE ALSO"]
 REQUIRED_OF_STEPS = [*REQUIRED, "FILES", "EXIT STATUS", "MESSAGES"]
 REQUIRED_OF_COMMANDS = [*REQUIRED, "EXIT STATUS"]
-SCHEMA = "helpers/lib/config/schema_table.cpp"
+KEYS = "helpers/data/keys.toml"
 CONFIG_PAGE = "man/eks-node.toml.5.scd"
 INSTALLED_CONFIG_PAGE = "usr/share/man/man5/eks-node.toml.5"
 MIGRATION = "man/eks-migration.7.scd"
@@ -75,7 +76,7 @@ def check_every_page(tree):
     expected |= {page_of(name): "helpers/meson.build" for name in programs(tree)}
     for generator in sorted((tree.stage / "usr/lib/systemd/system-generators").iterdir()):
         expected[f"man/{generator.name}.8.scd"] = "generators/meson.build"
-    expected[CONFIG_PAGE] = SCHEMA
+    expected[CONFIG_PAGE] = KEYS
     expected[OVERVIEW] = "README.md"
     for page, reason in expected.items():
         if not (tree.source / page).exists():
@@ -154,15 +155,16 @@ def check_environment(tree):
 
 
 def check_schema(tree):
-    """The page of the configuration file has an entry for every key of the schema's table, which the build puts in."""
+    """The page of the configuration file has an entry for every key, which the build puts in."""
     page = tree.stage / INSTALLED_CONFIG_PAGE
     if not page.exists():
         raise Skip("this build has no manual pages")
     entries = page.read_text().replace("\\&", "").splitlines()
-    text = tree.text(SCHEMA)
-    for m in re.finditer(r'SchemaKey\{\s*"([^"]+)"', text):
-        if m[1] not in entries:
-            yield at(SCHEMA, line_of(text, m.start()), f"key {m[1]} is not in the installed page, mend its '; @KEYS@' line")
+    text = tree.text(KEYS)
+    for key in tomllib.loads(text):
+        if key not in entries:
+            yield at(KEYS, line_of(text, text.index(f'["{key}"]')),
+                     f"key {key} is not in the installed page, mend its '; @KEYS@' line")
 
 
 def leaves(schema, path=""):
@@ -197,7 +199,7 @@ def check_migration(tree):
     for name in compat_commands(tree):
         if not named(name) and not re.search(rf"/{re.escape(name)}\b", text):
             yield at(MIGRATION, 1, f"command {name} is missing, name it")
-    known = set(re.findall(r'SchemaKey\{\s*"([^"]+)"', tree.text(SCHEMA)))
+    known = set(tomllib.loads(tree.text(KEYS)))
     sections_of_keys = "|".join(sorted({key.split(".")[0] for key in known if "." in key}))
     for m in re.finditer(rf"(?<![\w/.-])(?:{sections_of_keys})\.(?!service|slice|d/)[A-Za-z][\w.]*\w", text):
         if m[0] not in known and not any(m[0].startswith(key + ".") for key in known):
@@ -256,7 +258,7 @@ def check_renders(tree):
             yield at(page, 1, text)
     if (tree.stage / INSTALLED_CONFIG_PAGE).exists():
         for text in man_warnings(tree.stage / INSTALLED_CONFIG_PAGE):
-            yield at(SCHEMA, 1, f"of {INSTALLED_CONFIG_PAGE}, {text}")
+            yield at(KEYS, 1, f"of {INSTALLED_CONFIG_PAGE}, {text}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ CA = f"{lint.UNIT_DIRECTORY}/eks-ca.service"
 TARGET = f"{lint.UNIT_DIRECTORY}/eks-configured.target"
 GENERATOR = "usr/lib/systemd/system-generators/eks-node-generator"
 MESSAGES = "helpers/lib/base/messages.hpp"
-SCHEMA = "helpers/lib/config/schema_table.cpp"
+KEYS = "helpers/data/keys.toml"
 CATALOG = "man/eks-node.catalog"
 KNOWN_ID = "3f22aa0d5fa74a14ba2062809bc9681b"  # event::step_finished
 OTHER_ID = "00112233445566778899aabbccddeeff"
@@ -317,7 +317,7 @@ def _(source, stage):
 
 @plant("man.check_schema", "key phantom.key")
 def _(source, stage):
-    append(source / SCHEMA, '// SchemaKey{"phantom.key", ValueKind::text}\n')
+    append(source / KEYS, '["phantom.key"]\ntype = "text"\ntext = "None."\n')
 
 
 @plant("man.check_migration", "option --phantom-option of helpers/bootstrap")

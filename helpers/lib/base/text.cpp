@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+
 namespace eks {
 
 std::string_view trim(std::string_view text)
@@ -99,6 +101,13 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
                         best = candidate;
                 }
         return best;
+}
+
+std::string did_you_mean(
+        std::string_view word, std::span<const std::string> candidates, std::string_view prefix)
+{
+        const auto near = nearest(word, candidates);
+        return near ? fmt::format("; did you mean '{}{}'?", prefix, *near) : std::string();
 }
 
 } // namespace eks

@@ -42,4 +42,8 @@ bool has_control_characters(std::string_view text);
 // slip.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
+// That, ready for the end of a message: "; did you mean '…'?", or nothing.
+std::string did_you_mean(
+        std::string_view word, std::span<const std::string> candidates, std::string_view prefix = {});
+
 } // namespace eks

@@ -105,13 +105,13 @@ void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, 
         const auto must_be = [&](const char* name, const char* wanted) {
                 const auto* found = member(config, name);
                 if (found != nullptr && *found != wanted)
-                        report.problem(key_path("kubelet.config", name), shown(*found),
+                        report.problem(key_path("kubelet.config", name), value_text(*found),
                                 fmt::format("must be '{}'", wanted), "Remove the key, or give that value");
         };
         must_be("apiVersion", "kubelet.config.k8s.io/v1beta1");
         must_be("kind", "KubeletConfiguration");
         if (const auto* pods = member(config, "maxPods"))
-                check_max_pods("kubelet.config.maxPods", shown(*pods), whole_number(*pods), report);
+                check_max_pods("kubelet.config.maxPods", value_text(*pods), whole_number(*pods), report);
         check_cpu_manager(kubelet, report);
         check_image_gc(config, flags, report);
 }
@@ -122,7 +122,7 @@ void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, co
         const auto* reservations = member(kubelet, "reservations");
         if (const auto* percent = member(reservations, "memoryLimitPercent");
                 percent != nullptr && (*percent < 1 || *percent > 100))
-                report.problem("kubelet.reservations.memoryLimitPercent", shown(*percent),
+                report.problem("kubelet.reservations.memoryLimitPercent", value_text(*percent),
                         "not a share from 1 to 100 %",
                         "Give the most that kubeReserved may keep of the machine's memory");
         const auto* policy = text_member(reservations, "policy");

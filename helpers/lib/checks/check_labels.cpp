@@ -144,7 +144,7 @@ void LabelChecks::check_config_taints()
         if (taints == nullptr)
                 return;
         if (!taints->is_array()) {
-                report_->problem(key, shown(*taints), "must be a list of taints", taint_in_config);
+                report_->problem(key, value_text(*taints), "must be a list of taints", taint_in_config);
                 return;
         }
         TaintNames seen;
@@ -166,9 +166,10 @@ void LabelChecks::check_config_taint(const std::string& key, const Json& given, 
                                 take("effect", taint.effect);
         const auto wrong = texts_only ? wrong_taint(taint) : "must be a map of strings";
         if (!wrong.empty())
-                report_->problem(key, shown(given), fmt::format("not a taint: {}", wrong), taint_in_config);
+                report_->problem(
+                        key, value_text(given), fmt::format("not a taint: {}", wrong), taint_in_config);
         else
-                check_taint_is_new(key, shown(given), taint, seen);
+                check_taint_is_new(key, value_text(given), taint, seen);
 }
 
 void LabelChecks::check_flag_taints(const std::string& key, const std::string& item, std::string_view value)

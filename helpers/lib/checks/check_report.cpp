@@ -7,18 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/secrets.hpp"
+#include "document/reader.hpp"
 
 namespace eks {
 
 Where CheckReport::where(std::string_view key) const
 {
-        while (!key.empty()) {
-                if (const auto mark = marks_->find(std::string(key)); mark != marks_->end())
-                        return mark->second;
-                const auto end = key.find_last_of(".[");
-                key = key.substr(0, end == std::string_view::npos ? 0 : end);
-        }
-        return {"configuration"};
+        return nearest_place(*marks_, std::string(key), {"configuration"});
 }
 
 void CheckReport::problem(
@@ -77,12 +72,6 @@ std::vector<std::string> texts(const Json* list)
                         if (item.is_string())
                                 result.push_back(item.get<std::string>());
         return result;
-}
-
-std::string shown(const Json& value)
-{
-        return value.is_string() ? value.get<std::string>()
-                                 : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 } // namespace eks

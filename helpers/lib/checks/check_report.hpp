@@ -49,7 +49,4 @@ const std::string* text_member(const Json* object, std::string_view key);
 // The strings of a list.
 std::vector<std::string> texts(const Json* list);
 
-// A string as it is, all else as JSON.
-std::string shown(const Json& value);
-
 } // namespace eks

@@ -2,7 +2,6 @@
 #include "config/schema.hpp"
 
 #include <algorithm>
-#include <functional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,58 +14,48 @@ namespace {
 
 class Checker {
 public:
-        Checker(Layer& layer, Dialect dialect) : layer_(&layer), dialect_(dialect) {}
-
-        void check(Json& node, const std::string& path)
+        Checker(Layer& layer, Dialect dialect) : layer_(&layer), dialect_(dialect)
         {
-                for (auto item = node.begin(); item != node.end();)
-                        item = keep(*item, key_path(path, item.key())) ? std::next(item) : node.erase(item);
+                for (const auto& entry : schema())
+                        if (dialect == Dialect::toml || entry.node_config)
+                                keys_.push_back(entry);
+        }
+
+        void check()
+        {
+                keep_known(layer_->tree,
+                        {.keys = keys_,
+                                .unknown = [&](const auto& key) { unknown(key); },
+                                .wrong = [&](const auto& key, const auto& value,
+                                                 const auto& what) { problem(key, value, what); },
+                                .settle = [&](auto& value, const auto& key,
+                                                  const auto* known) { return settle(value, key, known); }});
         }
 
 private:
-        bool keep(Json& value, const std::string& key)
+        // What is passed over in a value: YAML's "kubelet:" with nothing below it; and by nodeadm a null
+        // inside a list or map, which is the empty value of its type, and a mount that it does not know.
+        bool settle(Json& value, const std::string& key, const KnownKey* known)
         {
-                const auto entry = std::ranges::find(schema(), key, &SchemaKey::path);
-                const bool known =
-                        entry != schema().end() && (dialect_ == Dialect::toml || entry->node_config);
-                const bool leads_somewhere = std::ranges::any_of(
-                        schema(), [&](const SchemaKey& k) { return k.path.starts_with(key + "."); });
-                if (value.is_null() && (known || leads_somewhere))
-                        return false; // YAML's "kubelet:" with nothing below it
-                if (!known && !leads_somewhere) {
-                        unknown(key);
+                if (value.is_null())
                         return false;
-                }
-                if (known && dialect_ == Dialect::node_config)
-                        settle(value, key, *entry);
-                if (known)
-                        return fits(value, key, *entry);
-                if (!value.is_object()) {
-                        problem(key, value, "must be a map");
-                        return false;
-                }
-                check(value, key);
-                return true;
-        }
-
-        // What nodeadm reads over in a value: a null inside a list or map is the empty value of its type,
-        // and a mount that it does not know has no effect.
-        void settle(Json& value, const std::string& key, const SchemaKey& entry)
-        {
-                const bool map = value.is_object() && holds_more(entry.kind);
-                if (entry.kind == ValueKind::free_map || (!map && !value.is_array()))
-                        return;
-                if (entry.kind == ValueKind::environment) {
+                if (known == nullptr || dialect_ == Dialect::toml)
+                        return true;
+                const bool map = value.is_object() && holds_more(known->shape);
+                if (known->shape == Shape::map || (!map && !value.is_array()))
+                        return true;
+                if (known->shape == Shape::environment) {
                         for (auto& variables : value)
                                 if (variables.is_object())
                                         std::ranges::replace(variables, Json(), Json(""));
-                        return;
+                        return true;
                 }
                 for (auto& item : value)
                         if (item.is_null())
-                                item = entry.kind == ValueKind::switches ? Json(false) : Json("");
-                if (entry.kind == ValueKind::list && !entry.choices.empty())
-                        drop_unknown_choices(value, key, split(entry.choices, '|'));
+                                item = known->shape == Shape::toggles ? Json(false) : Json("");
+                if (known->shape == Shape::list && !known->choices.empty())
+                        drop_unknown_choices(value, key, named_choices(known->choices));
+                return true;
         }
 
         void drop_unknown_choices(
@@ -77,82 +66,11 @@ private:
                         if (text == nullptr || text->empty() ||
                                 std::ranges::find(choices, *text) != choices.end())
                                 continue;
-                        doubt(fmt::format("{}[{}]", key, i), list[i],
-                                fmt::format("none of {}, ignoring", fmt::join(choices, ", ")));
+                        const auto item = fmt::format("{}[{}]", key, i);
+                        doubt(fmt::format("{}: {} = {}: none of {}, ignoring", where(item).text(),
+                                shown(item), shown_json(list[i]), fmt::join(choices, ", ")));
                         list[i] = ""; // the others keep their places
                 }
-        }
-
-        // Whether a value is of its key's kind; each thing in it that is not becomes a problem of its own.
-        bool fits(const Json& value, const std::string& key, const SchemaKey& entry)
-        {
-                const auto must = [&](bool right) {
-                        if (!right)
-                                problem(key, value, expected(entry.kind));
-                        return right;
-                };
-                const auto is_boolean = [&](const Json& item, const std::string& name) {
-                        if (!item.is_boolean())
-                                problem(name, item, expected(ValueKind::toggle));
-                        return item.is_boolean();
-                };
-                const auto is_text = [&](const Json& item, const std::string& name) {
-                        return is_choice(item, name, entry.choices);
-                };
-                const auto is_text_map = [&](const Json& item, const std::string& name) {
-                        if (!item.is_object() && !item.is_null())
-                                problem(name, item, expected(ValueKind::text_map));
-                        return item.is_null() || (item.is_object() && all_fit(item, name, is_text));
-                };
-                switch (entry.kind) {
-                case ValueKind::text:
-                case ValueKind::toml_text:
-                        return is_text(value, key);
-                case ValueKind::boolean:
-                case ValueKind::toggle:
-                        return must(value.is_boolean());
-                case ValueKind::count:
-                        return must(value.is_number_integer() && value >= 0 && value <= max_count);
-                case ValueKind::list:
-                case ValueKind::flags:
-                        return must(value.is_array()) && all_fit(value, key, is_text);
-                case ValueKind::switches:
-                        return must(value.is_object()) && all_fit(value, key, is_boolean);
-                case ValueKind::text_map:
-                        return must(value.is_object()) && all_fit(value, key, is_text);
-                case ValueKind::environment:
-                        return must(value.is_object()) && all_fit(value, key, is_text_map);
-                case ValueKind::free_map:
-                        return must(value.is_object());
-                }
-                return false;
-        }
-
-        // Of a list or map; all are looked at.
-        static bool all_fit(const Json& values, const std::string& key,
-                const std::function<bool(const Json&, const std::string&)>& fits_here)
-        {
-                bool all = true;
-                for (const auto& [name, value] : values.items())
-                        all = fits_here(value, values.is_array() ? fmt::format("{}[{}]", key, name)
-                                                                 : key_path(key, name)) &&
-                              all;
-                return all;
-        }
-
-        bool is_choice(const Json& value, const std::string& key, std::string_view choices)
-        {
-                if (!value.is_string()) {
-                        problem(key, value, expected(ValueKind::text));
-                        return false;
-                }
-                const auto& text = value.get_ref<const std::string&>();
-                const auto allowed = split(choices, '|');
-                const bool fits_here =
-                        choices.empty() || text.empty() || std::ranges::find(allowed, text) != allowed.end();
-                if (!fits_here)
-                        problem(key, value, fmt::format("must be one of {}", fmt::join(allowed, ", ")));
-                return fits_here;
         }
 
         std::string shown(const std::string& key) const
@@ -172,13 +90,7 @@ private:
                         "See eks-node.toml(5) for every key and its type");
         }
 
-        void doubt(const std::string& key, const Json& value, std::string_view wrong)
-        {
-                layer_->notes.push_back({Level::warning,
-                        fmt::format(
-                                "{}: {} = {}: {}", where(key).text(), shown(key), shown_json(value), wrong),
-                        true});
-        }
+        void doubt(std::string text) { layer_->notes.push_back({Level::warning, std::move(text), true}); }
 
         void unknown(const std::string& key)
         {
@@ -187,14 +99,13 @@ private:
                         layer_->problems.add(where(key), shown(key), "", "unknown key" + hint,
                                 "See eks-node.toml(5) for every key");
                 else
-                        layer_->notes.push_back({Level::warning,
-                                fmt::format("{}: {} is not a field that eksnode knows{}, ignoring",
-                                        where(key).text(), shown(key), hint),
-                                true});
+                        doubt(fmt::format("{}: {} is not a field that eksnode knows{}, ignoring",
+                                where(key).text(), shown(key), hint));
         }
 
         Layer* layer_;
         Dialect dialect_;
+        std::vector<KnownKey> keys_;
 };
 
 Json& make_path(Json& tree, std::string_view path)
@@ -266,53 +177,21 @@ void drop_empty_flags(Layer& layer)
         layer.tree["kubelet"]["flags"] = std::move(kept);
 }
 
-// An empty value of a typed key says nothing; in free maps it does.
-bool says_something(const Json& value, ValueKind kind)
+// An empty text or list says nothing; in maps it does.
+bool says_something(const Json& value, const SchemaKey& entry)
 {
-        switch (kind) {
-        case ValueKind::text:
-        case ValueKind::toml_text:
+        if (entry.shape == Shape::text)
                 return !trim(value.get_ref<const std::string&>()).empty();
-        case ValueKind::list:
-                return !value.empty();
-        default:
-                return true;
-        }
+        return entry.shape != Shape::list || entry.merge == MergeRule::append || !value.empty();
 }
 
 } // namespace
-
-std::string_view expected(ValueKind kind)
-{
-        switch (kind) {
-        case ValueKind::text:
-        case ValueKind::toml_text:
-                return "must be a string";
-        case ValueKind::boolean:
-        case ValueKind::toggle:
-                return "must be true or false";
-        case ValueKind::count:
-                return "must be a whole number, 0 or more";
-        case ValueKind::list:
-        case ValueKind::flags:
-                return "must be a list of strings";
-        case ValueKind::switches:
-                return "must be a map of names to true or false";
-        case ValueKind::text_map:
-                return "must be a map of strings";
-        case ValueKind::environment:
-                return "must be a map of services to maps of variables to strings";
-        case ValueKind::free_map:
-                return "must be a map";
-        }
-        return "";
-}
 
 const SchemaKey* find_schema_key(std::string_view path)
 {
         for (const auto& entry : schema()) {
                 if (path == entry.path ||
-                        (holds_more(entry.kind) && path.starts_with(std::string(entry.path) + ".")))
+                        (holds_more(entry.shape) && path.starts_with(std::string(entry.path) + ".")))
                         return &entry;
         }
         return nullptr;
@@ -323,8 +202,7 @@ std::string nearest_key_hint(std::string_view key, std::string_view prefix)
         std::vector<std::string> names;
         for (const auto& entry : schema())
                 names.emplace_back(entry.path);
-        const auto near = nearest(key, names);
-        return near ? fmt::format("; did you mean '{}{}'?", prefix, *near) : std::string();
+        return did_you_mean(key, names, prefix);
 }
 
 const Json* find_path(const Json& tree, std::string_view path)
@@ -355,7 +233,7 @@ bool erase_path(Json& tree, std::span<const std::string> parts)
 
 void check_layer(Layer& layer, Dialect dialect)
 {
-        Checker(layer, dialect).check(layer.tree, "");
+        Checker(layer, dialect).check();
         if (dialect == Dialect::toml) // in a NodeConfig, an empty argument stands between quotes
                 drop_empty_flags(layer);
 }
@@ -378,32 +256,26 @@ void merge_layer(Layer& under, const Layer& over)
         for (const auto& entry : schema()) {
                 const std::string key(entry.path);
                 const Json* value = find_path(over.tree, key);
-                if (value == nullptr || !says_something(*value, entry.kind))
+                if (value == nullptr || !says_something(*value, entry))
                         continue;
                 const Json* present = find_path(under.tree, key);
-                if (entry.kind == ValueKind::boolean && present != nullptr && !value->get<bool>())
+                if (entry.merge == MergeRule::keep_true && present != nullptr && !value->get<bool>())
                         continue;
                 auto& target = make_path(under.tree, key);
-                switch (entry.kind) {
-                case ValueKind::text:
-                case ValueKind::boolean:
-                case ValueKind::toggle:
-                case ValueKind::count:
-                case ValueKind::list:
+                switch (entry.merge) {
+                case MergeRule::replace:
+                case MergeRule::keep_true:
                         target = *value;
                         break;
-                case ValueKind::flags:
+                case MergeRule::append:
                         append_flags(under, over, key, target, *value);
                         continue;
-                case ValueKind::switches:
-                case ValueKind::text_map:
-                case ValueKind::environment:
-                case ValueKind::free_map:
+                case MergeRule::deep:
                         if (target.is_null())
                                 target = Json::object();
                         deep_merge(target, *value);
                         break;
-                case ValueKind::toml_text: {
+                case MergeRule::documents: {
                         const auto source = place_of(over.marks, key, {over.source}).text();
                         target.push_back({{"text", *value}, {"source", source}});
                         break;

@@ -14,9 +14,6 @@ namespace eks {
 // The key at a path, or the free map that the path leads into; nullptr if there is none.
 const SchemaKey* find_schema_key(std::string_view path);
 
-// "must be a list of strings"
-std::string_view expected(ValueKind kind);
-
 // The known key nearest to one that is not, ready for a message: "; did you mean '…'?", or nothing.
 std::string nearest_key_hint(std::string_view key, std::string_view prefix);
 

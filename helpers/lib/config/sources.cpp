@@ -185,8 +185,8 @@ Layer command_line_layer(const std::vector<std::string>& words)
                 if (key == "node" || key == "debug")
                         continue; // for the generator
                 const auto* entry = find_schema_key(key);
-                if (entry == nullptr || entry->kind == ValueKind::toml_text ||
-                        (holds_more(entry->kind) && key == entry->path)) {
+                if (entry == nullptr || entry->merge == MergeRule::documents ||
+                        (holds_more(entry->shape) && key == entry->path)) {
                         problem(key, entry == nullptr ? "" : value,
                                 entry == nullptr ? "unknown key" + nearest_key_hint(key, "eks.")
                                                  : "cannot be given on the kernel command line");
@@ -202,19 +202,17 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         continue;
                 }
                 const auto boolean = parse_boolean(value);
-                switch (entry->kind) {
-                case ValueKind::flags:
-                case ValueKind::list:
+                switch (entry->shape) {
+                case Shape::list:
                         target->push_back(value);
                         break;
-                case ValueKind::boolean:
-                case ValueKind::toggle:
-                case ValueKind::switches:
+                case Shape::toggle:
+                case Shape::toggles:
                         *target = boolean ? Json(*boolean)
                                           : Json(value); // check_layer() refuses any other text
                         break;
-                case ValueKind::count:
-                case ValueKind::free_map: {
+                case Shape::count:
+                case Shape::map: {
                         auto parsed = Json::parse(value, nullptr, false);
                         *target = parsed.is_discarded() ? Json(value) : std::move(parsed);
                         break;

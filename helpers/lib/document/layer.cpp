@@ -61,6 +61,12 @@ Json masked(const Json& value)
 
 } // namespace
 
+std::string value_text(const Json& value)
+{
+        return value.is_string() ? value.get<std::string>()
+                                 : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string shown_json(const Json& value)
 {
         if (value.is_string())

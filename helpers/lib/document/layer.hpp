@@ -42,6 +42,9 @@ struct Layer {
                 {}; // kubelet.flags of a NodeConfig, before it is taken apart
 };
 
+// A string as it stands, all else as JSON.
+std::string value_text(const Json& value);
+
 // A value as a message shows it: strings as shown_value(), all else as JSON, cut if it is long.
 std::string shown_json(const Json& value);
 

@@ -108,3 +108,11 @@ TEST_CASE("A root prefix goes in front of absolute paths and loses its trailing 
         CHECK(Root(".")("/etc/eks") == "./etc/eks");
         CHECK(Root("/mnt/").prefix() == "/mnt");
 }
+
+TEST_CASE("What was meant is asked where there is something near", "[text]")
+{
+        const std::vector<std::string> known{"endpoints", "server"};
+        CHECK(did_you_mean("endpoint", known) == "; did you mean 'endpoints'?");
+        CHECK(did_you_mean("endpoint", known, "spec.") == "; did you mean 'spec.endpoints'?");
+        CHECK(did_you_mean("headersFile", known).empty());
+}
