@@ -68,6 +68,18 @@ bool has_control_characters(std::string_view text)
         return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
+bool is_absolute_path(std::string_view text)
+{
+        return text.starts_with('/') && !has_control_characters(text);
+}
+
+bool is_dns_label(std::string_view text)
+{
+        return !text.empty() && text.size() <= 63 && text.front() != '-' && text.back() != '-' &&
+               std::ranges::all_of(text,
+                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
+
 namespace {
 
 std::size_t edit_distance(std::string_view a, std::string_view b)

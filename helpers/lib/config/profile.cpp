@@ -10,6 +10,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/sources.hpp"
+#include "document/reader.hpp"
 #include "document/toml.hpp"
 
 namespace eks {
@@ -19,35 +20,30 @@ namespace {
 constexpr std::string_view suffix = ".toml";
 constexpr const char* manual = "See eks-profile(5) for what a profile may hold";
 
-// Refuse every key of a map but the given ones, and those that have another type.
-void keep_known(Layer& layer, Json& map, const std::string& above,
-        const std::vector<std::pair<std::string, Json::value_t>>& known)
+constexpr std::array sections{KnownKey{"description", Shape::text}, KnownKey{"kubelet", Shape::map},
+        KnownKey{"sysctl", Shape::map}};
+constexpr std::array kubelet_keys{KnownKey{"kubelet.config", Shape::map}};
+const std::array<std::string, 3> all_keys{"description", "kubelet.config", "sysctl"};
+
+void refuse_other_keys(Layer& layer)
 {
-        for (auto item = map.begin(); item != map.end();) {
-                const auto key = key_path(above, item.key());
-                const auto where = place_of(layer.marks, key, {layer.source});
-                const auto entry =
-                        std::ranges::find(known, item.key(), [](const auto& k) { return k.first; });
-                if (entry != known.end() && item->type() == entry->second) {
-                        ++item;
-                        continue;
-                }
-                if (entry != known.end()) {
-                        layer.problems.add(where, key, "",
-                                entry->second == Json::value_t::object ? "must be a map"
-                                                                       : "must be a string",
-                                manual);
-                } else {
-                        const std::array<std::string, 3> keys{"description", "kubelet.config", "sysctl"};
-                        const auto near = nearest(key, keys);
-                        layer.problems.add(where, key, "",
-                                near ? fmt::format("no key of a profile; did you mean '{}'?", *near)
-                                     : "no key of a profile, which has description, kubelet.config and "
-                                       "sysctl",
-                                manual);
-                }
-                item = map.erase(item);
-        }
+        const auto wrong = [&](const std::string& key, std::string_view what) {
+                layer.problems.add(place_of(layer.marks, key, {layer.source}), key, "", what, manual);
+        };
+        KeyRules rules{.keys = sections,
+                .unknown =
+                        [&](const std::string& key) {
+                                const auto hint = did_you_mean(key, all_keys);
+                                wrong(key,
+                                        "no key of a profile" +
+                                                (hint.empty() ? ", which has description, kubelet.config and sysctl"
+                                                              : hint));
+                        },
+                .wrong = [&](const auto& key, const auto&, const auto& what) { wrong(key, what); }};
+        keep_known(layer.tree, rules);
+        rules.keys = kubelet_keys;
+        if (layer.tree.contains("kubelet"))
+                keep_known(layer.tree["kubelet"], rules, "kubelet");
 }
 
 } // namespace
@@ -67,12 +63,7 @@ Profile parse_profile(std::string_view text, const std::string& path)
 {
         Profile profile{.description = {}, .layer = TomlDocument::parse(text, path).layer(path)};
         auto& layer = profile.layer;
-        constexpr auto string = Json::value_t::string;
-        constexpr auto object = Json::value_t::object;
-        keep_known(
-                layer, layer.tree, "", {{"description", string}, {"kubelet", object}, {"sysctl", object}});
-        if (layer.tree.contains("kubelet"))
-                keep_known(layer, layer.tree["kubelet"], "kubelet", {{"config", object}});
+        refuse_other_keys(layer);
         if (layer.tree.contains("description")) {
                 profile.description = layer.tree["description"];
                 layer.tree.erase("description");
@@ -103,9 +94,7 @@ std::optional<Profile> find_profile(
         std::vector<std::string> names;
         for (const auto& known : files)
                 names.push_back(known.name);
-        const auto near = nearest(chosen, names);
-        none.layer.problems.add(*where, "profile", chosen,
-                "no such profile" + (near ? fmt::format("; did you mean '{}'?", *near) : std::string()),
+        none.layer.problems.add(*where, "profile", chosen, "no such profile" + did_you_mean(chosen, names),
                 fmt::format("Give the absolute path of a file, or one of the profiles here: {}",
                         names.empty() ? "none" : join(names, ", ")));
         return none;

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "document/reader.hpp"
 
 namespace eks {
 
@@ -21,10 +22,10 @@ bool is_volume_id(std::string_view text)
                        text.substr(4), [](unsigned char c) { return std::isxdigit(c) && !std::isupper(c); });
 }
 
-bool is_path(std::string_view text)
+bool is_device_path(std::string_view text)
 {
         return text.starts_with("/dev/") && text.size() > 5 && text.find("..") == text.npos &&
-               !has_control_characters(text);
+               is_absolute_path(text);
 }
 
 } // namespace
@@ -51,38 +52,29 @@ std::optional<VolumeSettings> containerd_volume(const Json& tree, const Marks& m
         const auto* const settings = find_path(tree, table);
         if (settings == nullptr || !settings->is_object())
                 return std::nullopt;
-        const auto where = [&](const char* key) {
-                return place_of(
-                        marks, std::string(table) + "." + key, place_of(marks, table, {"configuration"}));
-        };
+        const TableReader reader(*settings, table, marks, {"configuration"}, problems);
         VolumeSettings volume{.device = settings->value("device", std::string()),
                 .label = settings->value("label", std::string()),
                 .filesystem = settings->value("filesystem", std::string("xfs")),
                 .source = {}};
-        volume.source = where(volume.device.empty() ? "label" : "device").text();
-        if (volume.device.empty() == volume.label.empty()) {
-                problems.add(where("device"), table, "",
+        const auto* const key = volume.device.empty() ? "label" : "device";
+        volume.source = reader.where(key).text();
+        if (volume.device.empty() == volume.label.empty())
+                problems.add(reader.where("device"), table, "",
                         volume.device.empty() ? "names no volume" : "names two volumes",
                         "Give either device or label");
-                return std::nullopt;
-        }
-        if (volume.device.empty()) {
-                if (volume.label.size() > longest_label || has_control_characters(volume.label)) {
-                        problems.add(where("label"), "containerd.volume.label", volume.label, "is no label",
-                                "Give the label of a filesystem or partition, at most 36 characters");
-                        return std::nullopt;
-                }
-                return volume;
-        }
-        if (volume.device != instance_store && !is_volume_id(volume.device) && !is_path(volume.device) &&
-                mapping_key(volume.device).empty()) {
-                problems.add(where("device"), "containerd.volume.device", volume.device, "is no device",
+        else if (volume.device.empty() &&
+                 (volume.label.size() > longest_label || has_control_characters(volume.label)))
+                reader.wrong(key, "is no label",
+                        "Give the label of a filesystem or partition, at most 36 characters");
+        else if (!volume.device.empty() && volume.device != instance_store && !is_volume_id(volume.device) &&
+                 !is_device_path(volume.device) && mapping_key(volume.device).empty())
+                reader.wrong(key, "is no device",
                         "Give a path in /dev, a name of EC2's block device mapping such as sdf, the id of a "
-                        "volume, or "
-                        "instance-store");
-                return std::nullopt;
-        }
-        return volume;
+                        "volume, or instance-store");
+        else
+                return volume;
+        return std::nullopt;
 }
 
 } // namespace eks

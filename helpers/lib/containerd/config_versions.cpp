@@ -86,9 +86,9 @@ bool is_right(const Layer& layer, const SettingRow* row, Path path, const std::s
         const Json& value, Problems& problems)
 {
         const auto length = path.size();
-        const auto wrong = row == nullptr           ? wrong_shape(path)
-                           : fits(value, row->kind) ? std::string_view()
-                                                    : expected(row->kind);
+        const auto wrong = row == nullptr            ? wrong_shape(path)
+                           : fits(value, row->shape) ? std::string_view()
+                                                     : expected(row->shape);
         if (wrong.empty())
                 return true;
         const bool is_below = path.size() < length; // a table is there

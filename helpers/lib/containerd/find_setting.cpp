@@ -72,41 +72,6 @@ bool starts_as(const Path& pattern, const Path& path, std::size_t length)
 
 } // namespace
 
-std::string_view expected(SettingKind kind)
-{
-        switch (kind) {
-        case SettingKind::any:
-                return "";
-        case SettingKind::text:
-                return "must be a string";
-        case SettingKind::texts:
-                return "must be a list of strings";
-        case SettingKind::number:
-                return "must be a whole number";
-        case SettingKind::toggle:
-                return "must be true or false";
-        }
-        return "";
-}
-
-bool fits(const Json& value, SettingKind kind)
-{
-        switch (kind) {
-        case SettingKind::any:
-                return true;
-        case SettingKind::text:
-                return value.is_string();
-        case SettingKind::texts:
-                return value.is_array() &&
-                       std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
-        case SettingKind::number:
-                return value.is_number_integer();
-        case SettingKind::toggle:
-                return value.is_boolean();
-        }
-        return false;
-}
-
 SettingPath fill(const SettingPath& pattern, const SettingPath& wild)
 {
         Path path;
@@ -141,7 +106,7 @@ std::string_view wrong_shape(SettingPath& path)
                                 return "must be a table";
                         if (!pattern->empty()) {
                                 path.resize(pattern->size());
-                                return expected(entry.row->kind);
+                                return expected(entry.row->shape);
                         }
                 }
         return {};

@@ -32,10 +32,6 @@ std::optional<FoundSetting> find_setting(const SettingPath& path, SettingPath Se
 // A pattern with that in the places of "*" and "...".
 SettingPath fill(const SettingPath& pattern, const SettingPath& wild);
 
-// What a value of that kind must be, and whether this one is.
-std::string_view expected(SettingKind kind);
-bool fits(const Json& value, SettingKind kind);
-
 // What is wrong with the shape of a path that no row has: "must be a table" where others are known below it,
 // or what a known setting above it must be, to which the path is cut.
 std::string_view wrong_shape(SettingPath& path);

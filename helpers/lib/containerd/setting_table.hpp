@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "document/reader.hpp"
 #include "node/version.hpp"
 
 namespace eks {
@@ -15,16 +16,13 @@ inline constexpr const char* images = "io.containerd.cri.v1.images";   // its im
 inline constexpr const char* runtime = "io.containerd.cri.v1.runtime"; // its runtime service in schema 3
 } // namespace plugin
 
-// What containerd's structure holds there; any where nothing of ours rests on it.
-enum class SettingKind { any, text, texts, number, toggle };
-
 // One setting in both schemas. "PLUGIN:path/of/keys", or a path from the top; "*" is any one name, a last
 // "..." all that is below. PLUGIN is an id, or cri, images or runtime. An empty side: that schema has no
 // such setting. "=" is the same place.
 struct SettingRow {
         std::string_view two;
         std::string_view three;
-        SettingKind kind = SettingKind::any;
+        Shape shape = Shape::any;   // of containerd's structure; any where nothing of ours rests on it
         unsigned minor = 0;         // the first with it: 1.N if not 1.6; 2.N if schema 2 has it not
         std::string_view hint = {}; // what stands in for it in containerd 2.x
 

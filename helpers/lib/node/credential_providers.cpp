@@ -9,6 +9,7 @@
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "document/reader.hpp"
 
 namespace eks {
 
@@ -63,36 +64,23 @@ bool is_image_pattern(const Json& pattern)
                !has_control_characters(text);
 }
 
-std::string shown(const Json& value)
-{
-        return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 } // namespace
 
 void check_provider(const Json& provider, const std::string& key, const Layer& layer, const Version& kubelet,
         Problems& problems)
 {
-        const auto here = place_of(layer.marks, key, {layer.source});
+        const TableReader reader(provider, key, layer.marks, {layer.source}, problems);
         if (!provider.is_object()) {
-                problems.add(here, key, "", "must be a map", "Give name, matchImages and the rest");
+                reader.wrong("", "", "must be a map", "Give name, matchImages and the rest");
                 return;
         }
-        const auto wrong = [&](std::string_view field, std::string_view what, std::string_view remedy) {
-                const auto path = key.empty() ? std::string(field) : key_path(key, field);
-                const auto value = provider.find(field);
-                const bool may_hold_secret =
-                        value != provider.end() && value->is_structured() && field != "matchImages";
-                problems.add(place_of(layer.marks, path, here), path,
-                        value == provider.end() || may_hold_secret ? "" : shown(*value), what,
-                        std::string(remedy));
-        };
         for (const auto& [name, value] : provider.items()) {
                 const auto field = std::ranges::find(fields, name, &Since::name);
                 if (field == fields.end())
-                        wrong(name, "is no field of a provider", "See eks-credential-provider.service(8)");
+                        reader.wrong(
+                                name, "is no field of a provider", "See eks-credential-provider.service(8)");
                 else if (kubelet < field->kubelet)
-                        wrong(name,
+                        reader.wrong(name,
                                 fmt::format("kubelet {} does not know it, only {}.{} and later",
                                         kubelet.text(), field->kubelet.major, field->kubelet.minor),
                                 "Remove it, or use a later kubelet");
@@ -100,27 +88,28 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
         const auto value = [&](const char* field) { return provider.value(field, Json()); };
         if (const auto name = value("name");
                 !name.is_string() || !is_name(name.get_ref<const std::string&>()))
-                wrong("name", "must be the name of a program, without a directory",
+                reader.wrong("name", "must be the name of a program, without a directory",
                         "Give the name of the provider's binary");
         const auto images = value("matchImages");
         if (!images.is_array() || images.empty() || !std::ranges::all_of(images, is_image_pattern))
-                wrong("matchImages", "must be a list of at least one registry, without a scheme",
+                reader.wrong("matchImages", images.is_null() ? "" : value_text(images),
+                        "must be a list of at least one registry, without a scheme",
                         "Give patterns such as registry.example.com or *.example.com/team");
         if (const auto cached = value("defaultCacheDuration");
                 !cached.is_string() || !is_duration(cached.get_ref<const std::string&>()))
-                wrong("defaultCacheDuration", "must be a duration", "Give one such as 12h or 0s");
+                reader.wrong("defaultCacheDuration", "must be a duration", "Give one such as 12h or 0s");
         const auto api = value("apiVersion");
         const auto version = std::ranges::find_if(
                 api_versions, [&](const Since& v) { return api == fmt::format("{}{}", api_group, v.name); });
         if (version == api_versions.end() || kubelet < version->kubelet)
-                wrong("apiVersion",
+                reader.wrong("apiVersion",
                         fmt::format(
                                 "must be a version of {} that kubelet {} knows", api_group, kubelet.text()),
                         fmt::format(
                                 "Give {}{}", api_group, kubelet < Version{1, 26, 0} ? "v1alpha1" : "v1"));
         for (const auto* list : {"args", "env"})
                 if (const auto given = value(list); !given.is_null() && !given.is_array())
-                        wrong(list, "must be a list", "See eks-credential-provider.service(8)");
+                        reader.wrong(list, "must be a list", "See eks-credential-provider.service(8)");
 }
 
 std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet)
@@ -130,7 +119,7 @@ std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet)
         Problems problems;
         const auto take = [&](const Json& provider, const std::string& key, const Layer& layer) {
                 check_provider(provider, key, layer, kubelet, problems);
-                const auto name = provider.is_object() ? shown(provider.value("name", Json())) : "";
+                const auto name = provider.is_object() ? value_text(provider.value("name", Json())) : "";
                 const auto [first, added] = files.emplace(name, layer.source);
                 if (!added)
                         problems.add(place_of(layer.marks, key, {layer.source}), key, name,
@@ -148,7 +137,7 @@ std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet)
                 }
                 const auto list = document.value("providers", Json());
                 if (document.value("kind", Json()) != "CredentialProviderConfig" || !list.is_array())
-                        problems.add({path}, "kind", shown(document.value("kind", Json())),
+                        problems.add({path}, "kind", value_text(document.value("kind", Json())),
                                 "must be CredentialProviderConfig, with a list of providers",
                                 "Give one, or a single provider");
                 else

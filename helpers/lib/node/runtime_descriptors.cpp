@@ -5,12 +5,12 @@
 #include <array>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "document/reader.hpp"
 #include "document/toml.hpp"
 #include "node/version.hpp"
 
@@ -22,181 +22,83 @@ constexpr std::string_view admin_directory = "/etc/eks/runtimes.d";
 constexpr std::string_view runc_shim = "io.containerd.runc.v2";
 constexpr std::string_view files_directory = "/etc/containerd/"; // what eks-containerd-config may write
 
-enum class Kind { text, texts, list, toggle, map, text_map, maps };
-
-struct Key {
-        std::string_view path;
-        Kind kind;
-        std::string_view choices = {};
-};
-
 // Sorted; "map" and "text_map" hold names of anyone's choice.
 constexpr std::array keys{
-        Key{"about", Kind::text},
-        Key{"base_runtime_spec", Kind::text},
-        Key{"binary", Kind::texts},
-        Key{"class", Kind::text},
-        Key{"cni_conf_dir", Kind::text},
-        Key{"container_annotations", Kind::list},
-        Key{"default", Kind::toggle},
-        Key{"docker.arguments", Kind::list},
-        Key{"docker.binary", Kind::texts},
-        Key{"docker.triggers", Kind::text_map},
-        Key{"files", Kind::text_map},
-        Key{"kind", Kind::text, "runc-compatible|shim"},
-        Key{"name", Kind::text},
-        Key{"options", Kind::map},
-        Key{"pod_annotations", Kind::list},
-        Key{"privileged_without_host_devices", Kind::toggle},
-        Key{"render", Kind::text, "auto|always|never"},
-        Key{"requires.architectures", Kind::list},
-        Key{"requires.binaries", Kind::list},
-        Key{"requires.cpu_flags", Kind::list},
-        Key{"requires.devices", Kind::list},
-        Key{"requires.kernel", Kind::text},
-        Key{"requires.modules", Kind::list},
-        Key{"requires.pci_vendors", Kind::list},
-        Key{"runtime_path", Kind::text},
-        Key{"runtime_type", Kind::text},
-        Key{"runtimeclass.node_selector", Kind::text_map},
-        Key{"runtimeclass.overhead", Kind::text_map},
-        Key{"runtimeclass.tolerations", Kind::maps},
-        Key{"sandboxer", Kind::text},
-        Key{"snapshotter", Kind::text},
-        Key{"systemd_cgroup", Kind::toggle},
+        KnownKey{"about", Shape::text},
+        KnownKey{"base_runtime_spec", Shape::text},
+        KnownKey{"binary", Shape::text_or_list},
+        KnownKey{"class", Shape::text},
+        KnownKey{"cni_conf_dir", Shape::text},
+        KnownKey{"container_annotations", Shape::list},
+        KnownKey{"default", Shape::toggle},
+        KnownKey{"docker.arguments", Shape::list},
+        KnownKey{"docker.binary", Shape::text_or_list},
+        KnownKey{"docker.triggers", Shape::text_map},
+        KnownKey{"files", Shape::text_map},
+        KnownKey{"kind", Shape::text, "runc-compatible|shim"},
+        KnownKey{"name", Shape::text},
+        KnownKey{"options", Shape::map},
+        KnownKey{"pod_annotations", Shape::list},
+        KnownKey{"privileged_without_host_devices", Shape::toggle},
+        KnownKey{"render", Shape::text, "auto|always|never"},
+        KnownKey{"requires.architectures", Shape::list},
+        KnownKey{"requires.binaries", Shape::list},
+        KnownKey{"requires.cpu_flags", Shape::list},
+        KnownKey{"requires.devices", Shape::list},
+        KnownKey{"requires.kernel", Shape::text},
+        KnownKey{"requires.modules", Shape::list},
+        KnownKey{"requires.pci_vendors", Shape::list},
+        KnownKey{"runtime_path", Shape::text},
+        KnownKey{"runtime_type", Shape::text},
+        KnownKey{"runtimeclass.node_selector", Shape::text_map},
+        KnownKey{"runtimeclass.overhead", Shape::text_map},
+        KnownKey{"runtimeclass.tolerations", Shape::text_maps},
+        KnownKey{"sandboxer", Shape::text},
+        KnownKey{"snapshotter", Shape::text},
+        KnownKey{"systemd_cgroup", Shape::toggle},
 };
-
-std::string_view expected_of(Kind kind)
-{
-        switch (kind) {
-        case Kind::text:
-                return "must be a string";
-        case Kind::texts:
-                return "must be a string or a list of strings";
-        case Kind::list:
-                return "must be a list of strings";
-        case Kind::toggle:
-                return "must be true or false";
-        case Kind::map:
-                return "must be a map";
-        case Kind::text_map:
-                return "must be a map of strings";
-        case Kind::maps:
-                return "must be a list of maps of strings";
-        }
-        return "";
-}
-
-bool fits_kind(const Json& value, Kind kind)
-{
-        const auto all_texts = [](const Json& values) {
-                return std::ranges::all_of(values, [](const Json& v) { return v.is_string(); });
-        };
-        switch (kind) {
-        case Kind::text:
-                return value.is_string();
-        case Kind::texts:
-                return value.is_string() || (value.is_array() && !value.empty() && all_texts(value));
-        case Kind::list:
-                return value.is_array() && all_texts(value);
-        case Kind::toggle:
-                return value.is_boolean();
-        case Kind::map:
-                return value.is_object();
-        case Kind::text_map:
-                return value.is_object() && all_texts(value);
-        case Kind::maps:
-                return value.is_array() && std::ranges::all_of(value, [&](const Json& v) {
-                        return v.is_object() && all_texts(v);
-                });
-        }
-        return false;
-}
-
-// Where a key stands, or the first below it; else of the nearest one above it that is known, up to `top`.
-Where nearest_place(const Marks& marks, std::string key, const std::string& top, const std::string& source)
-{
-        for (;;) {
-                if (const auto place = place_at_or_below(marks, key))
-                        return *place;
-                const auto dot = key.rfind('.');
-                if (dot == key.npos || key.size() <= top.size())
-                        return {source};
-                key.resize(dot);
-        }
-}
 
 // Everything that is wrong with one descriptor.
 class Checker {
 public:
         Checker(const Layer& layer, std::string prefix) : layer_(&layer), prefix_(std::move(prefix)) {}
 
-        void check(const Json& tree)
+        void check(Json tree)
         {
-                check_keys(tree, "");
-                problems_.throw_if_any(failure::runtime_invalid);
+                keep_known(tree, {.keys = keys,
+                                         .unknown =
+                                                 [&](const auto& key) {
+                                                         problem(key, "", "unknown key" + hint(key));
+                                                 },
+                                         .wrong =
+                                                 [&](const auto& key, const auto& value, const auto& what) {
+                                                         problem(key, value_text(value), what);
+                                                 }});
+                throw_if_any();
         }
 
         void problem(const std::string& key, const std::string& value, std::string_view wrong)
         {
                 const auto shown = prefix_.empty() ? key : prefix_ + "." + key;
-                problems_.add(nearest_place(layer_->marks, shown, prefix_, layer_->source), shown, value,
-                        wrong, "See eks-runtime(5)");
+                problems_.add(nearest_place(layer_->marks, shown, {layer_->source}), shown, value, wrong,
+                        "See eks-runtime(5)");
         }
 
         void throw_if_any() const { problems_.throw_if_any(failure::runtime_invalid); }
 
 private:
-        void check_keys(const Json& tree, const std::string& parent)
-        {
-                for (const auto& [name, value] : tree.items()) {
-                        const auto key = key_path(parent, name);
-                        const auto known = std::ranges::find(keys, key, &Key::path);
-                        if (known != keys.end())
-                                check_value(key, value, *known);
-                        else if (std::ranges::none_of(
-                                         keys, [&](const Key& k) { return k.path.starts_with(key + "."); }))
-                                problem(key, "", "unknown key" + hint(key));
-                        else if (value.is_object())
-                                check_keys(value, key);
-                        else
-                                problem(key, value.dump(), expected_of(Kind::map));
-                }
-        }
-
-        void check_value(const std::string& key, const Json& value, const Key& known)
-        {
-                if (!fits_kind(value, known.kind))
-                        problem(key, value.is_string() ? value.get<std::string>() : value.dump(),
-                                expected_of(known.kind));
-                else if (const auto choices = split(known.choices, '|');
-                         !choices.empty() &&
-                         std::ranges::find(choices, value.get_ref<const std::string&>()) == choices.end())
-                        problem(key, value, fmt::format("must be one of {}", fmt::join(choices, ", ")));
-        }
-
         static std::string hint(const std::string& key)
         {
                 std::vector<std::string> names;
                 for (const auto& known : keys)
                         names.emplace_back(known.path);
-                const auto near = nearest(key, names);
-                return near ? fmt::format("; did you mean '{}'?", *near) : std::string();
+                return did_you_mean(key, names);
         }
 
         const Layer* layer_;
         std::string prefix_; // of the keys: "containerd.runtimes.krun"
         Problems problems_;
 };
-
-bool is_dns_label(std::string_view name)
-{
-        const auto good = [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-        };
-        return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, good) &&
-               name.front() != '-' && name.back() != '-';
-}
 
 struct Draft {
         Json tree;
@@ -272,7 +174,7 @@ void check_values(const Json& tree, Checker& checker)
         const auto docker = tree.value("docker", Json::object());
         const auto check_paths = [&](const char* key, const std::vector<std::string>& paths) {
                 for (const auto& path : paths)
-                        if (!is_absolute(path))
+                        if (!is_absolute_path(path))
                                 checker.problem(key, path, "must be an absolute path");
         };
         check_paths("binary", paths_of(tree.value("binary", Json::array())));
@@ -314,7 +216,7 @@ constexpr auto parent_key = "containerd.runtimes";
 
 Where place_of_settings(const RuntimeSettings& settings, const std::string& key)
 {
-        return nearest_place(settings.descriptors.marks, key, key, "configuration");
+        return nearest_place(settings.descriptors.marks, key, {"configuration"});
 }
 
 // Pods without a RuntimeClass run with it, so another program for it is not passed over in silence.
@@ -412,11 +314,6 @@ RuntimeDescriptors runtime_descriptors(
 std::vector<std::string> paths_of(const Json& value)
 {
         return value.is_string() ? std::vector<std::string>{value} : value.get<std::vector<std::string>>();
-}
-
-bool is_absolute(const std::string& path)
-{
-        return path.starts_with('/') && !has_control_characters(path);
 }
 
 } // namespace eks

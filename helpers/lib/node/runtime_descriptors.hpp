@@ -44,6 +44,4 @@ RuntimeDescriptors runtime_descriptors(
 // A text, or a list of them, as a list.
 std::vector<std::string> paths_of(const Json& value);
 
-bool is_absolute(const std::string& path);
-
 } // namespace eks

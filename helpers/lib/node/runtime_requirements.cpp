@@ -183,7 +183,7 @@ std::optional<std::string> missing_program_of(const Root& root, const Json& tabl
 {
         const Machine machine(root);
         const auto is_missing = [&](const std::string& path) {
-                return is_absolute(path) && !machine.has(path);
+                return is_absolute_path(path) && !machine.has(path);
         };
         const auto binary = table.value(Json::json_pointer("/options/BinaryName"), std::string());
         if (is_missing(binary))
@@ -191,7 +191,7 @@ std::optional<std::string> missing_program_of(const Root& root, const Json& tabl
         auto shim = table.value("runtime_path", std::string());
         if (shim.empty())
                 shim = table.value("runtime_type", std::string());
-        if (is_absolute(shim))
+        if (is_absolute_path(shim))
                 return is_missing(shim) ? std::optional("no " + shim) : std::nullopt;
         const bool is_own =
                 shim.starts_with("io.containerd.runc.") || shim.starts_with("io.containerd.runtime.");

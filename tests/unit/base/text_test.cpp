@@ -109,6 +109,16 @@ TEST_CASE("A root prefix goes in front of absolute paths and loses its trailing 
         CHECK(Root("/mnt/").prefix() == "/mnt");
 }
 
+TEST_CASE("Only what can be a part of a host name is a DNS label", "[text]")
+{
+        CHECK(is_dns_label("us-west-2"));
+        CHECK(is_dns_label(std::string(63, 'a')));
+        for (const auto* word :
+                {"", "US-WEST-2", "us_west", "us-west-2.evil.com", "us west", "-us", "us-", "us-west-2\n"})
+                CHECK_FALSE(is_dns_label(word));
+        CHECK_FALSE(is_dns_label(std::string(64, 'a')));
+}
+
 TEST_CASE("What was meant is asked where there is something near", "[text]")
 {
         const std::vector<std::string> known{"endpoints", "server"};
