@@ -6,7 +6,6 @@
 #include <map>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "base/fs.hpp"
 #include "ca.hpp"
@@ -18,23 +17,13 @@
 #include "kubeconfig.hpp"
 #include "kubelet_args.hpp"
 #include "kubelet_config.hpp"
+#include "net/sigv4.hpp"
 #include "registry_mirrors.hpp"
 #include "sysctl.hpp"
 
 namespace eks {
 
 namespace {
-
-std::string sha256(std::string_view content)
-{
-        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-        unsigned length = 0;
-        ::EVP_Digest(content.data(), content.size(), digest.data(), &length, EVP_sha256(), nullptr);
-        std::string hex;
-        for (unsigned i = 0; i < length; ++i)
-                hex += fmt::format("{:02x}", digest[i]);
-        return hex;
-}
 
 // Whether everything is known of the cluster. What eks-cluster would refuse is thrown.
 bool complete_from_eks(const Root& root, std::optional<Json> described, Layer& merged, const Json& imds,

@@ -17,13 +17,7 @@ namespace eks {
 
 namespace {
 
-// A basic string of TOML; JSON's escapes are all among its own.
-std::string quoted(const std::string& text)
-{
-        return Json(text).dump();
-}
-
-std::string quoted(const std::vector<std::string>& texts)
+std::string quoted_list(const std::vector<std::string>& texts)
 {
         std::vector<std::string> items;
         for (const auto& text : texts)
@@ -85,7 +79,7 @@ std::string connection(const RegistryMirror& mirror, const std::string& url)
                 text += fmt::format("ca = {}\n", quoted(mirror.ca));
         if (!mirror.client_certificate.empty())
                 text += fmt::format("client = [{}]\n",
-                        quoted(std::vector{mirror.client_certificate, mirror.client_key}));
+                        quoted_list(std::vector{mirror.client_certificate, mirror.client_key}));
         if (mirror.override_path)
                 text += "override_path = true\n";
         if (mirror.insecure && url.starts_with("https://"))
@@ -99,7 +93,7 @@ std::string header_table(const std::string& prefix, const Headers& headers)
                 return {};
         auto text = fmt::format("\n[{}header]\n", prefix);
         for (const auto& [name, values] : headers)
-                text += fmt::format("{} = {}\n", quoted(name), quoted(values));
+                text += fmt::format("{} = {}\n", quoted(name), quoted_list(values));
         return text;
 }
 
@@ -117,7 +111,7 @@ std::string render(const RegistryMirror& mirror, const Headers& headers)
                 const auto table = fmt::format("host.{}", quoted(endpoint));
                 text += fmt::format("\n[{}]\n", table);
                 if (!mirror.capabilities.empty())
-                        text += fmt::format("capabilities = {}\n", quoted(mirror.capabilities));
+                        text += fmt::format("capabilities = {}\n", quoted_list(mirror.capabilities));
                 text += connection(mirror, endpoint) + header_table(table + ".", headers);
         }
         return text;

@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace eks {
 
@@ -50,7 +51,7 @@ std::string eks_token(
                 std::ranges::any_of(cluster, [](char c) { return c <= ' ' || c > '~'; }))
                 throw Error(failure::usage, fmt::format("'{}' is no name of a cluster", cluster),
                         "Give --cluster-name the name that EKS shows, without blanks");
-        if (!is_region(request.region))
+        if (!is_dns_label(request.region))
                 throw Error(failure::usage, fmt::format("'{}' is no name of a region", request.region),
                         "Give --region a name such as us-west-2");
         const AwsRequest caller{.host = aws_host("sts", request.region, request.endpoint),

@@ -61,6 +61,13 @@ Json masked(const Json& value)
 
 } // namespace
 
+std::string quoted(const std::string& text)
+{
+        const bool plain = std::ranges::all_of(
+                text, [](unsigned char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+        return plain ? '"' + text + '"' : Json(text).dump();
+}
+
 std::string value_text(const Json& value)
 {
         return value.is_string() ? value.get<std::string>()

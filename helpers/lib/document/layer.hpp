@@ -42,6 +42,9 @@ struct Layer {
                 {}; // kubelet.flags of a NodeConfig, before it is taken apart
 };
 
+// A string of JSON, and a basic string of TOML, which knows all of JSON's escapes.
+std::string quoted(const std::string& text);
+
 // A string as it stands, all else as JSON.
 std::string value_text(const Json& value);
 

@@ -81,13 +81,4 @@ EndpointKind endpoint_kind_from_environment()
         return {.fips = truth("AWS_USE_FIPS_ENDPOINT"), .dual_stack = truth("AWS_USE_DUALSTACK_ENDPOINT")};
 }
 
-bool is_region(std::string_view region)
-{
-        constexpr std::size_t label_limit = 63; // RFC 1035
-        return !region.empty() && region.size() <= label_limit && !region.starts_with('-') &&
-               !region.ends_with('-') && std::ranges::all_of(region, [](char c) {
-                       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-               });
-}
-
 } // namespace eks

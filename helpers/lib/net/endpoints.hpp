@@ -35,7 +35,4 @@ bool has_fips_endpoint(std::string_view region);
 // what is neither true nor false.
 EndpointKind endpoint_kind_from_environment();
 
-// Whether `region` can be a part of a host name.
-bool is_region(std::string_view region);
-
 } // namespace eks

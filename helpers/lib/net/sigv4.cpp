@@ -43,15 +43,6 @@ std::string encoded(std::string_view text, std::string_view also_kept = {})
         return result;
 }
 
-std::string sha256(std::string_view data)
-{
-        std::string digest(digest_size, '\0');
-        if (::EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr,
-                    ::EVP_sha256(), nullptr) != 1)
-                throw Error(failure::internal, "OpenSSL gives no SHA-256");
-        return digest;
-}
-
 std::string hmac(std::string_view key, std::string_view data)
 {
         std::string digest(digest_size, '\0');
@@ -134,9 +125,9 @@ std::string signature(const AwsRequest& request, const Headers& headers, const A
         // Every service but S3 has the path encoded once more than it is sent.
         const auto canonical_request =
                 fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, encoded(request.path, "/"),
-                        joined(query), header_lines, names_of(headers), hex(sha256(request.body)));
+                        joined(query), header_lines, names_of(headers), sha256(request.body));
         const auto to_sign = fmt::format("{}\n{}\n{}\n{}", algorithm, aws_timestamp(scope.time),
-                scope_text(scope), hex(sha256(canonical_request)));
+                scope_text(scope), sha256(canonical_request));
         auto key = hmac("AWS4" + credentials.secret_access_key, aws_timestamp(scope.time).substr(0, 8));
         for (const auto& part : {scope.region, scope.service, std::string("aws4_request")})
                 key = hmac(key, part);
@@ -144,6 +135,15 @@ std::string signature(const AwsRequest& request, const Headers& headers, const A
 }
 
 } // namespace
+
+std::string sha256(std::string_view data)
+{
+        std::string digest(digest_size, '\0');
+        if (::EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr,
+                    ::EVP_sha256(), nullptr) != 1)
+                throw Error(failure::internal, "OpenSSL gives no SHA-256");
+        return hex(digest);
+}
 
 std::string aws_timestamp(std::chrono::sys_seconds time)
 {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,9 @@ std::vector<std::string> signed_headers(
 
 // The part of a URL behind the host: path and encoded query.
 std::string request_target(const AwsRequest& request);
+
+// In hex digits.
+std::string sha256(std::string_view data);
 
 // "20250115T083000Z"
 std::string aws_timestamp(std::chrono::sys_seconds time);

@@ -35,13 +35,10 @@ bool is_account(std::string_view text)
                std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c); });
 }
 
-// Letters, digits and single dashes inside: what can stand in a host name.
+// A host name is searched for one, so a word without a dash is none.
 bool is_region(std::string_view text)
 {
-        return !text.empty() && text.front() != '-' && text.back() != '-' && text.size() <= 63 &&
-               text.find('-') != text.npos && std::ranges::all_of(text, [](unsigned char c) {
-                       return std::islower(c) || std::isdigit(c) || c == '-';
-               });
+        return is_dns_label(text) && text.find('-') != text.npos;
 }
 
 std::string unless_none(std::string_view text)

@@ -82,7 +82,7 @@ bool is_component(std::string_view text)
         return true;
 }
 
-bool is_path(std::string_view text)
+bool is_repository(std::string_view text)
 {
         const auto components = split(text, '/');
         return !components.empty() && std::ranges::all_of(components, is_component);
@@ -137,7 +137,7 @@ ImageName parse_image_name(std::string_view text)
         name.path = tagged.substr(0, colon);
         if (name.host == "docker.io" && name.path.find('/') == name.path.npos)
                 name.path.insert(0, "library/");
-        if (!is_host(name.host) || !is_path(name.path) ||
+        if (!is_host(name.host) || !is_repository(name.path) ||
                 name.host.size() + 1 + name.path.size() > name_limit ||
                 (colon != tagged.npos && !is_tag(tagged.substr(colon + 1))) ||
                 (digest != rest.npos && !is_digest(rest.substr(digest + 1))))

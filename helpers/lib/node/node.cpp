@@ -62,13 +62,6 @@ Version version_in(const Json& node, const char* daemon)
                 .value_or(Version{});
 }
 
-std::string quoted(const std::string& text)
-{
-        const bool plain = std::ranges::all_of(
-                text, [](unsigned char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
-        return plain ? '"' + text + '"' : Json(text).dump();
-}
-
 void complete_document(const Root& root, NodeDocument& document)
 {
         auto& spec = document.tree["spec"];

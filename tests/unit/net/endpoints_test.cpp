@@ -71,12 +71,3 @@ TEST_CASE("The environment chooses the kind of endpoint as it does for the AWS S
         CHECK(with("False", "TRUE") == 2);
         CHECK(with("maybe", "") == 99);
 }
-
-TEST_CASE("Only what can be a part of a host name is a region", "[endpoints]")
-{
-        CHECK(is_region("us-west-2"));
-        for (const auto* region :
-                {"", "US-WEST-2", "us_west", "us-west-2.evil.com", "us west", "-us", "us-", "us-west-2\n"})
-                CHECK_FALSE(is_region(region));
-        CHECK_FALSE(is_region(std::string(64, 'a')));
-}
