@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/node.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/environment.hpp"

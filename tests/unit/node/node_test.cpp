@@ -43,6 +43,20 @@ TEST_CASE("A fact that is needed and absent is an error that names it", "[node]"
         CHECK(result.remedy.find("eksnode apply --fetch") != std::string::npos);
 }
 
+TEST_CASE("A configuration that nobody checked is no NodeSpec", "[node]")
+{
+        const auto spec = Json::parse(R"({"cluster": {"name": "a"}})");
+        CHECK_NOTHROW(node_spec(spec, {}));
+        const auto row = GENERATE(values<std::pair<const char*, const char*>>(
+                {{"/registry", R"({"mirrors": {"docker.io": {}}})"},
+                        {"/containerd", R"({"volume": {"device": "x"}})"},
+                        {"/sysctl", R"({"vm": {"overcommit_memory": 0}})"}}));
+        auto wrong = spec;
+        wrong[Json::json_pointer(row.first)] = Json::parse(row.second);
+        const auto result = refusal([&] { node_spec(wrong, {{"cluster.name", {"a.toml", 1, 1}}}); });
+        CHECK(result.failure == "config-invalid");
+}
+
 TEST_CASE("The configuration becomes a NodeSpec", "[node]")
 {
         const test::ReferenceNode node;
