@@ -369,10 +369,13 @@ class NodeadmTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_user_data_comes_from_the_metadata_service(self):
+        packed = gzip.compress(NODE_CONFIG.format(ca=self.ca).encode())
         for data, status, said in (
-                (gzip.compress(NODE_CONFIG.format(ca=self.ca).encode()), 0, "Configuration is valid"),
+                (packed, 0, "Configuration is valid"),
                 (base64.b64encode(NODE_CONFIG.format(ca=self.ca).encode()), 0, "Configuration is valid"),
                 (b"#!/bin/sh\n", 1, "no NodeConfig in user data, skipping"),
+                (packed[:-9], 1, "config provider at index 0 failed: user data: gzip data: cut short after "),
+                (packed[:20] + b"\n" + packed[21:], 1, "config provider at index 0 failed: user data: gzip data: corrupt near "),
                 (b"kind: [\n", 1, "no config in chain"),
                 (None, 1, "config provider at index 0 failed: the instance has no user data")):
             with self.subTest(said):
@@ -381,7 +384,7 @@ class NodeadmTest(unittest.TestCase):
                     (self.directory / "user-data").write_bytes(data)
                     options = ["--user-data", self.directory / "user-data"]
                 endpoint = self.enterContext(fake_aws(*options))
-                done = self.nodeadm("config", "check", EKS_IMDS_ENDPOINT=f"http://{endpoint}", IMDS_RETRIES="0")
+                done = self.nodeadm("config", "check", EKS_IMDS_ENDPOINT=f"http://{endpoint}")
                 self.assertEqual(done.returncode, status, done.stderr)
                 self.assertIn(said, done.stderr)
 

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "config/schema.hpp"
 #include "config/sources.hpp"
+#include "userdata/gzip.hpp"
 #include "userdata/user_data.hpp"
 
 namespace eks {
@@ -142,9 +143,11 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                         const auto bytes = read_instance();
                         if (!bytes)
                                 throw Error(failure::config_missing, "the instance has no user data");
+                        const auto source = std::string(user_data_name);
+                        // Broken compression is nobody's format: what is in there is lost.
+                        const auto text = is_gzip(*bytes) ? gunzip(*bytes, user_data_limit, source) : *bytes;
                         try {
-                                layers =
-                                        parse_documents(read_user_data(*bytes, std::string(user_data_name)));
+                                layers = parse_documents(read_user_data(text, source));
                         } catch (const Error& e) { // scripts and foreign documents are not nodeadm's
                                 warn(fmt::format("{}, skipping", e.what()));
                                 return;

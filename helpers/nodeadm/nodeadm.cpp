@@ -4,16 +4,12 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
 #include "base/error.hpp"
 #include "base/fs.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
 #include "config/schema.hpp"
 #include "dump.hpp"
+#include "net/imds.hpp"
 #include "show-config/show_config.hpp"
-#include "userdata/gzip.hpp"
 
 namespace eks {
 
@@ -21,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto imds_timeout = 120s;
+constexpr auto imds_timeout = 120s; // as eks-imds
 constexpr std::string_view nodeadm_drop_ins = "/etc/eks/nodeadm.d";
 
 struct Required {
@@ -45,28 +41,10 @@ bool is_layer_already(const ConfigSource& source)
         return path == nodeadm_drop_ins;
 }
 
-// The program that asks the metadata service: beside this one in a build, in bin/ where it is installed.
-std::string imds_program()
-{
-        const auto self = read_link_if_exists("/proc/self/exe").value_or("");
-        const auto directory = self.substr(0, self.rfind('/') + 1);
-        const auto built = directory + "imds";
-        return exists(built) ? built : directory + "../../bin/imds";
-}
-
 std::optional<std::string> fetch_user_data()
 {
-        auto result = run_program({imds_program(), "latest/user-data"}, imds_timeout);
-        if (result.status == 0 && !result.timed_out) {
-                if (is_gzip(result.output) && result.output.ends_with('\n'))
-                        result.output.pop_back(); // which the program has added
-                return std::move(result.output);
-        }
-        if (result.output.find("status 404") != std::string::npos)
-                return std::nullopt;
-        throw Error(failure::imds_unreachable,
-                fmt::format("the user data cannot be fetched: {}", trim(result.output)),
-                "Check that the instance's metadata options enable the service");
+        ImdsClient imds({.endpoint = imds_endpoint(), .timeout = imds_timeout});
+        return imds.wait_for({{"user-data", Absence::soon_answer}}).front();
 }
 
 } // namespace
