@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "base/environment.hpp"
 #include "base/fd.hpp"
 #include "checks/validate.hpp"
 #include "config/command_layer.hpp"
@@ -21,8 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::chrono::seconds default_timeout{900}; // as eks-user-scripts has it
-constexpr std::chrono::seconds time_to_resolve{60};  // TimeoutStartSec= of the step
+constexpr std::chrono::seconds time_to_resolve{60}; // TimeoutStartSec= of the step
 // A call is heard of at once. This is for what is not announced: a NodeConfig that a script writes, and a
 // script that waits for what waits for us.
 constexpr auto look_again = 1s;
@@ -87,7 +85,7 @@ std::string no_call_to_come(const ScriptsState& state)
 Resolved await_call(const Context& context)
 {
         const auto& root = context.root();
-        const auto limit = environment_seconds("EKS_USER_SCRIPTS_TIMEOUT", default_timeout);
+        const auto limit = scripts_timeout();
         notify_extend_timeout(static_cast<unsigned>((limit + time_to_resolve).count()));
         context.awaiting("Waiting for a script in the user data to call /etc/eks/bootstrap.sh or nodeadm "
                          "(cloud-final.service)");

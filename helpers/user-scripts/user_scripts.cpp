@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "base/environment.hpp"
 #include "config/command_layer.hpp"
 
 namespace eks {
@@ -16,7 +15,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::chrono::seconds default_timeout{900}; // Karpenter gives a node up after 15 minutes as well
 constexpr auto poll_interval = 100ms;
 
 // What ends after this step only: kubelet, what is bound to it, and the step itself.
@@ -45,7 +43,7 @@ Wait judge(const ScriptsState& state)
 
 void wait_for_scripts(Context& context, Manager& manager)
 {
-        const auto limit = environment_seconds("EKS_USER_SCRIPTS_TIMEOUT", default_timeout);
+        const auto limit = scripts_timeout();
         notify_extend_timeout(static_cast<unsigned>((limit + time_to_take_over).count()));
         context.awaiting("Waiting for the scripts in the user data (cloud-final.service)");
         const auto end = std::chrono::steady_clock::now() + limit;

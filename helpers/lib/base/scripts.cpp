@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/environment.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -33,6 +34,12 @@ ScriptsState look_at_scripts(Manager& manager)
         for (auto& process : manager.processes(all_stages))
                 state.processes.push_back(std::move(process));
         return state;
+}
+
+std::chrono::seconds scripts_timeout()
+{
+        constexpr std::chrono::seconds usual{900};
+        return environment_seconds("EKS_USER_SCRIPTS_TIMEOUT", usual);
 }
 
 bool systemctl_waits_for(

@@ -2,6 +2,7 @@
 // The scripts in the user data, as the service manager sees them: they run in cloud-init's last stage.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ struct ScriptsState {
         bool ahead() const;
 };
 ScriptsState look_at_scripts(Manager& manager);
+
+// How long the steps wait for the scripts: $EKS_USER_SCRIPTS_TIMEOUT seconds, else 15 minutes, after which
+// Karpenter gives a node up as well. Throws Error (usage).
+std::chrono::seconds scripts_timeout();
 
 // Whether a command line is one that waits for the start of a unit: `systemctl start kubelet`,
 // `/bin/systemctl enable --now kubelet`. `systemctl is-system-running --wait` waits for all of them.
