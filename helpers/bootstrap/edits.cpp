@@ -10,9 +10,6 @@ namespace eks {
 
 namespace {
 
-constexpr std::string_view rendered = "/etc/kubernetes/kubelet/config.json";
-constexpr std::string_view vendor_s = "/usr/share/eks/kubelet/config.json";
-
 // What `edited` has that `base` has not, or has otherwise; maps recurse.
 Json difference(const Json& base, const Json& edited, const std::string& path, std::vector<Note>& notes)
 {
@@ -44,9 +41,9 @@ Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes)
         const auto text = read_file_if_exists(root(kubelet_config_link));
         if (!text)
                 return Json::object();
-        auto base = read_file_if_exists(root(fmt::format("{}{}", rendered_directory, rendered)));
+        auto base = read_file_if_exists(root(fmt::format("{}{}", rendered_directory, kubelet_config_path)));
         if (!base)
-                base = read_file_if_exists(root(vendor_s));
+                base = read_file_if_exists(root(kubelet_config_template));
         if (!base || text == base)
                 return Json::object();
         const auto edited = Json::parse(*text, nullptr, false);

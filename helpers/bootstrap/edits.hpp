@@ -5,11 +5,10 @@
 
 #include "base/root.hpp"
 #include "base/step.hpp"
+#include "config/kubelet_files.hpp"
 #include "document/layer.hpp"
 
 namespace eks {
-
-inline constexpr std::string_view kubelet_config_link = "/etc/kubernetes/kubelet/kubelet-config.json";
 
 // What kubelet-config.json says otherwise than our own rendering, or than the vendor's file if there is no
 // rendering yet: as kubelet.config. Empty if there is no such file. What was taken out of it comes back, and

@@ -175,9 +175,9 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
                 .mode = has_kubelet_drop_in(node) && !node.spec.kubelet.config_replaces ? mode_t(0644)
                                                                                         : mode});
         plan.files.push_back(std::move(drop_in));
-        plan.files.push_back({.path = "/etc/kubernetes/kubelet/kubelet-config.json",
-                .content = "config.json",
-                .kind = File::Kind::link}); // the name that AL2 images have
+        plan.files.push_back({.path = std::string(kubelet_config_link),
+                .content = std::string(kubelet_config_link_target),
+                .kind = File::Kind::link});
         return plan;
 }
 

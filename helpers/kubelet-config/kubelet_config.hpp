@@ -6,13 +6,10 @@
 #pragma once
 
 #include "base/step.hpp"
+#include "config/kubelet_files.hpp"
 #include "node/node.hpp"
 
 namespace eks {
-
-inline constexpr std::string_view kubelet_config_template = "/usr/share/eks/kubelet/config.json";
-inline constexpr std::string_view kubelet_config_path = "/etc/kubernetes/kubelet/config.json";
-inline constexpr std::string_view kubelet_config_directory = "/etc/kubernetes/kubelet/config.json.d";
 
 // All that we would set, before the user's say. Throws Error (facts_missing, vendor_file).
 Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes);

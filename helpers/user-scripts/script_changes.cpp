@@ -170,8 +170,8 @@ private:
         void look_for_image()
         {
                 constexpr const char* step = "eks-sandbox-image";
-                const auto name = fmt::format("{}.service", step);
-                const bool open = exists(context_->root()(fmt::format("/run/eks/enabled/{}", step + 4)));
+                constexpr const char* name = "eks-sandbox-image.service";
+                const bool open = exists(context_->root()("/run/eks/enabled/sandbox-image"));
                 const auto unit = manager_->unit(name);
                 const auto state = unit.text("ActiveState");
                 const bool skipped = (state == "inactive" || state == "failed") && !unit.has_job();
@@ -193,7 +193,8 @@ private:
                                 "what the scripts in the user data changed was not taken over in full: {}; "
                                 "kubelet starts without that",
                                 join(refused_, "; ")),
-                        "Mend the layer that the scripts wrote, and see `eksnode apply --dry-run`; `eksnode apply` takes it over");
+                        "Mend the layer that the scripts wrote, and see `eksnode apply --dry-run`; "
+                        "`eksnode apply` takes it over");
         }
 
         Context* context_;
