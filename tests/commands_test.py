@@ -100,7 +100,7 @@ class ScriptsTest(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(tomllib.loads(done.stdout), {
             "cluster": {"name": "my-cluster", "cidr": "10.100.0.0/16"},
-            "kubelet": {"flags": ["--node-labels=a=b,c=d", "--v=3"], "config": {"maxPods": 110}}})
+            "kubelet": {"flags": ["--node-labels=a=b,c=d", "--v=3"], "maxPodsExpression": "110"}})
         ca = next(line.split()[-1] for line in USER_DATA.splitlines() if "certificateAuthority:" in line)
         for form, suffix in ("toml", ".toml"), ("nodeconfig", ".yaml"):
             done = self.migrate("--format", form, *call, "--apiserver-endpoint", "https://example.com", "--b64-cluster-ca", ca)

@@ -68,12 +68,14 @@ private:
                 options_.problem(given, wrong, std::move(remedy));
         }
 
-        std::optional<bool> boolean(const GivenOption& given)
+        // To bootstrap.sh only the word true was true.
+        bool is_true(const GivenOption& given)
         {
-                if (given.value == "true" || given.value == "false")
-                        return given.value == "true";
-                problem(given, "must be true or false", "Write true or false");
-                return std::nullopt;
+                if (given.value != "true" && given.value != "false")
+                        options_.warn(
+                                given.name, fmt::format("{} is neither true nor false, and counts as false",
+                                                    shown_value(given.value)));
+                return given.value == "true";
         }
 
         void cluster()
@@ -91,8 +93,7 @@ private:
                 if (const auto* id = options_.find("--cluster-id"))
                         set("cluster", "id", id->value);
                 if (const auto* outpost = options_.find("--enable-local-outpost"))
-                        if (const auto enabled = boolean(*outpost))
-                                set("cluster", "enableOutpost", *enabled);
+                        set("cluster", "enableOutpost", is_true(*outpost));
         }
 
         // The range if it is one of that family.
@@ -120,7 +121,10 @@ private:
                 const auto* ipv6 = options_.find("--service-ipv6-cidr");
                 const auto* dns = options_.find("--dns-cluster-ip");
                 const auto range4 = range(ipv4, false);
-                const auto range6 = range(ipv6, true);
+                // What is an address, and no range, serves for the DNS service alone, as below.
+                const bool has_address6 = ipv6 != nullptr && is_ipv6_address(ipv6->value);
+                const auto range6 = has_address6 ? std::nullopt : range(ipv6, true);
+                const bool is_ipv6 = range6 || has_address6 || wanted == "ipv6";
                 if (ipv6 != nullptr && wanted == "ipv4")
                         problem(*ipv6, fmt::format("contradicts {} ipv4", family->name),
                                 "Give one of the two");
@@ -133,13 +137,15 @@ private:
 
                 if (range6)
                         set("cluster", "cidr", range6->text());
-                else if (range4 && wanted != "ipv6")
+                else if (range4 && !is_ipv6)
                         set("cluster", "cidr", range4->text());
-                if (range4 && (range6 || wanted == "ipv6"))
+                if (range4 && is_ipv6)
                         options_.note(ipv4->name, "the cluster is IPv6");
 
                 if (dns != nullptr)
                         cluster_dns(*dns);
+                else if (has_address6) // bootstrap.sh appended the same to what stood before a slash
+                        cluster_dns({ipv6->name, ipv6->value + "a"});
         }
 
         void cluster_dns(const GivenOption& dns)
@@ -160,8 +166,9 @@ private:
                 if (const auto* extra = options_.find_in_lines("--kubelet-extra-args"))
                         flags = kubelet_flags(*extra);
                 const auto* use_max_pods = options_.find("--use-max-pods");
-                if (use_max_pods != nullptr && boolean(*use_max_pods) == false)
-                        layer_.tree["kubelet"]["config"]["maxPods"] = max_pods(flags);
+                // Not as kubelet.config.maxPods: that of another layer, or of an edited file, counts more.
+                if (use_max_pods != nullptr && !is_true(*use_max_pods))
+                        layer_.tree["kubelet"]["maxPodsExpression"] = fmt::format("{}", max_pods(flags));
         }
 
         Json kubelet_flags(const GivenOption& given)

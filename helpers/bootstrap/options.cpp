@@ -226,7 +226,12 @@ void BootstrapOptions::problem(const GivenOption& given, std::string_view wrong,
 
 void BootstrapOptions::note(std::string_view what, std::string_view wrong)
 {
-        notes_->push_back({Level::warning, fmt::format("{}: {}, ignoring", what, wrong)});
+        warn(what, fmt::format("{}, ignoring", wrong));
+}
+
+void BootstrapOptions::warn(std::string_view what, std::string_view wrong)
+{
+        notes_->push_back({Level::warning, fmt::format("{}: {}", what, wrong)});
 }
 
 } // namespace eks

@@ -45,7 +45,8 @@ public:
         void note_obsolete();
 
         void problem(const GivenOption& given, std::string_view wrong, std::string remedy);
-        void note(std::string_view what, std::string_view wrong);
+        void note(std::string_view what, std::string_view wrong); // that it is ignored
+        void warn(std::string_view what, std::string_view wrong);
 
 private:
         bool read_arguments();
