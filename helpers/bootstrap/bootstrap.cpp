@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bootstrap.hpp"
 
+#include <cerrno>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "base/fd.hpp"
+#include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
@@ -21,9 +25,39 @@ namespace {
 constexpr const char* instance_files[] = {
         "/sys/devices/virtual/dmi/id/board_asset_tag", "/var/lib/cloud/data/instance-id"};
 
+constexpr std::chrono::milliseconds lock_poll{50};
+
 std::string shown(const Json& value)
 {
         return value.is_null() ? "not given" : without_secrets(shown_json(value));
+}
+
+// With `whole` the two are one and the same thing: what one of them does not have differs as well. Lists of
+// flags are put together otherwise, and contradict nothing.
+std::vector<std::string> differences(const Json& earlier, const Json& now, bool whole)
+{
+        std::vector<std::string> all;
+        if (!earlier.is_object())
+                return all;
+        const auto was = earlier.flatten();
+        const auto is = now.flatten();
+        const auto differ = [&](const std::string& pointer, const Json& old_value, const Json& new_value) {
+                const auto key = key_path(Json::json_pointer(pointer));
+                all.push_back(names_secret(key) ? fmt::format("{} is another one now", key)
+                                                : fmt::format("{} was {}, and is {} now", key,
+                                                          shown(old_value), shown(new_value)));
+        };
+        for (const auto& [pointer, value] : was.items()) {
+                const auto other = is.find(pointer);
+                if (!whole && (other == is.end() || pointer.starts_with("/kubelet/flags/")))
+                        continue;
+                if (other == is.end() || *other != value)
+                        differ(pointer, value, other == is.end() ? Json() : *other);
+        }
+        for (const auto& [pointer, value] : is.items())
+                if (whole && !was.contains(pointer))
+                        differ(pointer, Json(), value);
+        return all;
 }
 
 } // namespace
@@ -59,25 +93,68 @@ SyncLayers::~SyncLayers()
                         ::fsync(file.get());
 }
 
+FilesBefore::FilesBefore(const Root& root, const std::vector<std::string_view>& paths)
+{
+        for (const auto name : paths) {
+                Was was{.path = root(name), .link = {}, .text = {}, .mode = 0600};
+                was.link = read_link_if_exists(was.path);
+                if (!was.link)
+                        was.text = read_file_if_exists(was.path);
+                if (struct stat st{}; ::stat(was.path.c_str(), &st) == 0)
+                        was.mode = st.st_mode & 07777;
+                files_.push_back(std::move(was));
+        }
+}
+
+void FilesBefore::restore() const
+{
+        for (const auto& was : files_)
+                if (was.link)
+                        link_atomically(was.path, *was.link);
+                else if (was.text)
+                        write_atomically(was.path, *was.text, was.mode, Durability::synced);
+                else
+                        remove_if_exists(was.path);
+}
+
+CallLock::CallLock(
+        const Root& root, std::chrono::milliseconds timeout, const std::function<void()>& say_busy)
+{
+        const auto path = root(command_layers);
+        make_directories(path);
+        directory_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!directory_)
+                throw io_error("open", path, errno);
+        const auto end = std::chrono::steady_clock::now() + timeout;
+        for (bool said = false; ::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0; said = true) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        throw io_error("lock", path, errno);
+                if (!said)
+                        say_busy();
+                if (std::chrono::steady_clock::now() >= end)
+                        throw Error(failure::apply_busy,
+                                "another call of bootstrap.sh or nodeadm is still at work",
+                                "`eksnode status` shows what it waits for; call again when it has ended");
+                std::this_thread::sleep_for(lock_poll);
+        }
+}
+
 std::vector<std::string> contradictions(const Json& earlier, const Json& now)
 {
+        return differences(earlier, now, true);
+}
+
+std::vector<std::string> contradictions_with_earlier_calls(const Root& root, const CommandLayer& now)
+{
         std::vector<std::string> all;
-        if (!earlier.is_object())
-                return all;
-        const auto was = earlier.flatten();
-        const auto is = now.flatten();
-        const auto differ = [&](const std::string& pointer, const Json& old_value, const Json& new_value) {
-                const auto key = key_path(Json::json_pointer(pointer));
-                all.push_back(names_secret(key) ? fmt::format("{} is another one now", key)
-                                                : fmt::format("{} was {}, and is {} now", key,
-                                                          shown(old_value), shown(new_value)));
-        };
-        for (const auto& [pointer, value] : was.items())
-                if (const auto other = is.find(pointer); other == is.end() || *other != value)
-                        differ(pointer, value, other == is.end() ? Json() : *other);
-        for (const auto& [pointer, value] : is.items())
-                if (!was.contains(pointer))
-                        differ(pointer, Json(), value);
+        const auto own = fmt::format("{}.toml", now.command);
+        for (const auto& [path, text] : command_layer_files(root, now.instance, [](const LayerFile&) {})) {
+                const auto name = path.substr(path.rfind('/') + 1);
+                for (const auto& difference :
+                        differences(layer_of_instance(root, path, now.instance), now.tree, name == own))
+                        all.push_back(fmt::format("{} said otherwise: {}",
+                                name == own ? "the call before this one" : "'" + path + "'", difference));
+        }
         return all;
 }
 

@@ -3,9 +3,14 @@
 // and the node is started with it.
 #pragma once
 
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "base/root.hpp"
 #include "call.hpp"
 #include "config/command_layer.hpp"
@@ -34,7 +39,39 @@ private:
         const Root* root_;
 };
 
+// Files as they are before a call, which are put back when the call is refused.
+class FilesBefore {
+public:
+        FilesBefore(const Root& root, const std::vector<std::string_view>& paths);
+
+        // Throws Error (file_io).
+        void restore() const;
+
+private:
+        struct Was {
+                std::string path;
+                std::optional<std::string> link;
+                std::optional<std::string> text;
+                mode_t mode;
+        };
+        std::vector<Was> files_;
+};
+
+// One call of bootstrap.sh or nodeadm at a time: each reads the layers and files that the other one writes.
+class CallLock {
+public:
+        // Waits for a call that is at work, and says so. Throws Error: apply_busy after `timeout`, file_io.
+        CallLock(const Root& root, std::chrono::milliseconds timeout, const std::function<void()>& say_busy);
+
+private:
+        UniqueFd directory_;
+};
+
 // "cluster.name was 'a', is 'b' now": what two calls give differently.
 std::vector<std::string> contradictions(const Json& earlier, const Json& now);
+
+// The same with what earlier calls of any command left on the instance, as sentences. Another command's call
+// is one with this: what this one does not say stays as it is.
+std::vector<std::string> contradictions_with_earlier_calls(const Root& root, const CommandLayer& now);
 
 } // namespace eks

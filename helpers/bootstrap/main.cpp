@@ -4,15 +4,14 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <systemd/sd-journal.h>
 
+#include "apply_call.hpp"
 #include "base/fs.hpp"
 #include "bootstrap.hpp"
 #include "edits.hpp"
 #include "offline/verbs.hpp"
 #include "options.hpp"
 #include "start_node.hpp"
-#include "stdout_to_stderr.hpp"
 
 namespace {
 
@@ -51,12 +50,7 @@ void say(const char* level, std::string_view text)
 int say_failure(const Error& e)
 {
         say("ERROR", e.full_text());
-        const auto& kind = e.failure();
-        ::sd_journal_send("MESSAGE=%s failed: %s", program, e.full_text().c_str(), "PRIORITY=3",
-                "SYSLOG_IDENTIFIER=%s", program, "MESSAGE_ID=%s", std::string(kind.id).c_str(),
-                "EKS_STEP=%s", program, "EKS_RESULT=failed", "EKS_FAILURE=%s",
-                std::string(kind.name).c_str(), "EKS_CAUSE=%s", e.what(), "EKS_REMEDY=%s",
-                e.remedy().c_str(), "EKS_EXIT_STATUS=%d", failed, nullptr);
+        record_failure(program, e, failed);
         return failed;
 }
 
@@ -66,48 +60,10 @@ void say_notes(const std::vector<Note>& notes)
                 say(note.level <= Level::warning ? "WARN" : "INFO", hide_secrets(note.text));
 }
 
-// The layers as they were before.
-class Restore {
-public:
-        explicit Restore(const Root& root) : root_(&root)
-        {
-                for (const auto layer : {bootstrap_layer, edits_layer})
-                        texts_.emplace_back(layer, read_file_if_exists(root(layer)));
-        }
-
-        void operator()() const
-        {
-                for (const auto& [layer, text] : texts_)
-                        if (text)
-                                write_atomically((*root_)(layer), *text, 0600, Durability::synced);
-                        else
-                                remove_if_exists((*root_)(layer));
-        }
-
-private:
-        const Root* root_;
-        std::vector<std::pair<std::string_view, std::optional<std::string>>> texts_;
-};
-
-// A node that runs: as `eksnode apply`, which refuses what is wrong before it touches anything.
-bool apply(const Restore& restore)
+// Whether edits were taken over: what a script has changed in kubelet-config.json is a layer of its own
+// below that of the call, and stays when the next call replaces that.
+bool keep_edits(const Root& root, const std::string& instance, const Json& edits)
 {
-        std::string name = "eksnode-apply";
-        std::array<char*, 2> arguments{name.data(), nullptr};
-        const StdoutToStderr redirected;
-        const int status = apply_verb(1, arguments.data());
-        if (status == static_cast<int>(Errc::bad_config))
-                restore();
-        return status == 0;
-}
-
-// What a script has changed in kubelet-config.json is a layer of its own below that of the call: it stays
-// when the next call replaces that.
-bool take_over_edits(const Root& root, const std::string& instance)
-{
-        std::vector<Note> notes;
-        const auto edits = edits_of_kubelet_config(root, notes);
-        say_notes(notes);
         if (edits.empty())
                 return false;
         say("INFO", fmt::format("keeping what was changed in '{}'", kubelet_config_link));
@@ -136,32 +92,30 @@ int bootstrap(int argc, char** argv)
         if (exists(sourced_settings))
                 say("WARN", fmt::format("'{}' is not read, ignoring: export its variables before the call",
                                     sourced_settings));
+        const CallLock lock(root, start_timeout,
+                [] { say("INFO", "waiting for another call of bootstrap.sh or nodeadm to end"); });
+        // All that may fail comes before the first file is written.
         const CommandLayer command{
                 .command = "bootstrap", .instance = instance_of_machine(root), .tree = layer->tree};
-        for (const auto& difference :
-                contradictions(layer_of_instance(root, bootstrap_layer, command.instance), command.tree))
-                say("WARN", fmt::format("the call before this one said otherwise: {}",
-                                    hide_secrets(difference)));
-        const Restore restore(root);
-        const SyncLayers sync(root);
-        const bool edited = take_over_edits(root, command.instance);
+        std::vector<Note> notes;
+        const auto edits = edits_of_kubelet_config(root, notes);
+        say_notes(notes);
+        for (const auto& difference : contradictions_with_earlier_calls(root, command))
+                say("WARN", hide_secrets(difference));
+        const FilesBefore before(root, {bootstrap_layer, edits_layer, kubelet_config_link});
         Manager manager;
         const auto standing = standing_of_node(manager);
+
+        const SyncLayers sync(root);
         // What was edited is in the layer, and eks-kubelet-config need not keep it beside its own.
-        if (edited && standing != Standing::early)
-                link_atomically(root(kubelet_config_link), "config.json");
+        if (keep_edits(root, command.instance, edits) && standing != Standing::early)
+                link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
         write_command_layer(root, command, Durability::unsynced);
         if (standing == Standing::early) {
                 say("INFO", "complete! The node is started later in this boot");
                 return 0;
         }
-        if (standing == Standing::awaits_scripts)
-                wait_for_kubelet(manager);
-        // What is taken over by then changes nothing here.
-        if (standing != Standing::ahead && !apply(restore))
-                throw Error(failure::node_not_started, "the node did not take over what this call says",
-                        "What is wrong is said above; `eksnode apply` tries again");
-        wait_for_kubelet(manager);
+        start_with(manager, standing, [&] { apply_call(before); });
         say("INFO", "complete!");
         return 0;
 }

@@ -19,8 +19,6 @@ constexpr const char* node_target = "eks-node.target";
 constexpr const char* config_step = "eks-config.service";
 constexpr const char* scripts_step = "eks-user-scripts.service";
 constexpr const char* kubelet = "kubelet.service";
-constexpr auto timeout = 15min; // Karpenter gives a node up after that time as well
-
 constexpr auto time_to_be_ready = 5s;
 
 // Stages of cloud-init that the network, or the whole system, waits for.
@@ -71,7 +69,7 @@ Standing standing_of_node(Manager& manager)
 
 void wait_for_kubelet(Manager& manager)
 {
-        const auto end = std::chrono::steady_clock::now() + timeout;
+        const auto end = std::chrono::steady_clock::now() + start_timeout;
         const auto has_job = [&](const char* name) {
                 return manager.is_loaded(name) && manager.unit(name).has_job();
         };
@@ -95,7 +93,7 @@ void wait_for_kubelet(Manager& manager)
                 if (left <= 0s)
                         throw Error(failure::node_not_started,
                                 fmt::format("kubelet was not started in {} s",
-                                        std::chrono::seconds(timeout).count()),
+                                        std::chrono::seconds(start_timeout).count()),
                                 "`eksnode status` shows what it waits for");
                 manager.wait_for_change(std::chrono::duration_cast<std::chrono::milliseconds>(left));
         }

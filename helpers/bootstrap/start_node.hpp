@@ -2,6 +2,7 @@
 // A command that has said which cluster this is a node of wants kubelet to run when it returns.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/manager.hpp"
@@ -22,5 +23,20 @@ Standing standing_of_node(Manager& manager);
 // did on Amazon Linux 2, and for a few seconds more until it is ready. Throws Error (node_not_started) with
 // the unit that failed, or at the deadline.
 void wait_for_kubelet(Manager& manager);
+
+// How long that may take: Karpenter gives a node up after this time as well.
+inline constexpr std::chrono::minutes start_timeout{15};
+
+// The node runs with the layer that was written after `standing` was looked at. Whoever resolved the
+// configuration may have done so just before that, so a node that is on its way takes the layer over as well
+// once kubelet runs; if it has it already, that changes nothing. Not for Standing::early.
+template <typename TakeOver>
+void start_with(Manager& manager, Standing standing, const TakeOver& take_over)
+{
+        if (standing != Standing::resolved)
+                wait_for_kubelet(manager);
+        take_over();
+        wait_for_kubelet(manager);
+}
 
 } // namespace eks

@@ -2,11 +2,11 @@
 #include "init.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 #include <fmt/format.h>
 
+#include "apply_call.hpp"
 #include "base/fs.hpp"
 #include "base/manager.hpp"
 #include "bootstrap.hpp"
@@ -15,10 +15,8 @@
 #include "config/schema.hpp"
 #include "dump.hpp"
 #include "nodeadm.hpp"
-#include "offline/verbs.hpp"
 #include "plan/take_over.hpp"
 #include "start_node.hpp"
-#include "stdout_to_stderr.hpp"
 
 namespace eks {
 
@@ -30,14 +28,14 @@ constexpr const char* command_name = "nodeadm";
 constexpr const char* configured = "eks-configured.target";
 constexpr const char* containerd = "containerd.service";
 constexpr const char* kubelet = "kubelet.service";
-constexpr std::chrono::milliseconds timeout = 15min; // Karpenter gives a node up after that time as well
+constexpr std::chrono::milliseconds timeout = start_timeout;
 constexpr std::chrono::milliseconds kubelet_timeout = 60s;
 
 class Init {
 public:
-        Init(const Root& root, const NodeadmOptions& options, const Chain& chain,
-                const std::function<void(const std::string&)>& say)
-                : root_(&root), options_(&options), chain_(&chain), say_(&say)
+        Init(const Root& root, const NodeadmOptions& options, const Chain& chain, const Say& say,
+                const Say& warn)
+                : root_(&root), options_(&options), chain_(&chain), say_(&say), warn_(&warn)
         {
         }
 
@@ -47,6 +45,8 @@ public:
                 starts_ = any && !options_->skips_phase("run");
                 configures_ = any && (!options_->skips_phase("config") ||
                                              differs_from_cache(*root_, options_->cache, *chain_));
+                const CallLock lock(*root_, timeout,
+                        [this] { (*say_)("waiting for another call of bootstrap.sh or nodeadm to end"); });
                 const auto standing = standing_of_node(manager_); // before the layer moves it on
                 if (configures_ || starts_)
                         leave_layer();
@@ -84,8 +84,9 @@ private:
         {
                 CommandLayer layer{
                         .command = command_name, .instance = instance_of_machine(*root_), .tree = {}};
-                earlier_ = read_file_if_exists((*root_)(layer_path()), config_limit);
-                const bool has_one = earlier_ && instance_of_layer(*earlier_) == layer.instance;
+                const auto earlier = read_file_if_exists((*root_)(layer_path()), config_limit);
+                const bool has_one = earlier && instance_of_layer(*earlier) == layer.instance;
+                before_.emplace(*root_, std::vector<std::string_view>{layer_path()});
                 if (configures_) {
                         layer.tree = layer_of_call(*chain_);
                         if (layer.tree.empty() && !starts_ && !has_one)
@@ -96,15 +97,10 @@ private:
                 } else {
                         layer.tree = Json::object();
                 }
+                if (configures_)
+                        for (const auto& difference : contradictions_with_earlier_calls(*root_, layer))
+                                (*warn_)(difference);
                 write_command_layer(*root_, layer);
-        }
-
-        void restore_layer() const
-        {
-                if (earlier_)
-                        write_atomically((*root_)(layer_path()), *earlier_, 0600, Durability::synced);
-                else
-                        remove_if_exists((*root_)(layer_path()));
         }
 
         // Before it is written: who waits for it takes it at once.
@@ -116,7 +112,7 @@ private:
                 auto& layers = resolved.layers;
                 const auto path = layer_path();
                 std::erase_if(layers, [&](const Layer& layer) { return layer.source == path; });
-                layers.push_back(parse_node_toml(render_command_layer(command), path));
+                layers.push_back(parse_node_toml(render_command_layer(command, 0), path));
                 resolved.merged = Layer{.notes = resolved.merged.notes};
                 for (const auto& layer : layers)
                         merge_layer(resolved.merged, layer);
@@ -127,49 +123,33 @@ private:
 
         void configure_and_start(Standing standing)
         {
-                if (standing == Standing::awaits_scripts)
-                        start_daemons();
-                if (standing != Standing::ahead)
-                        apply();
-                start_daemons();
-        }
-
-        void apply()
-        {
-                int status = 0;
-                {
-                        const StdoutToStderr redirected;
-                        std::string name = "eksnode-apply";
-                        std::array<char*, 2> arguments{name.data(), nullptr};
-                        status = apply_verb(1, arguments.data());
+                if (options_->concerns("kubelet")) {
+                        start_with(manager_, standing, [&] { apply_call(*before_); });
+                        return;
                 }
-                if (status == static_cast<int>(Errc::bad_config))
-                        restore_layer();
-                if (status != 0)
-                        throw Error(failure::node_not_started,
-                                "the node did not take over what this call says",
-                                "What is wrong is said above; `eksnode apply` tries again");
+                if (standing != Standing::resolved)
+                        start_daemons();
+                apply_call(*before_);
+                start_daemons();
         }
 
         // Only the files; who reads them is restarted by the other phase.
         void configure(Standing standing)
         {
-                if (standing == Standing::awaits_scripts || standing == Standing::resolved) {
-                        const Versions versions{.kubelet = kubelet_version(*root_),
-                                .containerd = containerd_version(*root_)};
-                        auto changes = find_changes(
-                                *root_, plan_node(*root_, resolve_node_layers(*root_), facts(), versions));
-                        std::erase_if(changes.actions, [](const Action& action) {
-                                return action.kind != Action::Kind::run &&
-                                       action.kind != Action::Kind::close;
-                        });
-                        take_over(manager_, changes, *say_);
-                        return;
+                if (standing == Standing::ahead) {
+                        const bool ended = manager_.run_job("StartUnit", configured, timeout);
+                        if (!ended || manager_.unit(configured).text("ActiveState") != "active")
+                                throw Error(failure::node_not_started, "the node was not configured",
+                                        "`eksnode status` shows which step failed and why");
                 }
-                const bool ended = manager_.run_job("StartUnit", configured, timeout);
-                if (!ended || manager_.unit(configured).text("ActiveState") != "active")
-                        throw Error(failure::node_not_started, "the node was not configured",
-                                "`eksnode status` shows which step failed and why");
+                const Versions versions{
+                        .kubelet = kubelet_version(*root_), .containerd = containerd_version(*root_)};
+                auto changes = find_changes(
+                        *root_, plan_node(*root_, resolve_node_layers(*root_), facts(), versions));
+                std::erase_if(changes.actions, [](const Action& action) {
+                        return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
+                });
+                take_over(manager_, changes, *say_);
         }
 
         // As nodeadm's phase "run": what runs is restarted, with the files as they are.
@@ -212,19 +192,20 @@ private:
         const Root* root_;
         const NodeadmOptions* options_;
         const Chain* chain_;
-        const std::function<void(const std::string&)>* say_;
+        const Say* say_;
+        const Say* warn_;
         Manager manager_;
         bool configures_ = false;
         bool starts_ = false;
-        std::optional<std::string> earlier_; // text of the layer before this call
+        std::optional<FilesBefore> before_; // the layer before this call
 };
 
 } // namespace
 
-void init_node(const Root& root, const NodeadmOptions& options, const Chain& chain,
-        const std::function<void(const std::string&)>& say)
+void init_node(
+        const Root& root, const NodeadmOptions& options, const Chain& chain, const Say& say, const Say& warn)
 {
-        Init(root, options, chain, say).run();
+        Init(root, options, chain, say, warn).run();
 }
 
 } // namespace eks

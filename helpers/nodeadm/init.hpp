@@ -8,11 +8,12 @@
 
 #include "arguments.hpp"
 #include "chain.hpp"
+#include "plan/take_over.hpp"
 
 namespace eks {
 
 // Throws Error: config_invalid, and then nothing was written; node_not_started; those of the manager.
-void init_node(const Root& root, const NodeadmOptions& options, const Chain& chain,
-        const std::function<void(const std::string&)>& say);
+void init_node(const Root& root, const NodeadmOptions& options, const Chain& chain, const Say& say,
+        const Say& warn);
 
 } // namespace eks

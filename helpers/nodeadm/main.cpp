@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "apply_call.hpp"
 #include "arguments.hpp"
 #include "base/fs.hpp"
 #include "dump.hpp"
@@ -17,6 +18,7 @@
 namespace {
 
 using namespace eks;
+constexpr int failed = 1; // of every kind, as nodeadm has it
 using Clock = std::chrono::steady_clock;
 
 // As nodeadm's log: a level, where it comes from, the text, and fields as JSON.
@@ -62,7 +64,7 @@ int check(const Root& root, const NodeadmOptions& options)
                 say("error", problem.text,
                         problem.remedy.empty() ? Json() : Json{{"remedy", problem.remedy}});
         say("fatal", "Command failed", {{"error", findings.problems.all().back().text}});
-        return 1;
+        return failed;
 }
 
 int dump(const Root& root, const NodeadmOptions& options)
@@ -100,7 +102,8 @@ int run(const NodeadmOptions& options)
         }
         if (::geteuid() != 0)
                 throw Error(failure::usage, "must run as root", "Run it with sudo");
-        init_node(root, options, load_chain(root, options), say_info);
+        init_node(root, options, load_chain(root, options), say_info,
+                [](const std::string& text) { say("warn", text); });
         const std::chrono::duration<double> taken = Clock::now() - begin;
         say("info", "done!", {{"duration", fmt::format("{:.3f}s", taken.count())}});
         return 0;
@@ -124,8 +127,10 @@ int eks::nodeadm_command(int argc, char** argv)
                 if (!e.remedy().empty())
                         fields["remedy"] = e.remedy();
                 say("fatal", "Command failed", fields);
+                if (options.command == NodeadmCommand::init)
+                        record_failure("nodeadm", e, failed);
         } catch (const std::exception& e) {
                 say("fatal", "Command failed", {{"error", without_input(e.what())}});
         }
-        return 1;
+        return failed;
 }

@@ -27,6 +27,7 @@ system_info: {distro: debian}
 output: {all: "| tee -a /var/log/cloud-init-output.log"}
 """
 LAYER = "/var/lib/eks/commands.d/bootstrap.toml"
+EDITS_LAYER = "/var/lib/eks/commands.d/bootstrap-edits.toml"
 KUBELET_CONFIG = "/etc/kubernetes/kubelet/kubelet-config.json"
 
 
@@ -306,10 +307,30 @@ class OnARunningNode(BootTest):
             self.assertEqual(node.kubelet()["labels"], {"team": "d"})
         with self.subTest("what the node refuses leaves the layer of before"):
             layer = (node.root / LAYER.lstrip("/")).read_text()
+            file = node.file(KUBELET_CONFIG)
+            edited = json.dumps(json.loads(file.read_text()) | {"kubeAPIQPS": 77})
+            file.unlink()
+            file.write_text(edited)
             result = self.bootstrap(node, "my-cluster", "--apiserver-endpoint", "ftp://example.com")
             self.assertEqual(result.returncode, 1)
+            self.assertIn("the node did not take over what this call says", result.stderr)
             self.assertEqual((node.root / LAYER.lstrip("/")).read_text(), layer)
+            self.assertFalse(file.is_symlink())
+            self.assertEqual(file.read_text(), edited)
+            self.assertFalse(node.file(EDITS_LAYER).exists())
             self.assertActive(node, "kubelet.service")
+        with self.subTest("and a call that goes through takes the edits over"):
+            self.assertEqual(self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=d").returncode, 0)
+            self.assertEqual(node.kubelet()["config"]["kubeAPIQPS"], 77)
+            self.assertTrue(file.is_symlink())
+        with self.subTest("calls at the same time come one after the other"):
+            calls = [f"/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args --node-labels=team={team} 2> /tmp/{team} &"
+                     for team in "efg"]
+            node.output("bash", "-c", "\n".join(calls) + "\nfor i in 1 2 3; do wait -n || exit 1; done")
+            said = [node.file(f"/tmp/{team}").read_text() for team in "efg"]
+            self.assertTrue(any("waiting for another call of bootstrap.sh or nodeadm to end" in text for text in said), said)
+            label = node.kubelet()["labels"]["team"]
+            self.assertIn(f"team={label}", node.file(LAYER).read_text())
         with self.subTest("another instance made from this disk"):
             profile = json.loads((node.root / "srv/aws/profile.json").read_text())
             text = json.dumps(profile).replace(INSTANCE, "i-0000000000000000f")
@@ -319,6 +340,20 @@ class OnARunningNode(BootTest):
             self.assertEqual(node.kubelet()["labels"], {})
             said = [r["MESSAGE"] for r in node.journal("--unit", "eks-config")]
             self.assertTrue(any("is of instance" in text for text in said), said)
+
+
+    def test_a_call_while_eks_config_ends_counts(self):
+        """It has read the layers, and is not active yet."""
+        node = self.node()
+        node.user_data(node_config(support.IMAGE.ca))
+        node.write("/etc/systemd/system/eks-config.service.d/hold.conf", "[Service]\nExecStartPost=sleep 2\n")
+        node.write("/etc/systemd/system/caller.service",
+                   "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=sh -c 'until test -e /run/eks/node.json; do sleep .1; done'\n"
+                   "ExecStart=/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args --node-labels=team=late\n")
+        node.link("/etc/systemd/system/multi-user.target.wants/caller.service", "../caller.service")
+        node.boot()
+        self.assertActive(node, "caller.service", "kubelet.service", "eks-node.target")
+        self.assertEqual(node.kubelet()["labels"], {"team": "late"})
 
 
 class WithTrixieSCloudInit(CloudInitTest):

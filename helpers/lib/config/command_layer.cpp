@@ -15,16 +15,34 @@ namespace eks {
 
 namespace {
 
+// "# instance: i-0123456789abcdef0, call 3"
 constexpr std::string_view stamp = "# instance: ";
+constexpr std::string_view call_stamp = ", call ";
+
+// What the first line says behind its beginning; nothing if it is not such a line.
+std::optional<std::string_view> stamp_of(std::string_view text)
+{
+        const auto line = text.substr(0, text.find('\n'));
+        if (!line.starts_with(stamp))
+                return std::nullopt;
+        return line.substr(stamp.size());
+}
 
 } // namespace
 
 std::optional<std::string> instance_of_layer(std::string_view text)
 {
-        const auto line = text.substr(0, text.find('\n'));
-        if (!line.starts_with(stamp))
+        const auto said = stamp_of(text);
+        if (!said)
                 return std::nullopt;
-        return std::string(trim(line.substr(stamp.size())));
+        return std::string(trim(said->substr(0, said->find(call_stamp))));
+}
+
+unsigned call_of_layer(std::string_view text)
+{
+        const auto said = stamp_of(text).value_or("");
+        const auto at = said.find(call_stamp);
+        return at == said.npos ? 0 : parse_int<unsigned>(said.substr(at + call_stamp.size())).value_or(0);
 }
 
 std::optional<std::string> known_instance(const Root& root)
@@ -37,29 +55,45 @@ std::optional<std::string> known_instance(const Root& root)
         return id->get<std::string>();
 }
 
-bool was_called(const Root& root)
+std::vector<LayerFile> command_layer_files(const Root& root, const std::optional<std::string>& instance,
+        const std::function<void(const LayerFile&)>& foreign)
 {
-        const auto instance = known_instance(root);
-        return std::ranges::any_of(
-                drop_ins(root, {std::string(command_layers)}, {".toml"}), [&](const std::string& path) {
-                        return instance &&
-                               instance == instance_of_layer(read_file(root(path), config_limit));
-                });
+        std::vector<LayerFile> files;
+        for (const auto& path : drop_ins(root, {std::string(command_layers)}, {".toml"})) {
+                LayerFile file{path, read_file(root(path), config_limit)};
+                if (instance && instance == instance_of_layer(file.text))
+                        files.push_back(std::move(file));
+                else
+                        foreign(file);
+        }
+        std::ranges::stable_sort(files, {}, [](const LayerFile& file) { return call_of_layer(file.text); });
+        return files;
 }
 
-std::string render_command_layer(const CommandLayer& layer)
+bool was_called(const Root& root)
+{
+        return !command_layer_files(root, known_instance(root), [](const LayerFile&) {}).empty();
+}
+
+std::string render_command_layer(const CommandLayer& layer, unsigned call)
 {
         return fmt::format(
-                "{}{}\n"
+                "{}{}{}{}\n"
                 "# What {} was called with, as eks-node.toml(5). The next call replaces this file.\n"
                 "{}",
-                stamp, layer.instance, layer.command, TomlDocument::from_tree(layer.tree).text());
+                stamp, layer.instance, call_stamp, call, layer.command,
+                TomlDocument::from_tree(layer.tree).text());
 }
 
 void write_command_layer(const Root& root, const CommandLayer& layer, Durability durability)
 {
-        write_atomically(root(fmt::format("{}/{}.toml", command_layers, layer.command)),
-                render_command_layer(layer), 0600, durability);
+        const auto path = fmt::format("{}/{}.toml", command_layers, layer.command);
+        const auto files = command_layer_files(root, layer.instance, [](const LayerFile&) {});
+        // The same call again leaves the file as it is.
+        const auto last = files.empty() ? 0 : call_of_layer(files.back().text);
+        const bool is_last = !files.empty() && files.back().path == path && last > 0;
+        write_atomically(
+                root(path), render_command_layer(layer, is_last ? last : last + 1), 0600, durability);
 }
 
 } // namespace eks

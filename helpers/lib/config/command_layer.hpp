@@ -3,9 +3,11 @@
 // behind. An image that is made from a node carries the file along, so its first line names the instance.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fs.hpp"
 #include "base/root.hpp"
@@ -19,6 +21,9 @@ inline constexpr std::string_view bootstrap_layer = "/var/lib/eks/commands.d/boo
 // The instance that the text of such a layer is for; nothing if it does not say.
 std::optional<std::string> instance_of_layer(std::string_view text);
 
+// Which call on that instance left the text, counted from 1: a later one wins. 0 if it does not say.
+unsigned call_of_layer(std::string_view text);
+
 // This instance, by /run/eks/imds.json; nothing if eks-imds has not run.
 std::optional<std::string> known_instance(const Root& root);
 
@@ -26,16 +31,27 @@ std::optional<std::string> known_instance(const Root& root);
 bool was_called(const Root& root);
 
 struct CommandLayer {
-        std::string command;  // "bootstrap": the file is bootstrap.toml, and layers are sorted by its name
+        std::string command;  // "bootstrap": the file is bootstrap.toml
         std::string instance; // "i-…"
         Json tree;            // in the shape of Layer::tree
 };
 
-// As TOML, with the line that names the instance.
-std::string render_command_layer(const CommandLayer& layer);
+// As TOML, with the line that names instance and call.
+std::string render_command_layer(const CommandLayer& layer, unsigned call);
 
-// Replace what the same command left before: 0600, for a configuration may hold secrets. Throws Error
-// (file_io), and then the old file is untouched.
+// A layer that a command has left on this instance.
+struct LayerFile {
+        std::string path;
+        std::string text;
+};
+
+// Those of an instance, the later call behind the earlier one; of others and of none to `foreign`. Throws
+// Error (file_io).
+std::vector<LayerFile> command_layer_files(const Root& root, const std::optional<std::string>& instance,
+        const std::function<void(const LayerFile&)>& foreign);
+
+// Replace what the same command left before, as the latest call: 0600, for a configuration may hold secrets.
+// Throws Error (file_io), and then the old file is untouched.
 void write_command_layer(
         const Root& root, const CommandLayer& layer, Durability durability = Durability::synced);
 

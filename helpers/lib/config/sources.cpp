@@ -121,20 +121,18 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
 void add_command_layers(const Root& root, Resolved& resolved)
 {
         const auto instance = known_instance(root);
-        for (const auto& path : drop_ins(root, {std::string(command_layers)}, toml_suffix)) {
-                const auto text = read_file(root(path), config_limit);
-                const auto stamp = instance_of_layer(text);
-                if (stamp && stamp == instance) {
-                        resolved.tried.push_back(path);
-                        resolved.was_called = true;
-                        resolved.has_bootstrap_call = resolved.has_bootstrap_call || path == bootstrap_layer;
-                        add(root, resolved, parse_file(text, path));
-                        continue;
-                }
+        const auto ignore = [&](const LayerFile& file) {
+                const auto stamp = instance_of_layer(file.text);
                 resolved.merged.notes.push_back({Level::notice,
-                        fmt::format("'{}' is {}, and this is {}, ignoring", path,
+                        fmt::format("'{}' is {}, and this is {}, ignoring", file.path,
                                 stamp ? fmt::format("of instance '{}'", *stamp) : "of no instance",
                                 instance ? fmt::format("'{}'", *instance) : "an unknown one")});
+        };
+        for (const auto& [path, text] : command_layer_files(root, instance, ignore)) {
+                resolved.tried.push_back(path);
+                resolved.was_called = true;
+                resolved.has_bootstrap_call = resolved.has_bootstrap_call || path == bootstrap_layer;
+                add(root, resolved, parse_file(text, path));
         }
 }
 

@@ -18,9 +18,12 @@ using AwsCall = void(std::string& answer, const std::string& service, const std:
 
 AwsCall* load()
 {
-        // Beside the program, in the build directory as well as installed.
-        const auto path =
-                std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libeksnode-aws.so";
+        // Beside the program, in the build directory as well as installed. A program that `sed -i` has
+        // copied to another place finds the installed one.
+        constexpr const char* name = "libeksnode-aws.so";
+        auto path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+        if (!std::filesystem::exists(path))
+                path = std::filesystem::path(LIBEXECDIR) / name;
         void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL); // stays for the life of the program
         auto* call =
                 module == nullptr ? nullptr : reinterpret_cast<AwsCall*>(::dlsym(module, "eks_aws_call"));

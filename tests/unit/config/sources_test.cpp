@@ -98,6 +98,15 @@ TEST_CASE("What commands were called with counts on their instance only, above t
         CHECK(name() == "again");
         write_command_layer(root, {"nodeadm", "i-1", {{"cluster", {{"name", "by-nodeadm"}}}}});
         CHECK(name() == "by-nodeadm");
+        const auto text = node.read("/var/lib/eks/commands.d/nodeadm.toml");
+        CHECK(text.starts_with("# instance: i-1, call 2\n"));
+        write_command_layer(root, {"nodeadm", "i-1", {{"cluster", {{"name", "by-nodeadm"}}}}});
+        CHECK(node.read("/var/lib/eks/commands.d/nodeadm.toml") == text);
+        layer("later", "i-1");
+        CHECK(name() == "later");
+        write_command_layer(root, {"nodeadm", "i-1", {{"cluster", {{"name", "by-nodeadm"}}}}});
+        CHECK(name() == "by-nodeadm");
+        layer("again", "i-1");
         node.write("/var/lib/eks/commands.d/nodeadm.toml", "");
         CHECK(name() == "again");
 

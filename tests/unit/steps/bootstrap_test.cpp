@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <sys/stat.h>
 
 #include "base/fs.hpp"
 #include "bootstrap.hpp"
@@ -56,7 +57,7 @@ TEST_CASE("The call of a managed node group becomes a layer", "[bootstrap]")
                                          {"apiServerEndpoint", "https://example.eks.amazonaws.com"},
                                          {"certificateAuthority", "Y2E="}}},
                         {"kubelet",
-                                {{"config", {{"clusterDNS", {"10.100.0.10"}}, {"maxPods", 17}}},
+                                {{"config", {{"clusterDNS", {"10.100.0.10"}}}}, {"maxPodsExpression", "17"},
                                         {"flags",
                                                 {"--node-labels=eks.amazonaws.com/capacityType=ON_DEMAND,a=b",
                                                         "--max-pods=17"}}}}});
@@ -94,8 +95,8 @@ TEST_CASE("All options of bootstrap.sh are known, in both forms and as variables
         const Json expected{{"cluster", {{"name", "c"}, {"apiServerEndpoint", "https://a"},
                                                 {"certificateAuthority", "QQ=="}, {"id", "1234"},
                                                 {"cidr", "fd00::/108"}, {"enableOutpost", true}}},
-                {"kubelet",
-                        {{"config", {{"clusterDNS", {"fd00::a"}}, {"maxPods", 110}}}, {"flags", {"-v=3"}}}},
+                {"kubelet", {{"config", {{"clusterDNS", {"fd00::a"}}}}, {"maxPodsExpression", "110"},
+                                    {"flags", {"-v=3"}}}},
                 {"instance", {{"localStorage", {{"strategy", "RAID0"}}}}}};
         for (const auto& layer : {parsed(spaced), parsed(equals), parsed({"c"}, variables)}) {
                 CHECK(layer.tree == expected);
@@ -142,6 +143,37 @@ TEST_CASE("Ranges and families", "[bootstrap]")
         CHECK(cidr({"--ip-family", "ipv6"}) == "none");
 }
 
+TEST_CASE("An IPv6 address without a length gives the address of the DNS service", "[bootstrap]")
+{
+        const auto dns = [](const Words& more) {
+                Words words{"c", "--service-ipv6-cidr", "fe80::1"};
+                words.insert(words.end(), more.begin(), more.end());
+                const auto found = tree(words);
+                CHECK_FALSE(found["cluster"].contains("cidr"));
+                return found["kubelet"]["config"]["clusterDNS"];
+        };
+        CHECK(dns({}) == Json{"fe80::1a"});
+        CHECK(dns({"--service-ipv4-cidr", "10.0.0.0/16"}) == Json{"fe80::1a"});
+        CHECK(dns({"--dns-cluster-ip", "fe80::2a"}) == Json{"fe80::2a"});
+}
+
+TEST_CASE("Only the word true is true", "[bootstrap]")
+{
+        const auto expression = [](const std::string& value) {
+                const auto found = tree({"c", "--use-max-pods", value});
+                return found.contains("kubelet") ? found["kubelet"]["maxPodsExpression"] : Json();
+        };
+        CHECK(expression("true") == nullptr);
+        for (const auto* value : {"false", "no", "True", "1"})
+                CHECK(expression(value) == "110");
+        CHECK(notes(parsed({"c", "--use-max-pods", "false"})).empty());
+        const auto odd = parsed({"c", "--enable-local-outpost", "yes", "--use-max-pods", "no"});
+        CHECK(odd.tree["cluster"]["enableOutpost"] == false);
+        CHECK(notes(odd) ==
+                "--enable-local-outpost: \"yes\" is neither true nor false, and counts as false\n"
+                "--use-max-pods: \"no\" is neither true nor false, and counts as false\n");
+}
+
 TEST_CASE("Flags are separated and unquoted as systemd did it with KUBELET_EXTRA_ARGS", "[bootstrap]")
 {
         CHECK(flags("--a --b=c") == Json{"--a", "--b=c"});
@@ -154,7 +186,7 @@ TEST_CASE("Flags are separated and unquoted as systemd did it with KUBELET_EXTRA
         CHECK(flags("") == nullptr);
         CHECK(flags(" ") == nullptr);
         CHECK(tree({"c", "--kubelet-extra-args", "--max-pods 29", "--use-max-pods",
-                      "false"})["kubelet"]["config"]["maxPods"] == 29);
+                      "false"})["kubelet"]["maxPodsExpression"] == "29");
 }
 
 TEST_CASE("What bootstrap.sh reads over becomes a warning", "[bootstrap]")
@@ -188,10 +220,10 @@ TEST_CASE("What makes no sense is refused, all at once", "[bootstrap]")
                         "--ip-family = \"ipv6\": needs --service-ipv6-cidr or --dns-cluster-ip"},
                 {{"c", "--ip-family", "ipv4", "--service-ipv6-cidr", "fd00::/108"},
                         "contradicts --ip-family ipv4"},
-                {{"c", "--service-ipv6-cidr", "fe80::1"}, "not an address range of IPv6"},
+                {{"c", "--service-ipv6-cidr", "fe80::1:"}, "not an address range of IPv6"},
+                {{"c", "--service-ipv6-cidr", "fe80::12345"}, "not an address range of IPv6"},
+                {{"c", "--service-ipv6-cidr", "fe80::1234"}, "not an IP address"},
                 {{"c", "--service-ipv4-cidr", "fd00::/108"}, "not an address range of IPv4"},
-                {{"c", "--use-max-pods", "no"}, "--use-max-pods = \"no\": must be true or false"},
-                {{"c", "--enable-local-outpost", "maybe"}, "must be true or false"},
                 {{"c", "--container-runtime", "dockerd"}, "must be containerd"},
                 {{"c", "--local-disks", "raid5"}, "must be mount, raid0 or raid10"},
                 {{"c", "--b64-cluster-ca", "-----BEGIN CERTIFICATE-----"}, "not base64"},
@@ -230,6 +262,44 @@ TEST_CASE("The instance is known from its metadata, its firmware or cloud-init",
         CHECK(instance_of_machine(root) == "i-1");
 }
 
+TEST_CASE("Files of before a call come back as they were", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        machine.write("/etc/file", "edited");
+        ::chmod(root("/etc/file").c_str(), 0640);
+        link_atomically(root("/etc/link"), "file");
+        const FilesBefore before(root, {"/etc/file", "/etc/link", "/etc/none"});
+        link_atomically(root("/etc/file"), "other");
+        machine.write("/etc/none", "new");
+        write_atomically(root("/etc/link"), "new", 0600, Durability::unsynced);
+        before.restore();
+        CHECK(read_link_if_exists(root("/etc/file")) == std::nullopt);
+        CHECK(read_file(root("/etc/file")) == "edited");
+        struct stat st {};
+        ::stat(root("/etc/file").c_str(), &st);
+        CHECK((st.st_mode & 07777) == 0640);
+        CHECK(read_link_if_exists(root("/etc/link")) == "file");
+        CHECK_FALSE(exists(root("/etc/none")));
+}
+
+TEST_CASE("One call waits for another, up to a time", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        int waits = 0;
+        const auto say_busy = [&] { ++waits; };
+        {
+                const CallLock first(root, std::chrono::milliseconds(0), say_busy);
+                CHECK(waits == 0);
+                const auto wrong = refusal([&] { CallLock(root, std::chrono::milliseconds(0), say_busy); });
+                CHECK(wrong.failure == "apply-busy");
+                CHECK(waits == 1);
+        }
+        CallLock(root, std::chrono::milliseconds(0), say_busy);
+        CHECK(waits == 1);
+}
+
 TEST_CASE("Calls that contradict each other are told apart by key", "[bootstrap]")
 {
         const TemporaryDirectory machine;
@@ -248,6 +318,28 @@ TEST_CASE("Calls that contradict each other are told apart by key", "[bootstrap]
         machine.write(bootstrap_layer, "# instance: i-1\n[[[");
         CHECK(earlier("i-1").is_null());
         CHECK(contradictions(earlier("i-1"), only_name).empty());
+}
+
+TEST_CASE("Calls of several commands contradict each other where both say something", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        write_command_layer(root,
+                {"nodeadm", "i-1",
+                        {{"cluster", {{"name", "a"}, {"id", "x"}}}, {"kubelet", {{"flags", {"--v=3"}}}}}});
+        write_command_layer(
+                root, {"bootstrap", "i-1", {{"cluster", {{"name", "c"}, {"cidr", "10.0.0.0/16"}}}}});
+        const auto said = contradictions_with_earlier_calls(root,
+                {"bootstrap", "i-1", {{"cluster", {{"name", "b"}}}, {"kubelet", {{"flags", {"--v=4"}}}}}});
+        CHECK(said ==
+                Words{"'/var/lib/eks/commands.d/nodeadm.toml' said otherwise: cluster.name was \"a\", and is "
+                      "\"b\" now",
+                        "the call before this one said otherwise: cluster.cidr was \"10.0.0.0/16\", and is "
+                        "not given now",
+                        "the call before this one said otherwise: cluster.name was \"c\", and is \"b\" now",
+                        "the call before this one said otherwise: kubelet.flags[0] was not given, and is "
+                        "\"--v=4\" now"});
+        CHECK(contradictions_with_earlier_calls(root, {"bootstrap", "i-2", only_name}).empty());
 }
 
 TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]")

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply_call.hpp"
+
+#include <array>
+#include <string>
+
+#include <systemd/sd-journal.h>
+
+#include "offline/verbs.hpp"
+#include "stdout_to_stderr.hpp"
+
+namespace eks {
+
+void apply_call(const FilesBefore& before)
+{
+        int status = 0;
+        {
+                const StdoutToStderr redirected;
+                std::string name = "eksnode-apply";
+                std::array<char*, 2> arguments{name.data(), nullptr};
+                status = apply_verb(1, arguments.data());
+        }
+        if (status == static_cast<int>(Errc::bad_config))
+                before.restore();
+        if (status != 0)
+                throw Error(failure::node_not_started, "the node did not take over what this call says",
+                        "The cause is printed above; `eksnode apply` tries again");
+}
+
+void record_failure(const char* program, const Error& e, int exit_status)
+{
+        const auto& kind = e.failure();
+        ::sd_journal_send("MESSAGE=%s failed: %s", program, e.full_text().c_str(), "PRIORITY=3",
+                "SYSLOG_IDENTIFIER=%s", program, "MESSAGE_ID=%s", std::string(kind.id).c_str(),
+                "EKS_STEP=%s", program, "EKS_RESULT=failed", "EKS_FAILURE=%s",
+                std::string(kind.name).c_str(), "EKS_CAUSE=%s", e.what(), "EKS_REMEDY=%s",
+                e.remedy().c_str(), "EKS_EXIT_STATUS=%d", exit_status, nullptr);
+}
+
+} // namespace eks
