@@ -25,6 +25,8 @@ namespace {
 constexpr const char* instance_files[] = {
         "/sys/devices/virtual/dmi/id/board_asset_tag", "/var/lib/cloud/data/instance-id"};
 
+constexpr const char* product_name = "/sys/devices/virtual/dmi/id/product_name";
+
 constexpr std::chrono::milliseconds lock_poll{50};
 
 std::string shown(const Json& value)
@@ -72,6 +74,14 @@ std::string instance_of_machine(const Root& root)
                         return id;
         throw Error(failure::facts_missing, "the id of this instance is not known yet",
                 "Call it after eks-imds.service has run; `eksnode status` shows it");
+}
+
+std::string type_of_machine(const Root& root)
+{
+        const auto facts = Json::parse(read_file_if_exists(root(imds_path)).value_or(""), nullptr, false);
+        if (facts.is_object() && facts.contains("instanceType") && facts["instanceType"].is_string())
+                return facts["instanceType"];
+        return std::string(trim(read_file_if_exists(root(product_name)).value_or("")));
 }
 
 Json layer_of_instance(const Root& root, std::string_view path, const std::string& instance)
@@ -148,7 +158,8 @@ std::vector<std::string> contradictions_with_earlier_calls(const Root& root, con
 {
         std::vector<std::string> all;
         const auto own = fmt::format("{}.toml", now.command);
-        for (const auto& [path, text] : command_layer_files(root, now.instance, [](const LayerFile&) {})) {
+        for (const auto& file : command_layer_files(root, now.instance, [](const LayerFile&) {})) {
+                const auto& path = file.path;
                 const auto name = path.substr(path.rfind('/') + 1);
                 for (const auto& difference :
                         differences(layer_of_instance(root, path, now.instance), now.tree, name == own))

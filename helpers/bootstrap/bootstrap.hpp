@@ -21,7 +21,10 @@ namespace eks {
 // Error (facts_missing).
 std::string instance_of_machine(const Root& root);
 
-// Sorted before bootstrap.toml, which wins over it.
+// Its type, from the same places; "" if none of them says it.
+std::string type_of_machine(const Root& root);
+
+// What scripts have edited before their call, which wins over it.
 inline constexpr std::string_view edits_layer = "/var/lib/eks/commands.d/bootstrap-edits.toml";
 
 // What an earlier call has left in this layer; null if it is none of this instance, or cannot be read.

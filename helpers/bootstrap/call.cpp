@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "config/network.hpp"
 #include "document/problems.hpp"
+#include "edits.hpp"
 #include "options.hpp"
 #include "userdata/base64.hpp"
 
@@ -35,7 +36,8 @@ int max_pods(const Json& flags)
 // From a call to the keys of a layer.
 class Translator {
 public:
-        explicit Translator(const BootstrapCall& call) : options_(call, problems_, layer_.notes)
+        explicit Translator(const BootstrapCall& call)
+                : call_(&call), options_(call, problems_, layer_.notes)
         {
                 layer_.source = bootstrap_name;
         }
@@ -52,6 +54,7 @@ public:
                 network();
                 kubelet();
                 instance();
+                containerd();
                 options_.note_obsolete();
                 problems_.throw_if_any(failure::config_invalid);
                 return std::move(layer_);
@@ -216,6 +219,27 @@ private:
                         problem(*disks, "must be mount, raid0 or raid10", "Write mount, raid0 or raid10");
         }
 
+        void containerd()
+        {
+                const auto* file = options_.find("--containerd-config-file");
+                if (file == nullptr)
+                        return;
+                if (!call_->read) {
+                        options_.warn(
+                                file->name, "the text of the file becomes containerd.config on the node");
+                        return;
+                }
+                std::string text;
+                try {
+                        text = call_->read(file->value);
+                } catch (const Error& e) {
+                        problem(*file, e.what(), "Name a file that is there");
+                        return;
+                }
+                layer_.tree["containerd"]["config"] = without_sandbox_image(text);
+        }
+
+        const BootstrapCall* call_;
         Layer layer_;
         Problems problems_;
         BootstrapOptions options_;

@@ -2,6 +2,7 @@
 // What a call of Amazon Linux 2's bootstrap.sh says, as a layer of the configuration.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@ namespace eks {
 struct BootstrapCall {
         std::vector<std::string> arguments;
         std::map<std::string, std::string, std::less<>> environment; // those of bootstrap_variables()
+        std::string more_flags = {};                                 // of kubelet, behind those of the call
+        // The text of a file that the call names; nothing where the call is not made.
+        std::function<std::string(const std::string& path)> read = {};
 };
 
 // The arguments, and what bootstrap.sh looks at in this process' environment.

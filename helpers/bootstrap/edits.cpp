@@ -5,13 +5,17 @@
 
 #include "base/conffile.hpp"
 #include "base/fs.hpp"
+#include "base/text.hpp"
+#include "bootstrap.hpp"
+#include "document/toml.hpp"
 
 namespace eks {
 
 namespace {
 
 // What `edited` has that `base` has not, or has otherwise; maps recurse.
-Json difference(const Json& base, const Json& edited, const std::string& path, std::vector<Note>& notes)
+Json difference(const Json& base, const Json& edited, std::string_view file, const std::string& path,
+        std::vector<Note>& notes)
 {
         auto found = Json::object();
         for (const auto& [key, value] : edited.items()) {
@@ -19,7 +23,8 @@ Json difference(const Json& base, const Json& edited, const std::string& path, s
                 if (was == base.end() || value.is_object() != was->is_object()) {
                         found[key] = value;
                 } else if (value.is_object()) {
-                        if (auto below = difference(*was, value, key_path(path, key), notes); !below.empty())
+                        auto below = difference(*was, value, file, key_path(path, key), notes);
+                        if (!below.empty())
                                 found[key] = std::move(below);
                 } else if (value != *was) {
                         found[key] = value;
@@ -30,8 +35,35 @@ Json difference(const Json& base, const Json& edited, const std::string& path, s
                         notes.push_back({Level::warning,
                                 fmt::format(
                                         "'{}' does not have {}, which eksnode sets all the same, ignoring",
-                                        kubelet_config_link, key_path(path, key))});
+                                        file, key_path(path, key))});
         return found;
+}
+
+// The text of a file that differs from the vendor's; nothing if it is the same, or there is none.
+std::optional<std::string> edited_text(
+        const Root& root, std::string_view path, std::string_view vendor, std::string& base)
+{
+        auto text = read_file_if_exists(root(path));
+        auto given = read_file_if_exists(root(vendor));
+        if (!text || !given || text == given)
+                return std::nullopt;
+        base = *std::move(given);
+        return text;
+}
+
+constexpr std::string_view containerd_vendor_file = "/usr/share/eks/containerd/config-2.toml";
+constexpr std::string_view max_pods_vendor_file = "/usr/share/eks/eni-max-pods.txt";
+
+// The second word of the line that begins with the type, as bootstrap.sh looked it up.
+std::string max_pods_in(std::string_view table, std::string_view type)
+{
+        for (const auto line : lines(table)) {
+                const auto row = trim(line);
+                const auto end = row.find_first_of(" \t");
+                if (end != row.npos && row.substr(0, end) == type)
+                        return std::string(trim(row.substr(end)));
+        }
+        return {};
 }
 
 } // namespace
@@ -51,10 +83,60 @@ Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes)
                 throw Error(failure::config_syntax, fmt::format("'{}' is not JSON", kubelet_config_link),
                         "Mend the script that edits it");
         const auto ours = Json::parse(*base, nullptr, false);
-        auto found = difference(ours.is_object() ? ours : Json::object(), edited, "", notes);
+        auto found =
+                difference(ours.is_object() ? ours : Json::object(), edited, kubelet_config_link, "", notes);
         found.erase("kind"); // of every such file
         found.erase("apiVersion");
         return found;
+}
+
+Json edits_of_files(const Root& root, const std::string& instance_type, std::vector<Note>& notes)
+{
+        auto tree = Json::object();
+        if (auto edits = edits_of_kubelet_config(root, notes); !edits.empty())
+                tree["kubelet"]["config"] = std::move(edits);
+        std::string base;
+        if (const auto text = edited_text(root, containerd_config_edited, containerd_vendor_file, base)) {
+                const std::string source(containerd_config_edited);
+                const auto edited = TomlDocument::parse(without_sandbox_image(*text), source).layer(source);
+                const auto ours = TomlDocument::parse(base, source).layer(source);
+                auto found = difference(ours.tree, edited.tree, source, "", notes);
+                if (!found.empty()) {
+                        found["version"] = edited.tree.value("version", ours.tree["version"]);
+                        tree["containerd"]["config"] = TomlDocument::from_tree(found).text();
+                }
+        }
+        if (const auto text = edited_text(root, max_pods_edited, max_pods_vendor_file, base))
+                if (const auto pods = max_pods_in(*text, instance_type);
+                        !pods.empty() && pods != max_pods_in(base, instance_type))
+                        tree["kubelet"]["maxPodsExpression"] = pods;
+        return tree;
+}
+
+std::string without_sandbox_image(std::string_view text)
+{
+        std::string kept;
+        for (const auto line : lines(text))
+                if (line.find("SANDBOX_IMAGE") == line.npos)
+                        kept += fmt::format("{}\n", line);
+        return kept;
+}
+
+void add_edits(const Root& root, std::string_view layer, const std::string& instance, const Json& edits,
+        Durability durability)
+{
+        if (edits.empty())
+                return;
+        auto tree = layer_of_instance(root, layer, instance);
+        if (!tree.is_object())
+                tree = Json::object();
+        tree.merge_patch(edits);
+        const auto name = layer.substr(layer.rfind('/') + 1);
+        write_command_layer(root,
+                {.command = std::string(name.substr(0, name.rfind('.'))),
+                        .instance = instance,
+                        .tree = tree},
+                durability);
 }
 
 } // namespace eks

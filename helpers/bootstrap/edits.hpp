@@ -3,6 +3,7 @@
 // it did not set itself.
 #pragma once
 
+#include "base/fs.hpp"
 #include "base/root.hpp"
 #include "base/step.hpp"
 #include "config/kubelet_files.hpp"
@@ -14,5 +15,22 @@ namespace eks {
 // rendering yet: as kubelet.config. Empty if there is no such file. What was taken out of it comes back, and
 // a note names it. Throws Error (config_syntax) if it is no JSON.
 Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes);
+
+// Files that are there for scripts to edit before the call; each is a link to a copy in /run of the
+// vendor's.
+inline constexpr std::string_view containerd_config_edited = "/etc/eks/containerd/containerd-config.toml";
+inline constexpr std::string_view max_pods_edited = "/etc/eks/eni-max-pods.txt";
+
+// What scripts have changed in kubelet-config.json and in these two: as a tree of the configuration. Throws
+// Error (config_syntax).
+Json edits_of_files(const Root& root, const std::string& instance_type, std::vector<Note>& notes);
+
+// bootstrap.sh put the name of the sandbox image where a configuration of containerd had a word for it.
+// Without that line it is ours.
+std::string without_sandbox_image(std::string_view text);
+
+// Add them to those that a layer has from before. Throws Error (file_io).
+void add_edits(const Root& root, std::string_view layer, const std::string& instance, const Json& edits,
+        Durability durability);
 
 } // namespace eks

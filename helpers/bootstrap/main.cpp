@@ -7,10 +7,13 @@
 
 #include "apply_call.hpp"
 #include "base/fs.hpp"
+#include "base/text.hpp"
 #include "bootstrap.hpp"
+#include "config/sources.hpp"
 #include "edits.hpp"
 #include "offline/verbs.hpp"
 #include "options.hpp"
+#include "sourced.hpp"
 #include "start_node.hpp"
 
 namespace {
@@ -33,8 +36,8 @@ constexpr auto usage =
         "prints what a call sets.\n";
 
 constexpr const char* program = "eks-bootstrap";
-// Scripts for Amazon Linux 2 had bootstrap.sh source this file, by editing it with sed.
-constexpr const char* sourced_settings = "/etc/profile.d/bootstrap.sh";
+constexpr const char* own_path = "/etc/eks/bootstrap.sh";
+constexpr const char* gpu_script = "/etc/eks/bootstrap-gpu.sh";
 constexpr int failed = 1; // of every kind, as on Amazon Linux 2
 
 // As its messages looked there.
@@ -60,20 +63,24 @@ void say_notes(const std::vector<Note>& notes)
                 say(note.level <= Level::warning ? "WARN" : "INFO", hide_secrets(note.text));
 }
 
-// Whether edits were taken over: what a script has changed in kubelet-config.json is a layer of its own
-// below that of the call, and stays when the next call replaces that.
-bool keep_edits(const Root& root, const std::string& instance, const Json& edits)
+// What scripts changed on Amazon Linux 2 besides the call: files that have their effect, and those that have
+// none.
+void add_settings_of_scripts(BootstrapCall& call)
 {
-        if (edits.empty())
-                return false;
-        say("INFO", fmt::format("keeping what was changed in '{}'", kubelet_config_link));
-        auto tree = layer_of_instance(root, edits_layer, instance);
-        if (!tree.is_object())
-                tree = Json::object();
-        tree.merge_patch({{"kubelet", {{"config", edits}}}});
-        write_command_layer(root, {.command = "bootstrap-edits", .instance = instance, .tree = tree},
-                Durability::unsynced);
-        return true;
+        const std::string settings(sourced_settings);
+        try {
+                if (const auto names = add_sourced_settings(call, settings); !names.empty())
+                        say("INFO", fmt::format("'{}' sets {}", settings, join(names, ", ")));
+        } catch (const Error& e) {
+                say("WARN", fmt::format("{}, ignoring: {}", e.what(), e.remedy()));
+        }
+        if (exists(own_path) && !read_link_if_exists(own_path))
+                say("WARN", fmt::format("'{}' was edited, which has no effect: it is a program, ignoring; "
+                                        "variables may be set in '{}'",
+                                    own_path, settings));
+        if (exists(gpu_script))
+                say("WARN",
+                        fmt::format("'{}' is not run, ignoring: eksnode finds GPUs by itself", gpu_script));
 }
 
 int bootstrap(int argc, char** argv)
@@ -81,7 +88,10 @@ int bootstrap(int argc, char** argv)
         say("INFO", "starting...");
         if (::geteuid() != 0)
                 throw Error(failure::usage, "only root can make this machine a node", "Run it with sudo");
-        const auto layer = parse_bootstrap_call(bootstrap_call(argc, argv));
+        auto call = bootstrap_call(argc, argv);
+        call.read = [](const std::string& path) { return read_file(path, config_limit); };
+        add_settings_of_scripts(call);
+        const auto layer = parse_bootstrap_call(call);
         if (!layer) {
                 fmt::print("{}", usage);
                 return failed;
@@ -89,16 +99,13 @@ int bootstrap(int argc, char** argv)
         say_notes(layer->notes);
 
         const Root root(std::string{});
-        if (exists(sourced_settings))
-                say("WARN", fmt::format("'{}' is not read, ignoring: export its variables before the call",
-                                    sourced_settings));
         const CallLock lock(root, start_timeout,
                 [] { say("INFO", "waiting for another call of bootstrap.sh or nodeadm to end"); });
         // All that may fail comes before the first file is written.
         const CommandLayer command{
                 .command = "bootstrap", .instance = instance_of_machine(root), .tree = layer->tree};
         std::vector<Note> notes;
-        const auto edits = edits_of_kubelet_config(root, notes);
+        const auto edits = edits_of_files(root, type_of_machine(root), notes);
         say_notes(notes);
         for (const auto& difference : contradictions_with_earlier_calls(root, command))
                 say("WARN", hide_secrets(difference));
@@ -107,9 +114,14 @@ int bootstrap(int argc, char** argv)
         const auto standing = standing_of_node(manager);
 
         const SyncLayers sync(root);
-        // What was edited is in the layer, and eks-kubelet-config need not keep it beside its own.
-        if (keep_edits(root, command.instance, edits) && standing != Standing::early)
-                link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
+        // What scripts have edited is a layer of its own below that of the call: it stays when the next call
+        // replaces that. eks-kubelet-config need not keep kubelet-config.json beside its own then.
+        if (!edits.empty()) {
+                say("INFO", "keeping what was changed in files of Amazon Linux 2");
+                add_edits(root, edits_layer, command.instance, edits, Durability::unsynced);
+                if (standing != Standing::early)
+                        link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
+        }
         write_command_layer(root, command, Durability::unsynced);
         if (standing == Standing::early) {
                 say("INFO", "complete! The node is started later in this boot");

@@ -28,8 +28,7 @@ constexpr std::array options{
         Option{"--b64-cluster-ca", "B64_CLUSTER_CA", ""},
         Option{"--cluster-id", "CLUSTER_ID", ""},
         Option{"--container-runtime", "CONTAINER_RUNTIME", ""},
-        Option{"--containerd-config-file", "CONTAINERD_CONFIG_FILE",
-                "the file is not read; give its settings as containerd.config"},
+        Option{"--containerd-config-file", "CONTAINERD_CONFIG_FILE", ""},
         Option{"--dns-cluster-ip", "DNS_CLUSTER_IP", ""},
         Option{"--docker-config-json", "DOCKER_CONFIG_JSON", "there is no Docker on this node"},
         Option{"--enable-docker-bridge", "ENABLE_DOCKER_BRIDGE", "there is no Docker on this node"},
@@ -170,6 +169,9 @@ void BootstrapOptions::read_environment()
                         variable != call_->environment.end())
                         given_.emplace(
                                 option.flag, GivenOption{std::string(option.variable), variable->second});
+        const auto flags = given_.find("--kubelet-extra-args");
+        if (flags != given_.end() && flags->second.value != call_->more_flags)
+                flags->second.value += " " + call_->more_flags;
 }
 
 const std::string* BootstrapOptions::cluster_name()

@@ -141,7 +141,13 @@ runcmd:
         node = self.cloud_node(f"""\
 #!/bin/bash
 set -ex
-printf '#!/bin/bash\\nexport KUBELET_EXTRA_ARGS=--v=3\\n' > /etc/profile.d/bootstrap.sh
+cat > /etc/profile.d/bootstrap.sh <<'END'
+#!/bin/bash
+export CONTAINER_RUNTIME="containerd"
+export USE_MAX_PODS=false
+export KUBELET_EXTRA_ARGS="--v=3"
+echo "this is for nobody to see"
+END
 sed -i '/^set -o errexit/a\\\\nsource /etc/profile.d/bootstrap.sh' /etc/eks/bootstrap.sh
 sed -i 's/KUBELET_EXTRA_ARGS=$2/KUBELET_EXTRA_ARGS="$2 $KUBELET_EXTRA_ARGS"/' /etc/eks/bootstrap.sh
 B64_CLUSTER_CA={support.IMAGE.ca}
@@ -154,7 +160,11 @@ echo done > /srv/ended
         self.assertEqual(self.labels(node), {"team": "web"})
         self.assertTrue((node.root / "srv/ended").exists())
         self.assertFalse((node.root / "etc/eks/bootstrap.sh").is_symlink())  # sed has put a copy there
-        self.assertIn("/etc/profile.d/bootstrap.sh", (node.root / "var/log/cloud-init-output.log").read_text())
+        log = (node.root / "var/log/cloud-init-output.log").read_text()
+        self.assertIn("INFO: '/etc/profile.d/bootstrap.sh' sets CONTAINER_RUNTIME, KUBELET_EXTRA_ARGS, USE_MAX_PODS\n", log)
+        self.assertNotIn("this is for nobody to see", log)
+        self.assertEqual(node.kubelet()["flags"]["v"], 3)
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 110)
 
     def test_a_managed_group_s(self):
         node = self.cloud_node(self.mime(

@@ -28,6 +28,13 @@ std::optional<std::string_view> stamp_of(std::string_view text)
         return line.substr(stamp.size());
 }
 
+std::string content_of(const std::string& command)
+{
+        if (command.ends_with("-edits"))
+                return "What scripts have changed in files";
+        return fmt::format("What {} was called with; the next call replaces this file", command);
+}
+
 } // namespace
 
 std::optional<std::string> instance_of_layer(std::string_view text)
@@ -72,16 +79,16 @@ std::vector<LayerFile> command_layer_files(const Root& root, const std::optional
 
 bool was_called(const Root& root)
 {
-        return !command_layer_files(root, known_instance(root), [](const LayerFile&) {}).empty();
+        const auto files = command_layer_files(root, known_instance(root), [](const LayerFile&) {});
+        return std::ranges::any_of(files, &LayerFile::is_call);
 }
 
 std::string render_command_layer(const CommandLayer& layer, unsigned call)
 {
-        return fmt::format(
-                "{}{}{}{}\n"
-                "# What {} was called with, as eks-node.toml(5). The next call replaces this file.\n"
-                "{}",
-                stamp, layer.instance, call_stamp, call, layer.command,
+        return fmt::format("{}{}{}{}\n"
+                           "# {}, as eks-node.toml(5).\n"
+                           "{}",
+                stamp, layer.instance, call_stamp, call, content_of(layer.command),
                 TomlDocument::from_tree(layer.tree).text());
 }
 

@@ -17,6 +17,8 @@ namespace eks {
 
 inline constexpr std::string_view command_layers = "/var/lib/eks/commands.d";
 inline constexpr std::string_view bootstrap_layer = "/var/lib/eks/commands.d/bootstrap.toml";
+// What was changed in kubelet-config.json after the calls.
+inline constexpr std::string_view kubelet_edits_layer = "/var/lib/eks/commands.d/kubelet-edits.toml";
 
 // The instance that the text of such a layer is for; nothing if it does not say.
 std::optional<std::string> instance_of_layer(std::string_view text);
@@ -43,6 +45,8 @@ std::string render_command_layer(const CommandLayer& layer, unsigned call);
 struct LayerFile {
         std::string path;
         std::string text;
+
+        bool is_call() const { return path != kubelet_edits_layer; }
 };
 
 // Those of an instance, the later call behind the earlier one; of others and of none to `foreign`. Throws

@@ -128,11 +128,11 @@ void add_command_layers(const Root& root, Resolved& resolved)
                                 stamp ? fmt::format("of instance '{}'", *stamp) : "of no instance",
                                 instance ? fmt::format("'{}'", *instance) : "an unknown one")});
         };
-        for (const auto& [path, text] : command_layer_files(root, instance, ignore)) {
-                resolved.tried.push_back(path);
-                resolved.was_called = true;
-                resolved.has_bootstrap_call = resolved.has_bootstrap_call || path == bootstrap_layer;
-                add(root, resolved, parse_file(text, path));
+        for (const auto& file : command_layer_files(root, instance, ignore)) {
+                resolved.tried.push_back(file.path);
+                resolved.was_called = resolved.was_called || file.is_call();
+                resolved.has_bootstrap_call = resolved.has_bootstrap_call || file.path == bootstrap_layer;
+                add(root, resolved, parse_file(file.text, file.path));
         }
 }
 

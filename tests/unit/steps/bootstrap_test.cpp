@@ -2,11 +2,13 @@
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
 #include "base/fs.hpp"
 #include "bootstrap.hpp"
 #include "config/sources.hpp"
 #include "edits.hpp"
 #include "options.hpp"
+#include "sourced.hpp"
 #include "support.hpp"
 
 using namespace eks;
@@ -337,7 +339,7 @@ TEST_CASE("Calls of several commands contradict each other where both say someth
                         "the call before this one said otherwise: cluster.cidr was \"10.0.0.0/16\", and is "
                         "not given now",
                         "the call before this one said otherwise: cluster.name was \"c\", and is \"b\" now",
-                        "the call before this one said otherwise: kubelet.flags[0] was not given, and is "
+                        "the call before this one said otherwise: kubelet.flags.0 was not given, and is "
                         "\"--v=4\" now"});
         CHECK(contradictions_with_earlier_calls(root, {"bootstrap", "i-2", only_name}).empty());
 }
@@ -375,4 +377,105 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
         CHECK(edits() == Json::object());
         machine.write(kubelet_config_link, "{");
         CHECK(refusal(edits).failure == "config-syntax");
+}
+
+TEST_CASE("What scripts changed in other files of Amazon Linux 2 is found", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        std::vector<Note> said;
+        const auto edits = [&](const std::string& type) { return edits_of_files(root, type, said); };
+        CHECK(edits("m5.large") == Json::object());
+        const std::string table = "# a comment\nm5.large 29\nm5.large-not 7\nm5.xlarge 58\n";
+        const std::string config = "version = 2\n[a]\nb = 1\nc = 'SANDBOX_IMAGE'\n[a.d]\ne = true\n";
+        machine.write("/usr/share/eks/eni-max-pods.txt", table);
+        machine.write("/usr/share/eks/containerd/config-2.toml", config);
+        machine.write(max_pods_edited, table);
+        machine.write(containerd_config_edited, config);
+        CHECK(edits("m5.large") == Json::object());
+
+        machine.write(max_pods_edited, "m5.large 29\nm5.xlarge \t 99\nown.type 5\n");
+        CHECK(edits("m5.large") == Json::object());
+        CHECK(edits("") == Json::object());
+        CHECK(edits("m5.xlarge")["kubelet"]["maxPodsExpression"] == "99");
+        CHECK(edits("own.type")["kubelet"]["maxPodsExpression"] == "5");
+
+        machine.write(containerd_config_edited, config + "f = 'new'\n[g]\nh = [1]\n");
+        CHECK(edits("m5.large") ==
+                Json{{"containerd", {{"config", "version = 2\n\n[a.d]\nf = 'new'\n\n[g]\nh = [ 1 ]\n"}}}});
+        machine.write(containerd_config_edited, config + "e = false\n");
+        CHECK(refusal([&] { edits("m5.large"); }).failure == "config-syntax");
+}
+
+TEST_CASE("A configuration file of containerd that a call names is taken over", "[bootstrap]")
+{
+        BootstrapCall call{.arguments = {"c", "--containerd-config-file", "/srv/c.toml"}, .environment = {}};
+        call.read = [](const std::string& path) {
+                if (path != "/srv/c.toml")
+                        throw Error(failure::file_io, "cannot read it");
+                return std::string("version = 2\n  sandbox_image = \"SANDBOX_IMAGE\"\n[a]\n");
+        };
+        const auto layer = parse_bootstrap_call(call).value();
+        CHECK(layer.tree["containerd"]["config"] == "version = 2\n[a]\n");
+        CHECK(layer.notes.empty());
+        call.arguments.back() = "/srv/none.toml";
+        const auto wrong = refusal([&] { parse_bootstrap_call(call); });
+        CHECK(wrong.failure == "config-invalid");
+        CHECK(wrong.mentions("--containerd-config-file = \"/srv/none.toml\": cannot read it"));
+}
+
+TEST_CASE("Variables that a script had bootstrap.sh source count as its environment", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto path = machine.root()("/etc/profile.d/bootstrap.sh");
+        BootstrapCall call{.arguments = {"c", "--kubelet-extra-args", "--a=b"},
+                .environment = {{"DNS_CLUSTER_IP", "10.0.0.1"}, {"IP_FAMILY", "ipv4"}}};
+        CHECK(add_sourced_settings(call, path).empty());
+        machine.write("/etc/profile.d/bootstrap.sh",
+                "echo noise\nUNKNOWN=x\nexport USE_MAX_PODS=false DNS_CLUSTER_IP=10.0.0.2 IP_FAMILY=ipv4\n"
+                "KUBELET_EXTRA_ARGS=\"--c='d e'\n--max-pods=9\"\nread line\nfalse\n");
+        CHECK(add_sourced_settings(call, path) ==
+                Words{"DNS_CLUSTER_IP", "KUBELET_EXTRA_ARGS", "USE_MAX_PODS"});
+        const auto layer = parse_bootstrap_call(call).value();
+        CHECK(layer.tree["kubelet"] == Json{{"flags", {"--a=b", "--c=d e", "--max-pods=9"}},
+                                               {"maxPodsExpression", "9"},
+                                               {"config", {{"clusterDNS", {"10.0.0.2"}}}}});
+        BootstrapCall without{.arguments = {"c"}, .environment = {}};
+        add_sourced_settings(without, path);
+        CHECK(parse_bootstrap_call(without).value().tree["kubelet"]["flags"] ==
+                Json{"--c=d e", "--max-pods=9"});
+        machine.write("/etc/profile.d/bootstrap.sh", "IP_FAMILY=ipv6\nexit 0\n");
+        const auto wrong = refusal([&] { add_sourced_settings(call, path); });
+        CHECK(wrong.failure == "config-invalid");
+        CHECK(wrong.mentions("ends the shell that reads it"));
+        CHECK(call.environment["IP_FAMILY"] == "ipv4");
+}
+
+TEST_CASE("The type of the instance is known from its metadata or its firmware", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        CHECK(type_of_machine(machine.root()).empty());
+        machine.write("/sys/devices/virtual/dmi/id/product_name", "m5.large\n");
+        CHECK(type_of_machine(machine.root()) == "m5.large");
+        machine.write(imds_path, R"({"instanceType": "m5.xlarge"})");
+        CHECK(type_of_machine(machine.root()) == "m5.xlarge");
+}
+
+TEST_CASE("Edits add to those of before, and are no call", "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        machine.write(imds_path, R"({"instanceId": "i-1"})");
+        const auto add = [&](const Json& config) {
+                add_edits(root, kubelet_edits_layer, "i-1", {{"kubelet", {{"config", config}}}},
+                        Durability::unsynced);
+        };
+        add({{"a", 1}, {"b", {{"c", 2}}}});
+        add({{"b", {{"d", 3}}}});
+        CHECK(layer_of_instance(root, kubelet_edits_layer, "i-1") ==
+                Json{{"kubelet", {{"config", {{"a", 1}, {"b", {{"c", 2}, {"d", 3}}}}}}}});
+        CHECK_FALSE(was_called(root));
+        CHECK_FALSE(resolve_node_layers(root).was_called);
+        write_command_layer(root, {"bootstrap", "i-1", only_name});
+        CHECK(was_called(root));
 }
