@@ -8,6 +8,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "config/kubelet_files.hpp"
 
 namespace eks {
 
@@ -18,6 +19,7 @@ namespace {
 constexpr auto step_timeout = 60s;
 constexpr auto cluster_timeout = 160s; // above TimeoutStartSec= of eks-cluster
 constexpr const char* containerd = "containerd.service";
+constexpr const char* edits_step = "eks-kubelet-edits.service";
 
 bool differs(const Root& root, const File& file)
 {
@@ -43,6 +45,9 @@ public:
 
         void run()
         {
+                const auto edited = read_file_if_exists(context_->root()(kubelet_config_link));
+                if (edited && !read_link_if_exists(context_->root()(kubelet_config_link)))
+                        take_over_edits();
                 if (!reload("eks-config"))
                         throw_refusals();
                 const auto& root = context_->root();
@@ -97,6 +102,17 @@ private:
                         return true;
                 refuse(step, ended ? "refuses it" : "did not end in time");
                 return false;
+        }
+
+        // What a script has put in the place of kubelet-config.json becomes a layer before any step runs
+        // again and keeps it beside its own.
+        void take_over_edits()
+        {
+                const bool ended = manager_->run_job("StartUnit", edits_step, step_timeout);
+                if (!ended || manager_->unit(edits_step).service_text("Result") != "success")
+                        refuse("eks-kubelet-edits", ended ? "refuses it" : "did not end in time");
+                else
+                        context_->did("ran eks-kubelet-edits", true);
         }
 
         bool start(const std::string& step, std::chrono::seconds timeout = step_timeout)

@@ -166,14 +166,16 @@ class UserScripts(BootTest):
         self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "kubelet.service")
         self.assertIn("oom_score = -500", node.output("containerd", "config", "dump"))
 
-    def test_a_link_that_a_script_replaced_counts_as_a_change(self):
+    def test_what_a_script_put_in_the_place_of_a_link_is_taken_over(self):
         path = "/etc/kubernetes/kubelet/kubelet-config.json"
         node = self.node_with_script(self.ORDERS["after multi-user.target"],
                                      f"sleep 1; sed s/58/33/ {path} > /tmp/new; mv /tmp/new {path}\n")
         self.assertActive(node, "eks-node.target", "eks-user-scripts.service")
         self.assertTrue(node.file(path).is_symlink())
-        self.assertIn("33", node.file(path + ".user-edited").read_text())
-        self.assertIn("eks-kubelet-config", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
+        self.assertFalse(node.file(path + ".user-edited").exists())
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 33)
+        self.assertEqual(self.starts(node, "kubelet.service"), 1)
+        self.assertIn("eks-kubelet-edits", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
 
     def test_a_script_may_call_us_without_a_deadlock(self):
         for name, order in self.ORDERS.items():

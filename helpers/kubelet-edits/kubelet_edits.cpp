@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kubelet_edits.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "bootstrap.hpp"
+#include "checks/validate.hpp"
+#include "config/sources.hpp"
+#include "edits.hpp"
+#include "take_over.hpp"
+#include "validate.hpp"
+
+namespace eks {
+
+namespace {
+
+// The files that the layers make now, once it is known that they can be made.
+std::vector<PlannedStep> plan_all(const Root& root)
+{
+        auto resolved = resolve_node_layers(root);
+        const auto imds = load_imds(root);
+        add_bootstrap_dns(resolved, imds);
+        check_configuration(root, resolved, imds, {.node = true})
+                .problems.throw_if_any(failure::config_invalid);
+        const auto versions = load_node_inputs(root).versions;
+        auto steps = plan_node(root, resolved, imds, versions);
+        for (const auto& step : steps)
+                if (step.error)
+                        throw *step.error;
+        return steps;
+}
+
+} // namespace
+
+void take_over_kubelet_edits(Context& context, Manager& manager)
+{
+        const auto& root = context.root();
+        const FilesBefore before(root, {kubelet_edits_layer, kubelet_config_link});
+        StepPlan said;
+        const auto edits = edits_of_kubelet_config(root, said.notes);
+        context.apply(said);
+        Changes changes;
+        try {
+                if (!edits.empty())
+                        add_edits(root, kubelet_edits_layer, instance_of_machine(root),
+                                {{"kubelet", {{"config", edits}}}}, Durability::synced);
+                link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
+                changes = find_changes(root, plan_all(root));
+        } catch (const Error& e) {
+                before.restore();
+                throw Error(e.failure(),
+                        fmt::format("what was changed in '{}' is not taken over: {}", kubelet_config_link,
+                                e.what()),
+                        "Mend the file, and restart kubelet");
+        }
+        // kubelet is about to start; what else reads a file that changes is not ours to restart.
+        std::erase_if(changes.actions, [](const Action& action) {
+                return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
+        });
+        take_over(manager, changes, [&](const std::string& line) { context.did(line, true); });
+        context.did(fmt::format("took over what was changed in '{}'", kubelet_config_link), true);
+}
+
+} // namespace eks

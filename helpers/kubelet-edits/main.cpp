@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kubelet_edits.hpp"
+#include "offline/verbs.hpp"
+
+int eks::kubelet_edits_step(int argc, char** argv)
+{
+        return run_step(
+                {.name = "eks-kubelet-edits",
+                        .purpose = "take over what was changed in kubelet-config.json",
+                        // All that the steps read whose files it plans again; tests/lint/access.py compares.
+                        .access = {.reads = {"/boot", "/etc/containerd", "/etc/eks", "/etc/hosts",
+                                           "/etc/ld.so.cache", "/etc/os-release", "/etc/sysctl.conf",
+                                           "/etc/sysctl.d", "/lib", "/lib64", "/proc/1", "/proc/cmdline",
+                                           "/proc/cpuinfo", "/proc/driver/nvidia", "/proc/meminfo",
+                                           "/proc/sys", "/run/sysctl.d", "/run/systemd", "/sys", "/usr/bin",
+                                           "/usr/lib", "/usr/lib64", "/usr/share/eks", "/var/lib/kubelet"},
+                                .writes = {"/etc/kubernetes", "/run/eks", "/var/lib/eks"},
+                                .devices = {"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2", "/dev/nvidia3",
+                                        "/dev/nvidia4", "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7",
+                                        "/dev/nvidiactl"},
+                                .asks_manager = true}},
+                argc, argv, [](Context& context) {
+                        Manager manager;
+                        take_over_kubelet_edits(context, manager);
+                });
+}
