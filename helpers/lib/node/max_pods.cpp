@@ -68,6 +68,9 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
         const auto type = require(node.facts.instance_type, "instanceType");
         const auto known = find_instance_type(node.root, type);
         if (!known) {
+                if (const auto pods = parse_int<unsigned>(node.spec.kubelet.max_pods_expression.text))
+                        return {*pods, fmt::format("kubelet.maxPodsExpression ({})",
+                                               node.spec.kubelet.max_pods_expression.source)};
                 notes.push_back({Level::warning,
                         fmt::format(
                                 "instance type '{}' is not in '{}': maxPods is kubelet's own default {}, "

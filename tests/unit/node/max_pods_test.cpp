@@ -415,4 +415,9 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
         notes.clear();
         CHECK(max_pods(unknown, notes).computed == 110);
         CHECK(notes.size() == 1);
+        auto number = node.inputs("  kubelet: {maxPodsExpression: '17'}\n"); // needs nothing
+        number.facts.instance_type = "z9.tiny";
+        notes.clear();
+        CHECK(max_pods(number, notes).computed == 17);
+        CHECK(notes.empty());
 }
