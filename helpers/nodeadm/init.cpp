@@ -89,6 +89,11 @@ private:
                 before_.emplace(*root_, std::vector<std::string_view>{layer_path()});
                 if (configures_) {
                         layer.tree = layer_of_call(*chain_);
+                        for (const auto& key : null_keys(layer.tree))
+                                (*warn_)(fmt::format(
+                                        "{}: null is lost in '{}', ignoring: give it in the user "
+                                        "data or in /etc/eks/nodeadm.d",
+                                        key, layer_path()));
                         if (layer.tree.empty() && !starts_ && !has_one)
                                 return;
                         refuse_what_is_wrong(layer);

@@ -90,6 +90,21 @@ Json layer_of_call(const Chain& chain)
         return tree.is_null() ? Json::object() : tree;
 }
 
+std::vector<std::string> null_keys(const Json& tree)
+{
+        std::vector<std::string> keys;
+        const auto look = [&](const auto& self, const std::string& path, const Json& value) -> void {
+                if (value.is_null())
+                        keys.push_back(path);
+                if (value.is_object())
+                        for (const auto& [key, below] : value.items())
+                                self(self, key_path(path, key), below);
+        };
+        if (tree.is_object())
+                look(look, "", tree);
+        return keys;
+}
+
 std::optional<std::string> user_data_of_machine(const Root& root)
 {
         try {

@@ -24,6 +24,9 @@ Findings check_chain(const Root& root, const Chain& chain);
 // containerd.config become one.
 Json layer_of_call(const Chain& chain);
 
+// Keys whose value is null, which takes away what a layer below sets. TOML has no null.
+std::vector<std::string> null_keys(const Json& tree);
+
 // User data on this machine: as eks-imds fetched it, else from the metadata service.
 std::optional<std::string> user_data_of_machine(const Root& root);
 

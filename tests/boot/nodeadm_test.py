@@ -99,6 +99,13 @@ class Nodeadm(BootTest):
         self.assertIn("banana", self.nodeadm(node, "init", "-c", "file:///tmp/bad.yaml", status=1))
         self.assertEqual((node.file(self.LAYER).read_text(), self.started(node)[1]), (before, kubelet))
 
+        # TOML has no null: what it would take away stays, and a warning says so.
+        node.file("/tmp/null.yaml").write_text(
+            node_config(support.IMAGE.ca, "  kubelet:\n    config: {maxPods: 24, evictionHard: null}\n"))
+        self.assertIn("warn nodeadm kubelet.config.evictionHard: null is lost in",
+                      self.nodeadm(node, "init", "--skip", "run", "-c", "file:///tmp/null.yaml"))
+        self.assertEqual(self.written_max_pods(node), 24)
+
         # The phases one by one.
         self.nodeadm(node, "init", "--skip", "run", "-c", "file:///tmp/b.yaml")
         self.assertEqual((self.written_max_pods(node), self.started(node)), (21, [containerd, kubelet]))
