@@ -98,6 +98,10 @@ curl -H "Authorization: Bearer {SECRET}" https://example.com/
 CALLS = [("c", "--container-runtime", URL), ("c", "--kubelet-extra-args", f'--token="{SECRET}'),
          ("c", "--kubelet-extra-args", f"a {SECRET}"), (f"--password={SECRET}", "--ip-family", "x"),
          ("c", SECRET, f"{SECRET}", "--ip-family", "x"), (f"c\n{SECRET}",)]
+# Calls that are accepted: what they set is printed, and no warning may repeat it.
+WARNED = [("c", "--use-max-pods", URL), ("c", "--enable-local-outpost", URL), ("c", SECRET), ("c", f"--password={SECRET}"),
+          ("c", "--docker-config-json", f'{{"auth": "{SECRET}"}}'), ("c", "--containerd-config-file", URL),
+          ("c", "--pause-container-account", SECRET), ("--token", SECRET, "c")]
 MIRRORS = f"""\
 [registry.mirrors."docker.io"]
 endpoints = ["{URL}", "https://mirror.example"]
@@ -132,6 +136,8 @@ JSON_CONFIG = json.dumps({
     "spec": {"cluster": {"apiServerEndpoint": URL}, "containerd": {"config": CONTAINERD},
              "instance": {"environment": {"default": {"SITE_TOKEN": SECRET}}}}}, indent=1)
 
+INSTANCE = json.loads((SOURCE / "tests/golden/common/root/run/eks/imds.json").read_text())["instanceId"]
+
 # Where an input lies in the node, and the programs that look at it.
 CHAIN = ["eks-config", "eks-containerd-config", "eks-registry-mirrors", "eks-credential-provider", "eks-kubelet-args",
          "eks-kubelet-config", "eks-kubeconfig", "eks-ca", "eks-docker-runtimes"]
@@ -148,6 +154,9 @@ INPUTS = {
     "etc/eks/site.headers": {"headers": f"X-Token: {SECRET}\nAuthorization: Basic {BASIC}\n"},
     "proc/cmdline": {"options": f"quiet eks.instance.environment.default.SITE_TOKEN={SECRET} eks.containerd.config={SECRET} "
                                 f"eks.cluster.apiServerEndpoint={URL}\n"},
+    # What an earlier call left, which the next one compares itself with.
+    "var/lib/eks/commands.d/bootstrap.toml": {"call": f"# instance: {INSTANCE}, call 1\n{ADMIN}"},
+    "var/lib/eks/commands.d/nodeadm.toml": {"call": f"# instance: {INSTANCE}, call 2\n{ADMIN}"},
     "etc/docker/daemon.json": {"JSON": json.dumps({"proxies": {"http-proxy": URL}, "auth": SECRET}, indent=1)},
 }
 USES_HEADERS = '[registry.mirrors."docker.io"]\nendpoints = ["https://mirror.example"]\nheadersFile = "/etc/eks/site.headers"\n'
@@ -217,13 +226,14 @@ class Search:
                 self.found.append(f"{what}: {where}: …{line[max(0, at - 100):at + 40]}…")
                 return
 
-    def run(self, what, program, *arguments):
+    def run(self, what, program, *arguments, prints=True):
+        """Without `prints` standard output is left out: what was given is printed there on purpose."""
         self.runs += 1
         done = subprocess.run([str(HELPERS / program), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=60, check=False, env={"PATH": "/usr/bin:/bin", "EKS_LOG_LEVEL": "debug"})
         if done.returncode < 0:
             self.found.append(f"{what}: {program} is killed by signal {-done.returncode}")
-        self.look(what, program, (done.stdout + done.stderr).decode(errors="replace"))
+        self.look(what, program, ((done.stdout if prints else b"") + done.stderr).decode(errors="replace"))
 
     def try_input(self, case):
         path, name, mistake, text = case
@@ -240,6 +250,10 @@ class Search:
         if path.startswith(("run/eks/user-data", "etc/eks/node")):
             self.run(what, "eksnode-validate", "--strict", "--root", root,
                      f"user-data:{root / path}" if "user-data" in path else root / path)
+            source = f"file://{root / path}".replace(" ", "%20")
+            self.run(what, "nodeadm", "config", "check", "--config-source", source)
+            if mistake == WHOLE or "cut short" in mistake:
+                self.run(what, "nodeadm", "config", "dump", "-c", source, prints=False)
         self.run(what, "eksnode-plan", "--root", root)
         if mistake == WHOLE:
             self.run(what, "eksnode-apply", "--dry-run", "--root", root)
@@ -273,6 +287,8 @@ def main():
             list(pool.map(search.try_input, cases))
         for arguments in CALLS:
             search.run(f"a call of bootstrap.sh, {arguments[1:2]}", "eksnode-migrate", "--", *arguments)
+        for arguments in WARNED:
+            search.run(f"a call of bootstrap.sh, {arguments[:2]}", "eksnode-migrate", "--", *arguments, prints=False)
         for finding in sorted(search.found):
             print(finding)
         print(f"{len(cases)} inputs, {search.runs} runs, {len(search.found)} times a secret was found")

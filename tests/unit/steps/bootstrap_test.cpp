@@ -322,6 +322,15 @@ TEST_CASE("Calls that contradict each other are told apart by key", "[bootstrap]
         CHECK(contradictions(earlier("i-1"), only_name).empty());
 }
 
+TEST_CASE("What calls give differently is said without secrets", "[bootstrap]")
+{
+        const auto environment = [](const std::string& token) {
+                return Json{{"instance", {{"environment", {{"default", {{"SITE_TOKEN", token}}}}}}}};
+        };
+        CHECK(contradictions(environment("one"), environment("two")) ==
+                Words{"instance.environment.default.SITE_TOKEN is another one now"});
+}
+
 TEST_CASE("Calls of several commands contradict each other where both say something", "[bootstrap]")
 {
         const TemporaryDirectory machine;
