@@ -184,7 +184,7 @@ void mount_volume(const std::string& path, const std::string& type)
                                 .where = std::string(containerd_directory),
                                 .type = type,
                                 .options = "noatime",
-                                .description = "Volume of containerd",
+                                .description = fmt::format("Volume of containerd, {}", path),
                                 .before = users()},
                 mount_timeout);
 }

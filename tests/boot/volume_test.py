@@ -100,11 +100,7 @@ class Volume(BootTest):
         node = self.node()
         disk = node.disk()
         self.configure(node, device=disk, filesystem="ext4")
-        mount = node.root / "usr/bin/mount"
-        mount.rename(mount.with_name("mount.away"))
-        node.write("usr/bin/mount", "#!/bin/sh\ncase \"$*\" in *var/lib/containerd*) exit 32 ;; esac\n"
-                                    "exec /usr/bin/mount.away \"$@\"\n")
-        mount.chmod(0o755)
+        self.replace_mount(node, "exit 32")
         node.boot()
         self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "volume-failed")
         self.assertKubeletDown(node)
@@ -144,6 +140,32 @@ class Volume(BootTest):
         # Of the step: before and after the note, its rename, mkfs, the end of the note, and the mount.
         self.assertGreaterEqual(kills[step], 10)
         self.assertGreaterEqual(min(kills.values()), 5)
+
+    def test_a_kill_while_systemd_mounts(self):
+        node = self.node()
+        disk = node.disk(filesystem="ext4")
+        self.configure(node, device=disk)
+        self.replace_mount(node, "for i in $(seq 200); do [ -e /run/go ] && break; sleep 0.1; done")
+        node.boot("quiet")
+        node.output("systemctl", "start", "eks-config.service")
+        node.output("systemctl", "start", "--no-block", self.UNIT)
+        node.wait_for_unit(self.MOUNT, "activating")
+        node.output("systemctl", "kill", "--signal=KILL", self.UNIT)
+        node.wait_for_unit(self.UNIT, "failed")
+        node.output("systemctl", "start", "--no-block", self.UNIT)
+        node.wait_for_unit(self.UNIT, "activating")
+        self.assertEqual(node.show(self.MOUNT, "ActiveState")["ActiveState"], "activating")
+        node.file("/run/go").touch()
+        node.wait_for_unit(self.UNIT)
+        self.assertEqual(self.mounted(node)[0], disk)
+
+    def replace_mount(self, node, what):
+        """Have mount(8) run these commands first for containerd's directory."""
+        mount = node.root / "usr/bin/mount"
+        mount.rename(mount.with_name("mount.away"))
+        node.write("usr/bin/mount", f"#!/bin/sh\ncase \"$*\" in *var/lib/containerd*) {what} ;; esac\n"
+                                    "exec /usr/bin/mount.away \"$@\"\n")
+        mount.chmod(0o755)
 
     def begin_anew(self, node, disk):
         node.output("systemctl", "stop", self.UNIT, self.MOUNT)

@@ -268,14 +268,8 @@ bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor
         }
 }
 
-std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadline)
+Manager::Refusal Manager::start_mount(const std::string& name, const Mount& mount)
 {
-        const auto name = mount_unit_name(mount.where);
-        const auto failed = [&](std::string_view why) {
-                return Error(failure::volume_failed,
-                        fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
-                        fmt::format("See `systemctl status {}` and `journalctl -k`", name));
-        };
         sd_bus_message* raw = nullptr;
         check(::sd_bus_message_new_method_call(
                       bus_.get(), &raw, destination, manager_path, manager_interface, "StartTransientUnit"),
@@ -304,14 +298,38 @@ std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadlin
         sd_bus_message* raw_reply = nullptr;
         result = ::sd_bus_call(bus_.get(), raw, 0, &error, &raw_reply);
         const MessagePtr reply(raw_reply);
-        const std::string why = error.message != nullptr ? error.message : "";
-        ::sd_bus_error_free(&error);
+        Refusal refusal;
         if (result < 0)
-                throw failed(why.empty() ? ::strerror(-result) : why);
-        const bool ended = wait_for_job(name, deadline);
-        if (!ended)
-                throw failed("no end of it in time");
-        if (unit(name).text("ActiveState") != "active")
+                refusal = {.why = error.message != nullptr ? error.message : ::strerror(-result),
+                        .is_loaded =
+                                ::sd_bus_error_has_name(&error, "org.freedesktop.systemd1.UnitExists") > 0};
+        ::sd_bus_error_free(&error);
+        return refusal;
+}
+
+std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadline)
+{
+        const auto name = mount_unit_name(mount.where);
+        const auto failed = [&](std::string_view why) {
+                return Error(failure::volume_failed,
+                        fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
+                        fmt::format("See `systemctl status {}` and `journalctl -k`", name));
+        };
+        const auto is_active = [&] {
+                if (!wait_for_job(name, deadline))
+                        throw failed("it did not end in time");
+                return unit(name).text("ActiveState") == "active";
+        };
+        auto refusal = start_mount(name, mount);
+        if (refusal.is_loaded) {
+                // A process of ours that was killed has begun it. If that fails, the manager forgets it.
+                if (is_active() && unit(name).text("Description") == mount.description)
+                        return name;
+                refusal = start_mount(name, mount);
+        }
+        if (!refusal.why.empty())
+                throw failed(refusal.why);
+        if (!is_active())
                 throw failed("mount(8) refuses it");
         return name;
 }

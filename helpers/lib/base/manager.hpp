@@ -74,12 +74,18 @@ public:
                 std::string description;
                 std::vector<std::string> before; // units that use it
         };
-        // Mount it as a unit of this boot, and wait for that; its unit's name. Throws Error (volume_failed)
-        // too.
+        // Mount it as a unit of this boot, and wait for that; its unit's name. Two with the same description
+        // count as the same. Throws Error (volume_failed) too.
         std::string mount(const Mount& mount, std::chrono::milliseconds deadline);
 
 private:
         using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
+        struct Refusal {
+                std::string why; // empty if there is none
+                bool is_loaded;  // a unit of that name is
+        };
+        Refusal start_mount(const std::string& name, const Mount& mount);
+
         bool changed_ = false; // the bus holds its address, so a Manager stays where it is
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };
