@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // cache-pause-container: for those who build images with the scripts of Amazon Linux 2023's.
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -25,6 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto export_timeout = 120s;
+constexpr int export_attempts = 5;
 constexpr const char* source_key = "io.cri-containerd.source";
 
 constexpr auto usage = "usage: cache-pause-container -i IMAGE [-t TAG] [-e PATH]\n"
@@ -42,14 +46,31 @@ void say(const std::string& text)
         fmt::print(stderr, "cache-pause-container: {}\n", text);
 }
 
-// An export that fails leaves what was there before.
+// A tar archive ends with two blocks of zeros.
+bool is_whole_archive(const std::string& path)
+{
+        std::array<char, 1024> end{};
+        std::ifstream archive(path, std::ios::binary);
+        archive.seekg(-static_cast<std::streamoff>(end.size()), std::ios::end);
+        archive.read(end.data(), end.size());
+        return archive && std::ranges::all_of(end, [](char c) { return c == '\0'; });
+}
+
+// An export that fails leaves what was there before. ctr of containerd 2 may end, with status 0, before the
+// last of what the daemon sends has reached the file; it has then, the next time.
 void export_image(const std::string& name, const std::string& path)
 {
         const auto unfinished = path + ".new";
-        const auto result =
-                run_program({"/usr/bin/ctr", "--namespace", "k8s.io", "images", "export", unfinished, name},
+        ProcessResult result;
+        for (int attempt = 0; attempt < export_attempts; ++attempt) {
+                result = run_program(
+                        {"/usr/bin/ctr", "--namespace", "k8s.io", "images", "export", unfinished, name},
                         export_timeout);
-        if (result.timed_out || result.status != 0) {
+                if (result.timed_out || result.status != 0 || is_whole_archive(unfinished))
+                        break;
+                result.output = "the archive has no end";
+        }
+        if (result.timed_out || result.status != 0 || !is_whole_archive(unfinished)) {
                 remove_if_exists(unfinished);
                 throw Error(failure::file_io,
                         fmt::format("`ctr images export {}` {}: {}", path,
