@@ -7,7 +7,7 @@
 
 #include "apply.hpp"
 #include "base/arguments.hpp"
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "config/sources.hpp"
 #include "offline/verbs.hpp"
 #include "validate.hpp"

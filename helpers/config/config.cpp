@@ -8,8 +8,8 @@
 
 #include "base/fs.hpp"
 #include "checks/described_cluster.hpp"
-#include "checks/validate.hpp"
-#include "config/schema.hpp"
+#include "checks/find_problems.hpp"
+#include "config/known_keys.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
 #include "containerd/registries.hpp"

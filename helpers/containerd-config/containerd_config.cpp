@@ -7,7 +7,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "containerd/config_versions.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"

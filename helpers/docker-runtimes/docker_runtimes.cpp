@@ -12,7 +12,7 @@
 
 #include "base/fs.hpp"
 #include "base/process.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 
 namespace eks {
 

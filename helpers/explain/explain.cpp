@@ -6,6 +6,7 @@
 #include "base/conffile.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "config/known_keys.hpp"
 #include "config/profile.hpp"
 #include "config/schema.hpp"
 #include "kubelet_config.hpp"

@@ -8,7 +8,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "checks/kubelet_flags.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "node/cgroup.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/locked_gates.hpp"

@@ -7,7 +7,7 @@
 
 #include "base/fs.hpp"
 #include "bootstrap.hpp"
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "config/sources.hpp"
 #include "edits.hpp"
 #include "take_over.hpp"

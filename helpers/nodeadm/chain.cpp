@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "config/sources.hpp"
 #include "userdata/gzip.hpp"
 #include "userdata/user_data.hpp"

@@ -7,6 +7,7 @@
 #include "base/fs.hpp"
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
+#include "config/known_keys.hpp"
 #include "config/node_config.hpp"
 #include "config/schema.hpp"
 #include "config/sources.hpp"

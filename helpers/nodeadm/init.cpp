@@ -11,6 +11,7 @@
 #include "base/manager.hpp"
 #include "bootstrap.hpp"
 #include "config/command_layer.hpp"
+#include "config/known_keys.hpp"
 #include "config/node_config.hpp"
 #include "config/schema.hpp"
 #include "dump.hpp"

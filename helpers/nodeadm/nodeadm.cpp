@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "dump.hpp"
 #include "net/imds.hpp"
 #include "show-config/show_config.hpp"

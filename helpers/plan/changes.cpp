@@ -9,7 +9,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "offline/verbs.hpp"
 #include "plan.hpp"
 

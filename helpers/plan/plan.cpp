@@ -10,7 +10,7 @@
 #include "base/fs.hpp"
 #include "ca.hpp"
 #include "checks/described_cluster.hpp"
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "config.hpp"
 #include "containerd_config.hpp"
 #include "credential_provider.hpp"

@@ -6,7 +6,7 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "config/sources.hpp"
 #include "node/node.hpp"
 #include "offline/verbs.hpp"

@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "document/toml.hpp"
 
 namespace eks {

@@ -11,7 +11,7 @@
 #include "base/fd.hpp"
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "document/toml.hpp"
 #include "document/yaml.hpp"
 

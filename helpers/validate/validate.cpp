@@ -10,8 +10,8 @@
 
 #include "base/secrets.hpp"
 #include "ca.hpp"
-#include "checks/validate.hpp"
-#include "config/schema.hpp"
+#include "checks/find_problems.hpp"
+#include "config/known_keys.hpp"
 #include "containerd/user_settings.hpp"
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"

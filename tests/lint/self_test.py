@@ -425,7 +425,7 @@ for check, expected, path, text in (
         ("text.check_main_length", "ca/main.cpp:1: 61 lines", "helpers/ca/main.cpp", "run_step();\n" * 61),
         ("text.check_main_length", "plan/main.cpp:1: 151 lines", "helpers/plan/main.cpp", "run();\n" * 151),
         ("text.check_rooms", "phantom.cpp:2: document does not stand on config", "helpers/lib/document/phantom.cpp",
-         CPP + '#include "config/schema.hpp"\n'),
+         CPP + '#include "config/known_keys.hpp"\n'),
         ("text.check_rooms", "phantom.cpp:2: net does not stand on document", "helpers/lib/net/phantom.cpp",
          CPP + '#include "document/layer.hpp"\n'),
         ("cpp_format.check_format", "phantom.cpp:1: the first of 1", "helpers/ca/phantom.cpp", "int  phantom;\n"),

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "config/known_keys.hpp"
 #include "config/node_config.hpp"
 #include "config/schema.hpp"
 

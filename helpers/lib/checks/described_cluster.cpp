@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "checks/check_cluster.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 
 namespace eks {
 

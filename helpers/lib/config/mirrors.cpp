@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/known_keys.hpp"
 #include "config/network.hpp"
 #include "config/schema.hpp"
 #include "document/reader.hpp"

@@ -5,7 +5,7 @@
 
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "document/toml.hpp"
 
 namespace eks {

@@ -11,6 +11,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/command_layer.hpp"
+#include "config/known_keys.hpp"
 #include "config/node_config.hpp"
 #include "config/profile.hpp"
 #include "config/schema.hpp"

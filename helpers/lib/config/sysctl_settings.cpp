@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/known_keys.hpp"
 #include "config/profile.hpp"
 #include "config/schema.hpp"
 

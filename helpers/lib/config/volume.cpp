@@ -5,7 +5,7 @@
 #include <cctype>
 
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "document/reader.hpp"
 
 namespace eks {

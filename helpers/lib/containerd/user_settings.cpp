@@ -10,7 +10,7 @@
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "containerd/config_versions.hpp"
 #include "node/runtime_requirements.hpp"
 

@@ -2,7 +2,7 @@
 #include "node/cluster_spec.hpp"
 
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 
 namespace eks {
 

@@ -9,7 +9,7 @@
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "document/reader.hpp"
 #include "document/toml.hpp"
 #include "node/version.hpp"

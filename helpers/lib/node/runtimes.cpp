@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fs.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "node/runtime_requirements.hpp"
 
 namespace eks {

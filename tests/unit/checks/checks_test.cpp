@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "checks/checks.hpp"
 #include "config/node_config.hpp"
+#include "config/known_keys.hpp"
 #include "config/schema.hpp"
 #include "support.hpp"
 

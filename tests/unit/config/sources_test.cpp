@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "config/command_layer.hpp"
 #include "config/sources.hpp"
 #include "documents.hpp"

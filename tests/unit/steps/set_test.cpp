@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "set.hpp"
 #include "support.hpp"
 

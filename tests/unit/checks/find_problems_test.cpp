@@ -3,9 +3,9 @@
 
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "config/command_layer.hpp"
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "config/sources.hpp"
 #include "documents.hpp"
 #include "support.hpp"
@@ -220,7 +220,7 @@ TEST_CASE("A local cluster on an Outpost needs its id", "[validate]")
         const auto result = refused(test::reference_cluster + "    enableOutpost: true\n");
         CHECK(result.failure == "config-invalid");
         CHECK(result.what == "user data, line 9, column 5: cluster.enableOutpost = \"true\": cluster.id is "
-                             "missing, by which a local cluster knows its nodes");
+                             "missing, which a local cluster needs");
         CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: 1b2c-3\n").failure ==
                 "nothing");
         CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: a/b\n")

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/schema_table.hpp"
+#include "config/key_table.hpp"
 #include "document/layer.hpp"
 
 namespace eks {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,8 +9,8 @@
 #include "base/text.hpp"
 #include "checks/checks.hpp"
 #include "checks/described_cluster.hpp"
+#include "config/known_keys.hpp"
 #include "config/mirrors.hpp"
-#include "config/schema.hpp"
 #include "config/sysctl_settings.hpp"
 #include "config/volume.hpp"
 
@@ -47,9 +47,8 @@ std::vector<std::string> script_remarks(const Resolved& resolved)
         if (!resolved.has_scripts)
                 return remarks;
         if (names_no_cluster(resolved))
-                remarks.emplace_back(
-                        "no layer says anything of a cluster: the node waits until a script calls "
-                        "/etc/eks/bootstrap.sh or nodeadm, and fails if none does");
+                remarks.emplace_back("no layer configures a cluster: the node waits until a script calls "
+                                     "/etc/eks/bootstrap.sh or nodeadm, and fails if none does");
         if (resolved.names_bootstrap)
                 remarks.emplace_back(
                         "a script names /etc/eks/bootstrap.sh: `eksnode migrate -- ARGUMENTS...` prints "

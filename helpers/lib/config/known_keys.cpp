@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "config/schema.hpp"
+#include "config/known_keys.hpp"
 #include "document/toml.hpp"
 #include "documents.hpp"
 #include "support.hpp"
