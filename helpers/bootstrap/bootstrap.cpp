@@ -34,8 +34,8 @@ std::string shown(const Json& value)
         return value.is_null() ? "not given" : without_secrets(shown_json(value));
 }
 
-// With `whole` the two are one and the same thing: what one of them does not have differs as well. Lists of
-// flags are put together otherwise, and contradict nothing.
+// `whole`: both are calls of one command, so that a key which only one of them has is a difference. Lists of
+// flags are appended to each other and never contradict.
 std::vector<std::string> differences(const Json& earlier, const Json& now, bool whole)
 {
         std::vector<std::string> all;

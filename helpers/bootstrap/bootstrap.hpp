@@ -27,10 +27,10 @@ std::string type_of_machine(const Root& root);
 // What scripts have edited before their call, which wins over it.
 inline constexpr std::string_view edits_layer = "/var/lib/eks/commands.d/bootstrap-edits.toml";
 
-// What an earlier call has left in this layer; null if it is none of this instance, or cannot be read.
+// What an earlier call has left in this layer; null if it belongs to another instance or cannot be read.
 Json layer_of_instance(const Root& root, std::string_view path, const std::string& instance);
 
-// Syncs the layers when it goes: a disk may take longer for that than the node to start.
+// The destructor syncs the layers, which may take longer than the start of the node.
 class SyncLayers {
 public:
         explicit SyncLayers(const Root& root) : root_(&root) {}

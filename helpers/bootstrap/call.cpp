@@ -102,7 +102,7 @@ private:
         // The range if it is one of that family.
         std::optional<Cidr> range(const GivenOption* given, bool ipv6)
         {
-                if (given == nullptr)
+                if (given == nullptr || given->value == "None") // as the AWS CLI prints what is not there
                         return std::nullopt;
                 auto cidr = parse_cidr(given->value);
                 if (cidr && cidr->ipv6() == ipv6)
@@ -142,9 +142,12 @@ private:
                         set("cluster", "cidr", range6->text());
                 else if (range4 && !is_ipv6)
                         set("cluster", "cidr", range4->text());
+                else if (wanted == "ipv4" || wanted == "ipv6") // no range says so
+                        set("cluster", "ipFamily", wanted);
                 if (range4 && is_ipv6)
                         options_.note(ipv4->name, "the cluster is IPv6");
-
+                if (described)
+                        options_.warn_of_query();
                 if (dns != nullptr)
                         cluster_dns(*dns);
                 else if (has_address6) // bootstrap.sh appended the same to what stood before a slash
@@ -180,8 +183,7 @@ private:
                 auto flags = Json::array();
                 const auto split = split_as_systemd(given.value);
                 if (split.open) {
-                        problems_.add(
-                                {bootstrap_name}, given.name, "", "a quotation in it has no end", remedy);
+                        problems_.add({bootstrap_name}, given.name, "", "it has an unclosed quote", remedy);
                         return flags;
                 }
                 bool takes_value = false; // "--name value" is two words for kubelet, but one flag

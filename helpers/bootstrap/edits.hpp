@@ -11,8 +11,8 @@
 
 namespace eks {
 
-// What kubelet-config.json says otherwise than our own rendering, or than the vendor's file if there is no
-// rendering yet: as kubelet.config. Empty if there is no such file. What was taken out of it comes back, and
+// What differs in kubelet-config.json from our last rendering, or from the vendor's file before the first
+// one: as kubelet.config. Empty if there is no such file. What was taken out of it comes back, and
 // a note names it. Throws Error (config_syntax) if it is no JSON.
 Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes);
 
@@ -25,8 +25,8 @@ inline constexpr std::string_view max_pods_edited = "/etc/eks/eni-max-pods.txt";
 // Error (config_syntax).
 Json edits_of_files(const Root& root, const std::string& instance_type, std::vector<Note>& notes);
 
-// bootstrap.sh put the name of the sandbox image where a configuration of containerd had a word for it.
-// Without that line it is ours.
+// Without the lines that hold SANDBOX_IMAGE, a word that bootstrap.sh of Amazon Linux 2 replaced by the
+// image's name: the name is ours to set.
 std::string without_sandbox_image(std::string_view text);
 
 // Add them to those that a layer has from before. Throws Error (file_io).

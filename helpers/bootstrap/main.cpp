@@ -9,6 +9,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "bootstrap.hpp"
+#include "checks/find_problems.hpp"
 #include "config/sources.hpp"
 #include "edits.hpp"
 #include "offline/verbs.hpp"
@@ -27,11 +28,12 @@ constexpr auto usage =
         "Each option takes a value, and so does an environment variable of its name in capitals.\n"
         "\n"
         "  --apiserver-endpoint URL      --b64-cluster-ca CA           --cluster-id ID\n"
+        "  --container-runtime NAME      --containerd-config-file FILE\n"
         "  --dns-cluster-ip ADDRESS      --enable-local-outpost BOOL   --ip-family FAMILY\n"
         "  --kubelet-extra-args FLAGS    --local-disks SETUP           --service-ipv4-cidr RANGE\n"
         "  --service-ipv6-cidr RANGE     --use-max-pods BOOL           -h, --help\n"
         "\n"
-        "Without endpoint or CA the cluster is asked for with DescribeCluster. Other options of Amazon\n"
+        "If endpoint or CA is missing, EKS is asked for it (DescribeCluster). Other options of Amazon\n"
         "Linux 2 are ignored with a message. See bootstrap.sh(8); `eksnode migrate -- ARGUMENTS...`\n"
         "prints what a call sets.\n";
 
@@ -97,6 +99,7 @@ int bootstrap(int argc, char** argv)
                 return failed;
         }
         say_notes(layer->notes);
+        keys_without_a_step(*layer).throw_if_any(failure::step_missing);
 
         const Root root(std::string{});
         const CallLock lock(root, start_timeout,

@@ -48,15 +48,29 @@ constexpr std::array options{
 
 // Variables without a flag.
 constexpr std::array variables_only{
+        Option{"", "IMDS_ENDPOINT", "EKS_IMDS_ENDPOINT of eks-imds.service is its place"},
+        Option{"", "IMDS_RETRIES", "the metadata is asked for until its unit's timeout"},
+        Option{"", "IMDS_RETRY_DELAY_SECONDS", "the metadata is asked for until its unit's timeout"},
+        Option{"", "IMDS_TOKEN_TTL_SECONDS", "each step of this node gets a token of its own"},
+        Option{"", "MOUNT_BPF_FS_DEBUG", "systemd mounts /sys/fs/bpf on every node"},
         Option{"", "PAUSE_CONTAINER_IMAGE", "the pause image is part of the machine image"},
         Option{"", "PRIVATE_DNS_NAME_ATTEMPT_INTERVAL",
                 "the node's name is awaited until its unit's timeout"},
         Option{"", "PRIVATE_DNS_NAME_MAX_ATTEMPTS", "the node's name is awaited until its unit's timeout"},
 };
 
+// What the AWS CLI looked at when bootstrap.sh asked EKS for the cluster.
+constexpr std::array<std::string_view, 16> variables_of_query{"AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE",
+        "AWS_CONFIG_FILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EKS", "AWS_PROFILE",
+        "AWS_SHARED_CREDENTIALS_FILE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY",
+        "HTTP_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"};
+
 constexpr auto all_variables = [] {
-        std::array<std::string_view, options.size() + variables_only.size()> names;
+        std::array<std::string_view, options.size() + variables_only.size() + variables_of_query.size()>
+                names;
         auto* name = names.begin();
+        for (const auto variable : variables_of_query)
+                *name++ = variable;
         for (const auto& option : options)
                 *name++ = option.variable;
         for (const auto& option : variables_only)
@@ -145,9 +159,13 @@ bool BootstrapOptions::read_arguments()
                         else
                                 problem({flag, {}}, "has no value", "Give a value after it");
                 } else if (argument.starts_with('-')) {
-                        note(option_name(argument), unknown_option(argument));
-                        if (!has_value && i + 1 < arguments.size() && !arguments[i + 1].starts_with('-'))
-                                behind_unknown = arguments[++i];
+                        const bool takes_next =
+                                !has_value && i + 1 < arguments.size() && !arguments[i + 1].starts_with('-');
+                        note(option_name(argument),
+                                unknown_option(argument) + (takes_next ? ", with the word behind it" : ""));
+                        if (takes_next && !behind_unknown)
+                                behind_unknown = arguments[i + 1];
+                        i += takes_next ? 1 : 0;
                 } else if (!name_) {
                         name_ = argument;
                 } else {
@@ -210,6 +228,16 @@ void BootstrapOptions::note_obsolete()
         for (const auto& option : variables_only)
                 if (call_->environment.contains(option.variable))
                         note(option.variable, option.obsolete);
+}
+
+void BootstrapOptions::warn_of_query()
+{
+        for (const auto name : variables_of_query)
+                if (const auto found = call_->environment.find(name);
+                        found != call_->environment.end() && !found->second.empty())
+                        warn(name,
+                                "eks-cluster.service asks EKS for the cluster and does not see it; give it to "
+                                "that unit by a drop-in (`systemctl edit eks-cluster`)");
 }
 
 bool BootstrapOptions::usable(std::string_view name, const std::string& value)

@@ -44,6 +44,9 @@ public:
         // Note the options that have no meaning today.
         void note_obsolete();
 
+        // Warn of variables that only a process which asks EKS would look at.
+        void warn_of_query();
+
         void problem(const GivenOption& given, std::string_view wrong, std::string remedy);
         void note(std::string_view what, std::string_view wrong); // that it is ignored
         void warn(std::string_view what, std::string_view wrong);

@@ -37,8 +37,8 @@ std::vector<std::string> add_sourced_settings(BootstrapCall& call, const std::st
         const auto result = run_program(words, deadline);
         if (result.timed_out || !result.output.ends_with('\0'))
                 throw Error(failure::config_invalid,
-                        fmt::format("'{}' {}", path,
-                                result.timed_out ? "did not end in 30 s" : "ends the shell that reads it"),
+                        fmt::format(
+                                "'{}' {}", path, result.timed_out ? "did not end in 30 s" : "calls exit"),
                         "Let it do nothing but set variables");
         std::vector<std::string> names;
         for (const auto entry : split(result.output, '\0')) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A command that has said which cluster this is a node of wants kubelet to run when it returns.
+// Start the node after a command has written its layer.
 #pragma once
 
 #include <chrono>

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/fd.hpp"
-#include "checks/validate.hpp"
+#include "checks/find_problems.hpp"
 #include "config/command_layer.hpp"
 
 namespace eks {

@@ -6,6 +6,8 @@
 
 #include "base/arguments.hpp"
 #include "call.hpp"
+#include "checks/described_cluster.hpp"
+#include "checks/find_problems.hpp"
 #include "offline/verbs.hpp"
 #include "show_config.hpp"
 
@@ -39,6 +41,12 @@ int migrate(const Arguments& arguments)
                 throw Error(failure::usage, "--help is no call", "Give the arguments of a call behind --");
         for (const auto& note : layer->notes)
                 fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
+        for (const auto& problem : keys_without_a_step(*layer).texts())
+                fmt::print(stderr, "warning: {}; the call fails\n", problem);
+        if (keys_to_ask_for(layer->tree) == std::vector<std::string>{"cluster.cidr"})
+                fmt::print(stderr,
+                        "warning: kubelet.config.clusterDNS is left out: for this call it is 172.20.0.10 on a node "
+                        "whose VPC has a range that begins with 10, else 10.100.0.10\n");
         if (format == "toml") {
                 fmt::print("{}", config_as_toml(layer->tree));
                 return 0;
