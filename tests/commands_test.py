@@ -88,7 +88,7 @@ class ScriptsTest(unittest.TestCase):
             if status == 0:
                 self.assertIn("MIME part 1: text/x-shellscript, which cloud-init runs on the node", done.stdout)
                 self.assertIn("MIME part 2: application/node.eks.aws, NodeConfig", done.stdout)
-                self.assertIn("note: no layer says anything of a cluster", done.stdout)
+                self.assertIn("note: no layer configures a cluster", done.stdout)
                 self.assertIn("`eksnode migrate -- ARGUMENTS...`", done.stdout)
 
     def migrate(self, *arguments, **variables):

@@ -23,8 +23,8 @@ namespace {
 
 constexpr Version containerd_pins_since{1, 7, 3};
 
-// What broken settings of containerd do not let us say stays open: eks-containerd-config fails with them,
-// and says what is wrong.
+// If the settings of containerd are broken, the decision stays open: eks-containerd-config fails and says
+// why.
 template <typename F>
 auto unless_broken(std::vector<Note>& notes, const F& decide) -> std::optional<decltype(decide())>
 {
@@ -99,7 +99,7 @@ constexpr std::array gates{
         Gate{"sandbox-image", needs_sandbox_image},
         Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
         Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.host.sysctls.empty(); }},
-        // Who has called bootstrap.sh wants kubelet now; a script goes on beside it.
+        // After a call kubelet starts at once, and the script continues.
         Gate{"user-scripts",
                 [](const GateInputs& given) {
                         return given.resolved.has_scripts && !given.resolved.was_called;

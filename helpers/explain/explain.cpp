@@ -8,7 +8,6 @@
 #include "base/fs.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
-#include "config/schema.hpp"
 #include "kubelet_config.hpp"
 #include "node/max_pods.hpp"
 #include "node/registration.hpp"

@@ -9,7 +9,6 @@
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
-#include "config/schema.hpp"
 #include "config/sources.hpp"
 #include "show-config/show_config.hpp"
 

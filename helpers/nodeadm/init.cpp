@@ -13,7 +13,6 @@
 #include "config/command_layer.hpp"
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
-#include "config/schema.hpp"
 #include "dump.hpp"
 #include "nodeadm.hpp"
 #include "plan/take_over.hpp"

@@ -13,7 +13,7 @@
 
 namespace eks {
 
-// One file that is not as it is to be.
+// A file that differs from its planned content.
 struct FileChange {
         std::string step; // that answers for it
         File file;

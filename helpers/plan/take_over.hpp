@@ -20,7 +20,7 @@ using Say = std::function<void(const std::string& line)>;
 void take_over(Manager& manager, const Changes& changes, const Say& say);
 
 // Daemons that run on files from before a take-over that failed in the middle. They are remembered in
-// /run/eks/apply-pending until they are restarted, by whomever.
+// /run/eks/apply-pending until they are restarted, no matter by whom.
 std::vector<std::string> pending_restarts(const Root& root, Manager& manager);
 
 } // namespace eks

@@ -59,7 +59,7 @@ void check_draft(const Root& root, const Draft& draft)
         if (!added.empty())
                 throw Error(failure::config_invalid, "nothing was written", "");
         for (const auto& text : after.problems.texts())
-                fmt::print(stderr, "warning: wrong before already: {}\n", text);
+                fmt::print(stderr, "warning: wrong before this change: {}\n", text);
 }
 
 void write(const Root& root, const std::string& text)

@@ -30,8 +30,9 @@ bool differs(const Root& root, const File& file)
         return file.kind == File::Kind::absent ? ours.has_value() : ours != file.content;
 }
 
-// Steps that are skipped unless eks-config has opened their gate, in the order that they run in. The second
-// is whether containerd has to be stopped for it: a disk is mounted under its files.
+// Steps that are skipped unless eks-config has opened their gate, in the order that they run in. Whether a
+// gate is open is looked at as their units' conditions do, and for nothing else. The second is whether
+// containerd has to be stopped for it: a disk is mounted under its files.
 struct Gated {
         const char* step;
         bool under_containerd;

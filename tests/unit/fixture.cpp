@@ -7,7 +7,6 @@
 
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
-#include "config/schema.hpp"
 
 namespace test {
 

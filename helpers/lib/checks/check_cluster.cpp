@@ -80,7 +80,7 @@ private:
                 if (outpost != nullptr && *outpost == true && member(cluster_, "id") == nullptr &&
                         !is_described_)
                         report_->problem("cluster.enableOutpost", "true",
-                                "cluster.id is missing, by which a local cluster knows its nodes",
+                                "cluster.id is missing, which a local cluster needs",
                                 "Set cluster.id to what DescribeCluster shows as cluster.id");
         }
 

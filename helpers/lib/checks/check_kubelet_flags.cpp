@@ -83,14 +83,13 @@ private:
                         return;
                 }
                 if (const auto blank = flag.name.find_first_of(" \t"); blank != std::string::npos) {
-                        report_->problem(key, item(flag),
-                                "a flag's name ends at its blank, and one argument has no more",
+                        report_->problem(key, item(flag), "an argument is one flag, whose name has no blank",
                                 "Write it as --name=value, or as two items");
                         return;
                 }
                 if (item(flag).find(" --") != std::string::npos)
                         report_->doubt(
-                                key, item(flag), "all of it is one argument, with what follows the blank");
+                                key, item(flag), "the blank and what follows are part of one argument");
                 if (!flag.value && is_kubelet_switch(flag.name) == false) {
                         report_->problem(key, item(flag), fmt::format("--{} needs a value", flag.name),
                                 "Write it as --name=value");
@@ -134,7 +133,7 @@ private:
                 const auto key = fmt::format("kubelet.config.{}", entry->key);
                 const bool both = report_->is_given(key);
                 report_->note(Level::warning, item_key(flag), item(flag),
-                        fmt::format("--{} has the key {}; kubelet gives the flag up one day{}, proceeding",
+                        fmt::format("--{} has the key {}; kubelet will drop the flag{}, proceeding",
                                 flag.name, key,
                                 both ? fmt::format(
                                                ", and it beats the key in {}", report_->where(key).text())

@@ -53,7 +53,7 @@ Fact imds_fact(std::string_view key, const Json& imds)
         if (auto value = text_in(imds, key))
                 return {std::move(value)};
         return absence(fmt::format("the instance metadata did not say '{}'", key),
-                fmt::format("Say what stands for it: ${{imds.{}:-VALUE}}", key));
+                fmt::format("Give a default: ${{imds.{}:-VALUE}}", key));
 }
 
 Fact tag_fact(std::string_view key, const Json& imds)
@@ -71,7 +71,7 @@ Fact tag_fact(std::string_view key, const Json& imds)
         if (auto value = text_in(*tags, key))
                 return {std::move(value)};
         return absence(fmt::format("the instance has no tag '{}'", key),
-                fmt::format("Tag the instance, or say what stands for it: ${{tag.{}:-VALUE}}", key));
+                fmt::format("Tag the instance, or give a default: ${{tag.{}:-VALUE}}", key));
 }
 
 Fact fact(std::string_view name, const Json& imds)

@@ -46,11 +46,11 @@ struct LayerFile {
         std::string path;
         std::string text;
 
-        bool is_call() const { return path != kubelet_edits_layer; }
+        bool is_call() const { return !path.ends_with("-edits.toml"); }
 };
 
-// Those of an instance, the later call behind the earlier one; of others and of none to `foreign`. Throws
-// Error (file_io).
+// The layers of an instance, the later call behind the earlier one. Layers of another instance, or of none,
+// go to `foreign`. Throws Error (file_io).
 std::vector<LayerFile> command_layer_files(const Root& root, const std::optional<std::string>& instance,
         const std::function<void(const LayerFile&)>& foreign);
 

@@ -10,7 +10,6 @@
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/network.hpp"
-#include "config/schema.hpp"
 #include "document/reader.hpp"
 
 namespace eks {

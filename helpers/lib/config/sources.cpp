@@ -14,7 +14,6 @@
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
 #include "config/profile.hpp"
-#include "config/schema.hpp"
 
 namespace eks {
 

@@ -9,7 +9,6 @@
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
-#include "config/schema.hpp"
 
 namespace eks {
 

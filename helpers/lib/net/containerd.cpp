@@ -265,7 +265,7 @@ Pull ContainerdClient::pull_image(
                 answer = ask(options_.image_service.empty() ? options_.socket : options_.image_service,
                         "runtime.v1.ImageService/PullImage", request, limit);
         } catch (const GrpcError&) {
-                return {Pull::Outcome::failed, "no end of it in the time that was left"};
+                return {Pull::Outcome::failed, "the pull did not end in time"};
         }
         if (answer.status == ok)
                 return {};

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <curl/curl.h>
 
@@ -83,11 +82,9 @@ std::size_t on_body(char* data, std::size_t size, std::size_t items, void* self)
 std::size_t on_header(char* data, std::size_t size, std::size_t items, void* self)
 {
         const std::string_view line(data, size * items);
-        if (const auto colon = line.find(':'); colon != line.npos) {
-                std::string name(line.substr(0, colon));
-                std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-                static_cast<HttpAttempt*>(self)->response.headers[name] = trim(line.substr(colon + 1));
-        }
+        if (const auto colon = line.find(':'); colon != line.npos)
+                static_cast<HttpAttempt*>(self)->response.headers[lower(line.substr(0, colon))] =
+                        trim(line.substr(colon + 1));
         return size * items;
 }
 

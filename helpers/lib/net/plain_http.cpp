@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -177,10 +176,7 @@ private:
                 const auto* headers = ::evhttp_request_get_input_headers(request);
                 for (const evkeyval* header = headers->tqh_first; header != nullptr;
                         header = header->next.tqe_next) {
-                        std::string name(header->key);
-                        std::ranges::transform(
-                                name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-                        response.headers[name] = header->value;
+                        response.headers[lower(header->key)] = header->value;
                 }
                 auto* body = ::evhttp_request_get_input_buffer(request);
                 response.body.resize(::evbuffer_get_length(body));

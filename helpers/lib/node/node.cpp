@@ -56,8 +56,12 @@ Version daemon_version(
 
 Version version_in(const Json& node, const char* daemon)
 {
-        return find_version(node.at("versions").at(daemon).get_ref<const std::string&>())
-                .value_or(Version{});
+        const auto& text = node.at("versions").at(daemon).get_ref<const std::string&>();
+        if (const auto version = find_version(text))
+                return *version;
+        throw Error(failure::facts_missing,
+                fmt::format("'{}' names no version of {}: '{}'", node_path, daemon, text),
+                "`systemctl restart eks-config` writes it again");
 }
 
 void complete_document(const Root& root, NodeDocument& document)

@@ -4,12 +4,12 @@
 #include <random>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "base/text.hpp"
 #include "checks/checks.hpp"
 #include "config/node_config.hpp"
 #include "config/known_keys.hpp"
-#include "config/schema.hpp"
 #include "support.hpp"
 
 using namespace eks;
@@ -507,7 +507,7 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 {{"--v=2", "-max-pods=5"}, "kubelet.flags[1] = \"-max-pods=5\": not a flag"},
                 {{"--register-node", "false"}, "kubelet.flags[1]: not a flag"},
                 {{"--register-node false"},
-                        "kubelet.flags[0] = \"--register-node false\": a flag's name ends"},
+                        "kubelet.flags[0] = \"--register-node false\": an argument is one flag"},
                 {{"--max-pods"}, "kubelet.flags[0] = \"--max-pods\": --max-pods needs a value"},
                 {{"--v=2", "--node-labels"},
                         "kubelet.flags[1] = \"--node-labels\": --node-labels needs a value"},
@@ -551,7 +551,8 @@ TEST_CASE("A label given twice, and no taints, are nothing that stops kubelet", 
                                 "the values 'b' and 'c', the first in kubelet.flags[0]"));
         CHECK(checked_flags({"--node-labels="}).notes.empty());
         CHECK(checked_flags({"--register-with-taints="}).refusal.failure == "nothing");
-        CHECK(checked_flags({"--root-dir=/x --cert-dir=/y"}).doubts("all of it is one argument"));
+        CHECK(checked_flags({"--root-dir=/x --cert-dir=/y"})
+                        .doubts("the blank and what follows are part of one argument"));
 }
 
 TEST_CASE("What is said of a hostile flag can be printed", "[checks]")
@@ -593,7 +594,7 @@ TEST_CASE("A flag with a key in the configuration is worth a warning with the ke
 {
         CHECK(checked_flags({"--max-pods=20"})
                         .warns("layer 1, line 1, column 3: kubelet.flags[0] = \"--max-pods=20\": --max-pods "
-                               "has the key kubelet.config.maxPods; kubelet gives the flag up one day, "
+                               "has the key kubelet.config.maxPods; kubelet will drop the flag, "
                                "proceeding"));
         CHECK(checked_flags({"--v=2", "--registry_qps", "5"})
                         .warns("--registry-qps has the key kubelet.config.registryPullQPS;"));
@@ -604,7 +605,7 @@ TEST_CASE("A flag with a key in the configuration is worth a warning with the ke
                 {"--v=5", "--vmodule=a=5", "--node-labels=a=b", "--root-dir=/x", "--new-flag", "-v=3"})
                 CHECK(checked_flags({quiet}).notes.empty());
         CHECK(checked("  kubelet:\n    config: {maxPods: 20}\n    flags: [--max-pods=30]\n")
-                        .warns("one day, and it beats the key in user data, line 5, column 14, proceeding"));
+                        .warns("will drop the flag, and it beats the key in user data, line 5, column 14, proceeding"));
 }
 
 TEST_CASE("A flag that eksnode sets itself is worth a warning, unless it says the same", "[checks]")
@@ -755,4 +756,28 @@ TEST_CASE("The static CPU policy is refused where no CPU is reserved", "[checks]
                         CHECK(failure(config, more).failure == "nothing");
                 }
         }
+}
+
+TEST_CASE("Name servers and search domains that have no effect are worth a warning", "[checks]")
+{
+        const auto with = [](const std::string& network) {
+                return checked("  instance:\n    network: " + network + "\n");
+        };
+        for (const auto* good : {"{nameservers: [10.0.0.2, fd00::2, '10.0.0.2:53', '[fd00::2]:53', "
+                                 "'10.0.0.2:853#dns.example.com', 'fe80::1%eth0']}",
+                     "{domains: [example.com, '~.', '~corp.example.com', a_b.example.com.]}"}) {
+                CAPTURE(good);
+                CHECK(with(good).notes.empty());
+        }
+        CHECK(with("{nameservers: [dns.example.com]}").doubts("is no IP address"));
+        CHECK(with("{nameservers: ['10.0.0.2:port']}").doubts("is no IP address"));
+        CHECK(with("{nameservers: ['fd00::2:53:x']}").doubts("is no IP address"));
+        CHECK(with("{domains: ['a b']}").doubts("is no domain name"));
+        CHECK(with("{domains: [a..b]}").doubts("is no domain name"));
+        std::string many;
+        for (int i = 0; i < 32; ++i)
+                many += fmt::format("d{}.example, ", i);
+        CHECK(with("{domains: [" + many + "]}").notes.empty());
+        CHECK(with("{domains: [" + many + "one.more]}").doubts("32 domains"));
+        CHECK(with("{domains: [" + many + std::string(60, 'a') + "]}").doubts("32 domains"));
 }

@@ -199,8 +199,6 @@ TEST_CASE("A node does not start with a key that no step acts on", "[config]")
         CHECK(storage.remedy.find("containerd.volume.device") != std::string::npos);
         CHECK(refused("    environment: {default: {HTTPS_PROXY: 'http://p:3128'}}\n").failure ==
                 "step-missing");
-        CHECK(refused("    network: {nameservers: [10.0.0.2]}\n").failure == "step-missing");
-        CHECK(refused("    network: {domains: [a.example]}\n").failure == "step-missing");
         // what nodeadm does nothing with either
         for (const auto* nothing :
                 {"    {}\n", "    localStorage: {}\n    network: {}\n    environment: {}\n",
