@@ -11,9 +11,8 @@ namespace eks {
 
 // Where the bootstrap stands when such a command has left its layer.
 enum class Standing {
-        early, // nothing can be started yet, or it is who called us that holds it up: the boot goes on by
-               // itself
-        ahead, // the configuration has still to be resolved, by who waits for it or by whoever starts it
+        early, // nothing can be started yet, or the boot waits for our caller: it goes on afterwards
+        ahead, // the configuration has not been resolved yet
         awaits_scripts, // it was resolved without the layer, and is again before kubelet starts
         resolved,       // it was, and nobody looks again
 };

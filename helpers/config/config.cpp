@@ -96,6 +96,11 @@ constexpr std::array gates{
                 }},
         Gate{"hosts", needs_hosts},
         Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
+        Gate{"resolved",
+                [](const GateInputs& given) {
+                        const auto& host = given.node.spec.host;
+                        return !host.name_servers.empty() || !host.search_domains.empty();
+                }},
         Gate{"sandbox-image", needs_sandbox_image},
         Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
         Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.host.sysctls.empty(); }},

@@ -77,6 +77,16 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                         config.erase(cgroup);
 }
 
+// The stub of systemd-resolved listens on the host's loopback address, which pods cannot reach, and CoreDNS
+// would ask itself. They get the file with the servers behind it.
+bool resolv_conf_is_stub(const Root& root)
+{
+        if (const auto link = read_link_if_exists(root("/etc/resolv.conf")))
+                return link->ends_with("/stub-resolv.conf");
+        const auto text = read_file_if_exists(root("/etc/resolv.conf")).value_or("");
+        return text.find("nameserver 127.0.0.53") != text.npos;
+}
+
 // From 1.35 on kubelet ends at once on a host with cgroup v1, unless it is told otherwise.
 void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
 {
@@ -130,6 +140,8 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
                         require(node.facts.instance_id, "instanceId"));
         if (node.decided.soci) // which sees the login of each pull that way
                 config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
+        if (resolv_conf_is_stub(node.root))
+                config["resolvConf"] = "/run/systemd/resolve/resolv.conf";
         if (!node.spec.registration.taints.empty())
                 config["registerWithTaints"] = register_with_taints(node);
         apply_gates(config, node.versions.kubelet);

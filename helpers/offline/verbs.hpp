@@ -16,6 +16,7 @@ int migrate_verb(int argc, char** argv);
 int nodeadm_command(int argc, char** argv);
 int plan_verb(int argc, char** argv);
 int registry_mirrors_step(int argc, char** argv);
+int resolved_step(int argc, char** argv);
 int runtimes_verb(int argc, char** argv);
 int set_verb(int argc, char** argv);
 int sysctl_step(int argc, char** argv);

@@ -185,8 +185,9 @@ private:
                 }
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
-                if (is_closed("sysctl"))
-                        act(Action::Kind::close, "eks-sysctl.service");
+                for (const auto* gate : {"resolved", "sysctl"}) // each takes away what it wrote
+                        if (is_closed(gate))
+                                act(Action::Kind::close, fmt::format("eks-{}.service", gate));
                 for (const auto* gate :
                         {"cluster", "hosts", "registry-mirrors"}) // the last two open as long as there is a
                                                                   // file to take away

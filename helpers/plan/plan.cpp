@@ -19,6 +19,7 @@
 #include "kubelet_config.hpp"
 #include "net/sigv4.hpp"
 #include "registry_mirrors.hpp"
+#include "resolved.hpp"
 #include "sysctl.hpp"
 
 namespace eks {
@@ -56,7 +57,8 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-kubeconfig", plan_kubeconfig, ClusterNeed::complete},
                 Entry{"eks-kubelet-args", plan_kubelet_args, ClusterNeed::complete},
                 Entry{"eks-kubelet-config", plan_kubelet_config, ClusterNeed::complete},
-                Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-sysctl", plan_sysctl}};
+                Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-resolved", plan_resolved},
+                Entry{"eks-sysctl", plan_sysctl}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan, need] : table) {
                 if (node.lacks_cluster && need == ClusterNeed::complete) {

@@ -38,7 +38,7 @@ struct Gated {
         bool under_containerd;
 };
 constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"hosts", false},
-        Gated{"registry-mirrors", false}, Gated{"sysctl", false}};
+        Gated{"registry-mirrors", false}, Gated{"resolved", false}, Gated{"sysctl", false}};
 
 class TakeOver {
 public:

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the drop-ins for the host do, with the real daemons that read them."""
 
-import shutil
-from pathlib import Path
-
 import support
 from node import packages_listed
 from support import BootTest
@@ -34,13 +31,6 @@ FOREIGN = {  # what a CNI plugin adds, and how it is seen
 class Networkd(BootTest):
     """A CNI plugin's routes and rules beside networkd."""
 
-    def bus(self) -> list[Path]:
-        """D-Bus, as its packages install it, for networkctl."""
-        work = support.SCRATCH / "bus"
-        for package in packages_listed(support.IMAGE.cache, "--list-bus"):
-            shutil.copytree(package.root, work, symlinks=True, dirs_exist_ok=True)
-        return [work]
-
     def foreign(self, node) -> dict[str, str]:
         return {what: node.call("ip", *show).stdout for what, (_, show) in FOREIGN.items()}
 
@@ -49,7 +39,7 @@ class Networkd(BootTest):
                 "(configured)" in node.call("networkctl", "status", "eth-test").stdout)
 
     def test_routes_and_rules_of_others_stay(self):
-        node = self.node(self.bus())
+        node = self.node([package.root for package in packages_listed(support.IMAGE.cache, "--list-bus")])  # for networkctl
         with open(node.root / "etc/passwd", "a") as users:
             users.write("messagebus:x:101:101::/nonexistent:/usr/sbin/nologin\n")
         for name, text in NETWORKS.items():

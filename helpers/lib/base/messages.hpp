@@ -89,6 +89,8 @@ inline constexpr Failure aws_answer{"aws-answer", "c025f885603240d182c5044ee5598
 inline constexpr Failure image_absent{"image-absent", "7d919ba60e3745d5bdd56030a1585758", Errc::failed};
 inline constexpr Failure image_refused{"image-refused", "a39a7571d0f44d18875ce96442c736f7", Errc::failed};
 inline constexpr Failure image_pull{"image-pull", "6320b42b16e546b2828099ed0f725b06", Errc::unreachable};
+inline constexpr Failure resolver_failed{
+        "resolver-failed", "4e1e721e4b4a4c5088995929ad9d9878", Errc::failed};
 inline constexpr Failure sysctl_refused{
         "sysctl-refused", "d67b78581b6f499d96e8b07895a1857c", Errc::bad_config};
 inline constexpr Failure volume_missing{"volume-missing", "dd01c16fe118427c9d3120b0a88761b1", Errc::failed};

@@ -11,6 +11,7 @@
 #include "checks/check_kubelet_config.hpp"
 #include "checks/check_kubelet_flags.hpp"
 #include "checks/check_labels.hpp"
+#include "checks/check_network.hpp"
 #include "checks/check_report.hpp"
 #include "checks/fact_template.hpp"
 #include "checks/labels.hpp"
@@ -63,6 +64,7 @@ void check_values(const Layer& merged, const Json& imds, Problems& problems, std
         check_cluster(tree, imds, report);
         check_gates(tree, report);
         check_node_name(tree, imds, report);
+        check_name_resolution(tree, report);
         check_kubelet_config(tree, flags, report);
         labels.check_config_taints();
         labels.check_node_labels();

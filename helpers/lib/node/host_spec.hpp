@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "config/sysctl_settings.hpp"
@@ -9,7 +10,9 @@
 namespace eks {
 
 struct HostSpec {
-        std::vector<Sysctl> sysctls; // of the profile and the configuration
+        std::vector<Sysctl> sysctls;             // of the profile and the configuration
+        std::vector<std::string> name_servers;   // instance.network.nameservers
+        std::vector<std::string> search_domains; // instance.network.domains
 };
 
 HostSpec host_spec(const Configured& given);

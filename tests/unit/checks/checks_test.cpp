@@ -8,8 +8,8 @@
 
 #include "base/text.hpp"
 #include "checks/checks.hpp"
-#include "config/node_config.hpp"
 #include "config/known_keys.hpp"
+#include "config/node_config.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -239,3 +239,20 @@ TEST_CASE("The node's taints are in the configuration", "[kubelet-config]")
                                         {"key": "gpu", "effect": "NoExecute"}])"));
         }
 }
+
+TEST_CASE("Pods do not get the stub of systemd-resolved as their name server", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        const auto resolv_conf = [&] {
+                return rendered(node.inputs()).value("resolvConf", "kubelet's own");
+        };
+        CHECK(resolv_conf() == "kubelet's own");
+        node.write("/etc/resolv.conf", "nameserver 10.0.0.2\n");
+        CHECK(resolv_conf() == "kubelet's own");
+        node.write("/etc/resolv.conf", "# of systemd-resolved\nnameserver 127.0.0.53\n");
+        CHECK(resolv_conf() == "/run/systemd/resolve/resolv.conf");
+        link_atomically(node.root()("/etc/resolv.conf"), "../run/systemd/resolve/resolv.conf");
+        CHECK(resolv_conf() == "kubelet's own");
+        link_atomically(node.root()("/etc/resolv.conf"), "../run/systemd/resolve/stub-resolv.conf");
+        CHECK(resolv_conf() == "/run/systemd/resolve/resolv.conf");
+}

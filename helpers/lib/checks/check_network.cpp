@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checks/check_network.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "config/network.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::size_t most_domains = 32;
+constexpr std::size_t most_characters = 2048;
+
+// resolved.conf(5), DNS=: an address, a port behind it, an interface after '%', a server's name after '#'.
+bool is_name_server(std::string_view text)
+{
+        text = text.substr(0, text.find('#'));
+        text = text.substr(0, text.find('%'));
+        if (is_address(text))
+                return true;
+        const auto colon = text.rfind(':');
+        if (colon == text.npos || !parse_int<std::uint16_t>(text.substr(colon + 1)))
+                return false;
+        const auto address = text.substr(0, colon);
+        if (address.starts_with('[') && address.ends_with(']'))
+                return is_ipv6_address(address.substr(1, address.size() - 2));
+        return is_address(address) && !is_ipv6_address(address);
+}
+
+// The same page, Domains=: "~." and "~example.com" only choose which server is asked.
+bool is_search_domain(std::string_view text)
+{
+        if (text.starts_with('~'))
+                text.remove_prefix(1);
+        if (text == ".")
+                return true;
+        if (text.ends_with('.'))
+                text.remove_suffix(1);
+        constexpr std::string_view of_labels =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        constexpr std::size_t longest_name = 253;
+        constexpr std::size_t longest_label = 63;
+        return text.size() <= longest_name &&
+               std::ranges::all_of(split(text, '.'), [](std::string_view label) {
+                       return !label.empty() && label.size() <= longest_label &&
+                              label.find_first_not_of(of_labels) == label.npos;
+               });
+}
+
+} // namespace
+
+void check_name_resolution(const Json& tree, const CheckReport& report)
+{
+        const auto* network = member(member(&tree, "instance"), "network");
+        constexpr std::string_view servers_key = "instance.network.nameservers";
+        for (const auto& server : texts(member(network, "nameservers")))
+                if (!is_name_server(server))
+                        report.doubt(
+                                servers_key, server, "is no IP address, which systemd-resolved ignores");
+        constexpr std::string_view domains_key = "instance.network.domains";
+        const auto domains = texts(member(network, "domains"));
+        std::size_t characters = 0;
+        for (const auto& domain : domains) {
+                characters += domain.size() + 1;
+                if (!is_search_domain(domain))
+                        report.doubt(
+                                domains_key, domain, "is no domain name, which systemd-resolved ignores");
+        }
+        if (domains.size() > most_domains || characters > most_characters + 1)
+                report.doubt(domains_key, fmt::format("{} domains", domains.size()),
+                        fmt::format("kubelet passes {} domains with {} characters on to pods, and no more",
+                                most_domains, most_characters));
+}
+
+} // namespace eks

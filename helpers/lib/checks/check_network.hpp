@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "checks/check_report.hpp"
+
+namespace eks {
+
+// instance.network: name servers that are none, and more search domains than kubelet passes on to pods,
+// whose limits are Kubernetes's (32 domains, 2048 characters; "DNS for Services and Pods", DNS search domain
+// list limits).
+void check_name_resolution(const Json& tree, const CheckReport& report);
+
+} // namespace eks

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "offline/verbs.hpp"
+#include "resolved.hpp"
+
+int eks::resolved_step(int argc, char** argv)
+{
+        return run_step(
+                {.name = "eks-resolved",
+                        .purpose = "give systemd-resolved the node's name servers and search domains",
+                        .access = {.reads = {"/run/eks", "/run/systemd"},
+                                .writes = {"/run/systemd/resolved.conf.d"},
+                                .asks_manager = true}},
+                argc, argv, [](Context& context) {
+                        context.apply(
+                                plan_resolved(load_node_inputs(context.root(), ClusterNeed::as_configured)));
+                        Manager manager;
+                        take_over_resolved(context, manager);
+                });
+}
