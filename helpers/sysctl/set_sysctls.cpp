@@ -2,44 +2,17 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <optional>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/fd.hpp"
-#include "base/fs.hpp"
 #include "base/text.hpp"
 #include "sysctl.hpp"
 
 namespace eks {
 
 namespace {
-
-// Several numbers are separated by tabs in the kernel's answer, and by blanks where people write them.
-std::string with_single_blanks(std::string_view text)
-{
-        std::string result;
-        for (const char c : trim(text)) {
-                const bool blank = c == ' ' || c == '\t' || c == '\n';
-                if (!blank)
-                        result += c;
-                else if (!result.ends_with(' '))
-                        result += ' ';
-        }
-        return result;
-}
-
-// Some parameters can be written only.
-std::optional<std::string> present_value(const std::string& path)
-{
-        try {
-                if (const auto text = read_file_if_exists(path))
-                        return with_single_blanks(*text);
-        } catch (const Error&) { // writing says what is wrong, if anything is
-        }
-        return std::nullopt;
-}
 
 // errno of the failure, or 0. One write() sets a parameter as a whole.
 int write_value(const std::string& path, const std::string& value)
@@ -71,8 +44,8 @@ void set_sysctls(Context& context, const NodeInputs& node)
         std::size_t unchanged = 0;
         for (const auto& one : wanted) {
                 const auto path = context.root()("/proc/sys/" + one.name);
-                const auto before = present_value(path);
-                if (before == with_single_blanks(one.value)) {
+                const auto before = present_sysctl(context.root(), one.name);
+                if (before == sysctl_value(one.value)) {
                         ++unchanged;
                         continue;
                 }

@@ -14,12 +14,6 @@ namespace eks {
 
 namespace {
 
-// One line of an admin's file: a name, perhaps with wildcards, as a path below /proc/sys.
-struct AdminSetting {
-        std::string pattern;
-        Where where;
-};
-
 // sysctl.d(5): the first separator decides which one separates; the other is then part of a name.
 std::string as_path(std::string_view name)
 {
@@ -31,39 +25,47 @@ std::string as_path(std::string_view name)
         return path;
 }
 
-std::vector<AdminSetting> admin_settings(const Root& root)
+std::vector<SysctlLine> admin_settings(const Root& root)
 {
-        std::vector<AdminSetting> settings;
+        std::vector<SysctlLine> settings;
         auto files = drop_ins(root, {"/run/sysctl.d", "/etc/sysctl.d"}, {".conf"});
         files.emplace_back("/etc/sysctl.conf");
         std::erase(files, sysctl_path);
-        for (const auto& file : files) {
-                const auto text = read_file_if_exists(root(file)).value_or("");
-                int number = 0;
-                for (const auto raw : lines(text)) {
-                        ++number;
-                        auto line = trim(raw);
-                        if (line.starts_with('-')) // sysctl.d(5): its failure does not matter
-                                line.remove_prefix(1);
-                        const auto equals = line.find('=');
-                        if (line.starts_with('#') || line.starts_with(';') ||
-                                equals == std::string_view::npos)
-                                continue;
-                        settings.push_back({as_path(trim(line.substr(0, equals))), {file, number, 1}});
-                }
-        }
+        for (const auto& file : files)
+                for (auto& line : sysctl_lines(root, file))
+                        settings.push_back(std::move(line));
         return settings;
 }
 
 } // namespace
+
+std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file)
+{
+        std::vector<SysctlLine> found;
+        const auto text = read_file_if_exists(root(file)).value_or("");
+        int number = 0;
+        for (const auto raw : lines(text)) {
+                ++number;
+                auto line = trim(raw);
+                const bool optional = line.starts_with('-');
+                if (optional)
+                        line.remove_prefix(1);
+                const auto equals = line.find('=');
+                if (line.starts_with('#') || line.starts_with(';') || equals == std::string_view::npos)
+                        continue;
+                found.push_back({as_path(trim(line.substr(0, equals))),
+                        std::string(trim(line.substr(equals + 1))), optional, {file, number, 1}});
+        }
+        return found;
+}
 
 std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes)
 {
         auto ours = node.spec.host.sysctls;
         const auto admin = admin_settings(node.root);
         std::erase_if(ours, [&](const Sysctl& one) {
-                const auto set = std::ranges::find_if(admin, [&](const AdminSetting& setting) {
-                        return ::fnmatch(setting.pattern.c_str(), one.name.c_str(), FNM_PATHNAME) == 0;
+                const auto set = std::ranges::find_if(admin, [&](const SysctlLine& line) {
+                        return ::fnmatch(line.name.c_str(), one.name.c_str(), FNM_PATHNAME) == 0;
                 });
                 if (!one.of_profile || set == admin.end())
                         return false;
@@ -73,6 +75,29 @@ std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes
                 return true;
         });
         return ours;
+}
+
+std::string sysctl_value(std::string_view text)
+{
+        std::string result;
+        for (const char c : trim(text)) {
+                const bool blank = c == ' ' || c == '\t' || c == '\n';
+                if (!blank)
+                        result += c;
+                else if (!result.ends_with(' '))
+                        result += ' ';
+        }
+        return result;
+}
+
+std::optional<std::string> present_sysctl(const Root& root, const std::string& name)
+{
+        try {
+                if (const auto text = read_file_if_exists(root("/proc/sys/" + name)))
+                        return sysctl_value(*text);
+        } catch (const Error&) { // some can be written only
+        }
+        return std::nullopt;
 }
 
 StepPlan plan_sysctl(const NodeInputs& node)

@@ -4,6 +4,11 @@
 // /run/sysctl.d/99-zz-eks.conf. Again: what has its value already is not written.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "base/step.hpp"
 #include "node/node.hpp"
 
@@ -12,6 +17,22 @@ namespace eks {
 // For systemd-sysctl, which sets the parameters of network interfaces as they appear. Its name sorts behind
 // those that people give, so that the key `sysctl` wins there too.
 inline constexpr std::string_view sysctl_path = "/run/sysctl.d/99-zz-eks.conf";
+
+// One line of a file of sysctl.d(5).
+struct SysctlLine {
+        std::string name; // as a path below /proc/sys, perhaps with wildcards
+        std::string value;
+        bool optional; // its failure does not matter
+        Where where;
+};
+std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file);
+
+// With single blanks between several numbers: tabs separate them in the kernel's answer, blanks where people
+// write them.
+std::string sysctl_value(std::string_view text);
+
+// What the kernel has, in that form; nothing if it has no such parameter, or does not let it be read.
+std::optional<std::string> present_sysctl(const Root& root, const std::string& name);
 
 // The parameters that are ours to set, with notes on the others: what an admin's sysctl.d(5) file sets is
 // not taken from the profile.
