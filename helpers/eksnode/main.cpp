@@ -36,6 +36,7 @@ struct About {
 constexpr std::array verbs{About{"apply", "take a changed configuration over on a running node"},
         About{"config", "show the resolved configuration, all layers merged"},
         About{"explain", "show the value of a key, what set it, and what it beat"},
+        About{"host", "compare this machine with what a node needs of it"},
         About{"images", "list, pull and pin the images of a node"},
         About{"max-pods", "say how many pods an instance type runs"},
         About{"migrate", "show what a call of AL2's bootstrap.sh sets"},

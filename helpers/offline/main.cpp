@@ -17,10 +17,11 @@ struct Verb {
 };
 
 constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::config_verb},
-        Verb{"explain", eks::explain_verb}, Verb{"migrate", eks::migrate_verb}, Verb{"plan", eks::plan_verb},
-        Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb}, Verb{"unset", eks::unset_verb},
-        Verb{"validate", eks::validate_verb}, Verb{"bootstrap.sh", eks::bootstrap_command},
-        Verb{"eks-cluster", eks::cluster_step}, Verb{"eks-docker-runtimes", eks::docker_runtimes_step},
+        Verb{"explain", eks::explain_verb}, Verb{"host", eks::host_verb}, Verb{"migrate", eks::migrate_verb},
+        Verb{"plan", eks::plan_verb}, Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb},
+        Verb{"unset", eks::unset_verb}, Verb{"validate", eks::validate_verb},
+        Verb{"bootstrap.sh", eks::bootstrap_command}, Verb{"eks-cluster", eks::cluster_step},
+        Verb{"eks-docker-runtimes", eks::docker_runtimes_step},
         Verb{"eks-kubelet-edits", eks::kubelet_edits_step},
         Verb{"eks-registry-mirrors", eks::registry_mirrors_step}, Verb{"eks-resolved", eks::resolved_step},
         Verb{"eks-sysctl", eks::sysctl_step}, Verb{"eks-user-scripts", eks::user_scripts_step},

@@ -11,6 +11,7 @@ int cluster_step(int argc, char** argv);
 int config_verb(int argc, char** argv);
 int docker_runtimes_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);
+int host_verb(int argc, char** argv);
 int kubelet_edits_step(int argc, char** argv);
 int migrate_verb(int argc, char** argv);
 int nodeadm_command(int argc, char** argv);

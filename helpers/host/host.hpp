@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// eksnode host check: what is in force on this machine, against what a node needs of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/root.hpp"
+
+namespace eks {
+
+struct Check {
+        enum class State {
+                ok,
+                unknown, // cannot be found out here, or not now
+                warning, // a node works, but worse or less safely
+                problem, // a node, or some of its pods, do not work
+        };
+
+        std::string name; // of what was looked at: "cgroup", "sysctl vm.overcommit_memory"
+        State state = State::ok;
+        std::string found;  // what is in force, in words
+        std::string wanted; // empty if it is in force
+        std::string remedy; // what to do; empty unless there is something
+
+        bool operator==(const Check&) const = default;
+};
+
+// "ok", "unknown", "warning" or "problem".
+std::string_view state_name(Check::State state);
+
+// Everything that the machine below `root` is checked for, in the order of the manual page. `clock_is_right`
+// is what the kernel says of the clock. Reads files only. Throws Error (file_io).
+std::vector<Check> check_host(const Root& root, bool clock_is_right);
+
+// Whether the kernel takes its clock for synchronised: adjtimex(2).
+bool clock_is_synchronised();
+
+// One check a line, with what to do below it.
+std::string render_checks(const std::vector<Check>& checks);
+
+// {"checks": [{"name", "state", "found", "wanted", "remedy"}]}
+std::string render_checks_as_json(const std::vector<Check>& checks);
+
+// The parts, each for one subject.
+std::vector<Check> check_modules(const Root& root);
+std::vector<Check> check_sysctls(const Root& root);
+std::vector<Check> check_limits(const Root& root);
+Check check_cgroup(const Root& root);
+Check check_swap(const Root& root);
+Check check_networkd(const Root& root);
+Check check_iptables(const Root& root);
+Check check_firewall(const Root& root);
+Check check_clock(const Root& root, bool clock_is_right);
+Check check_security_module(const Root& root);
+
+} // namespace eks
