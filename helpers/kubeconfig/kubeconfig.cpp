@@ -73,8 +73,9 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
                         {"command", program.command}, {"args", args}});
         // On an Outpost kubelet bootstraps with it and then has a kubeconfig of its own, with a certificate
         // that is good without the Region. Ours is taken away there, kubelet's is not ours to touch.
-        File kubeconfig{.path = "/var/lib/kubelet/kubeconfig", .content = {}};
-        File bootstrap{.path = "/var/lib/kubelet/bootstrap-kubeconfig", .content = {}};
+        const mode_t mode = holds_secret(node.spec.cluster.endpoint) ? 0600 : 0644; // a login in the URL
+        File kubeconfig{.path = "/var/lib/kubelet/kubeconfig", .content = {}, .mode = mode};
+        File bootstrap{.path = "/var/lib/kubelet/bootstrap-kubeconfig", .content = {}, .mode = mode};
         (node.spec.cluster.outpost ? bootstrap : kubeconfig).content = text;
         (node.spec.cluster.outpost ? kubeconfig : bootstrap).kind = File::Kind::absent;
         return {.files = {std::move(kubeconfig), std::move(bootstrap)}};

@@ -52,6 +52,14 @@ TEST_CASE("No value can end early or become something else", "[kubeconfig]")
         CHECK(args == Json{"token", "--cluster-name", "yes", "--region", "a\"b: ${server} # c\nd"});
 }
 
+TEST_CASE("A kubeconfig with a login in its URL is for root alone", "[kubeconfig]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.cluster.endpoint = "https://user:password@example.com";
+        CHECK(test::file_in(plan_kubeconfig(inputs), "/var/lib/kubelet/kubeconfig").mode == 0600);
+}
+
 TEST_CASE("The program that gives the token is a matter of configuration", "[kubeconfig]")
 {
         const ReferenceNode node;
