@@ -140,7 +140,7 @@ INSTANCE = json.loads((SOURCE / "tests/golden/common/root/run/eks/imds.json").re
 
 # Where an input lies in the node, and the programs that look at it.
 CHAIN = ["eks-config", "eks-containerd-config", "eks-registry-mirrors", "eks-credential-provider", "eks-kubelet-args",
-         "eks-kubelet-config", "eks-kubeconfig", "eks-ca", "eks-docker-runtimes"]
+         "eks-kubelet-config", "eks-kubeconfig", "eks-environment", "eks-ca", "eks-docker-runtimes"]
 INPUTS = {
     "run/eks/user-data": {
         "NodeConfig": NODE_CONFIG, "shell": SHELL, "JSON": JSON_CONFIG,

@@ -94,6 +94,8 @@ constexpr std::array gates{
                 [](const GateInputs& given) {
                         return given.node.spec.storage.containerd_volume.has_value();
                 }},
+        Gate{"environment",
+                [](const GateInputs& given) { return !given.node.spec.host.environments.empty(); }},
         Gate{"hosts", needs_hosts},
         Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
         Gate{"resolved",

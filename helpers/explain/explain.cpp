@@ -66,6 +66,18 @@ std::string registered(const NodeInputs& node, const std::string& key)
         return text.empty() ? text : fmt::format("  on this node:{}\n", text);
 }
 
+// What may be a password is not shown: the variables of services, of which the names remain.
+Json shown(const SchemaKey& entry, Json value)
+{
+        if (entry.path != "instance.environment")
+                return value;
+        if (!value.is_structured())
+                return "(hidden)";
+        for (auto& item : value)
+                item = shown(entry, std::move(item));
+        return value;
+}
+
 std::string said(const std::vector<Note>& notes)
 {
         std::string text;
@@ -189,7 +201,9 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                 throw Error(failure::usage,
                         fmt::format("'{}' is no key of configuration{}", key, nearest_key_hint(key, "")),
                         "See eks-node.toml(5) for every key");
-        const auto all = opinions(resolved, key, generated);
+        auto all = opinions(resolved, key, generated);
+        for (auto& opinion : all)
+                opinion.value = shown(*entry, std::move(opinion.value));
         if (all.empty())
                 return fmt::format("{} is not set\n{}", key, reasoning);
         std::string text;

@@ -10,6 +10,7 @@ int bootstrap_command(int argc, char** argv);
 int cluster_step(int argc, char** argv);
 int config_verb(int argc, char** argv);
 int docker_runtimes_step(int argc, char** argv);
+int environment_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);
 int host_verb(int argc, char** argv);
 int kubelet_edits_step(int argc, char** argv);

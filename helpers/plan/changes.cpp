@@ -11,6 +11,7 @@
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
 #include "containerd/files.hpp"
+#include "environment_step.hpp"
 #include "node/hosts_block.hpp"
 
 namespace eks {
@@ -22,18 +23,27 @@ constexpr std::string_view kubelet = "kubelet.service";
 constexpr std::string_view containerd = "containerd.service";
 constexpr std::string_view soci = "soci-snapshotter.service";
 
+// What the manager gives to every service.
+bool is_of_all_services(std::string_view path)
+{
+        return path.starts_with(environment_directory) &&
+               path.substr(environment_directory.size()) == every_service;
+}
+
 // The daemon that reads a file once, when it starts. containerd reads the mirrors of registries at each
 // pull, and the files of runtimes when a pod starts.
-std::string_view reader_of(std::string_view step, const std::string& path)
+std::string reader_of(std::string_view step, const std::string& path)
 {
+        if (path.starts_with(environment_directory) && !is_of_all_services(path))
+                return path.substr(environment_directory.size()) + ".service";
         constexpr std::array<std::string_view, 5> of_kubelet{"eks-ca", "eks-credential-provider",
                 "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"};
         if (std::ranges::find(of_kubelet, step) != of_kubelet.end())
-                return kubelet;
+                return std::string(kubelet);
         if (path == soci_config_path)
-                return soci;
+                return std::string(soci);
         if (path == containerd_config_path || path == "/etc/containerd/base-runtime-spec.json")
-                return containerd;
+                return std::string(containerd);
         return {};
 }
 
@@ -151,7 +161,8 @@ private:
         bool concerns(std::string_view daemon) const
         {
                 return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
-                        return change.daemon == daemon && takes_effect(change);
+                        return (change.daemon == daemon || is_of_all_services(change.file.path)) &&
+                               takes_effect(change);
                 });
         }
 
@@ -185,7 +196,8 @@ private:
                 }
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
-                for (const auto* gate : {"resolved", "sysctl"}) // each takes away what it wrote
+                for (const auto* gate :
+                        {"environment", "resolved", "sysctl"}) // each takes away what it wrote
                         if (is_closed(gate))
                                 act(Action::Kind::close, fmt::format("eks-{}.service", gate));
                 for (const auto* gate :

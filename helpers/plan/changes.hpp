@@ -17,8 +17,8 @@ namespace eks {
 struct FileChange {
         std::string step; // that answers for it
         File file;
-        Outcome outcome;         // what the step will do with it
-        std::string_view daemon; // the unit that reads it when it starts; empty if no restart is needed
+        Outcome outcome;    // what the step will do with it
+        std::string daemon; // the unit that reads it when it starts; empty if no restart is needed
 };
 
 // What is done to a unit, in the order of Changes::actions.

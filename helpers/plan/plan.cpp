@@ -14,6 +14,7 @@
 #include "config.hpp"
 #include "containerd_config.hpp"
 #include "credential_provider.hpp"
+#include "environment_step.hpp"
 #include "kubeconfig.hpp"
 #include "kubelet_args.hpp"
 #include "kubelet_config.hpp"
@@ -54,6 +55,7 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-ca", [](const NodeInputs& n) { return plan_ca(n); }, ClusterNeed::complete},
                 Entry{"eks-containerd-config", plan_containerd_config},
                 Entry{"eks-credential-provider", plan_credential_provider},
+                Entry{"eks-environment", plan_environment},
                 Entry{"eks-kubeconfig", plan_kubeconfig, ClusterNeed::complete},
                 Entry{"eks-kubelet-args", plan_kubelet_args, ClusterNeed::complete},
                 Entry{"eks-kubelet-config", plan_kubelet_config, ClusterNeed::complete},

@@ -19,6 +19,7 @@ namespace {
 constexpr auto step_timeout = 60s;
 constexpr auto cluster_timeout = 160s; // above TimeoutStartSec= of eks-cluster
 constexpr const char* containerd = "containerd.service";
+constexpr const char* environment_step = "eks-environment";
 constexpr const char* edits_step = "eks-kubelet-edits.service";
 
 bool differs(const Root& root, const File& file)
@@ -37,8 +38,18 @@ struct Gated {
         const char* step;
         bool under_containerd;
 };
-constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"hosts", false},
-        Gated{"registry-mirrors", false}, Gated{"resolved", false}, Gated{"sysctl", false}};
+constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
+        Gated{"hosts", false}, Gated{"registry-mirrors", false}, Gated{"resolved", false},
+        Gated{"sysctl", false}};
+
+// containerd runs already, and sees a change of its variables only when it starts again.
+bool changes_environment_of_containerd(const Root& root, const PlannedStep& step)
+{
+        return std::ranges::any_of(step.plan.files, [&](const File& file) {
+                const auto service = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+                return (service == every_service || service == "containerd") && differs(root, file);
+        });
+}
 
 class TakeOver {
 public:
@@ -53,7 +64,12 @@ public:
                         throw_refusals();
                 const auto& root = context_->root();
                 const auto need = has_cluster() ? ClusterNeed::complete : ClusterNeed::as_configured;
-                const auto steps = affected_steps(root, plan_steps(load_node_inputs(root, need)));
+                const auto planned = plan_steps(load_node_inputs(root, need));
+                const auto steps = affected_steps(root, planned);
+                restart_containerd_ = std::ranges::any_of(planned, [&](const PlannedStep& step) {
+                        return step.name == environment_step &&
+                               changes_environment_of_containerd(root, step);
+                });
                 for (const auto& gate : gated)
                         follow_gate(gate);
                 for (const auto& [step, error] : steps)

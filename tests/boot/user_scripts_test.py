@@ -73,6 +73,15 @@ class UserScripts(BootTest):
         self.assertEqual(self.starts(node, "containerd.service"), 2)
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
 
+    def test_a_script_that_sets_variables_of_containerd_restarts_it(self):
+        script = ("sleep 1; mkdir -p /etc/eks/node.d; printf '[instance.environment]\\ncontainerd.SITE_A = \"b c\"\\n'"
+                  " > /etc/eks/node.d/50-script.toml\n")
+        node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
+        self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-environment.service", "containerd.service")
+        pid = node.show("containerd.service", "MainPID")["MainPID"]
+        self.assertIn(b"\0SITE_A=b c\0", b"\0" + node.file(f"/proc/{pid}/environ").read_bytes())
+        self.assertEqual((self.starts(node, "containerd.service"), self.starts(node, "kubelet.service")), (2, 1))
+
     def test_a_script_that_breaks_a_layer_fails_the_step_and_not_the_node(self):
         script = "sleep 1; mkdir -p /etc/eks/node.d; echo '[clutser]' > /etc/eks/node.d/50-script.toml\n"
         node = self.node_with_script(self.ORDERS["after multi-user.target"], script)

@@ -8,9 +8,9 @@ from lint import at, line_of, main
 
 # Who plans or resolves what others do; plan_steps() of helpers/plan/plan.cpp, and the layers that eks-config reads.
 PLANS_FOR = {
-    "kubelet-edits": ["ca", "config", "containerd-config", "credential-provider", "kubeconfig", "kubelet-args",
+    "kubelet-edits": ["ca", "config", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args",
                       "kubelet-config", "registry-mirrors", "resolved", "sysctl"],
-    "user-scripts": ["ca", "containerd-config", "credential-provider", "kubeconfig", "kubelet-args", "kubelet-config",
+    "user-scripts": ["ca", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args", "kubelet-config",
                      "registry-mirrors", "resolved", "sysctl"],
     "docker-runtimes": ["config", "containerd-config"],
 }

@@ -14,7 +14,7 @@ from lint import (
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
-ASKS_MANAGER = {"eks-containerd-volume.service", "eks-kubelet-edits.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
+ASKS_MANAGER = {"eks-containerd-volume.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
@@ -270,7 +270,7 @@ def check_no_reload(tree):
                 yield at(unit.path, line, f"{key}= drives the manager, let dependencies and drop-ins do it")
     methods = re.compile(r'"(Reload|Reexecute|(?:Try|ReloadOr|ReloadOrTry)?RestartUnit|ReloadUnit)"|\bsystemctl",')
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp"):
-        if path.parts[1] in ("apply", "kubelet-edits", "nodeadm", "plan", "resolved", "user-scripts"):
+        if path.parts[1] in ("apply", "environment", "kubelet-edits", "nodeadm", "plan", "resolved", "user-scripts"):
             continue  # their purpose: what was changed is taken over, by people or before kubelet's first start
         text = without_comments(tree.text(path))
         for m in methods.finditer(text):

@@ -180,6 +180,37 @@ bool Manager::Unit::has_job() const
         return ::sd_bus_message_read(raw, "(uo)", &id, &job) >= 0 && id != 0;
 }
 
+void Manager::call(const char* method)
+{
+        sd_bus_message* raw = nullptr;
+        const int result = ::sd_bus_call_method(
+                bus_.get(), destination, manager_path, manager_interface, method, nullptr, &raw, "");
+        const MessagePtr reply(raw);
+        check(result, fmt::format("call {} of the service manager", method));
+}
+
+std::vector<std::string> Manager::environment()
+{
+        return list_property(bus_.get(), manager_path, manager_interface, "Environment");
+}
+
+void Manager::change_environment(
+        const std::vector<std::string>& names, const std::vector<std::string>& assignments)
+{
+        sd_bus_message* raw = nullptr;
+        check(::sd_bus_message_new_method_call(bus_.get(), &raw, destination, manager_path,
+                      manager_interface, "UnsetAndSetEnvironment"),
+                "make a call");
+        const MessagePtr request(raw);
+        for (const auto* list : {&names, &assignments}) {
+                check(::sd_bus_message_open_container(raw, 'a', "s"), "write a call");
+                for (const auto& item : *list)
+                        check(::sd_bus_message_append(raw, "s", item.c_str()), "write a call");
+                check(::sd_bus_message_close_container(raw), "write a call");
+        }
+        check(::sd_bus_call(bus_.get(), raw, 0, nullptr, nullptr), "change the manager's environment");
+}
+
 std::vector<std::string> Manager::processes(const std::string& unit)
 {
         std::vector<std::string> lines;

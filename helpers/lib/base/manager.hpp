@@ -47,6 +47,15 @@ public:
         // nothing holds takes milliseconds, for each look at it.
         bool is_loaded(const std::string& name);
 
+        // A method of the manager without arguments, such as "Reload".
+        void call(const char* method);
+
+        // NAME=VALUE as every service gets it, and a change of that: names to take away, and assignments. It
+        // holds until the machine goes down.
+        std::vector<std::string> environment();
+        void change_environment(
+                const std::vector<std::string>& names, const std::vector<std::string>& assignments);
+
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "checks/check_cluster.hpp"
+#include "checks/check_environment.hpp"
 #include "checks/check_kubelet_config.hpp"
 #include "checks/check_kubelet_flags.hpp"
 #include "checks/check_labels.hpp"
@@ -62,6 +63,7 @@ void check_values(const Layer& merged, const Json& imds, Problems& problems, std
         LabelChecks labels(tree, imds, report);
 
         check_cluster(tree, imds, report);
+        check_environment(tree, report);
         check_gates(tree, report);
         check_node_name(tree, imds, report);
         check_name_resolution(tree, report);

@@ -11,6 +11,7 @@ HostSpec host_spec(const Configured& given)
         const auto network = given.table("instance").value("network", Json::object());
         spec.name_servers = network.value("nameservers", std::vector<std::string>());
         spec.search_domains = network.value("domains", std::vector<std::string>());
+        spec.environments = service_environments(given.tree, given.marks);
         return spec;
 }
 

@@ -4,15 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "config/service_environment.hpp"
 #include "config/sysctl_settings.hpp"
 #include "node/configured.hpp"
 
 namespace eks {
 
 struct HostSpec {
-        std::vector<Sysctl> sysctls;             // of the profile and the configuration
-        std::vector<std::string> name_servers;   // instance.network.nameservers
-        std::vector<std::string> search_domains; // instance.network.domains
+        std::vector<Sysctl> sysctls;                  // of the profile and the configuration
+        std::vector<ServiceEnvironment> environments; // instance.environment
+        std::vector<std::string> name_servers;        // instance.network.nameservers
+        std::vector<std::string> search_domains;      // instance.network.domains
 };
 
 HostSpec host_spec(const Configured& given);

@@ -781,3 +781,22 @@ TEST_CASE("Name servers and search domains that have no effect are worth a warni
         CHECK(with("{domains: [" + many + "one.more]}").doubts("32 domains"));
         CHECK(with("{domains: [" + many + std::string(60, 'a') + "]}").doubts("32 domains"));
 }
+
+TEST_CASE("Variables that reach no service are worth a warning, which shows no value", "[checks]")
+{
+        const auto with = [](const std::string& environment) {
+                auto found = checked("  instance:\n    environment: " + environment + "\n");
+                for (const auto& note : found.notes)
+                        CHECK(note.text.find("hush") == std::string::npos);
+                return found;
+        };
+        CHECK(with(R"({default: {A: hush, _b1: "\u00e9 \n \t"}, a@b: {A: hush}, "a:b_c.d-e": {A: ''}})")
+                        .notes.empty());
+        CHECK(with("{kubelet.service: {A: hush}}").doubts("without .service"));
+        CHECK(with("{a/b: {A: hush}}").doubts("not the name of a service"));
+        CHECK(with("{'': {A: hush}}").doubts("not the name of a service"));
+        CHECK(with("{a: {A-B: hush}}").doubts("a.A-B: not the name of an environment variable"));
+        CHECK(with("{a: {1A: hush}}").doubts("not the name of an environment variable"));
+        CHECK(with(R"({a: {A: "hush\u0007"}})").doubts("a.A: the value holds a control character"));
+        CHECK(with(R"({a: {A: "hush\r"}})").doubts("a control character"));
+}

@@ -136,6 +136,27 @@ TEST_CASE("No daemon restarts for what is read when it is needed", "[changes]")
                                         "run eks-sysctl.service"});
 }
 
+TEST_CASE("A daemon restarts for its own variables, and each for those of all services", "[changes]")
+{
+        Node node;
+        node.set_gate("environment", true);
+        node.set_gate("soci-snapshotter", true);
+        node.settle();
+        const Texts run{"run eks-config.service", "run eks-environment.service"};
+        const auto with = [&](Texts restarts) {
+                restarts.insert(restarts.begin(), run.begin(), run.end());
+                return restarts;
+        };
+        node.file("eks-environment", "/run/eks/environment/site-agent", "two");
+        CHECK(node.actions() == run); // the step sees to it
+        CHECK(node.changes().files.back().daemon == "site-agent.service");
+        node.file("eks-environment", "/run/eks/environment/kubelet", "two");
+        CHECK(node.actions() == with({"restart kubelet.service"}));
+        node.file("eks-environment", "/run/eks/environment/default", "two");
+        CHECK(node.actions() == with({"restart soci-snapshotter.service", "restart containerd.service",
+                                        "restart kubelet.service with containerd"}));
+}
+
 TEST_CASE("A gate that opens has its step run, one that closes has it undo and stop", "[changes]")
 {
         Node node;

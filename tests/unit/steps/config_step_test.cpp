@@ -197,8 +197,6 @@ TEST_CASE("A node does not start with a key that no step acts on", "[config]")
                 "user data, line 11, column 7: instance.localStorage.strategy = \"RAID0\": no step of "
                 "this version of eksnode acts on it"));
         CHECK(storage.remedy.find("containerd.volume.device") != std::string::npos);
-        CHECK(refused("    environment: {default: {HTTPS_PROXY: 'http://p:3128'}}\n").failure ==
-                "step-missing");
         // what nodeadm does nothing with either
         for (const auto* nothing :
                 {"    {}\n", "    localStorage: {}\n    network: {}\n    environment: {}\n",

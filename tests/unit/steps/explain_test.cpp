@@ -61,3 +61,13 @@ TEST_CASE("What the user's settings replace altogether is not called eksnode's o
         CHECK(explained({layer + "configMode = 'replace'\n"}, "kubelet.config.maxPods", written) ==
                 "kubelet.config.maxPods = 10\n  from 0.toml, line 2, column 11\n");
 }
+
+TEST_CASE("The variables of services are explained without their values", "[explain]")
+{
+        const std::string layer = "[instance.environment]\nkubelet = {A = 'hush', B = 'hush'}\n";
+        CHECK(explained({layer}, "instance.environment") ==
+                "instance.environment = {\"kubelet\":{\"A\":\"(hidden)\",\"B\":\"(hidden)\"}}\n"
+                "  from 0.toml, line 1, column 11\n");
+        CHECK(explained({layer}, "instance.environment.kubelet.A") ==
+                "instance.environment.kubelet.A = \"(hidden)\"\n  from 0.toml, line 2, column 12\n");
+}

@@ -22,6 +22,9 @@ NodeInputs with_real_ca(const ReferenceNode& node)
 
 } // namespace
 
+// Steps that these configurations give no files.
+const std::set<std::string_view> has_none_here{"eks-environment", "eks-registry-mirrors"};
+
 TEST_CASE("Every step that writes files is planned, and no path has two owners", "[plan]")
 {
         const ReferenceNode node;
@@ -38,7 +41,7 @@ TEST_CASE("Every step that writes files is planned, and no path has two owners",
                 }
         }
         CHECK(names == std::vector<std::string>{"eks-ca", "eks-containerd-config", "eks-credential-provider",
-                               "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config",
+                               "eks-environment", "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config",
                                "eks-registry-mirrors", "eks-resolved", "eks-sysctl"});
         CHECK(paths == std::set<std::string>{"/etc/containerd/base-runtime-spec.json",
                                "/etc/containerd/config.toml",
@@ -67,8 +70,7 @@ TEST_CASE("A step that fails keeps no other from being planned", "[plan]")
                         CHECK(step.error->failure().name == "facts-missing");
                 } else {
                         CHECK_FALSE(step.error);
-                        CHECK(step.plan.files.empty() ==
-                                (step.name == "eks-registry-mirrors")); // no mirrors
+                        CHECK(step.plan.files.empty() == has_none_here.contains(step.name));
                 }
         }
 }
@@ -128,7 +130,7 @@ TEST_CASE("Steps that need the cluster are planned once EKS has said what it is"
         for (const auto& step : planned()) {
                 CAPTURE(step.name);
                 CHECK_FALSE(step.error);
-                if (step.name != "eks-registry-mirrors") // which has no files here
+                if (!has_none_here.contains(step.name))
                         CHECK(step.plan.files.empty() == of_cluster.contains(step.name));
         }
         Json answer{{"name", "blue"}, {"apiServerEndpoint", "https://eks.example.com"},
@@ -137,7 +139,7 @@ TEST_CASE("Steps that need the cluster are planned once EKS has said what it is"
                 for (const auto& step : steps) {
                         CAPTURE(step.name);
                         CHECK_FALSE(step.error);
-                        CHECK(step.plan.files.empty() == (step.name == "eks-registry-mirrors"));
+                        CHECK(step.plan.files.empty() == has_none_here.contains(step.name));
                 }
         };
         check_complete(planned(answer));

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "checks/check_report.hpp"
+
+namespace eks {
+
+// instance.environment: names that are none, and values that systemd does not pass on. No value is shown.
+void check_environment(const Json& tree, const CheckReport& report);
+
+} // namespace eks

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Environment variables of services in the configuration: the key `instance.environment`.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "document/layer.hpp"
+
+namespace eks {
+
+// The name that stands for all services.
+inline constexpr std::string_view every_service = "default";
+
+struct ServiceEnvironment {
+        std::string service; // "kubelet", without ".service", or every_service
+        std::map<std::string, std::string> variables;
+        std::string source; // for messages: where it stands
+
+        bool operator==(const ServiceEnvironment&) const = default;
+};
+
+// What is wrong with a name or value, ready for a message; "" if nothing is. systemd passes on only UTF-8
+// without control characters other than tab and line feed (systemd.exec(5), Environment=); the layers hold
+// UTF-8 alone.
+std::string wrong_service(std::string_view name);
+std::string wrong_variable(std::string_view name, std::string_view value);
+
+// The environments of a configuration, sorted by service. What systemd would ignore is not among them, nor
+// are services without a variable.
+std::vector<ServiceEnvironment> service_environments(const Json& tree, const Marks& marks);
+
+// NAME="value" lines that systemd reads as an EnvironmentFile=, sorted by name.
+std::string render_environment_file(const std::map<std::string, std::string>& variables);
+
+} // namespace eks

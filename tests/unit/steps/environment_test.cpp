@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "environment_file.hpp"
+#include "environment_step.hpp"
+#include "fixture.hpp"
+
+using namespace eks;
+using test::file_in;
+using test::ReferenceNode;
+
+namespace {
+
+// What the file says to systemd.
+std::map<std::string, std::string> read_back(const std::map<std::string, std::string>& variables)
+{
+        return test::parse_environment_file(render_environment_file(variables));
+}
+
+StepPlan plan_of(const ReferenceNode& node, const std::string& environment)
+{
+        return plan_environment(node.inputs("  instance:\n    environment: " + environment + "\n"));
+}
+
+} // namespace
+
+TEST_CASE("Every value reaches the service as it was given", "[environment]")
+{
+        std::string all;
+        for (int c = 1; c < 127; ++c)
+                if (c >= ' ' || c == '\t' || c == '\n')
+                        all += static_cast<char>(c);
+        for (const auto& value : {std::string(), all, std::string(all.rbegin(), all.rend()),
+                     std::string("a \"b\" 'c' $HOME ${HOME} %n %% \\n \\\\ `d` # ; ="), std::string(" a "),
+                     std::string("ends\\"), std::string("ends\""), std::string("a\nB=\"c\"\n"),
+                     std::string("\xc3\xa9 \xe6\x97\xa5"), std::string("\n\n")}) {
+                CAPTURE(value);
+                const std::map<std::string, std::string> variables{{"A", value}, {"B_1", value}};
+                CHECK(read_back(variables) == variables);
+        }
+}
+
+TEST_CASE("Each service has a file for root alone, and a drop-in if its unit does not read that",
+        "[environment]")
+{
+        const ReferenceNode node;
+        const auto plan = plan_of(node,
+                "{default: {TZ: UTC}, kubelet: {A: b}, containerd: {A: b}, docker: {A: b}, "
+                "amazon-ssm-agent: {A: b}, soci-snapshotter: {A: b}, site-agent: {B: '', A: 'b c'}, empty: {}}");
+        CHECK(plan.files.size() == 8);
+        for (const auto& file : plan.files)
+                CHECK(file.mode == (file.path.starts_with(environment_directory) ? 0600U : 0644U));
+        CHECK(file_in(plan, "/run/eks/environment/default").content == "TZ=\"UTC\"\n");
+        CHECK(file_in(plan, "/run/eks/environment/site-agent").content == "A=\"b c\"\nB=\"\"\n");
+        CHECK(file_in(plan, "/run/systemd/system/site-agent.service.d/40-eks-environment.conf")
+                        .content.ends_with("[Service]\nEnvironmentFile=-/run/eks/environment/site-agent\n"));
+        CHECK(plan_environment(node.inputs()).files.empty());
+}
+
+TEST_CASE("What systemd would ignore is left out", "[environment]")
+{
+        const ReferenceNode node;
+        const auto plan = plan_of(node,
+                R"({"kubelet": {"A-B": "x", "1A": "x", "": "x", "A B": "x", "C": "a\u0007", "D": "x"}, )"
+                R"("kubelet.service": {"A": "b"}, "a/b": {"A": "b"}, "../c": {"A": "b"}, "": {"A": "b"}})");
+        REQUIRE(plan.files.size() == 1);
+        CHECK(file_in(plan, "/run/eks/environment/kubelet").content == "D=\"x\"\n");
+}
+
+TEST_CASE("The files of services that are no longer named are taken away", "[environment]")
+{
+        const ReferenceNode node;
+        for (const auto* service : {"default", "kubelet", "site-agent", "other"})
+                node.write(std::string(environment_directory) + service, "A=\"b\"\n");
+        const auto plan = plan_of(node, "{other: {A: b}}");
+        for (const auto* path : {"/run/eks/environment/default", "/run/eks/environment/kubelet",
+                     "/run/eks/environment/site-agent",
+                     "/run/systemd/system/site-agent.service.d/40-eks-environment.conf"})
+                CHECK(file_in(plan, path).kind == File::Kind::absent);
+        CHECK(file_in(plan, "/run/eks/environment/other").kind == File::Kind::regular);
+        CHECK(plan.files.size() == 6);
+}
