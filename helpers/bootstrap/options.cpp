@@ -47,7 +47,13 @@ constexpr std::array options{
 };
 
 // Variables without a flag.
+constexpr auto role_signs = "the credentials are those of the instance's role";
 constexpr std::array variables_only{
+        Option{"", "AWS_CA_BUNDLE", "the certificates that the system trusts are used"},
+        Option{"", "AWS_CONFIG_FILE", role_signs},
+        Option{"", "AWS_DEFAULT_PROFILE", role_signs},
+        Option{"", "AWS_PROFILE", role_signs},
+        Option{"", "AWS_SHARED_CREDENTIALS_FILE", role_signs},
         Option{"", "IMDS_ENDPOINT", "EKS_IMDS_ENDPOINT of eks-imds.service is its place"},
         Option{"", "IMDS_RETRIES", "the metadata is asked for until its unit's timeout"},
         Option{"", "IMDS_RETRY_DELAY_SECONDS", "the metadata is asked for until its unit's timeout"},
@@ -59,10 +65,9 @@ constexpr std::array variables_only{
         Option{"", "PRIVATE_DNS_NAME_MAX_ATTEMPTS", "the node's name is awaited until its unit's timeout"},
 };
 
-// What the AWS CLI looked at when bootstrap.sh asked EKS for the cluster.
-constexpr std::array<std::string_view, 16> variables_of_query{"AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE",
-        "AWS_CONFIG_FILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EKS", "AWS_PROFILE",
-        "AWS_SHARED_CREDENTIALS_FILE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY",
+// What the AWS CLI looked at when bootstrap.sh asked EKS for the cluster, and eks-cluster looks at too.
+constexpr std::array<std::string_view, 11> variables_of_query{"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_EKS", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY",
         "HTTP_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"};
 
 constexpr auto all_variables = [] {
@@ -219,6 +224,12 @@ const GivenOption* BootstrapOptions::find_in_lines(std::string_view flag)
         return find(flag);
 }
 
+bool BootstrapOptions::is_set(std::string_view variable) const
+{
+        const auto found = call_->environment.find(variable);
+        return found != call_->environment.end() && !found->second.empty();
+}
+
 void BootstrapOptions::note_obsolete()
 {
         for (const auto& option : options)
@@ -226,15 +237,14 @@ void BootstrapOptions::note_obsolete()
                         given != given_.end() && !option.obsolete.empty())
                         note(given->second.name, option.obsolete);
         for (const auto& option : variables_only)
-                if (call_->environment.contains(option.variable))
+                if (is_set(option.variable))
                         note(option.variable, option.obsolete);
 }
 
 void BootstrapOptions::warn_of_query()
 {
         for (const auto name : variables_of_query)
-                if (const auto found = call_->environment.find(name);
-                        found != call_->environment.end() && !found->second.empty())
+                if (is_set(name))
                         warn(name,
                                 "eks-cluster.service asks EKS for the cluster and does not see it; give it to "
                                 "that unit by a drop-in (`systemctl edit eks-cluster`)");

@@ -52,6 +52,7 @@ public:
         void warn(std::string_view what, std::string_view wrong);
 
 private:
+        bool is_set(std::string_view variable) const;
         bool read_arguments();
         void read_environment();
         bool usable(std::string_view name, const std::string& value);

@@ -434,6 +434,20 @@ TEST_CASE("A configuration file of containerd that a call names is taken over", 
         CHECK(wrong.mentions("--containerd-config-file = \"/srv/none.toml\": cannot read it"));
 }
 
+TEST_CASE("Variables of the AWS CLI that bootstrap.sh handed on are named", "[bootstrap]")
+{
+        BootstrapCall call{.arguments = {"c"},
+                .environment = {{"HTTPS_PROXY", "http://user:pa55@proxy"}, {"AWS_PROFILE", "p"},
+                        {"AWS_CA_BUNDLE", ""}}};
+        const auto said = notes(parse_bootstrap_call(call).value());
+        CHECK(said.find("HTTPS_PROXY: eks-cluster.service asks EKS for the cluster and does not see it") !=
+                std::string::npos);
+        CHECK(said.find("AWS_PROFILE: the credentials are those of the instance's role, ignoring") !=
+                std::string::npos);
+        CHECK(said.find("AWS_CA_BUNDLE") == std::string::npos);
+        CHECK(said.find("pa55") == std::string::npos);
+}
+
 TEST_CASE("Variables that a script had bootstrap.sh source count as its environment", "[bootstrap]")
 {
         const TemporaryDirectory machine;
