@@ -112,7 +112,7 @@ class ScriptsTest(unittest.TestCase):
 
     def test_migrate_refuses_what_bootstrap_sh_refuses(self):
         for arguments, status, why in (("c", "--ip-family", "ipv5"), 78, "must be ipv4 or ipv6"), ((), 2, "no arguments"), \
-                (("--help",), 2, "--help is no call"):
+                (("--help",), 2, "--help is not a call"):
             done = self.migrate("--", *arguments)
             self.assertEqual((done.returncode, done.stdout), (status, ""))
             self.assertIn(why, done.stderr)

@@ -45,7 +45,7 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
         const auto is = now.flatten();
         const auto differ = [&](const std::string& pointer, const Json& old_value, const Json& new_value) {
                 const auto key = key_path(Json::json_pointer(pointer));
-                all.push_back(names_secret(key) ? fmt::format("{} is another one now", key)
+                all.push_back(names_secret(key) ? fmt::format("{} has changed", key)
                                                 : fmt::format("{} was {}, and is {} now", key,
                                                           shown(old_value), shown(new_value)));
         };
@@ -163,7 +163,7 @@ std::vector<std::string> contradictions_with_earlier_calls(const Root& root, con
                 const auto name = path.substr(path.rfind('/') + 1);
                 for (const auto& difference :
                         differences(layer_of_instance(root, path, now.instance), now.tree, name == own))
-                        all.push_back(fmt::format("{} said otherwise: {}",
+                        all.push_back(fmt::format("{} set another value: {}",
                                 name == own ? "the call before this one" : "'" + path + "'", difference));
         }
         return all;

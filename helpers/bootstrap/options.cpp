@@ -23,15 +23,14 @@ struct Option {
 // All of the last AL2 release.
 constexpr std::array options{
         Option{"--apiserver-endpoint", "APISERVER_ENDPOINT", ""},
-        Option{"--aws-api-retry-attempts", "API_RETRY_ATTEMPTS",
-                "every call retries until its unit's timeout"},
+        Option{"--aws-api-retry-attempts", "API_RETRY_ATTEMPTS", "eks-cluster retries for 2 minutes"},
         Option{"--b64-cluster-ca", "B64_CLUSTER_CA", ""},
         Option{"--cluster-id", "CLUSTER_ID", ""},
         Option{"--container-runtime", "CONTAINER_RUNTIME", ""},
         Option{"--containerd-config-file", "CONTAINERD_CONFIG_FILE", ""},
         Option{"--dns-cluster-ip", "DNS_CLUSTER_IP", ""},
-        Option{"--docker-config-json", "DOCKER_CONFIG_JSON", "there is no Docker on this node"},
-        Option{"--enable-docker-bridge", "ENABLE_DOCKER_BRIDGE", "there is no Docker on this node"},
+        Option{"--docker-config-json", "DOCKER_CONFIG_JSON", "kubelet does not use Docker"},
+        Option{"--enable-docker-bridge", "ENABLE_DOCKER_BRIDGE", "kubelet does not use Docker"},
         Option{"--enable-local-outpost", "ENABLE_LOCAL_OUTPOST", ""},
         Option{"--ip-family", "IP_FAMILY", ""},
         Option{"--kubelet-extra-args", "KUBELET_EXTRA_ARGS", ""},
@@ -54,15 +53,14 @@ constexpr std::array variables_only{
         Option{"", "AWS_DEFAULT_PROFILE", role_signs},
         Option{"", "AWS_PROFILE", role_signs},
         Option{"", "AWS_SHARED_CREDENTIALS_FILE", role_signs},
-        Option{"", "IMDS_ENDPOINT", "EKS_IMDS_ENDPOINT of eks-imds.service is its place"},
-        Option{"", "IMDS_RETRIES", "the metadata is asked for until its unit's timeout"},
-        Option{"", "IMDS_RETRY_DELAY_SECONDS", "the metadata is asked for until its unit's timeout"},
-        Option{"", "IMDS_TOKEN_TTL_SECONDS", "each step of this node gets a token of its own"},
+        Option{"", "IMDS_ENDPOINT", "set EKS_IMDS_ENDPOINT for eks-imds.service instead"},
+        Option{"", "IMDS_RETRIES", "eks-imds retries until EKS_IMDS_TIMEOUT"},
+        Option{"", "IMDS_RETRY_DELAY_SECONDS", "eks-imds retries until EKS_IMDS_TIMEOUT"},
+        Option{"", "IMDS_TOKEN_TTL_SECONDS", "each step requests its own token"},
         Option{"", "MOUNT_BPF_FS_DEBUG", "systemd mounts /sys/fs/bpf on every node"},
         Option{"", "PAUSE_CONTAINER_IMAGE", "the pause image is part of the machine image"},
-        Option{"", "PRIVATE_DNS_NAME_ATTEMPT_INTERVAL",
-                "the node's name is awaited until its unit's timeout"},
-        Option{"", "PRIVATE_DNS_NAME_MAX_ATTEMPTS", "the node's name is awaited until its unit's timeout"},
+        Option{"", "PRIVATE_DNS_NAME_ATTEMPT_INTERVAL", "the node's name comes from the instance metadata"},
+        Option{"", "PRIVATE_DNS_NAME_MAX_ATTEMPTS", "the node's name comes from the instance metadata"},
 };
 
 // What the AWS CLI looked at when bootstrap.sh asked EKS for the cluster, and eks-cluster looks at too.
@@ -166,8 +164,9 @@ bool BootstrapOptions::read_arguments()
                 } else if (argument.starts_with('-')) {
                         const bool takes_next =
                                 !has_value && i + 1 < arguments.size() && !arguments[i + 1].starts_with('-');
-                        note(option_name(argument),
-                                unknown_option(argument) + (takes_next ? ", with the word behind it" : ""));
+                        warn(option_name(argument),
+                                unknown_option(argument) +
+                                        (takes_next ? ", ignoring it and its value" : ", ignoring"));
                         if (takes_next && !behind_unknown)
                                 behind_unknown = arguments[i + 1];
                         i += takes_next ? 1 : 0;
@@ -181,7 +180,7 @@ bool BootstrapOptions::read_arguments()
                 name_ = std::move(behind_unknown);
         // What a quote in the wrong place has made an argument may be anything, a password as well.
         if (extra > 0)
-                note("arguments", fmt::format("{} beside the name of the cluster", extra));
+                note("arguments", fmt::format("{} extra after the cluster name", extra));
         return true;
 }
 
@@ -201,7 +200,7 @@ const std::string* BootstrapOptions::cluster_name()
 {
         if (!name_ || name_->empty()) {
                 problems_->add({bootstrap_name}, "the cluster's name", "", "missing",
-                        "Give the cluster's name as the first argument that is no option");
+                        "Give the cluster's name as an argument after the options");
                 return nullptr;
         }
         return usable("the cluster's name", *name_) ? &*name_ : nullptr;

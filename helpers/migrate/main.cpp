@@ -32,13 +32,13 @@ int migrate(const Arguments& arguments)
                 throw Error(failure::usage, fmt::format("--format {}: unknown", format),
                         "Give toml or nodeconfig");
         if (arguments.positional().empty())
-                throw Error(
-                        failure::usage, "no arguments of bootstrap.sh were given", "Give them behind --");
+                throw Error(failure::usage, "no arguments of bootstrap.sh were given", "Give them after --");
         auto call = bootstrap_call(0, nullptr);
         call.arguments = arguments.positional();
         const auto layer = parse_bootstrap_call(call);
         if (!layer)
-                throw Error(failure::usage, "--help is no call", "Give the arguments of a call behind --");
+                throw Error(failure::usage, "--help is not a call of bootstrap.sh",
+                        "Give the arguments of a call after --");
         for (const auto& note : layer->notes)
                 fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
         for (const auto& problem : keys_without_a_step(*layer).texts())

@@ -176,10 +176,10 @@ class TwoCommands(BootTest):
         node.file("/tmp/node.yaml").write_text(node_config(
             support.IMAGE.ca, "  kubelet:\n    config: {maxPods: 22, clusterDNS: [10.100.0.30]}\n"))
         done = node.call("nodeadm", "init", "-c", "file:///tmp/node.yaml")
-        self.assertIn("bootstrap.toml' said otherwise: kubelet.config.clusterDNS", done.stderr)
+        self.assertIn("bootstrap.toml' set another value: kubelet.config.clusterDNS", done.stderr)
         self.assertEqual(node.kubelet()["config"]["clusterDNS"], ["10.100.0.30"])
         result = node.call(*call, "10.100.0.40")
-        self.assertIn("nodeadm.toml' said otherwise: kubelet.config.clusterDNS", result.stderr)
+        self.assertIn("nodeadm.toml' set another value: kubelet.config.clusterDNS", result.stderr)
         config = node.kubelet()["config"]
         self.assertEqual((config["clusterDNS"], config["maxPods"]), (["10.100.0.40"], 22))
         node.reboot()

@@ -191,15 +191,15 @@ TEST_CASE("Flags are separated and unquoted as systemd did it with KUBELET_EXTRA
                       "false"})["kubelet"]["maxPodsExpression"] == "29");
 }
 
-TEST_CASE("What bootstrap.sh reads over becomes a warning", "[bootstrap]")
+TEST_CASE("What bootstrap.sh ignores becomes a warning", "[bootstrap]")
 {
         const auto layer = parsed({"c", "d", "--apiserver-endpont", "x", "--token=pa55"});
         CHECK(layer.tree == only_name);
         CHECK(notes(layer) ==
-                "\"--apiserver-endpont\": unknown option; did you mean '--apiserver-endpoint'?, with the "
-                "word behind it, ignoring\n"
+                "\"--apiserver-endpont\": unknown option; did you mean '--apiserver-endpoint'?, "
+                "ignoring it and its value\n"
                 "\"--token\": unknown option, ignoring\n"
-                "arguments: 1 beside the name of the cluster, ignoring\n");
+                "arguments: 1 extra after the cluster name, ignoring\n");
         CHECK(tree({"--unknown", "value", "c"}) == only_name);
         CHECK(tree({"--unknown", "c"}) == only_name);
         CHECK(tree({"--unknown=value", "c"}) == only_name);
@@ -323,16 +323,16 @@ TEST_CASE("Calls that contradict each other are told apart by key", "[bootstrap]
         CHECK(contradictions(earlier("i-1"), only_name).empty());
 }
 
-TEST_CASE("What calls give differently is said without secrets", "[bootstrap]")
+TEST_CASE("Warnings about contradicting calls hide secrets", "[bootstrap]")
 {
         const auto environment = [](const std::string& token) {
                 return Json{{"instance", {{"environment", {{"default", {{"SITE_TOKEN", token}}}}}}}};
         };
         CHECK(contradictions(environment("one"), environment("two")) ==
-                Words{"instance.environment.default.SITE_TOKEN is another one now"});
+                Words{"instance.environment.default.SITE_TOKEN has changed"});
 }
 
-TEST_CASE("Calls of several commands contradict each other where both say something", "[bootstrap]")
+TEST_CASE("Calls of several commands contradict each other where both set a key", "[bootstrap]")
 {
         const TemporaryDirectory machine;
         const auto root = machine.root();
@@ -344,12 +344,12 @@ TEST_CASE("Calls of several commands contradict each other where both say someth
         const auto said = contradictions_with_earlier_calls(root,
                 {"bootstrap", "i-1", {{"cluster", {{"name", "b"}}}, {"kubelet", {{"flags", {"--v=4"}}}}}});
         CHECK(said ==
-                Words{"'/var/lib/eks/commands.d/nodeadm.toml' said otherwise: cluster.name was \"a\", and is "
+                Words{"'/var/lib/eks/commands.d/nodeadm.toml' set another value: cluster.name was \"a\", and is "
                       "\"b\" now",
-                        "the call before this one said otherwise: cluster.cidr was \"10.0.0.0/16\", and is "
+                        "the call before this one set another value: cluster.cidr was \"10.0.0.0/16\", and is "
                         "not given now",
-                        "the call before this one said otherwise: cluster.name was \"c\", and is \"b\" now",
-                        "the call before this one said otherwise: kubelet.flags.0 was not given, and is "
+                        "the call before this one set another value: cluster.name was \"c\", and is \"b\" now",
+                        "the call before this one set another value: kubelet.flags.0 was not given, and is "
                         "\"--v=4\" now"});
         CHECK(contradictions_with_earlier_calls(root, {"bootstrap", "i-2", only_name}).empty());
 }
@@ -488,7 +488,7 @@ TEST_CASE("The type of the instance is known from its metadata or its firmware",
         CHECK(type_of_machine(machine.root()) == "m5.xlarge");
 }
 
-TEST_CASE("Edits add to those of before, and are no call", "[bootstrap]")
+TEST_CASE("Edits add to earlier edits and do not count as a call", "[bootstrap]")
 {
         const TemporaryDirectory machine;
         const auto root = machine.root();
