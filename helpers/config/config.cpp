@@ -16,6 +16,7 @@
 #include "containerd/snapshotter.hpp"
 #include "node/hosts_block.hpp"
 #include "node/image_name.hpp"
+#include "node/interfaces.hpp"
 
 namespace eks {
 
@@ -97,6 +98,11 @@ constexpr std::array gates{
         Gate{"environment",
                 [](const GateInputs& given) { return !given.node.spec.host.environments.empty(); }},
         Gate{"hosts", needs_hosts},
+        Gate{"interface",
+                [](const GateInputs& given) {
+                        return !given.node.spec.host.managed_interfaces.empty() ||
+                               has_more_interfaces(given.node.root, given.node.facts.all);
+                }},
         Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
         Gate{"resolved",
                 [](const GateInputs& given) {

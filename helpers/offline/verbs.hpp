@@ -13,6 +13,7 @@ int docker_runtimes_step(int argc, char** argv);
 int environment_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);
 int host_verb(int argc, char** argv);
+int interface_step(int argc, char** argv);
 int kubelet_edits_step(int argc, char** argv);
 int migrate_verb(int argc, char** argv);
 int nodeadm_command(int argc, char** argv);

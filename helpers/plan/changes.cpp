@@ -130,6 +130,8 @@ private:
                 changes_.needs_volume = is_opened("containerd-volume");
                 if (!changes_.needs_volume && differs("containerd.volume"))
                         changes_.at_boot.emplace_back("containerd.volume");
+                if (differs("instance.network.managedInterfaces"))
+                        changes_.at_boot.emplace_back("instance.network.managedInterfaces");
         }
 
         // Whether /etc/hosts is not as the configuration wants it: eks-hosts failed, or was masked.

@@ -263,6 +263,7 @@ class Node:
         self.process = None
         self.group = None
         self.disks = []
+        self.environment = {}  # settings of nspawn
 
     def __enter__(self):
         for name in ("root", "upper", "work", "containerd"):
@@ -359,7 +360,8 @@ class Node:
              "--private-network", "--console=read-only", "--kill-signal=SIGRTMIN+4", "--link-journal=no",
              f"--directory={self.root}", f"--machine=node-{number}", "--hostname=node",
              f"--system-call-filter={LANDLOCK}", *self.binds(), "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
-            stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=prepare)
+            stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=prepare,
+            env=os.environ | self.environment)
 
     def ended(self):
         """The container has ended: its control group goes too."""

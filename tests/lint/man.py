@@ -72,7 +72,7 @@ def sections(tree, page):
 
 def check_every_page(tree):
     """Each unit, command, generator and file format has a page."""
-    expected = {f"man/{name}.8.scd": tree_unit.path for name, tree_unit in units(tree).items()}
+    expected = {f"man/{name.replace('@', '')}.8.scd": tree_unit.path for name, tree_unit in units(tree).items()}
     expected |= {page_of(name): "helpers/meson.build" for name in programs(tree)}
     for generator in sorted((tree.stage / "usr/lib/systemd/system-generators").iterdir()):
         expected[f"man/{generator.name}.8.scd"] = "generators/meson.build"

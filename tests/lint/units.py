@@ -19,9 +19,9 @@ ASKS_MANAGER = {"eks-containerd-volume.service", "eks-environment.service", "eks
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
 
-# Not part of the chain: the generator links the first in by a switch of its own, a start of kubelet the second, if a file was
-# edited, and a failed step the third.
-OFF_CHAIN = {"eks-docker-runtimes.service", "eks-kubelet-edits.service", "eks-retry.service"}
+# Not part of the chain: the generator links the first in by a switch of its own, udev starts the second, a start of kubelet the
+# third, if a file was edited, and a failed step the last.
+OFF_CHAIN = {"eks-docker-runtimes.service", "eks-interface@.service", "eks-kubelet-edits.service", "eks-retry.service"}
 
 # Run anew whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}
@@ -173,8 +173,9 @@ def check_documentation(tree):
             yield at(unit.path, 1, "no Description=, add one: it is what the console shows")
         pages = [(word[4:], line) for value, line in unit.values("Documentation") for word in value.split()
                  if word.startswith("man:")]
-        if f"{unit.name}(8)" not in (page for page, _ in pages):
-            yield at(unit.path, unit.line("Documentation"), f"no Documentation=man:{unit.name}(8), add it")
+        own = f"{unit.name.replace('@', '')}(8)"
+        if own not in (page for page, _ in pages):
+            yield at(unit.path, unit.line("Documentation"), f"no Documentation=man:{own}, add it")
         for page, line in pages:
             m = re.fullmatch(r"(.+)\((\w+)\)", page)
             if not m or not (tree.source / f"man/{m[1]}.{m[2]}.scd").exists():
@@ -251,9 +252,9 @@ def check_executables(tree):
         for value, line in unit.values("ExecStart"):
             program = value.split()[0].lstrip("@-:+!")
             started.add(Path(program).name)
-            if program != f"/{LIBEXEC_DIRECTORY}/{name.removesuffix('.service')}":
-                yield at(unit.path, line,
-                         f"starts '{program}', start /{LIBEXEC_DIRECTORY}/{name.removesuffix('.service')}")
+            expected = f"/{LIBEXEC_DIRECTORY}/{name.removesuffix('.service').removesuffix('@')}"
+            if program != expected:
+                yield at(unit.path, line, f"starts '{program}', start {expected}")
             elif not (directory / Path(program).name).is_file():
                 yield at(unit.path, line, f"'{program}' is not installed, add the step to helpers/meson.build")
     for program in sorted(directory.iterdir()):
@@ -270,7 +271,7 @@ def check_no_reload(tree):
                 yield at(unit.path, line, f"{key}= drives the manager, let dependencies and drop-ins do it")
     methods = re.compile(r'"(Reload|Reexecute|(?:Try|ReloadOr|ReloadOrTry)?RestartUnit|ReloadUnit)"|\bsystemctl",')
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp"):
-        if path.parts[1] in ("apply", "environment", "kubelet-edits", "nodeadm", "plan", "resolved", "user-scripts"):
+        if path.parts[1] in ("apply", "environment", "interface", "kubelet-edits", "nodeadm", "plan", "resolved", "user-scripts"):
             continue  # their purpose: what was changed is taken over, by people or before kubelet's first start
         text = without_comments(tree.text(path))
         for m in methods.finditer(text):
@@ -342,7 +343,8 @@ def check_exposure(tree):
     for name in services.keys() - thresholds.keys():
         yield at(table, 1, f"no threshold for {name}, add the value of systemd-analyze security --offline=yes")
     measured = run(analyze, "security", f"--root={tree.stage}", "--offline=yes", "--no-pager", "--threshold=100", *known)
-    values = dict(re.findall(r"Overall exposure level for (\S+): ([\d.]+)", measured.stdout))
+    measurements = re.findall(r"Overall exposure level for (\S+): ([\d.]+)", measured.stdout)
+    values = {name.replace("@i.", "@."): value for name, value in measurements}  # of a template an instance is measured
     for name in known:
         limit = thresholds[name][0]
         if name not in values:

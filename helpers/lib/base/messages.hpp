@@ -89,6 +89,7 @@ inline constexpr Failure aws_answer{"aws-answer", "c025f885603240d182c5044ee5598
 inline constexpr Failure image_absent{"image-absent", "7d919ba60e3745d5bdd56030a1585758", Errc::failed};
 inline constexpr Failure image_refused{"image-refused", "a39a7571d0f44d18875ce96442c736f7", Errc::failed};
 inline constexpr Failure image_pull{"image-pull", "6320b42b16e546b2828099ed0f725b06", Errc::unreachable};
+inline constexpr Failure daemon_refused{"daemon-refused", "0bc6d76aeb3047018705156d636a86a5", Errc::failed};
 inline constexpr Failure resolver_failed{
         "resolver-failed", "4e1e721e4b4a4c5088995929ad9d9878", Errc::failed};
 inline constexpr Failure sysctl_refused{

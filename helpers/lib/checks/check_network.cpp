@@ -51,7 +51,35 @@ bool is_search_domain(std::string_view text)
                });
 }
 
+// A name, with the patterns of systemd.network(5), or a MAC address.
+bool is_interface(std::string_view text)
+{
+        constexpr std::size_t longest_name = 15; // IFNAMSIZ, without the NUL
+        constexpr std::size_t mac_length = 17;
+        constexpr std::string_view hex = "0123456789abcdefABCDEF";
+        const auto octets = split(text, ':');
+        if (octets.size() == 6)
+                return text.size() == mac_length && std::ranges::all_of(octets, [&](std::string_view octet) {
+                        return octet.size() == 2 && octet.find_first_not_of(hex) == octet.npos;
+                });
+        const bool pattern = text.find_first_of("*?[") != text.npos;
+        return !text.empty() && (pattern || text.size() <= longest_name) &&
+               text.find_first_of("/:!% \t\"'") == text.npos && !has_control_characters(text);
+}
+
 } // namespace
+
+void check_managed_interfaces(const Json& tree, const CheckReport& report)
+{
+        constexpr std::string_view key = "instance.network.managedInterfaces";
+        for (const auto& name :
+                texts(member(member(member(&tree, "instance"), "network"), "managedInterfaces")))
+                if (!is_interface(name))
+                        report.problem(key, name,
+                                "is neither the name of a network interface nor a MAC address",
+                                "Write a name such as ens6, a pattern such as ens*, or an address such as "
+                                "0e:49:61:0f:c3:12");
+}
 
 void check_name_resolution(const Json& tree, const CheckReport& report)
 {

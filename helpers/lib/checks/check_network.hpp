@@ -10,4 +10,7 @@ namespace eks {
 // list limits).
 void check_name_resolution(const Json& tree, const CheckReport& report);
 
+// instance.network.managedInterfaces: what can be neither a name nor a MAC address.
+void check_managed_interfaces(const Json& tree, const CheckReport& report);
+
 } // namespace eks

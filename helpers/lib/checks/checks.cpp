@@ -67,6 +67,7 @@ void check_values(const Layer& merged, const Json& imds, Problems& problems, std
         check_gates(tree, report);
         check_node_name(tree, imds, report);
         check_name_resolution(tree, report);
+        check_managed_interfaces(tree, report);
         check_kubelet_config(tree, flags, report);
         labels.check_config_taints();
         labels.check_node_labels();

@@ -12,6 +12,7 @@ HostSpec host_spec(const Configured& given)
         spec.name_servers = network.value("nameservers", std::vector<std::string>());
         spec.search_domains = network.value("domains", std::vector<std::string>());
         spec.environments = service_environments(given.tree, given.marks);
+        spec.managed_interfaces = network.value("managedInterfaces", std::vector<std::string>());
         return spec;
 }
 

@@ -15,6 +15,7 @@ struct HostSpec {
         std::vector<ServiceEnvironment> environments; // instance.environment
         std::vector<std::string> name_servers;        // instance.network.nameservers
         std::vector<std::string> search_domains;      // instance.network.domains
+        std::vector<std::string> managed_interfaces;  // instance.network.managedInterfaces
 };
 
 HostSpec host_spec(const Configured& given);

@@ -800,3 +800,27 @@ TEST_CASE("Variables that reach no service are worth a warning, which shows no v
         CHECK(with(R"({a: {A: "hush\u0007"}})").doubts("a.A: the value holds a control character"));
         CHECK(with(R"({a: {A: "hush\r"}})").doubts("a control character"));
 }
+
+TEST_CASE("What can be no interface is refused with its place", "[checks]")
+{
+        const auto with = [](const char* name) {
+                auto layer = layer_of("  {}\n", "user data");
+                layer.tree["instance"]["network"]["managedInterfaces"] = Json::array({"ens6", name});
+                layer.marks["instance.network.managedInterfaces"] = {"/etc/eks/node.toml", 2, 1};
+                return checked_layer(layer);
+        };
+        for (const auto* good : {"ens7", "ens*", "enp[0-9]*", "0e:49:61:0f:c3:12", "0E:49:61:0F:C3:12"}) {
+                CAPTURE(good);
+                CHECK(with(good).refusal.failure == "nothing");
+        }
+        CHECK(with("").refusal.failure == "config-invalid");
+        for (const auto* bad :
+                {"a/b", "a b", "0e:49:61:0f:c3", "0e:49:61:0f:c3:1g", "a-very-long-name", "!ens6"}) {
+                CAPTURE(bad);
+                const auto refusal = with(bad).refusal;
+                CHECK(refusal.failure == "config-invalid");
+                CHECK(refusal.mentions(
+                        "/etc/eks/node.toml, line 2, column 1: instance.network.managedInterfaces = "));
+                CHECK(refusal.remedy.find("ens6") != std::string::npos);
+        }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// systemd-networkd over D-Bus: the calls that eks-interface makes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <systemd/sd-bus.h>
+
+#include "base/fd.hpp"
+
+namespace eks {
+
+class Networkd {
+public:
+        // Throws Error (daemon_refused), as every call here.
+        Networkd();
+
+        // The .network file by which it configures an interface; "" if there is none.
+        std::string network_file(const std::string& interface);
+
+        // It reads its files again, and configures the interfaces whose files have changed.
+        void reload();
+
+private:
+        std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
+};
+
+} // namespace eks
