@@ -5,6 +5,7 @@
 
 #include "base/command_line.hpp"
 #include "base/fs.hpp"
+#include "base/pci.hpp"
 #include "base/text.hpp"
 #include "node/version.hpp"
 
@@ -84,6 +85,10 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
         // A machine whose steps have run is a node, whatever was installed since.
         facts.installed_now = exists(root(std::string(installed_marker))) && !exists(root("/run/eks/done"));
         facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
+        auto nvidia = switch_in(root, "/etc/eks", "nvidia");
+        if (!nvidia)
+                nvidia = switch_in(root, "/usr/lib/eks", "nvidia");
+        facts.nvidia = nvidia ? *nvidia : !nvidia_gpus(root).empty();
         const auto kubelet = read_file_if_exists(root("/etc/eks/kubelet-version.txt"));
         facts.watchdog = kubelet && find_version(*kubelet) >= first_with_watchdog;
         const auto docker = switch_in(root, "/etc/eks", "docker");
@@ -134,6 +139,10 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
                 outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
+                // Only wanted: a driver that fails or hangs must not keep kubelet down.
+                if (facts.nvidia)
+                        outputs.push_back({"eks-configured.target.wants/eks-nvidia.service",
+                                UNITDIR "/eks-nvidia.service"});
                 if (facts.watchdog)
                         outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});
                 // eks-config says whether it runs. Only wanted, for it restarts itself, as its unit

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-node-generator: whether this machine is to become a node, or serves Docker, and what that links in.
-// Reads: the kernel command line, DMI, files in /etc/eks, /usr/lib/eks and /run/eks. Writes: symlinks and
-// one drop-in in the generator directories. Again: the same input, the same output, byte for byte.
+// Reads: the kernel command line, DMI, PCI, files in /etc/eks, /usr/lib/eks and /run/eks. Writes: symlinks
+// and one drop-in in the generator directories. Again: the same input, the same output, byte for byte.
 #pragma once
 
 #include <optional>
@@ -27,6 +27,7 @@ struct BootFacts {
         std::optional<bool> image;  // the same in /usr/lib/eks
         bool docker = false;        // docker.enabled, docker.disabled; what /etc says wins
         bool soci = false;          // soci-snapshotter is installed
+        bool nvidia = false;        // a GPU of NVIDIA is there; nvidia.enabled, nvidia.disabled
         bool watchdog = false;      // kubelet is of a version that feeds systemd's watchdog
 };
 

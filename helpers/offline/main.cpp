@@ -23,7 +23,7 @@ constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::c
         Verb{"bootstrap.sh", eks::bootstrap_command}, Verb{"eks-cluster", eks::cluster_step},
         Verb{"eks-docker-runtimes", eks::docker_runtimes_step},
         Verb{"eks-environment", eks::environment_step}, Verb{"eks-interface", eks::interface_step},
-        Verb{"eks-kubelet-edits", eks::kubelet_edits_step},
+        Verb{"eks-kubelet-edits", eks::kubelet_edits_step}, Verb{"eks-nvidia", eks::nvidia_step},
         Verb{"eks-registry-mirrors", eks::registry_mirrors_step}, Verb{"eks-resolved", eks::resolved_step},
         Verb{"eks-sysctl", eks::sysctl_step}, Verb{"eks-user-scripts", eks::user_scripts_step},
         Verb{"nodeadm", eks::nodeadm_command}};

@@ -17,6 +17,7 @@ int interface_step(int argc, char** argv);
 int kubelet_edits_step(int argc, char** argv);
 int migrate_verb(int argc, char** argv);
 int nodeadm_command(int argc, char** argv);
+int nvidia_step(int argc, char** argv);
 int plan_verb(int argc, char** argv);
 int registry_mirrors_step(int argc, char** argv);
 int resolved_step(int argc, char** argv);

@@ -20,6 +20,8 @@ NODES = {
     "on Xen": (XEN, {}),
     "with eks.debug": (NITRO | {"proc/cmdline": "ro eks.debug\n"}, {}),
     "enabled by the admin": (ELSEWHERE | {"etc/eks/node.enabled": ""}, {}),
+    "with a GPU": (NITRO | {"sys/bus/pci/devices/0000:00:1e.0/vendor": "0x10de\n",
+                            "sys/bus/pci/devices/0000:00:1e.0/class": "0x030200\n"}, {}),
     "serving Docker": (ELSEWHERE | {"etc/eks/docker.enabled": ""}, {}),
     "enabled by the image, in a container": (
         {"usr/lib/eks/node.enabled": "", "proc/1/cmdline": "/sbin/init\0"}, {"SYSTEMD_VIRTUALIZATION": "container:runc"}),

@@ -14,14 +14,18 @@ from lint import (
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
-ASKS_MANAGER = {"eks-containerd-volume.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
+ASKS_MANAGER = {"eks-containerd-volume.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-nvidia.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
 
+# Makes device nodes.
+MAKES_DEVICES = {"eks-nvidia.service"}
+
 # Not part of the chain: the generator links the first in by a switch of its own, udev starts the second, a start of kubelet the
-# third, if a file was edited, and a failed step the last.
-OFF_CHAIN = {"eks-docker-runtimes.service", "eks-interface@.service", "eks-kubelet-edits.service", "eks-retry.service"}
+# third, if a file was edited, a GPU the fourth, and a failed step the last.
+OFF_CHAIN = {"eks-docker-runtimes.service", "eks-interface@.service", "eks-kubelet-edits.service", "eks-nvidia.service",
+             "eks-retry.service"}
 
 # Run anew whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}
@@ -291,12 +295,12 @@ def check_sandbox_cost(tree):
 
 
 def check_capabilities(tree):
-    """No step runs with more than it names: no '+' or '!' before a command, no capability but the manager's."""
+    """No step runs with more than it names: no '+' or '!' before a command, no capability but the manager's and CAP_MKNOD."""
     for name, unit in steps(tree).items():
         for key, prefix, _, line in commands(unit):
             if set(prefix) & set("+!"):
                 yield at(unit.path, line, f"{key}={prefix} keeps every capability, name those it needs instead")
-        wanted = "CAP_SYS_ADMIN" if name in ASKS_MANAGER else ""
+        wanted = " ".join(["CAP_MKNOD"] * (name in MAKES_DEVICES) + ["CAP_SYS_ADMIN"] * (name in ASKS_MANAGER))
         if unit.value("CapabilityBoundingSet") != wanted:
             yield at(unit.path, unit.line("CapabilityBoundingSet"),
                      f"CapabilityBoundingSet={unit.value('CapabilityBoundingSet')}, expected '{wanted}'")

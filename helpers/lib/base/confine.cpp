@@ -71,19 +71,21 @@ private:
         std::uint64_t handled_ = 0;
 };
 
-// All but CAP_SYS_ADMIN, and that as well unless it is to be kept.
-void drop_capabilities(bool keep_admin)
+// All but those that the step needs.
+void drop_capabilities(const Access& access)
 {
+        const std::uint32_t needed =
+                (access.asks_manager ? 1U << static_cast<unsigned>(CAP_SYS_ADMIN) : 0U) |
+                (access.makes_devices ? 1U << static_cast<unsigned>(CAP_MKNOD) : 0U);
         for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-                if (!keep_admin || capability != CAP_SYS_ADMIN)
+                if (capability >= 32 || (needed >> capability & 1U) == 0)
                         ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
         __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
         __user_cap_data_struct held[2] = {};
         ::syscall(SYS_capget, &header, &held);
         __user_cap_data_struct kept[2] = {};
-        if (keep_admin) // and if an admin's drop-in did not take it
-                kept[0].effective = kept[0].permitted =
-                        held[0].permitted & (1U << static_cast<unsigned>(CAP_SYS_ADMIN));
+        // What an admin's drop-in took stays away.
+        kept[0].effective = kept[0].permitted = held[0].permitted & needed;
         ::syscall(SYS_capset, &header, &kept);
 }
 
@@ -105,6 +107,9 @@ std::string confine_to_paths(const Root& root, const Access& access)
                         rules.allow(path, read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
                 rules.allow("/dev/null", read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE);
         }
+        if (access.makes_devices)
+                rules.allow(root("/dev"), LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                                  LANDLOCK_ACCESS_FS_REMOVE_FILE);
         rules.allow("/proc/self", read_rights);
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
@@ -120,7 +125,7 @@ std::string confine(const Root& root, const Access& access)
         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         if (!root.prefix().empty())
                 return confine_to_paths(root, access);
-        drop_capabilities(access.asks_manager);
+        drop_capabilities(access);
         auto missing = confine_to_paths(root, access);
         if (!limit_system_calls(
                     {.internet = access.internet, .connects = access.connects || access.asks_manager}))

@@ -20,13 +20,14 @@ struct Access {
         bool runs_programs = false; // may execute what is below /usr, and that may read /proc and /sys
         bool internet = false;      // may make sockets of IPv4 and IPv6
         bool connects = false; // may connect to a Unix socket, as containerd's; the manager's is implied
+        bool makes_devices = false; // may make and remove nodes in /dev, with CAP_MKNOD
 };
 
 // From here on this process and its children can open nothing else, make no other sockets, and have no
-// capability but the one the manager wants to see. Returns what could not be done and why (an old kernel, a
-// container that refuses Landlock), empty if all held. Throws only if a directory to write cannot be made.
-// Below a prefix, as in tests, capabilities stay and the calls are not limited: its files may belong to
-// anybody, and a tracer or valgrind may be at work.
+// capability but the one the manager wants to see, and CAP_MKNOD if it makes devices. Returns what could not
+// be done and why (an old kernel, a container that refuses Landlock), empty if all held. Throws only if a
+// directory to write cannot be made. Below a prefix, as in tests, capabilities stay and the calls are not
+// limited: its files may belong to anybody, and a tracer or valgrind may be at work.
 std::string confine(const Root& root, const Access& access);
 
 } // namespace eks

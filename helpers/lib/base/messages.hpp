@@ -92,6 +92,14 @@ inline constexpr Failure image_pull{"image-pull", "6320b42b16e546b2828099ed0f725
 inline constexpr Failure daemon_refused{"daemon-refused", "0bc6d76aeb3047018705156d636a86a5", Errc::failed};
 inline constexpr Failure resolver_failed{
         "resolver-failed", "4e1e721e4b4a4c5088995929ad9d9878", Errc::failed};
+inline constexpr Failure nvidia_gpu_missing{
+        "nvidia-gpu-missing", "43267a5c5fda41aab4aa199892ed9373", Errc::failed};
+inline constexpr Failure nvidia_driver_missing{
+        "nvidia-driver-missing", "95cbdf57967545f69add2be962ab8ee0", Errc::failed};
+inline constexpr Failure nvidia_driver_failed{
+        "nvidia-driver-failed", "6d41df09288c4228b39993eb890862d7", Errc::failed};
+inline constexpr Failure nvidia_driver_hangs{
+        "nvidia-driver-hangs", "7114f2b14e4f45e087d57118d56d4c7a", Errc::failed};
 inline constexpr Failure sysctl_refused{
         "sysctl-refused", "d67b78581b6f499d96e8b07895a1857c", Errc::bad_config};
 inline constexpr Failure volume_missing{"volume-missing", "dd01c16fe118427c9d3120b0a88761b1", Errc::failed};

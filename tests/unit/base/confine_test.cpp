@@ -125,6 +125,24 @@ TEST_CASE("A confined step puts its files in place, replaces them and takes them
         CHECK(node.has("/etc/thing/link"));
 }
 
+TEST_CASE("A confined step makes device nodes only if it said so", "[confine]")
+{
+        NEEDS_LANDLOCK()
+        if (::geteuid() != 0) {
+                WARN("not root: not tested");
+                return;
+        }
+        const TemporaryDirectory node;
+        node.write("/dev/file", "");
+        const auto make = [&] {
+                return ::mknod(node("/dev/null").c_str(), S_IFCHR | 0600, 0x103) == 0 ? 0 : errno;
+        };
+        const auto create = [&] { return try_open(node("/dev/new"), O_WRONLY | O_CREAT); };
+        CHECK(confined(node, {}, make) == EACCES);
+        CHECK(confined(node, {.reads = {}, .writes = {}, .makes_devices = true}, make) == 0);
+        CHECK(confined(node, {.reads = {}, .writes = {}, .makes_devices = true}, create) == EACCES);
+}
+
 TEST_CASE("Directories to write are made before they are allowed", "[confine]")
 {
         const TemporaryDirectory node;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -257,6 +258,33 @@ TEST_CASE("A kubelet that feeds systemd's watchdog is watched", "[generator]")
         make_ec2(machine);
         CHECK_FALSE(facts(machine).watchdog);
         CHECK(plan_generator({.watchdog = true}).empty());
+}
+
+TEST_CASE("A node with a GPU of NVIDIA wants its driver, unless a file says otherwise", "[generator]")
+{
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        const auto linked = [&] {
+                return std::ranges::count(generate(machine).paths,
+                               "/normal/eks-configured.target.wants/eks-nvidia.service -> " UNITDIR
+                               "/eks-nvidia.service"s) == 1;
+        };
+        const auto device = "/sys/bus/pci/devices/0000:00:1e.0"s;
+        CHECK_FALSE(linked());
+        machine.write("/etc/eks/nvidia.enabled", "");
+        CHECK(linked());
+        ::unlink(machine("/etc/eks/nvidia.enabled").c_str());
+        machine.write(device + "/vendor", "0x10de\n");
+        machine.write(device + "/class", "0x068000\n"); // a switch
+        CHECK_FALSE(linked());
+        machine.write(device + "/class", "0x030200\n");
+        CHECK(linked());
+        machine.write("/usr/lib/eks/nvidia.disabled", "");
+        CHECK_FALSE(linked());
+        machine.write("/etc/eks/nvidia.enabled", "");
+        CHECK(linked());
+        machine.write("/etc/eks/node.disabled", "");
+        CHECK_FALSE(linked());
 }
 
 TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[generator]")
