@@ -9,6 +9,7 @@
 #include "base/fs.hpp"
 #include "checks/find_problems.hpp"
 #include "config/sources.hpp"
+#include "node/facts.hpp"
 #include "offline/verbs.hpp"
 #include "validate.hpp"
 
@@ -24,7 +25,7 @@ constexpr auto usage =
         "\n"
         "  --strict     what a node would start with, but hardly as meant, is an error too: unknown fields\n"
         "               of NodeConfig, a label given twice, a wrong maxPodsExpression and the like\n"
-        "  --imds FILE  hold the values against facts of an instance, shaped as /run/eks/imds.json\n"
+        "  --imds FILE  check the values against facts of an instance, in the form of /run/eks/imds.json\n"
         "  --root DIR   prefix of the paths that the configuration itself names\n"
         "\n"
         "Exit status: 0; 78 with every problem, its file, line and column; 1 a file cannot be read;\n"
@@ -50,8 +51,7 @@ int validate_files(const Arguments& arguments)
         const auto resolved = resolve_sources(root, sources);
         Json imds;
         if (const auto file = arguments.last("imds"))
-                imds = in_context(
-                        *file, failure::facts_missing, [&] { return Json::parse(read_file(*file)); });
+                imds = parse_facts(*file, read_file(*file));
         const auto findings = check_configuration(root, resolved, imds, {.strict = arguments.has("strict")});
         fmt::print(stderr, "{}", text_of(findings));
         if (!findings.problems.empty())

@@ -8,6 +8,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
+#include "node/facts.hpp"
 
 namespace eks {
 
@@ -21,7 +22,7 @@ Json load_json(const Root& root, std::string_view path, std::string_view writer)
         if (!text)
                 throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
                         fmt::format("It is written by {0}.service: see `systemctl status {0}`", writer));
-        return in_context(path, failure::facts_missing, [&] { return Json::parse(*text); });
+        return parse_facts(path, *text);
 }
 
 Version daemon_version(
@@ -114,7 +115,7 @@ std::string require(const std::string& fact, std::string_view name)
 {
         if (fact.empty())
                 throw Error(failure::facts_missing,
-                        fmt::format("the instance metadata did not say '{}' (in '{}')", name, imds_path),
+                        fmt::format("the instance metadata has no '{}' (in '{}')", name, imds_path),
                         "See `journalctl -u eks-imds` for what was fetched; `eksnode apply --fetch` "
                         "tries again");
         return fact;
@@ -187,8 +188,9 @@ std::optional<Json> described_cluster(const Root& root, const std::string& name)
         const auto text = read_file_if_exists(root(cluster_path));
         if (!text)
                 return std::nullopt;
+        const auto document = parse_facts(cluster_path, *text);
         return in_context(cluster_path, failure::facts_missing, [&]() -> std::optional<Json> {
-                auto cluster = Json::parse(*text).at("cluster");
+                auto cluster = document.at("cluster");
                 if (cluster.at("name") != name)
                         return std::nullopt;
                 return cluster;

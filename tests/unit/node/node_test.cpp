@@ -164,6 +164,9 @@ TEST_CASE("A step before its time says which unit has not run", "[node]")
         const auto no_facts = refusal([&] { load_node_inputs(node.root()); });
         CHECK(no_facts.what == "'/run/eks/imds.json' is not there");
         CHECK(no_facts.remedy == "It is written by eks-imds.service: see `systemctl status eks-imds`");
+        node.write(imds_path, "{\n \"a\" 1}");
+        CHECK(refusal([&] { load_imds(node.root()); }).what ==
+                "'/run/eks/imds.json' is not JSON: line 2, column 6");
 }
 
 TEST_CASE("What the configuration lacks of the cluster comes from cluster.json", "[node]")
