@@ -34,14 +34,6 @@ bool comes_after_us(std::string_view unit)
                unit == "eks-node" || unit == "eks-configured" || unit == "eks-config";
 }
 
-Error call_missing(const std::string& why)
-{
-        return {failure::call_missing,
-                fmt::format("no layer of the configuration names a cluster, and {}", why),
-                "Let the script in the user data call /etc/eks/bootstrap.sh, or put a NodeConfig into the user "
-                "data; /var/log/cloud-init-output.log has what the scripts printed"};
-}
-
 // Without a directory to watch, a call is found when we look again.
 UniqueFd watch_calls(const Root& root)
 {
@@ -82,6 +74,18 @@ std::string no_call_to_come(const ScriptsState& state)
         return {};
 }
 
+Error call_missing(const Root& root, const std::string& why)
+{
+        const bool can_call = exists(root("/etc/eks/bootstrap.sh"));
+        return {failure::call_missing,
+                fmt::format("no layer of the configuration names a cluster, and {}", why),
+                fmt::format("{}, or put a NodeConfig into the user data; /var/log/cloud-init-output.log has "
+                            "what the scripts printed",
+                        can_call ? "Let the script in the user data call /etc/eks/bootstrap.sh"
+                                 : "Install eksnode's compatibility commands in the machine image, as "
+                                   "/etc/eks/bootstrap.sh is missing")};
+}
+
 Resolved await_call(const Context& context)
 {
         const auto& root = context.root();
@@ -111,11 +115,12 @@ Resolved await_call(const Context& context)
                 if (std::exchange(seen, over) != over)
                         since = now;
                 if (!over.empty() && (!state.ahead() || now - since >= patience))
-                        throw unreadable ? *unreadable : call_missing(over);
+                        throw unreadable ? *unreadable : call_missing(root, over);
                 if (now >= end)
-                        throw call_missing(fmt::format(
-                                "the scripts in the user data have not called /etc/eks/bootstrap.sh or nodeadm in {} s",
-                                limit.count()));
+                        throw call_missing(root,
+                                fmt::format(
+                                        "the scripts in the user data have not called /etc/eks/bootstrap.sh or nodeadm in {} s",
+                                        limit.count()));
                 manager.wait_for_change(look_again, calls.get());
                 drain(calls);
         }

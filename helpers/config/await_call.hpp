@@ -16,6 +16,10 @@ bool awaits_call(const Resolved& resolved);
 // kubelet, which wait for us, does not get to its call.
 std::string no_call_to_come(const ScriptsState& state);
 
+// The error for a node whose scripts have not named a cluster. Images without the compatibility commands
+// have no bootstrap.sh to call, so they get another remedy.
+Error call_missing(const Root& root, const std::string& why);
+
 // Wait until a layer names a cluster. Throws Error (call_missing) when the scripts have ended without that,
 // when they cannot get there, and after $EKS_USER_SCRIPTS_TIMEOUT seconds.
 Resolved await_call(const Context& context);

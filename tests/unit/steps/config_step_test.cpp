@@ -261,6 +261,16 @@ TEST_CASE("No call comes when scripts have ended, or wait for what waits for eks
                         .find("no cloud-init") != std::string::npos);
 }
 
+TEST_CASE("A missing call has another remedy where there is no command to call", "[config]")
+{
+        const test::TemporaryDirectory node;
+        CHECK(call_missing(node.root(), "why")
+                        .remedy()
+                        .starts_with("Install eksnode's compatibility commands"));
+        node.write("/etc/eks/bootstrap.sh", "");
+        CHECK(call_missing(node.root(), "why").remedy().starts_with("Let the script in the user data call"));
+}
+
 TEST_CASE("Scripts are waited for until one has called bootstrap.sh", "[config]")
 {
         const ReferenceNode node;
