@@ -97,11 +97,9 @@ private:
                         return;
                 }
                 if (name == "d" || name == "development") {
-                        const auto on = parse_boolean(value.value_or("true"));
-                        if (!on)
+                        if (!parse_boolean(value.value_or("true")))
                                 misused(fmt::format("{}: must be true or false", word));
-                        result_.development = *on;
-                        return;
+                        return; // nodeadm would log more
                 }
                 const auto* option = std::ranges::find_if(options, [&name = name](const Option& known) {
                         return known.name == name || (!known.letter.empty() && known.letter == name);
@@ -111,7 +109,7 @@ private:
                         misused(fmt::format("unknown option '{}'", word));
                 if (!value) {
                         if (at_ + 1 == words_->size())
-                                misused(fmt::format("'{}' lacks its value", word));
+                                misused(fmt::format("'{}' needs a value", word));
                         value = (*words_)[++at_];
                 }
                 if (option->list != nullptr)

@@ -17,7 +17,6 @@ struct NodeadmOptions {
         std::vector<std::string> skips{};   // --skip
         std::string cache{};                // --config-cache
         std::string output{};               // --config-output
-        bool development = false;
 
         bool skips_phase(std::string_view phase) const;
         bool concerns(std::string_view daemon) const;
@@ -40,7 +39,7 @@ inline constexpr std::string_view nodeadm_usage =
         "      --daemon NAME         only containerd, or only kubelet\n"
         "      --config-cache FILE   where the configuration is kept between calls\n"
         "  -o, --config-output FILE  write it there, not to standard output\n"
-        "  -d, --development         say more\n"
+        "  -d, --development         accepted, without effect\n"
         "  -h, --help                print this\n"
         "      --version             print the version\n"
         "\n"
