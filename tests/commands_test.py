@@ -157,7 +157,7 @@ class SetTest(unittest.TestCase):
         self.assertIn("maxPods = 20", lines)
         self.assertIn("flags = [ '--v=3' ]", lines)
         self.assertIn("'example.com/team' = 'a-b'", lines)
-        self.assertIn("says so already", self.set("kubelet.config.maxPods=20").stdout)
+        self.assertIn("already says so", self.set("kubelet.config.maxPods=20").stdout)
         self.set("kubelet", "node.labels", program=UNSET)
         done = self.set("kubelet.config.maxPods", "kubelet.flags", "node.labels", program=UNSET)
         self.assertEqual((done.returncode, file.exists()), (0, False), done.stderr)
@@ -220,13 +220,13 @@ class ValidateContainerdTest(unittest.TestCase):
 
     def test_unknown_settings(self):
         toml = "[containerd]\nconfig = \"\"\"\n[plugins.'com.example.x']\na = 1\n\"\"\"\n"
-        unknown = r".*node\.toml.*: plugins\.\"com\.example\.x\": no setting of containerd that eksnode knows"
+        unknown = r".*node\.toml.*: plugins\.\"com\.example\.x\": not a containerd setting that eksnode knows"
         status, text = self.validate(toml)
         self.assertEqual(status, 0, text)
         self.assertRegex(text, f"^warning: {unknown}, proceeding\n$")
         status, text = self.validate(toml, "--strict")
         self.assertEqual(status, 78, text)
-        self.assertRegex(text, f"^error: {unknown}\nhint: Mend or remove it, or check without --strict\n$")
+        self.assertRegex(text, f"^error: {unknown}\nhint: Correct or remove it, or check without --strict\n$")
 
     def test_wrong_types(self):
         status, text = self.validate("[containerd]\nconfig = \"\"\"\nplugins = 5\n\"\"\"\n")

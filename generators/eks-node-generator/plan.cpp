@@ -41,16 +41,15 @@ bool is_ec2(const Root& root)
 
 // A masked step does not keep systemd 252 from starting what requires it, so what counts is asserted, as in
 // eks-configured.target.
-constexpr const char* containerd_drop_in =
-        "# Made by eks-node-generator, on a node.\n"
-        "[Unit]\n"
-        "# Not without the configuration of a node.\n"
-        "AssertPathExists=/run/eks/done/eks-containerd-config\n"
-        "# Nor on the root filesystem where it is to have a volume of its own.\n"
-        "AssertPathExists=|!/run/eks/enabled/containerd-volume\n"
-        "AssertPathExists=|/run/eks/done/eks-containerd-volume\n"
-        "# Restart= brings it back, however often it has failed.\n"
-        "StartLimitIntervalSec=0\n" NOT_FOR_MULTI_USER;
+constexpr const char* containerd_drop_in = "# Made by eks-node-generator, on a node.\n"
+                                           "[Unit]\n"
+                                           "# Start it only with the configuration of a node.\n"
+                                           "AssertPathExists=/run/eks/done/eks-containerd-config\n"
+                                           "# Start it only when its volume is mounted, if it has one.\n"
+                                           "AssertPathExists=|!/run/eks/enabled/containerd-volume\n"
+                                           "AssertPathExists=|/run/eks/done/eks-containerd-volume\n"
+                                           "# Restart= brings it back, however often it has failed.\n"
+                                           "StartLimitIntervalSec=0\n" NOT_FOR_MULTI_USER;
 constexpr const char* docker_drop_in =
         "# Made by eks-node-generator, on a node: Docker starts after containerd.\n"
         "[Unit]\n" NOT_FOR_MULTI_USER;

@@ -83,8 +83,8 @@ ApplyLock::ApplyLock(const Root& root)
         if (!fd_)
                 throw io_error("open", lock_path, errno);
         if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0)
-                throw Error(failure::apply_busy, "another `eksnode apply` is at work",
-                        "Run it again when that one has ended");
+                throw Error(failure::apply_busy, "another `eksnode apply` is running",
+                        "Run it again when the other one has ended");
 }
 
 bool chain_is_up(Manager& manager)
@@ -92,7 +92,7 @@ bool chain_is_up(Manager& manager)
         for (const auto* unit : {"eks-imds.service", "eks-config.service"})
                 if (const auto state = manager.unit(unit).text("ActiveState");
                         state == "activating" || state == "reloading")
-                        throw Error(failure::apply_busy, fmt::format("{} is at work", unit),
+                        throw Error(failure::apply_busy, fmt::format("{} is running", unit),
                                 "Run it again when `eksnode status` shows that it has ended");
         return is_active(manager, "eks-config.service");
 }
@@ -120,7 +120,8 @@ void start_chain(Manager& manager, const Say& say)
         const bool stopped_by_hand =
                 configured && state == "inactive" && kubelet.number("ActiveEnterTimestampMonotonic") != 0;
         if (stopped_by_hand) {
-                say(fmt::format("kubelet.service was stopped, and stays so: start {} when you want it",
+                say(fmt::format(
+                        "kubelet.service was stopped by hand and is not started; `systemctl start {}` starts it",
                         node_target));
                 return;
         }
@@ -133,15 +134,15 @@ void start_chain(Manager& manager, const Say& say)
         const bool targets = manager.run_job("StartUnit", configured_target, chain_timeout);
         if (!targets || !is_active(manager, configured_target))
                 throw Error(failure::apply_failed,
-                        fmt::format("{} was started and is not reached", configured_target),
+                        fmt::format("{} was started but is not active", configured_target),
                         "See `eksnode status` for what failed, and run `eksnode apply` again");
         const bool ended = manager.run_job("StartUnit", node_target, kubelet_timeout);
         if (ended && !is_active(manager, node_target))
                 throw Error(failure::apply_failed,
-                        fmt::format("{} was started and is not reached", node_target),
+                        fmt::format("{} was started but is not active", node_target),
                         "See `eksnode status` for what failed, and run `eksnode apply` again");
         say(ended ? fmt::format("started {}", node_target)
-                  : fmt::format("started {}, which is not yet reached: see `eksnode status`", node_target));
+                  : fmt::format("started {}, which is not active yet: see `eksnode status`", node_target));
 }
 
 void leave_out_masked(Manager& manager, std::vector<PlannedStep>& steps, const Say& say)
@@ -189,8 +190,8 @@ void refuse_volume_below_containerd(Manager& manager, const Changes& changes)
         if (!changes.needs_volume || state == "inactive" || state == "failed")
                 return;
         throw Error(failure::apply_needs_stop,
-                "containerd.volume: a volume cannot be mounted below a containerd that runs",
-                "Reboot the node, which takes over all that was changed. Or drain it, stop kubelet and "
+                "containerd.volume: a volume cannot be mounted while containerd runs",
+                "Reboot the node, which applies all changes. Or drain it, stop kubelet and "
                 "containerd "
                 "with `systemctl stop kubelet containerd`, run `eksnode apply`, and start eks-node.target");
 }

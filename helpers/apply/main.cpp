@@ -19,11 +19,11 @@ using namespace eks;
 constexpr auto usage =
         "usage: eksnode apply [--dry-run [--root DIR]] [--fetch]\n"
         "\n"
-        "Take a changed configuration over on a running node: check it, show what changes, run the steps\n"
-        "concerned again, and restart only those daemons that read what changed.\n"
+        "Apply a changed configuration to a running node: check it, show what changes, run the steps\n"
+        "concerned again, and restart only the daemons that read the changed files.\n"
         "\n"
         "  --dry-run   stop after showing\n"
-        "  --fetch     fetch the instance's metadata and user data anew first\n"
+        "  --fetch     fetch the instance's metadata and user data again first\n"
         "  --root DIR  prefix of every path that is read\n"
         "\n"
         "Exit status: 0; 78 bad configuration, and nothing was touched; 1 something failed; 2 usage;\n"
@@ -42,7 +42,8 @@ void fetch(Manager& manager)
         constexpr auto unit = "eks-imds.service";
         const bool ended = manager.run_job("ReloadUnit", unit, fetch_timeout);
         if (!ended || manager.unit(unit).service_text("ReloadResult") != "success")
-                throw Error(failure::apply_failed, fmt::format("{} could not fetch the metadata anew", unit),
+                throw Error(failure::apply_failed,
+                        fmt::format("{} could not fetch the metadata again", unit),
                         "See `journalctl -x -u eks-imds`. Nothing else was touched");
         say("fetched the instance's metadata and user data");
 }

@@ -23,7 +23,7 @@ void apply_call(const FilesBefore& before)
         if (status == static_cast<int>(Errc::bad_config))
                 before.restore();
         if (status != 0)
-                throw Error(failure::node_not_started, "the node did not take over what this call says",
+                throw Error(failure::node_not_started, "the node could not apply this call",
                         "The cause is printed above; `eksnode apply` tries again");
 }
 

@@ -143,7 +143,7 @@ CallLock::CallLock(
                         say_busy();
                 if (std::chrono::steady_clock::now() >= end)
                         throw Error(failure::apply_busy,
-                                "another call of bootstrap.sh or nodeadm is still at work",
+                                "another call of bootstrap.sh or nodeadm is still running",
                                 "`eksnode status` shows what it waits for; call again when it has ended");
                 std::this_thread::sleep_for(lock_poll);
         }

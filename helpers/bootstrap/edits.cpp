@@ -32,10 +32,8 @@ Json difference(const Json& base, const Json& edited, std::string_view file, con
         }
         for (const auto& [key, value] : base.items())
                 if (!edited.contains(key))
-                        notes.push_back({Level::warning,
-                                fmt::format(
-                                        "'{}' does not have {}, which eksnode sets all the same, ignoring",
-                                        file, key_path(path, key))});
+                        notes.push_back({Level::warning, fmt::format("'{}' lacks {}; eksnode sets it again",
+                                                                 file, key_path(path, key))});
         return found;
 }
 
@@ -81,7 +79,7 @@ Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes)
         const auto edited = Json::parse(*text, nullptr, false);
         if (!edited.is_object())
                 throw Error(failure::config_syntax, fmt::format("'{}' is not JSON", kubelet_config_link),
-                        "Mend the script that edits it");
+                        "Correct the script that edits it");
         const auto ours = Json::parse(*base, nullptr, false);
         auto found =
                 difference(ours.is_object() ? ours : Json::object(), edited, kubelet_config_link, "", notes);

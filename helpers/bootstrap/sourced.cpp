@@ -39,7 +39,7 @@ std::vector<std::string> add_sourced_settings(BootstrapCall& call, const std::st
                 throw Error(failure::config_invalid,
                         fmt::format(
                                 "'{}' {}", path, result.timed_out ? "did not end in 30 s" : "calls exit"),
-                        "Let it do nothing but set variables");
+                        "Remove everything but assignments from the file");
         std::vector<std::string> names;
         for (const auto entry : split(result.output, '\0')) {
                 const auto equals = entry.find('=');

@@ -155,8 +155,8 @@ ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWor
                         throw Error(failure::cluster_unusable,
                                 fmt::format("the cluster '{}' in {} is {}", question.name, question.region,
                                         answer.status),
-                                "See what the EKS console or `aws eks describe-cluster` says of its health, "
-                                "and name a cluster that works in cluster.name");
+                                "See its health in the EKS console or with `aws eks describe-cluster`, "
+                                "and set cluster.name to a working cluster");
                 const auto time = jittered(delay);
                 if (waited + time > world.limit)
                         throw Error(failure::cluster_not_ready,

@@ -33,13 +33,13 @@ int eks::cluster_step(int argc, char** argv)
                 .writes = {"/run/eks"},
                 .internet = true};
         return run_step({.name = "eks-cluster",
-                                .purpose = "ask EKS for what the configuration does not say of the cluster",
+                                .purpose = "ask EKS for what the configuration lacks about the cluster",
                                 .access = access},
                 argc, argv, [](Context& context) {
                         const auto document = load_node_document(context.root());
                         if (document.asks_eks)
                                 ask(context, document);
                         else
-                                context.did("the configuration says everything of the cluster", false);
+                                context.did("the configuration has everything about the cluster", false);
                 });
 }

@@ -19,7 +19,7 @@ constexpr auto usage =
         "usage: get-ecr-uri.sh REGION DOMAIN [ACCOUNT]\n"
         "\n"
         "Print the registry of Amazon ECR that EKS keeps the images of a region in, or that of an\n"
-        "account in it. See get-ecr-uri.sh(8) and, for the command of today, eksnode-images(1).\n";
+        "account in it. See get-ecr-uri.sh(8) and, for the current command, eksnode-images(1).\n";
 
 } // namespace
 

@@ -44,7 +44,7 @@ constexpr auto usage =
         "  --cni-max-eni N                  it uses at most so many network interfaces\n"
         "  --show-max-allowed               without the limit of 110 up to 30 vCPUs, 250 above\n"
         "\n"
-        "See max-pods-calculator.sh(8) and, for the command of today, eksnode-max-pods(1).\n";
+        "See max-pods-calculator.sh(8) and, for the current command, eksnode-max-pods(1).\n";
 
 } // namespace
 
@@ -66,7 +66,7 @@ std::vector<std::string> max_pods_arguments(
                 else if (at + 1 < given.size())
                         value = given[++at];
                 else
-                        throw Error(failure::usage, fmt::format("'{}' lacks its value", given[at]));
+                        throw Error(failure::usage, fmt::format("'{}' needs a value", given[at]));
         }
         std::vector<std::string> arguments;
         for (std::size_t i = 0; i < options.size(); ++i) {
@@ -100,8 +100,7 @@ int max_pods_calculator_command(int argc, char** argv)
                 std::vector<std::string> ignored;
                 auto arguments = max_pods_arguments(given, environment, ignored);
                 for (const auto& word : ignored)
-                        fmt::print(stderr,
-                                "max-pods-calculator.sh: ignoring '{}', which is no option of it\n", word);
+                        fmt::print(stderr, "max-pods-calculator.sh: unknown option '{}', ignoring\n", word);
                 arguments.insert(arguments.begin(), {"max-pods", "--root=" + environment("EKS_ROOT")});
                 std::vector<char*> words;
                 for (auto& argument : arguments)

@@ -116,7 +116,8 @@ std::string wait_for_volume(
                         return *path;
                 if (std::chrono::steady_clock::now() + poll_interval > deadline)
                         throw Error(failure::volume_missing,
-                                fmt::format("{}: no disk is '{}', {} s on", volume.source, volume.name(),
+                                fmt::format("{}: no disk matches '{}' after {} s", volume.source,
+                                        volume.name(),
                                         std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
                                 "See `lsblk -o NAME,SERIAL,LABEL` for what is there, and the instance's "
                                 "block device "

@@ -87,8 +87,7 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                 if (own.contains("providers") && !more.empty())
                         plan.notes.push_back({Level::warning,
                                 fmt::format(
-                                        "kubelet.credentialProviderConfig replaces the list of providers: "
-                                        "what is in {} and {} does not count, ignoring",
+                                        "kubelet.credentialProviderConfig replaces the providers of {} and {}, ignoring",
                                         vendor_providers, admin_providers)});
         }
         // The environment and the arguments of a provider that a user gave may hold a secret.

@@ -85,8 +85,9 @@ void check_default(const RuntimeHandlers& handlers, const DockerSettings& settin
                         why = trigger_of->rendered ? "no " + triggers(*trigger_of).at(name)
                                                    : "not available on this machine: " + trigger_of->reason;
                 else if (handler != nullptr)
-                        why = handler->rendered ? "this version of Docker takes no runtime with its own shim"
-                                                : "not available on this machine: " + handler->reason;
+                        why = handler->rendered
+                                      ? "this version of Docker does not support runtimes with their own shim"
+                                      : "not available on this machine: " + handler->reason;
                 throw Error(failure::runtime_invalid,
                         fmt::format("{}: docker.defaultRuntime = \"{}\": {}", settings.default_source, name,
                                 why),
@@ -110,7 +111,7 @@ void check_default(const RuntimeHandlers& handlers, const DockerSettings& settin
 [[noreturn]] void refuse(const Failure& kind, const Where& where, std::string_view wrong)
 {
         throw Error(kind, fmt::format("{}: {}", where.text(), wrong),
-                "Mend the file, nothing was written; eks-docker-runtimes.service(8) tells what it may hold");
+                "Correct the file, nothing was written; eks-docker-runtimes.service(8) tells what it may hold");
 }
 
 // An empty file counts as {}, as it does for Docker.
@@ -156,7 +157,8 @@ public:
                 ours.erase(name);
                 if (before && !there && before == want) { // an edit, as long as we want nothing new
                         ours[name] = *want;
-                        note(Level::info, fmt::format("{} was taken out by hand, and stays out", label));
+                        note(Level::info,
+                                fmt::format("{} was removed by hand and is not added again", label));
                 } else if (there && there != before) {
                         if (want && want != there)
                                 note(Level::warning,

@@ -33,19 +33,19 @@ struct About {
 };
 
 // Of the verbs that are installed with this program; any other program of such a name is a verb too.
-constexpr std::array verbs{About{"apply", "take a changed configuration over on a running node"},
+constexpr std::array verbs{About{"apply", "apply a changed configuration to a running node"},
         About{"config", "show the resolved configuration, all layers merged"},
-        About{"explain", "show the value of a key, what set it, and what it beat"},
-        About{"host", "compare this machine with what a node needs of it"},
+        About{"explain", "show the value of a key, and which layers set it"},
+        About{"host", "check that this machine meets the needs of a node"},
         About{"images", "list, pull and pin the images of a node"},
-        About{"max-pods", "say how many pods an instance type runs"},
+        About{"max-pods", "show how many pods an instance type can run"},
         About{"migrate", "show what a call of AL2's bootstrap.sh sets"},
         About{"plan", "show every file that a node would be given, offline"},
         About{"runtimes", "list the container runtimes of this machine"},
-        About{"set", "write keys of configuration into a drop-in of the admin's"},
+        About{"set", "write keys to the admin's drop-in"},
         About{"status", "show the bootstrap as a tree, and what to do about a failure"},
         About{"token", "print the token that kubelet shows the API server"},
-        About{"unset", "take keys out of that drop-in again"},
+        About{"unset", "remove keys from the admin's drop-in"},
         About{"validate", "check configuration anywhere"}};
 
 std::vector<std::string> installed_verbs(const std::string& directory)

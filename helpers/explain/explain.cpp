@@ -111,8 +111,8 @@ std::string edited_setting(const Root& root, const std::string& key)
                 return {};
         const auto document = Json::parse(*present, nullptr, false);
         const auto* value = value_at(document, std::string_view(key).substr(kubelet_prefix.size()));
-        return fmt::format("  '{}' was edited by hand, and says {}\n", path,
-                value == nullptr ? "nothing of it" : value->dump());
+        return fmt::format("  '{}' was edited by hand, and {}\n", path,
+                value == nullptr ? "lacks it" : "has the value " + value->dump());
 }
 
 std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated)
@@ -199,7 +199,7 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
         const auto* entry = find_schema_key(key);
         if (entry == nullptr)
                 throw Error(failure::usage,
-                        fmt::format("'{}' is no key of configuration{}", key, nearest_key_hint(key, "")),
+                        fmt::format("'{}' is not a configuration key{}", key, nearest_key_hint(key, "")),
                         "See eks-node.toml(5) for every key");
         auto all = opinions(resolved, key, generated);
         for (auto& opinion : all)

@@ -124,7 +124,7 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
                                 "Check the VPC's DNS and /etc/resolv.conf, or write the API server's "
                                 "addresses into /etc/hosts by hand");
                 context.apply({.files = {},
-                        .notes = {{Level::warning, fmt::format("{}: what '{}' says stands, proceeding",
+                        .notes = {{Level::warning, fmt::format("{}: using the addresses in '{}', proceeding",
                                                            e.what(), hosts_path)}}});
                 return context.did(fmt::format("kept the addresses of {}", host), false);
         }
@@ -144,7 +144,7 @@ void remove_hosts(Context& context)
         const auto present = read_file_if_exists(path).value_or("");
         const auto wanted = without_block(present);
         if (present == wanted)
-                return context.did("this is no node of a local cluster", false);
+                return context.did("this node does not belong to a local cluster", false);
         replace_hosts(path, wanted);
         context.did("removed the API server of a local cluster, which this node no longer belongs to", true);
 }

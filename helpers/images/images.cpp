@@ -48,7 +48,7 @@ ImagesCommand images_command(const Arguments& arguments)
 {
         auto images = arguments.positional();
         if (images.empty())
-                throw Error(failure::usage, "nothing to do was given", "See --help");
+                throw Error(failure::usage, "no command was given", "See --help");
         const auto name = images.front();
         images.erase(images.begin());
         const auto verb = std::ranges::find(verbs(), name, &Verb::name);
@@ -194,7 +194,7 @@ RegistryLogin read_login(const std::string& file, const std::string& host)
         struct stat st {};
         if (::stat(file.c_str(), &st) == 0 && (st.st_mode & (S_IRGRP | S_IROTH)) != 0)
                 throw Error(failure::config_invalid,
-                        fmt::format("'{}': others than its owner may read this login", file),
+                        fmt::format("'{}': users other than its owner can read this login", file),
                         fmt::format("chmod 600 {}", file));
         const auto text = read_file(file);
         const auto login = trim(text);
@@ -258,7 +258,7 @@ std::string pull_some_build(
                         const auto earlier = earlier_build(path);
                         if (e.failure().name != failure::image_absent.name || earlier.empty())
                                 throw;
-                        say(fmt::format("{}, taking the build before", e.what()));
+                        say(fmt::format("{}, using the previous build", e.what()));
                         path = earlier;
                 }
 }

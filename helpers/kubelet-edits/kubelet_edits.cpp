@@ -52,16 +52,16 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
         } catch (const Error& e) {
                 before.restore();
                 throw Error(e.failure(),
-                        fmt::format("what was changed in '{}' is not taken over: {}", kubelet_config_link,
-                                e.what()),
-                        "Mend the file, and restart kubelet");
+                        fmt::format(
+                                "the changes in '{}' are not applied: {}", kubelet_config_link, e.what()),
+                        "Correct the file, and restart kubelet");
         }
         // kubelet is about to start; what else reads a file that changes is not ours to restart.
         std::erase_if(changes.actions, [](const Action& action) {
                 return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
         });
         take_over(manager, changes, [&](const std::string& line) { context.did(line, true); });
-        context.did(fmt::format("took over what was changed in '{}'", kubelet_config_link), true);
+        context.did(fmt::format("applied the changes in '{}'", kubelet_config_link), true);
 }
 
 } // namespace eks

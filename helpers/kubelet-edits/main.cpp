@@ -6,7 +6,7 @@ int eks::kubelet_edits_step(int argc, char** argv)
 {
         return run_step(
                 {.name = "eks-kubelet-edits",
-                        .purpose = "take over what was changed in kubelet-config.json",
+                        .purpose = "apply the changes in kubelet-config.json",
                         // All that the steps read whose files it plans again; tests/lint/access.py compares.
                         .access = {.reads = {"/boot", "/etc/containerd", "/etc/eks", "/etc/hosts",
                                            "/etc/ld.so.cache", "/etc/os-release", "/etc/resolv.conf",

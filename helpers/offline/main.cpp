@@ -39,6 +39,6 @@ int main(int argc, char** argv)
         for (const auto& verb : verbs)
                 if (verb.name == name)
                         return verb.run(argc, argv);
-        fmt::print(stderr, "'{}' is no verb of this program: call it as `eksnode VERB`\n", name);
+        fmt::print(stderr, "unknown verb '{}': run `eksnode VERB`\n", name);
         return 2;
 }

@@ -181,7 +181,7 @@ std::string_view fate_of(const FileChange& change, bool exists)
         case Outcome::removed:
                 return "is removed";
         case Outcome::edit_kept_beside:
-                return "was edited by hand: that is kept beside it, as .user-edited";
+                return "was edited by hand; the edited file is kept as .user-edited";
         default:
                 return exists ? "changes" : "is new";
         }
@@ -266,7 +266,7 @@ std::string describe(const Root& root, const FileChange& change)
         for (const auto line : lines(shown))
                 text += fmt::format("  {}\n", line);
         if (shown.empty() && before != file.content)
-                text += "  what changes in it is secret, and not shown\n";
+                text += "  the changes are secret and not shown\n";
         return text;
 }
 

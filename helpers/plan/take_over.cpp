@@ -195,11 +195,10 @@ void take_over(Manager& manager, const Changes& changes, const Say& say)
                 }
                 if (!done.well)
                         throw Error(failure::apply_failed, done.line,
-                                fmt::format("Done before that: {}. Not done: {}. Daemons that were not "
-                                            "restarted "
-                                            "run on their old configuration; see `systemctl status {}`, "
-                                            "mend the "
-                                            "cause, and run `eksnode apply` again",
+                                fmt::format(
+                                        "Done before that: {}. Not done: {}. Daemons that were not restarted run on their "
+                                        "old configuration; see `systemctl status {}`, remove the cause, and "
+                                        "run `eksnode apply` again",
                                         texts_of(std::span(actions).first(i)),
                                         texts_of(std::span(actions).subspan(i + 1)), actions[i].unit));
                 say(done.line);

@@ -72,7 +72,7 @@ void take_over_resolved(Context& context, Manager& manager)
                         fmt::format("{} {}", resolved_unit,
                                 ended ? "failed when it read the name servers of instance.network"
                                       : "does not answer"),
-                        fmt::format("`journalctl -u {}` shows the cause; mend instance.network in the "
+                        fmt::format("`journalctl -u {}` shows the cause; correct instance.network in the "
                                     "configuration",
                                 resolved_unit));
         context.did(fmt::format("{} {}", reload ? "reloaded" : "restarted", resolved_unit), true);

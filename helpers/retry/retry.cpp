@@ -100,10 +100,9 @@ void after_failure(Context& context, Manager& manager)
         case Verdict::Kind::nothing:
                 return;
         case Verdict::Kind::person:
-                context.did(
-                        fmt::format("{} does not pass by itself; `systemctl start eks-node.target` goes on "
-                                    "once its cause is removed",
-                                verdict.why),
+                context.did(fmt::format("{} is not temporary; run `systemctl start eks-node.target` "
+                                        "when its cause is removed",
+                                    verdict.why),
                         false);
                 manager.queue_job("StopUnit", retry_timer);
                 return;
@@ -112,7 +111,7 @@ void after_failure(Context& context, Manager& manager)
         }
         if (manager.unit(retry_timer).text("SubState") == "elapsed") {
                 context.log().write(Level::warning,
-                        fmt::format("{} was tried again as often as {} says, in vain; `systemctl start "
+                        fmt::format("{} failed at each attempt of {}; `systemctl start "
                                     "eks-node.target` tries again, giving up",
                                 verdict.why, retry_timer),
                         event::retry_ended.id);
@@ -120,7 +119,7 @@ void after_failure(Context& context, Manager& manager)
                 return;
         }
         manager.queue_job("StartUnit", retry_timer);
-        context.did(fmt::format("{} may pass: {} starts {} again", verdict.why, retry_timer,
+        context.did(fmt::format("{} may be temporary: {} starts {} again", verdict.why, retry_timer,
                             join(verdict.start, " ")),
                 false);
 }

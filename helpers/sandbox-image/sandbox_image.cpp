@@ -78,7 +78,7 @@ std::string stored_name(const std::string& configured)
         } catch (const Error& e) {
                 throw Error(failure::config_invalid,
                         fmt::format("{}: the sandbox image: {}", containerd_config_path, e.what()),
-                        "Mend it in containerd.config or its drop-ins");
+                        "Correct it in containerd.config or its drop-ins");
         }
 }
 

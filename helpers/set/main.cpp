@@ -32,7 +32,7 @@ constexpr auto set_usage =
 constexpr auto unset_usage =
         "usage: eksnode unset [--root DIR] KEY...\n"
         "\n"
-        "Take keys out of /etc/eks/node.d/zz-eksnode-set.toml again, where `eksnode set` wrote them.\n"
+        "Remove keys from /etc/eks/node.d/zz-eksnode-set.toml, where `eksnode set` wrote them.\n"
         "\n"
         "  --root DIR  prefix of every path that is read or written\n"
         "\n"
@@ -120,7 +120,7 @@ int set(const Arguments& arguments)
         for (const auto& setting : settings)
                 warn_of_other_layers(resolved, setting);
         if (tree == old) {
-                fmt::print("{} says so already\n", set_path);
+                fmt::print("{} already says so\n", set_path);
                 return 0;
         }
         write(root, draft.text);

@@ -150,7 +150,7 @@ Setting parse_key(std::string_view text)
         if (entry == nullptr)
                 throw Error(failure::config_invalid,
                         fmt::format(
-                                "'{}' is no key of configuration{}", setting.key, hint_for(setting.parts)),
+                                "'{}' is not a configuration key{}", setting.key, hint_for(setting.parts)),
                         "See eks-node.toml(5) for every key");
         // A shell takes the quotes of node.labels."example.com/team" away.
         const auto own = static_cast<std::size_t>(std::ranges::count(entry->path, '.')) + 1;
@@ -182,7 +182,7 @@ void set_value(Json& tree, const Setting& setting)
         for (const auto& part : setting.parts) {
                 if (!node->is_object() && !node->is_null())
                         throw Error(failure::config_invalid,
-                                fmt::format("'{}' stands below a key that has a value already", setting.key),
+                                fmt::format("'{}' is below a key that already has a value", setting.key),
                                 "Unset that key first");
                 node = &(*node)[part];
         }

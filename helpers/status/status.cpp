@@ -40,7 +40,7 @@ std::string until(std::uint64_t seconds)
 std::string describe(const UnitState& unit)
 {
         if (unit.load == "masked")
-                return "masked: systemctl unmask it to have it back";
+                return "masked: run `systemctl unmask` to enable it";
         if (unit.load == "not-found")
                 return "not installed";
         if (unit.active == "failed")
@@ -140,7 +140,7 @@ public:
                 if (!unit.status.empty() && (unit.active == "failed" || unit.active == "activating"))
                         text_ += fmt::format("{}  {}\n", below, unit.status);
                 if (!unit.last_line.empty())
-                        text_ += fmt::format("{}  It said last: {}\n", below, unit.last_line);
+                        text_ += fmt::format("{}  Last message: {}\n", below, unit.last_line);
                 if (unit.active == "failed")
                         text_ += fmt::format("{}  See: journalctl -x -u {}\n", below, name);
                 for (std::size_t i = 0; i < children.size(); ++i) {
@@ -180,7 +180,7 @@ std::string render_edits(const std::vector<std::string>& paths)
 {
         if (paths.empty())
                 return {};
-        std::string text = "\nedited by hand, and left so:\n";
+        std::string text = "\nedited by hand, not changed:\n";
         for (const auto& path : paths)
                 text += fmt::format("{} {}{}\n", is_trusted(path) ? "!" : " ", path,
                         is_trusted(path) ? ": it says which API server kubelet trusts" : "");

@@ -70,7 +70,7 @@ std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes
                 if (!one.of_profile || set == admin.end())
                         return false;
                 notes.push_back(
-                        {Level::info, fmt::format("{} stays as {} has it; the profile's value is {} ({})",
+                        {Level::info, fmt::format("{} keeps the value of {}; the profile's value is {} ({})",
                                               one.name, set->where.text(), one.value, one.where.text())});
                 return true;
         });

@@ -19,7 +19,7 @@ using namespace eks;
 constexpr auto usage =
         "usage: eksnode token --cluster-name NAME [--region REGION] [--fips] [--dualstack] [--root DIR]\n"
         "\n"
-        "Print the credential with which kubelet meets the API server: kubelet's exec plugin.\n"
+        "Print the credential that kubelet shows the API server: kubelet's exec plugin.\n"
         "\n"
         "  --cluster-name NAME  the cluster (--cluster-id is the same: on Outposts its id counts)\n"
         "  --region REGION      where STS is asked (default: AWS_REGION, else the instance's)\n"

@@ -49,10 +49,10 @@ std::string eks_token(
         const auto& cluster = request.cluster;
         if (cluster.empty() || cluster.size() > cluster_limit ||
                 std::ranges::any_of(cluster, [](char c) { return c <= ' ' || c > '~'; }))
-                throw Error(failure::usage, fmt::format("'{}' is no name of a cluster", cluster),
+                throw Error(failure::usage, fmt::format("'{}' is not a valid cluster name", cluster),
                         "Give --cluster-name the name that EKS shows, without blanks");
         if (!is_dns_label(request.region))
-                throw Error(failure::usage, fmt::format("'{}' is no name of a region", request.region),
+                throw Error(failure::usage, fmt::format("'{}' is not a valid region name", request.region),
                         "Give --region a name such as us-west-2");
         const AwsRequest caller{.host = aws_host("sts", request.region, request.endpoint),
                 .query = {{"Action", "GetCallerIdentity"}, {"Version", "2011-06-15"}},
@@ -74,7 +74,7 @@ std::string exec_api_version(std::string_view exec_info)
         throw Error(failure::usage,
                 asked.is_string()
                         ? fmt::format("KUBERNETES_EXEC_INFO asks for '{}'", asked.get<std::string>())
-                        : std::string("KUBERNETES_EXEC_INFO is no ExecCredential"),
+                        : std::string("KUBERNETES_EXEC_INFO is not an ExecCredential"),
                 fmt::format("Use {}v1 or v1beta1 as the apiVersion of exec in the kubeconfig", api_group));
 }
 

@@ -222,11 +222,10 @@ private:
                 if (refused_.empty())
                         return;
                 throw Error(failure::user_scripts_refused,
-                        fmt::format(
-                                "what the scripts in the user data changed was not taken over in full: {}; "
-                                "kubelet starts without that",
+                        fmt::format("not all changes of the scripts in the user data were applied: {}; "
+                                    "kubelet starts without them",
                                 join(refused_, "; ")),
-                        "Mend the layer that the scripts wrote, and see `eksnode apply --dry-run`; "
+                        "Correct the layer that the scripts wrote, and see `eksnode apply --dry-run`; "
                         "`eksnode apply` takes it over");
         }
 

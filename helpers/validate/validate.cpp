@@ -29,7 +29,7 @@ void refuse_doubts(std::vector<Note>& notes, Problems& problems)
                         if (text.ends_with(fate))
                                 text.remove_suffix(fate.size());
                 if (note.strict)
-                        problems.add(std::string(text), "Mend or remove it, or check without --strict");
+                        problems.add(std::string(text), "Correct or remove it, or check without --strict");
                 return note.strict;
         });
 }

@@ -188,7 +188,7 @@ class Apply(ApplyTest):
         # What was stopped by hand stays so.
         node.systemctl("stop", "kubelet.service")
         self.configure(node, "[kubelet.config]\npodsPerCore = 7\n")
-        self.assertIn("was stopped, and stays so", self.apply(node).stdout)
+        self.assertIn("was stopped by hand", self.apply(node).stdout)
         self.assertNotEqual(node.show("kubelet.service", "ActiveState")["ActiveState"], "active")
         node.systemctl("start", "eks-node.target")
         self.assertEqual(node.kubelet()["config"]["podsPerCore"], 7)
@@ -208,7 +208,7 @@ class Apply(ApplyTest):
         node = self.booted(extra=self.OWN)
         pids, files = self.pids(node), self.files(node)
         self.configure(node, '[containerd.volume]\ndevice = "/dev/sdf"\n')
-        self.assertIn("a volume cannot be mounted below a containerd that runs", self.apply(node, status=1).stderr)
+        self.assertIn("a volume cannot be mounted while containerd runs", self.apply(node, status=1).stderr)
         self.assertSameDaemons(node, pids, *DAEMONS)
         self.assertEqual(self.files(node), files)
 

@@ -323,7 +323,7 @@ class OnARunningNode(BootTest):
             file.write_text(edited)
             result = self.bootstrap(node, "my-cluster", "--apiserver-endpoint", "ftp://example.com")
             self.assertEqual(result.returncode, 1)
-            self.assertIn("the node did not take over what this call says", result.stderr)
+            self.assertIn("the node could not apply this call", result.stderr)
             self.assertEqual((node.root / LAYER.lstrip("/")).read_text(), layer)
             self.assertFalse(file.is_symlink())
             self.assertEqual(file.read_text(), edited)

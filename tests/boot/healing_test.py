@@ -67,7 +67,7 @@ class Containerd(Failing):
         with self.subTest("containerd is killed"):
             before = self.pids(node)
             node.output("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", "containerd.service")
-            node.wait_for(lambda: all(a != b != "0" for a, b in zip(before, self.pids(node))), "both to run anew")
+            node.wait_for(lambda: all(a != b != "0" for a, b in zip(before, self.pids(node))), "both to run again")
             self.wait_until_up(node)
 
         with self.subTest("containerd is restarted"):
@@ -161,7 +161,7 @@ class Healing(Failing):
         self.assertEqual(self.starts(node, "eks-node.target"), 0)
         status = node.wait_for(lambda: re.search(
             r"^.* × kubelet\.service +FAILED \(exit status 1\), restarts itself; has done so \d+ times\n"
-            r".* It said last: start refused by a test$", node.call("eksnode", "status").stdout, re.MULTILINE), "its state")
+            r".* Last message: start refused by a test$", node.call("eksnode", "status").stdout, re.MULTILINE), "its state")
         self.assertTrue(status)
         self.assertEqual(node.call("eksnode", "status").returncode, 75)
         # What the tests set goes away, and nobody does anything else.

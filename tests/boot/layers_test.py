@@ -75,7 +75,7 @@ class Profiles(BootTest):
         self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/tcp_fin_timeout").strip(), "44")
         said = [r["MESSAGE"] for r in node.journal("--unit", "eks-sysctl")]
         for text in ("net/ipv4/conf/eth9/rp_filter: this kernel has no such parameter", "kernel/pid_max: read-only here",
-                     "net/ipv4/tcp_fin_timeout stays as /etc/sysctl.d/50-admin.conf, line 1",
+                     "net/ipv4/tcp_fin_timeout keeps the value of /etc/sysctl.d/50-admin.conf, line 1",
                      "net/core/somaxconn = 1234 (was "):
             self.assertTrue([s for s in said if text in s], f"{text}: {said}")
         self.assertEqual(node.output("eksnode", "explain", "sysctl.net.core.somaxconn"),

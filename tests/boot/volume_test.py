@@ -134,9 +134,9 @@ class Volume(BootTest):
                                      node.show(self.UNIT, "StatusText"))
                     self.assertEqual(self.mounted(node)[:2], [disk, filesystem])
                     self.assertFalse(node.file(MARK).exists())
-                self.begin_anew(node, disk)
+                self.start_over(node, disk)
                 point = point + 1 if program == step else point * 2  # mkfs writes hundreds of times
-            self.begin_anew(node, disk)
+            self.start_over(node, disk)
         # Of the step: before and after the note, its rename, mkfs, the end of the note, and the mount.
         self.assertGreaterEqual(kills[step], 10)
         self.assertGreaterEqual(min(kills.values()), 5)
@@ -167,7 +167,7 @@ class Volume(BootTest):
                                     "exec /usr/bin/mount.away \"$@\"\n")
         mount.chmod(0o755)
 
-    def begin_anew(self, node, disk):
+    def start_over(self, node, disk):
         node.output("systemctl", "stop", self.UNIT, self.MOUNT)
         node.output("blkdiscard", disk)
         node.file(MARK).unlink(missing_ok=True)

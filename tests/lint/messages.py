@@ -9,6 +9,8 @@ from lint import at, line_of, main, run, tool, without_comments
 
 HEADER = "helpers/lib/base/messages.hpp"
 CATALOG = "man/eks-node.catalog"
+LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s+"(?:\\.|[^"\\\n])*")*|\'(?:\\.|[^\'\\\n])+\'')
+RIDDLE = re.compile(r"\bthat (?:is|are) none\b|(?<!there )\bis no (?!longer\b)[a-z]+|\bno option of it\b|\banew\b")
 CONSTANT = re.compile(r'constexpr\s+(Event|Failure)\s+(\w+)\s*\{\s*"([^"]*)",\s*"([^"]*)"')
 
 
@@ -53,6 +55,16 @@ def check_used(tree):
     for kind, identifier, _, _, line in constants(tree):
         if (kind, identifier) not in used:
             yield at(HEADER, line, f"{kind}::{identifier} is used nowhere, use or remove it")
+
+
+def check_plain_words(tree):
+    """A token is "not valid", rather than "none": messages are read in a hurry, and by people who skim."""
+    for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp"):
+        text = without_comments(tree.text(path))
+        for literals in LITERALS.finditer(text):
+            said = re.sub(r'"\s+"', "", literals[0])  # as the compiler joins them
+            if literals[0].startswith('"') and (m := RIDDLE.search(said)):
+                yield at(path, line_of(text, literals.start()), f"'{m[0]}' is hard to read, write 'is not a ...'")
 
 
 def check_catalog(tree):

@@ -237,6 +237,11 @@ for check, expected, text in (
     plant(check, expected)(constant(text))
 
 
+@plant("messages.check_plain_words", "'that is none' is hard to read")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", 'constexpr auto phantom = "a token that "\n                         "is none";\n')
+
+
 def entry(message_id, text):
     return lambda source, stage: append(source / CATALOG, f"\n-- {message_id}\n{text}\n")
 

@@ -39,7 +39,7 @@ inline eks::Layer parsed(const std::string& spec)
         return strict_node_config(node_config(spec), "user data");
 }
 
-// The cluster that the reference describes, with a CA that is none: only eks-ca looks into it.
+// The cluster that the reference describes, with an invalid CA: only eks-ca looks into it.
 inline const std::string reference_cluster = "  cluster:\n"
                                              "    name: my-cluster\n"
                                              "    apiServerEndpoint: https://example.com\n"

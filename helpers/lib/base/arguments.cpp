@@ -43,7 +43,7 @@ Arguments Arguments::parse(int argc, char** argv, std::initializer_list<std::str
                         value = argv[++i];
                 else if (valued)
                         throw Error(
-                                failure::usage, fmt::format("'{}' lacks its value", argument), "See --help");
+                                failure::usage, fmt::format("'{}' needs a value", argument), "See --help");
                 arguments.values_[name].push_back(std::move(value));
         }
         return arguments;

@@ -94,7 +94,8 @@ std::string confine_to_paths(const Root& root, const Access& access)
 {
         Ruleset rules;
         if (!rules.open())
-                return fmt::format("no Landlock here ({}), proceeding without it", ::strerror(errno));
+                return fmt::format(
+                        "Landlock is not available ({}), proceeding without it", ::strerror(errno));
         for (const auto& path : access.reads)
                 rules.allow(root(path), read_rights);
         for (const auto& path : access.writes)
@@ -129,7 +130,7 @@ std::string confine(const Root& root, const Access& access)
         auto missing = confine_to_paths(root, access);
         if (!limit_system_calls(
                     {.internet = access.internet, .connects = access.connects || access.asks_manager}))
-                missing += fmt::format("{}no filter of system calls here ({}), proceeding without it",
+                missing += fmt::format("{}system calls cannot be filtered ({}), proceeding without a filter",
                         missing.empty() ? "" : "; ", ::strerror(errno));
         return missing;
 }

@@ -282,7 +282,7 @@ bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor
                 int result = 0;
                 do {
                         result = ::sd_bus_process(bus_.get(), nullptr);
-                        check(result, "hear of the service manager");
+                        check(result, "subscribe to the service manager's signals");
                 } while (result > 0);
                 if (std::exchange(changed_, false))
                         return true;

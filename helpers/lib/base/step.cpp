@@ -93,7 +93,7 @@ void print_help(const Step& step)
         fmt::print("{0}: {1}\n\n"
                    "usage: {0} [--root DIR] [--debug] [--help] [--version]\n\n"
                    "  --root DIR  prefix of every path that is read or written\n"
-                   "  --debug     say every decision\n\n"
+                   "  --debug     log every decision\n\n"
                    "Usually run by {0}.service; see {0}.service(8).\n",
                 step.name, step.purpose);
 }
@@ -147,8 +147,9 @@ void Context::apply(const StepPlan& plan)
                         continue;
                 case Outcome::edit_kept_beside:
                         say(Level::warning, event::user_edit_kept_beside, file.path,
-                                fmt::format("'{0}' was not as we left it and {1}; what was there is kept as "
-                                            "'{0}.user-edited' (numbered if there was one), proceeding",
+                                fmt::format(
+                                        "'{0}' was changed by something else, and {1}; what was there is kept as "
+                                        "'{0}.user-edited' (numbered if there was one), proceeding",
                                         file.path,
                                         file.kind == File::Kind::absent ? "is no longer needed"
                                                                         : "had to change"));

@@ -29,7 +29,7 @@ std::int64_t to_int(const CelNode& node, const CelValue& value)
         constexpr double edge = 9223372036854775808.0; // 2^63
         const double real = std::get<double>(value);
         if (!(real > -edge && real < edge)) // nor is NaN
-                fail_cel(node.at, fmt::format("{} is no int of 64 bits", real));
+                fail_cel(node.at, fmt::format("{} does not fit into a 64-bit integer", real));
         return static_cast<std::int64_t>(real);
 }
 

@@ -114,7 +114,7 @@ private:
                                 "Give the cluster's endpoint, https://…, as DescribeCluster shows it");
                 else if (scheme == "http")
                         report_->doubt(key, without_secrets(text),
-                                "not an https URL: whoever is on the way reads kubelet's token");
+                                "not an https URL: others on the network can read kubelet's token");
                 else if (at != text.npos)
                         report_->doubt(key, without_secrets(text), "kubelet sends this user name too");
                 else if (path_end != text.size())
@@ -189,7 +189,7 @@ private:
                         if (family && lacks_ipv6())
                                 report_->problem(key, *text,
                                         "the instance's primary interface has no IPv6 address",
-                                        "Launch the node with an IPv6 address, or say ipv4");
+                                        "Launch the node with an IPv6 address, or set ipv4");
                         return;
                 }
                 const bool ipv6 = family == IpFamily::ipv6;
@@ -200,10 +200,10 @@ private:
                                 fmt::format("contradicts cluster.cidr, {}: pods and services would not "
                                             "reach each other",
                                         *cidr),
-                                "Leave cluster.ipFamily out, or say dual-stack");
+                                "Leave cluster.ipFamily out, or set dual-stack");
                 else if (ipv6 && lacks_ipv6())
                         report_->problem(key, *text, "the instance's primary interface has no IPv6 address",
-                                "Launch the node with an IPv6 address, or say ipv4");
+                                "Launch the node with an IPv6 address, or set ipv4");
         }
 
         const Json* imds_;

@@ -27,11 +27,11 @@ constexpr std::array own_flags{
         OwnFlag{"bootstrap-kubeconfig", "", "kubelet takes its first credentials from elsewhere"},
         OwnFlag{"cloud-provider", "external", "the cloud controller does not set up the node"},
         OwnFlag{"config", "/etc/kubernetes/kubelet/config.json",
-                "kubelet reads another configuration than ours"},
+                "kubelet does not read eksnode's configuration"},
         OwnFlag{"config-dir", "/etc/kubernetes/kubelet/config.json.d",
                 "kubelet does not read kubelet.config"},
         OwnFlag{"container-runtime-endpoint", "unix:///run/containerd/containerd.sock",
-                "kubelet talks to another runtime than the containerd set up here"},
+                "kubelet does not use the containerd that eksnode configures"},
         OwnFlag{"hostname-override", "",
                 "the cluster knows the node by its EC2 name, and may refuse another"},
         OwnFlag{"image-credential-provider-bin-dir", "", "kubelet may not be able to pull images from ECR"},
@@ -135,8 +135,8 @@ private:
                 report_->note(Level::warning, item_key(flag), item(flag),
                         fmt::format("--{} has the key {}; kubelet will drop the flag{}, proceeding",
                                 flag.name, key,
-                                both ? fmt::format(
-                                               ", and it beats the key in {}", report_->where(key).text())
+                                both ? fmt::format(", and it overrides the key in {}",
+                                               report_->where(key).text())
                                      : ""));
         }
 

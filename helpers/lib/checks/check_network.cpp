@@ -87,16 +87,14 @@ void check_name_resolution(const Json& tree, const CheckReport& report)
         constexpr std::string_view servers_key = "instance.network.nameservers";
         for (const auto& server : texts(member(network, "nameservers")))
                 if (!is_name_server(server))
-                        report.doubt(
-                                servers_key, server, "is no IP address, which systemd-resolved ignores");
+                        report.doubt(servers_key, server, "not an IP address; systemd-resolved ignores it");
         constexpr std::string_view domains_key = "instance.network.domains";
         const auto domains = texts(member(network, "domains"));
         std::size_t characters = 0;
         for (const auto& domain : domains) {
                 characters += domain.size() + 1;
                 if (!is_search_domain(domain))
-                        report.doubt(
-                                domains_key, domain, "is no domain name, which systemd-resolved ignores");
+                        report.doubt(domains_key, domain, "not a domain name; systemd-resolved ignores it");
         }
         if (domains.size() > most_domains || characters > most_characters + 1)
                 report.doubt(domains_key, fmt::format("{} domains", domains.size()),

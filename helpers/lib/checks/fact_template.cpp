@@ -52,7 +52,7 @@ Fact imds_fact(std::string_view key, const Json& imds)
                 return {};
         if (auto value = text_in(imds, key))
                 return {std::move(value)};
-        return absence(fmt::format("the instance metadata did not say '{}'", key),
+        return absence(fmt::format("the instance metadata has no '{}'", key),
                 fmt::format("Give a default: ${{imds.{}:-VALUE}}", key));
 }
 

@@ -60,19 +60,19 @@ std::string wrong_name(std::string_view name, std::string_view what)
 std::string wrong_domain(std::string_view domain)
 {
         if (domain.empty())
-                return "nothing is in front of the '/'";
+                return "nothing precedes the '/'";
         if (domain.size() > domain_limit)
-                return fmt::format("the part in front of the '/' has {} characters, {} are allowed",
+                return fmt::format("the part before the '/' has {} characters, {} are allowed",
                         domain.size(), domain_limit);
         // A DNS-1123 subdomain: words around dots, each beginning and ending with a letter or digit.
         char before = '.';
         for (const char c : domain) {
                 const bool boundary = c == '.' || c == '-';
                 if (!is_lower_alnum(c) && (!boundary || before == '.' || (c == '.' && before == '-')))
-                        return "the part in front of the '/' is not a DNS name in lower case";
+                        return "the part before the '/' is not a DNS name in lower case";
                 before = c;
         }
-        return is_lower_alnum(before) ? "" : "the part in front of the '/' is not a DNS name in lower case";
+        return is_lower_alnum(before) ? "" : "the part before the '/' is not a DNS name in lower case";
 }
 
 bool is_in(std::string_view name, std::string_view zone)
@@ -94,8 +94,8 @@ std::string wrong_label_key(std::string_view key)
                 if (auto wrong = wrong_domain(key.substr(0, slash)); !wrong.empty())
                         return wrong;
         if (name.empty())
-                return "nothing is behind the '/'";
-        return wrong_name(name, slash == std::string_view::npos ? "key" : "part behind the '/'");
+                return "nothing follows the '/'";
+        return wrong_name(name, slash == std::string_view::npos ? "key" : "part after the '/'");
 }
 
 std::string wrong_label_value(std::string_view value)
@@ -139,7 +139,7 @@ std::string wrong_taint(const Taint& taint)
         if (taint.effect.empty())
                 return "it has no effect";
         if (std::ranges::find(effects, taint.effect) == effects.end())
-                return "its effect is none of NoSchedule, PreferNoSchedule and NoExecute";
+                return "its effect is not NoSchedule, PreferNoSchedule or NoExecute";
         return {};
 }
 

@@ -67,7 +67,7 @@ private:
                                 std::ranges::find(choices, *text) != choices.end())
                                 continue;
                         const auto item = fmt::format("{}[{}]", key, i);
-                        doubt(fmt::format("{}: {} = {}: none of {}, ignoring", where(item).text(),
+                        doubt(fmt::format("{}: {} = {}: not one of {}, ignoring", where(item).text(),
                                 shown(item), shown_json(list[i]), fmt::join(choices, ", ")));
                         list[i] = ""; // the others keep their places
                 }

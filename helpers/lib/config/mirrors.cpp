@@ -90,7 +90,7 @@ RegistryMirror read_mirror(const std::string& registry, const TableReader& reade
         reader.refuse_unknown(known);
         if (const auto* capabilities = reader.find("capabilities");
                 capabilities != nullptr && *capabilities == Json::array())
-                reader.wrong("capabilities", "[]", "the mirrors may do nothing at all",
+                reader.wrong("capabilities", "[]", "capabilities is empty",
                         "Name pull, resolve or push, or leave it out for all three");
         RegistryMirror mirror{.registry = registry,
                 .endpoints = reader.list("endpoints", url),
@@ -115,7 +115,7 @@ RegistryMirror read_mirror(const std::string& registry, const TableReader& reade
         for (const auto& each : urls)
                 if (each.starts_with("http://") && !mirror.insecure)
                         reader.wrong(each == mirror.server ? "server" : "endpoints", each,
-                                "images would come unprotected over plain http",
+                                "images would be pulled over unprotected http",
                                 "Use https, or set insecure = true for this mirror");
         return mirror;
 }
@@ -142,7 +142,7 @@ std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& mark
                 const auto* endpoints = reader.find("endpoints");
                 if (registry != every_other && !is_registry_host(registry))
                         reader.wrong("", "", "is not the host of a registry",
-                                "Write it as it stands in the names of images, such as docker.io or "
+                                "Write it as in the names of images, such as docker.io or "
                                 "registry.example.com:5000, or _default for all others");
                 else if (endpoints == nullptr || endpoints->empty())
                         reader.wrong("", "", "has no endpoints",

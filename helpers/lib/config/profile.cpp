@@ -35,7 +35,7 @@ void refuse_other_keys(Layer& layer)
                         [&](const std::string& key) {
                                 const auto hint = did_you_mean(key, all_keys);
                                 wrong(key,
-                                        "no key of a profile" +
+                                        "not a key of a profile" +
                                                 (hint.empty() ? ", which has description, kubelet.config and sysctl"
                                                               : hint));
                         },

@@ -196,7 +196,7 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         target = map ? &(*target)[std::string(part)] : nullptr;
                 }
                 if (target == nullptr) {
-                        problem(key, value, "stands below another key that has a value already");
+                        problem(key, value, "is below a key that already has a value");
                         continue;
                 }
                 const auto boolean = parse_boolean(value);

@@ -38,7 +38,7 @@ public:
                         const auto below = key_path(key, part);
                         const auto name = above.empty() ? part : above + "/" + part;
                         if (!is_part(part) || (above.empty() && part.find('.') != std::string::npos))
-                                problem(below, "", "no name of a kernel parameter",
+                                problem(below, "", "not the name of a kernel parameter",
                                         "Write it as `sysctl -a` does, without quotes; only a part that has "
                                         "a dot itself, such as an interface, is quoted");
                         else if (value.is_object())

@@ -65,11 +65,11 @@ std::optional<VolumeSettings> containerd_volume(const Json& tree, const Marks& m
                         "Give either device or label");
         else if (volume.device.empty() &&
                  (volume.label.size() > longest_label || has_control_characters(volume.label)))
-                reader.wrong(key, "is no label",
+                reader.wrong(key, "not a valid label",
                         "Give the label of a filesystem or partition, at most 36 characters");
         else if (!volume.device.empty() && volume.device != instance_store && !is_volume_id(volume.device) &&
                  !is_device_path(volume.device) && mapping_key(volume.device).empty())
-                reader.wrong(key, "is no device",
+                reader.wrong(key, "not a valid device",
                         "Give a path in /dev, a name of EC2's block device mapping such as sdf, the id of a "
                         "volume, or instance-store");
         else

@@ -69,7 +69,7 @@ public:
                 if (!place.source.empty() && noted_.insert(key).second)
                         notes_->push_back({Level::warning,
                                 fmt::format(
-                                        "{}: {}: no setting of containerd that eksnode knows, proceeding",
+                                        "{}: {}: not a containerd setting that eksnode knows, proceeding",
                                         place.text(), key),
                                 true});
         }

@@ -135,7 +135,7 @@ private:
                 throw Error(failure::runtime_invalid,
                         fmt::format("{}: default_runtime_name = {}: {}",
                                 where.value_or(Where{"configuration"}).text(), shown_value(name), wrong),
-                        "Mend it in containerd.config or its drop-ins; `eksnode runtimes` lists those that "
+                        "Correct it in containerd.config or its drop-ins; `eksnode runtimes` lists those that "
                         "are available");
         }
 

@@ -63,7 +63,7 @@ void check_text(std::string_view text, const std::string& source)
                                         length == 0 ? fmt::format("byte 0x{:02x} is not UTF-8",
                                                               static_cast<unsigned char>(text[i]))
                                                     : "a NUL byte"),
-                                "Mend the document; `eksnode validate user-data:FILE` checks it anywhere");
+                                "Correct the document; `eksnode validate user-data:FILE` checks it anywhere");
                 if (text[i] == '\n') {
                         ++line;
                         line_begin = i + 1;

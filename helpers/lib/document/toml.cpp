@@ -108,7 +108,7 @@ Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::
                 throw Error(failure::config_syntax,
                         fmt::format(
                                 "{}: more than {} levels", where_of(node, layer.source).text(), depth_limit),
-                        "Mend that line");
+                        "Correct that line");
         layer.marks[key] = where_of(node, layer.source);
         if (const auto* table = node.as_table()) {
                 auto map = Json::object();
@@ -167,7 +167,7 @@ void refuse_deep_keys(std::string_view text, const std::string& source)
                 if (std::ranges::count(line, '.') > limit)
                         throw Error(failure::config_syntax,
                                 fmt::format("{}: more than {} dots", Where{source, number, 1}.text(), limit),
-                                "Mend that line");
+                                "Correct that line");
         }
 }
 
@@ -239,16 +239,15 @@ TomlDocument TomlDocument::parse(std::string_view text, const std::string& sourc
                 return TomlDocument(std::move(table));
         } catch (const TomlContradiction& e) {
                 throw Error(failure::config_syntax,
-                        fmt::format("{}: not TOML: something that the parser has no words for ({})", source,
-                                e.condition),
-                        "Check it with another reader of TOML, and mend it");
+                        fmt::format("{}: not TOML: the parser gives no reason ({})", source, e.condition),
+                        "Check it with another reader of TOML, and correct it");
         } catch (const toml::parse_error& e) {
                 const auto at = e.source().begin;
                 throw Error(failure::config_syntax,
                         fmt::format("{}: not TOML: {}",
                                 Where{source, static_cast<int>(at.line), static_cast<int>(at.column)}.text(),
                                 without_values(e.description())),
-                        "Mend that line");
+                        "Correct that line");
         }
 }
 

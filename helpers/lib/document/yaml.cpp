@@ -329,7 +329,7 @@ private:
 void refuse_document(const Where& where, std::string_view what)
 {
         throw Error(failure::config_syntax, fmt::format("{}: {}", where.text(), what),
-                "Mend the document; `eksnode validate FILE` checks it anywhere");
+                "Correct the document; `eksnode validate FILE` checks it anywhere");
 }
 
 Where place_at(std::string_view text, std::size_t offset, const std::string& source)

@@ -47,8 +47,8 @@ AwsCredentials parse_document(const std::string& role, const std::string& text)
                 {&credentials.access_key_id, &credentials.secret_access_key, &credentials.session_token})
                 if (part->empty() || has_control_characters(*part))
                         throw Error(failure::imds_answer,
-                                fmt::format("the instance metadata service gave credentials of role '{}' "
-                                            "that are none",
+                                fmt::format(
+                                        "the instance metadata service returned invalid credentials for the role '{}'",
                                         role),
                                 "Check what answers at the metadata address");
         return credentials;
@@ -81,7 +81,7 @@ AwsCredentials credentials_from_role(ImdsClient& imds)
                 const std::string role(names.empty() ? "" : trim(names.front()));
                 if (!role.empty() && !is_one_word(role))
                         throw Error(failure::imds_answer,
-                                "the instance metadata service named a role that is none",
+                                "the instance metadata service returned an invalid role name",
                                 "Check what answers at the metadata address");
                 if (!role.empty())
                         if (const auto document = imds.fetch({listing + role}).front())

@@ -85,7 +85,7 @@ void ImdsClient::request_token()
                         how_to_look);
         if (token_.empty() || has_control_characters(token_) || token_.find(' ') != std::string::npos)
                 throw Error(failure::imds_answer,
-                        "the instance metadata service gave a session token that is none", how_to_look);
+                        "the instance metadata service returned an invalid session token", how_to_look);
 }
 
 std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std::string>& paths)

@@ -77,8 +77,8 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
         for (const auto& [name, value] : provider.items()) {
                 const auto field = std::ranges::find(fields, name, &Since::name);
                 if (field == fields.end())
-                        reader.wrong(
-                                name, "is no field of a provider", "See eks-credential-provider.service(8)");
+                        reader.wrong(name, "is not a field of a provider",
+                                "See eks-credential-provider.service(8)");
                 else if (kubelet < field->kubelet)
                         reader.wrong(name,
                                 fmt::format("kubelet {} does not know it, only {}.{} and later",

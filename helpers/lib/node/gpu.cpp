@@ -298,7 +298,7 @@ void Gpus::ask_child(const std::string& path, std::vector<Note>& notes, std::chr
         ::waitpid(child, nullptr, WNOHANG);
         const auto answers = lines(answer);
         if (answers.empty() || answers.back() != end_of_answer)
-                return note("it gives no answer");
+                return note("it does not answer");
         for (const auto line : answers) {
                 const auto equals = line.find('=');
                 if (line.starts_with('!'))

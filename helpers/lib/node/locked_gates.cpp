@@ -172,10 +172,11 @@ std::vector<GateConflict> locked_gate_conflicts(const NodeSpec& spec, const std:
                         return minor >= gate->minor && *kubelet >= Version{1, minor, 0};
                 });
                 const auto which = kubelet ? kubelet->text() : fmt::format("1.{} and later", gate->minor);
-                conflicts.push_back({fmt::format("{} = {}: kubelet {} does not start with it: the gate is "
-                                                 "{} there for good",
-                                             setting.place, setting.on, which, gate->value),
-                        certain});
+                conflicts.push_back(
+                        {fmt::format("{} = {}: kubelet {} does not start with it: the gate is locked to "
+                                     "{}",
+                                 setting.place, setting.on, which, gate->value),
+                                certain});
         }
         return conflicts;
 }

@@ -88,7 +88,7 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
                         fmt::format("{}the runtime handler runc is {}: a pod that asks for it could not run",
                                 runc == nullptr ? "" : runc->place.text() + ": ",
                                 runc == nullptr ? "not described" : "not rendered (" + runc->reason + ")"),
-                        fmt::format("Give it back: '{}/runc.toml' describes it", runtimes_vendor_directory));
+                        fmt::format("Restore it: '{}/runc.toml' describes it", runtimes_vendor_directory));
         handlers.default_name = choose_default(handlers, settings);
         return handlers;
 }

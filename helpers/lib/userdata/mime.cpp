@@ -19,7 +19,7 @@ constexpr std::string_view blanks = " \t";
 [[noreturn]] void syntax_error(const std::string& source, int line, std::string_view what)
 {
         throw Error(failure::config_syntax, fmt::format("{}: {}", Where{source, line, 1}.text(), what),
-                "Mend the MIME document; `cloud-init devel make-mime` writes such documents");
+                "Correct the MIME document; `cloud-init devel make-mime` writes such documents");
 }
 
 // RFC 2045: what a type, a parameter's name or an unquoted value consists of.

@@ -27,7 +27,7 @@ constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
 [[noreturn]] void syntax_error(const std::string& where, std::string_view what)
 {
         throw Error(failure::config_syntax, fmt::format("{}: {}", where, what),
-                "Mend the document; `eksnode validate user-data:FILE` checks it anywhere");
+                "Correct the document; `eksnode validate user-data:FILE` checks it anywhere");
 }
 
 struct CloudInitForm {

@@ -91,7 +91,8 @@ TEST_CASE("A step's notes are said, and a user's edit is told apart from a confl
                 "<6>eks-test: 1 file unchanged\n");
         const auto beside = run_in(node, body("two"));
         CHECK(beside.status == 0);
-        CHECK(beside.err.find("<4>eks-test: '/etc/thing/a' was not as we left it") != std::string::npos);
+        CHECK(beside.err.find("<4>eks-test: '/etc/thing/a' was changed by something else") !=
+                std::string::npos);
         CHECK(beside.err.find("'/etc/thing/a.user-edited' (numbered if there was one), proceeding") !=
                 std::string::npos);
         CHECK(node.read("/etc/thing/a.user-edited") == "theirs");

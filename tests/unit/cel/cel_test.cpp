@@ -94,7 +94,7 @@ TEST_CASE("Nothing wraps around", "[cel]")
                 CAPTURE(text);
                 const auto said = wrong(text, most, least);
                 CHECK((said.ends_with("the result does not fit into 64 bits") ||
-                        said.ends_with("is no int of 64 bits")));
+                        said.ends_with("does not fit into a 64-bit integer")));
         }
         CHECK(result("a - 1 + 1", most) == most);
         CHECK(result("b + 1 - 1", 0, least) == least);

@@ -190,7 +190,7 @@ TEST_CASE("An endpoint that only EKS would not have is worth a warning", "[check
                 std::string endpoint;
                 std::string said;
         };
-        for (const auto& row : {Row{"http://a.b", "\"http://a.b\": not an https URL: whoever is on the way"},
+        for (const auto& row : {Row{"http://a.b", "\"http://a.b\": not an https URL: others on the network"},
                      Row{"https://a.b\n", "has blanks or line breaks around it, which are cut off"},
                      Row{"HTTPS://a.b", "read as an https URL"}, Row{"a.b", "read as an https URL"},
                      Row{"a.b:443", "read as an https URL"},
@@ -471,7 +471,7 @@ TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
                 {"[{key: a, value: 5, effect: NoSchedule}]", "must be a map of strings"},
                 {"[{key: a, value: b}]", "not a taint: it has no effect"},
                 {"[{value: b, effect: NoSchedule}]", "not a taint: the key is empty"},
-                {"[{key: a, effect: NoSchedul}]", "its effect is none of NoSchedule"},
+                {"[{key: a, effect: NoSchedul}]", "its effect is not NoSchedule"},
                 {"[{key: a/b/c, effect: NoSchedule}]", "more than one '/'"},
                 {"[{key: a, value: b c, effect: NoSchedule}]", "the value may hold only"},
                 {"[{key: a, effect: NoSchedule}, {key: a, value: b, effect: NoSchedule}]",
@@ -605,7 +605,7 @@ TEST_CASE("A flag with a key in the configuration is worth a warning with the ke
                 {"--v=5", "--vmodule=a=5", "--node-labels=a=b", "--root-dir=/x", "--new-flag", "-v=3"})
                 CHECK(checked_flags({quiet}).notes.empty());
         CHECK(checked("  kubelet:\n    config: {maxPods: 20}\n    flags: [--max-pods=30]\n")
-                        .warns("will drop the flag, and it beats the key in user data, line 5, column 14, proceeding"));
+                        .warns("will drop the flag, and it overrides the key in user data, line 5, column 14, proceeding"));
 }
 
 TEST_CASE("A flag that eksnode sets itself is worth a warning, unless it says the same", "[checks]")
@@ -769,11 +769,11 @@ TEST_CASE("Name servers and search domains that have no effect are worth a warni
                 CAPTURE(good);
                 CHECK(with(good).notes.empty());
         }
-        CHECK(with("{nameservers: [dns.example.com]}").doubts("is no IP address"));
-        CHECK(with("{nameservers: ['10.0.0.2:port']}").doubts("is no IP address"));
-        CHECK(with("{nameservers: ['fd00::2:53:x']}").doubts("is no IP address"));
-        CHECK(with("{domains: ['a b']}").doubts("is no domain name"));
-        CHECK(with("{domains: [a..b]}").doubts("is no domain name"));
+        CHECK(with("{nameservers: [dns.example.com]}").doubts("not an IP address"));
+        CHECK(with("{nameservers: ['10.0.0.2:port']}").doubts("not an IP address"));
+        CHECK(with("{nameservers: ['fd00::2:53:x']}").doubts("not an IP address"));
+        CHECK(with("{domains: ['a b']}").doubts("not a domain name"));
+        CHECK(with("{domains: [a..b]}").doubts("not a domain name"));
         std::string many;
         for (int i = 0; i < 32; ++i)
                 many += fmt::format("d{}.example, ", i);

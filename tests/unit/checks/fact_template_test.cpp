@@ -54,7 +54,7 @@ TEST_CASE("What is no fact, or not there, is said with what helps", "[fact-templ
                 std::string remedy;
         };
         const std::vector<Row> rows{
-                {"${imds.lifecycle}", "the instance metadata did not say 'lifecycle'",
+                {"${imds.lifecycle}", "the instance metadata has no 'lifecycle'",
                         "${imds.lifecycle:-VALUE}"},
                 {"${tag.owner}", "the instance has no tag 'owner'", "${tag.owner:-VALUE}"},
                 {"${imds.availabilityZoneID}", "did you mean '${imds.availabilityZoneId}'?", "Use one of"},

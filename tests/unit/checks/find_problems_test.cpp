@@ -185,7 +185,7 @@ TEST_CASE("Names of clusters may be what EKS allows", "[validate]")
         CHECK(refused(cluster_with("name", "name: _a")).failure == "config-invalid");
 }
 
-TEST_CASE("Flags that are none are refused one by one", "[validate]")
+TEST_CASE("Invalid flags are refused one by one", "[validate]")
 {
         const auto flags = [](const std::string& list) {
                 return refused(test::reference_cluster + "  kubelet:\n    flags:\n" + list);

@@ -45,13 +45,13 @@ TEST_CASE("A label key is a name, with or without a DNS name in front", "[labels
                 {"ä", "may hold only"},
                 {std::string("a\0b", 3), "may hold only"},
                 {"${team}", "may hold only"},
-                {"/a", "nothing is in front of the '/'"},
-                {"a/", "nothing is behind the '/'"},
+                {"/a", "nothing precedes the '/'"},
+                {"a/", "nothing follows the '/'"},
                 {"a/b/c", "more than one '/'"},
                 {"a//c", "more than one '/'"},
-                {longest_domain + "a/b", "in front of the '/' has 254 characters, 253 are allowed"},
-                {"example.com/" + std::string(64, 'a'), "the part behind the '/' has 64 characters"},
-                {"example.com/-a", "the part behind the '/' must begin"},
+                {longest_domain + "a/b", "before the '/' has 254 characters, 253 are allowed"},
+                {"example.com/" + std::string(64, 'a'), "the part after the '/' has 64 characters"},
+                {"example.com/-a", "the part after the '/' must begin"},
                 {"Example.com/a", "not a DNS name in lower case"},
                 {"a_b/c", "not a DNS name"},
                 {"-a/c", "not a DNS name"},
@@ -140,10 +140,10 @@ TEST_CASE("A taint is a key, perhaps a value, and an effect", "[labels]")
                 {"a", "no effect"},
                 {"a=b", "no effect"},
                 {"a=b:", "no effect"},
-                {"a=b:noschedule", "none of NoSchedule, PreferNoSchedule and NoExecute"},
-                {"a=b:NoSchedule-", "none of NoSchedule"},
+                {"a=b:noschedule", "not NoSchedule, PreferNoSchedule or NoExecute"},
+                {"a=b:NoSchedule-", "not NoSchedule"},
                 {" a=b:NoSchedule", "the key may hold only"},
-                {"a=b: NoSchedule", "none of NoSchedule"},
+                {"a=b: NoSchedule", "not NoSchedule"},
                 {"a=b=c:NoSchedule", "more than one '='"},
                 {"a:b:NoSchedule", "more than one ':'"},
                 {":NoSchedule", "the key is empty"},
@@ -155,7 +155,7 @@ TEST_CASE("A taint is a key, perhaps a value, and an effect", "[labels]")
                 compare(text, parse_taint(text).wrong, wrong);
         CHECK(wrong_taint({"a", "b", "NoSchedule"}).empty());
         CHECK(wrong_taint({"a", "b", "No"}) ==
-                "its effect is none of NoSchedule, PreferNoSchedule and NoExecute");
+                "its effect is not NoSchedule, PreferNoSchedule or NoExecute");
 }
 
 TEST_CASE("A node's name is a DNS name that is a label's value too", "[labels]")

@@ -125,10 +125,11 @@ TEST_CASE("A profile holds a description, kubelet's settings and parameters, and
         CHECK(problems_of("") == Texts{});
         CHECK(problems_of(fast) == Texts{});
         CHECK(parse_profile(fast, "p.toml").description == "fast");
-        CHECK(problems_of("descripton = 'a'\n") == Texts{"p.toml, line 1, column 1: descripton: no key of a "
-                                                         "profile; did you mean 'description'?"});
+        CHECK(problems_of("descripton = 'a'\n") ==
+                Texts{"p.toml, line 1, column 1: descripton: not a key of a "
+                      "profile; did you mean 'description'?"});
         CHECK(problems_of("\n[kubelet]\nflags = ['--v=2']\n") ==
-                Texts{"p.toml, line 3, column 1: kubelet.flags: no key of a profile, which has description, "
+                Texts{"p.toml, line 3, column 1: kubelet.flags: not a key of a profile, which has description, "
                       "kubelet.config and sysctl"});
         CHECK(problems_of("description = 1\nsysctl = 'a'\nkubelet = 2\n").size() == 3);
         CHECK(problems_of("[kubelet]\nconfig = 'a'\n") ==

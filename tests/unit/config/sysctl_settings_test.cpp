@@ -50,7 +50,7 @@ TEST_CASE("Kernel parameters are paths with one line of text, sorted", "[sysctl]
 TEST_CASE("What is no name or value of a parameter is refused with its place", "[sysctl]")
 {
         CHECK(one("'kernel.pid_max' = 1").problems ==
-                Texts{"node.toml, line 2, column 1: sysctl.\"kernel.pid_max\": no name of a kernel "
+                Texts{"node.toml, line 2, column 1: sysctl.\"kernel.pid_max\": not the name of a kernel "
                       "parameter"});
         for (const auto* line : {"kernel.'..'.a = 1", "kernel.'a/b' = 1", "kernel.'.a' = 1", "kernel.'' = 1",
                      "kernel.'a b' = 1", "kernel.\"a\\nb\" = 1", "'..'.kernel.a = 1", "kernel.'ä' = 1",

@@ -60,7 +60,7 @@ TEST_CASE("Every form of a device is taken, and no other", "[volume]")
         }
 }
 
-TEST_CASE("Neither, both, or a label that is none are refused", "[volume]")
+TEST_CASE("Neither, both, or an invalid label are refused", "[volume]")
 {
         CHECK(read("filesystem = 'xfs'\n").problems.texts().front().find("names no volume") !=
                 std::string::npos);

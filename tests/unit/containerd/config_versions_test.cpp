@@ -156,7 +156,7 @@ TEST_CASE("What nobody knows is kept in its place, with a note for each setting 
                         CHECK(note.level == Level::warning);
                         CHECK(note.strict);
                         CHECK(note.text.ends_with(
-                                ": no setting of containerd that eksnode knows, proceeding"));
+                                ": not a containerd setting that eksnode knows, proceeding"));
                 }
                 CHECK(result.notes[0].text.find("plugins.\"com.example.x\": ") != std::string::npos);
         }

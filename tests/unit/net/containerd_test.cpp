@@ -94,7 +94,7 @@ TEST_CASE("An image that is lost between two calls is an error", "[containerd]")
         CHECK(result.mentions("has lost the image '" + std::string(image) + "'"));
 }
 
-TEST_CASE("Answers that are none are errors that name the socket", "[containerd]")
+TEST_CASE("Invalid answers are errors that name the socket", "[containerd]")
 {
         struct Row {
                 GrpcAnswer answer;
@@ -210,7 +210,7 @@ TEST_CASE("Whether an image is unpacked is found by the labels of its content", 
                         64, info({{"containerd.io/gc.ref.content.m.0", "sha256:index"}})));
                 CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
         }
-        SECTION("and an answer that is none is an error")
+        SECTION("and an invalid answer is an error")
         {
                 const GrpcServer server(std::vector<GrpcAnswer>{{.message = "\x0a\x7f"}});
                 auto client = client_of(server);

@@ -66,7 +66,7 @@ TEST_CASE("A service that hands out no token has refused", "[imds-client]")
         CHECK(aws.count("GET", mac_path) == 0); // never without a token
 }
 
-TEST_CASE("A token that is none is not sent on", "[imds-client]")
+TEST_CASE("An invalid token is not sent on", "[imds-client]")
 {
         const FakeAws aws;
         for (const auto* body : {"", " \n", "two words", "a\nb", "<html>\n<body>login</body></html>"}) {

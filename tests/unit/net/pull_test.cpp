@@ -54,7 +54,7 @@ TEST_CASE("A pull names the image and shows a login to its registry alone", "[pu
                         {2, message({{1, "u"}, {2, "p"}, {4, "https://r.example"}})}}));
 }
 
-TEST_CASE("A pull that fails is tried again, with a login asked for anew", "[pull]")
+TEST_CASE("A pull that fails is tried again with a new login", "[pull]")
 {
         const GrpcServer server({busy, refused, {}});
         auto containerd = client_of(server);

@@ -151,7 +151,7 @@ TEST_CASE("A driver that hangs or kills costs its labels, no more", "[gpu]")
                 CHECK(machine.labels(FAKE_NVML, std::string_view(way) == "hang" ? 100ms : 60'000ms) == bus);
                 ::unsetenv("EKS_FAKE_NVML");
                 REQUIRE(machine.notes.size() == 1);
-                CHECK(machine.notes[0].text.find("it gives no answer") != std::string::npos);
+                CHECK(machine.notes[0].text.find("it does not answer") != std::string::npos);
         }
 }
 

@@ -318,7 +318,7 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
         CHECK(refused(config("RetryGenerateName: false"), 32)
                         .mentions(
                                 "kubelet.config.featureGates.RetryGenerateName = false: kubelet 1.32.0 does "
-                                "not start with it: the gate is true there for good"));
+                                "not start with it: the gate is locked to true"));
         CHECK(refused(config("RetryGenerateName: false"), 99).failure == "config-invalid");
         CHECK(refused(config("RetryGenerateName: true, Unknown: false"), 36).failure == "nothing");
         CHECK(refused(config("GitRepoVolumeDriver: true"), 36).failure == "config-invalid");
@@ -329,7 +329,7 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].strict);
         CHECK(notes[0].text == "kubelet.config.featureGates.NodeSwap = false: kubelet 1.34.0 does not start "
-                               "with it: the gate is true there for good, proceeding");
+                               "with it: the gate is locked to true, proceeding");
         CHECK(plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(33))).notes.empty());
         CHECK(refused(config("NodeSwap: false"), 36).failure == "config-invalid");
 

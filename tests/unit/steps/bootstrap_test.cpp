@@ -380,7 +380,7 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
         machine.write(kubelet_config_link, edited.dump());
         edits();
         REQUIRE(said.size() == 1);
-        CHECK(said[0].text.find("does not have address") != std::string::npos);
+        CHECK(said[0].text.find("lacks address") != std::string::npos);
 
         // Once there is a rendering of ours, it is what was edited.
         machine.write("/var/lib/eks/rendered/etc/kubernetes/kubelet/config.json", edited.dump());

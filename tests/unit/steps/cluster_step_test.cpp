@@ -165,7 +165,7 @@ TEST_CASE("An update of a cluster does not keep nodes out, its end does", "[clus
         }
 }
 
-TEST_CASE("A refusal is told with what it means, and what mends it", "[cluster]")
+TEST_CASE("A refusal is explained, with its remedy", "[cluster]")
 {
         const auto denied = explained("AccessDeniedException");
         CHECK(denied.failure == "cluster-denied");

@@ -252,7 +252,7 @@ TEST_CASE("Mirrors of the old form beside config_path are refused with their pla
         }
 }
 
-TEST_CASE("TOML that is none is refused with its source and line", "[containerd]")
+TEST_CASE("Invalid TOML is refused with its source and line", "[containerd]")
 {
         const ReferenceNode node;
         const auto result =

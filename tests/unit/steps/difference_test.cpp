@@ -117,7 +117,7 @@ TEST_CASE("A change is described with its step and daemon; what only root may re
         CHECK(describe(node.root(), change("/etc/a", "two\n")).find("hush") == std::string::npos);
         node.write("/etc/a", "password = 1\n");
         CHECK(describe(node.root(), change("/etc/a", "password = 2\n"))
-                        .ends_with("  what changes in it is secret, and not shown\n"));
+                        .ends_with("  the changes are secret and not shown\n"));
         auto stands = change("/etc/a", "password = 2\n");
         stands.outcome = Outcome::edit_stands;
         CHECK(describe(node.root(), stands) == "/etc/a was edited by hand and stays as it is (eks-step)\n"

@@ -126,7 +126,7 @@ TEST_CASE("A shim of its own takes Docker 24", "[docker]")
                 host.keys("[docker]\ndefaultRuntime = \"kata-qemu\"\n", Version{20, 10, 0});
         });
         CHECK(refused.failure == "runtime-invalid");
-        CHECK(refused.mentions("takes no runtime with its own shim"));
+        CHECK(refused.mentions("does not support runtimes with their own shim"));
 }
 
 TEST_CASE("The version of Docker is the file's, else the program's", "[docker]")
@@ -258,7 +258,7 @@ TEST_CASE("An entry of somebody else wins over ours, and an edit of ours stays",
         host.write(config, R"({"default-runtime": "runc"})");
         CHECK(host.run(with_trigger) == Outcomes{Outcome::edit_kept_beside}); // for krun, which was theirs
         CHECK(host.file()["runtimes"] == Json{{"krun", kontain["krun"]}});
-        CHECK(host.noted("'krun-label-trigger' was taken out by hand"));
+        CHECK(host.noted("'krun-label-trigger' was removed by hand"));
         const std::string moved = "binary = \"/opt/kontain/bin/km\"\n[docker.triggers]\n"
                                   "krun-label-trigger = \"/opt/kontain/bin/krun\"\n";
         host.write("/etc/eks/runtimes.d/krun.toml", moved);

@@ -23,7 +23,7 @@ std::string explained(const std::vector<std::string>& texts, const std::string& 
 
 } // namespace
 
-TEST_CASE("The winner of a key is explained with what it beat, the latest first", "[explain]")
+TEST_CASE("The winner of a key is explained with the values it overrides, the latest first", "[explain]")
 {
         CHECK(explained({"[cluster]\nname = 'a'\n", "", "cluster.name = 'b'\n", "cluster.name = 'c'\n"},
                       "cluster.name") == "cluster.name = \"c\"\n"

@@ -273,7 +273,7 @@ TEST_CASE("Interfaces are sorted by network card and device, whatever order they
         CHECK_FALSE(interfaces[2].contains("subnetIpv4Cidr"));
 }
 
-TEST_CASE("A number that is none is an error", "[imds]")
+TEST_CASE("An invalid number is an error", "[imds]")
 {
         const std::string mac = macs + std::string("0e:49:61:0f:c3:11/");
         for (const auto* path : {"device-number", "network-card"})

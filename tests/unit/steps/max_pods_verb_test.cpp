@@ -124,7 +124,7 @@ TEST_CASE("What cannot be computed is refused", "[max-pods-verb]")
                      Row{"--instance-type m5.large --cni-max-eni 0", "usage", "--cni-max-eni 0"},
                      Row{"--instance-type m5.large --cni-max-eni x", "usage", "--cni-max-eni x"},
                      Row{"--instance-type m5.large --cni-max-enis 2", "usage", "unknown option"},
-                     Row{"--instance-type", "usage", "lacks its value"},
+                     Row{"--instance-type", "usage", "needs a value"},
                      Row{"--instance-type m5.large --expression 1/0", "config-invalid",
                              "--expression: column 2: division by zero"},
                      Row{"--instance-type m5.large --expression max_pods-29", "config-invalid",

@@ -75,11 +75,11 @@ TEST_CASE("A file of kubelet's that was edited by hand is named, with what it sa
         node.write("/var/lib/eks/rendered/etc/kubernetes/kubelet/config.json", R"({"maxPods": 58})");
         CHECK(edited().empty());
         node.write(kubelet_config_path, R"({"maxPods": 30})");
-        CHECK(edited() == "  '/etc/kubernetes/kubelet/config.json' was edited by hand, and says 30\n");
+        CHECK(edited() ==
+                "  '/etc/kubernetes/kubelet/config.json' was edited by hand, and has the value 30\n");
         CHECK(edited_setting(node.root(), "cluster.name").empty());
         node.write(kubelet_config_path, "{");
-        CHECK(edited() ==
-                "  '/etc/kubernetes/kubelet/config.json' was edited by hand, and says nothing of it\n");
+        CHECK(edited() == "  '/etc/kubernetes/kubelet/config.json' was edited by hand, and lacks it\n");
 }
 
 TEST_CASE("The number of pods is explained, also where the user's beats it", "[explain]")

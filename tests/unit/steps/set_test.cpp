@@ -44,7 +44,7 @@ TEST_CASE("A key is one of the table, and the part behind a map of names is whol
         CHECK(parse_setting("node.labels.\"a=b\"=c").parts.back() == "a=b");
         const auto slip = refusal([] { parse_key("kubelet.flgas"); });
         CHECK(slip.failure == "config-invalid");
-        CHECK(slip.mentions("'kubelet.flgas' is no key of configuration; did you mean 'kubelet.flags'?"));
+        CHECK(slip.mentions("'kubelet.flgas' is not a configuration key; did you mean 'kubelet.flags'?"));
         CHECK(refusal([] {
                 parse_key("kubelet.confg.maxPods");
         }).mentions("did you mean 'kubelet.config'?"));
@@ -65,7 +65,7 @@ TEST_CASE("Settings are put into a tree, and taken out with what is empty then",
                               {"node", {{"labels", {{"a", "b"}}}}}});
         CHECK(refusal([&] {
                 set_value(tree, parse_setting("kubelet.config.maxPods.x=1"));
-        }).mentions("stands below a key that has a value already"));
+        }).mentions("is below a key that already has a value"));
         CHECK(tree["kubelet"]["config"]["maxPods"] == 20);
         CHECK(erase_path(tree, Texts{"node", "labels", "a"}));
         CHECK(tree == Json{{"kubelet", {{"config", {{"maxPods", 20}, {"podsPerCore", 2}}}}}});

@@ -33,7 +33,7 @@ TEST_CASE("Edits by hand are listed, and those that decide whom kubelet trusts a
 {
         CHECK(render_edits({}).empty());
         CHECK(render_edits({"/etc/a", "/etc/kubernetes/pki/ca.crt"}) ==
-                "\nedited by hand, and left so:\n"
+                "\nedited by hand, not changed:\n"
                 "  /etc/a\n"
                 "! /etc/kubernetes/pki/ca.crt: it says which API server kubelet trusts\n"
                 "our versions are below /var/lib/eks/rendered/\n");
@@ -144,7 +144,7 @@ TEST_CASE("Every state has words", "[status]")
                 std::string words;
         };
         const std::vector<Row> rows{
-                {{.load = "masked", .active = "inactive"}, "masked: systemctl unmask it to have it back"},
+                {{.load = "masked", .active = "inactive"}, "masked: run `systemctl unmask` to enable it"},
                 {{.load = "not-found", .active = "inactive"}, "not installed"},
                 {{.load = "loaded", .active = "inactive", .conditions = false}, "skipped: not needed here"},
                 {{.load = "loaded", .active = "inactive", .asserts = false},
@@ -227,7 +227,7 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
                 .last_line = "Error: no such file"};
         CHECK(shown(daemon) ==
                 "└─ × kubelet.service                                  FAILED (exit status 1), restarts "
-                "itself\n        It said last: Error: no such file\n");
+                "itself\n        Last message: Error: no such file\n");
         daemon.restarts = 3;
         CHECK(shown(daemon).find("FAILED (exit status 1), restarts itself; has done so 3 times\n") !=
                 std::string::npos);
@@ -239,7 +239,7 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
         daemon.sub = "start";
         CHECK(shown(daemon).find(
                       "◌ kubelet.service                                  working, restarted itself 3 "
-                      "times\n        It said last: Error: no such file\n") != std::string::npos);
+                      "times\n        Last message: Error: no such file\n") != std::string::npos);
         daemon.active = "active";
         daemon.sub = "running";
         daemon.restarts = 1;

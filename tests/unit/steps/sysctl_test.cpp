@@ -76,7 +76,7 @@ TEST_CASE("An admin's file beats the profile, and is beaten by the configuration
         CHECK(plan.files[0].kind == File::Kind::absent);
         REQUIRE(plan.notes.size() == 1);
         CHECK(plan.notes[0].level == Level::info);
-        CHECK(has(plan.notes[0].text, "kernel/pid_max stays as " + path + ", line "));
+        CHECK(has(plan.notes[0].text, "kernel/pid_max keeps the value of " + path + ", line "));
 
         const auto own = plan_sysctl(with(node, {of_layer("kernel/pid_max", "6")}));
         CHECK(own.files[0].content == "kernel/pid_max = 6\n");
