@@ -77,8 +77,8 @@ InterfaceFacts ask_metadata(Context& context, const std::string& mac)
                 const auto value = answers[item] ? parse_int<unsigned>(trim(*answers[item])) : 0;
                 if (!value)
                         throw Error(failure::imds_answer,
-                                fmt::format("the instance metadata service answered '{}' with something "
-                                            "that is no number",
+                                fmt::format(
+                                        "the instance metadata service answered '{}' with something that is not a number",
                                         base),
                                 "Check what answers at the metadata address");
                 return *value;
