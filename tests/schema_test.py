@@ -242,7 +242,7 @@ class SchemaTest(unittest.TestCase):
                 self.assertEqual(bool(refused), form == "toml")
 
     def test_eksnode_agrees_on_maps(self):
-        """What is no map, where keys should stand below."""
+        """A value that is not a map, in place of a map."""
         for form, schema in SCHEMAS.items():
             for value in [5, "x", [], True] + ([None] if form == "yaml" else []):
                 document = {}

@@ -53,7 +53,7 @@ int main(int argc, char** argv)
                 return EXIT_FAILURE;
         }
         try {
-                generate(argv[1]); // normal priority: what an admin writes to /etc wins
+                generate(argv[1]); // normal priority: files of an admin in /etc override it
                 return EXIT_SUCCESS;
         } catch (const std::exception& e) {
                 say(e.what());

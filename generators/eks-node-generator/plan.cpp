@@ -30,7 +30,7 @@ bool is_ec2(const Root& root)
 }
 
 // eks-config may wait for cloud-init's last stage, and that stage for multi-user.target. A target waits for
-// what it wants, where it is enabled, unless that has no default dependencies; these are the others.
+// the units that it wants, unless these have no default dependencies. These units have them.
 #define NOT_FOR_MULTI_USER                                                                                  \
         "# multi-user.target must not wait for it: scripts of cloud-init may run only after that target.\n" \
         "DefaultDependencies=no\n"                                                                          \
@@ -39,7 +39,7 @@ bool is_ec2(const Root& root)
         "Conflicts=shutdown.target\n"                                                                       \
         "Before=shutdown.target\n"
 
-// A masked step does not keep systemd 252 from starting what requires it, so what counts is asserted, as in
+// systemd 252 starts a unit although a step that it requires is masked. The assertions prevent that, as in
 // eks-configured.target.
 constexpr const char* containerd_drop_in = "# Made by eks-node-generator, on a node.\n"
                                            "[Unit]\n"
@@ -54,8 +54,8 @@ constexpr const char* docker_drop_in =
         "# Made by eks-node-generator, on a node: Docker starts after containerd.\n"
         "[Unit]\n" NOT_FOR_MULTI_USER;
 
-// From 1.32 on kubelet says WATCHDOG=1 twice in WatchdogSec=, while its loop of pods goes on. An older one
-// would be killed for its silence.
+// From 1.32 on kubelet says WATCHDOG=1 twice in WatchdogSec=, while its loop of pods goes on. An older
+// kubelet never says it and would be killed.
 const std::optional<Version> first_with_watchdog(Version{1, 32, 0});
 constexpr const char* watchdog_drop_in =
         "# Made by eks-node-generator: a kubelet of this version feeds the watchdog, and one that hangs is\n"
@@ -81,7 +81,7 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 .on_ec2 = is_ec2(root),
                 .admin = switch_in(root, "/etc/eks", "node"),
                 .image = switch_in(root, "/usr/lib/eks", "node")};
-        // A machine whose steps have run is a node, whatever was installed since.
+        // A machine whose steps have run is a node, even if the package was installed since then.
         facts.installed_now = exists(root(std::string(installed_marker))) && !exists(root("/run/eks/done"));
         facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
         auto nvidia = switch_in(root, "/etc/eks", "nvidia");
@@ -114,7 +114,7 @@ bool is_node(const BootFacts& facts)
                 return *facts.node_option;
         if (facts.admin)
                 return *facts.admin;
-        if (facts.installed_now) // to be an image, or a node from the next boot on
+        if (facts.installed_now) // it becomes an image, or a node at the next boot
                 return false;
         if (facts.image)
                 return *facts.image;
@@ -129,7 +129,7 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back(
                         {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"});
                 outputs.push_back({"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"});
-                // containerd belongs to others, and only on a node must it wait for us.
+                // containerd is another package, and must wait for our steps on nodes only.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});
                 outputs.push_back({"containerd.service.requires/eks-containerd-volume.service",
@@ -144,17 +144,17 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                                 UNITDIR "/eks-nvidia.service"});
                 if (facts.watchdog)
                         outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});
-                // eks-config says whether it runs. Only wanted, for it restarts itself, as its unit
-                // explains.
+                // eks-config decides whether it runs. containerd only wants it, because it restarts itself;
+                // see its unit.
                 if (facts.soci) {
                         outputs.push_back({"containerd.service.wants/soci-snapshotter.service",
                                 UNITDIR "/soci-snapshotter.service"});
-                        // An import that failed for want of it is tried again when it is there.
+                        // An import that failed without the snapshotter is tried again when it starts.
                         outputs.push_back({"soci-snapshotter.service.wants/eks-sandbox-image.service",
                                 UNITDIR "/eks-sandbox-image.service"});
                 }
         }
-        // A container that should be isolated must not run under plain runc because our file is missing.
+        // Without our file, a container that should be isolated would run under plain runc.
         if (facts.docker && !facts.in_initrd)
                 outputs.push_back({"docker.service.requires/eks-docker-runtimes.service",
                         UNITDIR "/eks-docker-runtimes.service"});

@@ -12,7 +12,7 @@
 
 namespace eks {
 
-// Made by the package when it is installed anew on a running machine. A reboot takes it away.
+// The package creates it when it is first installed on a running machine. A reboot removes it.
 inline constexpr std::string_view installed_marker = "/run/eks/installed";
 
 // Everything the decision rests on.
@@ -25,13 +25,13 @@ struct BootFacts {
         bool installed_now = false; // the package came during this boot: installed_marker is there
         std::optional<bool> admin;  // /etc/eks/node.enabled, node.disabled
         std::optional<bool> image;  // the same in /usr/lib/eks
-        bool docker = false;        // docker.enabled, docker.disabled; what /etc says wins
+        bool docker = false;        // docker.enabled, docker.disabled; /etc overrides
         bool soci = false;          // soci-snapshotter is installed
         bool nvidia = false;        // a GPU of NVIDIA is there; nvidia.enabled, nvidia.disabled
         bool watchdog = false;      // kubelet is of a version that feeds systemd's watchdog
 };
 
-// `virtualization` and `in_initrd` are what the manager says ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).
+// `virtualization` and `in_initrd` are the manager's ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).
 BootFacts read_boot_facts(const Root& root, std::string_view virtualization, bool in_initrd);
 
 // eks.node= decides; else the admin's file, the image's file, and last whether this is an EC2 instance (a

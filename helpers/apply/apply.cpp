@@ -24,7 +24,7 @@ constexpr auto lock_path = "/run/eks/apply.lock";
 constexpr auto config_unit = "eks-config.service";
 constexpr auto node_target = "eks-node.target";
 constexpr auto configured_target = "eks-configured.target";
-constexpr auto chain_timeout = 300s; // metadata that is slow, an image that is pulled
+constexpr auto chain_timeout = 300s; // for slow metadata and pulled images
 constexpr auto kubelet_timeout = 60s;
 constexpr auto target_timeout = 10s;
 
@@ -33,7 +33,7 @@ bool is_masked(Manager& manager, const std::string& unit)
         return manager.unit(unit).text("LoadState") == "masked";
 }
 
-// Of ours, also what the required ones require: systemd starts the whole of it.
+// Our units, including those that required units require, because systemd starts them all.
 std::vector<std::string> steps_required_by(Manager& manager, const std::string& unit)
 {
         std::vector<std::string> found{unit};

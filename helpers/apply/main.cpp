@@ -48,7 +48,7 @@ void fetch(Manager& manager)
         say("fetched the instance's metadata and user data");
 }
 
-// 0, or the status of what is wrong, which has been said.
+// 0, or the exit status of a problem that has been printed.
 int check(const Root& root, const Resolved& resolved, const Json& imds)
 {
         const auto findings = check_configuration(root, resolved, imds, {.node = true});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bootstrap.sh and nodeadm have in common on a node that runs.
+// Shared by bootstrap.sh and nodeadm, on a running node.
 #pragma once
 
 #include "base/error.hpp"
@@ -7,9 +7,9 @@
 
 namespace eks {
 
-// Take the layers over as `eksnode apply` does, which refuses what is wrong before it touches anything: then
-// the files are put back as they were before the call. What it says goes to standard error, for on standard
-// output the commands of other images print nothing. Throws Error (node_not_started).
+// Apply the layers as `eksnode apply` does. It refuses an invalid configuration before it changes anything;
+// the files of before the call are then restored. Its output goes to standard error, because the original
+// commands print nothing to standard output. Throws Error (node_not_started).
 void apply_call(const FilesBefore& before);
 
 // A call that failed, for the journal.

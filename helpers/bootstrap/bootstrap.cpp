@@ -21,7 +21,7 @@ namespace eks {
 
 namespace {
 
-// Nitro machines say it in their DMI tables, cloud-init once it knows where it runs.
+// Nitro machines have it in their DMI tables, cloud-init writes it once it knows its platform.
 constexpr const char* instance_files[] = {
         "/sys/devices/virtual/dmi/id/board_asset_tag", "/var/lib/cloud/data/instance-id"};
 
@@ -34,7 +34,7 @@ std::string shown(const Json& value)
         return value.is_null() ? "not given" : without_secrets(shown_json(value));
 }
 
-// `whole`: both are calls of one command, so that a key which only one of them has is a difference. Lists of
+// `whole`: both calls are of the same command, so a key that only one of them has is a difference. Lists of
 // flags are appended to each other and never contradict.
 std::vector<std::string> differences(const Json& earlier, const Json& now, bool whole)
 {
@@ -91,7 +91,7 @@ Json layer_of_instance(const Root& root, std::string_view path, const std::strin
                 return nullptr;
         try {
                 return parse_node_toml(*text, std::string(path)).tree;
-        } catch (const Error&) { // somebody edited it; the new call replaces it
+        } catch (const Error&) { // it was edited; the new call replaces it
                 return nullptr;
         }
 }

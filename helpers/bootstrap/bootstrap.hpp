@@ -17,17 +17,17 @@
 
 namespace eks {
 
-// The id of this instance: as eks-imds found it; before that as the firmware says it, or cloud-init. Throws
-// Error (facts_missing).
+// The id of this instance, from eks-imds, or before that from the firmware or cloud-init. Throws Error
+// (facts_missing).
 std::string instance_of_machine(const Root& root);
 
-// Its type, from the same places; "" if none of them says it.
+// Its type, from the same places; "" if unknown.
 std::string type_of_machine(const Root& root);
 
-// What scripts have edited before their call, which wins over it.
+// What scripts edited before their call, which overrides it.
 inline constexpr std::string_view edits_layer = "/var/lib/eks/commands.d/bootstrap-edits.toml";
 
-// What an earlier call has left in this layer; null if it belongs to another instance or cannot be read.
+// The layer of an earlier call; null if it belongs to another instance or cannot be read.
 Json layer_of_instance(const Root& root, std::string_view path, const std::string& instance);
 
 // The destructor syncs the layers, which may take longer than the start of the node.
@@ -60,21 +60,21 @@ private:
         std::vector<Was> files_;
 };
 
-// One call of bootstrap.sh or nodeadm at a time: each reads the layers and files that the other one writes.
+// Only one call of bootstrap.sh or nodeadm runs at a time, because each reads files that the other writes.
 class CallLock {
 public:
-        // Waits for a call that is at work, and says so. Throws Error: apply_busy after `timeout`, file_io.
+        // Waits for a running call, and says so. Throws Error: apply_busy after `timeout`, file_io.
         CallLock(const Root& root, std::chrono::milliseconds timeout, const std::function<void()>& say_busy);
 
 private:
         UniqueFd directory_;
 };
 
-// "cluster.name was 'a', is 'b' now": what two calls give differently.
+// "cluster.name was 'a', is 'b' now": the keys that two calls set to different values.
 std::vector<std::string> contradictions(const Json& earlier, const Json& now);
 
-// The same with what earlier calls of any command left on the instance, as sentences. Another command's call
-// is one with this: what this one does not say stays as it is.
+// The same against the layers of earlier calls of any command on this instance, as sentences. For calls of
+// other commands, only keys that both set are compared.
 std::vector<std::string> contradictions_with_earlier_calls(const Root& root, const CommandLayer& now);
 
 } // namespace eks

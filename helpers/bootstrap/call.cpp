@@ -18,9 +18,9 @@ namespace eks {
 
 namespace {
 
-constexpr int default_max_pods = 110; // kubelet's own, when it is told nothing
+constexpr int default_max_pods = 110; // kubelet's default
 
-// Without a table, the number is what kubelet is told, or knows of itself.
+// Without a table, the number is kubelet's flag or its default.
 int max_pods(const Json& flags)
 {
         constexpr std::string_view flag = "--max-pods=";
@@ -71,7 +71,7 @@ private:
                 options_.problem(given, wrong, std::move(remedy));
         }
 
-        // To bootstrap.sh only the word true was true.
+        // For bootstrap.sh only the word "true" was true.
         bool is_true(const GivenOption& given)
         {
                 if (given.value != "true" && given.value != "false")
@@ -99,10 +99,11 @@ private:
                         set("cluster", "enableOutpost", is_true(*outpost));
         }
 
-        // The range if it is one of that family.
+        // The range, if it is valid and of that family.
         std::optional<Cidr> range(const GivenOption* given, bool ipv6)
         {
-                if (given == nullptr || given->value == "None") // as the AWS CLI prints what is not there
+                if (given == nullptr ||
+                        given->value == "None") // what the AWS CLI prints for an absent value
                         return std::nullopt;
                 auto cidr = parse_cidr(given->value);
                 if (cidr && cidr->ipv6() == ipv6)
@@ -124,14 +125,14 @@ private:
                 const auto* ipv6 = options_.find("--service-ipv6-cidr");
                 const auto* dns = options_.find("--dns-cluster-ip");
                 const auto range4 = range(ipv4, false);
-                // What is an address, and no range, serves for the DNS service alone, as below.
+                // An address instead of a range is used for the DNS service only; see below.
                 const bool has_address6 = ipv6 != nullptr && is_ipv6_address(ipv6->value);
                 const auto range6 = has_address6 ? std::nullopt : range(ipv6, true);
                 const bool is_ipv6 = range6 || has_address6 || wanted == "ipv6";
                 if (ipv6 != nullptr && wanted == "ipv4")
                         problem(*ipv6, fmt::format("contradicts {} ipv4", family->name),
                                 "Give one of the two");
-                // DescribeCluster tells the range, and is called unless both of these are given.
+                // DescribeCluster returns the range, and is called unless both of these are given.
                 const bool described = options_.find("--apiserver-endpoint") == nullptr ||
                                        options_.find("--b64-cluster-ca") == nullptr;
                 if (wanted == "ipv6" && !described && ipv6 == nullptr && dns == nullptr)
@@ -142,7 +143,7 @@ private:
                         set("cluster", "cidr", range6->text());
                 else if (range4 && !is_ipv6)
                         set("cluster", "cidr", range4->text());
-                else if (wanted == "ipv4" || wanted == "ipv6") // no range says so
+                else if (wanted == "ipv4" || wanted == "ipv6") // no range shows it
                         set("cluster", "ipFamily", wanted);
                 if (range4 && is_ipv6)
                         options_.note(ipv4->name, "the cluster is IPv6");
@@ -150,7 +151,7 @@ private:
                         options_.warn_of_query();
                 if (dns != nullptr)
                         cluster_dns(*dns);
-                else if (has_address6) // bootstrap.sh appended the same to what stood before a slash
+                else if (has_address6) // bootstrap.sh appended the same to the text before a slash
                         cluster_dns({ipv6->name, ipv6->value + "a"});
         }
 
@@ -172,7 +173,7 @@ private:
                 if (const auto* extra = options_.find_in_lines("--kubelet-extra-args"))
                         flags = kubelet_flags(*extra);
                 const auto* use_max_pods = options_.find("--use-max-pods");
-                // Not as kubelet.config.maxPods: that of another layer, or of an edited file, counts more.
+                // Not kubelet.config.maxPods, because another layer or an edited file overrides that.
                 if (use_max_pods != nullptr && !is_true(*use_max_pods))
                         layer_.tree["kubelet"]["maxPodsExpression"] = fmt::format("{}", max_pods(flags));
         }

@@ -15,18 +15,18 @@ namespace eks {
 struct BootstrapCall {
         std::vector<std::string> arguments;
         std::map<std::string, std::string, std::less<>> environment; // those of bootstrap_variables()
-        std::string more_flags = {};                                 // of kubelet, behind those of the call
-        // The text of a file that the call names; nothing where the call is not made.
+        std::string more_flags = {};                                 // of kubelet, after those of the call
+        // The text of a file that the call names; nothing if the call is only parsed.
         std::function<std::string(const std::string& path)> read = {};
 };
 
-// The arguments, and what bootstrap.sh looks at in this process' environment.
+// The arguments, and the variables of this process' environment that bootstrap.sh reads.
 BootstrapCall bootstrap_call(int argc, char** argv);
 
-// Nothing if the call asks for --help. Options count, and the environment variables of their names; an
-// option wins over its variable, the last one over those before. What is unknown or has no meaning today
-// becomes a note that names it. Throws Error (config_invalid) with everything that is malformed or
-// contradictory, and if there is no cluster name.
+// Nothing if the call asks for --help. Reads the options and the environment variables of their names. An
+// option overrides its variable, and a later option an earlier one. Unknown and obsolete options become
+// notes. Throws Error (config_invalid) with everything that is malformed or contradictory, and if there is
+// no cluster name.
 //
 // What the call leaves open is not in the layer: without both of --apiserver-endpoint and --b64-cluster-ca
 // it takes DescribeCluster, and without a range or an address of the cluster's DNS service

@@ -13,7 +13,7 @@ namespace eks {
 
 namespace {
 
-// What `edited` has that `base` has not, or has otherwise; maps recurse.
+// The values of `edited` that `base` lacks or that differ from it; maps recurse.
 Json difference(const Json& base, const Json& edited, std::string_view file, const std::string& path,
         std::vector<Note>& notes)
 {
@@ -37,7 +37,7 @@ Json difference(const Json& base, const Json& edited, std::string_view file, con
         return found;
 }
 
-// The text of a file that differs from the vendor's; nothing if it is the same, or there is none.
+// The text of a file if it differs from the vendor's; nothing if it is the same or absent.
 std::optional<std::string> edited_text(
         const Root& root, std::string_view path, std::string_view vendor, std::string& base)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On Amazon Linux 2 a script could change kubelet-config.json before it called bootstrap.sh, which kept what
-// it did not set itself.
+// On Amazon Linux 2 a script could change kubelet-config.json before it called bootstrap.sh, which kept the
+// keys that it did not set.
 #pragma once
 
 #include "base/fs.hpp"
@@ -11,13 +11,12 @@
 
 namespace eks {
 
-// What differs in kubelet-config.json from our last rendering, or from the vendor's file before the first
-// one: as kubelet.config. Empty if there is no such file. What was taken out of it comes back, and
-// a note names it. Throws Error (config_syntax) if it is no JSON.
+// The differences of kubelet-config.json from our last rendering, or from the vendor's file before the first
+// rendering, as kubelet.config. Empty if there is no such file. Removed keys are set again, and a note names
+// them. Throws Error (config_syntax) if it is not JSON.
 Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes);
 
-// Files that are there for scripts to edit before the call; each is a link to a copy in /run of the
-// vendor's.
+// Files that scripts may edit before the call; each is a link to a copy of the vendor's file in /run.
 inline constexpr std::string_view containerd_config_edited = "/etc/eks/containerd/containerd-config.toml";
 inline constexpr std::string_view max_pods_edited = "/etc/eks/eni-max-pods.txt";
 
@@ -26,10 +25,10 @@ inline constexpr std::string_view max_pods_edited = "/etc/eks/eni-max-pods.txt";
 Json edits_of_files(const Root& root, const std::string& instance_type, std::vector<Note>& notes);
 
 // Without the lines that hold SANDBOX_IMAGE, a word that bootstrap.sh of Amazon Linux 2 replaced by the
-// image's name: the name is ours to set.
+// image's name: we set the name.
 std::string without_sandbox_image(std::string_view text);
 
-// Add them to those that a layer has from before. Throws Error (file_io).
+// Add them to the earlier edits in the layer. Throws Error (file_io).
 void add_edits(const Root& root, std::string_view layer, const std::string& instance, const Json& edits,
         Durability durability);
 

@@ -65,8 +65,7 @@ void say_notes(const std::vector<Note>& notes)
                 say(note.level <= Level::warning ? "WARN" : "INFO", hide_secrets(note.text));
 }
 
-// What scripts changed on Amazon Linux 2 besides the call: files that have their effect, and those that have
-// none.
+// Files that scripts for Amazon Linux 2 change besides the call: some have an effect, others are ignored.
 void add_settings_of_scripts(BootstrapCall& call)
 {
         const std::string settings(sourced_settings);
@@ -104,7 +103,7 @@ int bootstrap(int argc, char** argv)
         const Root root(std::string{});
         const CallLock lock(root, start_timeout,
                 [] { say("INFO", "waiting for another call of bootstrap.sh or nodeadm to end"); });
-        // All that may fail comes before the first file is written.
+        // Everything that may fail is done before the first file is written.
         const CommandLayer command{
                 .command = "bootstrap", .instance = instance_of_machine(root), .tree = layer->tree};
         std::vector<Note> notes;
@@ -117,8 +116,9 @@ int bootstrap(int argc, char** argv)
         const auto standing = standing_of_node(manager);
 
         const SyncLayers sync(root);
-        // What scripts have edited is a layer of its own below that of the call: it stays when the next call
-        // replaces that. eks-kubelet-config need not keep kubelet-config.json beside its own then.
+        // The edits of scripts are a separate layer below that of the call, so they stay when the next call
+        // replaces the latter. eks-kubelet-config then need not keep the edited kubelet-config.json as a
+        // copy.
         if (!edits.empty()) {
                 say("INFO", "keeping what was changed in files of Amazon Linux 2");
                 add_edits(root, edits_layer, command.instance, edits, Durability::unsynced);

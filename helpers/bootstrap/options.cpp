@@ -16,7 +16,7 @@ namespace {
 
 struct Option {
         std::string_view flag;
-        std::string_view variable; // that bootstrap.sh takes it from too
+        std::string_view variable; // bootstrap.sh reads it from this too
         std::string_view obsolete; // why it has no meaning today
 };
 
@@ -96,13 +96,13 @@ std::string unknown_option(const std::string& text)
         return "unknown option" + did_you_mean(text.substr(0, text.find('=')), flags);
 }
 
-// Everything we translate ends in files of plain ASCII: names, addresses, flags.
+// All values are written to files of plain ASCII: names, addresses, flags.
 bool is_printable(std::string_view text)
 {
         return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-// The name of an option, without what may be a value behind it.
+// The name of an option, without a value after "=".
 std::string option_name(const std::string& text)
 {
         constexpr std::size_t shown = 80;
@@ -178,7 +178,7 @@ bool BootstrapOptions::read_arguments()
         }
         if (!name_)
                 name_ = std::move(behind_unknown);
-        // What a quote in the wrong place has made an argument may be anything, a password as well.
+        // A misplaced quote can turn any text into an argument, even a password.
         if (extra > 0)
                 note("arguments", fmt::format("{} extra after the cluster name", extra));
         return true;

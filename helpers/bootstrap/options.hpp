@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of Amazon Linux 2's bootstrap.sh, and what one call gives to them.
+// The options of Amazon Linux 2's bootstrap.sh, and their values in one call.
 #pragma once
 
 #include <map>
@@ -24,18 +24,18 @@ struct GivenOption {
         std::string value;
 };
 
-// What is wrong goes to `problems`, what has no meaning to `notes`. The three given must outlive it.
+// Errors go to `problems`, ignored options to `notes`. The three given must outlive it.
 class BootstrapOptions {
 public:
         BootstrapOptions(const BootstrapCall& call, Problems& problems, std::vector<Note>& notes);
 
-        // False if the call asks for --help; nothing else is asked for then.
+        // False if the call asks for --help; do not call the other functions then.
         bool read();
 
-        // The name of the cluster if it is usable; a problem if not, or if there is none.
+        // The name of the cluster. If it is missing or not usable, a problem is added.
         const std::string* cluster_name();
 
-        // A usable value; an empty one is as good as none, for bootstrap.sh too.
+        // A usable value; an empty value counts as absent, as in bootstrap.sh.
         const GivenOption* find(std::string_view flag);
 
         // The same, with line breaks and tabs read as blanks.
@@ -44,7 +44,7 @@ public:
         // Note the options that have no meaning today.
         void note_obsolete();
 
-        // Warn of variables that only a process which asks EKS would look at.
+        // Warn of variables that only a process that asks EKS reads.
         void warn_of_query();
 
         void problem(const GivenOption& given, std::string_view wrong, std::string remedy);

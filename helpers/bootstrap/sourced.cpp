@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr auto deadline = 30s;
 constexpr std::string_view extra_args = "KUBELET_EXTRA_ARGS";
-// Prints NAME=VALUE of each variable named that is set when the file has been read, a NUL behind each, and
-// a NUL at the end.
+// Prints NAME=VALUE of each named variable that is set after the file was read, with a NUL after each and at
+// the end.
 constexpr auto program = R"sh(file=$1; shift
 . "$file" >/dev/null 2>&1 </dev/null
 for name; do [[ ! -v $name ]] || printf '%s=%s\0' "$name" "${!name}"; done

@@ -22,7 +22,7 @@ constexpr const char* scripts_step = "eks-user-scripts.service";
 constexpr const char* kubelet = "kubelet.service";
 constexpr auto time_to_be_ready = 5s;
 
-// Stages of cloud-init that the network, or the whole system, waits for.
+// Stages of cloud-init that delay the network or the whole boot.
 constexpr std::array early_stages{
         "cloud-init-local.service", "cloud-init.service", "cloud-init-network.service"};
 
@@ -31,14 +31,14 @@ std::string state_of(Manager& manager, const char* unit)
         return manager.is_loaded(unit) ? manager.unit(unit).text("ActiveState") : "inactive";
 }
 
-// Whether its program has been executed, also if it has ended since.
+// Whether its program has been executed, even if it has ended.
 bool runs(const Manager::Unit& unit)
 {
         const auto state = unit.text("SubState");
         return state == "start" || state == "running" || state == "auto-restart";
 }
 
-// The first unit behind a failed start that says why: what kubelet requires is looked through.
+// The unit that caused a failed start: the first failed one among the units that kubelet requires.
 std::string failed_unit(Manager& manager)
 {
         for (const auto* unit :
@@ -100,8 +100,8 @@ void wait_for_kubelet(Manager& manager)
                                 "`eksnode status` shows what it waits for");
                 manager.wait_for_change(std::chrono::duration_cast<std::chrono::milliseconds>(left));
         }
-        // On Amazon Linux 2 a kubelet that had been started was active. One that is not ready yet may wait
-        // for its certificate, which a script need not wait for.
+        // On Amazon Linux 2 a kubelet that had been started was active. A kubelet that is not ready yet may
+        // wait for its certificate; a script need not wait for that.
         const auto ready = std::chrono::steady_clock::now() + time_to_be_ready;
         while (unit.text("SubState") == "start" && std::chrono::steady_clock::now() < ready)
                 manager.wait_for_change(std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -9,26 +9,27 @@
 
 namespace eks {
 
-// Where the bootstrap stands when such a command has left its layer.
+// The state of the bootstrap when a command has written its layer.
 enum class Standing {
-        early, // nothing can be started yet, or the boot waits for our caller: it goes on afterwards
+        early, // nothing can be started yet, or the boot waits for our caller and continues afterwards
         ahead, // the configuration has not been resolved yet
-        awaits_scripts, // it was resolved without the layer, and is again before kubelet starts
-        resolved,       // it was, and nobody looks again
+        awaits_scripts, // it was resolved without the layer, and will be resolved again before kubelet
+                        // starts
+        resolved,       // it was resolved without the layer, and will not be resolved again
 };
 Standing standing_of_node(Manager& manager);
 
-// Start eks-node.target if nobody has, and wait until kubelet's program runs, as `systemctl start kubelet`
-// did on Amazon Linux 2, and for a few seconds more until it is ready. Throws Error (node_not_started) with
-// the unit that failed, or at the deadline.
+// Start eks-node.target unless it has been started, and wait until kubelet's program runs, as `systemctl
+// start kubelet` did on Amazon Linux 2, and for a few seconds more until it is ready. Throws Error
+// (node_not_started) with the unit that failed, or at the deadline.
 void wait_for_kubelet(Manager& manager);
 
-// How long that may take: Karpenter gives a node up after this time as well.
+// The time limit. Karpenter replaces a node after the same time.
 inline constexpr std::chrono::minutes start_timeout{15};
 
-// The node runs with the layer that was written after `standing` was looked at. Whoever resolved the
-// configuration may have done so just before that, so a node that is on its way takes the layer over as well
-// once kubelet runs; if it has it already, that changes nothing. Not for Standing::early.
+// The node runs with the layer that was written after `standing` was looked at. The configuration may have
+// been resolved just before the layer was written, so the layer is applied again once kubelet runs. This
+// changes nothing if the node has it already. Not for Standing::early.
 template <typename TakeOver>
 void start_with(Manager& manager, Standing standing, const TakeOver& take_over)
 {

@@ -8,7 +8,7 @@
 
 namespace eks {
 
-// What `eksnode apply` prints is for people: on standard output the commands of other images print nothing.
+// `eksnode apply` prints to standard output; the commands of other images print nothing there.
 class StdoutToStderr {
 public:
         StdoutToStderr() : saved_(::dup(STDOUT_FILENO))

@@ -11,8 +11,8 @@
 namespace eks {
 
 // The decoded certificate as it was given, byte for byte. Throws Error (ca_invalid) if it is not base64, not
-// a PEM certificate, not one of a CA, or expired at `now`: kubelet would start, and never reach the API
-// server.
+// a PEM certificate, not a CA's certificate, or expired at `now`: kubelet would start, but could not connect
+// to the API server.
 StepPlan plan_ca(const NodeInputs& node, std::time_t now = std::time(nullptr));
 
 } // namespace eks

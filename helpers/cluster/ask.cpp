@@ -14,9 +14,9 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds default_limit{1200}; // for a cluster that is being created, as in the AWS CLI's waiter
+constexpr seconds default_limit{1200}; // while the cluster is being created; as in the AWS CLI's waiter
 constexpr seconds answer_limit{120};   // for EKS to answer
-constexpr seconds unit_margin{30};     // that the manager waits longer than we do
+constexpr seconds unit_margin{30};     // so that the manager waits longer than we do
 
 } // namespace
 

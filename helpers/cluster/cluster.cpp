@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr milliseconds first_delay = 1s; // between questions about a cluster that is being created; doubles
+constexpr milliseconds first_delay = 1s; // between requests while the cluster is being created; doubles
 constexpr milliseconds max_delay = 30s;  // as the AWS CLI's waiter has it
 
 [[noreturn]] void bad_answer(std::string_view wrong)
@@ -27,7 +27,7 @@ constexpr milliseconds max_delay = 30s;  // as the AWS CLI's waiter has it
                 "Check what answers for EKS: a proxy, or AWS_ENDPOINT_URL");
 }
 
-// A text somewhere in the answer; "" if it is not there.
+// A string at a path of the answer; "" if it is absent.
 std::string text_at(const Json& answer, const char* pointer)
 {
         const Json::json_pointer place(pointer);
@@ -84,7 +84,7 @@ ClusterAnswer parse_cluster(const std::string& body, const std::string& name)
                                        : "/cluster/kubernetesNetworkConfig/serviceIpv4Cidr"}})
                 if (auto text = text_at(answer, pointer); !text.empty())
                         result.cluster[key] = std::move(text);
-        // Only a local cluster on an Outpost has both; one in the Region whose nodes are on an Outpost has
+        // Only a local cluster on an Outpost has both; a cluster in the Region with nodes on an Outpost has
         // neither.
         if (!text_at(answer, "/cluster/outpostConfig/outpostArns/0").empty()) {
                 result.cluster["enableOutpost"] = true;

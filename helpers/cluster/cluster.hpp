@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-cluster: what the configuration does not say of the cluster that it names, from EKS.
+// eks-cluster: asks EKS for the values of the cluster that the configuration lacks.
 // Reads: /run/eks/node.json, /run/eks/imds.json, EKS DescribeCluster. Writes: /run/eks/cluster.json. Again:
 // EKS is asked again; the same answer, the same file.
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace eks {
 
-// Whom to ask about which cluster.
+// The cluster to ask about, and the credentials.
 struct ClusterQuestion {
         std::string name;
         std::string region;
@@ -28,46 +28,47 @@ struct ClusterAnswer {
         std::string version; // of Kubernetes, "1.34"
         Json cluster;        // keys of cluster, as NodeConfig has them
 
-        // Nodes can join: an update of a cluster leaves its API server at work.
+        // Whether nodes can join. This includes a cluster that is being updated, because its API server
+        // keeps running.
         bool is_usable() const;
 };
 
-// The status is there, and all else as far as EKS knows it by then. Throws Error (aws_answer) for what is no
-// answer about that cluster.
+// The status is always set, the other values as far as EKS knows them. Throws Error (aws_answer) if it is
+// not an answer about that cluster.
 ClusterAnswer parse_cluster(const std::string& body, const std::string& name);
 
-// Where AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT do not say it: FIPS for a kernel in FIPS mode
-// in a region that has it, dual stack for an instance without an IPv4 address. Throws Error (usage).
+// The defaults of AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: FIPS if the kernel is in FIPS mode
+// and the region has such endpoints, dual stack if the instance has no IPv4 address. Throws Error (usage).
 EndpointKind eks_endpoint(const InstanceFacts& facts, bool fips_kernel);
 
 // The request. Throws nothing.
 AwsRequest describe_request(const std::string& name);
 
-// The same refusal, with what it means for this cluster: cluster_denied, cluster_not_found, aws_refused.
+// The same refusal, explained for this cluster: cluster_denied, cluster_not_found, aws_refused.
 Error explain_refusal(const AwsRefused& refusal, const ClusterQuestion& question);
 
 struct ClusterWorld {
         std::function<std::string()> describe; // the body of one answer; throws Error
-        // The time is up to the next question; `status` is for `systemctl status`.
+        // `time` is the pause until the next request; `status` is for `systemctl status`.
         std::function<void(std::chrono::milliseconds time, const std::string& status)> wait;
-        std::chrono::milliseconds limit; // for a cluster that is being created
+        std::chrono::milliseconds limit; // while the cluster is being created
 };
 
-// Ask until the cluster is usable. Throws Error: cluster_unusable if it never will be, cluster_not_ready at
-// the limit, aws_answer, and what `describe` throws; AwsRefused as explain_refusal() has it.
+// Ask until the cluster is usable. Throws Error: cluster_unusable if it has failed, cluster_not_ready at the
+// limit, aws_answer, and what `describe` throws; AwsRefused as explain_refusal() has it.
 ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWorld& world);
 
 // Throws Error (facts_missing) without a region.
 ClusterQuestion question_about(const std::string& name, const Json& imds);
 
-// The above, of EKS itself: what is not answered within 2 minutes fails, and a cluster that is being created
-// is waited for for $EKS_CLUSTER_TIMEOUT seconds. `say` hears what is awaited. Throws Error: those of
+// The same with requests to EKS: fails after 2 minutes without an answer, and after $EKS_CLUSTER_TIMEOUT
+// seconds if the cluster is still being created. `say` gets the status texts. Throws Error: those of
 // wait_for_cluster() and aws_call(), usage.
 ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const InstanceFacts& facts,
         const std::function<void(const std::string&)>& say);
 
-// The file for the steps that need the answer. The configuration that is complete with it is checked as
-// eks-config checks one. Throws Error (config_invalid).
+// The file for the steps that need the answer. The configuration completed with it passes the same checks as
+// in eks-config. Throws Error (config_invalid).
 StepPlan plan_cluster(const NodeDocument& document, const Json& imds, const ClusterQuestion& question,
         const ClusterAnswer& answer);
 

@@ -25,8 +25,8 @@ void ask(Context& context, const NodeDocument& document)
 
 int eks::cluster_step(int argc, char** argv)
 {
-        // What libeksnode-aws.so and the libraries that it loads read; a complete configuration needs none
-        // of it.
+        // Read by libeksnode-aws.so and the libraries that it loads; not needed if the configuration is
+        // complete.
         const Access access{.reads = {"/etc/gai.conf", "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache",
                                     "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf", "/etc/ssl", "/lib",
                                     "/lib64", "/proc/sys/crypto", "/run/systemd/resolve", "/usr"},

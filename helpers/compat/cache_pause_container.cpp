@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cache-pause-container: for those who build images with the scripts of Amazon Linux 2023's.
+// cache-pause-container, for image builds that use the scripts of Amazon Linux 2023.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -56,8 +56,8 @@ bool is_whole_archive(const std::string& path)
         return archive && std::ranges::all_of(end, [](char c) { return c == '\0'; });
 }
 
-// An export that fails leaves what was there before. ctr of containerd 2 may end, with status 0, before the
-// last of what the daemon sends has reached the file; it has then, the next time.
+// An export that fails leaves the earlier file in place. ctr of containerd 2 may end with status 0 before
+// the last bytes have reached the file; the next attempt then succeeds.
 void export_image(const std::string& name, const std::string& path)
 {
         const auto unfinished = path + ".new";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cache-pause-container, as the image of Amazon Linux 2023 has it: a pause image that nodes find without a
-// registry, because it is in containerd under a name of no registry, pinned, and in an archive.
+// cache-pause-container, as the image of Amazon Linux 2023 has it: stores a pause image in containerd,
+// pinned and under a local name, and in an archive, so that nodes need no registry.
 #pragma once
 
 #include <string>

@@ -18,7 +18,7 @@ namespace eks {
 using Variables = std::function<std::string(const char* name)>;
 
 // vercmp: whether `left` OPERATOR `right`, by the order of `sort -V`; a leading "v" does not count. Nothing
-// for an operator that is none of lt, lteq, eq, gteq and gt.
+// for any other operator than lt, lteq, eq, gteq and gt.
 std::optional<bool> compare_versions(
         std::string_view left, std::string_view operation, std::string_view right);
 
@@ -30,12 +30,12 @@ int version_order(std::string_view left, std::string_view right);
 std::string ecr_uri(const Root& root, const std::string& region, const std::string& domain,
         const std::string& account, bool fips_kernel, const Resolver& resolver);
 
-// max-pods-calculator.sh: its options, and the environment variables that stand for them, as those of
-// `eksnode max-pods`. What is not an option of it goes to `ignored`. Throws Error (usage).
+// max-pods-calculator.sh: its options and their environment variables, as options of `eksnode max-pods`.
+// Unknown options go to `ignored`. Throws Error (usage).
 std::vector<std::string> max_pods_arguments(const std::vector<std::string>& given,
         const Variables& variables, std::vector<std::string>& ignored);
 
-// imds: how to ask, by its variables.
+// imds: its settings, from environment variables.
 struct ImdsQuestions {
         std::string endpoint;
         std::string token;                     // "" to ask for one

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// imds: one question to the instance metadata service, as the shell of user data asks it.
+// imds: one request to the instance metadata service, for shell scripts in user data.
 #include <algorithm>
 #include <array>
 #include <cstdio>

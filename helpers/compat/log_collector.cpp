@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-log-collector.sh, whose work no verb of eksnode does yet: whoever calls it hears that, and what there
-// is instead.
+// eks-log-collector.sh, which is not implemented yet. It prints that, and the commands to use instead.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -13,7 +12,7 @@ namespace eks {
 
 namespace {
 
-constexpr int not_there_yet = 3; // no other outcome has it
+constexpr int not_there_yet = 3; // used for nothing else
 
 constexpr std::array<std::string_view, 3> options{
         "--eks_hybrid", "--ignore_introspection", "--ignore_metrics"};

@@ -25,7 +25,7 @@ bool is_letter(char c)
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Where a sign that is not a digit stands in the order; the end of the text, or of the run, is 0.
+// The rank of a character that is not a digit; the end of the text, or of the run, is 0.
 int rank(std::string_view text, std::size_t at)
 {
         if (at >= text.size() || is_digit(text[at]))
@@ -70,7 +70,7 @@ int order_of_runs(std::string_view left, std::string_view right)
         return 0;
 }
 
-// Without what sort takes for the suffixes of a file: (\.[A-Za-z~][A-Za-z0-9~]*)* at the end.
+// Without what sort treats as file suffixes: (\.[A-Za-z~][A-Za-z0-9~]*)* at the end.
 std::string_view without_suffixes(std::string_view text)
 {
         auto kept = text;

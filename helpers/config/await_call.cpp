@@ -21,8 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::chrono::seconds time_to_resolve{60}; // TimeoutStartSec= of the step
-// A call is heard of at once. This is for what is not announced: a NodeConfig that a script writes, and a
-// script that waits for what waits for us.
+// A call is noticed at once. This interval is for changes without a notification: a NodeConfig that a script
+// writes, and a script that waits for a unit that waits for us.
 constexpr auto look_again = 1s;
 constexpr auto patience = 2s; // with a script that seems to wait for us
 
@@ -34,7 +34,7 @@ bool comes_after_us(std::string_view unit)
                unit == "eks-node" || unit == "eks-configured" || unit == "eks-config";
 }
 
-// Without a directory to watch, a call is found when we look again.
+// If the directory does not exist, a call is found at the next check.
 UniqueFd watch_calls(const Root& root)
 {
         UniqueFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
@@ -97,10 +97,10 @@ Resolved await_call(const Context& context)
         manager.watch({last_stage});
         const auto calls = watch_calls(root);
         const auto end = std::chrono::steady_clock::now() + limit;
-        std::string seen; // and since when: a systemctl that is about to end is no reason
+        std::string seen; // and since when: a systemctl that is about to end must not count
         auto since = std::chrono::steady_clock::now();
         for (;;) {
-                // Looked at first: what a script writes, it writes before it ends.
+                // Checked first, because a script writes its files before it ends.
                 const auto state = look_at_scripts(manager);
                 const auto over = no_call_to_come(state);
                 std::optional<Error> unreadable;
@@ -108,7 +108,7 @@ Resolved await_call(const Context& context)
                         auto resolved = resolve_node_layers(root);
                         if (!awaits_call(resolved))
                                 return resolved;
-                } catch (const Error& e) { // of a file that a script is writing
+                } catch (const Error& e) { // a script may be writing the file
                         unreadable = e;
                 }
                 const auto now = std::chrono::steady_clock::now();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// User data of Amazon Linux 2 is a script, which cloud-init runs and which names the cluster by calling
-// bootstrap.sh. Until then nothing is known of a cluster, and eks-config waits.
+// User data of Amazon Linux 2 is a script. cloud-init runs it, and it names the cluster by calling
+// bootstrap.sh. Until then the cluster is unknown, and eks-config waits.
 #pragma once
 
 #include "base/scripts.hpp"
@@ -9,11 +9,11 @@
 
 namespace eks {
 
-// Whether only a script can still say which cluster this is a node of.
+// Whether no layer names a cluster, but a script still may.
 bool awaits_call(const Resolved& resolved);
 
-// Why no call can come any more, as a sentence; "" if one still may. A script that waits for containerd or
-// kubelet, which wait for us, does not get to its call.
+// The reason why no call can follow, as a sentence; "" if one still can. A script that waits for containerd
+// or kubelet, which wait for us, never reaches its call.
 std::string no_call_to_come(const ScriptsState& state);
 
 // The error for a node whose scripts have not named a cluster. Images without the compatibility commands

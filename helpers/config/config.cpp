@@ -59,7 +59,7 @@ struct GateInputs {
         bool asks_eks() const { return !keys_to_ask_for(resolved.merged.tree).empty(); }
 };
 
-// Also for the block that it once wrote, to be taken away, and where EKS may say that it is needed.
+// Also to remove a block that it wrote earlier, and if only the answer of EKS decides whether it is needed.
 bool needs_hosts(const GateInputs& given)
 {
         const auto hosts = read_file_if_exists(given.node.root(hosts_path)).value_or("");
@@ -76,14 +76,14 @@ bool needs_sandbox_image(const GateInputs& given)
         return exists(root(pause_archive)) || unless_broken(given.notes, [&] {
                 if (is_node_s_image(sandbox_image(given.node)))
                         return true;
-                // An edited file stands, and may name another image than ours.
+                // An edited file is kept, and may name another image than ours.
                 const auto present = read_file_if_exists(root(containerd_config_path));
                 return present &&
                        is_node_s_image(sandbox_image_in(*present, std::string(containerd_config_path)));
         }).value_or(true);
 }
 
-// The steps that not every node needs, and when it does.
+// The optional steps, and the conditions for each.
 struct Gate {
         std::string_view name;
         bool (*is_open)(const GateInputs&);

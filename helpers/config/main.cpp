@@ -13,7 +13,7 @@ int main(int argc, char** argv)
                                            "/proc/cmdline", "/proc/meminfo", "/proc/sys/crypto", "/proc/1",
                                            "/sys/devices/system"},
                                 .writes = {"/run/eks"},
-                                .runs_programs = true, // a daemon without a version file is asked
+                                .runs_programs = true, // runs a daemon that has no version file
                                 .connects = true}},    // the manager knows whether scripts still run
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();

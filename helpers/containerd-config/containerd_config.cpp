@@ -19,11 +19,11 @@ namespace eks {
 
 namespace {
 
-// containerd 2.2 says that enable_cdi will go, and has it on by default; 2.4 does not know it.
+// containerd 2.2 has deprecated enable_cdi, which is on by default there; 2.4 does not know it.
 constexpr Version cdi_is_always_on{2, 2, 0};
 
-// The settings of the handlers of descriptors. Our own are left without a source: an old daemon that does
-// not read one of their keys is no one's mistake.
+// The settings of the handlers of descriptors. Our own have no source: if an old daemon does not read one of
+// their keys, that is not an error of the user.
 Layer described_handlers(const RuntimeHandlers& handlers)
 {
         Layer layer{.tree = containerd_settings(handlers)};
@@ -69,7 +69,7 @@ std::string render_base_runtime_spec(const NodeInputs& node)
         return spec.dump(2) + "\n";
 }
 
-// The daemon of its own that unpacks images.
+// The separate daemon that unpacks images.
 File soci_config(const NodeInputs& node)
 {
         if (!node.decided.soci)
@@ -92,7 +92,7 @@ File soci_config(const NodeInputs& node)
         return {.path = std::string(soci_config_path), .content = TomlDocument::from_tree(config).text()};
 }
 
-// A handler's own files; those of handlers that are left out go.
+// The files of each handler; those of handlers that are left out are removed.
 void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files)
 {
         std::map<std::string, File> by_path;

@@ -9,7 +9,7 @@ int main(int argc, char** argv)
         Access access{.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys", "/run/eks", "/sys/bus/pci",
                               "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
                 .writes = {"/etc/containerd", "/var/lib/eks"}};
-        // Directories to write in are made, and most machines have no use for this one.
+        // Directories in this list are created, and most machines do not need this one.
         if (exists(std::string(soci_program)) || exists("/etc/soci-snapshotter-grpc"))
                 access.writes.push_back("/etc/soci-snapshotter-grpc");
         return run_step({.name = "eks-containerd-config",

@@ -23,7 +23,7 @@ constexpr auto default_label = "containerd";
 constexpr std::size_t xfs_label = 12; // characters
 constexpr auto poll_interval = 100ms;
 
-// What a blank volume is labelled with when it is formatted.
+// The label of a volume that this step formats.
 std::string label_of(const VolumeSettings& volume)
 {
         const bool fits = !volume.label.empty() && volume.label.size() <= xfs_label;
@@ -52,8 +52,8 @@ std::optional<std::string> find_label(const std::string& label, const Disks& dis
         return found;
 }
 
-// One that we formatted, whose name may have changed since, else the first that is blank and in no use. What
-// holds somebody's data is never taken. Throws Error (volume_occupied) if all do.
+// A disk that we formatted earlier (its name may have changed), else the first blank disk that is not in
+// use. A disk with data is never used. Throws Error (volume_occupied) if all disks hold data.
 std::optional<std::string> find_instance_store(const VolumeSettings& volume, const Disks& disks)
 {
         auto devices = disks.list();
@@ -97,7 +97,7 @@ std::optional<std::string> find_device(const std::string& name, const Disks& dis
         const auto key = mapping_key(name);
         if (key.empty())
                 return disks.exists(name) ? std::optional(name) : std::nullopt;
-        // A link that udev made, or a Xen instance.
+        // A link made by udev, or a device name of a Xen instance.
         for (const auto* prefix : {"/dev/sd", "/dev/xvd"})
                 if (disks.exists(prefix + key))
                         return prefix + key;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-containerd-volume: a disk of containerd's own, found, formatted if it is blank, and mounted before
+// eks-containerd-volume: finds a disk for containerd, formats it if it is blank, and mounts it before
 // containerd starts. Reads: /run/eks/node.json, sysfs, the disks. Changes: a blank disk; mounts; while it
 // formats, /var/lib/eks/containerd-volume.formatting. Again: what is mounted stays.
 #pragma once
@@ -24,20 +24,20 @@ struct BlockDevice {
         std::string serial;
 };
 
-// All that have a size, sorted by path, without what the kernel makes of memory.
+// All that have a size, sorted by path, without RAM disks and the like.
 std::vector<BlockDevice> block_devices(const Root& root);
 
 // What is on a device.
 struct DiskContent {
         std::string type;            // of the filesystem, "" if there is none that is known
         std::string label;           // of the filesystem
-        std::string partition_label; // of the partition that it is
+        std::string partition_label; // of the partition, if it is one
         std::string other;       // what is there instead of a filesystem: "a gpt partition table", "data"
-        bool unfinished = false; // what is there is the beginning of a filesystem that this step was making
+        bool unfinished = false; // it holds the beginning of a filesystem that this step was making
         bool blank() const { return type.empty() && other.empty(); }
 };
 
-// What this step does to the world, as values, so that it can be tried without disks.
+// The effects of this step, as functions, so that tests need no disks.
 struct Disks {
         std::function<std::vector<BlockDevice>()> list;
         std::function<bool(const std::string& path)> exists;
@@ -61,8 +61,8 @@ struct MountedVolume {
         bool changed;
 };
 
-// Throws Error: volume_missing at the deadline; volume_occupied if something is on it that is no filesystem
-// of ours to use, or it or the directory is in use; what `disks` throws (volume_failed).
+// Throws Error: volume_missing at the deadline; volume_occupied if it holds anything but a usable
+// filesystem, or if it or the directory is in use; what `disks` throws (volume_failed).
 MountedVolume ensure_volume(
         const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit);
 

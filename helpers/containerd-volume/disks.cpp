@@ -26,7 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto format_timeout = 120s; // a slow disk, and much of it
+constexpr auto format_timeout = 120s; // for a slow, large disk
 constexpr auto mount_timeout = 60s;   // a journal to be replayed
 constexpr std::size_t first_bytes = 1U << 20U;
 constexpr auto soci_directory = "/var/lib/soci-snapshotter-grpc";
@@ -40,7 +40,7 @@ std::string value_of(const Probe& probe, const char* name)
         return ::blkid_probe_lookup_value(probe.get(), name, &text, nullptr) == 0 ? text : "";
 }
 
-// What no library knows may still be somebody's data.
+// Data that the library does not recognise may still be valuable.
 bool begins_with_zeros(int fd)
 {
         std::vector<char> bytes(first_bytes);
@@ -75,7 +75,7 @@ std::optional<DiskContent> content_of(const std::string& path)
         return content;
 }
 
-// mkfs.xfs takes the mark of the superblock away when all is written, and the kernel mounts none that has
+// mkfs.xfs clears this mark in the superblock when it has finished. The kernel mounts no filesystem that has
 // it.
 bool is_half_made_xfs(const std::string& path)
 {
@@ -85,8 +85,8 @@ bool is_half_made_xfs(const std::string& path)
         return fd && ::pread(fd.get(), &in_progress, 1, in_progress_at) == 1 && in_progress != 0;
 }
 
-// Remembers that a disk is being formatted. A machine that stops meanwhile leaves a disk that is neither
-// blank nor whole, and has to know that this was its own doing: no other such disk is ever formatted.
+// Records that a disk is being formatted. If the machine stops meanwhile, the disk is neither blank nor
+// complete, and the record shows that this step may format it again. Other such disks are never formatted.
 class Formatting {
 public:
         Formatting(const Root& root, std::string instance)
@@ -108,7 +108,8 @@ public:
         }
 
 private:
-        // Of this disk on this instance: an image or a snapshot may carry the mark to another one.
+        // The record names disk and instance, because an image or a snapshot may carry it to another
+        // instance.
         std::string name(const std::string& path) const
         {
                 const auto devices = block_devices(Root());
@@ -263,7 +264,7 @@ Disks real_disks(const Root& root, const std::string& instance)
                 make_filesystem(path, filesystem, label, present && present->unfinished, formatting);
         };
         const auto mount = [formatting](const std::string& path, const std::string& type) {
-                formatting.end(); // what is mounted is whole, and may be somebody's from now on
+                formatting.end(); // a mounted filesystem is complete, and may hold data from now on
                 mount_volume(path, type);
         };
         return {.list = [] { return block_devices(Root()); },

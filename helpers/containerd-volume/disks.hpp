@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's disks: libblkid for what is on them, NVMe for what EC2 calls them, mkfs and the service
-// manager.
+// The machine's disks: their content by libblkid, their EC2 names by NVMe, mkfs, and the service manager.
 #pragma once
 
 #include "containerd_volume.hpp"
 
 namespace eks {
 
-// Names the disk that is being formatted, from before that begins until the disk is mounted.
+// Names the disk that is being formatted, until the disk is mounted.
 inline constexpr std::string_view formatting_mark = "/var/lib/eks/containerd-volume.formatting";
 
-// A disk that is half formatted, by this step on this instance, counts as blank.
+// A disk that this step has half formatted on this instance counts as blank.
 Disks real_disks(const Root& root, const std::string& instance);
 
 // Put soci-snapshotter's data on the volume too, unless they are there. Throws Error: manager_unreachable,
@@ -18,7 +17,7 @@ Disks real_disks(const Root& root, const std::string& instance);
 void mount_soci_data();
 
 // The name in EC2's block device mapping, from the 4096 bytes that an EBS volume answers to NVMe's Identify
-// Controller: Amazon keeps it in the vendor's part, from byte 3072 on. "" if it is no such answer.
+// Controller: Amazon keeps it in the vendor's part, from byte 3072 on. "" if it is not such an answer.
 std::string mapping_name_in(std::string_view identification);
 
 // Of /proc/self/mountinfo: where the device MAJOR:MINOR is mounted, and what is mounted at a directory (the

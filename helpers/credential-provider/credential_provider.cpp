@@ -21,7 +21,7 @@ void add(Json& images, std::string_view image)
                 images.push_back(image);
 }
 
-// A provider of the vendor's name takes the vendor's place.
+// A provider with the vendor's name replaces the vendor's.
 void add_provider(Json& providers, const Json& provider)
 {
         const auto same = std::ranges::find_if(
@@ -32,7 +32,7 @@ void add_provider(Json& providers, const Json& provider)
                 providers.push_back(provider);
 }
 
-// What the user's own settings made of it.
+// The result of the user's settings.
 void check(const Json& config, const Version& kubelet)
 {
         Layer layer{.source = "kubelet.credentialProviderConfig"};

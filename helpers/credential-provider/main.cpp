@@ -4,7 +4,8 @@
 int main(int argc, char** argv)
 {
         using namespace eks;
-        // The binaries may lie anywhere; only that they are there matters, and asking that needs no right.
+        // The binaries may be in any directory. The step only checks that they exist, which needs no
+        // permission.
         return run_step({.name = "eks-credential-provider",
                                 .purpose = "write kubelet's image credential provider configuration",
                                 .access = {.reads = {"/etc/eks/credential-providers.d", "/run/eks",

@@ -26,7 +26,7 @@ using Document = nlohmann::ordered_json;
 constexpr std::string_view version_path = "/etc/eks/docker-version.txt";
 constexpr std::array daemons{"/usr/bin/dockerd", "/usr/sbin/dockerd"}; // the second is Debian's
 
-// Docker's own: it refuses a registration of that name.
+// Docker's own runtime: it rejects another one of that name.
 constexpr std::string_view built_in = "runc";
 
 // The first release whose daemon.json can name a shim: "runtimeType" instead of "path".
@@ -142,7 +142,7 @@ Document parse_document(std::string_view text, std::string_view path)
         return document;
 }
 
-// What Docker's file has, what of it we left there, and what we want there: entry by entry.
+// Compares Docker's file, our earlier entries in it, and our new entries, one by one.
 class Merge {
 public:
         explicit Merge(StepPlan& plan) : plan_(&plan) {}
@@ -155,7 +155,7 @@ public:
                 const auto before = optional(ours, name);
                 const auto want = optional(wanted, name);
                 ours.erase(name);
-                if (before && !there && before == want) { // an edit, as long as we want nothing new
+                if (before && !there && before == want) { // an edit, unless our entry has changed
                         ours[name] = *want;
                         note(Level::info,
                                 fmt::format("{} was removed by hand and is not added again", label));
@@ -189,7 +189,7 @@ private:
         StepPlan* plan_;
 };
 
-// Ours to write, so whatever is wrong with it was a crash or a hand: nothing is ours then.
+// Only this step writes the file. If it is damaged, by a crash or an edit, no entry counts as ours.
 Json remembered_keys(const Root& root)
 {
         const auto text = read_file_if_exists(root(docker_memory_path)).value_or("");
@@ -286,7 +286,7 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
                 merged.erase("runtimes");
         merge.entry(merged, plan.ours, wanted, "default-runtime", "default-runtime");
 
-        // Docker would refuse to start, and would not say where the runtime went.
+        // Docker would not start, and would not name the cause.
         if (const auto chosen = merged.find("default-runtime");
                 chosen != merged.end() && chosen->is_string() &&
                 names.contains(chosen->get<std::string>()) && !runtimes.contains(chosen->get<std::string>()))
@@ -297,7 +297,8 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
 
         if (merged == present) {
                 if (text && (!plan.ours["runtimes"].empty() || plan.ours.contains("default-runtime")))
-                        plan.step.files.push_back({.path = path, .content = *text}); // not a byte changes
+                        plan.step.files.push_back(
+                                {.path = path, .content = *text}); // the file stays byte for byte
         } else if (merged.empty()) {
                 plan.step.files.push_back({.path = path, .content = {}, .kind = File::Kind::absent});
         } else {
@@ -306,7 +307,7 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
         struct stat st {};
         if (::stat(root(path).c_str(), &st) == 0)
                 for (auto& file : plan.step.files)
-                        file.mode = st.st_mode & 0755; // what others may write is taken back
+                        file.mode = st.st_mode & 0755; // write permission of others is removed
         return plan;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-docker-runtimes: the runtimes of this machine in Docker's configuration, for hosts of ECS and others
-// that are no Kubernetes nodes.
+// that are not Kubernetes nodes.
 // Reads: descriptors of runtimes, the configuration's files, daemon.json. Writes: daemon.json, merged, and
 // which of its entries are ours. Again: the same entries, the same file.
 #pragma once
@@ -26,7 +26,7 @@ struct DockerSettings {
 
 DockerSettings docker_settings(const Json& tree, const Marks& marks);
 
-// Asked only if a runtime wants to know; nothing if Docker does not say.
+// Called only if a runtime needs the version; nothing if it is unknown.
 using DockerVersion = std::function<std::optional<Version>()>;
 
 // From /etc/eks/docker-version.txt, else by asking dockerd.
@@ -46,9 +46,9 @@ struct DockerPlan {
         Json ours; // the keys of daemon.json that are ours from now on
 };
 
-// daemon.json with our keys in it and those that we no longer want taken out; all else stays as it is. What
-// somebody else set or took out since stays so too, with a note.
-// Throws Error: config_syntax with line and column for what is not JSON, config_invalid for what is no
+// daemon.json with our keys added, and our obsolete keys removed. Everything else stays as it is, also keys
+// that others have changed or removed since, with a note.
+// Throws Error: config_syntax with line and column for what is not JSON, config_invalid if it is not an
 // object, runtime_invalid if the default runtime of the file is one of ours that is not available any more.
 DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted);
 

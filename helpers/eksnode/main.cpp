@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::string_view verb_prefix = "eksnode-";
 
-// Where the verbs are: beside this program's own directory first, so that a staged tree works as it lies.
+// The directory of the verbs: first relative to this program's own directory, so that a staged tree works in
+// place.
 std::string verb_directory()
 {
         const auto self = eks::read_link_if_exists("/proc/self/exe").value_or("");

@@ -15,13 +15,13 @@ namespace eks {
 
 namespace {
 
-// Their units have an EnvironmentFile= for it.
+// Their units have an EnvironmentFile= for this file.
 constexpr std::array<std::string_view, 5> with_file{
         "amazon-ssm-agent", "containerd", "docker", "kubelet", "soci-snapshotter"};
 // They start after this step, and `eksnode apply` restarts them.
 constexpr std::array<std::string_view, 3> of_the_chain{"containerd", "kubelet", "soci-snapshotter"};
-// What runs on many machines before this step does, and wants the variables of all services, a proxy's above
-// all.
+// Services that start before this step on many machines and need the variables of all services, such as a
+// proxy.
 constexpr std::array<std::string_view, 2> early{"amazon-ssm-agent", "docker"};
 
 bool contains(std::span<const std::string_view> list, std::string_view item)
@@ -44,7 +44,7 @@ bool needs_drop_in(std::string_view service)
         return service != every_service && !contains(with_file, service);
 }
 
-// Of a file as render_environment_file() makes it.
+// The names of the variables in a file of render_environment_file().
 std::vector<std::string> names_in(std::string_view text)
 {
         std::vector<std::string> names;
@@ -76,8 +76,8 @@ public:
         void run()
         {
                 tell_manager();
-                // What is remembered of a service goes last: until then another run would take it away
-                // again.
+                // The record of a service is removed last, so that another run can finish an interrupted
+                // removal.
                 auto plan = plan_environment(*node_);
                 StepPlan last;
                 std::erase_if(plan.files, [&](const File& file) {
@@ -153,7 +153,7 @@ private:
                                 fmt::format("no longer set {} for all services", join(gone, ", ")), true);
         }
 
-        // A run may have been killed before the manager read what it wrote.
+        // An earlier run may have been killed before the manager read its files.
         bool lags_behind()
         {
                 return std::ranges::any_of(
@@ -177,7 +177,8 @@ private:
                 restart_if_early(service, file_of(service));
         }
 
-        // Restart a service that runs since before its file was written; without a file, any that runs.
+        // Restart a service that was started before its file was written; without a file, any running
+        // service.
         void restart_if_early(const std::string& service, const std::string& path)
         {
                 const auto name = service + ".service";

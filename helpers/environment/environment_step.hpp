@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-environment: the environment variables that the configuration gives to services.
+// eks-environment: gives services the environment variables of the configuration.
 // Reads: /run/eks/node.json. Writes: /run/eks/environment/, drop-ins in /run/systemd/system/, the
 // environment of the service manager. Again: the same files, and nothing is reloaded or restarted.
 #pragma once
@@ -12,17 +12,17 @@
 
 namespace eks {
 
-// A file for each service, and `default`, which remembers what the manager was given.
+// A file for each service, and `default`, which records the variables given to the manager.
 inline constexpr std::string_view environment_directory = "/run/eks/environment/";
 
-// The files, and a drop-in for each service that does not read its file anyway. Those of services that the
-// configuration no longer names are absent.
+// The files, and a drop-in for each service whose unit does not read its file already. Those of services
+// that the configuration no longer names are absent.
 StepPlan plan_environment(const NodeInputs& node);
 
-// Put the plan in place; give the manager the variables of all services, and take away those of the last
-// run; let it read drop-ins that changed; restart services that began to run before their variables were
-// there. containerd, soci-snapshotter and kubelet are left alone: they start after this step, and
-// `eksnode apply` restarts them. Throws Error (file_io, manager_unreachable).
+// Put the plan in place; give the manager the variables of all services, and remove those of the last run;
+// reload it if drop-ins changed; restart services that were started before their variables existed.
+// containerd, soci-snapshotter and kubelet are left alone: they start after this step, and `eksnode apply`
+// restarts them. Throws Error (file_io, manager_unreachable).
 void take_over_environment(Context& context, Manager& manager, const NodeInputs& node);
 
 } // namespace eks

@@ -50,7 +50,7 @@ const Json* value_at(const Json& tree, std::string_view key)
         return node;
 }
 
-// Of labels and taints that have facts in them: what the node registers with.
+// The labels and taints that contain facts, as the node registers them.
 std::string registered(const NodeInputs& node, const std::string& key)
 {
         std::string text;
@@ -66,7 +66,7 @@ std::string registered(const NodeInputs& node, const std::string& key)
         return text.empty() ? text : fmt::format("  on this node:{}\n", text);
 }
 
-// What may be a password is not shown: the variables of services, of which the names remain.
+// Variables of services may be passwords, so only their names are shown.
 Json shown(const SchemaKey& entry, Json value)
 {
         if (entry.path != "instance.environment")
@@ -127,7 +127,7 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
                         all.push_back({*value, {"eksnode's own"}});
         for (const auto& layer : resolved.layers) {
                 const auto* value = value_at(layer.tree, key);
-                // What merging passes over: an empty text, and a false behind a true.
+                // Values that merging ignores: an empty text, and a false after a true.
                 const bool empty = value != nullptr && value->is_string() &&
                                    value->get_ref<const std::string&>().empty();
                 const bool ignored = entry != nullptr && entry->path == key &&

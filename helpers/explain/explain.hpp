@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode explain: which value won, and where every layer that has one says so.
+// eksnode explain: the value of a key, and the values of all layers with their places.
 #pragma once
 
 #include <string>
@@ -9,34 +9,34 @@
 
 namespace eks {
 
-// One layer's say on a key.
+// One layer's value of a key.
 struct Opinion {
         Json value;
         Where where;
 };
 
-// What eksnode sets in kubelet's configuration by itself on this node, whatever its file holds: with an
-// older kubelet that has the user's settings in it, and it may have been edited. null where the facts of a
-// node are not at hand.
+// The part of kubelet's configuration that eksnode itself sets on this node. It is computed, because the
+// file may have been edited, and for older kubelets contains the user's settings. null if the facts of a
+// node are unknown.
 Json generated_settings(const Root& root, const Resolved& resolved);
 
-// That kubelet reads another value from a file that was edited by hand; "" if none was.
+// A line about another value in a file that was edited by hand; "" if the file was not edited.
 std::string edited_setting(const Root& root, const std::string& key);
 
-// Every layer's value of a key path ("kubelet.config.maxPods"), the winner last. For lists of flags, all add
-// up. What we would set ourselves (`generated`, the tree of kubelet's own configuration) comes first, for
-// keys below kubelet.config.
+// Every layer's value of a key path ("kubelet.config.maxPods"), the effective one last. Lists of flags are
+// appended to each other. For keys below kubelet.config, our own value (`generated`, the tree of kubelet's
+// configuration) is first.
 std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, const Json& generated);
 
-// What a node makes of a key, and what goes into it, as lines: "  computed by the eks policy: 11 MiB x 58
-// pods + 255 MiB (…)"; of labels and taints, those with facts filled in. Empty for keys that are taken as
-// they are, and where the facts of a node are not at hand.
+// The value that a node computes from a key, and its inputs, as lines: " computed by the eks policy: 11 MiB
+// x 58 pods + 255 MiB (…)"; of labels and taints, those with facts filled in. Empty for keys that are used
+// unchanged, and if the facts of a node are unknown.
 std::string reasoning(const Root& root, const Resolved& resolved, const std::string& key);
 
-// The profile in force, and below it every profile there is; those of the admin mask the vendor's.
+// The active profile, and below it all profiles; those of the admin mask the vendor's.
 std::string explain_profile(const Root& root, const Resolved& resolved);
 
-// The text for people. Throws Error (usage) if the key is not one of configuration.
+// The text for people. Throws Error (usage) if it is not a configuration key.
 std::string explain(const Resolved& resolved, const std::string& key, const Json& generated,
         const std::string& reasoning = {});
 

@@ -27,7 +27,7 @@ constexpr auto usage =
         "Exit status: 0; 78 bad configuration; 1 a file cannot be read; 2 no such key; see\n"
         "eksnode-explain(1).\n";
 
-// What EKS said is as a layer below all others.
+// The answer of EKS is a layer below all others.
 void add_answer_of_eks(const Root& root, Resolved& resolved)
 {
         auto& merged = resolved.merged;

@@ -26,7 +26,7 @@ std::string text_of(const Root& root, const std::string& path)
         return std::string(trim(read_file_if_exists(root(path)).value_or("")));
 }
 
-// systemd has a link there for every unit that runs; anybody may read it.
+// systemd has a link there for every running unit; every user may read it.
 bool runs(const Root& root, std::string_view unit)
 {
         return read_link_if_exists(root(fmt::format("/run/systemd/units/invocation:{}", unit))).has_value();
@@ -46,7 +46,7 @@ bool is_off(const Root& root, const char* key)
         return config.is_object() && config.contains(key) && config[key] == false;
 }
 
-// The third field of a line of /proc/PID/limits. Programs in Go, as both daemons are, raise the soft limit
+// The third field of a line of /proc/PID/limits. Programs in Go, such as both daemons, raise the soft limit
 // to it when they start.
 std::string hard_limit(std::string_view line)
 {
@@ -60,7 +60,7 @@ bool refuses_cgroup_v1(const Root& root)
         constexpr Version since{1, 35, 0};
         try {
                 return kubelet_version(root) >= since;
-        } catch (const Error&) { // there is none that could refuse it
+        } catch (const Error&) { // no security module could refuse it
                 return false;
         }
 }
@@ -169,7 +169,7 @@ Check check_iptables(const Root& root)
                 program = link->starts_with('/') ? *link : program.substr(0, program.rfind('/') + 1) + *link;
         }
         const bool legacy = program.ends_with("legacy-multi") || program.ends_with("legacy");
-        // The kernel lists a table of the old implementation as soon as somebody uses it.
+        // The kernel lists a table of the old implementation once it is in use.
         const auto old_tables = text_of(root, "/proc/net/ip_tables_names");
         if (!legacy && !old_tables.empty())
                 return {name, State::warning,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode host check: what is in force on this machine, against what a node needs of it.
+// eksnode host check: compares the state of this machine with what a node needs.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace eks {
 struct Check {
         enum class State {
                 ok,
-                unknown, // cannot be found out here, or not now
+                unknown, // cannot be determined here or now
                 warning, // a node works, but worse or less safely
                 problem, // a node, or some of its pods, do not work
         };
@@ -29,11 +29,11 @@ struct Check {
 // "ok", "unknown", "warning" or "problem".
 std::string_view state_name(Check::State state);
 
-// Everything that the machine below `root` is checked for, in the order of the manual page. `clock_is_right`
-// is what the kernel says of the clock. Reads files only. Throws Error (file_io).
+// All checks of the machine below `root`, in the order of the manual page. `clock_is_right` is the kernel's
+// state of the clock. Reads files only. Throws Error (file_io).
 std::vector<Check> check_host(const Root& root, bool clock_is_right);
 
-// Whether the kernel takes its clock for synchronised: adjtimex(2).
+// Whether the kernel considers its clock synchronised: adjtimex(2).
 bool clock_is_synchronised();
 
 // One check a line, with what to do below it.

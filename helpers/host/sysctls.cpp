@@ -26,14 +26,14 @@ bool is_ours(std::string_view path)
         return std::ranges::any_of(names, [&](std::string_view name) { return path.ends_with(name); });
 }
 
-// Without these values kubelet does not start (its protectKernelDefaults), or pods reach nothing.
+// Without these values kubelet does not start (its protectKernelDefaults), or pods have no network.
 bool is_required(std::string_view name)
 {
         return name == "vm/overcommit_memory" || name == "kernel/panic" || name == "kernel/panic_on_oops" ||
                name == "net/ipv4/ip_forward";
 }
 
-// A limit: more of it is as good.
+// A limit: a higher value is fine.
 bool is_limit(std::string_view name)
 {
         return name == "kernel/pid_max" || name.starts_with("fs/inotify/") || name == "vm/max_map_count";
@@ -61,7 +61,7 @@ bool is_enough(const std::string& name, const std::string& found, const std::str
         return found == wanted || (is_limit(name) && has && needs && *has >= *needs);
 }
 
-// As people write it, by the rule of sysctl.d(5).
+// In its usual form, by the rule of sysctl.d(5).
 std::string title_of(std::string_view name)
 {
         std::string title = "sysctl ";

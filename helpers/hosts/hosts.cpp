@@ -49,7 +49,7 @@ std::vector<std::string> resolve(Context& context, const std::string& host, cons
         }
 }
 
-// A hosts(5) file without our blocks, and where the first of them was.
+// A hosts(5) file without our blocks, and the position of the first one.
 struct Parts {
         std::string kept;
         std::size_t place = std::string::npos;
@@ -58,7 +58,7 @@ Parts parts(std::string_view text)
 {
         Parts result;
         auto& [kept, place] = result;
-        std::string inside; // of a block, given back if its end is missing
+        std::string inside; // lines of a block, kept if its end is missing
         while (!text.empty()) {
                 const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
                 const auto line = text.substr(0, end);
@@ -128,7 +128,7 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
                                                            e.what(), hosts_path)}}});
                 return context.did(fmt::format("kept the addresses of {}", host), false);
         }
-        // Read after the wait: others write this file too.
+        // Read after the wait, because other programs write this file too.
         const auto present = read_file_if_exists(path);
         const auto wanted = with_block(present.value_or(""), host, addresses);
         const auto said = fmt::format("{} is {}", host, join(addresses, " "));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-hosts: the addresses of a local cluster's API server in /etc/hosts, so that the node finds it while
-// the Outpost is cut off from the Region and its DNS. Reads: /run/eks/node.json, resolv.conf, /etc/hosts.
-// Writes: a marked block of /etc/hosts. Again: the same addresses, the same file; without DNS the block that
-// is there stands.
+// eks-hosts: writes the addresses of a local cluster's API server to /etc/hosts, so that the node can reach
+// it while the Outpost is disconnected from the Region and its DNS. Reads: /run/eks/node.json, resolv.conf,
+// /etc/hosts.
+// Writes: a marked block of /etc/hosts. Again: the same addresses, the same file; without DNS the existing
+// block is kept.
 #pragma once
 
 #include <chrono>
@@ -16,7 +17,7 @@
 
 namespace eks {
 
-// The text of a hosts(5) file with one block of ours, in place of those that it has or at its end; every
+// The text of a hosts(5) file with one block of ours, in the place of earlier ones or at the end; every
 // other byte is kept.
 std::string with_block(
         std::string_view text, std::string_view host, const std::vector<std::string>& addresses);
@@ -34,7 +35,7 @@ struct HostsWorld {
 // names the host, (file_io).
 void update_hosts(Context& context, const std::string& endpoint, const HostsWorld& world);
 
-// Where the node does not belong to a local cluster, or no longer: take our block away.
+// For a node that does not belong to a local cluster (any longer): remove our block.
 void remove_hosts(Context& context);
 
 } // namespace eks

@@ -15,7 +15,7 @@ constexpr auto answer_timeout = 2s; // of one server
 
 std::vector<NameServer> servers(const Root& root)
 {
-        // Where systemd-resolved stands in between, the servers behind it.
+        // If systemd-resolved is used, the servers that it forwards to.
         for (const auto* path : {"/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"})
                 if (const auto text = read_file_if_exists(root(path)))
                         return name_servers(*text);
@@ -38,7 +38,7 @@ void step(Context& context)
 
 int main(int argc, char** argv)
 {
-        // Replacing a file of /etc takes the right to write there.
+        // Replacing a file in /etc needs write access to the directory.
         return run_step({.name = "eks-hosts",
                                 .purpose = "keep the API server of a local cluster in /etc/hosts",
                                 .access = {.reads = {"/run/eks", "/run/systemd/resolve", "/etc/resolv.conf"},

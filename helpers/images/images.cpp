@@ -116,7 +116,7 @@ Addon parse_addon(const Json& answer, std::string_view name, std::string_view ku
                                 const auto version =
                                         parse_addon_version(offer.at("addonVersion").get<std::string>());
                                 if (!version)
-                                        continue; // a form of version that came later than we
+                                        continue; // a form of version that is newer than this program
                                 for (const auto& fit : offer.at("compatibilities")) {
                                         if (fit.at("clusterVersion") != kubernetes)
                                                 continue;
@@ -246,7 +246,7 @@ void pull_one(ContainerdClient& containerd, const ImageName& name,
         pull_image(containerd, name.text(), login, image_timeout, say);
 }
 
-// Builds are not copied to all regions at once, so an earlier one is as good.
+// Builds are not copied to all regions at once, so an earlier one is used.
 std::string pull_some_build(
         ContainerdClient& containerd, const std::string& host, std::string path, const Say& say)
 {

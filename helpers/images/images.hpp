@@ -17,18 +17,18 @@
 
 namespace eks {
 
-// What the command line asks for.
+// The parsed command line.
 struct ImagesCommand {
         std::string verb;
         std::vector<std::string> images;
 };
 
-// Throws Error (usage) for an unknown verb, for images where none are taken or none where some are, and for
-// an option that is another verb's.
+// Throws Error (usage) for an unknown verb, for missing or unexpected images, and for an option of another
+// verb.
 ImagesCommand images_command(const Arguments& arguments);
 
 // The name of a registry: FIPS and dual-stack as asked for; else the FIPS name if the kernel is in FIPS mode
-// and that name resolves. Throws Error (usage) for a dual-stack name where there is none.
+// and that name resolves. Throws Error (usage) if the partition has no dual-stack names.
 std::string registry_host(
         const EcrRegistry& registry, const Arguments& arguments, bool fips_kernel, const Resolver& resolver);
 
@@ -43,15 +43,14 @@ struct AddonVersion {
 };
 std::optional<AddonVersion> parse_addon_version(std::string_view text);
 
-// What EKS offers of an add-on.
+// The versions of an add-on that EKS offers.
 struct Addon {
-        std::optional<AddonVersion> preferred; // what a cluster of that version gets
+        std::optional<AddonVersion> preferred; // the default of a cluster of that version
         std::optional<AddonVersion> latest;
 };
 
-// The answer of EKS DescribeAddonVersions, for one add-on of those that are in it. Throws Error
-// (image_absent) if it offers none for that version of Kubernetes, "1.34", (aws_answer) if it is not such an
-// answer.
+// One add-on in an answer of EKS DescribeAddonVersions. Throws Error: image_absent if it has no version for
+// that version of Kubernetes ("1.34"), aws_answer if it is not such an answer.
 Addon parse_addon(const Json& answer, std::string_view name, std::string_view kubernetes);
 
 // What a node of that version of Kubernetes starts with, as paths in a registry of EKS: pause; kube-proxy,
@@ -65,14 +64,14 @@ std::vector<std::string> cached_images(
 std::vector<std::string> aliases(const std::vector<EcrRegistry>& table, const std::string& partition,
         const std::string& host, const std::string& path);
 
-// The same path with the build before it, which may exist where this one does not; "" if there is none.
+// The same path with the previous build, which may exist in regions without this one; "" if there is none.
 std::string earlier_build(const std::string& path);
 
 // A login from a file that holds USER:PASSWORD. Throws Error (file_io), and (config_invalid) for a file that
-// anybody may read or that holds none.
+// other users may read, or that holds no login.
 RegistryLogin read_login(const std::string& file, const std::string& host);
 
-// The rest talks to AWS, containerd and registries, with retry. Each throws what those throw.
+// The following functions call AWS, containerd and registries, with retries, and throw their errors.
 using Say = std::function<void(const std::string&)>;
 
 // EKS DescribeAddonVersions.
@@ -82,11 +81,12 @@ Addon ask_for_addon(
 // Throws Error (image_absent) if containerd has no such image.
 void pin_image(ContainerdClient& containerd, const std::string& name);
 
-// With the login in the file, else with that of the registry if it is one of ECR.
+// With the login in the file, else with ECR's if it is a registry of ECR.
 void pull_one(ContainerdClient& containerd, const ImageName& name,
         const std::optional<std::string>& login_file, const Say& say);
 
-// Pull that path, or the build before it if the registry has not got it, and so on; returns what was pulled.
+// Pull that path, or the previous build if the registry lacks it, and so on. Returns the path that was
+// pulled.
 std::string pull_some_build(
         ContainerdClient& containerd, const std::string& host, std::string path, const Say& say);
 

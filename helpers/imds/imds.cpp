@@ -31,7 +31,8 @@ constexpr std::array identity_facts{Fact{"instanceId", "instanceId"}, Fact{"inst
         Fact{"region", "region"}, Fact{"availabilityZone", "availabilityZone"},
         Fact{"accountId", "accountId"}, Fact{"imageId", "amiId"}, Fact{"architecture", "architecture"}};
 
-constexpr const char* local_ipv4_path = "meta-data/local-ipv4"; // an instance with IPv6 only has none
+constexpr const char* local_ipv4_path =
+        "meta-data/local-ipv4"; // an instance with only IPv6 has no IPv4 address
 constexpr std::array text_facts{
         Fact{"placement/availability-zone-id", "availabilityZoneId", Absence::soon_answer},
         Fact{"services/partition", "partition", Absence::not_yet},
@@ -108,7 +109,7 @@ std::vector<std::string> entries(std::string_view path, const std::optional<std:
 
 class Answers {
 public:
-        // Asks for these; an item that was asked for before is replaced.
+        // Requests these items; one that was requested before is replaced.
         void ask(const ImdsFetch& fetch, const std::vector<ImdsItem>& items)
         {
                 const auto bodies = fetch(items);
@@ -145,7 +146,7 @@ Json interface_facts(const Answers& answers, const std::string& mac)
         return interface;
 }
 
-// What the answers so far imply, and lack: the service did not know it yet when it was asked.
+// The items that the answers so far imply but lack, because the service did not know them yet.
 std::vector<ImdsItem> implied(const Answers& answers, const std::vector<std::string>& macs)
 {
         std::vector<ImdsItem> items;

@@ -14,13 +14,13 @@
 
 namespace eks {
 
-// Answers for paths below /latest/, in order; nothing for a 404 that is an answer.
+// Answers for paths below /latest/, in order; nothing for a 404 that counts as an answer.
 using ImdsFetch = std::function<std::vector<std::optional<std::string>>(const std::vector<ImdsItem>&)>;
 
-// Ask for everything in two rounds (what exists, then what is below it) and render both files. A third round
-// asks for what the first two imply and lacked: an instance with an IPv4 address has a subnet with a range,
-// one without any address does not exist. Throws Error (imds_answer) when an answer is not what it should
-// be: an error page must not become a fact.
+// Request everything in two rounds (first the listings, then the items below them) and render both files. A
+// third round requests items that the first two imply but lack: an instance with an IPv4 address has a
+// subnet with a range, and every instance has an address. Throws Error (imds_answer) for an unexpected
+// answer, so that an error page never becomes a fact.
 StepPlan plan_imds(const ImdsFetch& fetch);
 
 } // namespace eks

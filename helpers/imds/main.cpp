@@ -10,7 +10,7 @@ using namespace eks;
 
 constexpr std::chrono::seconds default_timeout{120};
 constexpr std::chrono::seconds unit_margin{30};       // that the manager waits longer than we do
-constexpr std::chrono::milliseconds patience{12'000}; // with user data that is not there
+constexpr std::chrono::milliseconds patience{12'000}; // for user data that is absent
 
 void fetch_everything(Context& context)
 {

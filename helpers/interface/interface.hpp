@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-interface: who configures one network interface, the host or the CNI plugin, and how the host does.
+// eks-interface: decides whether the host or the CNI plugin configures a network interface, and configures
+// that of the host.
 // Reads: /run/eks/node.json, /run/eks/imds.json, /sys/class/net, udev's database; of an interface that was
 // attached later, the instance metadata. Writes: /run/systemd/network/05-eks-NAME.network and
 // /var/lib/eks/interfaces/MAC. Again: the same files.

@@ -13,7 +13,7 @@ namespace eks {
 
 namespace {
 
-// A program that gives kubelet its token: the words up to the cluster, and where it is looked for.
+// A program that gives kubelet its token: its arguments up to the cluster, and the paths to look for it.
 struct TokenProgram {
         std::string_view name; // of kubeconfig.auth
         std::string_view command;
@@ -71,8 +71,8 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
                                        [&] { return read_file(node.root(kubeconfig_template)); }),
                 {{"server", node.spec.cluster.endpoint}, {"cluster", cluster}, {"region", region},
                         {"command", program.command}, {"args", args}});
-        // On an Outpost kubelet bootstraps with it and then has a kubeconfig of its own, with a certificate
-        // that is good without the Region. Ours is taken away there, kubelet's is not ours to touch.
+        // On an Outpost kubelet bootstraps with it and then writes its own kubeconfig, with a certificate
+        // that is valid without the Region. Our kubeconfig is removed there; kubelet's is left alone.
         const mode_t mode = holds_secret(node.spec.cluster.endpoint) ? 0600 : 0644; // a login in the URL
         File kubeconfig{.path = "/var/lib/kubelet/kubeconfig", .content = {}, .mode = mode};
         File bootstrap{.path = "/var/lib/kubelet/bootstrap-kubeconfig", .content = {}, .mode = mode};
@@ -84,7 +84,7 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
 std::vector<Note> token_program_notes(const NodeInputs& node)
 {
         const auto& command = token_program(node).command;
-        // kubelet looks a bare name up in the manager's default path.
+        // kubelet looks up a name without a directory in the manager's default path.
         constexpr std::array<std::string_view, 4> path{
                 "/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/"};
         const bool there =

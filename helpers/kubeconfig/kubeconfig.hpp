@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-kubeconfig: how kubelet finds the API server and proves who it is.
+// eks-kubeconfig: the address of the API server, and kubelet's authentication.
 // Reads: /run/eks/node.json, /run/eks/imds.json, the vendor template. Writes: /var/lib/kubelet/kubeconfig,
 // or bootstrap-kubeconfig for a local cluster on an Outpost. Again: the same values, the same file.
 #pragma once
@@ -17,7 +17,7 @@ inline constexpr std::string_view kubeconfig_template = "/usr/share/eks/kubelet/
 // region.
 StepPlan plan_kubeconfig(const NodeInputs& node);
 
-// A warning if the chosen program is not there; it is for this machine, so the plan does not have it.
+// A warning if the chosen program is missing. It is about this machine, so it is not part of the plan.
 std::vector<Note> token_program_notes(const NodeInputs& node);
 
 } // namespace eks

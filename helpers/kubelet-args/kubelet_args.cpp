@@ -75,7 +75,7 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
 
 std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
 {
-        // A name of the user's own takes the place of ours, and has been checked.
+        // A name that the user sets replaces ours, and has been checked.
         const bool overridden = std::ranges::any_of(parse_kubelet_flags(node.spec.kubelet.flags),
                 [](const KubeletFlag& flag) { return flag.name == "hostname-override"; });
         std::vector<Note> unneeded;
@@ -88,7 +88,7 @@ std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
         return name;
 }
 
-// In one flag, sorted by key. What the user says of a label wins over what was found out.
+// In one flag, sorted by key. The user's labels override those that were detected.
 std::string node_labels(const NodeInputs& node, std::vector<Note>& notes)
 {
         auto labels = configured_labels(node);
@@ -166,12 +166,12 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         std::vector<std::string> ours;
         for (const auto& [name, value] : named)
                 ours.push_back(fmt::format("--{}={}", name, value));
-        // The user's come last: kubelet takes the last of two.
+        // The user's flags are last, because kubelet uses the last of two.
         const auto& users = node.spec.kubelet.flags;
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));
-        // The file beats Environment= in a drop-in, so without a need it says nothing.
+        // The file overrides Environment= in a drop-in, so it stays empty if there is nothing to set.
         if (!users.empty())
                 text += fmt::format("KUBELET_EXTRA_ARGS={}\n", environment_value(users));
         text += fmt::format("NODEADM_KUBELET_ARGS={}\n", environment_value(all));

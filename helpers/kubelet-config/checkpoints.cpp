@@ -27,7 +27,7 @@ void drop_foreign_checkpoints(Context& context, const InstanceFacts& facts)
         for (const auto* path : checkpoints)
                 if (remove_if_exists(root(path)))
                         context.did(fmt::format("removed '{}' of another instance or type", path), true);
-        // Last: a step that is killed before begins anew.
+        // Written last, so that a step that was killed starts over.
         write_atomically(owner, instance + "\n", 0644, Durability::synced);
 }
 

@@ -31,7 +31,7 @@ bool reserves_cpus_by_number(const NodeSpec& spec)
                std::ranges::find(flags, "reserved-cpus", &KubeletFlag::name) != flags.end();
 }
 
-// The table's values, and less of what this kubelet does not take.
+// The values of the table that this kubelet accepts.
 void apply_gates(Json& config, const Version& kubelet)
 {
         for (const auto& gate : kubelet_gates()) {
@@ -45,7 +45,7 @@ void apply_gates(Json& config, const Version& kubelet)
         }
 }
 
-// Taints have a key; labels do not, and are eks-kubelet-args'.
+// Taints have a key in the file; labels do not, so eks-kubelet-args sets them.
 Json register_with_taints(const NodeInputs& node)
 {
         auto list = Json::array();
@@ -77,8 +77,8 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                         config.erase(cgroup);
 }
 
-// The stub of systemd-resolved listens on the host's loopback address, which pods cannot reach, and CoreDNS
-// would ask itself. They get the file with the servers behind it.
+// The stub of systemd-resolved listens on the host's loopback address. Pods cannot reach it, and CoreDNS
+// would query itself. They get the file with the real servers.
 bool resolv_conf_is_stub(const Root& root)
 {
         if (const auto link = read_link_if_exists(root("/etc/resolv.conf")))
@@ -87,7 +87,7 @@ bool resolv_conf_is_stub(const Root& root)
         return text.find("nameserver 127.0.0.53") != text.npos;
 }
 
-// From 1.35 on kubelet ends at once on a host with cgroup v1, unless it is told otherwise.
+// From 1.35 on kubelet ends at once on a host with cgroup v1, unless configured otherwise.
 void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
 {
         constexpr Version refuses_since{1, 35, 0};
@@ -125,7 +125,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
         auto config = in_vendor_file(kubelet_config_template, [&] {
                 auto document = Json::parse(read_file(node.root(kubelet_config_template)));
                 document.get_ref<const Json::object_t&>();
-                // Those that we add to: maps, if they are there.
+                // The maps that we add to, if they exist.
                 for (const char* map : {"featureGates", "kubeReserved"})
                         if (document.contains(map))
                                 document.at(map).get_ref<const Json::object_t&>();
@@ -138,7 +138,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
         config["providerID"] =
                 fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
                         require(node.facts.instance_id, "instanceId"));
-        if (node.decided.soci) // which sees the login of each pull that way
+        if (node.decided.soci) // which could read the login of each pull
                 config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
         if (resolv_conf_is_stub(node.root))
                 config["resolvConf"] = "/run/systemd/resolve/resolv.conf";
@@ -157,8 +157,8 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         Json user{{"kind", kind}, {"apiVersion", api_version}};
         deep_merge(user, node.spec.kubelet.config);
 
-        // Headers for a URL of static pods, above all; kubelet's flags are no secret, for all can see them
-        // run.
+        // For example headers for a URL of static pods. kubelet's flags are not secret, because every user
+        // can see them in the process list.
         const mode_t mode = holds_secret(node.spec.kubelet.config) ? 0600 : 0644;
         File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory),
                 .content = {},

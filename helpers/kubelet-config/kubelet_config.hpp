@@ -11,7 +11,7 @@
 
 namespace eks {
 
-// All that we would set, before the user's say. Throws Error (facts_missing, vendor_file).
+// All values that we set, before the user's settings. Throws Error (facts_missing, vendor_file).
 Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes);
 
 // Throws Error (facts_missing, vendor_file).

@@ -17,7 +17,7 @@ namespace eks {
 
 namespace {
 
-// The files that the layers make now, once it is known that they can be made.
+// The files that result from the layers, after a check that they can be rendered.
 std::vector<PlannedStep> plan_all(const Root& root)
 {
         auto resolved = resolve_node_layers(root);
@@ -56,7 +56,7 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
                                 "the changes in '{}' are not applied: {}", kubelet_config_link, e.what()),
                         "Correct the file, and restart kubelet");
         }
-        // kubelet is about to start; what else reads a file that changes is not ours to restart.
+        // kubelet is about to start. Other daemons that read a changed file are not restarted here.
         std::erase_if(changes.actions, [](const Action& action) {
                 return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
         });

@@ -33,7 +33,7 @@ constexpr auto usage =
 
 } // namespace
 
-// Called by another name, it is that command of the older images.
+// Called by another name, it is the command of that name of the older images.
 int main(int argc, char** argv)
 {
         const auto* command =

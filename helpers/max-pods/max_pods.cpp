@@ -64,7 +64,7 @@ std::string calculate(const Arguments& arguments, const Root& root, const std::s
         const auto mode = cni_mode(arguments);
         const auto expression = arguments.last("expression");
         auto pods = cni_max_pods(*type, mode);
-        // Without an expression as AWS's calculator has it; with one as on a node.
+        // Without an expression as AWS's calculator does it, with one as on a node.
         if (!arguments.has("show-max-allowed") && (!expression || assigns_prefixes(*type, mode)))
                 pods = std::min(pods, recommended_max_pods(type->vcpus));
         if (expression)

@@ -13,12 +13,12 @@ namespace eks {
 // The options of the verb. Throws Error (usage).
 Arguments parse_max_pods_arguments(int argc, char** argv);
 
-// What the verb prints. `ask_imds` fetches the instance type where /run/eks/imds.json is not there. Throws
-// Error: usage, also for a type or family that the table does not have; config_invalid for a wrong
-// expression; vendor_file; what `ask_imds` throws.
+// The output of the verb. `ask_imds` fetches the instance type if /run/eks/imds.json does not exist. Throws
+// Error: usage, also for a type or family that is not in the table; config_invalid for a wrong expression;
+// vendor_file; what `ask_imds` throws.
 std::string max_pods_output(const Arguments& arguments, const std::function<std::string()>& ask_imds);
 
-// What the metadata service says, within 5 s. Throws Error: those of ImdsClient, imds_answer.
+// The instance type from the metadata service, within 5 s. Throws Error: those of ImdsClient, imds_answer.
 std::string instance_type_from_imds();
 
 } // namespace eks

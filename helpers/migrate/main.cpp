@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode migrate: what a call of bootstrap.sh says, as configuration. The same code as the command's.
+// eksnode migrate: a call of bootstrap.sh as configuration, with the same code as the command.
 #include <cstdio>
 
 #include <fmt/format.h>

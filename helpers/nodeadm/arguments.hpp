@@ -13,7 +13,7 @@ enum class NodeadmCommand { help, version, init, check, dump };
 struct NodeadmOptions {
         NodeadmCommand command = NodeadmCommand::help;
         std::vector<std::string> sources{}; // --config-source
-        std::vector<std::string> daemons{}; // --daemon; none is all
+        std::vector<std::string> daemons{}; // --daemon; empty means all
         std::vector<std::string> skips{};   // --skip
         std::string cache{};                // --config-cache
         std::string output{};               // --config-output

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view user_data_name = "user data";
 
-// What a URL writes as %41.
+// Decodes %41 of a URL.
 std::string decode_percent(std::string_view text, const std::string& uri)
 {
         std::string decoded;
@@ -144,7 +144,7 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                         if (!bytes)
                                 throw Error(failure::config_missing, "the instance has no user data");
                         const auto source = std::string(user_data_name);
-                        // Broken compression is nobody's format: what is in there is lost.
+                        // Data with damaged compression cannot be another format, so this is an error.
                         const auto text = is_gzip(*bytes) ? gunzip(*bytes, user_data_limit, source) : *bytes;
                         try {
                                 layers = parse_documents(read_user_data(text, source));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sources that nodeadm is called with, evaluated by its rules: in order, each may hold several
-// NodeConfigs or, where that is tolerated, none.
+// The sources that nodeadm is called with, evaluated by its rules: in order, each may contain several
+// NodeConfigs, or no NodeConfig if that is tolerated.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ struct ConfigSource {
 };
 
 // "imds://user-data" or "file://PATH". Throws Error (config_invalid) for any other scheme, and for a path
-// that is not percent-encoded right.
+// with invalid percent-encoding.
 ConfigSource parse_config_source(const std::string& uri);
 
 struct Chain {
@@ -28,19 +28,18 @@ struct Chain {
                 ConfigSource source;
                 std::vector<Layer> layers;
         };
-        std::vector<Member> members; // the sources that hold something
+        std::vector<Member> members; // the sources that contain a NodeConfig
 
         Layer merged() const;
         std::vector<const Layer*> layers() const;
 };
 
-// User data as the instance has it; nothing if it has none. Throws Error.
+// The user data of the instance; nothing if it has none. Throws Error.
 using UserDataReader = std::function<std::optional<std::string>()>;
 
-// Throws Error: config_missing ("no config in chain") if no source holds anything, config_invalid and
-// file_io
-// ("config provider at index N failed: …") for what nodeadm does not tolerate. Wrong values are in the
-// layers' problems. `warn` hears of sources that hold nothing.
+// Throws Error: config_missing ("no config in chain") if no source contains a NodeConfig, config_invalid and
+// file_io ("config provider at index N failed: …") for sources that nodeadm does not tolerate. Invalid
+// values are in the layers' problems. `warn` is called for empty sources.
 Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
         const UserDataReader& read_user_data, const std::function<void(const std::string&)>& warn);
 

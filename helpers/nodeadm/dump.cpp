@@ -36,7 +36,7 @@ std::string go_json(const Json& value)
         return text;
 }
 
-// An object that keeps the order of what is added.
+// An object that keeps the order of its keys.
 class Object {
 public:
         void add(std::string_view key, const std::string& json)
@@ -75,7 +75,7 @@ std::string dump_spec(const Chain& chain, std::vector<std::string>& left_out)
 {
         auto tree = as_one_document(chain.merged().tree);
         name_own_keys(tree, left_out);
-        auto flags = Json::array(); // as they were written, not as systemd takes them apart
+        auto flags = Json::array(); // as they were written, before systemd splits them
         for (const auto* layer : chain.layers()) {
                 for (const auto& flag : layer->flags_as_given)
                         flags.push_back(flag);

@@ -16,11 +16,10 @@ std::string dump_node_config(const Chain& chain, std::vector<std::string>& left_
 // The "spec" of it alone.
 std::string dump_spec(const Chain& chain, std::vector<std::string>& left_out);
 
-// What a cache holds: the spec, and what is known of the instance, from `facts` as in imds.json.
+// The content of a cache: the spec, and the instance, from `facts` as in imds.json.
 std::string dump_cache(const Chain& chain, const Json& facts, const std::string& kubelet_version);
 
-// A cache as a chain of one source, which has to be there. Throws Error (file_io, config_syntax,
-// config_invalid).
+// A cache as a chain of one source, which must exist. Throws Error (file_io, config_syntax, config_invalid).
 Chain load_cache(const Root& root, const std::string& path);
 
 } // namespace eks

@@ -47,7 +47,7 @@ public:
                                              differs_from_cache(*root_, options_->cache, *chain_));
                 const CallLock lock(*root_, timeout,
                         [this] { (*say_)("waiting for another call of bootstrap.sh or nodeadm to end"); });
-                const auto standing = standing_of_node(manager_); // before the layer moves it on
+                const auto standing = standing_of_node(manager_); // before the layer changes its state
                 if (configures_ || starts_)
                         leave_layer();
                 if (configures_ && !options_->cache.empty())
@@ -71,15 +71,15 @@ private:
         {
                 try {
                         return kubelet_version(*root_).text();
-                } catch (const Error&) { // the cache can do without
+                } catch (const Error&) { // the cache may lack them
                         return {};
                 }
         }
 
         std::string layer_path() const { return fmt::format("{}/{}.toml", command_layers, command_name); }
 
-        // It also says that a command was called: from then on kubelet does not wait for the scripts in the
-        // user data, of which we may be called by one.
+        // The layer also shows that a command was called. From then on kubelet does not wait for the scripts
+        // in the user data, one of which may be our caller.
         void leave_layer()
         {
                 CommandLayer layer{
@@ -108,7 +108,7 @@ private:
                 write_command_layer(*root_, layer);
         }
 
-        // Before it is written: who waits for it takes it at once.
+        // Check before writing: eks-config reads the layer as soon as it exists.
         void refuse_what_is_wrong(const CommandLayer& command) const
         {
                 if (!exists((*root_)(imds_path)))
@@ -138,7 +138,7 @@ private:
                 start_daemons();
         }
 
-        // Only the files; who reads them is restarted by the other phase.
+        // Only the files; the run phase restarts the daemons that read them.
         void configure(Standing standing)
         {
                 if (standing == Standing::ahead) {
@@ -157,7 +157,7 @@ private:
                 take_over(manager_, changes, *say_);
         }
 
-        // As nodeadm's phase "run": what runs is restarted, with the files as they are.
+        // As in nodeadm's phase "run": running daemons are restarted, with the present files.
         void start(Standing standing)
         {
                 if (standing == Standing::resolved) {
@@ -173,7 +173,7 @@ private:
         {
                 if (manager_.unit(unit).text("ActiveState") != "active")
                         return;
-                // kubelet is ready once it has a certificate, whenever that is.
+                // kubelet is ready once it has a certificate, which may take any time.
                 const bool ended =
                         manager_.run_job("RestartUnit", unit, unit == kubelet ? kubelet_timeout : timeout);
                 if (!ended && unit != kubelet)

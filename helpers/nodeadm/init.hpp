@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// nodeadm init: what it is called with becomes a layer of the configuration, and the node is started with
-// it.
+// nodeadm init: its sources become a layer of the configuration, and the node is started with it.
 #pragma once
 
 #include <functional>

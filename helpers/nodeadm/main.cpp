@@ -21,7 +21,7 @@ using namespace eks;
 constexpr int failed = 1; // of every kind, as nodeadm has it
 using Clock = std::chrono::steady_clock;
 
-// As nodeadm's log: a level, where it comes from, the text, and fields as JSON.
+// In the form of nodeadm's log: a level, the origin, the text, and fields as JSON.
 void say(const char* level, std::string_view text, const Json& fields = nullptr)
 {
         fmt::print(stderr, "{} nodeadm {}{}{}\n", level, hide_secrets(text), fields.is_null() ? "" : " ",
@@ -35,7 +35,7 @@ void say_info(const std::string& text)
         say("info", text);
 }
 
-// With what was cached, if no source holds anything.
+// Uses the cache if no source contains a NodeConfig.
 Chain load_chain(const Root& root, const NodeadmOptions& options)
 {
         try {

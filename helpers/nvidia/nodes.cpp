@@ -20,7 +20,7 @@ constexpr std::string_view driver = "/proc/driver/nvidia";
 constexpr unsigned control_minor = 255;
 constexpr unsigned modeset_minor = 254;
 
-// The number behind "NAME:" on a line of its own.
+// The number after "NAME:" on a separate line.
 std::optional<unsigned> number_in(std::string_view text, std::string_view name)
 {
         for (const auto line : lines(text)) {

@@ -127,7 +127,7 @@ std::string nvidia_flavour(const Root& root, const std::vector<PciDevice>& gpus)
 
 StepPlan plan_nvidia(const Root& root, const std::vector<PciDevice>& gpus)
 {
-        // Memory of a GPU that is coherent with the CPU's is no memory of the node: kubelet would count it.
+        // kubelet must not count the memory of a GPU that is coherent with the CPU's as memory of the node.
         File options{.path = std::string(nvidia_options),
                 .content = "# Written by eks-nvidia.service.\n"
                            "options nvidia NVreg_CoherentGPUMemoryMode=driver\n"};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode-plan, and by the links to it eksnode-validate and so on: becomes the verb or step by whose name it
+// eksnode-plan, and through links eksnode-validate and others: runs the verb or step of the name by which it
 // is called.
 #include <array>
 #include <cstdio>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs that need no network, and the steps that link the same as they do: each a main(), in one
-// program, since what they link is large.
+// The verbs that need no network, and the steps with the same libraries. Each is a main(); they are one
+// program, because the libraries are large.
 #pragma once
 
 namespace eks {

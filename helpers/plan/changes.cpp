@@ -23,7 +23,7 @@ constexpr std::string_view kubelet = "kubelet.service";
 constexpr std::string_view containerd = "containerd.service";
 constexpr std::string_view soci = "soci-snapshotter.service";
 
-// What the manager gives to every service.
+// The environment that the manager gives to every service.
 bool is_of_all_services(std::string_view path)
 {
         return path.starts_with(environment_directory) &&
@@ -103,7 +103,7 @@ private:
                         {std::string(step.name), file, outcome, reader_of(step.name, file.path)});
         }
 
-        // What no file shows.
+        // Changes that no file shows.
         void look_at_settings()
         {
                 const auto& config = steps_->front().plan.files;
@@ -134,7 +134,7 @@ private:
                         changes_.at_boot.emplace_back("instance.network.managedInterfaces");
         }
 
-        // Whether /etc/hosts is not as the configuration wants it: eks-hosts failed, or was masked.
+        // Whether /etc/hosts differs from the configuration, because eks-hosts failed or was masked.
         bool hosts_lag(const Json& spec) const
         {
                 const auto text = read_file_if_exists((*root_)(std::string(hosts_path))).value_or("");
@@ -198,8 +198,7 @@ private:
                 }
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
-                for (const auto* gate :
-                        {"environment", "resolved", "sysctl"}) // each takes away what it wrote
+                for (const auto* gate : {"environment", "resolved", "sysctl"}) // each removes its files
                         if (is_closed(gate))
                                 act(Action::Kind::close, fmt::format("eks-{}.service", gate));
                 for (const auto* gate :

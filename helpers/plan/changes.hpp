@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a changed configuration means for a node that runs: which files differ from those in place, which
-// steps have to run again for that, and which daemons read the files. Pure: `eksnode apply` shows it,
-// take_over.hpp does it.
+// The effect of a changed configuration on a running node: the files that differ, the steps to run again,
+// and the daemons that read the files. Pure: `eksnode apply` shows it, take_over.hpp does it.
 #pragma once
 
 #include <optional>
@@ -15,21 +14,21 @@ namespace eks {
 
 // A file that differs from its planned content.
 struct FileChange {
-        std::string step; // that answers for it
+        std::string step; // that writes it
         File file;
-        Outcome outcome;    // what the step will do with it
+        Outcome outcome;    // the action of the step
         std::string daemon; // the unit that reads it when it starts; empty if no restart is needed
 };
 
-// What is done to a unit, in the order of Changes::actions.
+// An action on a unit, in the order of Changes::actions.
 struct Action {
         enum class Kind {
-                run,   // a step again: reloaded if it is active, else started
-                close, // a step is no longer needed: it takes away what it wrote, and is then stopped alone
-                start, // a daemon whose gate opens
+                run,     // a step again: reloaded if it is active, else started
+                close,   // a step is no longer needed: it removes its files, and is then stopped alone
+                start,   // a daemon whose gate opens
                 restart, // a daemon
                 follow,  // what restarts with containerd; restarted if it did not
-                stop,    // what is no longer needed, alone
+                stop,    // a unit that is no longer needed, alone
         };
         Kind kind;
         std::string unit;
@@ -37,11 +36,11 @@ struct Action {
 };
 
 struct Changes {
-        std::vector<FileChange> files;   // edits by hand that stand are among them, and cause nothing
+        std::vector<FileChange> files;   // includes edited files that are kept, which cause no action
         std::vector<std::string> opened; // gates, by name
         std::vector<std::string> closed;
         std::vector<Action> actions;      // empty if nothing changes
-        std::vector<std::string> at_boot; // what takes effect only when the machine boots again
+        std::vector<std::string> at_boot; // changes that take effect at the next boot
         bool needs_volume = false;        // containerd is to get a volume: not while it runs
 };
 

@@ -53,7 +53,7 @@ std::string hide_flags(const std::string& line)
         return join(words, " ");
 }
 
-// One line after the other: whether the table or map that it stands in is secret.
+// Tracks, line by line, whether the table or map of a line is secret.
 class Hider {
 public:
         std::string line(std::string_view line)
@@ -90,7 +90,7 @@ public:
 
 private:
         static constexpr std::size_t nowhere = std::string::npos;
-        std::size_t below_ = nowhere; // the indentation of a key, all below which is hidden
+        std::size_t below_ = nowhere; // the indentation of a key whose content is hidden
         bool table_ = false;
 };
 

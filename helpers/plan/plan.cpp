@@ -27,7 +27,7 @@ namespace eks {
 
 namespace {
 
-// Whether everything is known of the cluster. What eks-cluster would refuse is thrown.
+// Whether all values of the cluster are known. Throws the errors that eks-cluster would report.
 bool complete_from_eks(const Root& root, std::optional<Json> described, Layer& merged, const Json& imds,
         std::vector<Note>& notes)
 {

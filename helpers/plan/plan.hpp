@@ -15,20 +15,21 @@
 
 namespace eks {
 
-// What one step would write, or why it cannot. One that needs what EKS has not said yet writes nothing.
+// The files of one step, or its error. A step that needs an answer of EKS that is not known yet has no
+// files.
 struct PlannedStep {
         std::string_view name;
         StepPlan plan;
         std::optional<Error> error;
 };
 
-// The steps that write files, in the order of the chain. One that fails does not keep the others from being
-// planned, as on a node.
+// The steps that write files, in the order of the chain. If one fails, the others are still planned, as on a
+// node.
 std::vector<PlannedStep> plan_steps(const NodeInputs& node);
 
-// What eks-config, the first, and the steps behind it would write. What the configuration lacks of the
-// cluster is taken from what EKS said (`described`), else from cluster.json, if that is about it. Throws
-// Error (config_missing, config_invalid).
+// The files of eks-config, which is the first step, and of the following ones. Values of the cluster that
+// the configuration lacks are taken from the answer of EKS (`described`), else from cluster.json if it is
+// about this cluster. Throws Error (config_missing, config_invalid).
 std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Json& imds,
         const Versions& versions, const std::optional<Json>& described = {});
 

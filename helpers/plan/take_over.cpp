@@ -18,11 +18,11 @@ using Kind = Action::Kind;
 
 constexpr auto step_timeout = 100s;   // above TimeoutStartSec= of the steps
 constexpr auto daemon_timeout = 90s;  // of systemd's own for a start
-constexpr auto kubelet_timeout = 60s; // it says READY when it has a certificate, whenever that is
+constexpr auto kubelet_timeout = 60s; // it sends READY when it has a certificate, which may take any time
 constexpr auto pending_path = "/run/eks/apply-pending";
 constexpr auto containerd = "containerd.service";
 constexpr auto kubelet = "kubelet.service";
-constexpr auto alone = "ignore-dependencies"; // what requires a step is not to stop with it
+constexpr auto alone = "ignore-dependencies"; // units that require a step must not stop with it
 
 struct Done {
         std::string line;
@@ -39,7 +39,7 @@ Done failed(const std::string& unit, const char* how)
         return {fmt::format("{} {}", unit, how), false};
 }
 
-// Whether a job that has ended left the unit as it should be.
+// Whether the unit has the right state after its job.
 bool runs_well(const Manager::Unit& unit)
 {
         const auto reload = unit.service_text("ReloadResult");
@@ -78,7 +78,7 @@ Done close_step(Manager& manager, const std::string& name)
         return stop_alone(manager, name);
 }
 
-// After a job of a daemon, whoever asked for it.
+// After a job of a daemon, also one of another client.
 Done see(Manager& manager, const std::string& name, bool ended, const char* did = "restarted")
 {
         const auto unit = manager.unit(name);
@@ -92,7 +92,8 @@ Done see(Manager& manager, const std::string& name, bool ended, const char* did 
                                                     : failed(name, "does not start");
 }
 
-// In a script of the user data: kubelet starts once it has ended, and must not be waited for in it.
+// In a script of the user data: kubelet starts after the script has ended, so the script must not wait for
+// it.
 bool waits_for_scripts(Manager& manager, const std::string& name)
 {
         if (name != kubelet && name != "eks-node.target")

@@ -25,7 +25,7 @@ std::string quoted_list(const std::vector<std::string>& texts)
         return "[" + join(items, ", ") + "]";
 }
 
-// A token that everybody on the machine may read is nobody's secret.
+// A token that every user of the machine may read is not secret.
 bool is_readable_by_others(const std::string& path)
 {
         struct stat st {};
@@ -71,7 +71,7 @@ Headers read_headers(const Root& root, const RegistryMirror& mirror)
         return headers;
 }
 
-// How to speak to a mirror, for the table of its own or for the registry itself.
+// The settings for connections to a mirror, in its own table or for the registry itself.
 std::string connection(const RegistryMirror& mirror, const std::string& url)
 {
         std::string text;
@@ -103,7 +103,7 @@ std::string render(const RegistryMirror& mirror, const Headers& headers)
                            "eks-registry-mirrors.service(8).\n";
         if (!mirror.server.empty())
                 text += fmt::format("server = {}\n", quoted(mirror.server));
-        // containerd asks it apart from the endpoints, and as it is said above all tables.
+        // containerd asks it separately from the endpoints, with the settings above all tables.
         if (std::ranges::any_of(mirror.endpoints,
                     [&](const std::string& endpoint) { return is_same_endpoint(endpoint, mirror.server); }))
                 text += connection(mirror, mirror.server) + header_table("", headers);

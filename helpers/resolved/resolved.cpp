@@ -21,7 +21,7 @@ std::string assignment(std::string_view key, const std::vector<std::string>& val
         return values.empty() ? "\n" : fmt::format("{}={}\n", key, join(values, " "));
 }
 
-// The step may have been killed between the file and the restart.
+// The step may have been killed after it wrote the file and before the restart.
 bool started_after_drop_in(const Root& root, const Manager::Unit& resolved)
 {
         struct stat st {};

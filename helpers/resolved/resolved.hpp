@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-resolved: the name servers and search domains of the configuration, for systemd-resolved.
+// eks-resolved: gives systemd-resolved the name servers and search domains of the configuration.
 // Reads: /run/eks/node.json. Writes: /run/systemd/resolved.conf.d/40-eks.conf. Again: the same file, and
 // systemd-resolved is left alone.
 #pragma once
@@ -10,15 +10,15 @@
 
 namespace eks {
 
-// The name that nodeadm gives it.
+// The same name as nodeadm's.
 inline constexpr std::string_view resolved_drop_in = "/run/systemd/resolved.conf.d/40-eks.conf";
 
-// The drop-in; it is absent where the configuration names neither. The same bytes as nodeadm's.
+// The drop-in; absent if the configuration has neither. The same bytes as nodeadm's.
 StepPlan plan_resolved(const NodeInputs& node);
 
-// Let systemd-resolved read the drop-in, if it runs since before that was written: by a reload where it can
-// (systemd 256), else by a restart. A machine without it gets a warning. Throws Error: resolver_failed if it
-// does not come back, manager_unreachable.
+// Let systemd-resolved read the drop-in if it was started before the drop-in was written: by a reload if
+// possible (systemd 256), else by a restart. A machine without it gets a warning. Throws Error:
+// resolver_failed if it does not come back, manager_unreachable.
 void take_over_resolved(Context& context, Manager& manager);
 
 } // namespace eks

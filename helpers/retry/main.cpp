@@ -9,8 +9,8 @@ int main(int argc, char** argv)
                                 .access = {.asks_manager = true}},
                 argc, argv, [](Context& context) {
                         Manager manager;
-                        // A timer runs while the service that it has started does. $TRIGGER_UNIT does not
-                        // tell: systemd 252 keeps it for later starts by OnFailure=.
+                        // A timer is running while the service that it has started runs. $TRIGGER_UNIT is
+                        // not usable: systemd 252 keeps it for later starts by OnFailure=.
                         if (manager.unit(retry_timer).text("SubState") == "running")
                                 try_again(context, manager);
                         else

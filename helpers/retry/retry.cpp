@@ -15,7 +15,7 @@ namespace eks {
 
 namespace {
 
-// What systemd says of a program that did not end by itself.
+// The results of systemd for a program that was killed.
 constexpr std::array<std::string_view, 5> interrupted{
         "core-dump", "oom-kill", "resources", "signal", "timeout"};
 
@@ -73,7 +73,7 @@ Verdict judge(const std::vector<FailedStep>& failed)
                 required = required || step.required;
                 verdict.start.push_back(step.unit);
         }
-        // The whole chain, for what requires the step was not started either.
+        // The whole chain, because the units that require the step were not started either.
         if (required)
                 verdict.start = {"eks-node.target"};
         return verdict;

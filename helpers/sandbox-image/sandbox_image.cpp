@@ -23,7 +23,7 @@ namespace {
 // Unpacking a few hundred KiB, on a disk that is busy with a first boot.
 constexpr std::chrono::seconds import_timeout{60};
 
-// One that came with the machine image may be unpacked for another snapshotter.
+// An image that came with the machine image may be unpacked for another snapshotter.
 bool is_there(const std::string& name, const ImageStore& store)
 {
         const auto image = store.find(name);
@@ -47,7 +47,7 @@ void import_local(const Root& root, const std::string& image, const ImageStore& 
                                 pause_archive, image));
 }
 
-// What became of the image, in words; "" if it is left to containerd.
+// The result for the image, as text; "" if it is left to containerd.
 std::string import_or_pull(const Root& root, const std::string& image, const ImageStore& store)
 {
         if (is_local_image(image)) {
@@ -60,7 +60,7 @@ std::string import_or_pull(const Root& root, const std::string& image, const Ima
                         store.import_archive(root(pause_archive));
                         if (is_there(image, store))
                                 return "imported";
-                } catch (const Error& e) { // its registry has it as well
+                } catch (const Error& e) { // its registry has it too
                         remark += fmt::format(" ({})", e.what());
                 }
         }
@@ -70,7 +70,7 @@ std::string import_or_pull(const Root& root, const std::string& image, const Ima
         return remark;
 }
 
-// The name that containerd keeps it under.
+// Its name in containerd.
 std::string stored_name(const std::string& configured)
 {
         try {
@@ -84,14 +84,14 @@ std::string stored_name(const std::string& configured)
 
 } // namespace
 
-// An import is a client's work in containerd 1.x (it reads the archive, writes blobs, unpacks), so it is
-// left to containerd's own client. It happens once in the life of an image, not on every boot.
+// In containerd 1.x the client does the import (it reads the archive, writes blobs, unpacks), so
+// containerd's own client is used. This happens once for an image, not on every boot.
 void import_archive(const std::string& archive, const std::string& snapshotter)
 {
         std::vector<std::string> command{"/usr/bin/ctr", "--namespace", "k8s.io", "images", "import"};
         if (!snapshotter.empty()) {
                 command.insert(command.end(), {"--snapshotter", snapshotter});
-                // From 1.7 on the daemon imports, which knows no snapshotter but its own.
+                // From 1.7 on the daemon imports, and only for its own snapshotter.
                 if (containerd_version(Root()) >= Version{1, 7, 0})
                         command.emplace_back("--local");
         }
@@ -119,10 +119,10 @@ bool keeps_sandbox_image(const Root& root, const std::string& configured)
         return !configured.empty() && (is_node_s_image(configured) || exists(root(pause_archive)));
 }
 
-// containerd's CRI plugin pins the configured image itself, but not each version does, and none always: 1.6
-// never; 1.7 up to 1.7.13 when it is pulled through the CRI, but not when it is imported; from 1.7.14 on
-// also when it is imported, some time after it, but not an image that the plugin had taken over before; 2.x
-// only if its configuration gives the name in full. So it is looked at, and pinned where it is not.
+// Some versions of containerd's CRI plugin pin the configured image themselves, in some cases: 1.6 never;
+// 1.7 up to 1.7.13 when it is pulled through the CRI, but not when it is imported; from 1.7.14 on also when
+// it is imported, some time after it, but not an image that the plugin knew before; 2.x only if its
+// configuration gives the name in full. So the step checks it, and pins it if necessary.
 SandboxImage ensure_sandbox_image(const Root& root, const std::string& configured, const ImageStore& store)
 {
         const auto name = stored_name(configured);

@@ -40,16 +40,17 @@ constexpr auto unset_usage =
         "without\n"
         "it, and nothing was written; 1 a file cannot be read or written; 2 usage; see eksnode-set(1).\n";
 
-// Refuses what the change makes wrong; what was wrong before is said, and stays for another call to mend.
+// Refuses a change that causes errors. Earlier errors are printed, and another call can correct them.
 void check_draft(const Root& root, const Draft& draft)
 {
-        const bool on_node = exists(root(node_path)); // else it may be an image, without a cluster
+        const bool on_node = exists(root(node_path)); // otherwise it may be an image without a cluster
         const auto imds = on_node ? load_imds(root) : Json();
         const Strictness how{.complete = on_node, .node = true};
         Findings before;
         try {
                 before = check_configuration(root, resolve_node_layers(root), imds, how);
-        } catch (const Error&) { // the layers are broken as they are, perhaps by what is mended now
+        } catch (
+                const Error&) { // the layers are invalid already, perhaps because of what this call corrects
         }
         const auto after = check_configuration(root, resolve_node_layers(root, draft), imds, how);
         Problems added;
@@ -79,7 +80,7 @@ void say_what_next(const Root& root)
                         : "it takes effect when this machine boots as a node");
 }
 
-// A later layer than the admin's files, user data above all, may say otherwise.
+// A later layer than the admin's files, such as user data, may override it.
 void warn_of_other_layers(const Resolved& resolved, const Setting& setting)
 {
         const auto* value = value_at(resolved.merged.tree, setting.parts);

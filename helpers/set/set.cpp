@@ -52,7 +52,7 @@ std::string path_of(const std::vector<std::string>& parts)
         return path;
 }
 
-// The known key nearest to one that is not, as far as its first wrong part.
+// The known key nearest to an unknown one, up to its first wrong part.
 std::string hint_for(const std::vector<std::string>& parts)
 {
         std::string prefix;
@@ -73,7 +73,7 @@ std::string hint_for(const std::vector<std::string>& parts)
         return {};
 }
 
-// How many parts of a key may stand below one of this shape, each whole, whatever dots are in it.
+// How many parts a key may have below one of this shape. Dots in a part do not separate.
 std::size_t whole_parts(Shape shape)
 {
         switch (shape) {
@@ -92,7 +92,7 @@ bool is_quoted(std::string_view text)
         return !text.empty() && (text.front() == '"' || text.front() == '\'');
 }
 
-// One value of TOML; nothing if it is none.
+// One value of TOML; nothing if it is not valid.
 std::optional<Json> toml_value(const std::string& text)
 {
         const auto layer =
@@ -111,7 +111,7 @@ Json parse_value(const std::string& text, Shape shape, std::size_t below)
                 return text;
         if (shape == Shape::list && first != '[')
                 return Json::array({parse_value(text, Shape::text, 0)});
-        if (is_quoted(text) || first == '[' || first == '{') { // meant as TOML: its mistakes are said
+        if (is_quoted(text) || first == '[' || first == '{') { // meant as TOML: its errors are reported
                 if (auto value = toml_value(text))
                         return std::move(*value);
                 return text;
@@ -124,7 +124,7 @@ Json parse_value(const std::string& text, Shape shape, std::size_t below)
         return text;
 }
 
-// The '=' behind the key, which may be quoted.
+// The '=' after the key, which may be quoted.
 std::size_t end_of_key(std::string_view argument)
 {
         char quote = '\0';
@@ -152,7 +152,7 @@ Setting parse_key(std::string_view text)
                         fmt::format(
                                 "'{}' is not a configuration key{}", setting.key, hint_for(setting.parts)),
                         "See eks-node.toml(5) for every key");
-        // A shell takes the quotes of node.labels."example.com/team" away.
+        // A shell removes the quotes of node.labels."example.com/team".
         const auto own = static_cast<std::size_t>(std::ranges::count(entry->path, '.')) + 1;
         const auto whole = whole_parts(entry->shape);
         while (whole > 0 && setting.parts.size() > own + whole) {

@@ -57,7 +57,7 @@ private:
                                 &event, nullptr, nullptr, 1, YAML_BLOCK_MAPPING_STYLE);
                         emit(event);
                         for (const auto& [key, item] : json.items()) {
-                                // No reader may take a key for something else either.
+                                // The same for keys.
                                 scalar(key, yaml_plain_scalar(key).is_string()
                                                     ? YAML_PLAIN_SCALAR_STYLE
                                                     : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
@@ -77,7 +77,7 @@ private:
                         break;
                 case Json::value_t::string: {
                         const auto& text = json.get_ref<const std::string&>();
-                        // Quoted, so that no reader takes "yes" or "0x10" for something else.
+                        // Quoted, so that "yes" and "0x10" stay strings for all readers.
                         scalar(text, text.find('\n') != text.npos ? YAML_LITERAL_SCALAR_STYLE
                                                                   : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
                         break;
@@ -97,11 +97,12 @@ private:
                 emit(event);
         }
 
-        // The emitter takes the event over, also when it fails.
+        // The emitter owns the event, also if it fails.
         void emit(yaml_event_t& event)
         {
                 if (yaml_emitter_emit(&emitter_, &event) == 0)
-                        throw std::bad_alloc(); // the events are in order: memory is all that can be wrong
+                        throw std::bad_alloc(); // the events are in order, so it can only fail without
+                                                // memory
         }
 
         static int append(void* text, unsigned char* bytes, std::size_t size)
@@ -149,7 +150,7 @@ std::string config_as_node_config(const Json& tree, std::vector<std::string>& le
 {
         auto spec = as_one_document(tree);
         if (const auto* flags = find_path(spec, "kubelet.flags"); flags != nullptr && !flags->empty()) {
-                auto items = Json::array(); // systemd takes those of a NodeConfig apart
+                auto items = Json::array(); // systemd splits those of a NodeConfig
                 for (const auto& flag : *flags)
                         items.push_back(quote_for_systemd(flag.get_ref<const std::string&>()));
                 spec["kubelet"]["flags"] = std::move(items);

@@ -8,8 +8,8 @@
 
 namespace eks {
 
-// `tree` is that of a resolved Layer. Texts of containerd.config are merged into one.
-// The same tree as a single document would give it.
+// `tree` is that of a resolved Layer. Texts of containerd.config are merged into one. The result is the tree
+// of an equivalent single document.
 Json as_one_document(const Json& tree);
 
 std::string config_as_toml(const Json& tree);

@@ -31,7 +31,7 @@ constexpr auto usage =
         "Exit status: 0 the node is up; 75 it is on its way; 1 something failed or nothing was\n"
         "started; see eksnode-status(1).\n";
 
-// The last that its processes wrote to the journal; "" if there is nothing, or it may not be read.
+// The last message of its processes in the journal; "" if there is none, or it may not be read.
 std::string last_line(const std::string& unit)
 {
         sd_journal* raw = nullptr;
@@ -48,7 +48,7 @@ std::string last_line(const std::string& unit)
         std::string text(field.substr(field.find('=') + 1).substr(0, longest_line));
         std::ranges::replace_if(
                 text, [](unsigned char c) { return c < 0x20 || c == 0x7f; },
-                ' '); // nothing for a terminal to obey
+                ' '); // no control characters for the terminal
         return text;
 }
 
@@ -68,7 +68,7 @@ UnitState unit_state(Manager& manager, const std::string& name)
                 .finished = unit.number("ActiveEnterTimestampMonotonic")};
         if (state.sub == "auto-restart" || state.restarts > 0)
                 state.last_line = last_line(name);
-        // What was never checked counts as met.
+        // A condition that was never checked counts as met.
         state.conditions =
                 unit.number("ConditionTimestampMonotonic") == 0 || unit.boolean("ConditionResult");
         state.asserts = unit.number("AssertTimestampMonotonic") == 0 || unit.boolean("AssertResult");

@@ -36,7 +36,7 @@ std::string until(std::uint64_t seconds)
         return seconds < 120 ? fmt::format("{} s", seconds) : fmt::format("{} min", (seconds + 30) / 60);
 }
 
-// In words that need no manual; the manager's own come along where they add something.
+// In plain words, with the manager's own terms if they add information.
 std::string describe(const UnitState& unit)
 {
         if (unit.load == "masked")
@@ -91,8 +91,8 @@ struct Node {
         std::vector<std::string> children;
 };
 
-// Breadth first, so that a unit stands as near to the root as it is pulled in; of two units as near, it
-// stands below the one that started first. The manager lists dependencies in no order.
+// Breadth first, so that each unit is shown at its place nearest to the root; of two such places, below the
+// unit that started first. The manager lists dependencies in no order.
 std::map<std::string, std::vector<std::string>> tree_of(const UnitStates& units, const std::string& root)
 {
         std::map<std::string, std::vector<std::string>> children;
@@ -129,7 +129,7 @@ public:
         {
                 const auto& unit = units_->at(name);
                 const auto left = fmt::format("{}{} {}", branch, mark_of(unit), name);
-                // Lines of a tree hold characters of three bytes; the columns count characters.
+                // Lines of a tree contain characters of three bytes, but columns are counted in characters.
                 const auto width =
                         std::ranges::count_if(left, [](char c) { return (c & '\xc0') != '\x80'; });
                 text_ += left +

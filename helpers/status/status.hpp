@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode status: the chain as a tree, with state and time of every step, and the remedy of what failed.
+// eksnode status: the chain as a tree, with state and time of every step, and the remedy of a failure.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace eks {
 
-// What the manager says of one unit.
+// The manager's state of one unit.
 struct UnitState {
         std::string load;                  // LoadState: loaded, masked, not-found
         std::string active;                // ActiveState
@@ -19,8 +19,8 @@ struct UnitState {
         std::string status;                // the STATUS= a step sent last
         int exit_status = 0;               // of the main process, or the signal that ended it
         bool killed = false;               // it was a signal
-        unsigned restarts = 0;             // by Restart=, since somebody started the unit
-        std::string last_line;             // of a daemon that restarts: what it said last
+        unsigned restarts = 0;             // by Restart=, since the last explicit start
+        std::string last_line;             // of a daemon that restarts: its last message
         bool conditions = true;            // ConditionResult of the last start
         bool asserts = true;               // AssertResult of the last start
         std::uint64_t started = 0;         // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
@@ -39,10 +39,10 @@ bool in_chain(const std::string& unit);
 using Seconds = std::optional<std::uint64_t>;
 std::string render_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
 
-// What a person changed of rendered files, and which of it decides whom kubelet trusts; "" if nothing.
+// The rendered files that were edited, and which of them decide whom kubelet trusts; "" if none.
 std::string render_edits(const std::vector<std::string>& paths);
 
-// 0 if `root` is active, 1 if something failed, 75 while it is on its way or is going to be tried again.
+// 0 if `root` is active, 1 if something failed, 75 while it is starting or will be tried again.
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
 
 } // namespace eks

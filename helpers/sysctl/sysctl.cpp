@@ -14,7 +14,7 @@ namespace eks {
 
 namespace {
 
-// sysctl.d(5): the first separator decides which one separates; the other is then part of a name.
+// sysctl.d(5): the first separator decides; the other character is then part of a name.
 std::string as_path(std::string_view name)
 {
         std::string path(name);
@@ -95,7 +95,7 @@ std::optional<std::string> present_sysctl(const Root& root, const std::string& n
         try {
                 if (const auto text = read_file_if_exists(root("/proc/sys/" + name)))
                         return sysctl_value(*text);
-        } catch (const Error&) { // some can be written only
+        } catch (const Error&) { // some can only be written
         }
         return std::nullopt;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-sysctl: kernel parameters of the profile and of the configuration.
 // Reads: /run/eks/node.json, /etc/sysctl.conf, /etc/sysctl.d, /run/sysctl.d. Writes: /proc/sys,
-// /run/sysctl.d/99-zz-eks.conf. Again: what has its value already is not written.
+// /run/sysctl.d/99-zz-eks.conf. Again: parameters that have their value are not written.
 #pragma once
 
 #include <optional>
@@ -14,28 +14,27 @@
 
 namespace eks {
 
-// For systemd-sysctl, which sets the parameters of network interfaces as they appear. Its name sorts behind
-// those that people give, so that the key `sysctl` wins there too.
+// For systemd-sysctl, which sets the parameters of network interfaces as they appear. Its name sorts after
+// usual ones, so that the key `sysctl` also overrides files there.
 inline constexpr std::string_view sysctl_path = "/run/sysctl.d/99-zz-eks.conf";
 
 // One line of a file of sysctl.d(5).
 struct SysctlLine {
         std::string name; // as a path below /proc/sys, perhaps with wildcards
         std::string value;
-        bool optional; // its failure does not matter
+        bool optional; // its failure is ignored
         Where where;
 };
 std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file);
 
-// With single blanks between several numbers: tabs separate them in the kernel's answer, blanks where people
-// write them.
+// With single blanks between several numbers. The kernel separates them with tabs, people use blanks.
 std::string sysctl_value(std::string_view text);
 
-// What the kernel has, in that form; nothing if it has no such parameter, or does not let it be read.
+// The kernel's value in that form; nothing if the parameter does not exist or cannot be read.
 std::optional<std::string> present_sysctl(const Root& root, const std::string& name);
 
-// The parameters that are ours to set, with notes on the others: what an admin's sysctl.d(5) file sets is
-// not taken from the profile.
+// The parameters to set, with notes on the others: values of an admin's sysctl.d(5) files override those of
+// the profile.
 std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes);
 
 // The file with them.

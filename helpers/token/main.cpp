@@ -66,8 +66,8 @@ int print_token(const Arguments& arguments)
         const auto version = exec_api_version(environment("KUBERNETES_EXEC_INFO"));
         TokenRequest request{
                 cluster_of(arguments), region_of(arguments, root), endpoint_kind_from_environment()};
-        // A kernel in FIPS mode asks for FIPS where there is such an endpoint; elsewhere its name would lead
-        // nowhere.
+        // With a kernel in FIPS mode, the FIPS endpoint is used if it exists; elsewhere its name would not
+        // resolve.
         request.endpoint.fips = request.endpoint.fips || arguments.has("fips") ||
                                 (fips_kernel(root) && has_fips_endpoint(request.region));
         request.endpoint.dual_stack = request.endpoint.dual_stack || arguments.has("dualstack");

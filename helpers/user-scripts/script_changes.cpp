@@ -31,9 +31,9 @@ bool differs(const Root& root, const File& file)
         return file.kind == File::Kind::absent ? ours.has_value() : ours != file.content;
 }
 
-// Steps that are skipped unless eks-config has opened their gate, in the order that they run in. Whether a
-// gate is open is looked at as their units' conditions do, and for nothing else. The second is whether
-// containerd has to be stopped for it: a disk is mounted under its files.
+// Steps that are skipped unless eks-config has opened their gate, in the order in which they run. Gates are
+// only checked as in the conditions of their units. The second value: whether containerd must be stopped,
+// because a disk is mounted below its files.
 struct Gated {
         const char* step;
         bool under_containerd;
@@ -42,7 +42,7 @@ constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment"
         Gated{"hosts", false}, Gated{"registry-mirrors", false}, Gated{"resolved", false},
         Gated{"sysctl", false}};
 
-// containerd runs already, and sees a change of its variables only when it starts again.
+// containerd is running already, and needs a restart to get a change of its variables.
 bool changes_environment_of_containerd(const Root& root, const PlannedStep& step)
 {
         return std::ranges::any_of(step.plan.files, [&](const File& file) {
@@ -91,8 +91,8 @@ private:
                 refused_.push_back(fmt::format("{} {}", step, why));
         }
 
-        // Whether all is known of the cluster: EKS is asked if the scripts named one and no more of it.
-        // Without an answer the files that depend on it stay as they are.
+        // Whether all values of the cluster are known. EKS is asked if the scripts set only its name.
+        // Without an answer the files that depend on it are not changed.
         bool has_cluster()
         {
                 const auto& root = context_->root();
@@ -121,8 +121,8 @@ private:
                 return false;
         }
 
-        // What a script has put in the place of kubelet-config.json becomes a layer before any step runs
-        // again and keeps it beside its own.
+        // A file that a script wrote in place of kubelet-config.json becomes a layer before a step runs
+        // again, which would otherwise only keep a copy of it.
         void take_over_edits()
         {
                 const bool ended = manager_->run_job("StartUnit", edits_step, step_timeout);
@@ -142,8 +142,8 @@ private:
                 return false;
         }
 
-        // A step that was skipped has to start, for it cannot be reloaded. One that is no longer needed is
-        // reloaded, and takes away what it wrote: started, its condition would not be met.
+        // A step that was skipped has to start, for it cannot be reloaded. A step that is no longer needed
+        // is reloaded and removes its files. It cannot be started, because its condition is not met.
         void follow_gate(const Gated& gate)
         {
                 const auto step = fmt::format("eks-{}", gate.step);
@@ -185,7 +185,7 @@ private:
                         context_->did(fmt::format("ran {} again", step), true);
         }
 
-        // kubelet has not started yet; the job that waits for us stands.
+        // kubelet has not started yet; its job, which waits for us, is kept.
         void restart_containerd()
         {
                 const bool ended = manager_->run_job("RestartUnit", containerd, 2 * step_timeout);
@@ -197,9 +197,9 @@ private:
                 restarted_containerd_ = true;
         }
 
-        // The sandbox image is looked for in what containerd runs with now. Where containerd was not
-        // restarted, only a step that was skipped or failed starts: one at work is left alone. kubelet waits
-        // for the job.
+        // The sandbox image is looked up with containerd's present configuration. If containerd was not
+        // restarted, the step is started only if it was skipped or failed; a running one is left alone.
+        // kubelet waits for the job.
         void look_for_image()
         {
                 constexpr const char* step = "eks-sandbox-image";

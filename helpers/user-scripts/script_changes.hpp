@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What scripts changed of the configuration is taken over before kubelet's first start. It is looked at
-// first: what cannot be rendered is not acted on, and stops nothing.
+// Applies the scripts' changes of the configuration before kubelet's first start. They are checked first: a
+// configuration that cannot be rendered is ignored, and stops nothing.
 #pragma once
 
 #include <chrono>
@@ -20,12 +20,12 @@ struct Affected {
         std::string error; // why its files cannot be rendered; "" if they can
 };
 
-// The steps of which a file would come out differently from what they rendered last, or is no longer what
-// they put there: a link that points elsewhere.
+// The steps with a file that would differ from its last rendering, or that is no longer the file they wrote,
+// such as a link that points elsewhere.
 std::vector<Affected> affected_steps(const Root& root, const std::vector<PlannedStep>& steps);
 
 // Resolve the configuration again and run the affected steps, and those whose gate has opened or closed.
-// Throws Error (user_scripts_refused) for what is refused, after all else has been taken over.
+// Throws Error (user_scripts_refused) for rejected changes, after all others have been applied.
 void take_over_changes(Context& context, Manager& manager);
 
 } // namespace eks

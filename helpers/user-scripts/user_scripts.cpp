@@ -17,14 +17,14 @@ namespace {
 
 constexpr auto poll_interval = 100ms;
 
-// What ends after this step only: kubelet, what is bound to it, and the step itself.
+// Units that start after this step: kubelet, the units bound to it, and the step itself.
 bool comes_after_us(std::string_view unit)
 {
         return unit == "kubelet" || unit == "kubelet.service" || unit == "eks-node.target" ||
                unit == "eks-user-scripts" || unit == "eks-user-scripts.service";
 }
 
-// Such a process of a script waits for kubelet, and kubelet for the script.
+// Such a process of a script waits for kubelet, while kubelet waits for the script.
 bool waits_for_us(const std::string& command_line)
 {
         return systemctl_waits_for(command_line, comes_after_us);

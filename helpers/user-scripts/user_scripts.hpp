@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-user-scripts: kubelet waits for the scripts in the user data, and gets the configuration that they
-// leave behind (script_changes.hpp). Reads: the manager's state, every layer again. Writes: nothing; it has
+// eks-user-scripts: lets kubelet wait for the scripts in the user data, and applies their changes of the
+// configuration (script_changes.hpp). Reads: the manager's state, every layer again. Writes: nothing; it has
 // eks-config and the steps whose files would differ run again. Again: scripts that have ended are not waited
 // for.
 #pragma once
@@ -12,10 +12,11 @@ namespace eks {
 
 enum class Wait { go_on, over, asked_for };
 
-// Whether to wait on. A script that calls `systemctl restart kubelet` waits for us: then it is asked_for.
+// Whether to continue waiting. A script that calls `systemctl restart kubelet` waits for us: then the result
+// is asked_for.
 Wait judge(const ScriptsState& state);
 
-// Until they have ended, or one asks for us or has called bootstrap.sh or nodeadm. Throws Error
+// Wait until they have ended, or one waits for us, or has called bootstrap.sh or nodeadm. Throws Error
 // (user_scripts_timeout) after $EKS_USER_SCRIPTS_TIMEOUT seconds.
 void wait_for_scripts(Context& context, Manager& manager);
 

@@ -31,7 +31,7 @@ constexpr auto usage =
         "Exit status: 0; 78 with every problem, its file, line and column; 1 a file cannot be read;\n"
         "2 usage; see eksnode-validate(1).\n";
 
-// A name that tells no format is user data: that is what people have in files without a suffix.
+// A name without a known suffix is user data, because such files usually are.
 std::string source_of(const std::string& name)
 {
         for (const auto* known : {".toml", ".yaml", ".yml", ".json"})

@@ -20,7 +20,7 @@ namespace eks {
 
 namespace {
 
-// A note says what becomes of the key, and that is not so here.
+// A note says how a node treats the key, which does not apply here.
 void refuse_doubts(std::vector<Note>& notes, Problems& problems)
 {
         std::erase_if(notes, [&](const Note& note) {
@@ -49,7 +49,7 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                 for (const auto& missing : without_step.texts())
                         notes.push_back({Level::warning, missing + "; a node does not start with it", true});
 
-        // What the steps would refuse, without the files and facts of a node.
+        // The errors of the steps, without the files and facts of a node.
         const auto refused = [&](const std::function<void(const NodeSpec&)>& check) {
                 try {
                         check(node_spec(resolved.merged.tree, resolved.merged.marks));
@@ -76,7 +76,7 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                                         notes.push_back(
                                                 {Level::warning, conflict.text + ", proceeding", true});
                         });
-                refused([&](const NodeSpec& spec) { // a node goes on without it
+                refused([&](const NodeSpec& spec) { // a node continues without it
                         if (const auto wrong = wrong_expression(spec.kubelet.max_pods_expression)) {
                                 if (how.strict)
                                         problems.add(*wrong, "See eks-kubelet-config.service(8) for what an "

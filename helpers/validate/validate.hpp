@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that is wrong with a configuration, wherever it is looked at: `eksnode validate` in CI, `eksnode
-// apply` and `eksnode set` on a node.
+// All errors of a configuration, for `eksnode validate` in CI, and `eksnode apply` and `eksnode set` on a
+// node.
 #pragma once
 
 #include <string>
@@ -16,16 +16,16 @@ struct Findings {
 };
 
 struct Strictness {
-        bool strict = false;  // what is doubtful is a problem
+        bool strict = false;  // doubtful values are problems
         bool complete = true; // an image, which gets its cluster later, need not be
         bool node = false;    // keys that no step acts on are problems, not notes
 };
 
-// What the layers, the checks of values and the steps have to say, without the files of a node. `imds` are
-// facts to hold the values against, or null. Throws Error (config_missing).
+// The findings of the layers, the checks of values and the steps, without the files of a node. `imds` are
+// facts for the checks, or null. Throws Error (config_missing).
 Findings check_configuration(const Root& root, Resolved resolved, const Json& imds, const Strictness& how);
 
-// "warning:" and "error:" lines; a hint stands below the errors that it is for.
+// "warning:" and "error:" lines; a hint follows its errors.
 std::string text_of(const Findings& findings);
 
 } // namespace eks

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain on an ordinary node: order, skips, re-runs, who is a node."""
+"""The chain on an ordinary node: order, skips, re-runs, and which machine is a node."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host of Docker, which is no node: the runtimes of the machine in daemon.json, taken by a real dockerd."""
+"""A host of Docker, which is not a node: a real dockerd reads the runtimes of the machine in daemon.json."""
 
 import json
 

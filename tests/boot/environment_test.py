@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""eks-environment: what processes find in their environment, and who else sees it."""
+"""eks-environment: the environment of processes, and who can read it."""
 
 import json
 
@@ -72,7 +72,7 @@ class Environment(BootTest):
         for text in said:
             self.assertNotIn(SECRET, text)
             self.assertNotIn("two  blanks", text)
-        # Again: nothing changes, nothing is read again, nobody restarts.
+        # Again: no file changes, nothing is reloaded or restarted.
         pids = [node.show(f"{name}.service", "MainPID") for name in daemons]
         node.systemctl("reload", UNIT)
         self.assertEqual([node.show(f"{name}.service", "MainPID") for name in daemons], pids)

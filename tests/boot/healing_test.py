@@ -164,7 +164,7 @@ class Healing(Failing):
             r".* Last message: start refused by a test$", node.call("eksnode", "status").stdout, re.MULTILINE), "its state")
         self.assertTrue(status)
         self.assertEqual(node.call("eksnode", "status").returncode, 75)
-        # What the tests set goes away, and nobody does anything else.
+        # The test's condition is removed, and nothing else is done.
         node.file("/etc/systemd/system/kubelet.service.d/90-fail-first.conf").unlink()
         node.output("systemctl", "daemon-reload")
         self.wait_until_up(node)

@@ -56,7 +56,7 @@ class Networkd(BootTest):
             node.output("sh", "-c", command)
             node.wait_for(lambda: self.has_address(node), f"networkd after {command}")
             self.assertEqual(self.foreign(node), before, command)
-        # Nor does a rule go when networkd configures an interface anew. It is our drop-in that keeps it.
+        # A rule also stays when networkd configures an interface again. Our drop-in keeps it.
         for metric, keep in (78, True), (79, False):
             if not keep:
                 node.link("etc/systemd/networkd.conf.d/80-release.conf", "/dev/null")

@@ -39,7 +39,7 @@ class Unpacking(SociTest):
         self.assertEqual(self.starts(node, "containerd.service"), 1)
         self.assertRegex(node.output("eksnode", "status"), r"● soci-snapshotter\.service +\d+ ms  running")
 
-        # There and unpacked: nothing is done. Without its layer, it is unpacked anew.
+        # If the image exists and is unpacked, nothing is done. Without its layer, it is unpacked again.
         node.systemctl("restart", self.UNIT)
         self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.NAME} present and pinned")
         listed = node.wait_for(lambda: node.call(*self.SNAPSHOTS, "list").stdout, "containerd to reach it")

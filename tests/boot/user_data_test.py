@@ -88,7 +88,7 @@ class UserData(BootTest):
         self.assertEqual([r["MESSAGE"] for r in node.journal("--unit", "eks-config", "--priority", "warning")], [])
 
     def test_a_karpenter_node_that_wants_raid0_says_why_it_does_not_start(self):
-        """On its root volume it would take pods that do not fit, and nobody would know."""
+        """On its root volume it would silently accept pods that do not fit."""
         node = self.node()
         node.user_data(mime(("application/node.eks.aws", karpenter(support.IMAGE.ca, "strategy: RAID0"))))
         node.boot()

@@ -35,7 +35,7 @@ SINCE_17 = {
     "plugins/io.containerd.grpc.v1.cri/containerd/runtimes/*/snapshotter",
     "proxy_plugins/*/exports/*",
 }
-# Settings that a case gives to see that what nobody knows is kept.
+# Settings that a case gives to check that unknown settings are kept.
 UNKNOWN = {
     "containerd-toml-2-on-2": {
         "plugins/com.example.thing.v1.thing/*",

@@ -24,7 +24,7 @@ def paths(text, member):
 
 
 def check_reads(tree):
-    """A path that a step names is covered by the Access of whoever plans for it."""
+    """A path that a step names is covered by the Access of each program that plans for it."""
     sources = {name: tree.text(f"helpers/{name}/main.cpp") for name in {*PLANS_FOR, *sum(PLANS_FOR.values(), [])}}
     for planner, steps in PLANS_FOR.items():
         text = sources[planner]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The generator, run as the manager runs it: the same again for the same input, nothing where this is no node."""
+"""The generator, run as the manager runs it: the same result for the same input, and no result if this is not a node."""
 
 import os
 import re

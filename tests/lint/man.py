@@ -177,7 +177,7 @@ def leaves(schema, path=""):
 
 
 def check_migration(tree):
-    """The page for those who come from other images names every option, key and command, and no key that is not there."""
+    """The page about other images names every option, key and command, and only keys that exist."""
     page = tree.source / MIGRATION
     if not page.exists():
         yield at(MIGRATION, 1, "there is no such page, write it")

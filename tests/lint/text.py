@@ -46,7 +46,7 @@ def check_line_ends(tree):
 
 
 def check_todo(tree):
-    """A note without an issue is a note that nobody reads."""
+    """A note needs an issue, because notes in code are not read."""
     for path, text in texts(tree):
         for m in re.finditer(r"\b(?:TO[D]O|FIX[M]E)\b(?!\s*\(?#\d)", text):
             yield at(path, line_of(text, m.start()), f"{m[0]} without an issue, write {m[0]}(#123) or do it")

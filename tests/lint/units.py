@@ -27,7 +27,7 @@ MAKES_DEVICES = {"eks-nvidia.service"}
 OFF_CHAIN = {"eks-docker-runtimes.service", "eks-interface@.service", "eks-kubelet-edits.service", "eks-nvidia.service",
              "eks-retry.service"}
 
-# Run anew whenever they are started.
+# These run again whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}
 
 # What each costs a unit, measured on 252 in a container on 2 cores. Steps confine themselves with Landlock instead.
@@ -151,7 +151,7 @@ def check_oneshots(tree):
             yield at(unit.path, unit.line("ExecStart"),
                      f"{len(starts)} ExecStart=, have exactly one: two commands are two steps")
         for key, prefix, words, line in commands(unit):
-            # ExecReload= runs the step's own program again: the way to render anew without restarting what requires it.
+            # ExecReload= runs the step's own program again: it renders again without restarting the units that require it.
             if key not in ("ExecStart", "ExecCondition", "ExecReload"):
                 yield at(unit.path, line, f"{key}= in a step, make it a step of its own or part of the program")
             if Path(words[0]).name in SHELLS:

@@ -15,7 +15,7 @@ namespace eks {
 class Arguments {
 public:
         // Options are given without their dashes; "NAME=" takes a value (--NAME VALUE or --NAME=VALUE),
-        // "NAME" none. What follows "--" is no option. Throws Error (usage) for an unknown option or a
+        // "NAME" none. Words after "--" are not options. Throws Error (usage) for an unknown option or a
         // missing value.
         static Arguments parse(int argc, char** argv, std::initializer_list<std::string_view> options);
 

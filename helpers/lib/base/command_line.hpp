@@ -9,8 +9,8 @@
 
 namespace eks {
 
-// The words of the kernel command line, without their quotes. In a container that line is the host's; the
-// manager reads its own arguments instead, and so do we.
+// The words of the kernel command line, without their quotes. In a container that line is the host's, so the
+// arguments of the manager are read instead, as systemd does.
 std::vector<std::string> kernel_command_line(const Root& root, bool in_container);
 
 // 1, yes, true, on, y and their opposites; nothing for any other text.

@@ -14,7 +14,7 @@ namespace eks {
 
 namespace {
 
-// Keep what is there beside its place, as it is: content, owner and mode. An earlier one is never
+// Keep a copy of the present file next to it, with content, owner and mode. An earlier copy is never
 // overwritten.
 void keep_beside(const std::string& path)
 {
@@ -34,7 +34,7 @@ Outcome foresee_link(const std::string& path, const File& file)
         const auto target = read_link_if_exists(path);
         if (target == file.content)
                 return Outcome::unchanged;
-        // A regular file where the link belongs is kept.
+        // A regular file in the place of the link is kept.
         return !target && exists(path) ? Outcome::edit_kept_beside : Outcome::written;
 }
 
@@ -57,7 +57,7 @@ Outcome foresee_absence(const std::string& path, const std::optional<std::string
         return read_link_if_exists(path) ? Outcome::removed : Outcome::unchanged;
 }
 
-// Files below a directory, as paths behind it.
+// Files below a directory, as paths relative to it.
 void add_files(const std::string& directory, const std::string& below, std::vector<std::string>& files)
 {
         for (const auto& name : list_directory(directory + below)) {
@@ -77,7 +77,7 @@ std::string memory_of(const Root& root, const File& file)
         return root(std::string(rendered_directory) + file.path);
 }
 
-// A new file takes the old one's place: without capabilities, nobody can give a file of others to himself.
+// A new file replaces the old one, because without capabilities a process cannot take ownership of a file.
 std::string repair(const std::string& path, mode_t mode)
 {
         struct stat st {};
@@ -169,9 +169,9 @@ Outcome put_in_place(const Root& root, const File& file)
         if (changes)
                 write_atomically(path, file.content, file.mode,
                         file.volatile_file() ? Durability::unsynced : Durability::synced);
-        // The memory is written after the file: a crash between the two leaves at worst a file that looks
-        // edited, which the next run recognises, and never an old rendering that is taken for a person's
-        // wish. For the same reason the memory needs no sync of its own.
+        // The record is written after the file. A crash between the two leaves a file that looks edited,
+        // which the next run recognises; an old rendering never counts as an edit. For the same reason the
+        // record needs no sync of its own.
         if (!file.volatile_file() && read_file_if_exists(memory) != file.content)
                 write_atomically(memory, file.content, file.mode, Durability::unsynced);
         return outcome;

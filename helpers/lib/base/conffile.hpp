@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Putting rendered files in place so that nothing a person wrote is lost.
 //
-// What we rendered last is remembered below /var/lib/eks/rendered/ under the file's own path: as text, so
-// that `diff /var/lib/eks/rendered/PATH PATH` shows an admin what was edited. The memory is not stamped with
-// the instance id: it describes the file system it lies on, and an image made from a node carries both
-// along.
+// The last rendering of each file is kept below /var/lib/eks/rendered/ under the file's own path, so that
+// `diff /var/lib/eks/rendered/PATH PATH` shows what was edited. It is not marked with the instance id,
+// because it describes this file system; an image made from a node contains both.
 #pragma once
 
 #include <string>
@@ -17,12 +16,12 @@ namespace eks {
 
 inline constexpr std::string_view rendered_directory = "/var/lib/eks/rendered";
 
-// One file that a step answers for; exactly one step names any path.
+// One file of a step. Each path belongs to exactly one step.
 struct File {
         enum class Kind {
                 regular,
                 link,   // a symbolic link; content is its target
-                absent, // not wanted: what we rendered there before is taken away
+                absent, // not wanted: an earlier rendering is removed
         };
 
         std::string path; // absolute, as on a node
@@ -30,7 +29,8 @@ struct File {
         mode_t mode = 0644;
         Kind kind = Kind::regular;
 
-        // Files of this boot need no memory and no sync: nobody edits them, and a reboot writes them again.
+        // Files of this boot need no record and no sync: they are not edited, and written again after a
+        // reboot.
         bool volatile_file() const { return path.starts_with("/run/"); }
 };
 
@@ -41,20 +41,20 @@ enum class Outcome {
         unchanged,
         written,
         removed,
-        edit_stands,     // a person edited it, our rendering is as before: left alone
-        edit_kept_beside // a person edited it and our rendering changed: theirs is now PATH.user-edited
+        edit_stands,     // it was edited, and our rendering is unchanged: left alone
+        edit_kept_beside // it was edited, and our rendering changed: the edit is now PATH.user-edited
                          // (or .user-edited.1, … if there is one)
 };
 
-// Rendered files that are not as we left them, as paths of the node, sorted. What this process may not read
-// is left out.
+// Rendered files that have been changed since, as paths of the node, sorted. Files that this process may not
+// read are left out.
 std::vector<std::string> edited_files(const Root& root);
 
 // What put_in_place() would do. Throws Error (file_io).
 Outcome foresee(const Root& root, const File& file);
-// A file that stays across boots, and our memory of it, are nobody else's to write: what is there gets our
-// owner and loses the permissions that `file.mode` does not give. A stricter mode stands, as an edit does.
-// Returns what was wrong ("mode 0666"), empty if nothing was. Throws Error (file_io).
+// For a file that stays across boots, and our record of it: set our owner, and remove permissions that
+// `file.mode` does not have. A stricter mode is kept, like an edit. Returns the repaired property ("mode
+// 0666"), empty if nothing was wrong. Throws Error (file_io).
 std::string repair_permissions(const Root& root, const File& file);
 
 // Make the file as described. Running it again does nothing and changes no mtime. Throws Error (file_io).

@@ -16,7 +16,7 @@
 #include "base/fs.hpp"
 #include "base/system_calls.hpp"
 
-// Headers of Linux 6.1 know ABI 2; the kernel says at run time what it knows.
+// Headers of Linux 6.1 define ABI 2; the kernel reports its ABI at run time.
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
@@ -49,7 +49,7 @@ public:
                 return static_cast<bool>(fd_);
         }
 
-        // A path that does not exist needs no right: it is not there to be read.
+        // A path that does not exist needs no permission.
         void allow(const std::string& path, std::uint64_t rights) const
         {
                 const UniqueFd target(::open(path.c_str(), O_PATH | O_CLOEXEC));
@@ -89,7 +89,7 @@ void drop_capabilities(const Access& access)
         ::syscall(SYS_capset, &header, &kept);
 }
 
-// Landlock. Returns why not, if not.
+// Landlock. Returns the reason if it is not available.
 std::string confine_to_paths(const Root& root, const Access& access)
 {
         Ruleset rules;

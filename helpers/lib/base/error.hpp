@@ -11,17 +11,17 @@
 
 namespace eks {
 
-// What failed, in words for the journal: the cause, and what the reader can do about it.
+// A failure, as texts for the journal: the cause and the remedy.
 class Error : public std::runtime_error {
 public:
-        // Both texts lose the secrets that can be told from other text; see secrets.hpp.
+        // Recognisable secrets are removed from both texts; see secrets.hpp.
         Error(const Failure& failure, const std::string& what, const std::string& remedy = {});
 
         const Failure& failure() const noexcept { return *failure_; }
         const std::string& remedy() const noexcept { return remedy_; }
         int exit_status() const noexcept { return static_cast<int>(failure_->status); }
 
-        // Cause and remedy as one text: what the console, `systemctl status` and terminals show.
+        // Cause and remedy as one text, for the console, `systemctl status` and terminals.
         std::string full_text() const;
 
 private:
@@ -46,8 +46,7 @@ auto in_context(std::string_view where, const Failure& foreign, const F& f)
         }
 }
 
-// The same for a file that is installed with us: whatever is wrong with it, its author is the vendor, not
-// the user.
+// The same for a file that is installed with eksnode, so that errors in it are not reported as the user's.
 template <typename F>
 auto in_vendor_file(std::string_view path, const F& f)
 {
@@ -55,7 +54,7 @@ auto in_vendor_file(std::string_view path, const F& f)
                 return f();
         } catch (const std::exception& e) {
                 throw Error(failure::vendor_file, std::string(path) + ": " + without_input(e.what()),
-                        "Reinstall eksnode, or mend the file");
+                        "Reinstall eksnode, or correct the file");
         }
 }
 

@@ -35,7 +35,7 @@ std::string name_of(const std::string& path)
         return path.substr(path.rfind('/') + 1);
 }
 
-// Temporary names of this path that belong to no process: one that was killed left them.
+// Temporary files of this path that a killed process left.
 void remove_leftovers(const std::string& path)
 {
         const auto prefix = fmt::format(".#{}.", name_of(path));

@@ -10,7 +10,7 @@
 
 namespace eks {
 
-inline constexpr std::size_t file_limit = 16U << 20U; // bytes; nothing we read comes near
+inline constexpr std::size_t file_limit = 16U << 20U; // bytes; all our files are much smaller
 
 // The content of a file; nothing if there is none. Throws Error (file_io) on any other failure, and when the
 // file is larger than `limit` bytes.
@@ -29,7 +29,7 @@ void make_directories(const std::string& path);
 
 enum class Durability {
         synced,   // survives a power cut: the file and its directory are synced
-        unsynced, // /run, and what can be computed again
+        unsynced, // /run, and files that can be computed again
 };
 
 // Replace `path` in one step: readers see the old content or the new, never a part. Creates missing

@@ -17,8 +17,8 @@ namespace eks {
 
 namespace {
 
-// sd_journal_sendv() returns 0 even when nobody listens, so its result cannot decide; $JOURNAL_STREAM does:
-// it holds device:inode of the stderr that the manager connected to the journal.
+// sd_journal_sendv() returns 0 even without a journal, so its result is not used. $JOURNAL_STREAM holds
+// device:inode of the stderr that the manager connected to the journal.
 bool stderr_is_journal()
 {
         const char* stream = std::getenv("JOURNAL_STREAM");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal, with fields; plain lines on stderr when nobody connected stderr to the journal (a terminal,
+// The journal, with fields; plain lines on stderr if stderr is not connected to the journal (a terminal,
 // CI).
 #pragma once
 

@@ -261,7 +261,7 @@ bool Manager::wait_for_job(const std::string& unit_name, std::chrono::millisecon
 
 void Manager::watch(const std::vector<std::string>& units)
 {
-        // The manager's own socket needs no subscription, and knows no such thing.
+        // The manager's own socket needs no subscription and has no such method.
         ::sd_bus_call_method(
                 bus_.get(), destination, manager_path, manager_interface, "Subscribe", nullptr, nullptr, "");
         const auto note_change = [](sd_bus_message*, void* changed, sd_bus_error*) {
@@ -316,7 +316,7 @@ Manager::Refusal Manager::start_mount(const std::string& name, const Mount& moun
         for (const auto& unit_name : mount.before)
                 if (result >= 0)
                         result = ::sd_bus_message_append(raw, "(sv)", "Before", "as", 1, unit_name.c_str());
-        // A mount that failed is forgotten, or the next attempt would find it loaded already.
+        // A failed mount is unloaded, because the next attempt would otherwise find it loaded.
         if (result >= 0)
                 result = ::sd_bus_message_append(raw, "(sv)", "CollectMode", "s", "inactive-or-failed");
         if (result >= 0)
@@ -353,7 +353,7 @@ std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadlin
         };
         auto refusal = start_mount(name, mount);
         if (refusal.is_loaded) {
-                // A process of ours that was killed has begun it. If that fails, the manager forgets it.
+                // An earlier process that was killed has started it. If it fails, the manager unloads it.
                 if (is_active() && unit(name).text("Description") == mount.description)
                         return name;
                 refusal = start_mount(name, mount);

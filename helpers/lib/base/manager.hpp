@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The service manager over D-Bus: the few calls we use, not all of sd-bus.
+// The service manager over D-Bus, with only the calls that we use.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ public:
         Manager& operator=(const Manager&) = delete;
         ~Manager() = default;
 
-        // Properties of a unit, which is loaded if need be; what the unit's type does not have is "", 0 or
+        // Properties of a unit, which is loaded if necessary. Properties that its type lacks are "", 0 or
         // empty.
         struct Unit {
                 Manager* manager;
@@ -43,15 +43,15 @@ public:
         };
         Unit unit(const std::string& name);
 
-        // Whether the manager has it in memory, as every unit that runs or has a job: to load one that
-        // nothing holds takes milliseconds, for each look at it.
+        // Whether the manager has it in memory, as it has every unit that runs or has a job. Loading another
+        // unit takes milliseconds at each query.
         bool is_loaded(const std::string& name);
 
         // A method of the manager without arguments, such as "Reload".
         void call(const char* method);
 
-        // NAME=VALUE as every service gets it, and a change of that: names to take away, and assignments. It
-        // holds until the machine goes down.
+        // The environment of every service as NAME=VALUE, and a change of it: names to remove, and
+        // assignments. It lasts until the machine shuts down.
         std::vector<std::string> environment();
         void change_environment(
                 const std::vector<std::string>& names, const std::vector<std::string>& assignments);
@@ -59,20 +59,20 @@ public:
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 
-        // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; the manager does it some time.
+        // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; does not wait for the job.
         void queue_job(const char* method, const std::string& unit, const char* mode = "replace");
 
         // The same, and wait until that job has left the queue. False at the deadline.
         bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline,
                 const char* mode = "replace");
 
-        // Until the unit has no job, whoever asked for it. False at the deadline.
+        // Wait until the unit has no job of any client. False at the deadline.
         bool wait_for_job(const std::string& unit, std::chrono::milliseconds deadline);
 
         // From here on wait_for_change() returns when a property or the job of one of these units changes.
         void watch(const std::vector<std::string>& units);
 
-        // Until then, or until `descriptor` can be read. False at the deadline.
+        // Wait for such a change, or until `descriptor` can be read. False at the deadline.
         bool wait_for_change(std::chrono::milliseconds deadline, int descriptor = -1);
 
         struct Mount {
@@ -83,8 +83,8 @@ public:
                 std::string description;
                 std::vector<std::string> before; // units that use it
         };
-        // Mount it as a unit of this boot, and wait for that; its unit's name. Two with the same description
-        // count as the same. Throws Error (volume_failed) too.
+        // Mount it as a unit of this boot and wait for it. Returns the unit's name. Two with the same
+        // description count as the same. Throws Error (volume_failed) too.
         std::string mount(const Mount& mount, std::chrono::milliseconds deadline);
 
 private:
@@ -95,7 +95,7 @@ private:
         };
         Refusal start_mount(const std::string& name, const Mount& mount);
 
-        bool changed_ = false; // the bus holds its address, so a Manager stays where it is
+        bool changed_ = false; // the bus holds its address, so a Manager cannot be moved
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };
 

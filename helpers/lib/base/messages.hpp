@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything eksnode can say that somebody may search for: the ids behind MESSAGE_ID=. The texts are in
-// man/eks-node.catalog; a lint test holds the two lists equal.
+// The message ids (MESSAGE_ID=) of eksnode. The texts are in man/eks-node.catalog; a lint test compares the
+// two lists.
 #pragma once
 
 #include <string_view>

@@ -17,7 +17,7 @@ public:
                         prefix_.pop_back();
         }
 
-        // Where an absolute path of the node really is.
+        // The real path of an absolute path of the node.
         std::string operator()(std::string_view absolute_path) const
         {
                 return prefix_ + std::string(absolute_path);

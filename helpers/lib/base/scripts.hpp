@@ -14,20 +14,20 @@ namespace eks {
 
 inline constexpr const char* last_stage = "cloud-final.service";
 
-// What is seen of cloud-init's last stage at one moment.
+// The state of cloud-init's last stage at one moment.
 struct ScriptsState {
         bool installed = false;             // there is a cloud-final.service
         std::string active;                 // its ActiveState
         bool queued = false;                // it has a job
-        std::vector<std::string> processes; // command lines of what runs in it
+        std::vector<std::string> processes; // command lines of its processes
 
-        // Whether there are scripts that may still do something.
+        // Whether scripts may still run.
         bool ahead() const;
 };
 ScriptsState look_at_scripts(Manager& manager);
 
-// How long the steps wait for the scripts: $EKS_USER_SCRIPTS_TIMEOUT seconds, else 15 minutes, after which
-// Karpenter gives a node up as well. Throws Error (usage).
+// How long the steps wait for the scripts: $EKS_USER_SCRIPTS_TIMEOUT seconds, else 15 minutes, the time
+// after which Karpenter replaces a node. Throws Error (usage).
 std::chrono::seconds scripts_timeout();
 
 // Whether a command line is one that waits for the start of a unit: `systemctl start kubelet`,

@@ -13,14 +13,14 @@ namespace {
 constexpr std::string_view hidden = "…";
 constexpr std::string_view scheme_end = "://";
 
-// The digest of an image is no user's host.
+// The '@' in front of an image's digest does not end a login.
 bool is_digest(std::string_view text)
 {
         return text.starts_with("sha256:") || text.starts_with("sha512:");
 }
 
-// What is shown of a URL behind its scheme. The password may hold any character, and its end, '@', may be
-// missing.
+// The part of a URL after its scheme, as it is shown. The password may hold any character, and its end, '@',
+// may be missing.
 std::string without_login(std::string_view rest)
 {
         const auto query = std::min(rest.find_first_of("?#"), rest.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every step shares: arguments, root prefix, confinement, logging, the one catch, the result event.
+// Shared by all steps: arguments, root prefix, confinement, logging, the only catch, the result event.
 #pragma once
 
 #include <functional>
@@ -15,14 +15,14 @@
 
 namespace eks {
 
-// A remark of a pure function, said by whoever runs it.
+// A remark of a pure function, logged by its caller.
 struct Note {
         Level level;
         std::string text;
         bool strict = false; // an error under `eksnode validate --strict`
 };
 
-// What a step decided: the files it answers for, and what a reader should know about them.
+// The decisions of a step: its files, and remarks about them.
 struct StepPlan {
         std::vector<File> files;
         std::vector<Note> notes;
@@ -35,10 +35,10 @@ public:
         const Root& root() const { return *root_; }
         const Log& log() const { return *log_; }
 
-        // What is awaited right now, for `systemctl status`.
+        // What the step waits for now, for `systemctl status`.
         void awaiting(std::string_view text) const;
 
-        // Put the files in place and say the notes. Throws Error.
+        // Put the files in place and log the notes. Throws Error.
         void apply(const StepPlan& plan);
 
         // A result that is not a file ("image is pinned").

@@ -16,8 +16,7 @@
 #include <sys/syscall.h>
 #include <vector>
 
-// The kernel hands 64-bit arguments over in the machine's byte order; what is looked at is in the lower
-// half.
+// The kernel passes 64-bit arguments in the machine's byte order; the filter checks the lower half.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
 namespace eks {
@@ -208,7 +207,7 @@ void limit_namespaces(Filter& filter)
 bool limit_system_calls(const SystemCallLimits& limits)
 {
         Filter filter;
-        // Calls of another ABI have other numbers; nobody here makes any.
+        // Calls of another ABI have other numbers; no step makes any.
         filter.load(offsetof(seccomp_data, arch));
         filter.if_different(our_architecture, [&] { filter.refuse(EPERM); });
         filter.load_call();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Held against systemd itself by tests/boot/user_data_test.py, with the strings of
+// Compared with systemd itself by tests/boot/user_data_test.py, with the strings of
 // tests/unit/base/systemd_words.json.
 #include "base/systemd_words.hpp"
 
@@ -15,8 +15,8 @@ bool is_blank(char c)
         return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-// What the reader of environment files makes of an unquoted value: it removes one level of backslashes, and
-// joins lines that end in one. Quotes mean something to it only at the beginning of the value.
+// An unquoted value as read from an environment file: one level of backslashes is removed, and lines that
+// end in one are joined. Quotes have a meaning only at the beginning of the value.
 std::string read_as_environment_file(std::string_view text, bool& open)
 {
         std::string value;
@@ -67,7 +67,7 @@ SystemdWords split_as_systemd(std::string_view text)
 std::string quote_for_systemd(std::string_view word)
 {
         if (word.empty())
-                return R"(\"\")"; // the file takes the backslashes, the splitting the quotes
+                return R"(\"\")"; // reading the file removes the backslashes, splitting the quotes
         std::string text;
         for (const char c : word) {
                 if (c == '\\')

@@ -41,15 +41,15 @@ bool has_control_characters(std::string_view text);
 // A path from the root, on one line.
 bool is_absolute_path(std::string_view text);
 
-// What can stand between the dots of a host name (RFC 1035): lower-case letters, digits and dashes inside,
-// at most 63.
+// A part between the dots of a host name (RFC 1035): lower-case letters, digits and dashes inside, at most
+// 63.
 bool is_dns_label(std::string_view text);
 
 // The candidate with the smallest edit distance to `word`, if that is small enough to be a likely typing
 // slip.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
-// That, ready for the end of a message: "; did you mean '…'?", or nothing.
+// The same as the end of a message: "; did you mean '…'?", or nothing.
 std::string did_you_mean(
         std::string_view word, std::span<const std::string> candidates, std::string_view prefix = {});
 

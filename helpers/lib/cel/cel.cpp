@@ -28,7 +28,7 @@ std::int64_t to_int(const CelNode& node, const CelValue& value)
                 return *integer;
         constexpr double edge = 9223372036854775808.0; // 2^63
         const double real = std::get<double>(value);
-        if (!(real > -edge && real < edge)) // nor is NaN
+        if (!(real > -edge && real < edge)) // false for NaN too
                 fail_cel(node.at, fmt::format("{} does not fit into a 64-bit integer", real));
         return static_cast<std::int64_t>(real);
 }
@@ -145,7 +145,7 @@ public:
         }
 
 private:
-        // `decisive` on one side settles it, whatever the other side is, an error included.
+        // `decisive` on one side decides, even if the other side is an error.
         bool decide(const CelNode& node, bool decisive) const
         {
                 std::exception_ptr error;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arithmetic in the Common Expression Language: what maxPods expressions are written in. Source: the CEL
-// language definition, github.com/google/cel-spec.
+// Arithmetic in the Common Expression Language, for maxPods expressions. Source: the CEL language
+// definition, github.com/google/cel-spec.
 //
 // There are int (64 bits), double and bool; + - * / % and unary minus; < <= > >= == !=; && || !; ?:;
 // parentheses; int() and double(); math.greatest() and math.least() of CEL's math extension; decimal and
-// hexadecimal literals; comments behind //. As in CEL nothing is converted silently, the remainder has the
-// sign of the dividend, overflow and division of ints by zero are errors, and && and || pass over an error
-// on either side if the other decides. Strings, unsigned numbers, lists, maps and macros are not there: what
-// uses them is refused by name. Written here because cel-cpp would bring ANTLR, Abseil and Protocol Buffers
-// for the arithmetic of one setting.
+// hexadecimal literals; comments after //. As in CEL nothing is converted silently, the remainder has the
+// sign of the dividend, overflow and division of ints by zero are errors, and && and || ignore an error on
+// one side if the other decides. Strings, unsigned numbers, lists, maps and macros are not supported, and
+// rejected by name. Written here because cel-cpp would bring ANTLR, Abseil and Protocol Buffers for the
+// arithmetic of one setting.
 #pragma once
 
 #include <cstdint>

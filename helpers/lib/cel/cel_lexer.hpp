@@ -27,8 +27,8 @@ class CelLexer {
 public:
         explicit CelLexer(std::string_view text) : rest_(text) {} // which must outlive it
 
-        // The next one, and at the end one of Kind::end. Blanks and comments are read over. Throws Error
-        // (config_invalid) at what is no part of an expression, or a part that is not supported.
+        // The next one, and at the end one of Kind::end. Blanks and comments are skipped. Throws Error
+        // (config_invalid) at text that is not part of an expression, or not supported.
         CelToken next();
 
 private:

@@ -121,7 +121,7 @@ private:
         struct Binary {
                 std::string_view sign;
                 CelOp op;
-                unsigned level; // binds the tighter, the higher
+                unsigned level; // a higher one binds tighter
         };
         static constexpr std::array binaries{Binary{"||", CelOp::either, 0}, Binary{"&&", CelOp::both, 1},
                 Binary{"<", CelOp::less, 2}, Binary{"<=", CelOp::less_or_equal, 2},

@@ -32,7 +32,7 @@ int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/)
 
 struct Bundle {
         std::vector<X509Ptr> certificates;
-        bool damaged = false; // the one behind the last
+        bool damaged = false; // the one after the last
 };
 
 Bundle read_bundle(const std::string& pem)
@@ -80,7 +80,7 @@ CertificateCheck check(X509* certificate, std::time_t now)
         return {.fatal = fatal, .wrong = join(wrong, ", ")};
 }
 
-// "CN = kubernetes"; control characters and what is not ASCII are escaped.
+// "CN = kubernetes"; control and non-ASCII characters are escaped.
 std::string subject(const X509* certificate)
 {
         const BioPtr memory(::BIO_new(::BIO_s_mem()));

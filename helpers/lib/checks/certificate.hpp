@@ -8,13 +8,13 @@
 namespace eks {
 
 struct CertificateCheck {
-        bool fatal = false; // nothing in it can vouch for the cluster; else `wrong` is a remark
+        bool fatal = false; // no certificate in it is usable; else `wrong` is a remark
         std::string wrong;  // empty: nothing
 };
 
-// Each certificate of a bundle is checked. While a CA is exchanged a bundle holds the old one beside the new
-// one, so what is wrong with one certificate is fatal only if there is no good one beside it. A certificate
-// that is not valid yet is not fatal: early in the boot it is the clock that is wrong.
+// Each certificate of a bundle is checked. While a CA is replaced, a bundle holds the old and the new one,
+// so an error in one certificate is fatal only if there is no good one. A certificate that is not valid yet
+// is not fatal, because early in the boot the clock may be wrong.
 CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now);
 
 } // namespace eks

@@ -15,8 +15,8 @@ namespace eks {
 
 namespace {
 
-// EKS: letters, digits, '-' and '_', starting with a letter or digit, at most 100 characters. What else
-// somebody puts here would end in a kubeconfig.
+// EKS: letters, digits, '-' and '_', starting with a letter or digit, at most 100 characters. Other text
+// would end up in a kubeconfig.
 bool is_cluster_name(std::string_view name)
 {
         const auto alnum = [](char c) {
@@ -84,7 +84,7 @@ private:
                                 "Set cluster.id to what DescribeCluster shows as cluster.id");
         }
 
-        // kubelet takes more than an EKS cluster has: host:port alone is https for it.
+        // kubelet accepts more than EKS endpoints: it reads host:port alone as https.
         void check_endpoint() const
         {
                 constexpr std::string_view key = "cluster.apiServerEndpoint";
@@ -166,7 +166,7 @@ private:
                                 "Launch the node with an IPv6 address, or give an IPv4 cluster's CIDR");
         }
 
-        // An interface that the facts do not describe is unknown, not without addresses.
+        // An interface that the facts lack is unknown, which differs from one without addresses.
         bool lacks_ipv6() const
         {
                 const auto* interfaces = member(imds_, "interfaces");
@@ -209,7 +209,7 @@ private:
         const Json* imds_;
         const CheckReport* report_;
         const Json* cluster_;
-        bool is_described_; // EKS is asked for more of it
+        bool is_described_; // EKS is asked for the rest of it
 };
 
 } // namespace

@@ -5,7 +5,7 @@
 
 namespace eks {
 
-// instance.environment: names that are none, and values that systemd does not pass on. No value is shown.
+// instance.environment: invalid names, and values that systemd does not pass on. No value is shown.
 void check_environment(const Json& tree, const CheckReport& report);
 
 } // namespace eks

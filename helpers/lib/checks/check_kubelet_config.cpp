@@ -34,7 +34,7 @@ bool reserves_cpu(const Json* kubelet)
                (policy == nullptr || (*policy != "none" && *policy != "explicit"));
 }
 
-// The policy may be a profile's, and the choice to reserve nothing another layer's.
+// A profile may set the policy, while another layer chooses to reserve nothing.
 void check_cpu_manager(const Json* kubelet, const CheckReport& report)
 {
         const auto* config = member(kubelet, "config");
@@ -48,14 +48,14 @@ void check_cpu_manager(const Json* kubelet, const CheckReport& report)
                         "Set kubelet.config.kubeReserved.cpu, such as 100m, or another policy");
 }
 
-// A share of the disk: what kubelet has of it, by flag, by key, or by itself.
+// A share of the disk, as set for kubelet by flag, by key, or by default.
 struct Threshold {
         const char* name;
         std::int64_t value; // at first kubelet's default
-        std::string key;    // where it is given; empty: nowhere
+        std::string key;    // the place that sets it; empty if none does
 };
 
-// False if no number is given there, which is for others to say.
+// False if the value is not a number, which another check reports.
 bool read_threshold(
         Threshold& threshold, const char* flag_name, const Json* config, std::span<const KubeletFlag> flags)
 {
@@ -73,7 +73,7 @@ bool read_threshold(
         return given.has_value();
 }
 
-// What kubelet has by itself, an image's own defaults may set otherwise.
+// Defaults of kubelet, which an image's own defaults may replace.
 void check_image_gc(const Json* config, std::span<const KubeletFlag> flags, const CheckReport& report)
 {
         Threshold high{"imageGCHighThresholdPercent", 85, {}};

@@ -15,11 +15,10 @@ namespace eks {
 // Of kubelet.config all but the taints. `tree` is that of a layer; a flag wins over the same key.
 void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
 
-// kubelet.reservations, as far as the configuration and the flags have to go with it.
+// kubelet.reservations, and the configuration and flags that must match it.
 void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
 
-// A number of pods, wherever it is given; `value` is what stands at `key`, `pods` nothing if that is no
-// number.
+// A number of pods; `value` is the value of `key`, and `pods` is nothing if that is not a number.
 void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods,
         const CheckReport& report);
 

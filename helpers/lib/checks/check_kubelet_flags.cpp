@@ -17,7 +17,8 @@ namespace eks {
 
 namespace {
 
-// Flags that the steps generate: their value, where every node has the same, and what another one does.
+// Flags that the steps generate: their value, if it is the same on every node, and the effect of another
+// value.
 struct OwnFlag {
         std::string_view name;
         std::string_view value;
@@ -45,7 +46,7 @@ constexpr std::array own_flags{
                 "kubelet does not account for containerd"},
 };
 
-// kubelet has keys for these too, but means to keep the flags.
+// kubelet has keys for these too, but keeps the flags.
 constexpr std::array<std::string_view, 3> lasting_flags{"log-flush-frequency", "v", "vmodule"};
 
 class FlagChecks {
@@ -150,7 +151,7 @@ private:
                         return;
                 const auto& before = flags_[std::exchange(found->second, number)];
                 const auto there = report_->where(item_key(before));
-                if (flag.name == "register-with-taints") // labels add up: who expects that taints do not?
+                if (flag.name == "register-with-taints") // labels of several flags add up, but taints do not
                         report_->note(Level::warning, item_key(flag), item(flag),
                                 fmt::format("kubelet takes the last --register-with-taints alone; the "
                                             "taints in {} ({}) are lost, proceeding",

@@ -16,7 +16,7 @@ constexpr const char* other_domain =
         "Use a domain of your own or node.kubernetes.io, or label the node with kubectl once it is there";
 constexpr const char* taint_in_config = "Write each as {key: …, value: …, effect: NoSchedule}";
 
-// What is wrong, where facts may have been filled in.
+// The error text of a value that may contain facts.
 std::string wrong_here(
         std::string_view what, const std::string& given, const std::string& here, std::string_view wrong)
 {
@@ -32,7 +32,8 @@ LabelChecks::LabelChecks(const Json& tree, const Json& imds, const CheckReport& 
 {
 }
 
-// The text with the facts filled in; nothing if that is wrong, which is said, or they are unknown.
+// The text with the facts filled in; nothing if it is invalid, which is reported, or if the facts are
+// unknown.
 std::optional<std::string> LabelChecks::filled_in(std::string_view key, const std::string& text)
 {
         auto expanded = expand_facts(text, *imds_);

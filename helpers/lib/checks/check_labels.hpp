@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checks of the node's labels and taints, wherever they are given.
+// The checks of the node's labels and taints, from all places.
 #pragma once
 
 #include <map>
@@ -20,7 +20,7 @@ public:
         // unknown. All must outlive it.
         LabelChecks(const Json& tree, const Json& imds, const CheckReport& report);
 
-        // node.labels. They come before those of flags, which beat them.
+        // node.labels. Check them before those of flags, which override them.
         void check_node_labels();
 
         // node.taints.
@@ -29,7 +29,7 @@ public:
         // kubelet.config.registerWithTaints.
         void check_config_taints();
 
-        // The value of --node-labels or --register-with-taints; `item` is what stands at `key`.
+        // The value of --node-labels or --register-with-taints; `item` is the value of `key`.
         void check_flag_labels(const std::string& key, const std::string& item, std::string_view value);
         void check_flag_taints(const std::string& key, const std::string& item, std::string_view value);
 
@@ -37,7 +37,7 @@ private:
         using TaintNames = std::set<std::pair<std::string, std::string>>; // key and effect
         struct Label {
                 std::string value;
-                std::string key; // where it stands
+                std::string key; // its place
                 bool in_flag;
         };
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t most_domains = 32;
 constexpr std::size_t most_characters = 2048;
 
-// resolved.conf(5), DNS=: an address, a port behind it, an interface after '%', a server's name after '#'.
+// resolved.conf(5), DNS=: an address, a port, an interface after '%', a server's name after '#'.
 bool is_name_server(std::string_view text)
 {
         text = text.substr(0, text.find('#'));

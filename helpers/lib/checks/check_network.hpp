@@ -5,9 +5,9 @@
 
 namespace eks {
 
-// instance.network: name servers that are none, and more search domains than kubelet passes on to pods,
-// whose limits are Kubernetes's (32 domains, 2048 characters; "DNS for Services and Pods", DNS search domain
-// list limits).
+// instance.network: invalid name servers, and more search domains than kubelet passes on to pods. The limits
+// are those of Kubernetes (32 domains, 2048 characters; "DNS for Services and Pods", DNS search domain list
+// limits).
 void check_name_resolution(const Json& tree, const CheckReport& report);
 
 // instance.network.managedInterfaces: what can be neither a name nor a MAC address.

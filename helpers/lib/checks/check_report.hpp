@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the checks of a configuration share: where they say what they find, and how they look at it.
+// Shared by the checks of a configuration: reporting, and access to the values.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace eks {
 
 class CheckReport {
 public:
-        // All three must outlive it; `marks` say where keys stand.
+        // All three must outlive it; `marks` has the places of keys.
         CheckReport(const Marks& marks, Problems& problems, std::vector<Note>& notes)
                 : marks_(&marks), problems_(&problems), notes_(&notes)
         {
@@ -26,7 +26,7 @@ public:
 
         void problem(std::string_view key, std::string_view value, std::string_view wrong,
                 std::string remedy) const;
-        // What may work, but hardly as meant: a warning, and an error under --strict.
+        // Something that works, but probably not as intended: a warning, and an error with --strict.
         void doubt(std::string_view key, std::string_view value, std::string_view wrong) const;
         void note(Level level, std::string_view key, std::string_view value, std::string_view text) const;
 
@@ -36,7 +36,7 @@ private:
         std::vector<Note>* notes_;
 };
 
-// A foreign word, fit for a message; cut if it is long.
+// A foreign word, made safe for a message, and cut if it is long.
 std::string plain(std::string_view word);
 
 // The same in ticks.

@@ -10,8 +10,8 @@
 namespace eks {
 
 // `merged` has passed check_layer(); `imds` is the object of /run/eks/imds.json, or null if the facts are
-// unknown. What kubelet or the cluster would refuse is a problem. What works, but hardly as meant, is a
-// warning; where one layer overrides another, that is a note of level info.
+// unknown. A value that kubelet or the cluster would refuse is a problem. One that works, but probably not
+// as intended, is a warning. If one layer overrides another, that is a note of level info.
 void check_values(const Layer& merged, const Json& imds, Problems& problems, std::vector<Note>& notes);
 
 } // namespace eks

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What EKS says of a cluster that the configuration names without saying enough of it; eks-cluster asks.
+// The answer of EKS about a cluster that the configuration names without all its values; eks-cluster asks
+// for it.
 #pragma once
 
 #include <string>
@@ -9,14 +10,14 @@
 
 namespace eks {
 
-inline constexpr std::string_view described_by = "EKS DescribeCluster"; // the place of such a value
+inline constexpr std::string_view described_by = "EKS DescribeCluster"; // the place of its values
 
 // The keys that every node needs and this configuration lacks, although it names the cluster. Empty if there
 // is nothing to ask for. kubelet.config.clusterDNS stands for cluster.cidr.
 std::vector<std::string> keys_to_ask_for(const Json& tree);
 
-// Add to `tree` what it lacks of `described`, an object of keys of cluster. What is configured stands; a
-// note says where it differs.
+// Add the keys that `tree` lacks from `described`, an object of keys of cluster. Configured values are kept;
+// a note names those that differ.
 void complete_cluster(Json& tree, Marks& marks, const Json& described, std::vector<Note>& notes);
 
 // Everything that is missing or wrong in the cluster of a completed configuration. `imds` as for

@@ -17,10 +17,10 @@ const std::array<std::string, 13> facts{"accountId", "amiId", "architecture", "a
         "localIpv4", "partition", "region"};
 
 struct Fact {
-        std::optional<std::string> value; // nothing: it is absent, or there are no facts at all
+        std::optional<std::string> value; // nothing if it is absent or the facts are unknown
         std::string wrong = {};
         std::string remedy = {};
-        bool absent = false; // a default may stand for it; not for one that cannot be
+        bool absent = false; // a default may replace it, unless the fact cannot exist
 };
 
 Fact absence(std::string wrong, std::string remedy)

@@ -11,14 +11,14 @@
 namespace eks {
 
 struct Expanded {
-        std::optional<std::string> text; // nothing if something is wrong, or not known without facts
-        std::string wrong = {};          // what is wrong, in words
+        std::optional<std::string> text; // nothing if it is invalid, or unknown without facts
+        std::string wrong = {};          // the error text
         std::string remedy = {};
 };
 
 // The text with facts in place of ${imds.KEY}, for a KEY of imds.json(5) that is short, public and one word,
 // and of ${tag.KEY}, for a tag of the instance. ${tag.KEY:-VALUE} is VALUE where the fact is absent. `imds`
-// is what eks-imds wrote, or null: then only the spelling is looked at.
+// is the file of eks-imds, or null: then only the syntax is checked.
 Expanded expand_facts(std::string_view text, const Json& imds);
 
 } // namespace eks

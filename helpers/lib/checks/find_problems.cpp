@@ -21,7 +21,7 @@ namespace {
 constexpr std::array keys_of_cluster{
         "cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority", "cluster.cidr"};
 
-// Whether a value says nothing: "", [], {}, null, and what holds nothing else.
+// Whether a value is empty: "", [], {}, null, and values that contain nothing else.
 bool is_empty(const Json& value)
 {
         if (value.is_structured())
@@ -108,7 +108,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
 
         auto problems = resolved.merged.problems;
         // EKS is asked for what is missing of a cluster with a name. If an AL2 call does not name the range,
-        // it takes facts to know the address of the DNS service.
+        // the address of the DNS service follows from the facts.
         auto asked = keys_to_ask_for(tree);
         if (resolved.has_bootstrap_call && imds.is_null() && asked.size() == 1)
                 std::erase(asked, "cluster.cidr");
@@ -118,7 +118,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                                 "{} {} not configured: on the node, eks-cluster asks EKS about the cluster '{}'",
                                 join(asked, ", "), asked.size() == 1 ? "is" : "are",
                                 tree["cluster"]["name"].get_ref<const std::string&>())});
-        // That it is of a wrong type was said.
+        // A wrong type has been reported already.
         const auto refused = [&](std::string_view key) {
                 return std::ranges::any_of(resolved.merged.refused, [&](const std::string& wrong) {
                         return key == wrong || key.starts_with(wrong + ".");

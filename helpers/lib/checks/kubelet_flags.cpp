@@ -11,7 +11,7 @@ namespace eks {
 namespace {
 
 // Kubernetes up to 1.36, cmd/kubelet/app/options/options.go: AddKubeletConfigFlags() with component-base's
-// logging flags, and --seccomp-default. A test holds it against the table of the stand-in kubelet.
+// logging flags, and --seccomp-default. A test compares it with the table of the stand-in kubelet.
 constexpr std::array keys{
         KubeletFlagKey{"address", "address"},
         KubeletFlagKey{"allowed-unsafe-sysctls", "allowedUnsafeSysctls"},
@@ -137,7 +137,7 @@ constexpr std::array<std::string_view, 17> other_valued{"bootstrap-kubeconfig", 
         "maximum-dead-containers-per-container", "minimum-container-ttl-duration", "node-ip", "node-labels",
         "root-dir", "runtime-cgroups"};
 
-// Lists and maps: each use adds to the ones before. --register-with-taints is none of them.
+// Lists and maps: each use adds to the ones before. --register-with-taints is not among them.
 constexpr std::array<std::string_view, 18> adding{"allowed-unsafe-sysctls", "cluster-dns",
         "cpu-manager-policy-options", "enforce-node-allocatable", "eviction-hard",
         "eviction-minimum-reclaim", "eviction-soft", "eviction-soft-grace-period", "feature-gates",
@@ -151,7 +151,7 @@ std::string flag_name(std::string_view written)
         return name;
 }
 
-// A flag as one argument spells it, and whether its value is the next argument.
+// A flag in one argument, and whether its value is the next argument.
 struct Spelling {
         KubeletFlag flag;
         bool open = false;

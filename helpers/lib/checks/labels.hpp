@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels and taints as Kubernetes spells them. The functions return what is wrong, in words, or an empty
-// string.
+// The syntax of labels and taints in Kubernetes. The functions return an error text, or an empty string.
 #pragma once
 
 #include <string>
@@ -14,9 +13,9 @@ std::string wrong_label_key(std::string_view key);
 // A value is empty or spelt like the name in a key.
 std::string wrong_label_value(std::string_view value);
 
-// Why the cluster lets no kubelet give itself this label: the admission plugin NodeRestriction keeps
-// kubernetes.io and k8s.io for the control plane, and kubelet does not even start with such a label. The key
-// must be well-formed.
+// Why a kubelet must not set this label: the admission plugin NodeRestriction reserves kubernetes.io and
+// k8s.io for the control plane, and kubelet does not even start with such a label. The key must be
+// well-formed.
 std::string refused_to_kubelets(std::string_view key);
 
 // A name that a node can register under, once kubelet has put it into lower case. It is DNS's (RFC 1123),

@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view stamp = "# instance: ";
 constexpr std::string_view call_stamp = ", call ";
 
-// What the first line says behind its beginning; nothing if it is not such a line.
+// The first line after its prefix; nothing if it does not have the prefix.
 std::optional<std::string_view> stamp_of(std::string_view text)
 {
         const auto line = text.substr(0, text.find('\n'));

@@ -33,7 +33,7 @@ public:
         }
 
 private:
-        // What is passed over in a value: YAML's "kubelet:" with nothing below it; and by nodeadm a null
+        // The ignored parts of a value: YAML's "kubelet:" with nothing below it; and by nodeadm a null
         // inside a list or map, which is the empty value of its type, and a mount that it does not know.
         bool settle(Json& value, const std::string& key, const KnownKey* known)
         {
@@ -69,7 +69,7 @@ private:
                         const auto item = fmt::format("{}[{}]", key, i);
                         doubt(fmt::format("{}: {} = {}: not one of {}, ignoring", where(item).text(),
                                 shown(item), shown_json(list[i]), fmt::join(choices, ", ")));
-                        list[i] = ""; // the others keep their places
+                        list[i] = ""; // the other items keep their places
                 }
         }
 
@@ -128,7 +128,7 @@ void erase_marks(Marks& marks, const std::string& prefix)
 void copy_marks(Layer& under, const Layer& over, const std::string& key)
 {
         if (const auto* value = find_path(under.tree, key);
-                value == nullptr || !value->is_object()) { // nothing of the old remains
+                value == nullptr || !value->is_object()) { // the old value is replaced as a whole
                 erase_marks(under.marks, key + "[");
                 erase_marks(under.marks, key + ".");
         }
@@ -156,7 +156,7 @@ void append_flags(Layer& under, const Layer& over, const std::string& key, Json&
                 under.marks[key] = mark->second;
 }
 
-// In our TOML an empty item of kubelet.flags is a layer's way to say nothing.
+// In our TOML an empty item of kubelet.flags has no meaning.
 void drop_empty_flags(Layer& layer)
 {
         const auto* given = find_path(layer.tree, "kubelet.flags");
@@ -177,7 +177,7 @@ void drop_empty_flags(Layer& layer)
         layer.tree["kubelet"]["flags"] = std::move(kept);
 }
 
-// An empty text or list says nothing; in maps it does.
+// An empty text or list counts as absent, except in maps.
 bool says_something(const Json& value, const SchemaKey& entry)
 {
         if (entry.shape == Shape::text)
@@ -234,7 +234,7 @@ bool erase_path(Json& tree, std::span<const std::string> parts)
 void check_layer(Layer& layer, Dialect dialect)
 {
         Checker(layer, dialect).check();
-        if (dialect == Dialect::toml) // in a NodeConfig, an empty argument stands between quotes
+        if (dialect == Dialect::toml) // in a NodeConfig, an empty argument is written with quotes
                 drop_empty_flags(layer);
 }
 

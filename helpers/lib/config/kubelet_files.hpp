@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where kubelet's configuration lies.
+// The paths of kubelet's configuration.
 #pragma once
 
 #include <string_view>

@@ -33,7 +33,7 @@ std::size_t path_of_url(std::string_view text)
         return host == 0 ? 0 : std::min(text.find('/', host), text.size());
 }
 
-// http or https, a host, perhaps a path; nothing that could carry a secret or leave its line.
+// http or https, a host, perhaps a path; no part that could contain a secret or a line break.
 bool is_url(std::string_view text)
 {
         const auto path = path_of_url(text);
@@ -66,7 +66,7 @@ bool is_capability(std::string_view word)
         return word == "pull" || word == "resolve" || word == "push";
 }
 
-// Each is a table of its own in hosts.toml, which may not be declared twice.
+// Each is a separate table in hosts.toml, which must not be declared twice.
 void refuse_twice(const std::vector<std::string>& endpoints, const TableReader& reader)
 {
         for (auto one = endpoints.begin(); one != endpoints.end(); ++one)

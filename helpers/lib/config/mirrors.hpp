@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// registry.mirrors: where containerd asks for the images of a registry, before the registry itself.
+// registry.mirrors: the servers that containerd asks for the images of a registry before the registry
+// itself.
 #pragma once
 
 #include <string>
@@ -20,14 +21,14 @@ struct RegistryMirror {
         std::string client_key;
         std::string headers_file; // "Name: value" lines, sent to the endpoints
         bool override_path = false;
-        bool insecure = false; // plain http, and certificates that nobody vouches for
+        bool insecure = false; // plain http, and untrusted certificates
         std::string source;    // for messages: "/etc/eks/node.toml, line 3, column 1"
 };
 
-// Whether two such URLs are one place: slashes at the end do not count.
+// Whether two such URLs are the same: slashes at the end do not count.
 bool is_same_endpoint(std::string_view one, std::string_view other);
 
-// Sorted by registry. What is wrong is added to `problems`, and left out.
+// Sorted by registry. Invalid values are added to `problems`, and left out.
 std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& marks, Problems& problems);
 
 } // namespace eks

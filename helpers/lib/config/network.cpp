@@ -58,7 +58,7 @@ Range first_of(Range range)
 std::optional<Cidr> parse_cidr(std::string_view text)
 {
         const auto slash = text.find('/');
-        if (text.find('\0') != text.npos) // C functions would see the front part only
+        if (text.find('\0') != text.npos) // C functions would read only the part before it
                 return std::nullopt;
         if (slash == text.npos)
                 return std::nullopt;
@@ -138,7 +138,7 @@ std::string reachable_ipv6(const std::vector<std::string>& addresses)
                 });
                 return found != addresses.end() ? *found : std::string();
         };
-        auto global = first_in(0xe0, 0x20); // 2000::/3, all that RFC 4291 and IANA have given out
+        auto global = first_in(0xe0, 0x20); // 2000::/3, the range that RFC 4291 and IANA assign
         return global.empty() ? first_in(0xfe, 0xfc) : global;
 }
 

@@ -18,7 +18,7 @@ public:
         // ::a.
         std::string dns_address() const;
 
-        // The range's first address, and whether text() names that one.
+        // The range's first address, and whether text() begins with it.
         std::string first_address() const;
         bool aligned() const;
 
@@ -47,8 +47,8 @@ bool is_address(std::string_view text);
 // Whether a text is an IPv6 address.
 bool is_ipv6_address(std::string_view text);
 
-// The address that others reach an interface at: the first that is global, else the first private one
-// (fc00::/7, RFC 4193). Link-local and other special addresses are none. Empty if there is none.
+// The address of an interface for other machines: the first global one, else the first private one
+// (fc00::/7, RFC 4193). Link-local and other special addresses do not count. Empty if there is none.
 std::string reachable_ipv6(const std::vector<std::string>& addresses);
 
 // host[:port] of a URL or of an image's name: a name or an IPv4 address, or an IPv6 address in brackets; the

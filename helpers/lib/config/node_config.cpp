@@ -28,8 +28,8 @@ Marks below_spec(Marks marks)
         return kept;
 }
 
-// The items of a NodeConfig's kubelet.flags are what nodeadm joins by blanks and systemd then takes apart:
-// one may hold several arguments, and quotes and backslashes mean something. A layer has one argument an
+// nodeadm joins the items of a NodeConfig's kubelet.flags with blanks, and systemd splits them again: an
+// item may hold several arguments, and quotes and backslashes have a meaning. A layer has one argument an
 // item.
 void take_flags_apart(Layer& layer)
 {

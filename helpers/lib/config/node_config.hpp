@@ -10,8 +10,8 @@
 namespace eks {
 
 // A NodeConfig document, YAML or JSON, as `kind: NodeConfig` of node.eks.aws/v1alpha1. Unknown fields are
-// noted, for AWS may add one tomorrow. Throws Error (config_syntax, config_invalid) with line and column if
-// it is none; wrong values are in Layer::problems.
+// only noted, because AWS may add more. Throws Error (config_syntax, config_invalid) with line and column if
+// it is not a NodeConfig; invalid values are in Layer::problems.
 Layer parse_node_config(std::string_view text, const std::string& source);
 
 // Our TOML: the keys of NodeConfig's spec at the top level, and more. Unknown keys are problems that name

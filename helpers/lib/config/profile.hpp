@@ -18,24 +18,24 @@ inline constexpr std::string_view default_profile = "default";
 
 struct Profile {
         std::string description;
-        Layer layer; // its kubelet.config and sysctl; what is wrong with the file is in Layer::problems
+        Layer layer; // its kubelet.config and sysctl; errors in the file are in Layer::problems
 };
 
-// A name ("batch") and the file behind it ("/usr/share/eks/profiles/batch.toml").
+// A name ("batch") and its file ("/usr/share/eks/profiles/batch.toml").
 struct ProfileFile {
         std::string name;
         std::string path;
 };
 
-// Every profile that can be named, sorted. The admin's file masks the vendor's of the same name; an empty
-// one does no more than that.
+// All profiles, sorted by name. The admin's file masks the vendor's of the same name; an empty one only
+// masks it.
 std::vector<ProfileFile> profile_files(const Root& root);
 
 // Throws Error (config_syntax).
 Profile parse_profile(std::string_view text, const std::string& path);
 
 // The profile of a name or absolute path. `where` is the place that chose it; without one it is the default,
-// which may be absent. If there is none the layer holds that problem, and the names there are.
+// which may be absent. If it does not exist, the layer has that problem, with the existing names.
 std::optional<Profile> find_profile(
         const Root& root, const std::string& chosen, const std::optional<Where>& where);
 

@@ -73,7 +73,8 @@ std::vector<ServiceEnvironment> service_environments(const Json& tree, const Mar
 
 std::string render_environment_file(const std::map<std::string, std::string>& variables)
 {
-        constexpr std::string_view escaped = "\"\\`$"; // between double quotes; all else stands for itself
+        constexpr std::string_view escaped =
+                "\"\\`$"; // between double quotes; other characters have no meaning
         std::string text;
         for (const auto& [name, value] : variables) {
                 text += name + "=\"";

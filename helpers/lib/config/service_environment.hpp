@@ -17,19 +17,18 @@ inline constexpr std::string_view every_service = "default";
 struct ServiceEnvironment {
         std::string service; // "kubelet", without ".service", or every_service
         std::map<std::string, std::string> variables;
-        std::string source; // for messages: where it stands
+        std::string source; // its place, for messages
 
         bool operator==(const ServiceEnvironment&) const = default;
 };
 
-// What is wrong with a name or value, ready for a message; "" if nothing is. systemd passes on only UTF-8
-// without control characters other than tab and line feed (systemd.exec(5), Environment=); the layers hold
-// UTF-8 alone.
+// The error text for a name or value; "" if it is valid. systemd passes on only UTF-8 without control
+// characters other than tab and line feed (systemd.exec(5), Environment=); the layers contain only UTF-8.
 std::string wrong_service(std::string_view name);
 std::string wrong_variable(std::string_view name, std::string_view value);
 
-// The environments of a configuration, sorted by service. What systemd would ignore is not among them, nor
-// are services without a variable.
+// The environments of a configuration, sorted by service. Without variables that systemd would ignore, and
+// without services that have no variables.
 std::vector<ServiceEnvironment> service_environments(const Json& tree, const Marks& marks);
 
 // NAME="value" lines that systemd reads as an EnvironmentFile=, sorted by name.

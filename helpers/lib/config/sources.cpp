@@ -46,7 +46,7 @@ Layer parse_file(const std::string& text, const std::string& source)
                 "Name the file after its format, or give raw user data as user-data:FILE");
 }
 
-// A KubeletConfiguration that a layer names comes in below the layer's own kubelet.config.
+// A KubeletConfiguration file that a layer names is below the layer's own kubelet.config.
 void read_kubelet_config_file(const Root& root, Layer& layer)
 {
         const auto* path = find_path(layer.tree, "kubelet.configFile");
@@ -80,7 +80,7 @@ void add(const Root& root, Resolved& resolved, Layer layer)
         resolved.layers.push_back(std::move(layer));
 }
 
-// The profile is chosen by the layers, and lies below them all.
+// The layers choose the profile, which is below them all.
 void merge(const Root& root, Resolved& resolved)
 {
         std::string chosen(default_profile);
@@ -117,7 +117,7 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
                 add(root, resolved, std::move(layer));
 }
 
-// What commands were called with on another instance, of which this disk is a copy, does not count here.
+// Layers of commands on another instance, from which this disk was copied, do not count here.
 void add_command_layers(const Root& root, Resolved& resolved)
 {
         const auto instance = known_instance(root);
@@ -136,9 +136,8 @@ void add_command_layers(const Root& root, Resolved& resolved)
         }
 }
 
-// The drop-ins are one list, sorted by name across both directories, as systemd has it. node.toml stands
-// before the first one of the admin's, or last: it yields to the admin's own drop-ins, and to what sorts
-// behind them.
+// The drop-ins are one list, sorted by name across both directories, as systemd has it. node.toml is before
+// the first one of the admin's, or last, so that the admin's drop-ins and the later ones override it.
 std::vector<std::string> admin_files(const Root& root, const std::optional<Draft>& draft)
 {
         auto files =
@@ -207,7 +206,7 @@ Layer command_line_layer(const std::vector<std::string>& words)
                 case Shape::toggle:
                 case Shape::toggles:
                         *target = boolean ? Json(*boolean)
-                                          : Json(value); // check_layer() refuses any other text
+                                          : Json(value); // check_layer() rejects any other text
                         break;
                 case Shape::count:
                 case Shape::map: {
@@ -250,7 +249,7 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
 Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources)
 {
         constexpr std::string_view user_data = "user-data:";
-        const Root here; // sources are named by whoever calls us, not by a node
+        const Root here; // the sources were given on the command line
         Resolved resolved;
         for (const auto& source : sources) {
                 struct stat st {};

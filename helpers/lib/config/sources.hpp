@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the places where configuration may be to the one configuration of this node.
+// Reads all sources of configuration and merges them into the configuration of this node.
 #pragma once
 
 #include <optional>
@@ -19,18 +19,18 @@ inline constexpr std::size_t config_limit = 1U << 20U; // bytes of one document;
 
 struct Resolved {
         std::vector<Layer> layers; // all of them, in order: the later one wins; the profile is the first
-        Layer merged;              // what won, with the place of each value
+        Layer merged;              // the effective values, with their places
         std::vector<std::string>
-                tried;            // every source and what it held, for the message when nothing is complete
-        bool has_scripts = false; // user data holds a script or cloud-config for cloud-init to run
+                tried; // every source and its content, for the message about an incomplete configuration
+        bool has_scripts = false;        // user data holds a script or cloud-config for cloud-init to run
         bool names_bootstrap = false;    // which names /etc/eks/bootstrap.sh
         bool was_called = false;         // bootstrap.sh or nodeadm ran on this instance
         bool has_bootstrap_call = false; // bootstrap.sh did
 };
 
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
-// user data, what commands were called with on this instance, kernel command line. Absent ones are skipped.
-// With a draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io).
+// user data, the calls of commands on this instance, kernel command line. Absent ones are skipped. With a
+// draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io).
 struct Draft {
         std::string path; // of an admin's drop-in
         std::string text; // "" if it is to be removed
@@ -42,7 +42,7 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
 // (file_io).
 Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources);
 
-// eks.KEY=VALUE words as a layer. Throws nothing: what is wrong is in Layer::problems.
+// eks.KEY=VALUE words as a layer. Does not throw: errors are in Layer::problems.
 Layer command_line_layer(const std::vector<std::string>& words);
 
 // The documents of user data, as layers.

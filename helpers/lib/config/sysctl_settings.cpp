@@ -81,7 +81,7 @@ private:
         std::vector<Sysctl> found_; // sorted: to sort it afterwards would be 20 KB of each step
 };
 
-// kubelet compares these before it starts and gives up if one differs.
+// kubelet compares these when it starts, and ends if one differs.
 struct Demand {
         std::string_view name;
         std::string_view value;

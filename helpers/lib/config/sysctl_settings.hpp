@@ -19,9 +19,9 @@ struct Sysctl {
         bool operator==(const Sysctl&) const = default;
 };
 
-// The parameters of a configuration, sorted by name. What is not a name or value of one goes to `problems`,
-// as does a value with which kubelet does not start. Sources: sysctl.d(5) for names; for kubelet's demands
-// its protectKernelDefaults and the kernel tunables in its container manager.
+// The parameters of a configuration, sorted by name. Invalid names and values go to `problems`, and also
+// values with which kubelet does not start. Sources: sysctl.d(5) for names; for kubelet's demands its
+// protectKernelDefaults and the kernel tunables in its container manager.
 std::vector<Sysctl> sysctls(const Json& tree, const Marks& marks, Problems& problems);
 
 } // namespace eks

@@ -18,7 +18,7 @@ namespace {
 
 using Path = SettingPath;
 
-// Calls f with the path and key of every value that is no table. An empty table sets nothing.
+// Calls f with the path and key of every value that is not a table. An empty table has no effect.
 using Visit = std::function<void(const Path&, const std::string&, const Json&)>;
 
 void each_setting(const Json& table_node, Path& path, const std::string& key, const Visit& f)
@@ -48,7 +48,7 @@ std::string shown(const Path& path)
         return key;
 }
 
-// The part that is named in a note: a plugin that we do not know is named once.
+// The part to name in a note: an unknown plugin is named only once.
 Path unknown_part(const Path& path)
 {
         const bool of_plugin = path.size() > 2 && path.front() == "plugins";
@@ -145,7 +145,7 @@ private:
                 put(path, key, value);
         }
 
-        // What one version takes in another form, or takes in a way that undoes what we set.
+        // Settings with another form in some versions, or that would undo our settings.
         bool is_taken_apart(const SettingRow& row, const std::string& key, const Json& value)
         {
                 if (row.two == "imports" && !three_ && !value.empty() &&
@@ -163,7 +163,7 @@ private:
                         return Path{"plugins", three_ ? plugin::runtime : plugin::cri, "cni", name};
                 };
                 if (row.three == "runtime:cni/bin_dir" && has_list) {
-                        if (value != "") // which stands for the default
+                        if (value != "") // which means the default
                                 put(cni("bin_dirs"), key, Json::array({value}));
                         return true;
                 }
@@ -211,8 +211,8 @@ private:
                        (value.is_array() && value.empty());
         }
 
-        // What is too new for the daemon, which passes over it or warns: said of what others gave, which
-        // stays, and true for what is ours.
+        // Settings that are too new for the daemon, which ignores them or warns. Those of others are kept
+        // with a note; for ours the result is true.
         bool is_left_out(const SettingRow& row, const std::string& key)
         {
                 if (!row.is_too_new_for(containerd_))
@@ -255,7 +255,7 @@ private:
         Marks* places_;
         Unknown unknown_;
         Json result_ = Json::object();
-        std::map<std::string, std::string> origin_; // where it is now, where it was
+        std::map<std::string, std::string> origin_; // new place, old place
         Problems problems_;
 };
 

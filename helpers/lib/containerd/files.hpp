@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where containerd and soci-snapshotter look for their configuration.
+// The paths of the configuration of containerd and soci-snapshotter.
 #pragma once
 
 #include <string_view>

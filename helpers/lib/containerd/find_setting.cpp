@@ -31,7 +31,7 @@ Path pattern_of(std::string_view text)
         return path;
 }
 
-// What "*" and "..." stand for, in order; nothing if the path does not fit.
+// The parts that "*" and "..." match, in order; nothing if the path does not match.
 std::optional<Path> match(const Path& pattern, const Path& path)
 {
         Path wild;

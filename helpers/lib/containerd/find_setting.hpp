@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which row of the table of settings a path of a configuration belongs to.
+// Finds the row of the table of settings for a path of a configuration.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace eks {
 
 using SettingPath = std::vector<std::string>;
 
-// A row with its two sides as paths, "*" and "..." as they stand there.
+// A row with its two sides as paths, including "*" and "...".
 struct SettingPatterns {
         const SettingRow* row;
         SettingPath two;
@@ -29,11 +29,11 @@ struct FoundSetting {
 // `side` is &SettingPatterns::two or three.
 std::optional<FoundSetting> find_setting(const SettingPath& path, SettingPath SettingPatterns::*side);
 
-// A pattern with that in the places of "*" and "...".
+// A pattern with these parts in place of "*" and "...".
 SettingPath fill(const SettingPath& pattern, const SettingPath& wild);
 
-// What is wrong with the shape of a path that no row has: "must be a table" where others are known below it,
-// or what a known setting above it must be, to which the path is cut.
+// The error text for the shape of a path that is in no row: "must be a table" if settings below it are
+// known, or the required type of a known setting above it, to which the path is cut.
 std::string_view wrong_shape(SettingPath& path);
 
 // Whether the table has a setting of that plugin.

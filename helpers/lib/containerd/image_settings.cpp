@@ -16,7 +16,7 @@ namespace eks {
 
 namespace {
 
-// What a config.toml of either schema says there; "" if nothing.
+// The value at that place in a config.toml of either schema; "" if absent.
 std::string string_in(
         const std::string& text, const std::string& source, std::vector<std::string> Schema::*path)
 {
@@ -27,7 +27,7 @@ std::string string_in(
         return {};
 }
 
-// The same of the user's TOML, the last to say it.
+// The same in the user's TOML; the last one counts.
 std::string last_given(const NodeInputs& node, std::vector<std::string> Schema::*path)
 {
         const auto texts = user_texts(node);
@@ -36,7 +36,7 @@ std::string last_given(const NodeInputs& node, std::vector<std::string> Schema::
                         return given->text.find((schema_of(version).*path).back()) != std::string::npos;
                 });
                 if (!perhaps)
-                        continue; // parsing takes longer than all else here
+                        continue; // parsing takes longer than the rest of this function
                 if (auto value = string_in(given->text, given->source, path); !value.empty())
                         return value;
         }

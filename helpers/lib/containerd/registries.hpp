@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registries for which containerd is told where to pull from.
+// The registries for which containerd has mirrors.
 #pragma once
 
 #include <string>

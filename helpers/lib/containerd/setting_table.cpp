@@ -11,7 +11,7 @@ using Row = SettingRow;
 
 // Schema 2: `containerd config default` of 1.6 and 1.7. Schema 3: that of 2.0 to 2.2, and docs/cri/config.md
 // of containerd; the moves are those that containerd 2.x makes when it reads schema 2, and those of the
-// streaming server, which it forgets. Handlers of one's own may hold any options.
+// streaming server, which it omits. Handlers of users may have any options.
 constexpr std::array table{
         Row{"cgroup/...", "="},
         Row{"debug/level", "=", Shape::text},
@@ -127,7 +127,7 @@ constexpr std::array table{
         Row{"", "runtime:containerd/runtimes/*/cgroup_writable", Shape::toggle, 1},
         Row{"", "runtime:containerd/runtimes/*/io_type", Shape::text},
 
-        // The server of streams has stayed.
+        // The streaming server is in the same place.
         Row{"cri:disable_tcp_service", "=", Shape::toggle},
         Row{"cri:enable_tls_streaming", "=", Shape::toggle},
         Row{"cri:stream_idle_timeout", "=", Shape::text},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The settings of containerd: where each is in either schema, what it holds, and which versions have it.
+// The settings of containerd: their places in both schemas, their types, and the versions that have them.
 #pragma once
 
 #include <span>
@@ -17,14 +17,14 @@ inline constexpr const char* runtime = "io.containerd.cri.v1.runtime"; // its ru
 } // namespace plugin
 
 // One setting in both schemas. "PLUGIN:path/of/keys", or a path from the top; "*" is any one name, a last
-// "..." all that is below. PLUGIN is an id, or cri, images or runtime. An empty side: that schema has no
+// "..." is everything below. PLUGIN is an id, or cri, images or runtime. An empty side: that schema has no
 // such setting. "=" is the same place.
 struct SettingRow {
         std::string_view two;
         std::string_view three;
-        Shape shape = Shape::any;   // of containerd's structure; any where nothing of ours rests on it
-        unsigned minor = 0;         // the first with it: 1.N if not 1.6; 2.N if schema 2 has it not
-        std::string_view hint = {}; // what stands in for it in containerd 2.x
+        Shape shape = Shape::any;   // the type in containerd; "any" if we do not depend on it
+        unsigned minor = 0;         // the first version with it: 1.N if not 1.6; 2.N if schema 2 lacks it
+        std::string_view hint = {}; // its replacement in containerd 2.x
 
         bool is_too_new_for(const Version& containerd) const
         {

@@ -12,7 +12,7 @@ namespace eks {
 
 namespace {
 
-// Below that, unpacking many layers at once takes from the pods. The thresholds of nodeadm.
+// Below that, unpacking many layers at once slows down the pods. The thresholds of nodeadm.
 constexpr unsigned least_millicpus = 4000;
 constexpr unsigned least_memory_mib = 7 * 1024;
 

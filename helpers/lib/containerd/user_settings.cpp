@@ -28,7 +28,7 @@ std::optional<Where> place_in(const Marks& given, const Pointer& path)
         return place_at_or_below(given, key_path(path));
 }
 
-// Which program runs the containers of a handler.
+// The program that runs the containers of a handler.
 const std::array<Pointer, 3>& program_keys()
 {
         static const std::array keys{
@@ -41,7 +41,7 @@ bool is_containerd_there(const Root& root)
         return exists(root("/usr/bin/containerd")) || exists(root("/usr/local/bin/containerd"));
 }
 
-// The user's TOML, layer by layer, over what we have.
+// Merges the user's TOML, layer by layer, over ours.
 class UserSettings {
 public:
         UserSettings(Json& config, const Schema& schema, const RuntimeHandlers& handlers,
@@ -59,7 +59,7 @@ public:
                         places_[key] = where;
         }
 
-        // Said before the daemon finds out: it would start, and no pod would.
+        // Checked here, because containerd would start, but pods would not.
         void check_default(const Root& root) const
         {
                 const auto& containerd = config_->at(schema_->cri_containerd);
@@ -75,7 +75,7 @@ public:
                 const auto missing = missing_program_of(root, runtimes.at(name));
                 if (!missing)
                         return;
-                // What a descriptor names was looked up before: it is there, or someone forced it.
+                // The program of a descriptor was looked up before: it exists, or the descriptor is forced.
                 for (const auto& key : program_keys())
                         if (!is_described(name, key, runtimes.at(name)))
                                 refuse_default(place ? place : place_in(places_, handler(name) / key), name,
@@ -139,8 +139,8 @@ private:
                         "are available");
         }
 
-        // Two layers with two programs for one handler: nobody can tell which is meant. A descriptor's may
-        // be replaced, as by all who write about runc's or nvidia's, but not unsaid.
+        // If two layers name two programs for one handler, it is not clear which one is meant. A setting may
+        // replace the program of a descriptor, which is common for runc and nvidia, but a warning says so.
         void check_programs(const Json& given, const Marks& places)
         {
                 const auto parent = schema_->cri_containerd / "runtimes";
@@ -149,7 +149,7 @@ private:
                 for (const auto& [name, table] : given.at(parent).items())
                         for (const auto& key : program_keys()) {
                                 if (table.value(key, std::string()).empty())
-                                        continue; // as if it were not there
+                                        continue; // as if it were absent
                                 const auto where = place_in(places, handler(name) / key).value_or(Where{});
                                 check_program(name, key, table.at(key), where);
                         }
@@ -184,7 +184,7 @@ private:
         const RuntimeHandlers* handlers_;
         const Json* described_;
         std::vector<Note>* notes_;
-        Marks places_; // of all that the user gave, the last to say it
+        Marks places_; // the last one in the user's settings
         std::map<std::string, std::pair<Json, Where>> programs_;
 };
 

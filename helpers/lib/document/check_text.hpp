@@ -6,9 +6,8 @@
 
 namespace eks {
 
-// Throws Error (config_syntax) with line and column at a NUL byte or what is not UTF-8: the YAML library
-// would stop at the one and keep the other, which no step could write down again. For documents from files
-// too.
+// Throws Error (config_syntax) with line and column at a NUL byte or invalid UTF-8, also for documents from
+// files. The YAML library would stop at a NUL byte and keep invalid UTF-8, which no step could write.
 void check_text(std::string_view text, const std::string& source);
 
 } // namespace eks

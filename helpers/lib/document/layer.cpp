@@ -43,7 +43,7 @@ std::optional<Where> place_at_or_below(const Marks& marks, const std::string& ke
 
 namespace {
 
-// A tree without the secrets that can be told by the names of their keys, or by their form.
+// A tree without the secrets that are recognisable by the names of their keys or by their form.
 Json masked(const Json& value)
 {
         if (value.is_string())

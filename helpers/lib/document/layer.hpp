@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node configuration as it comes from one place, whatever its format: a tree in the shape of NodeConfig's
-// spec, and for every key the line it stands on.
+// The configuration from one source, in any format: a tree in the shape of NodeConfig's spec, and the line
+// of every key.
 #pragma once
 
 #include <map>
@@ -22,36 +22,35 @@ using Json = nlohmann::json;
 // Key path ("kubelet.config.evictionHard.\"memory.available\"") to place.
 using Marks = std::map<std::string, Where>;
 
-// What Where::text() was made from.
+// Parses the result of Where::text().
 Where parse_place(const std::string& text);
 
-// Where a key stands; `otherwise` if no mark says so.
+// The place of a key; `otherwise` if there is no mark.
 Where place_of(const Marks& marks, const std::string& key, Where otherwise);
 
-// Where it stands, or else the first key below it.
+// Its place, else that of the first key below it.
 std::optional<Where> place_at_or_below(const Marks& marks, const std::string& key);
 
 struct Layer {
         std::string source;
         Json tree = Json::object();
         Marks marks;
-        std::vector<Note> notes;       // what was ignored, and why
-        Problems problems;             // wrong keys and types; what they concern is not in the tree
+        std::vector<Note> notes;       // ignored keys, with reasons
+        Problems problems;             // invalid keys and types; their values are not in the tree
         std::set<std::string> refused; // the keys of wrong types
-        std::vector<std::string> flags_as_given =
-                {}; // kubelet.flags of a NodeConfig, before it is taken apart
+        std::vector<std::string> flags_as_given = {}; // kubelet.flags of a NodeConfig, before it is split
 };
 
-// A string of JSON, and a basic string of TOML, which knows all of JSON's escapes.
+// A string in JSON, which is also a basic string in TOML.
 std::string quoted(const std::string& text);
 
-// A string as it stands, all else as JSON.
+// A string unchanged, other values as JSON.
 std::string value_text(const Json& value);
 
-// A value as a message shows it: strings as shown_value(), all else as JSON, cut if it is long.
+// A value for a message: strings as shown_value(), other values as JSON, cut if it is long.
 std::string shown_json(const Json& value);
 
-// Whether a key in it names a secret, or a text in it holds a login: what a file of it is only root's for.
+// Whether a key in it names a secret, or a text in it contains a login, so that only root may read its file.
 bool holds_secret(const Json& value);
 
 // "parent.key"; a key with dots or blanks is quoted.

@@ -33,13 +33,13 @@ Json load_json(std::string text, Layer& layer)
                         fmt::format("not JSON: {}",
                                 without_input(what.substr(colon == what.npos ? 0 : colon + 2))));
         }
-        // JSON is YAML for the purpose of knowing lines, but for tabs, which YAML refuses as indentation.
-        // Inside JSON strings they cannot occur.
+        // The YAML parser finds the lines of JSON too, except that YAML rejects tabs as indentation. JSON
+        // strings cannot contain tabs.
         std::ranges::replace(text, '\t', ' ');
         try {
                 parse_yaml(text, layer);
         } catch (const Error&) {
-                layer.marks.clear(); // lines are a courtesy: without them the document is still right
+                layer.marks.clear(); // the lines are optional: the document is valid without them
         }
         return document;
 }

@@ -18,24 +18,24 @@ struct Where {
         bool operator==(const Where&) const = default;
 };
 
-// A value as a message shows it: quoted, on one line, without secrets, and cut if it is long.
+// A value for a message: quoted, on one line, without secrets, and cut if it is long.
 std::string shown_value(std::string_view given);
 
-// All that is wrong with a configuration, so that its author mends it in one go.
+// All errors in a configuration, so that its author can correct them together.
 class Problems {
 public:
-        // "<where>: <key> = <value>: <what is wrong>"; an empty value is left out,
-        // and so is that of a key which names a secret.
+        // "<where>: <key> = <value>: <what is wrong>"; an empty value is left out, and also that of a key
+        // that names a secret.
         void add(const Where& where, std::string_view key, std::string_view value, std::string_view wrong,
                 std::string remedy);
 
-        // A text that says it all. The same text is kept once.
+        // A complete text. The same text is kept once.
         void add(std::string text, std::string remedy);
 
-        // What another collection holds, behind what is here.
+        // Append the problems of another collection.
         void add(const Problems& other);
 
-        // One mistake, and what mends it.
+        // One error and its remedy.
         struct Problem {
                 std::string text;
                 std::string remedy;

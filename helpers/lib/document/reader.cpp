@@ -14,7 +14,7 @@ namespace {
 
 using Fits = std::function<bool(const Json&, const std::string&)>;
 
-// Of a list or map; all are looked at.
+// The items of a list or map; all are checked.
 bool all_fit(const Json& values, const std::string& key, const Fits& fits_here)
 {
         bool all = true;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one reader of trees with places: what a value must be, which keys a table may have, and what is said
-// of all else.
+// The reader of trees with places: checks values and the keys of tables, and reports errors.
 #pragma once
 
 #include <functional>
@@ -21,16 +20,16 @@ enum class Shape {
         number,       // whole
         count,        // whole, 0 or more
         toggle,
-        map,         // of anything
+        map,         // of values of any type
         text_map,    // of strings
         toggles,     // a map of booleans
         environment, // a map of maps of strings
         text_maps,   // a list of maps of strings
 };
 
-constexpr unsigned max_count = 2147483647; // what kubelet's own numbers hold
+constexpr unsigned max_count = 2147483647; // the range of kubelet's own numbers
 
-// Whether keys of anyone's choice stand below a value of this shape.
+// Whether a value of this shape may have arbitrary keys.
 constexpr bool holds_more(Shape shape)
 {
         return shape == Shape::map || shape == Shape::text_map || shape == Shape::toggles ||
@@ -45,41 +44,41 @@ bool fits(const Json& value, Shape shape);
 struct KnownKey {
         std::string_view path; // as key_path() writes it
         Shape shape;
-        // Of a text or the items of a list: "merge|replace". An empty one, "|merge", allows the empty text;
-        // none at all, any.
+        // Of a text or the items of a list: "merge|replace". An empty choice, "|merge", allows the empty
+        // text; without choices, any text is allowed.
         std::string_view choices = {};
 };
 
-// Without the empty one.
+// The choices without the empty one.
 std::vector<std::string_view> named_choices(std::string_view choices);
 
 using Wrong = std::function<void(const std::string& key, const Json& value, const std::string& what)>;
 
-// Whether a value is what its key may hold. Each item in it that is not is told of by its own key.
+// Whether a value is valid for its key. Each invalid item is reported with its own key.
 bool check_value(const Json& value, const std::string& key, const KnownKey& known, const Wrong& wrong);
 
 struct KeyRules {
         std::span<const KnownKey> keys;
         std::function<void(const std::string& key)> unknown;
         Wrong wrong;
-        // Before a value is looked at; `known` is nullptr for a map on the way to a key. False: it is left
-        // out.
+        // Called before a value is checked; `known` is nullptr for a map above a key. False: the value is
+        // left out.
         std::function<bool(Json& value, const std::string& key, const KnownKey* known)> settle = {};
 };
 
-// Hold a tree against the keys that it may have. What is wrong is told of, and taken out.
+// Check a tree against its allowed keys. Errors are reported and removed.
 void keep_known(Json& tree, const KeyRules& rules, const std::string& parent = {});
 
-// Where a key stands, or the first below it; else the nearest above it.
+// The place of a key, or of the first key below it; else of the nearest one above it.
 Where nearest_place(const Marks& marks, std::string key, Where otherwise);
 
-// What a text must be beside a text: "an absolute path".
+// A rule for a text, such as "an absolute path".
 struct TextRule {
         bool (*is_right)(std::string_view);
         std::string_view expected;
 };
 
-// Reads the values of one table. What is wrong is added to the problems, and reads as absent.
+// Reads the values of one table. Invalid values are added to the problems, and count as absent.
 class TableReader {
 public:
         TableReader(const Json& table, std::string path, const Marks& marks, Where otherwise,
@@ -87,7 +86,7 @@ public:
 
         Where where(std::string_view key) const;
 
-        // The second shows the value that is there, but for a structured one.
+        // The second shows the present value, unless it is structured.
         void wrong(std::string_view key, std::string_view value, std::string_view what,
                 std::string remedy) const;
         void wrong(std::string_view key, std::string_view what, std::string remedy) const;

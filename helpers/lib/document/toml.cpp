@@ -10,13 +10,13 @@
 
 namespace {
 
-// One of toml++'s assertions does not hold. What it has read is then nothing to go on with.
+// An assertion of toml++ has failed, so its result is not usable.
 struct TomlContradiction {
         std::string_view condition;
 };
 
-// toml++ 3.3 has one assertion that a malformed table header breaks, such as "[(]": without it the parser
-// finds the error itself, and says its line and column. All others count.
+// One assertion of toml++ 3.3 fails for a malformed table header, such as "[(]". Without it the parser finds
+// the error itself, with line and column. The other assertions stay.
 constexpr void toml_assert(bool holds, std::string_view condition)
 {
         constexpr std::string_view of_headers = "is_bare_key_character(*cp) || is_string_delimiter(*cp)";
@@ -26,7 +26,7 @@ constexpr void toml_assert(bool holds, std::string_view condition)
 
 } // namespace
 
-// Nor is a character unreachable that a document may well hold.
+// Documents may contain this character, so it is not unreachable.
 #undef NDEBUG
 #define TOML_ASSERT(condition) toml_assert(static_cast<bool>(condition), #condition)
 #include <toml++/impl/preprocessor.h>
@@ -81,8 +81,8 @@ const toml::node* find(const toml::table& root, const std::vector<std::string>& 
         return node;
 }
 
-// What the library says of a value quotes what it has read of it, which may be a password without quotes. Of
-// a key it quotes the key.
+// The library's text about a value quotes its input, which may be a password without quotes. Its text about
+// a key quotes the key.
 std::string without_values(std::string_view description)
 {
         constexpr std::string_view about = "Error while parsing ";
@@ -141,7 +141,7 @@ Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::
         return nullptr;
 }
 
-// Where a converted value goes: under a key of a table, or at the end of an array.
+// The place for a converted value: a key of a table, or the end of an array.
 struct Slot {
         toml::table* table;
         std::string key;
@@ -264,7 +264,7 @@ std::optional<std::string> TomlDocument::string_at(const std::vector<std::string
 
 std::string TomlDocument::text() const
 {
-        // How a value was written (inline, in hexadecimal) is no part of it.
+        // The notation of a value (inline, hexadecimal) is not kept.
         auto root = table_->root;
         spread_out(root);
         constexpr auto as_written =

@@ -17,7 +17,7 @@ public:
         // Throws Error (config_syntax) with line and column.
         static TomlDocument parse(std::string_view text, const std::string& source);
 
-        // A tree of maps, lists and scalars; nulls are left out, for TOML has none.
+        // A tree of maps, lists and scalars; nulls are left out, because TOML has none.
         static TomlDocument from_tree(const Json& tree);
 
         TomlDocument(TomlDocument&&) noexcept;
@@ -31,7 +31,7 @@ public:
 
         std::optional<std::string> string_at(const std::vector<std::string>& path) const;
 
-        // Keys sorted, values before tables: the same table is always the same text.
+        // Keys are sorted, values are before tables, so the text of a table is always the same.
         std::string text() const;
 
         // As a tree, with the line of every key.

@@ -21,7 +21,7 @@ namespace eks {
 
 namespace {
 
-// Both hold after aliases are followed: a bomb of aliases, or of long keys and texts, stops here.
+// Both limits apply after aliases are followed, against a bomb of aliases, or of long keys and texts.
 constexpr std::size_t value_limit = 100'000;
 constexpr std::size_t size_limit = 16U << 20U; // bytes of all texts and key paths
 
@@ -36,7 +36,7 @@ constexpr double whole_limit = 9223372036854775808.0; // the first that a 64-bit
 std::optional<Json> number(std::string_view text)
 {
         const auto is_first_digit = [](char c) { return c == '.' || (c >= '0' && c <= '9'); };
-        const auto first = text.find_first_not_of("+-_"); // most scalars are words, and go no further
+        const auto first = text.find_first_not_of("+-_"); // most scalars are words and end here
         if (text.starts_with('_') || first == text.npos || !is_first_digit(text[first]))
                 return std::nullopt;
         std::string digits;
@@ -56,7 +56,7 @@ std::optional<Json> number(std::string_view text)
                    rest.find_first_not_of("01234567") == rest.npos) {
                 base = 8; // YAML 1.1: a leading zero is octal
         }
-        if (magnitude.starts_with('-')) // a sign stands in front of the prefix or nowhere
+        if (magnitude.starts_with('-')) // a sign is only allowed before the prefix
                 return std::nullopt;
         if (const auto value = parse_int<std::int64_t>(magnitude, base))
                 return negative ? -*value : *value;
@@ -74,15 +74,16 @@ std::optional<Json> number(std::string_view text)
         return negative ? -real : real;
 }
 
-// One value, or key, of a document. A map's keys and values take turns behind it, a list's items follow it.
+// One value, or key, of a document. The keys and values of a map alternate after it; the items of a list
+// follow it.
 struct Node {
-        enum class Kind { text, plain, list, map, alias }; // plain: may be a number, a boolean or null
+        enum class Kind { text, plain, list, map, alias }; // not quoted: may be a number, a boolean or null
 
         Kind kind;
         int line;
         int column;
         std::string text;     // of a scalar
-        std::size_t next = 0; // behind it and all that is in it; of an alias: the node it stands for
+        std::size_t next = 0; // after it and its content; of an alias: its node
 };
 
 // The nodes of the first document in order; none if the stream is empty.
@@ -113,7 +114,7 @@ private:
                 if (yaml_parser_parse(&parser_, &event) == 0)
                         fail();
                 const std::unique_ptr<yaml_event_t, Deleter<yaml_event_delete>> guard(&event);
-                // A mapping has two events of its own, each of its values a key besides.
+                // A mapping has two events, and each of its values also has a key.
                 if (nodes_.size() > 3 * value_limit)
                         refuse_size(where(event.start_mark));
                 switch (event.type) {
@@ -201,7 +202,7 @@ private:
         yaml_parser_t parser_{};
         std::unique_ptr<yaml_parser_t, Deleter<yaml_parser_delete>> guard_;
         std::vector<Node> nodes_;
-        std::vector<std::size_t> open_; // lists and maps whose end is to come
+        std::vector<std::size_t> open_; // lists and maps that are still open
         std::map<std::string, std::size_t, std::less<>> anchors_;
 };
 
@@ -254,7 +255,7 @@ private:
                         }
                 };
                 for_each([&](const Node& name, std::size_t value) {
-                        if (is_merge_key(name)) // what it brings yields to the map's own keys
+                        if (is_merge_key(name)) // the map's own keys override the merged ones
                                 merge_key(map, value, key, depth);
                 });
                 for_each([&](const Node& name, std::size_t value) {
@@ -264,7 +265,7 @@ private:
                                 (name.kind == Node::Kind::plain && yaml_plain_scalar(name.text).is_null()))
                                 refuse_document(where(name), "a key must be a plain word");
                         const auto path = key_path(key, name.text);
-                        // The line of the key is where a reader looks first.
+                        // Readers look for the line of the key.
                         layer_->marks[path] = where(name);
                         map[name.text] = convert(value, path, depth + 1);
                 });
@@ -292,12 +293,13 @@ private:
         const Node& resolved(std::size_t index) const
         {
                 const auto* node = &nodes_->at(index);
-                while (node->kind == Node::Kind::alias) // of an alias to come there is none: this ends
+                while (node->kind ==
+                        Node::Kind::alias) // an alias cannot refer to a later node, so this ends
                         node = &nodes_->at(node->next);
                 return *node;
         }
 
-        // The node after that one and all that is in it.
+        // The next node after that one and its content.
         std::size_t behind(std::size_t index) const
         {
                 const auto& node = nodes_->at(index);

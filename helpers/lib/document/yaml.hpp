@@ -17,12 +17,12 @@ inline constexpr std::size_t yaml_depth_limit = 64; // levels; NodeConfig needs 
 // Line and column, in bytes, of an offset into `text`; of its end for offsets beyond.
 Where place_at(std::string_view text, std::size_t offset, const std::string& source);
 
-// What a scalar without quotes is: null, a boolean, a number or a string.
+// The value of a scalar without quotes: null, a boolean, a number or a string.
 Json yaml_plain_scalar(const std::string& text);
 
 // The first document of a stream. The marks of its keys go to the layer, with columns in characters.
-// Throws Error (config_syntax) with line and column at what is not YAML, nests deeper than the limit, or
-// grows beyond 100,000 values once aliases are followed.
+// Throws Error (config_syntax) with line and column at invalid YAML, at nesting beyond the limit, or if
+// there are more than 100,000 values after aliases are followed.
 Json parse_yaml(std::string_view text, Layer& layer);
 
 } // namespace eks

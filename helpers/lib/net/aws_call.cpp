@@ -44,7 +44,7 @@ struct Refusal {
         std::string text; // "AccessDeniedException: User … is not authorized"
 };
 
-// From either way in which the services say it.
+// The error code, in either of the two forms of the services.
 Refusal refusal_in(const HttpResponse& response)
 {
         const auto body = Json::parse(response.body, nullptr, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One signed call of an AWS API, and the login that ECR gives for one. No Error here holds a secret.
+// One signed call of an AWS API, and ECR's login by such a call. No Error contains a secret.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct AwsCallOptions {
         std::function<void(const std::string&)> on_retry = [](const std::string&) {};
 };
 
-// The service refused, in its own words.
+// The service refused; with its own text.
 class AwsRefused : public Error {
 public:
         AwsRefused(const std::string& what, std::string kind_, std::string role_)

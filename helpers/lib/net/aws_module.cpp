@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libeksnode-aws.so: aws_call() behind a name that load_aws_call.cpp looks up.
+// libeksnode-aws.so: aws_call() under a name that load_aws_call.cpp looks up.
 #include "net/aws_call.hpp"
 
 extern "C" __attribute__((visibility("default"))) void eks_aws_call(std::string& answer,

@@ -51,7 +51,7 @@ constexpr unsigned stat_key = 2;
 
 const std::string images_service = "images.v1.Images/";
 
-// How containerd's garbage collector knows what content needs; written by whoever unpacks.
+// The references for containerd's garbage collector, written by the client that unpacks an image.
 constexpr std::string_view to_content = "containerd.io/gc.ref.content.";
 constexpr std::string_view to_layer = "containerd.io/gc.ref.content.l.";
 constexpr std::string_view to_snapshot = "containerd.io/gc.ref.snapshot.";
@@ -96,7 +96,7 @@ std::optional<ContainerdImage> parse_image(std::string_view bytes)
         return well_formed ? std::optional(image) : std::nullopt;
 }
 
-// The registry's own words reach us only as text: containerd 1.6 has no code for them.
+// The registry's error is only available as text: containerd 1.6 has no code for it.
 bool says_unauthorized(std::string_view text)
 {
         for (const auto* word : {"401 Unauthorized", "403 Forbidden", "authorization failed",
@@ -173,9 +173,9 @@ std::vector<ContainerdImage> ContainerdClient::images()
         return all;
 }
 
-// The whole image goes along, as from containerd's own clients: 1.7 and later read its target without
-// looking whether there is one, mask or not, and die. In the wire format, what is appended wins over what
-// was before.
+// The whole image is sent, as by containerd's own clients, because 1.7 and later read its target without
+// checking that it exists, even with a mask, and crash. In the wire format, appended fields override earlier
+// ones.
 void ContainerdClient::label_image(
         const ContainerdImage& image, const std::string& key, const std::string& value)
 {
@@ -225,7 +225,7 @@ std::map<std::string, std::string> ContainerdClient::content_labels(const std::s
         return labels;
 }
 
-// An index refers to manifests, a manifest to a configuration, and that, once unpacked, to a snapshot.
+// An index refers to manifests, a manifest to a configuration, and an unpacked configuration to a snapshot.
 bool ContainerdClient::is_unpacked(const ContainerdImage& image, const std::string& snapshotter)
 {
         std::vector<std::string> digests{image.digest};

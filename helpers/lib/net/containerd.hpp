@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd over its socket: its own image service, and the CRI's, through which kubelet has images pulled.
-// The boot path starts no `ctr` (a Go program, 40 ms and more) to ask whether an image is there, and no
-// credential ever stands on a command line.
+// containerd over its socket: its own image service, and that of the CRI, which kubelet uses to pull images.
+// So the boot path need not run `ctr` (a Go program, 40 ms and more) to look for an image, and no credential
+// appears on a command line.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct ContainerdImage {
         std::string record = {}; // all of it, as containerd wrote it
 };
 
-// Who pulls, for one registry.
+// The login for one registry.
 struct RegistryLogin {
         std::string server;    // "https://HOST": containerd shows these credentials to no other
         std::string auth = {}; // base64 of "user:password", or instead
@@ -29,14 +29,14 @@ struct RegistryLogin {
         std::string password = {};
 };
 
-// What became of a pull.
+// The result of a pull.
 struct Pull {
         enum class Outcome {
                 done,
                 absent,       // the registry has no such image
-                invalid,      // no image can have that name
-                unauthorized, // it wants other credentials
-                failed,       // anything else, which another attempt may mend
+                invalid,      // the name is not valid for an image
+                unauthorized, // it requires other credentials
+                failed,       // any other failure, for which another attempt may succeed
         };
         Outcome outcome = Outcome::done;
         std::string reason = {}; // in containerd's words
@@ -46,8 +46,8 @@ class ContainerdClient {
 public:
         struct Options {
                 std::string socket = "/run/containerd/containerd.sock";
-                std::string image_service = {}; // the socket of the CRI's, where another one has it
-                std::string containerd_namespace = "k8s.io"; // where the CRI plugin keeps its images
+                std::string image_service = {};              // the socket of the CRI, if it is another one
+                std::string containerd_namespace = "k8s.io"; // the namespace of the CRI plugin's images
                 std::chrono::milliseconds timeout{10'000};   // of one call
         };
 
@@ -60,15 +60,15 @@ public:
         // All of them, sorted by name.
         std::vector<ContainerdImage> images();
 
-        // Add a label to an image that image() or images() gave, or change it. Nothing else of it is
-        // changed, whatever has become of it in between.
+        // Add a label to an image that image() or images() gave, or change it. Nothing else is changed, even
+        // if the image has changed in the meantime.
         void label_image(const ContainerdImage& image, const std::string& key, const std::string& value);
 
-        // Another name for an image; one that has the name already loses it.
+        // Another name for an image; an image that has the name loses it.
         void alias_image(const ContainerdImage& image, const std::string& name);
 
         // Whether that snapshotter has the image's layers, for the platform that was unpacked. Without them
-        // the CRI plugin takes the image for absent.
+        // the CRI plugin considers the image absent.
         bool is_unpacked(const ContainerdImage& image, const std::string& snapshotter);
 
         // Have the CRI plugin pull an image and unpack it, as kubelet does; works on containerd 1.6 and 2.x.

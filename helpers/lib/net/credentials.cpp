@@ -28,7 +28,7 @@ bool is_one_word(std::string_view text)
                text.find_first_of(" /?#<") == std::string_view::npos;
 }
 
-// The document of a role. Its text stays out of every message: it is the secret.
+// The document of a role. It is secret, so no message contains its text.
 AwsCredentials parse_document(const std::string& role, const std::string& text)
 {
         const auto document = Json::parse(text, nullptr, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who this machine is to AWS. No text of an Error here holds a secret.
+// The AWS credentials of this machine. No Error contains a secret.
 #pragma once
 
 #include <optional>
@@ -13,8 +13,8 @@ namespace eks {
 // Throws Error (credentials_missing) if only one of them is.
 std::optional<AwsCredentials> credentials_from_environment();
 
-// Those of the instance's role: two requests behind the session token. A launched instance gets its role
-// some seconds late, so that "not there" is asked again until the client's deadline. Throws Error
+// The credentials of the instance's role: two requests after the session token. A new instance gets its role
+// some seconds late, so "not there" is retried until the client's deadline. Throws Error
 // (credentials_missing) if the instance has no role or EC2 could not assume it, and as ImdsClient::fetch().
 AwsCredentials credentials_from_role(ImdsClient& imds);
 

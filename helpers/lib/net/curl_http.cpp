@@ -21,7 +21,7 @@ constexpr long most_connections = 4;
 template <typename T>
 void set(CURL* easy, CURLoption option, T value)
 {
-        // The only failures here are those of memory or of an option that this libcurl was built without.
+        // It can fail only without memory, or for an option that this libcurl was built without.
         if (const auto code = ::curl_easy_setopt(easy, option, value); code != CURLE_OK)
                 throw std::runtime_error(curl_easy_strerror(code));
 }
@@ -31,9 +31,9 @@ long count(milliseconds time)
         return std::max<long>(1, time.count());
 }
 
-constexpr std::string_view bad_proxy = "Unsupported proxy syntax"; // libcurl's words, the proxy follows
+constexpr std::string_view bad_proxy = "Unsupported proxy syntax"; // libcurl's text; the proxy follows
 
-// Before the clock is set, at boot, a good certificate is not valid yet or not any more.
+// Before the clock is set, at boot, a good certificate may seem expired or not valid yet.
 bool may_be_the_clock(CURL* easy)
 {
         constexpr long not_yet_valid = 9; // X509_V_ERR_CERT_NOT_YET_VALID
@@ -43,7 +43,7 @@ bool may_be_the_clock(CURL* easy)
         return result == not_yet_valid || result == has_expired;
 }
 
-// Whether the next attempt would end as this one did.
+// Whether the next attempt would fail in the same way.
 bool is_final(CURL* easy, CURLcode result, std::string_view error)
 {
         switch (result) {

@@ -27,7 +27,7 @@ constexpr std::size_t server_limit = 3; // MAXNS of libc
 
 struct Answer {
         int family;
-        bool complete = false; // the server has spoken about this family, or has been given up
+        bool complete = false; // the server has answered for this family, or has timed out
         int status = ARES_SUCCESS;
         std::vector<std::string> addresses = {};
 };
@@ -52,7 +52,7 @@ void take(void* argument, int status, int /*timeouts*/, ares_addrinfo* found)
         std::ranges::sort(answer.addresses);
 }
 
-// One that asks this server and reads no file, neither /etc/hosts nor resolv.conf.
+// A channel that asks this server and reads neither /etc/hosts nor resolv.conf.
 Channel open_channel(const NameServer& server, std::chrono::milliseconds timeout)
 {
         std::array<char, 2> lookups{"b"};
@@ -107,7 +107,7 @@ void run(ares_channeldata* channel, const std::array<Answer, 2>& answers, Clock:
                                 (event.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? event.fd
                                                                                     : ARES_SOCKET_BAD,
                                 (event.revents & (POLLOUT | POLLERR)) != 0 ? event.fd : ARES_SOCKET_BAD);
-                ::ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); // what has waited too long
+                ::ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); // requests that have timed out
         }
 }
 
@@ -167,7 +167,7 @@ std::vector<std::string> lookup_addresses(
                         ::ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take, &answer);
                 }
                 run(channel.get(), answers, Clock::now() + timeout);
-                // One family is enough: a server may be slow or mute about the other.
+                // One family is enough, because a server may not answer for the other.
                 auto addresses = answers[0].addresses;
                 addresses.insert(addresses.end(), answers[1].addresses.begin(), answers[1].addresses.end());
                 if (!addresses.empty()) {

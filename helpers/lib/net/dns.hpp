@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses of a host by DNS alone. getaddrinfo() asks /etc/hosts first, and systemd-resolved does too:
-// whoever writes that file would only ever find there what he wrote last time.
+// Addresses of a host from DNS only. getaddrinfo() and systemd-resolved read /etc/hosts first, so a program
+// that writes that file would only get its own earlier entries.
 #pragma once
 
 #include <chrono>

@@ -18,7 +18,7 @@ RegistryLogin ecr_login(const std::string& host, const std::string& region, cons
                                         "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}},
                         .body = "{}"},
                 options);
-        // What went wrong is said without the answer: it is, or should have been, a secret.
+        // The error text does not contain the answer, because it may be a secret.
         const auto answer = Json::parse(body, nullptr, false);
         const Json::json_pointer place("/authorizationData/0/authorizationToken");
         if (!answer.is_object() || !answer.contains(place) || !answer[place].is_string())

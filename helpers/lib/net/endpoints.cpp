@@ -26,7 +26,7 @@ constexpr std::array partitions{
         Partition{"aws", "", "amazonaws.com", "api.aws"}, // last: every name begins with ""
 };
 
-// What stands in front of the region.
+// The part before the region.
 std::string service_label(std::string_view service, std::string_view partition, const EndpointKind& kind)
 {
         if (service == "ecr" && !kind.fips && !kind.dual_stack)

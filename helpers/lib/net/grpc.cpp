@@ -31,7 +31,7 @@ constexpr std::size_t frame_header = 5; // a flag byte and the length, big endia
 constexpr milliseconds first_delay = 50ms;
 constexpr milliseconds max_delay = 1s;
 
-// A failure that another connection may not meet.
+// A failure that may not occur with another connection.
 struct Broken : std::runtime_error {
         using runtime_error::runtime_error;
 };
@@ -44,7 +44,7 @@ std::string framed(const std::string& message)
         return frame + message;
 }
 
-// gRPC percent-encodes what is not printable ASCII in its messages.
+// gRPC percent-encodes characters of its messages that are not printable ASCII.
 std::string percent_decoded(std::string_view text)
 {
         std::string plain;

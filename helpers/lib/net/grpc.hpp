@@ -12,7 +12,7 @@ namespace eks {
 
 struct GrpcReply {
         int status = 0;      // gRPC's: 0 is OK
-        std::string text;    // what the server says of it
+        std::string text;    // the server's message
         std::string message; // Protocol Buffers
 };
 
@@ -34,7 +34,7 @@ struct GrpcCall {
         std::size_t answer_limit = 16U << 20U;                     // bytes
 };
 
-// A connection that cannot be made or breaks is tried again until the deadline; what the server answers is
+// A connection that cannot be made or breaks is tried again until the deadline; the server's answer is
 // final. Throws GrpcError.
 GrpcReply grpc_call(const GrpcCall& call, std::chrono::steady_clock::time_point deadline);
 

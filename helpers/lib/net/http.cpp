@@ -32,7 +32,7 @@ struct Transfer {
         }
 };
 
-// Attempts must leave the transport before they are gone, whichever way fetch() is left.
+// Attempts must be removed from the transport before they are destroyed, also if fetch() throws.
 struct Transfers : std::vector<Transfer> {
         Transfers(HttpTransport& transport, const std::vector<HttpRequest>& requests,
                 const HttpOptions& options)
@@ -63,7 +63,7 @@ bool worth_another_try(long status, const HttpOptions& options)
         return (status == 429 && options.retry_429) || status >= 500;
 }
 
-// What is said at the deadline.
+// The text at the deadline.
 std::string failures(const Transfers& transfers)
 {
         std::vector<std::string> texts;
@@ -95,7 +95,7 @@ void finish(Transfer& transfer, const HttpOptions& options)
                 "{}: {} (attempt {})", transfer.name(), transfer.last_failure, transfer.attempts));
 }
 
-// Start the attempts whose time has come, and return for how long there is nothing else to do.
+// Start the attempts that are due, and return the time until the next one.
 milliseconds start_due(Transfers& transfers, HttpTransport& transport, const HttpOptions& options)
 {
         const auto now = Clock::now();

@@ -31,13 +31,13 @@ struct HttpOptions {
         std::chrono::milliseconds first_delay{50}; // before the second attempt; doubles up to max_delay
         std::chrono::milliseconds max_delay{1000};
         bool jitter = false;   // wait for a random part of each delay, at least half of it
-        bool retry_429 = true; // else that status is an answer: the caller reads what it says
+        bool retry_429 = true; // otherwise that status is an answer, which the caller reads
         std::chrono::steady_clock::time_point deadline;
         // Called when an attempt failed and another follows, for `systemctl status`.
         std::function<void(const std::string&)> on_retry = [](const std::string&) {};
 };
 
-// No answer by the deadline. Holds, for each request that failed, how often it was tried and what came last.
+// No answer by the deadline. Contains, for each failed request, the number of attempts and the last result.
 class HttpDeadline : public std::exception {
 public:
         explicit HttpDeadline(std::string what) : what_(std::move(what)) {}
@@ -47,7 +47,7 @@ private:
         std::string what_;
 };
 
-// No answer is to be had by trying again: a URL or proxy is malformed, or a certificate is not trusted.
+// A retry cannot help: a URL or proxy is malformed, or a certificate is not trusted.
 class HttpUnusable : public std::exception {
 public:
         explicit HttpUnusable(std::string what) : what_(std::move(what)) {}
@@ -57,7 +57,7 @@ private:
         std::string what_;
 };
 
-// One attempt at a request. It ends with a response, or with the reason why there is none.
+// One attempt at a request. It ends with a response, or with the reason of its failure.
 struct HttpAttempt {
         const HttpRequest* request = nullptr;
         HttpResponse response;
@@ -66,7 +66,7 @@ struct HttpAttempt {
         bool ended = false;
 };
 
-// What carries attempts: connections, and nothing of retries. Connections stay open between attempts.
+// Carries attempts over connections. It does not retry. Connections stay open between attempts.
 class HttpTransport {
 public:
         HttpTransport() = default;
@@ -86,7 +86,7 @@ public:
 };
 
 // Plain HTTP/1.1 to an address, without proxy and TLS, over at most four connections; on libevent. The
-// instance metadata service needs no more, and loading libcurl takes 5 ms and 4 MiB of a step.
+// instance metadata service needs no more, and loading libcurl costs a step 5 ms and 4 MiB.
 std::unique_ptr<HttpTransport> plain_http();
 
 // http and https URLs, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY, …); on libcurl.

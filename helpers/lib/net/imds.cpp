@@ -18,8 +18,7 @@ constexpr auto token_lifetime = "300"; // seconds; far longer than a boot needs
 constexpr std::size_t token_limit = 4096;
 constexpr std::size_t answer_limit = 64U
                                      << 10U; // bytes; user data ends at 16 KiB, everything else is smaller
-constexpr std::chrono::milliseconds first_delay{
-        100}; // before what was not there is asked for again; doubles
+constexpr std::chrono::milliseconds first_delay{100}; // before absent items are requested again; doubles
 constexpr std::chrono::milliseconds max_delay{1000};
 constexpr auto how_to_look =
         "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
@@ -33,7 +32,7 @@ std::string imds_endpoint()
                 auto endpoint = environment(variable);
                 if (endpoint.empty())
                         continue;
-                // Names and certificates would need files that eks-imds has locked itself out of.
+                // Host names and certificates would need files that eks-imds, being confined, cannot read.
                 if (!endpoint.starts_with("http://"))
                         throw Error(failure::usage,
                                 fmt::format("{}={}: not an http URL", variable, endpoint),

@@ -12,12 +12,12 @@
 
 namespace eks {
 
-// Where to ask: $EKS_IMDS_ENDPOINT, else $AWS_EC2_METADATA_SERVICE_ENDPOINT, else the usual address. Throws
-// Error (usage) for what is not an http URL.
+// The endpoint: $EKS_IMDS_ENDPOINT, else $AWS_EC2_METADATA_SERVICE_ENDPOINT, else the usual address. Throws
+// Error (usage) if it is not an http URL.
 std::string imds_endpoint();
 
-// What a 404 means for a path. Early in an instance's life the service answers so for what it does not know
-// yet.
+// What a 404 means for a path. Early in an instance's life the service also answers 404 for items that it
+// does not know yet.
 enum class Absence {
         answer,      // the instance does not have it
         not_yet,     // every instance has it: ask again, until the deadline
@@ -36,8 +36,7 @@ public:
         struct Options {
                 std::string endpoint = "http://169.254.169.254"; // scheme and host, no path
                 std::chrono::milliseconds timeout{30'000};       // for everything this client does
-                // How long to ask again for what is Absence::soon_answer; called only when such a thing is
-                // not there.
+                // How long to repeat requests for Absence::soon_answer items; called only if one is absent.
                 std::function<std::chrono::milliseconds()> patience = [] { return usual_patience; };
                 std::function<void(const std::string&)> on_retry = [](const std::string&) {};
         };
@@ -45,13 +44,12 @@ public:
         explicit ImdsClient(Options options);
 
         // The bodies of paths below /latest/ ("meta-data/mac"), fetched together over few connections;
-        // nothing where the service says 404, which is an answer. Throws Error: imds_unreachable at the
-        // deadline, imds_refused if the service gives out no token, imds_answer for a status that means
-        // neither.
+        // nothing for a 404, which counts as an answer. Throws Error: imds_unreachable at the deadline,
+        // imds_refused if the service refuses a token, imds_answer for any other status.
         std::vector<std::optional<std::string>> fetch(const std::vector<std::string>& paths);
 
-        // The same, but a 404 means what each item says. Throws Error (imds_answer) at the deadline for what
-        // every instance has.
+        // The same, but each item defines the meaning of a 404. Throws Error (imds_answer) at the deadline
+        // for an absent item that every instance has.
         std::vector<std::optional<std::string>> wait_for(const std::vector<ImdsItem>& items);
 
         std::chrono::milliseconds time_left() const; // until the deadline

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// aws_call() for programs that seldom call it: it is loaded with the first call. libcurl and libcrypto cost
-// 6 ms and 5 MiB, and a node whose images are there needs neither.
+// aws_call() for programs that rarely call it: it is loaded at the first call. libcurl and libcrypto cost 6
+// ms and 5 MiB, and a node that has its images needs neither.
 #include <dlfcn.h>
 #include <filesystem>
 
@@ -19,7 +19,7 @@ using AwsCall = void(std::string& answer, const std::string& service, const std:
 AwsCall* load()
 {
         // Beside the program, in the build directory as well as installed. A program that `sed -i` has
-        // copied to another place finds the installed one.
+        // copied to another place uses the installed one.
         constexpr const char* name = "libeksnode-aws.so";
         auto path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
         if (!std::filesystem::exists(path))

@@ -34,7 +34,7 @@ timeval interval(milliseconds time)
         return {.tv_sec = whole / 1000, .tv_usec = whole % 1000 * 1000};
 }
 
-// An attempt, and where it is to go.
+// An attempt and its destination.
 struct Job {
         HttpAttempt* attempt;
         std::string host; // an address, without the brackets that a URL puts around IPv6
@@ -44,7 +44,7 @@ struct Job {
         milliseconds timeout;
 };
 
-// One connection and the attempt it carries, if any.
+// One connection, and its attempt if it has one.
 class Connection {
 public:
         Connection(event_base* base, const Job& job)
@@ -136,7 +136,7 @@ private:
 
         void give_up(std::string failure)
         {
-                // The callback of a request that is cancelled does not come.
+                // The callback of a cancelled request is not called.
                 auto* request = std::exchange(request_, nullptr);
                 end(std::move(failure));
                 ::evhttp_cancel_request(request);
@@ -243,7 +243,7 @@ public:
                         return;
                 const auto until = interval(time);
                 event_add(timer_.get(), &until);
-                // Handles what is there, and returns: the caller looks at its attempts.
+                // Handles pending events and returns; the caller checks its attempts.
                 ::event_base_loop(base_.get(), EVLOOP_ONCE);
                 event_del(timer_.get());
                 dispatch();

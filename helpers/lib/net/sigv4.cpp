@@ -116,13 +116,13 @@ std::string names_of(const Headers& headers)
 std::string signature(const AwsRequest& request, const Headers& headers, const AwsCredentials& credentials,
         const SigningScope& scope)
 {
-        // Sorted as encoded, names before values: "=" must not take part in that.
+        // Sorted in encoded form, by name and then by value, without the "=".
         auto query = encoded(request.query);
         std::ranges::sort(query);
         std::string header_lines;
         for (const auto& [name, value] : headers)
                 header_lines += fmt::format("{}:{}\n", name, value);
-        // Every service but S3 has the path encoded once more than it is sent.
+        // For every service except S3, the path is encoded once more than in the request.
         const auto canonical_request =
                 fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, encoded(request.path, "/"),
                         joined(query), header_lines, names_of(headers), sha256(request.body));

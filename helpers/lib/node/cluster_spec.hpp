@@ -9,7 +9,7 @@
 
 namespace eks {
 
-// How the cluster's VPC CNI is set up, as far as it counts for maxPods.
+// The settings of the cluster's VPC CNI that matter for maxPods.
 struct CniMode {
         bool prefix_delegation = false;
         bool custom_networking = false;
@@ -24,7 +24,7 @@ struct ClusterSpec {
         Sourced certificate_authority;    // base64, as given
         std::optional<Cidr> service_cidr; // absent only if kubelet.config names the DNS service's address
         IpFamily ip_family = IpFamily::ipv4;
-        bool ipv6_first = false; // the family of the cluster's services: a dual-stack node names it first
+        bool ipv6_first = false; // the family of the cluster's services; a dual-stack node has it first
         CniMode cni;
 };
 

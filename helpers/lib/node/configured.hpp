@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of a NodeSpec are filled from.
+// The input for the parts of a NodeSpec.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct Configured {
         const Json& tree;
         const Marks& marks;
 
-        // The map at a key of the top level; an empty one if it is not there.
+        // The map at a key of the top level; empty if absent.
         const Json& table(const char* key) const
         {
                 static const Json none = Json::object();

@@ -67,7 +67,7 @@ unsigned online_millicpus(const Root& root)
                         if (const auto cpu = numbered(name, "cpu"); cpu && online(*cpu))
                                 ++cpus;
         }
-        if (!has_nodes) // no NUMA information: count what there is
+        if (!has_nodes) // no NUMA information: count all CPUs
                 for (const auto& name : list_directory(root(cpu_directory)))
                         if (numbered(name, "cpu"))
                                 ++cpus;

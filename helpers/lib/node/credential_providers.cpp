@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view api_group = "credentialprovider.kubelet.k8s.io/";
 
-// Since which kubelet something is understood.
+// The first kubelet that supports it.
 struct Since {
         std::string_view name;
         Version kubelet;

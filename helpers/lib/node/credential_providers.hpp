@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Image credential providers beside ECR's: what the drop-ins say, held against what kubelet accepts. Source:
-// kubelet's CredentialProviderConfig and its validation (kubernetes,
+// Image credential providers other than ECR's: reads the drop-ins, and checks that kubelet accepts them.
+// Source: kubelet's CredentialProviderConfig and its validation (kubernetes,
 // pkg/credentialprovider/plugin/config.go).
 #pragma once
 
@@ -18,10 +18,10 @@ inline constexpr std::string_view admin_providers = "/etc/eks/credential-provide
 
 // The providers of the drop-ins, in the order of the files' names. A file, JSON or YAML, is one provider or
 // a CredentialProviderConfig with a list of them. Throws Error (config_syntax, config_invalid) with file,
-// line and all that is wrong.
+// line and all errors.
 std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet);
 
-// What this kubelet would refuse in one provider. `key` is where it stands in the layer: "providers[0]", or
+// Adds the errors of one provider for this kubelet. `key` is its place in the layer: "providers[0]", or
 // empty if it is the whole of it.
 void check_provider(const Json& provider, const std::string& key, const Layer& layer, const Version& kubelet,
         Problems& problems);

@@ -24,7 +24,7 @@ constexpr std::size_t columns = 7;
 constexpr std::string_view none = "-";
 constexpr std::string_view everywhere = "*";
 
-// What a login is shown to: AWS's own, as in the list of the image credential provider.
+// The domains that may get a login: AWS's own, as in the list of the image credential provider.
 constexpr std::array<std::string_view, 7> domains{"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu",
         "c2s.ic.gov", "cloud.adc-e.uk", "csp.hci.ic.gov", "sc2s.sgov.gov"};
 constexpr std::array<std::string_view, 2> dual_stack_domains{"on.amazonwebservices.com.cn", "on.aws"};
@@ -35,7 +35,7 @@ bool is_account(std::string_view text)
                std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c); });
 }
 
-// A host name is searched for one, so a word without a dash is none.
+// A host name is searched for a region, so a word without a dash does not count.
 bool is_region(std::string_view text)
 {
         return is_dns_label(text) && text.find('-') != text.npos;

@@ -31,7 +31,7 @@ struct EcrRegistry {
 std::vector<EcrRegistry> ecr_registries(const Root& root);
 
 // The registry that serves a region: its own, else the one of the longest fallback prefix, else us-west-2's,
-// as the EKS AMI does it. Throws as above, and Error (usage) for text that is no region name.
+// as the EKS AMI does it. Throws as above, and Error (usage) for text that is not a region name.
 EcrRegistry ecr_registry(const Root& root, std::string_view region);
 
 // The name of a registry. nullopt: this kind of name does not exist in its partition.
@@ -45,15 +45,15 @@ bool resolves(const std::string& host); // the system's
 std::string ecr_host_for_kernel(const EcrRegistry& registry, bool fips_kernel, const Resolver& resolver);
 
 // The pause image that EKS keeps for a region: under the FIPS name where one is known and the kernel is in
-// FIPS mode. Asks no name server: the same facts give the same name.
+// FIPS mode. Does not use DNS, so the same facts give the same name.
 std::string eks_pause_image(const Root& root, std::string_view region);
 
-// What the name of a registry says; nullopt for one that is not a private registry of ECR in one of AWS's
+// The parts of the name of a registry; nullopt if it is not a private registry of ECR in one of AWS's
 // domains.
 struct EcrHost {
         std::string account;
         std::string region;
-        std::string domain; // what follows the region
+        std::string domain; // the part after the region
         bool fips = false;
         bool dual_stack = false;
 };

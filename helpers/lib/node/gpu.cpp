@@ -74,12 +74,12 @@ private:
                 try {
                         if (const auto content = read_file_if_exists((*root_)(path)))
                                 return std::string(trim(*content));
-                } catch (const Error&) { // a driver that is just being loaded
+                } catch (const Error&) { // for a driver that is being loaded
                 }
                 return std::nullopt;
         }
 
-        // A later, better source replaces an earlier one. What cannot be a label is left out.
+        // A later, better source replaces an earlier one. Values that are not valid labels are left out.
         void add(std::string_view name, std::string value)
         {
                 std::ranges::replace(value, ' ', '-');
@@ -87,7 +87,7 @@ private:
                         labels_[fmt::format("nvidia.com/{}", name)] = std::move(value);
         }
 
-        // Display controllers; switches and audio functions of the same vendor are none.
+        // Display controllers; switches and audio functions of the same vendor do not count.
         unsigned count_devices()
         {
                 unsigned count = 0;
@@ -122,7 +122,7 @@ private:
                 }
         }
 
-        // Nothing if the word is no version.
+        // Nothing if the word is not a version.
         void add_driver_version(std::string_view word)
         {
                 const auto parts = split(word, '.');
@@ -131,7 +131,7 @@ private:
                                 [](std::string_view part) { return parse_int<unsigned>(part).has_value(); }))
                         return;
                 add("cuda.driver-version.full", std::string(word));
-                // Each under two names: the older one has been given up, but charts ask for it.
+                // Each has two names: the older one is obsolete, but charts still use it.
                 constexpr std::array names{"major", "minor", "revision"};
                 constexpr std::array older{"major", "minor", "rev"};
                 for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -148,7 +148,7 @@ private:
         Labels labels_;
 };
 
-// The few calls of NVML that we make, as nvml.h of CUDA 12 declares them; 0 is success.
+// The calls of NVML that we use, as declared in nvml.h of CUDA 12; 0 is success.
 class Library {
 public:
         struct Memory { // nvmlMemory_t, in bytes
@@ -229,7 +229,7 @@ void Gpus::ask_library(const std::string& path)
         add("mig.capable", mig ? "true" : "false");
 }
 
-// In the child: labels as "KEY=VALUE" lines, or what is wrong as "!TEXT"; the end is said by a line too.
+// In the child: prints labels as "KEY=VALUE" lines, or an error as "!TEXT", and a last line.
 std::string answer_of(const std::function<const Labels&()>& ask)
 {
         std::string text;
@@ -244,7 +244,7 @@ std::string answer_of(const std::function<const Labels&()>& ask)
         return text + std::string(end_of_answer) + "\n";
 }
 
-// Until the other end is closed, or the deadline.
+// Reads until the other end is closed, or the deadline.
 std::string read_until(const UniqueFd& fd, std::chrono::milliseconds deadline)
 {
         using Clock = std::chrono::steady_clock;
@@ -293,7 +293,7 @@ void Gpus::ask_child(const std::string& path, std::vector<Note>& notes, std::chr
         }
         writer.reset();
         const auto answer = read_until(reader, deadline);
-        // Not waited for: a process that hangs in the kernel does not die before it leaves it.
+        // Not waited for: a process that hangs in the kernel does not end before it leaves the kernel.
         ::kill(child, SIGKILL);
         ::waitpid(child, nullptr, WNOHANG);
         const auto answers = lines(answer);

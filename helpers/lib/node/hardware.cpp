@@ -67,7 +67,7 @@ public:
                 discover_system();
                 if (const auto nodes = text("/sys/devices/system/node/online"); nodes && *nodes != "0")
                         add("memory-numa");
-                // Only what is a device: loop and zram are not.
+                // Only real devices, not loop and zram.
                 for (const auto& disk : names("/sys/block"))
                         if (exists(path("/sys/block/{}/device", disk)) &&
                                 text(fmt::format("/sys/block/{}/queue/rotational", disk)) == "0")
@@ -82,7 +82,8 @@ private:
                 return (*root_)(fmt::format(format, std::forward<Args>(args)...));
         }
 
-        // A file of one value. Drivers fail reads in many ways, all of which mean that there is none.
+        // A file of one value. Drivers fail reads with various errors, which all mean that there is no
+        // value.
         std::optional<std::string> text(std::string_view file) const
         {
                 try {
@@ -110,7 +111,7 @@ private:
                 const auto content = text("/proc/cpuinfo").value_or("");
                 for (const auto line : lines(content)) {
                         if (line.empty())
-                                break; // the next CPU is like the first
+                                break; // the other CPUs are like the first
                         const auto colon = std::min(line.find(':'), line.size());
                         const auto key = trim(line.substr(0, colon));
                         const auto value = trim(line.substr(std::min(colon + 1, line.size())));
@@ -188,7 +189,7 @@ private:
                                         add(fmt::format("kernel-config.{}", option));
         }
 
-        // A value with what a label may not hold replaced, as Node Feature Discovery does it.
+        // A value with invalid characters replaced, as by Node Feature Discovery.
         static std::string label_of(std::string value)
         {
                 std::ranges::replace_if(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What eks-hosts looks for in /etc/hosts, known to that step, to eks-config, which opens its gate, and to
+// The block of eks-hosts in /etc/hosts, for that step, for eks-config, which opens its gate, and for
 // `eksnode apply`.
 #pragma once
 

@@ -14,7 +14,7 @@ namespace eks {
 
 namespace {
 
-// Those of github.com/distribution/reference, which containerd reads names by.
+// The limits of github.com/distribution/reference, which containerd uses.
 constexpr std::size_t name_limit = 255; // bytes, of host and path
 constexpr std::size_t tag_limit = 128;
 constexpr std::size_t shortest_digest = 32;
@@ -111,7 +111,7 @@ bool is_digest(std::string_view text)
                (known != algorithms.end() ? hash.size() == known->digits : hash.size() >= shortest_digest);
 }
 
-// The host is told from a first part of the path by what only hosts have.
+// The first part is a host if it has a form that only hosts have.
 bool names_host(std::string_view first)
 {
         return first.find_first_of(".:") != first.npos || first == "localhost" ||
@@ -129,7 +129,7 @@ ImageName parse_image_name(std::string_view text)
                 name.host = rest.substr(0, slash);
                 rest.remove_prefix(slash + 1);
         }
-        if (name.host == "index.docker.io") // what it was called once
+        if (name.host == "index.docker.io") // its former name
                 name.host = "docker.io";
         const auto digest = rest.find('@');
         const auto tagged = rest.substr(0, digest);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of images as people write them, and as containerd keeps them.
+// Names of images in their usual short form, and in containerd's form.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ struct ImageName {
         std::string text() const { return host + "/" + path + suffix; }
 };
 
-// What is left out is filled in as docker does: "busybox" is "docker.io/library/busybox:latest". Of a tag
-// and a digest the digest stays: that is the name under which the CRI plugin looks for the image. Throws
+// Missing parts are added as by docker: "busybox" is "docker.io/library/busybox:latest". If there are a tag
+// and a digest, only the digest is kept, because the CRI plugin looks for the image by that name. Throws
 // Error (usage) for text that the grammar of such references does not allow.
 ImageName parse_image_name(std::string_view text);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Network interfaces of the instance, by their MAC address, which no two instances share: what is remembered
-// of an interface on one of them says nothing on another that has its disk.
+// Network interfaces of the instance, by their MAC address. No two instances share an address, so the record
+// of an interface is ignored on another instance that has the same disk.
 #pragma once
 
 #include <optional>

@@ -17,14 +17,14 @@ using enum GatePlace;
 constexpr Version any{};
 
 constexpr std::array gates{
-        // The built-in cloud provider names the node and its provider id itself. It went with 1.27; EKS
+        // The built-in cloud provider names the node and its provider id itself. It was removed in 1.27; EKS
         // clusters have had the external one since 1.26.
         KubeletGate{flag, "cloud-provider", "aws", any, {1, 26, 0}},
         KubeletGate{flag, "cloud-provider", "external", {1, 26, 0}},
         KubeletGate{flag, "hostname-override", "", {1, 26, 0}},
         KubeletGate{config, "/providerID", "", {1, 26, 0}},
 
-        // Before 1.24 the default was Docker; 1.27 took the flag away, and moved the other into the file.
+        // Before 1.24 the default was Docker; 1.27 removed the flag and moved the other into the file.
         KubeletGate{flag, "container-runtime", "remote", any, {1, 27, 0}},
         KubeletGate{flag, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", any,
                 {1, 27, 0}},
@@ -46,16 +46,15 @@ constexpr std::array gates{
         KubeletGate{registry, "public.ecr.aws", "", {1, 27, 0}},
         KubeletGate{registry, "ecr-public.aws.com", "", {1, 32, 0}},
 
-        // Drop-ins: alpha in 1.28 behind the variable, beta in 1.30.
+        // Drop-ins: alpha in 1.28 with the variable, beta in 1.30.
         KubeletGate{flag, "config-dir", "", {1, 28, 0}},
         KubeletGate{environment, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", {1, 28, 0}, {1, 30, 0}},
 
         // Two addresses beside an external cloud provider: its feature CloudDualStackNodeIPs, on since 1.29.
         KubeletGate{addresses, "node-ip", "2", {1, 29, 0}},
 
-        // nodeadm's. Each feature gate ends where it is on by default: kubelet warns of one that is GA, and
-        // does
-        // not start with one that it has dropped.
+        // nodeadm's. Each feature gate ends at the version where it is on by default: kubelet warns of a
+        // gate that is GA, and does not start with one that it has dropped.
         KubeletGate{config, "/featureGates/DynamicResourceAllocation", "true", {1, 33, 0}, {1, 34, 0}},
         KubeletGate{config, "/featureGates/MutableCSINodeAllocatableCount", "true", {1, 34, 0}, {1, 35, 0}},
         KubeletGate{config, "/shutdownGracePeriod", "\"2m30s\"", {1, 34, 0}},

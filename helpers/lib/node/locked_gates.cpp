@@ -122,11 +122,11 @@ constexpr std::array gates{
         LockedGate{"WinOverlay", 34},
 };
 
-// The kubelets that were started with each gate of the table set against its lock. Between them the table
-// rests on the history that Kubernetes keeps of a gate, which was off by one release once.
+// The kubelets that have been started with each gate of the table set against its lock. Other versions
+// follow from Kubernetes' history of the gates, which was wrong by one release once.
 constexpr std::array tried{32U, 36U};
 
-// Of a gate that kubelet's own words set last, with the place. A flag wins over the file.
+// The last setting of a gate in kubelet's configuration, with its place. A flag overrides the file.
 struct Setting {
         std::string place;
         bool on;

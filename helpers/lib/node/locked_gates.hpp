@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feature gates that kubelet has locked to their default: with another value it does not start, and once
-// it has dropped the gate it starts with none. Of those that Kubernetes 1.32 to 1.36 lock.
+// The feature gates that Kubernetes 1.32 to 1.36 lock to their default. With another value kubelet does not
+// start; once the gate has been dropped, kubelet does not start with any value.
 #pragma once
 
 #include <optional>
@@ -22,11 +22,12 @@ struct LockedGate {
 std::span<const LockedGate> locked_gates();
 
 struct GateConflict {
-        std::string text; // which gate, and why
-        bool certain;     // a kubelet has been seen to refuse it
+        std::string text; // the gate and the reason
+        bool certain;     // tried: this kubelet refuses it
 };
 
-// What the user sets against a lock, in kubelet.config or kubelet.flags. Without a version: of any kubelet.
+// Settings of the user against a lock, in kubelet.config or kubelet.flags. Without a version: for any
+// kubelet.
 std::vector<GateConflict> locked_gate_conflicts(const NodeSpec& spec, const std::optional<Version>& kubelet);
 
 } // namespace eks

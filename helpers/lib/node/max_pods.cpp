@@ -118,7 +118,7 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
         return result;
 }
 
-// The value of kubelet's command line, which beats its files.
+// The value of kubelet's command line, which overrides its files.
 std::optional<unsigned> flagged(const std::vector<std::string>& flags)
 {
         std::optional<unsigned> last;
@@ -144,7 +144,7 @@ std::vector<NamedInstanceType> instance_types(const Root& root)
         const auto table = read_file(root(instance_types_path));
         const auto rows = lines(table);
         std::vector<NamedInstanceType> types;
-        for (std::size_t i = 2; i < rows.size(); ++i) // behind the source and the header
+        for (std::size_t i = 2; i < rows.size(); ++i) // after the source and the header
                 types.push_back({std::string(rows[i].substr(0, rows[i].find('\t'))), parse_row(rows[i])});
         return types;
 }

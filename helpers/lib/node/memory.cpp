@@ -23,7 +23,7 @@ Error malformed(std::string_view path, std::string_view text)
                                           trim(text).substr(0, 40))};
 }
 
-// In bytes, counted no further than `enough`. Nothing if the kernel has no such blocks.
+// In bytes; counting stops at `enough`. Nothing if the kernel has no such blocks.
 std::optional<std::uint64_t> block_memory(const Root& root, std::uint64_t enough)
 {
         const auto size_path = fmt::format("{}/block_size_bytes", block_directory);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the rendering steps know: the configuration, the facts of the instance, the versions of the daemons.
+// The input of the steps: the configuration, the facts of the instance, the versions of the daemons.
 #pragma once
 
 #include <optional>
@@ -21,7 +21,7 @@ namespace eks {
 
 inline constexpr std::string_view node_path = "/run/eks/node.json";
 inline constexpr std::string_view cluster_path = "/run/eks/cluster.json";
-inline constexpr std::string_view gates_directory = "/run/eks/enabled/"; // for units' conditions alone
+inline constexpr std::string_view gates_directory = "/run/eks/enabled/"; // only for units' conditions
 
 inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
 
@@ -35,7 +35,7 @@ struct NodeSpec {
         HostSpec host;
 };
 
-// What the instance metadata said; the shape of /run/eks/imds.json. An absent fact is empty.
+// The instance metadata, in the form of /run/eks/imds.json. An absent fact is empty.
 struct InstanceFacts {
         std::string instance_id;
         std::string instance_type;
@@ -52,7 +52,7 @@ struct Versions {
         Version containerd;
 };
 
-// What eks-config has decided for all steps.
+// The decisions of eks-config for all steps.
 struct Decisions {
         bool soci = false;         // images are unpacked by soci-snapshotter
         std::string sandbox_image; // EKS's own; "" if the machine image carries one, or it is not known
@@ -66,10 +66,11 @@ struct NodeInputs {
         Versions versions;
         std::string credential_provider; // path of the binary
         Decisions decided = {};
-        bool lacks_cluster = false; // EKS has not said yet what the configuration lacks of the cluster
+        bool lacks_cluster =
+                false; // the configuration lacks values of the cluster, and EKS has not answered yet
 };
 
-// `tree` has been validated; what is wrong with it all the same is thrown as an Error (config_invalid).
+// `tree` has been validated; remaining errors are thrown as Error (config_invalid).
 NodeSpec node_spec(const Json& tree, const Marks& marks);
 
 InstanceFacts instance_facts(const Json& imds);
@@ -78,21 +79,21 @@ InstanceFacts instance_facts(const Json& imds);
 std::string require(const std::string& fact, std::string_view name);
 
 // From /etc/eks/{kubelet,containerd}-version.txt, else by asking the binary, which costs a start of it. A
-// binary is asked only on a node, never below a root prefix. Throws Error (kubelet_missing,
+// binary is run only on a node, never with a root prefix. Throws Error (kubelet_missing,
 // containerd_missing).
 Version kubelet_version(const Root& root);
 Version containerd_version(const Root& root);
 
 std::string credential_provider_path(); // $ECR_CREDENTIAL_PROVIDER_BIN_PATH, or the usual place
 
-// /run/eks/node.json as eks-config writes it, and back. It carries the spec, the source of every value, the
-// versions, what was decided, and whether EKS is asked for the cluster.
+// /run/eks/node.json as eks-config writes it, and back. It contains the spec, the source of every value, the
+// versions, the decisions, and whether EKS is asked for the cluster.
 std::string render_node_json(const Layer& merged, const Versions& versions, const Decisions& decided = {});
 
 // /run/eks/imds.json. Throws Error (facts_missing) if eks-imds has not run.
 Json load_imds(const Root& root);
 
-// /run/eks/node.json as it is.
+// /run/eks/node.json unchanged.
 struct NodeDocument {
         Json tree; // with "spec", and "cluster" in that
         Marks marks;
@@ -100,15 +101,16 @@ struct NodeDocument {
 };
 NodeDocument load_node_document(const Root& root);
 
-// What EKS said of the cluster, from /run/eks/cluster.json: keys of cluster. Nothing if eks-cluster has not
-// run, or the answer is about a cluster of another name. Throws Error (facts_missing) if the file is broken.
+// The answer of EKS about the cluster, from /run/eks/cluster.json: keys of cluster. Nothing if eks-cluster
+// has not run, or the answer is about a cluster of another name. Throws Error (facts_missing) if the file is
+// broken.
 std::optional<Json> described_cluster(const Root& root, const std::string& name);
 
-// Whether a step needs more of the cluster than the configuration may say.
+// Whether a step needs values of the cluster that the configuration may lack.
 enum class ClusterNeed { complete, as_configured };
 
-// What a step reads: node.json, completed from cluster.json if eks-config has left that to EKS. Throws Error
-// (facts_missing) if eks-imds, eks-config or eks-cluster has not run.
+// The input of a step: node.json, completed from cluster.json if the configuration lacks values of the
+// cluster. Throws Error (facts_missing) if eks-imds, eks-config or eks-cluster has not run.
 NodeInputs load_node_inputs(const Root& root, ClusterNeed need = ClusterNeed::complete);
 
 } // namespace eks

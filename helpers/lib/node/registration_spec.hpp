@@ -9,7 +9,7 @@
 
 namespace eks {
 
-// By which name and with which properties kubelet registers the node.
+// The name, labels and taints of the node's registration.
 struct RegistrationSpec {
         bool instance_id_node_name = false;
         std::string node_name = {};                // instance.nodeName, with templates, as given

@@ -57,7 +57,7 @@ unsigned reserved_millicpus(unsigned total)
 {
         struct Range {
                 unsigned end;       // milliCPU
-                unsigned per_10000; // of what lies in the range
+                unsigned per_10000; // of the part in the range
         };
         constexpr std::array ranges{Range{1000, 600}, Range{2000, 100}, Range{4000, 50}, Range{~0U, 25}};
         unsigned reserved = 0;

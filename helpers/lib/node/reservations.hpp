@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is kept from pods: kubeReserved by one of several policies, systemReserved, and why.
+// The resources that pods cannot use: kubeReserved by one of several policies, systemReserved, and their
+// explanation.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +11,12 @@
 
 namespace eks {
 
-// CPU that is kept from pods, in milliCPU, for a machine of so many milliCPU: 6 % of the first core, 1 % of
-// the second, 0.5 % of the third and fourth, 0.25 % of the rest, each rounded down. Source: the EKS images;
-// GKE has the same.
+// The reserved CPU, in milliCPU, of a machine with so many milliCPU: 6 % of the first core, 1 % of the
+// second, 0.5 % of the third and fourth, 0.25 % of the rest, each rounded down. Source: the EKS images; GKE
+// has the same.
 unsigned reserved_millicpus(unsigned total);
 
-// Memory that is kept from pods, in MiB: 255 and 11 a pod. Source: the EKS images.
+// The reserved memory, in MiB: 255 and 11 for each pod. Source: the EKS images.
 constexpr unsigned eks_reserved_mib(unsigned max_pods)
 {
         return 11 * max_pods + 255;
@@ -38,7 +39,7 @@ struct KubeReserved {
 };
 
 // By kubelet.reservations, from the pods that kubelet will run (see max_pods.hpp) and the machine in sysfs.
-// Throws Error (facts_missing, vendor_file); a machine that cannot be measured is noted.
+// Throws Error (facts_missing, vendor_file); if the size of the machine is unknown, a note says so.
 KubeReserved kube_reserved(const NodeInputs& node, unsigned pods, std::vector<Note>& notes);
 
 } // namespace eks

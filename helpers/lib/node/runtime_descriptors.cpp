@@ -22,7 +22,7 @@ constexpr std::string_view admin_directory = "/etc/eks/runtimes.d";
 constexpr std::string_view runc_shim = "io.containerd.runc.v2";
 constexpr std::string_view files_directory = "/etc/containerd/"; // what eks-containerd-config may write
 
-// Sorted; "map" and "text_map" hold names of anyone's choice.
+// Sorted; "map" and "text_map" have arbitrary names.
 constexpr std::array keys{
         KnownKey{"about", Shape::text},
         KnownKey{"base_runtime_spec", Shape::text},
@@ -58,7 +58,7 @@ constexpr std::array keys{
         KnownKey{"systemd_cgroup", Shape::toggle},
 };
 
-// Everything that is wrong with one descriptor.
+// All errors of one descriptor.
 class Checker {
 public:
         Checker(const Layer& layer, std::string prefix) : layer_(&layer), prefix_(std::move(prefix)) {}
@@ -116,7 +116,7 @@ std::string stem(const std::string& path)
         return name.substr(0, name.rfind('.'));
 }
 
-// The descriptors of one directory. `paths` are those that no other directory masks.
+// The descriptors of one directory. `paths` are those that are not masked by another directory.
 Drafts read_directory(const Root& root, const std::vector<std::string>& paths, std::string_view directory)
 {
         Drafts drafts;
@@ -143,7 +143,7 @@ Drafts read_directory(const Root& root, const std::vector<std::string>& paths, s
         return drafts;
 }
 
-// What a descriptor must have for its kind.
+// Checks for the keys that its kind requires.
 void check_kind(const Json& tree, Checker& checker)
 {
         if (tree.at("kind") == "runc-compatible") {
@@ -156,7 +156,7 @@ void check_kind(const Json& tree, Checker& checker)
         }
 }
 
-// What its values must be beside their types.
+// Checks of its values, after those of their types.
 void check_values(const Json& tree, Checker& checker)
 {
         const auto name = tree.at("name").get<std::string>();
@@ -187,7 +187,7 @@ void check_values(const Json& tree, Checker& checker)
                 checker.problem("requires.kernel", kernel, "must be a version such as 5.10");
 }
 
-// Our own defaults, and what a descriptor must have beside its shape.
+// Adds our defaults, and checks the descriptor after its types.
 Json complete(const Draft& draft)
 {
         auto tree = draft.tree;
@@ -219,7 +219,7 @@ Where place_of_settings(const RuntimeSettings& settings, const std::string& key)
         return nearest_place(settings.descriptors.marks, key, {"configuration"});
 }
 
-// Pods without a RuntimeClass run with it, so another program for it is not passed over in silence.
+// Pods without a RuntimeClass run with it, so a note names another program for it.
 void note_other_runc(
         const Json& given, const Draft& known, const RuntimeSettings& settings, std::vector<Note>& notes)
 {
@@ -290,7 +290,7 @@ void check_runtime_settings(const RuntimeSettings& settings)
                 tree["name"] = name;
                 Checker checker(settings.descriptors, key_path(parent_key, name));
                 check_values(tree, checker);
-                // Without a kind it may be merged over a file of the node, which has what is missing here.
+                // Without a kind it may be merged over a file of the node, which has the missing keys.
                 if (given.contains("kind"))
                         check_kind(tree, checker);
                 checker.throw_if_any();
@@ -303,7 +303,7 @@ RuntimeDescriptors runtime_descriptors(
         const auto paths = drop_ins(
                 root, {std::string(runtimes_vendor_directory), std::string(admin_directory)}, {".toml"});
         auto drafts = read_directory(root, paths, admin_directory);
-        drafts.merge(read_directory(root, paths, runtimes_vendor_directory)); // keeps what is there
+        drafts.merge(read_directory(root, paths, runtimes_vendor_directory)); // keeps the present value
         add_settings(drafts, settings, notes);
         RuntimeDescriptors descriptors;
         for (const auto& [name, draft] : drafts)

@@ -18,13 +18,13 @@ inline constexpr std::string_view runtimes_vendor_directory = "/usr/share/eks/ru
 struct RuntimeDescriptor {
         Json tree; // as written, defaults filled in
         Where place;
-        bool vendor = false; // as we ship it, or the image
+        bool vendor = false; // as in eksnode's package or in the image
 };
 
 // By the names of their handlers.
 using RuntimeDescriptors = std::map<std::string, RuntimeDescriptor>;
 
-// What the configuration of a node says of runtimes.
+// The runtimes in the configuration of a node.
 struct RuntimeSettings {
         Layer descriptors; // containerd.runtimes: merged over the files' descriptors of the same names
         std::string default_name; // containerd.defaultRuntime, may be empty
@@ -33,7 +33,7 @@ struct RuntimeSettings {
 
 RuntimeSettings runtime_settings(const Json& tree, const Marks& marks);
 
-// Throws Error (runtime_invalid) for what is wrong with them on any machine.
+// Throws Error (runtime_invalid) for errors that do not depend on the machine.
 void check_runtime_settings(const RuntimeSettings& settings);
 
 // Those of /usr/share/eks/runtimes.d and /etc/eks/runtimes.d, and the settings over them. Throws Error as

@@ -16,7 +16,7 @@ namespace eks {
 
 namespace {
 
-// What this machine is, as far as descriptors ask.
+// The properties of this machine that descriptors may require.
 class Machine {
 public:
         explicit Machine(const Root& root) : root_(&root) {}
@@ -108,7 +108,7 @@ private:
         Fact pci_vendors_;
 };
 
-// "a|b" asks for one of the two.
+// "a|b" requires one of the two.
 void each_missing(const Json& requires_, const char* key,
         const std::function<bool(const std::string&)>& there, std::string_view what,
         std::vector<std::string>& missing)
@@ -120,7 +120,7 @@ void each_missing(const Json& requires_, const char* key,
         }
 }
 
-// The program of the handler itself; nothing if it is there.
+// The program of the handler itself; nothing if it exists.
 std::optional<std::string> missing_program(const Json& tree, const Machine& machine)
 {
         if (tree["kind"] == "runc-compatible") {
@@ -195,7 +195,7 @@ std::optional<std::string> missing_program_of(const Root& root, const Json& tabl
                 return is_missing(shim) ? std::optional("no " + shim) : std::nullopt;
         const bool is_own =
                 shim.starts_with("io.containerd.runc.") || shim.starts_with("io.containerd.runtime.");
-        if (shim.empty() || is_own || machine.shim(shim)) // its own come with containerd
+        if (shim.empty() || is_own || machine.shim(shim)) // its own are part of containerd
                 return std::nullopt;
         return "no " + Machine::shim_name(shim);
 }

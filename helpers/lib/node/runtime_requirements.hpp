@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a machine lacks of what runtimes need.
+// The requirements of runtimes that a machine does not meet.
 #pragma once
 
 #include <map>
@@ -16,12 +16,11 @@ struct MissingParts {
         bool program = false;         // the handler's own is among them
 };
 
-// Of each descriptor, by the names of their handlers: its program, and what it requires. All is looked up
-// below root.
+// The unmet requirements of each descriptor, by handler, including its program. All paths are below root.
 std::map<std::string, MissingParts> missing_parts(const Root& root, const RuntimeDescriptors& descriptors);
 
-// What is missing of the program of a handler as containerd's table of it names that (options.BinaryName,
-// runtime_path, or the shim of runtime_type); nothing if all is there, or is containerd's own to find.
+// The missing program of a handler, by containerd's table (options.BinaryName, runtime_path, or the shim of
+// runtime_type); nothing if it exists, or if containerd finds it itself.
 std::optional<std::string> missing_program_of(const Root& root, const Json& table);
 
 } // namespace eks

@@ -15,12 +15,12 @@ namespace eks {
 
 namespace {
 
-// Taken over into containerd's table of the handler as they are.
+// Copied unchanged into containerd's table of the handler.
 constexpr std::array containerd_keys{"base_runtime_spec", "cni_conf_dir", "container_annotations",
         "pod_annotations", "privileged_without_host_devices", "runtime_path", "runtime_type", "sandboxer",
         "snapshotter"};
 
-// Whether it is rendered, and why.
+// Whether it is rendered, and the reason.
 void decide(RuntimeHandler& handler, const MissingParts& missing)
 {
         const auto render = handler.descriptor["render"].get<std::string>();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The container runtimes of a node: which of those described it can run, and what is written of them. See
+// The container runtimes of a node: which of the described ones it can run, and their configuration. See
 // eks-runtime(5).
 #pragma once
 
@@ -17,9 +17,9 @@ struct RuntimeHandler {
         Json descriptor; // as written, defaults filled in: about, class, kind, render, runtime_type, …
         Where place;     // of the descriptor
         bool rendered = false;
-        std::string reason;    // why it is rendered, or all that is missing on this machine
+        std::string reason;    // why it is rendered, or everything that this machine lacks
         bool vendor = false;   // as we ship it, or the image
-        bool surprise = false; // not rendered though an admin asked for it, or though its program is there
+        bool surprise = false; // not rendered although an admin requested it, or although its program exists
 };
 
 struct RuntimeHandlers {
@@ -29,7 +29,7 @@ struct RuntimeHandlers {
 };
 
 // Reads /usr/share/eks/runtimes.d and /etc/eks/runtimes.d by systemd's rules for drop-ins; a descriptor of
-// /etc also replaces one of /usr of the same handler. What each requires is looked up below root. Throws
+// /etc also replaces one of /usr of the same handler. Their requirements are looked up below root. Throws
 // Error: config_syntax; runtime_invalid for an unknown key or a wrong value with its line, for two
 // descriptors of one handler in a directory, if there is no runc, and if the default is not defined, is not
 // available, or is claimed twice.
@@ -44,7 +44,7 @@ std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler);
 // A RuntimeClass manifest (node.k8s.io/v1), YAML.
 std::string runtime_class(const RuntimeHandler& handler);
 
-// The first of a text's or list's paths that is there below root; the first one if none is.
+// The first path of a text or list that exists below root; the first one if none exists.
 std::string present_path(const Root& root, const Json& paths);
 
 } // namespace eks

@@ -8,7 +8,7 @@
 
 namespace eks {
 
-// The three numbers of a release; pre-release and build parts are of no interest to any gate.
+// The three numbers of a release; no gate depends on pre-release and build parts.
 struct Version {
         unsigned major = 0;
         unsigned minor = 0;

@@ -8,7 +8,7 @@
 
 namespace eks {
 
-// Of a daemon that is newer than our tables, which gets the rules of the newest in them.
+// A note about a daemon that is newer than our tables. It gets the rules of the newest version in them.
 Note newer_version_note(std::string_view daemon, const Version& found, const Version& newest);
 
 } // namespace eks

@@ -22,7 +22,7 @@ constexpr auto values = [] {
 std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
 {
         const std::string_view ignored = rules == Base64::strict ? "\r\n" : "\r\n \t";
-        // Most user data is no base64, and says so in its first line.
+        // Most user data is not base64; its first line shows that.
         if (const auto stray = text.find_first_not_of(alphabet);
                 stray != text.npos && text[stray] != '=' && ignored.find(text[stray]) == ignored.npos)
                 return std::nullopt;

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include <fmt/format.h>
-#define ZLIB_CONST // what is read is const
+#define ZLIB_CONST // the input is const
 #include <zlib.h>
 
 #include "base/error.hpp"
@@ -18,7 +18,7 @@ namespace eks {
 namespace {
 
 constexpr std::string_view magic = "\x1f\x8b";
-constexpr int gzip_window = MAX_WBITS + 16; // zlib's way to say: gzip header and trailer
+constexpr int gzip_window = MAX_WBITS + 16; // for zlib: gzip header and trailer
 
 [[noreturn]] void refuse(const std::string& source, std::string_view wrong)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// gzip over zlib, which has no call that stops at a limit or goes on with the next member.
+// gzip with zlib. zlib has no call that stops at a limit or continues with the next member.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@ namespace eks {
 // By its first two bytes, as nodeadm and cloud-init decide it.
 bool is_gzip(std::string_view bytes);
 
-// What was compressed; several members are one after the other. `source` names it in messages. Throws Error
-// (config_syntax) if it is cut short or corrupt, if something else follows, or if there is more than `limit`
-// bytes in it: then no more than that has been decompressed.
+// The decompressed data; several members are appended to each other. `source` names it in messages. Throws
+// Error (config_syntax) if it is cut short or corrupt, if other data follows, or if it has more than `limit`
+// bytes; no more than that is decompressed.
 std::string gunzip(std::string_view bytes, std::size_t limit, const std::string& source);
 
 } // namespace eks

@@ -22,7 +22,7 @@ constexpr std::string_view blanks = " \t";
                 "Correct the MIME document; `cloud-init devel make-mime` writes such documents");
 }
 
-// RFC 2045: what a type, a parameter's name or an unquoted value consists of.
+// RFC 2045: the characters of a type, a parameter's name or an unquoted value.
 bool token_character(char c)
 {
         constexpr std::string_view special = "()<>@,;:\\\"/[]?=";
@@ -70,7 +70,7 @@ private:
         int number_;
 };
 
-// The fields we act on; the first of a name counts.
+// The fields that we use; the first one of a name counts.
 struct Header {
         std::optional<std::string> content_type;
         std::optional<std::string> encoding;
@@ -85,7 +85,7 @@ public:
         {
                 if (line.empty())
                         return HeaderLine::end;
-                if (blanks.find(line.front()) != std::string_view::npos) { // the field before goes on
+                if (blanks.find(line.front()) != std::string_view::npos) { // it continues the previous field
                         if (!any_)
                                 return HeaderLine::malformed;
                         if (current_ != nullptr)
@@ -126,7 +126,7 @@ struct ContentType {
         std::string boundary;
 };
 
-// "multipart/mixed; boundary=\"//\""; nothing if that is not its form.
+// "multipart/mixed; boundary=\"//\""; nothing for another form.
 std::optional<ContentType> parse_content_type(std::string_view text)
 {
         const auto take = [&](std::string_view rest) { text = trim(rest); };
@@ -181,7 +181,7 @@ bool is_multipart(const ContentType& type)
         return type.name.starts_with("multipart/");
 }
 
-// Only to tell a broken multipart document from something that never was one.
+// Only used to distinguish a broken multipart document from other text.
 bool means_multipart(const Header& header)
 {
         return header.content_type && lower(*header.content_type).starts_with("multipart/");
@@ -264,7 +264,7 @@ private:
                 if (closing)
                         line.remove_prefix(2);
                 if (line.find_first_not_of(blanks) != std::string_view::npos)
-                        return LineKind::content; // it only begins alike
+                        return LineKind::content; // it only begins in the same way
                 return closing ? LineKind::closing : LineKind::delimiter;
         }
 
@@ -333,7 +333,7 @@ private:
                         auto line = lines.line();
                         const auto newline = body.substr(
                                 lines.begin() + line.size(), lines.end() - lines.begin() - line.size());
-                        // Blanks at the end were added on the way: the sender encodes those it means.
+                        // Blanks at the end were added in transport, because a sender encodes its own.
                         line = line.substr(0, line.find_last_not_of(blanks) + 1);
                         const bool goes_on = line.ends_with('=');
                         if (goes_on)
@@ -370,7 +370,7 @@ std::optional<std::vector<MimePart>> parse_mime(std::string_view text, const std
         HeaderReader reader;
         auto last = HeaderLine::field;
         while (last == HeaderLine::field && lines.next()) {
-                // Mail folders and some tools put this in front; cloud-init reads over it.
+                // Mail folders and some tools write this first; cloud-init ignores it.
                 if (lines.number() == 1 && lines.line().starts_with("From "))
                         continue;
                 last = reader.take(lines.line(), lines.number());

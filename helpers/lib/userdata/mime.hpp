@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MIME multipart documents, as far as cloud-init's and nodeadm's user data need them. Written here because
-// GMime would bring GLib into every step, and because nodeadm's rules decide what is a MIME document.
+// The part of MIME multipart documents that user data for cloud-init and nodeadm needs. Written here because
+// GMime would bring GLib into every step, and because nodeadm's rules decide whether a text is a MIME
+// document.
 #pragma once
 
 #include <optional>
@@ -20,10 +21,10 @@ struct MimePart {
 };
 
 // The parts of a multipart document in order of appearance, those of a multipart inside it in its place.
-// Nothing if the text is something else: as for nodeadm, it is a message only if it begins with header lines
-// and an empty line, and multipart only by its Content-Type. Preamble and epilogue are ignored. A
-// Content-Transfer-Encoding that is not known leaves the part as it stands. Throws Error (config_syntax)
-// with the line for a multipart document that is broken or beyond the limits.
+// Nothing if the text is not such a document: as in nodeadm, it is a message only if it begins with header
+// lines and an empty line, and multipart only by its Content-Type. Preamble and epilogue are ignored. A part
+// with an unknown Content-Transfer-Encoding is not decoded. Throws Error (config_syntax) with the line for a
+// multipart document that is broken or beyond the limits.
 std::optional<std::vector<MimePart>> parse_mime(std::string_view text, const std::string& source);
 
 } // namespace eks

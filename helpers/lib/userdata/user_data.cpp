@@ -35,7 +35,8 @@ struct CloudInitForm {
         std::string_view begin; // of the text, whatever its type
 };
 
-// What cloud-init acts on, and so may change this node's configuration, besides shell scripts.
+// Formats besides shell scripts that cloud-init acts on, and that may therefore change this node's
+// configuration.
 constexpr std::array cloud_init_forms{
         CloudInitForm{"text/cloud-boothook", "#cloud-boothook"},
         CloudInitForm{"text/cloud-config", "#cloud-config"},
@@ -64,7 +65,7 @@ bool begins_as_cloud_init_form(std::string_view text)
                 cloud_init_forms, [&](const CloudInitForm& form) { return begins_as(text, form.begin); });
 }
 
-// TOML whose first table is "settings": what Bottlerocket reads.
+// TOML for Bottlerocket: its first table is "settings".
 bool is_bottlerocket_s(std::string_view text)
 {
         for (const auto line : lines(text)) {
@@ -153,14 +154,14 @@ private:
                                      calls ? fmt::format(", and which names {}", bootstrap_path) : ""));
         }
 
-        // A part may be base64 without saying so, compressed, or both.
+        // A part may be base64 (without a header for it), compressed, or both.
         std::string unpacked(const std::string& body, const std::string& source)
         {
                 auto bytes = decode_base64(body, Base64::strict).value_or(body);
                 if (!is_gzip(bytes))
                         return bytes;
                 auto text = gunzip(bytes, unpack_limit_, source);
-                unpack_limit_ -= text.size(); // or a hundred small bombs were one large one
+                unpack_limit_ -= text.size(); // or many small bombs would add up to a large one
                 return text;
         }
 
@@ -185,8 +186,8 @@ UserData read_user_data(std::string_view bytes, const std::string& source)
                         reader.result.held.push_back(
                                 fmt::format("{}: a MIME document without parts", source));
         } else {
-                // A blank line before the header: nodeadm and cloud-init see no MIME document, and neither
-                // do we, but the author shall know why.
+                // With a blank line before the header it is not a MIME document, as in nodeadm and
+                // cloud-init. A message tells the author.
                 const auto rest = text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
                 if (rest.size() < text.size() && parse_mime(rest, source))
                         syntax_error(Where{source, 1, 1}.text(), "the header of a MIME document must begin "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// User data in every form that EC2 users give it: base64, gzip, MIME multipart, or one plain document.
+// User data in every form that is in use on EC2: base64, gzip, MIME multipart, or one plain document.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace eks {
 // share it.
 inline constexpr std::size_t user_data_limit = 1U << 20U;
 
-// A part that configures the node, out of its wrapping.
+// A decoded part that configures the node.
 struct UserDataDocument {
         enum class Form { node_config, toml };
         Form form;
@@ -22,16 +22,16 @@ struct UserDataDocument {
 
 struct UserData {
         std::vector<UserDataDocument> documents; // in order of appearance
-        bool has_scripts = false;                // something that cloud-init runs or acts on
+        bool has_scripts = false;                // it contains parts that cloud-init runs or acts on
         bool names_bootstrap = false;            // and it holds the text "/etc/eks/bootstrap.sh"
-        // What each part is: "user data, MIME part 2: text/x-shellscript, which cloud-init runs on the
-        // node".
+        // A description of each part: "user data, MIME part 2: text/x-shellscript, which cloud-init runs on
+        // the node".
         std::vector<std::string> held;
 };
 
 // `source` names it in messages; parts are "<source>, MIME part N", counted from 1, and their lines from the
-// first of their body. User data without configuration is no error. What nodeadm would read over, because it
-// cannot be decoded, is an Error (config_syntax, config_invalid): its author meant something by it.
+// first of their body. User data without configuration is not an error. Parts that cannot be decoded, which
+// nodeadm would ignore, are an Error (config_syntax, config_invalid).
 UserData read_user_data(std::string_view bytes, const std::string& source);
 
 } // namespace eks

@@ -120,7 +120,7 @@ TEST_CASE("A new rendering replaces our old one without keeping it", "[conffile]
         CHECK_FALSE(node.has(edited));
 }
 
-TEST_CASE("A user's edit stands while our rendering is as before", "[conffile]")
+TEST_CASE("A user's edit is kept while our rendering is unchanged", "[conffile]")
 {
         const TemporaryDirectory node;
         put(node.root(), regular("one"));
@@ -159,7 +159,7 @@ TEST_CASE("A user's edit is kept beside when our rendering changes", "[conffile]
         CHECK(node.read(edited) == "theirs");
 }
 
-TEST_CASE("An edit that is what we render next is no conflict", "[conffile]")
+TEST_CASE("An edit that equals the next rendering is not a conflict", "[conffile]")
 {
         const TemporaryDirectory node;
         put(node.root(), regular("one"));
@@ -201,7 +201,7 @@ TEST_CASE("A foreign file that is as we would write it becomes ours", "[conffile
         CHECK_FALSE(node.has(edited));
 }
 
-TEST_CASE("A crash between file and memory is no user's edit", "[conffile]")
+TEST_CASE("A crash between file and record does not count as an edit", "[conffile]")
 {
         const TemporaryDirectory node;
 
@@ -220,7 +220,7 @@ TEST_CASE("A crash between file and memory is no user's edit", "[conffile]")
         CHECK_FALSE(node.has(edited));
 }
 
-TEST_CASE("A lost memory loses nobody's file", "[conffile]")
+TEST_CASE("A lost record loses no file", "[conffile]")
 {
         const TemporaryDirectory node;
         put(node.root(), regular("one"));
@@ -390,7 +390,7 @@ TEST_CASE("A file of somebody else becomes ours", "[conffile]")
         CHECK(repair_permissions(node.root(), regular("one")).empty());
 }
 
-TEST_CASE("What is no file of ours keeps its permissions", "[conffile]")
+TEST_CASE("Files of others keep their permissions", "[conffile]")
 {
         const TemporaryDirectory node;
         node.write("/elsewhere", "one", 0666);

@@ -100,7 +100,7 @@ TEST_CASE("A file is written with its content and mode, whatever the umask", "[f
         CHECK(directory.names("/new/below") == Names{"file"});
 }
 
-TEST_CASE("Replacing a file gives a new one: who has the old one open reads on", "[fs]")
+TEST_CASE("Replacing a file makes a new one: readers of the old one are not disturbed", "[fs]")
 {
         const TemporaryDirectory directory;
         directory.write("/file", "old", 0600);

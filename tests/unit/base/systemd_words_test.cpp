@@ -29,7 +29,7 @@ TEST_CASE("A backslash at the very end has nothing to keep", "[systemd-words]")
         CHECK(found.open);
 }
 
-TEST_CASE("A line break is a blank, and none behind a backslash", "[systemd-words]")
+TEST_CASE("A line break is a blank, except after a backslash", "[systemd-words]")
 {
         CHECK(split_as_systemd("--a=b\n--c\r\n").words == std::vector<std::string>{"--a=b", "--c"});
         CHECK(split_as_systemd("--a=b\\\nc").words == std::vector<std::string>{"--a=bc"});

@@ -124,7 +124,7 @@ TEST_CASE("What is wrong with a certificate is said, and whether the node can go
         }
 }
 
-TEST_CASE("What is no certificate is fatal", "[certificate]")
+TEST_CASE("An invalid certificate is fatal", "[certificate]")
 {
         const auto begin = good().substr(0, good().find('\n') + 1);
         auto key_text = good();

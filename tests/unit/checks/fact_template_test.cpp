@@ -46,7 +46,7 @@ TEST_CASE("A value that a fact brings is not looked at again", "[fact-template]"
         CHECK(expand_facts("${tag.a}", {{"tags", {{"a", "${tag.b}"}, {"b", "c"}}}}).text == "${tag.b}");
 }
 
-TEST_CASE("What is no fact, or not there, is said with what helps", "[fact-template]")
+TEST_CASE("An unknown or absent fact is reported with a remedy", "[fact-template]")
 {
         struct Row {
                 std::string given;

@@ -201,7 +201,7 @@ TEST_CASE("Invalid flags are refused one by one", "[validate]")
         CHECK(flags("    - \"--v=\\0\"\n").failure == "config-invalid");
 }
 
-TEST_CASE("A bad flag of a later layer is found where it stands", "[validate]")
+TEST_CASE("A bad flag of a later layer is found with its place", "[validate]")
 {
         const TemporaryDirectory node;
         node.write("/etc/eks/node.toml",

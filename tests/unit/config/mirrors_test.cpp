@@ -84,7 +84,7 @@ TEST_CASE("Plain http needs to be asked for", "[mirrors]")
         }
 }
 
-TEST_CASE("What a mirror cannot be is refused where it stands", "[mirrors]")
+TEST_CASE("An invalid mirror is refused with its place", "[mirrors]")
 {
         CHECK(problem("endpoints = ['https://a.example']\nendpoint = 'x'\n")
                         .find("did you mean 'endpoints'?") != std::string::npos);

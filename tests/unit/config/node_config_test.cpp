@@ -334,7 +334,7 @@ TEST_CASE("A syntax error has a line and a column", "[node-config]")
         }
 }
 
-TEST_CASE("A NUL byte is refused where it stands", "[node-config]")
+TEST_CASE("A NUL byte is refused with its place", "[node-config]")
 {
         const auto result = refused(node_config("  cluster:\n    name: a\0b\n"s));
         CHECK(result.failure == "config-syntax");
@@ -463,7 +463,7 @@ TEST_CASE("Null says nothing, as the empty value of its type", "[node-config]")
         CHECK(layer.tree["kubelet"]["config"] == Json{{"maxPods", nullptr}});
 }
 
-TEST_CASE("A mount that nobody knows has no effect", "[node-config]")
+TEST_CASE("An unknown mount has no effect", "[node-config]")
 {
         const auto layer = parsed("  instance: {localStorage: {disabledMounts: [SOCI, Attic, PodLogs]}}\n");
         CHECK(layer.tree["instance"]["localStorage"]["disabledMounts"] == Json{"SOCI", "", "PodLogs"});
@@ -507,7 +507,7 @@ TEST_CASE("A quote that is not closed ends with its item, which is worth a warni
                 CHECK(note.strict);
 }
 
-TEST_CASE("Unknown fields beside spec are noted, metadata is nobody's business", "[node-config]")
+TEST_CASE("Unknown fields beside spec are noted, metadata is ignored", "[node-config]")
 {
         const auto layer = test::strict_node_config(
                 node_config("  {}\n") + "metadata: {name: x}\nstatus: {}\n", "user data");
@@ -561,7 +561,7 @@ TEST_CASE("Values of the wrong type are all named, with line, key, value and wha
         CHECK(all.mentions("line 7, column 3: spec.kubelet"));
 }
 
-TEST_CASE("A bad value is shown in part, and never as it stands", "[node-config]")
+TEST_CASE("A bad value is shown in part, and escaped", "[node-config]")
 {
         const auto result =
                 refused_spec("  kubelet:\n    flags: \"line\\nbreak\\e[1m" + std::string(500, 'x') + "\"\n");

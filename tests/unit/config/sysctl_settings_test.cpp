@@ -47,7 +47,7 @@ TEST_CASE("Kernel parameters are paths with one line of text, sorted", "[sysctl]
         CHECK(found("profile = 'a'\n").all.empty());
 }
 
-TEST_CASE("What is no name or value of a parameter is refused with its place", "[sysctl]")
+TEST_CASE("An invalid name or value of a parameter is refused with its place", "[sysctl]")
 {
         CHECK(one("'kernel.pid_max' = 1").problems ==
                 Texts{"node.toml, line 2, column 1: sysctl.\"kernel.pid_max\": not the name of a kernel "

@@ -144,7 +144,7 @@ TEST_CASE("What only containerd 2.x has is refused on 1.x", "[schemas]")
                 tree(cri + "cni.bin_dir = '/a'"));
 }
 
-TEST_CASE("What nobody knows is kept in its place, with a note for each setting or plugin", "[schemas]")
+TEST_CASE("Unknown settings are kept in their place, with a note for each setting or plugin", "[schemas]")
 {
         const auto text = cri + "tomorrow = 1\n" + images + "later = 2\n" +
                           "plugins.'com.example.x'.a = 1\nplugins.'com.example.x'.b.c = 2\nstranger = 3\n";

@@ -123,7 +123,7 @@ TEST_CASE("A machine that does not tell its size has overlayfs", "[snapshotter]"
         CHECK(says(machine.choice(), "no! featureGates.FastImagePull: ", "/sys/devices/system/cpu"));
 }
 
-TEST_CASE("A snapshotter in containerd's own configuration stands", "[snapshotter]")
+TEST_CASE("A snapshotter in containerd's own configuration is kept", "[snapshotter]")
 {
         Machine machine;
         const auto* const text = GENERATE(
@@ -142,7 +142,7 @@ TEST_CASE("A snapshotter in containerd's own configuration stands", "[snapshotte
         CHECK(says(machine.choice(), "no! containerd.snapshotter: ", "containerd.config names 'native'"));
 }
 
-TEST_CASE("A snapshotter of one runtime is no choice for all", "[snapshotter]")
+TEST_CASE("A snapshotter of one runtime does not apply to all", "[snapshotter]")
 {
         Machine machine;
         machine.spec.containerd.configs.push_back(

@@ -344,7 +344,7 @@ TEST_CASE("What is installed on a running machine changes nothing before the nex
         CHECK(std::ranges::count(generate(machine).paths, node) == 1);
 }
 
-TEST_CASE("Debugging is a drop-in for each step, and for nobody else's units", "[generator]")
+TEST_CASE("Debugging is a drop-in for each step, and not for units of others", "[generator]")
 {
         std::vector<std::string> units;
         for (const auto& output : plan_generator({.node_option = true, .debug = true})) {

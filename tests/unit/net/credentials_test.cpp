@@ -26,7 +26,7 @@ AwsCredentials role_credentials(const FakeAws& aws, std::chrono::milliseconds ti
 
 } // namespace
 
-TEST_CASE("The role's credentials take two requests behind the session token", "[credentials]")
+TEST_CASE("The role's credentials take two requests after the session token", "[credentials]")
 {
         const FakeAws aws;
         const auto credentials = role_credentials(aws);
@@ -64,7 +64,7 @@ TEST_CASE("A role that EC2 cannot assume is a failure of its own", "[credentials
         CHECK(error.mentions("AssumeRoleUnauthorizedAccess"));
 }
 
-TEST_CASE("An answer that is no credentials is refused, and its text is not repeated", "[credentials]")
+TEST_CASE("An answer without credentials is refused, and its text is not repeated", "[credentials]")
 {
         const FakeAws aws;
         const auto* body = GENERATE("", "SECRET-WORD", "[]", "{\"SecretAccessKey\": \"SECRET-WORD\"}",

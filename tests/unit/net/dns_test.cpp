@@ -216,7 +216,7 @@ TEST_CASE("Without an address the reason of every server is said", "[dns]")
                 "host-unresolved");
 }
 
-TEST_CASE("What is no answer to the question is passed over", "[dns]")
+TEST_CASE("Other packets than the answer are ignored", "[dns]")
 {
         const Server server([](const std::string& query, bool) {
                 auto other = answer(query, {{1, "\x0a\1\1\1"}});

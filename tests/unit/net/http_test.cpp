@@ -113,7 +113,7 @@ std::string unusable_text(const HttpRequest& request)
 
 } // namespace
 
-TEST_CASE("A certificate that nobody trusts is not tried again", "[http]")
+TEST_CASE("An untrusted certificate is not tried again", "[http]")
 {
         const test::TlsServer server;
         const auto text = unusable_text({.url = server.endpoint() + "/"});
@@ -132,7 +132,7 @@ TEST_CASE("A URL or proxy that makes no sense is not tried again, nor shown with
         ::unsetenv("http_proxy");
 }
 
-TEST_CASE("What may pass is tried again until it does", "[http]")
+TEST_CASE("A temporary failure is retried until it ends", "[http]")
 {
         const FakeAws aws;
         auto client = any_client();
@@ -194,7 +194,7 @@ TEST_CASE("At the deadline every request that failed is named with what came las
         CHECK(client.fetch({{.url = aws.endpoint() + "/good"}}, within(plenty)).at(0).body == "x");
 }
 
-TEST_CASE("Nobody listening and nobody answering end at the deadline", "[http]")
+TEST_CASE("A closed port and a silent server end at the deadline", "[http]")
 {
         auto client = any_client();
         const auto url = test::closed_endpoint() + "/x";
@@ -213,7 +213,7 @@ TEST_CASE("Nobody listening and nobody answering end at the deadline", "[http]")
         CHECK(too_late == "GET " + url + ": tried 0 times, no answer");
 }
 
-TEST_CASE("An answer above its limit is no answer", "[http]")
+TEST_CASE("An answer above its limit is not used", "[http]")
 {
         const FakeAws aws;
         auto client = any_client();
@@ -238,7 +238,7 @@ TEST_CASE("No proxy comes between us and a link-local address", "[http]")
                 ::unsetenv(name);
 }
 
-TEST_CASE("429 is an answer to those who read what it says", "[http]")
+TEST_CASE("429 is an answer for callers that read it", "[http]")
 {
         const FakeAws aws;
         aws.set_faults(Json::array({{{"path", "/slow"}, {"status", 429}, {"times", 1}}}));

@@ -38,7 +38,7 @@ std::string url_in(const std::string& token)
 
 } // namespace
 
-TEST_CASE("A token is the presigned question who the caller is", "[token]")
+TEST_CASE("A token is a presigned GetCallerIdentity request", "[token]")
 {
         const AwsCredentials credentials{"ASIAEXAMPLE", "secret", "session/token"};
         // Every remainder of base64 comes by.

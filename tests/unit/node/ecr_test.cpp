@@ -227,7 +227,7 @@ TEST_CASE("Names of private registries of ECR are told from all others", "[ecr]"
         }
 }
 
-TEST_CASE("What is no region is refused before it becomes a host name", "[ecr]")
+TEST_CASE("An invalid region is refused before it becomes a host name", "[ecr]")
 {
         const test::ReferenceNode node;
         for (const auto* region : {"", "uswest2", "us-west-2.evil.example", "US-WEST-2", "us west-2",

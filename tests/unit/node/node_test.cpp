@@ -43,7 +43,7 @@ TEST_CASE("A fact that is needed and absent is an error that names it", "[node]"
         CHECK(result.remedy.find("eksnode apply --fetch") != std::string::npos);
 }
 
-TEST_CASE("A configuration that nobody checked is no NodeSpec", "[node]")
+TEST_CASE("An unchecked configuration is not a NodeSpec", "[node]")
 {
         const auto spec = Json::parse(R"({"cluster": {"name": "a"}})");
         CHECK_NOTHROW(node_spec(spec, {}));

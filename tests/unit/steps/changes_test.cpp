@@ -247,7 +247,7 @@ TEST_CASE("containerd's volume is for the next boot, or for a containerd that do
         CHECK(node.actions() == Texts{"run eks-config.service"});
 }
 
-TEST_CASE("An edit by hand that stands is named, and causes nothing", "[changes]")
+TEST_CASE("An edit by hand that is kept is named, and causes no action", "[changes]")
 {
         Node node;
         node.settle();

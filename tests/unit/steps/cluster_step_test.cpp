@@ -114,7 +114,7 @@ TEST_CASE("A local cluster on an Outpost is known by its Outpost, and its nodes 
                             .cluster.contains("enableOutpost"));
 }
 
-TEST_CASE("What is no answer about the cluster is refused, and may come from anybody", "[cluster]")
+TEST_CASE("An answer about something else is refused, whatever sends it", "[cluster]")
 {
         for (const auto& text : {std::string("<html>"), std::string("[]"), std::string("{}"),
                      std::string(R"({"cluster": 5})"), body(cluster({{"name", "red"}})),
@@ -219,7 +219,7 @@ TEST_CASE("cluster.json holds the answer for everybody to read", "[cluster]")
         CHECK(plan.notes.empty());
 }
 
-TEST_CASE("What is configured stands, and a difference is said", "[cluster]")
+TEST_CASE("Configured values are kept, and differences are reported", "[cluster]")
 {
         const auto plan = planned(
                 "    name: blue\n    cidr: 10.97.0.0/16\n    certificateAuthority: eA==\n", parsed());

@@ -361,7 +361,7 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
         CHECK(refusal([&] { plan_containerd_config(nothing); }).mentions("config-2.toml"));
 }
 
-TEST_CASE("A broken vendor file is no fault of the user's configuration", "[containerd]")
+TEST_CASE("A broken vendor file is not an error of the user's configuration", "[containerd]")
 {
         const ReferenceNode node;
         node.write("/usr/share/eks/containerd/config-2.toml", "version = \n");

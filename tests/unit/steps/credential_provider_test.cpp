@@ -77,7 +77,7 @@ TEST_CASE("A missing provider binary is an error before kubelet finds out", "[cr
         CHECK_FALSE(require().mentions("ecr-credential-provider'"));
 }
 
-TEST_CASE("Providers of drop-ins stand behind ECR's, by systemd's rules", "[credential-provider]")
+TEST_CASE("Providers of drop-ins come after ECR's, by systemd's rules", "[credential-provider]")
 {
         const ReferenceNode node;
         node.write("/usr/lib/eks/credential-providers.d/20-vendor.json", provider("vendor-provider"));
@@ -158,7 +158,7 @@ TEST_CASE("What kubelet would refuse in a provider is refused with its place", "
         CHECK(refusal([&] { plan_credential_provider(inputs); }).failure == "config-invalid");
 }
 
-TEST_CASE("What is no provider, one twice, and one too new is refused", "[credential-provider]")
+TEST_CASE("An invalid provider, a duplicate, and a too new one are refused", "[credential-provider]")
 {
         const ReferenceNode node;
         const auto with = [&](const std::string& text, Version kubelet = {1, 35, 0}) {

@@ -93,7 +93,7 @@ TEST_CASE("Secrets are hidden in every format", "[difference]")
         }
 }
 
-TEST_CASE("What is no secret stays as it is", "[difference]")
+TEST_CASE("Text that is not secret is unchanged", "[difference]")
 {
         for (const auto* path : {"kubelet-config.json", "kubelet-drop-in.json", "containerd-3-merged.toml",
                      "containerd-2.toml", "kubeconfig.yaml"}) {

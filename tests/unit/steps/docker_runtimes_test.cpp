@@ -295,7 +295,7 @@ TEST_CASE("A default of the file that would name nothing is refused, and the fil
         CHECK(host.file() == file);
 }
 
-TEST_CASE("What is no object of JSON is refused with its place, and nothing is written", "[docker]")
+TEST_CASE("JSON that is not an object is refused with its place, and nothing is written", "[docker]")
 {
         struct Row {
                 const char* text;

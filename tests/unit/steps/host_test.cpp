@@ -183,7 +183,7 @@ TEST_CASE("A firewall that runs is said", "[host]")
         CHECK(check_firewall(other.root()).state == State::warning);
 }
 
-TEST_CASE("A clock that nobody sets is said", "[host]")
+TEST_CASE("A clock without a time service is reported", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_clock(machine.root(), true).state == State::ok);

@@ -59,7 +59,7 @@ struct Machine {
 
 } // namespace
 
-TEST_CASE("The host of an endpoint is without port and path; an address is none", "[hosts]")
+TEST_CASE("The host of an endpoint is without port and path; an address does not count", "[hosts]")
 {
         CHECK(endpoint_host("https://a.example.com") == "a.example.com");
         CHECK(endpoint_host("https://a.example.com:6443") == "a.example.com");
@@ -100,7 +100,7 @@ TEST_CASE("A block is put at the end once, and then replaced in its place", "[ho
         }
 }
 
-TEST_CASE("A host is named by a line that is no comment", "[hosts]")
+TEST_CASE("A host is named by a line that is not a comment", "[hosts]")
 {
         CHECK(names_host("10.0.0.1 a b\n", "a"));
         CHECK(names_host("10.0.0.1\ta \tb # c", "b"));
@@ -163,7 +163,7 @@ TEST_CASE("DNS is asked six times, with growing waits", "[hosts]")
         CHECK(never.hosts() == "127.0.0.1 localhost\n");
 }
 
-TEST_CASE("Cut off from DNS, what the file says of the host stands", "[hosts]")
+TEST_CASE("Without DNS, the file's entries of the host are kept", "[hosts]")
 {
         for (const auto& text : {block({"10.0.0.1"}), "10.0.0.5 " + host + "\n"}) {
                 Machine step;

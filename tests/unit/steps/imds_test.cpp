@@ -160,7 +160,7 @@ TEST_CASE("What every instance has is waited for; what some lack, only where the
         CHECK(awaited(ipv6) == always);
 }
 
-TEST_CASE("User data is kept byte for byte; none is no file", "[imds]")
+TEST_CASE("User data is kept byte for byte; without it there is no file", "[imds]")
 {
         const std::string bytes("\x1f\x8b\0\xff<html>\r\n ", 14);
         CHECK(planned(with("user-data", bytes)).files.at(1).content == bytes);

@@ -342,7 +342,7 @@ TEST_CASE("The provider's directory is that of its binary", "[kubelet-args]")
         CHECK(has(arguments(inputs), "--image-credential-provider-bin-dir=/opt/my providers/bin"));
 }
 
-TEST_CASE("One item of flags is one argument, as it stands", "[kubelet-args]")
+TEST_CASE("One item of flags is one argument, unchanged", "[kubelet-args]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();

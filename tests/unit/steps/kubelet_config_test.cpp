@@ -197,7 +197,7 @@ TEST_CASE("The configuration needs its facts, and names the one that is missing"
         }
 }
 
-TEST_CASE("A vendor file that is no configuration is the vendor's fault", "[kubelet-config]")
+TEST_CASE("An invalid vendor file is reported as the vendor's", "[kubelet-config]")
 {
         const ReferenceNode node;
         for (const auto* text : {"", "{", "nonsense", "{\"a\": 1e999}"}) {

@@ -66,7 +66,7 @@ TEST_CASE("A user's setting is not called ours, in whatever file of kubelet's it
                         .ends_with("  instead of 58 from eksnode's own\n"));
 }
 
-TEST_CASE("A file of kubelet's that was edited by hand is named, with what it says", "[explain]")
+TEST_CASE("A file of kubelet's that was edited by hand is named, with its value", "[explain]")
 {
         const ReferenceNode node;
         const auto edited = [&] { return edited_setting(node.root(), "kubelet.config.maxPods"); };

@@ -66,7 +66,7 @@ TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirr
         CHECK(one.mode == 0600);
 }
 
-TEST_CASE("A mirror that stands for the registry is spoken to in one way only", "[registry-mirrors]")
+TEST_CASE("A mirror in place of the registry has one set of connection settings", "[registry-mirrors]")
 {
         const ReferenceNode node;
         node.write("/etc/eks/headers", "A: d\n", 0600);

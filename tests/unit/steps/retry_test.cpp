@@ -19,7 +19,7 @@ const auto sysctl = step("eks-sysctl.service", "exit-code", 78, false);
 
 } // namespace
 
-TEST_CASE("What could not be reached, and what was killed, may pass", "[retry]")
+TEST_CASE("An unreachable service and a killed program are temporary", "[retry]")
 {
         CHECK(may_pass(unreachable));
         for (const auto* result : {"signal", "core-dump", "timeout", "oom-kill", "resources"}) {
@@ -33,7 +33,7 @@ TEST_CASE("What could not be reached, and what was killed, may pass", "[retry]")
         CHECK_FALSE(may_pass(step("eks-ca.service", "protocol", 0, true)));
 }
 
-TEST_CASE("The chain is tried again while every required step that failed may pass", "[retry]")
+TEST_CASE("The chain is tried again while every required failure is temporary", "[retry]")
 {
         CHECK(judge({}).kind == Verdict::Kind::nothing);
         CHECK(judge({sysctl}).kind == Verdict::Kind::nothing);

@@ -87,7 +87,7 @@ TEST_CASE("The file is read back as it was written", "[set]")
         CHECK(read_settings(node(set_path)) == tree);
 }
 
-TEST_CASE("A mistake that was there before is no new one", "[set]")
+TEST_CASE("An earlier error is not a new one", "[set]")
 {
         Problems before;
         before.add("a", "mend a");

@@ -132,7 +132,7 @@ TEST_CASE("The boundary may be quoted, folded and odd", "[mime]")
         }
 }
 
-TEST_CASE("What is around the parts is no part", "[mime]")
+TEST_CASE("Text around the parts is not a part", "[mime]")
 {
         const auto text =
                 header +

@@ -133,7 +133,7 @@ TEST_CASE("Parts in a multipart are counted as they appear", "[user-data]")
         CHECK(data.layers[2].source == "user data, MIME part 4");
 }
 
-TEST_CASE("User data without configuration is no error", "[user-data]")
+TEST_CASE("User data without configuration is not an error", "[user-data]")
 {
         struct Row {
                 std::string bytes;
