@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan.hpp"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/command_line.hpp"
@@ -72,6 +74,55 @@ std::optional<bool> switch_in(const Root& root, std::string_view directory, std:
         return std::nullopt;
 }
 
+// Units of NVIDIA's driver and of EKS's own images for it, by the program that is installed with each, and
+// whether they wait for the daemon that initialises each GPU, which kubelet need not wait for.
+struct NvidiaUnit {
+        std::string_view program;
+        std::string_view unit;
+        bool after_kubelet;
+};
+constexpr std::array nvidia_units{
+        NvidiaUnit{"/usr/bin/nvidia-persistenced", "nvidia-persistenced.service", true},
+        NvidiaUnit{"/usr/bin/set-nvidia-clocks", "set-nvidia-clocks.service", true},
+        NvidiaUnit{"/usr/bin/nv-fabricmanager", "nvidia-fabricmanager.service", false}};
+constexpr const char* after_kubelet_drop_in =
+        "# Made by eks-node-generator, on a node: it initialises each GPU, and kubelet need not wait for that.\n"
+        "[Unit]\n"
+        "After=kubelet.service\n" NOT_FOR_MULTI_USER;
+constexpr const char* no_gpu_drop_in =
+        "# Made by eks-node-generator, on a node without a GPU of NVIDIA: the daemon would fail.\n"
+        "[Unit]\n"
+        "ConditionPathExists=/proc/driver/nvidia/version\n";
+// Containers inherit it.
+constexpr const char* memlock_drop_in =
+        "# Made by eks-node-generator, on a node with Elastic Fabric Adapters: libfabric locks its buffers.\n"
+        "[Service]\n"
+        "LimitMEMLOCK=infinity\n";
+
+// Only wanted: a driver that fails or hangs must not keep kubelet down.
+void add_devices(std::vector<Output>& outputs, const BootFacts& facts)
+{
+        const auto want = [&](std::string_view by, std::string_view unit) {
+                outputs.push_back(
+                        {fmt::format("{}.wants/{}", by, unit), fmt::format("{}/{}", UNITDIR, unit)});
+        };
+        if (facts.nvidia) {
+                want("eks-configured.target", "eks-nvidia.service");
+                want("kubelet.service", "eks-nvidia-clocks.service");
+                want("kubelet.service", "nvidia-cdi.service");
+        }
+        for (const auto& [program, unit, after_kubelet] : nvidia_units)
+                if (facts.installed.contains(std::string(program)) && (!facts.nvidia || after_kubelet))
+                        outputs.push_back({fmt::format("{}.d/50-eks-node.conf", unit),
+                                facts.nvidia ? after_kubelet_drop_in : no_gpu_drop_in, false});
+        if (facts.neuron)
+                want("eks-configured.target", "eks-neuron.service");
+        if (facts.efa) {
+                want("eks-configured.target", "eks-efa.service");
+                outputs.push_back({"containerd.service.d/50-efa.conf", memlock_drop_in, false});
+        }
+}
+
 } // namespace
 
 BootFacts read_boot_facts(const Root& root, std::string_view virtualization, bool in_initrd)
@@ -84,10 +135,17 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
         // A machine whose steps have run is a node, even if the package was installed since then.
         facts.installed_now = exists(root(std::string(installed_marker))) && !exists(root("/run/eks/done"));
         facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
-        auto nvidia = switch_in(root, "/etc/eks", "nvidia");
-        if (!nvidia)
-                nvidia = switch_in(root, "/usr/lib/eks", "nvidia");
-        facts.nvidia = nvidia ? *nvidia : !nvidia_gpus(root).empty();
+        const auto devices = known_devices(root);
+        const auto wanted = [&](const char* what, const std::vector<PciDevice>& found) {
+                const auto admin = switch_in(root, "/etc/eks", what);
+                return admin ? *admin : switch_in(root, "/usr/lib/eks", what).value_or(!found.empty());
+        };
+        facts.nvidia = wanted("nvidia", devices.nvidia_gpus);
+        facts.neuron = wanted("neuron", devices.neuron);
+        facts.efa = wanted("efa", devices.efa);
+        for (const auto& known : nvidia_units)
+                if (exists(root(known.program)))
+                        facts.installed.emplace(known.program);
         const auto kubelet = read_file_if_exists(root("/etc/eks/kubelet-version.txt"));
         facts.watchdog = kubelet && find_version(*kubelet) >= first_with_watchdog;
         const auto docker = switch_in(root, "/etc/eks", "docker");
@@ -138,10 +196,7 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
                 outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
-                // Only wanted: a driver that fails or hangs must not keep kubelet down.
-                if (facts.nvidia)
-                        outputs.push_back({"eks-configured.target.wants/eks-nvidia.service",
-                                UNITDIR "/eks-nvidia.service"});
+                add_devices(outputs, facts);
                 if (facts.watchdog)
                         outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});
                 // eks-config decides whether it runs. containerd only wants it, because it restarts itself;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,13 +23,16 @@ struct BootFacts {
         bool in_initrd = false;
         bool in_container = false;
         bool on_ec2 = false;
-        bool installed_now = false; // the package came during this boot: installed_marker is there
-        std::optional<bool> admin;  // /etc/eks/node.enabled, node.disabled
-        std::optional<bool> image;  // the same in /usr/lib/eks
-        bool docker = false;        // docker.enabled, docker.disabled; /etc overrides
-        bool soci = false;          // soci-snapshotter is installed
-        bool nvidia = false;        // a GPU of NVIDIA is there; nvidia.enabled, nvidia.disabled
-        bool watchdog = false;      // kubelet is of a version that feeds systemd's watchdog
+        bool installed_now = false;      // the package came during this boot: installed_marker is there
+        std::optional<bool> admin;       // /etc/eks/node.enabled, node.disabled
+        std::optional<bool> image;       // the same in /usr/lib/eks
+        bool docker = false;             // docker.enabled, docker.disabled; /etc overrides
+        bool soci = false;               // soci-snapshotter is installed
+        bool nvidia = false;             // a GPU of NVIDIA is there; nvidia.enabled, nvidia.disabled
+        bool neuron = false;             // the same of Neuron devices
+        bool efa = false;                // and of Elastic Fabric Adapters
+        std::set<std::string> installed; // programs of NVIDIA's daemons
+        bool watchdog = false;           // kubelet is of a version that feeds systemd's watchdog
 };
 
 // `virtualization` and `in_initrd` are the manager's ($SYSTEMD_VIRTUALIZATION, $SYSTEMD_IN_INITRD).

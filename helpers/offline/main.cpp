@@ -23,10 +23,12 @@ constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::c
         Verb{"bootstrap.sh", eks::bootstrap_command}, Verb{"eks-cluster", eks::cluster_step},
         Verb{"eks-docker-runtimes", eks::docker_runtimes_step},
         Verb{"eks-environment", eks::environment_step}, Verb{"eks-interface", eks::interface_step},
-        Verb{"eks-kubelet-edits", eks::kubelet_edits_step}, Verb{"eks-nvidia", eks::nvidia_step},
+        Verb{"eks-kubelet-edits", eks::kubelet_edits_step}, Verb{"eks-efa", eks::efa_step},
+        Verb{"eks-neuron", eks::neuron_step}, Verb{"eks-nvidia", eks::nvidia_step},
+        Verb{"eks-nvidia-clocks", eks::nvidia_clocks_step},
         Verb{"eks-registry-mirrors", eks::registry_mirrors_step}, Verb{"eks-resolved", eks::resolved_step},
-        Verb{"eks-sysctl", eks::sysctl_step}, Verb{"eks-user-scripts", eks::user_scripts_step},
-        Verb{"nodeadm", eks::nodeadm_command}};
+        Verb{"eks-retry", eks::retry_step}, Verb{"eks-sysctl", eks::sysctl_step},
+        Verb{"eks-user-scripts", eks::user_scripts_step}, Verb{"nodeadm", eks::nodeadm_command}};
 
 } // namespace
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "offline/verbs.hpp"
 #include "retry.hpp"
 
-int main(int argc, char** argv)
+int eks::retry_step(int argc, char** argv)
 {
-        using namespace eks;
         return run_step({.name = "eks-retry",
                                 .purpose = "try again what could not be reached",
                                 .access = {.asks_manager = true}},

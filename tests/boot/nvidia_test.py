@@ -9,13 +9,14 @@ UNIT = "eks-nvidia.service"
 ROOT = "/srv/gpu"
 GPU = "0000:00:1e.0"
 
-# What loading the driver brings about, in the folder.
+# What loading the driver brings about, in the folder. It takes longer than a node that does not wait for it.
 DRIVER = f"""\
 #!/bin/sh
 echo "$1" >> {ROOT}/modprobe.log
 mkdir -p {ROOT}/sys/module/$1
 case $1 in
 nvidia)
+        sleep 1
         echo "195 nvidia" >> {ROOT}/proc/devices
         mkdir -p {ROOT}/proc/driver/nvidia/gpus/{GPU}
         echo "Device Minor: 0" > {ROOT}/proc/driver/nvidia/gpus/{GPU}/information
@@ -25,7 +26,9 @@ esac
 """
 
 
-class Nvidia(BootTest):
+class Machine(BootTest):
+    """A node that seems to have a GPU."""
+
     def machine(self, modprobe, gpu=True, limit=30):
         node = self.node()
         device = f"{ROOT}/sys/bus/pci/devices/{GPU}"
@@ -50,6 +53,8 @@ class Nvidia(BootTest):
     def when(self, node, unit, moment):
         return int(node.show(unit, moment)[moment])
 
+
+class Nvidia(Machine):
     def test_the_driver_and_its_nodes_are_there_before_containerd(self):
         node = self.machine(DRIVER)
         node.boot()
@@ -61,6 +66,8 @@ class Nvidia(BootTest):
         done = self.when(node, UNIT, "ActiveEnterTimestampMonotonic")
         for unit in "containerd.service", "eks-kubelet-args.service", "kubelet.service":
             self.assertLess(done, self.when(node, unit, "InactiveExitTimestampMonotonic"), unit)
+        self.assertGreater(self.when(node, "eks-nvidia-clocks.service", "InactiveExitTimestampMonotonic"),
+                           self.when(node, "kubelet.service", "ActiveEnterTimestampMonotonic"))
         # Again: nothing is loaded or made, and kubelet runs on.
         kubelet = node.show("kubelet.service", "MainPID")
         node.systemctl("restart", UNIT)

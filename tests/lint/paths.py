@@ -18,7 +18,7 @@ COMPAT = r"usr/bin/(?:cache-pause-container|imds|nodeadm|vercmp)|etc/eks/(?:log-
 PROGRAMS = "|".join((
     rf"{LIBEXEC_DIRECTORY}/eks(?:node)?-[a-z-]+", "usr/bin/eksnode", COMPAT, "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
 FILES = "|".join((
-    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|kubelet\.service|nvidia-module\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
+    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|kubelet\.service|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system|timesyncd)\.conf\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/network/(?:99-default\.link|80-ec2\.network)\.d/\d\d-[a-z-]+\.conf",
@@ -35,7 +35,7 @@ FILES = "|".join((
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/share/man/man[18]/(?:cache-pause-container|imds|nodeadm|vercmp|[a-z-]+\.sh)\.[18]",
     r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
-    r"usr/share/man/man[578]/(?:eks-[\w.@-]+|kubelet\.service|nvidia-module\.service|runtime\.slice|soci-snapshotter\.\w+)\.[578]",
+    r"usr/share/man/man[578]/(?:eks-[\w.@-]+|kubelet\.service|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.\w+)\.[578]",
 ))
 
 

@@ -14,7 +14,8 @@ from lint import (
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
-ASKS_MANAGER = {"eks-containerd-volume.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-nvidia.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
+ASKS_MANAGER = {"eks-containerd-volume.service", "eks-efa.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-neuron.service",
+                "eks-nvidia-clocks.service", "eks-nvidia.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
@@ -23,9 +24,9 @@ CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-
 MAKES_DEVICES = {"eks-nvidia.service"}
 
 # Not part of the chain: the generator links the first in by a switch of its own, udev starts the second, a start of kubelet the
-# third, if a file was edited, a GPU the fourth, and a failed step the last.
-OFF_CHAIN = {"eks-docker-runtimes.service", "eks-interface@.service", "eks-kubelet-edits.service", "eks-nvidia.service",
-             "eks-retry.service"}
+# third, if a file was edited, devices of the machine the next ones, and a failed step the last.
+OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.service", "eks-kubelet-edits.service",
+             "eks-neuron.service", "eks-nvidia-clocks.service", "eks-nvidia.service", "eks-retry.service"}
 
 # These run again whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}

@@ -100,6 +100,12 @@ inline constexpr Failure nvidia_driver_failed{
         "nvidia-driver-failed", "6d41df09288c4228b39993eb890862d7", Errc::failed};
 inline constexpr Failure nvidia_driver_hangs{
         "nvidia-driver-hangs", "7114f2b14e4f45e087d57118d56d4c7a", Errc::failed};
+inline constexpr Failure nvidia_clocks_failed{
+        "nvidia-clocks-failed", "dd20d90bd89f4317b60b8b26e7b74171", Errc::failed};
+inline constexpr Failure neuron_driver_failed{
+        "neuron-driver-failed", "a984d91aff484f37947c5458ec8ee778", Errc::failed};
+inline constexpr Failure efa_driver_failed{
+        "efa-driver-failed", "14b4947fca5148a6a3939ecc76449b22", Errc::failed};
 inline constexpr Failure sysctl_refused{
         "sysctl-refused", "d67b78581b6f499d96e8b07895a1857c", Errc::bad_config};
 inline constexpr Failure volume_missing{"volume-missing", "dd01c16fe118427c9d3120b0a88761b1", Errc::failed};

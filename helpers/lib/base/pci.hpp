@@ -18,11 +18,15 @@ struct PciDevice {
         std::string kind;      // "0x030200": class, subclass, interface
 };
 
-// Devices of one vendor, sorted by address; none if there is no sysfs. Of other vendors' devices, one file
-// is read.
-std::vector<PciDevice> pci_devices(const Root& root, std::string_view vendor);
+// What is looked for. Each list is sorted by address; all are empty if there is no sysfs.
+struct KnownDevices {
+        std::vector<PciDevice>
+                nvidia_gpus;           // classes 0300 and 0302: switches and audio functions have others
+        std::vector<PciDevice> neuron; // accelerators of inf1, trn1, inf2 and trn2
+        std::vector<PciDevice> efa;    // Elastic Fabric Adapters
+};
 
-// GPUs of NVIDIA: classes 0300 and 0302. Its switches and audio functions have other classes.
-std::vector<PciDevice> nvidia_gpus(const Root& root);
+// Of devices of other vendors, one file is read.
+KnownDevices known_devices(const Root& root);
 
 } // namespace eks

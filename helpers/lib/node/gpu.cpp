@@ -3,22 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <functional>
-#include <memory>
 #include <optional>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 
@@ -28,7 +17,6 @@ namespace {
 
 constexpr std::string_view pci_devices = "/sys/bus/pci/devices";
 constexpr std::string_view driver = "/proc/driver/nvidia";
-constexpr std::string_view end_of_answer = ".";
 
 // Compute capability to architecture: the table of NVIDIA's CUDA programming guide.
 struct Family {
@@ -148,44 +136,10 @@ private:
         Labels labels_;
 };
 
-// The calls of NVML that we use, as declared in nvml.h of CUDA 12; 0 is success.
-class Library {
-public:
-        struct Memory { // nvmlMemory_t, in bytes
-                unsigned long long total;
-                unsigned long long free;
-                unsigned long long used;
-        };
-        using Device = void*; // nvmlDevice_t
-
-        explicit Library(const std::string& path)
-                : handle_(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), ::dlclose)
-        {
-                if (!handle_)
-                        throw Error(failure::file_io, ::dlerror());
-                if (const auto status = call<int()>("nvmlInit_v2"); status != 0)
-                        throw Error(failure::file_io, fmt::format("nvmlInit_v2 gives {}", status));
-        }
-        Library(const Library&) = delete;
-        Library& operator=(const Library&) = delete;
-        ~Library() { call<int()>("nvmlShutdown"); }
-
-        // -1 if the library is older than the function.
-        template <typename Signature, typename... Args>
-        int call(const char* name, Args... args) const
-        {
-                auto* const symbol = ::dlsym(handle_.get(), name);
-                return symbol != nullptr ? reinterpret_cast<Signature*>(symbol)(args...) : -1;
-        }
-
-private:
-        std::unique_ptr<void, int (*)(void*)> handle_;
-};
-
 void Gpus::ask_library(const std::string& path)
 {
-        const Library nvml(path);
-        using Device = Library::Device;
+        const Nvml nvml(path);
+        using Device = Nvml::Device;
         std::array<char, 96> buffer{}; // NVML_DEVICE_NAME_V2_BUFFER_SIZE
         const unsigned size = buffer.size() - 1;
         if (nvml.call<int(char*, unsigned)>("nvmlSystemGetDriverVersion", buffer.data(), size) == 0)
@@ -210,7 +164,7 @@ void Gpus::ask_library(const std::string& path)
                 return;
         if (nvml.call<int(Device, char*, unsigned)>("nvmlDeviceGetName", device, buffer.data(), size) == 0)
                 add("gpu.product", buffer.data());
-        if (Library::Memory memory{};
+        if (Nvml::Memory memory{};
                 nvml.call<int(Device, void*)>( // its type is NVML's own
                         "nvmlDeviceGetMemoryInfo", device, static_cast<void*>(&memory)) == 0)
                 add("gpu.memory", std::to_string(memory.total >> 20U)); // MiB
@@ -229,96 +183,29 @@ void Gpus::ask_library(const std::string& path)
         add("mig.capable", mig ? "true" : "false");
 }
 
-// In the child: prints labels as "KEY=VALUE" lines, or an error as "!TEXT", and a last line.
-std::string answer_of(const std::function<const Labels&()>& ask)
-{
-        std::string text;
-        try {
-                for (const auto& [key, value] : ask())
-                        text += fmt::format("{}={}\n", key, value);
-        } catch (const std::exception& e) {
-                std::string what = e.what();
-                std::ranges::replace(what, '\n', ' ');
-                text = fmt::format("!{}\n", what);
-        }
-        return text + std::string(end_of_answer) + "\n";
-}
-
-// Reads until the other end is closed, or the deadline.
-std::string read_until(const UniqueFd& fd, std::chrono::milliseconds deadline)
-{
-        using Clock = std::chrono::steady_clock;
-        const auto end = Clock::now() + deadline;
-        std::string text;
-        std::array<char, 4096> buffer{};
-        for (;;) {
-                const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
-                pollfd event{fd.get(), POLLIN, 0};
-                if (left.count() <= 0 || ::poll(&event, 1, static_cast<int>(left.count())) == 0)
-                        return text;
-                const auto length = ::read(fd.get(), buffer.data(), buffer.size());
-                if (length < 0 && errno == EINTR)
-                        continue;
-                if (length <= 0)
-                        return text;
-                text.append(buffer.data(), static_cast<std::size_t>(length));
-        }
-}
-
 void Gpus::ask_child(const std::string& path, std::vector<Note>& notes, std::chrono::milliseconds deadline)
 {
-        const auto note = [&](std::string_view why) {
+        const auto answer = ask_in_child(
+                [&] {
+                        labels_.clear();
+                        ask_library(path);
+                        std::vector<std::string> found;
+                        for (const auto& [key, value] : labels_)
+                                found.push_back(fmt::format("{}={}", key, value));
+                        return found;
+                },
+                deadline);
+        if (!answer.wrong.empty())
                 notes.push_back({Level::warning,
                         fmt::format("'{}' cannot be used ({}): the labels that need it are left out, "
                                     "proceeding",
-                                path, why)});
-        };
-        std::array<int, 2> ends{};
-        if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-                return note(::strerror(errno));
-        const UniqueFd reader(ends[0]);
-        UniqueFd writer(ends[1]);
-        const auto child = ::fork();
-        if (child < 0)
-                return note(::strerror(errno));
-        if (child == 0) {
-                labels_.clear();
-                const auto answer = answer_of([&]() -> const Labels& {
-                        ask_library(path);
-                        return labels_;
-                });
-                const auto written =
-                        ::write(writer.get(), answer.data(), answer.size()); // fits into the pipe
-                ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
-        }
-        writer.reset();
-        const auto answer = read_until(reader, deadline);
-        // Not waited for: a process that hangs in the kernel does not end before it leaves the kernel.
-        ::kill(child, SIGKILL);
-        ::waitpid(child, nullptr, WNOHANG);
-        const auto answers = lines(answer);
-        if (answers.empty() || answers.back() != end_of_answer)
-                return note("it does not answer");
-        for (const auto line : answers) {
-                const auto equals = line.find('=');
-                if (line.starts_with('!'))
-                        note(line.substr(1));
-                else if (equals != line.npos)
-                        labels_[std::string(line.substr(0, equals))] = std::string(line.substr(equals + 1));
-        }
+                                path, answer.wrong)});
+        for (const auto& line : answer.lines)
+                if (const auto equals = line.find('='); equals != line.npos)
+                        labels_[line.substr(0, equals)] = line.substr(equals + 1);
 }
 
 } // namespace
-
-std::string nvml_library(const Root& root)
-{
-        if (root.prefix().empty())
-                for (const auto* directory :
-                        {"/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"})
-                        if (auto path = fmt::format("{}/libnvidia-ml.so.1", directory); exists(path))
-                                return path;
-        return {};
-}
 
 Labels gpu_labels(const Root& root, const std::string& nvml, std::vector<Note>& notes,
         std::chrono::milliseconds deadline)

@@ -9,13 +9,10 @@
 
 #include "base/root.hpp"
 #include "base/step.hpp"
+#include "node/nvml.hpp"
 #include "node/registration.hpp"
 
 namespace eks {
-
-// Where the management library (NVML) is installed; empty if it is not. Always empty with a root prefix,
-// because code of a foreign tree must not run.
-std::string nvml_library(const Root& root);
 
 // nvidia.com/…; none without a device. `nvml` is the path of the library, empty to do without: then the
 // memory, the compute capability and the CUDA version are not known. A library that cannot be used is noted.

@@ -60,7 +60,7 @@ public:
                 write("/proc/driver/nvidia/params",
                         "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n");
                 unsigned minor = 0;
-                for (const auto& gpu : nvidia_gpus(root()))
+                for (const auto& gpu : known_devices(root()).nvidia_gpus)
                         write("/proc/driver/nvidia/gpus/" + gpu.address + "/information",
                                 "Model: \t\t NVIDIA H100\nDevice Minor: \t " + std::to_string(minor++) +
                                         "\n");
@@ -84,13 +84,13 @@ Loaded load(const Machine& machine, bool works = true)
                         machine.load(unit.substr(9, unit.find('.') - 9));
                 return true;
         };
-        result.refused = refusal([&] { load_nvidia(context, nvidia_gpus(root), start, 10s); });
+        result.refused = refusal([&] { load_nvidia(context, known_devices(root).nvidia_gpus, start, 10s); });
         return result;
 }
 
 std::string planned(const Machine& machine, std::string_view path)
 {
-        for (const auto& file : plan_nvidia(machine.root(), nvidia_gpus(machine.root())).files)
+        for (const auto& file : plan_nvidia(machine.root(), known_devices(machine.root()).nvidia_gpus).files)
                 if (file.path == path)
                         return file.kind == File::Kind::absent ? "(absent)" : file.content;
         return "(not planned)";
@@ -105,17 +105,17 @@ TEST_CASE("GPUs are display controllers of NVIDIA, and nothing else of that vend
         machine.add("0000:01:00.1", "0x10de", "0x10f8", "0x040300"); // audio
         machine.add("0000:02:00.0", "0x10de", "0x22a3", "0x068000"); // NVSwitch
         machine.add("0000:03:00.0", "0x1d0f", "0xec20", "0x020000");
-        const auto gpus = nvidia_gpus(machine.root());
+        const auto gpus = known_devices(machine.root()).nvidia_gpus;
         REQUIRE(gpus.size() == 2);
         CHECK(gpus[0].address == Machine::address(0));
         CHECK(gpus[1].device == "0x1eb8");
-        CHECK(nvidia_gpus(TemporaryDirectory().root()).empty());
+        CHECK(known_devices(TemporaryDirectory().root()).nvidia_gpus.empty());
 }
 
 TEST_CASE("The module is chosen by the GPU, as EKS's images do", "[nvidia]")
 {
         const auto flavour = [](const Machine& machine) {
-                return nvidia_flavour(machine.root(), nvidia_gpus(machine.root()));
+                return nvidia_flavour(machine.root(), known_devices(machine.root()).nvidia_gpus);
         };
         const auto with_list = [](const Machine& machine) {
                 machine.write("/etc/eks/nvidia-open-supported-devices-580.txt",
@@ -215,7 +215,7 @@ TEST_CASE(
         Context context(root, log);
         const auto hangs = refusal([&] {
                 load_nvidia(
-                        context, nvidia_gpus(root),
+                        context, known_devices(root).nvidia_gpus,
                         [](const std::string&, std::chrono::milliseconds) { return false; }, 7s);
         });
         CHECK(hangs.failure == "nvidia-driver-hangs");
@@ -229,7 +229,9 @@ TEST_CASE("A GPU that the driver does not drive is named", "[nvidia]")
         const Log log("test", Level::err);
         const auto root = machine.root();
         const Context context(root, log);
-        const auto check = [&] { return refusal([&] { check_nvidia_gpus(context, nvidia_gpus(root)); }); };
+        const auto check = [&] {
+                return refusal([&] { check_nvidia_gpus(context, known_devices(root).nvidia_gpus); });
+        };
         CHECK(check().failure == "nothing");
         machine.add("0000:00:1f.0", "0x10de", "0x2330", "0x030200");
         const auto failed = check();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "base/fs.hpp"
 #include "base/process.hpp"
@@ -285,6 +286,62 @@ TEST_CASE("A node with a GPU of NVIDIA wants its driver, unless a file says othe
         CHECK(linked());
         machine.write("/etc/eks/node.disabled", "");
         CHECK_FALSE(linked());
+}
+
+TEST_CASE("A GPU's daemons start after kubelet, and not at all where there is none", "[generator]")
+{
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        machine.write("/usr/bin/nvidia-persistenced", "");
+        machine.write("/usr/bin/nv-fabricmanager", "");
+        machine.write("/usr/bin/set-nvidia-clocks", "");
+        const auto drop_in = [&](const std::string& unit) {
+                for (const auto& path : generate(machine).paths)
+                        if (path.starts_with("/normal/" + unit + ".service.d/50-eks-node.conf: "))
+                                return path;
+                return "(none)"s;
+        };
+        const auto condition = "\nConditionPathExists=/proc/driver/nvidia/version\n"s;
+        CHECK(drop_in("nvidia-persistenced").ends_with(condition));
+        CHECK(drop_in("nvidia-fabricmanager").ends_with(condition));
+        machine.write("/etc/eks/nvidia.enabled", "");
+        for (const auto* unit : {"nvidia-persistenced", "set-nvidia-clocks"}) {
+                CAPTURE(unit);
+                const auto later = drop_in(unit);
+                CHECK(later.find("\nAfter=kubelet.service\n") != std::string::npos);
+                CHECK(later.find("\nDefaultDependencies=no\n") != std::string::npos);
+                CHECK(later.find("Condition") == std::string::npos);
+        }
+        CHECK(drop_in("nvidia-fabricmanager") == "(none)");
+        for (const auto* unit : {"eks-nvidia-clocks", "nvidia-cdi"})
+                CHECK(std::ranges::count(generate(machine).paths,
+                              fmt::format("/normal/kubelet.service.wants/{0}.service -> {1}/{0}.service",
+                                      unit, UNITDIR)) == 1);
+}
+
+TEST_CASE("Neuron devices and Elastic Fabric Adapters have their steps", "[generator]")
+{
+        const TemporaryDirectory machine;
+        make_ec2(machine);
+        const auto has = [&](const std::string& text) {
+                return std::ranges::any_of(generate(machine).paths,
+                        [&](const std::string& path) { return path.starts_with("/normal/" + text); });
+        };
+        const auto neuron = "eks-configured.target.wants/eks-neuron.service -> "s;
+        const auto efa = "eks-configured.target.wants/eks-efa.service -> "s;
+        const auto limit = "containerd.service.d/50-efa.conf: "s;
+        const auto device = "/sys/bus/pci/devices/0000:00:1e.0"s;
+        machine.write(device + "/vendor", "0x1d0f\n");
+        machine.write(device + "/device", "0xec20\n");
+        CHECK_FALSE((has(neuron) || has(efa) || has(limit)));
+        machine.write(device + "/device", "0x7164\n");
+        CHECK((has(neuron) && !has(efa) && !has(limit)));
+        machine.write(device + "/device", "0xefa2\n");
+        CHECK((!has(neuron) && has(efa) && has(limit)));
+        machine.write("/etc/eks/efa.disabled", "");
+        CHECK_FALSE((has(efa) || has(limit)));
+        machine.write("/usr/lib/eks/neuron.enabled", "");
+        CHECK(has(neuron));
 }
 
 TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[generator]")

@@ -26,6 +26,8 @@ int put(char* text, unsigned size, std::string_view value)
 
 int device;
 int initialised = 0;
+bool persistent = false;
+int clocks_set = 0;
 
 } // namespace
 
@@ -90,6 +92,44 @@ int nvmlDeviceGetCudaComputeCapability(void* handle, int* major, int* minor)
         *major = 8;
         *minor = 6;
         return handle == &device ? 0 : 2;
+}
+
+int nvmlDeviceSetPersistenceMode(void* handle, unsigned mode)
+{
+        persistent = mode == 1;
+        return handle == &device ? 0 : 2;
+}
+
+int nvmlDeviceGetSupportedMemoryClocks(void*, unsigned* count, unsigned* clocks)
+{
+        clocks[0] = 405;
+        clocks[1] = 6251;
+        *count = 2;
+        return 0;
+}
+
+int nvmlDeviceGetSupportedGraphicsClocks(void*, unsigned memory, unsigned* count, unsigned* clocks)
+{
+        clocks[0] = 1710;
+        clocks[1] = 210;
+        *count = 2;
+        return memory == 6251 ? 0 : 2;
+}
+
+int nvmlDeviceSetDefaultAutoBoostedClocksEnabled(void*, unsigned, unsigned)
+{
+        return 3; // NVML_ERROR_NOT_SUPPORTED, as on each GPU since Pascal
+}
+
+// The second GPU is of a kind that has none.
+int nvmlDeviceSetApplicationsClocks(void*, unsigned memory, unsigned graphics)
+{
+        const char* wish = std::getenv("EKS_FAKE_NVML");
+        if (wish != nullptr && std::string_view(wish) == "refuse-clocks")
+                return 4; // NVML_ERROR_NO_PERMISSION
+        if (++clocks_set > 1)
+                return 3;
+        return persistent && memory == 6251 && graphics == 1710 ? 0 : 2;
 }
 
 // There is no nvmlDeviceGetMigMode: older libraries lack functions.

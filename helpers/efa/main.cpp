@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/environment.hpp"
+#include "efa.hpp"
+#include "offline/verbs.hpp"
+
+int eks::efa_step(int argc, char** argv)
+{
+        return run_step(
+                {.name = "eks-efa",
+                        .purpose = "load the driver of Elastic Fabric Adapters, set huge pages aside",
+                        .access = {.reads = {"/proc/meminfo", "/sys/bus/pci", "/sys/devices", "/sys/module"},
+                                .writes = {},
+                                .devices = {"/sys/kernel/mm/hugepages"},
+                                .asks_manager = true}},
+                argc, argv, [](Context& context) {
+                        constexpr std::chrono::seconds usual{30};
+                        const auto limit = environment_seconds("EKS_EFA_TIMEOUT", usual);
+                        notify_extend_timeout(static_cast<unsigned>((limit + usual).count()));
+                        load_efa(context, known_devices(context.root()).efa, start_by_manager(), limit);
+                        set_huge_pages(context);
+                });
+}

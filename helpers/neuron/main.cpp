@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/environment.hpp"
+#include "neuron.hpp"
+#include "offline/verbs.hpp"
+
+int eks::neuron_step(int argc, char** argv)
+{
+        return run_step({.name = "eks-neuron",
+                                .purpose = "load the driver of AWS's Neuron devices",
+                                .access = {.reads = {"/dev", "/sys/bus/pci", "/sys/devices", "/sys/module"},
+                                        .writes = {},
+                                        .asks_manager = true}},
+                argc, argv, [](Context& context) {
+                        constexpr std::chrono::seconds usual{30};
+                        const auto limit = environment_seconds("EKS_NEURON_TIMEOUT", usual);
+                        notify_extend_timeout(static_cast<unsigned>((limit + usual).count()));
+                        load_neuron(
+                                context, known_devices(context.root()).neuron, start_by_manager(), limit);
+                });
+}
