@@ -164,8 +164,11 @@ int images(const Arguments& arguments)
 
 int main(int argc, char** argv)
 {
-        const std::string_view name = argc > 0 ? argv[0] : "";
-        if (name.substr(name.rfind('/') + 1) == "cache-pause-container") // npos + 1 is 0
+        std::string_view name = argc > 0 ? argv[0] : "";
+        name.remove_prefix(name.rfind('/') + 1); // npos + 1 is 0
+        if (name == "eks-sandbox-image")
+                return sandbox_image_step(argc, argv);
+        if (name == "cache-pause-container")
                 return cache_pause_container_command(argc, argv);
         return run_verb("images", usage, argc, argv, [&] {
                 return images(Arguments::parse(argc, argv,

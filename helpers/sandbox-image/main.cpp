@@ -51,7 +51,7 @@ void ensure(Context& context)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::sandbox_image_step(int argc, char** argv)
 {
         const Access access{.reads = {"/etc/containerd", "/etc/eks", "/etc/gai.conf", "/etc/host.conf",
                                     "/etc/hosts", "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf",

@@ -61,4 +61,7 @@ std::optional<RegistryLogin> registry_login(const std::string& host,
 void pull_sandbox_image(ContainerdClient& containerd, const std::string& image,
         const std::function<void(const std::string&)>& say);
 
+// The step itself: eks-sandbox-image is a link to eksnode-images, which links the same.
+int sandbox_image_step(int argc, char** argv);
+
 } // namespace eks
