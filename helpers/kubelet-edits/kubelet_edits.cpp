@@ -17,6 +17,10 @@ namespace eks {
 
 namespace {
 
+// There from the time when the link is restored until config.json has the edits. The unit's conditions look
+// for it.
+constexpr const char* unfinished = "/run/eks/kubelet-edits.unfinished";
+
 // The files that result from the layers, after a check that they can be rendered.
 std::vector<PlannedStep> plan_all(const Root& root)
 {
@@ -47,10 +51,12 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
                 if (!edits.empty())
                         add_edits(root, kubelet_edits_layer, instance_of_machine(root),
                                 {{"kubelet", {{"config", edits}}}}, Durability::synced);
+                write_atomically(root(unfinished), "", 0644, Durability::unsynced);
                 link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
                 changes = find_changes(root, plan_all(root));
         } catch (const Error& e) {
                 before.restore();
+                remove_if_exists(root(unfinished));
                 throw Error(e.failure(),
                         fmt::format(
                                 "the changes in '{}' are not applied: {}", kubelet_config_link, e.what()),
@@ -61,6 +67,7 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
                 return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
         });
         take_over(manager, changes, [&](const std::string& line) { context.did(line, true); });
+        remove_if_exists(root(unfinished));
         context.did(fmt::format("applied the changes in '{}'", kubelet_config_link), true);
 }
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps and commands that ask the service manager are killed before and after each change that they make. Run again, they
+end with the files that an undisturbed run leaves. tests/fault has the other steps."""
+
+import json
+import re
+
+import support
+from eks_cluster_test import NODE_CONFIG, described
+from node import node_config
+from support import BootTest
+
+LAYERS = "/var/lib/eks/commands.d"
+KUBELET_CONFIG = "/etc/kubernetes/kubelet/kubelet-config.json"
+DROP_INS = "/run/systemd/system"
+CALL = ["/etc/eks/bootstrap.sh", "my-cluster", "--apiserver-endpoint", "https://eks.example.com", "--use-max-pods", "false"]
+SETTINGS = """\
+[instance.network]
+nameservers = ["10.7.7.7"]
+[instance.environment]
+kubelet.A = "1"
+site-agent.B = "2"
+default.C = "3"
+"""
+
+
+class Kills(BootTest):
+    def quiet_node(self, *units):
+        """A machine that is not a node, on which units are started one by one."""
+        node = self.node()
+        for unit in units:
+            support.let_be_killed(node, unit)
+        node.write("/etc/systemd/system/site-agent.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+        node.write("/etc/systemd/system/cloud-init-local.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n")
+        node.write("/var/lib/cloud/data/instance-id", "i-1234567890abcdef0\n")
+        node.write("/etc/eks/node.toml", SETTINGS)
+        node.user_data(node_config(support.IMAGE.ca))
+        node.boot("quiet")
+        return node
+
+    def files(self, node, *places) -> dict:
+        """Path to content, or target of a link, below these places."""
+        found = {}
+        for place in places:
+            top = node.file(place)
+            for path in [top, *top.rglob("*")]:
+                if path.is_symlink():
+                    found[str(path.relative_to(node.file("/")))] = str(path.readlink())
+                elif path.is_file():
+                    found[str(path.relative_to(node.file("/")))] = path.read_text()
+        return found
+
+    def kill_everywhere(self, begin, run, state, least):
+        """`begin` makes the state before; `run(point)` says whether it was killed there, and with None runs undisturbed."""
+        begin()
+        self.assertFalse(run(None))
+        expected = state()
+        for point in range(1, 100):
+            begin()
+            if not run(point):
+                break
+            with self.subTest(point=point):
+                run(None)
+                self.assertEqual(state(), expected)
+        self.assertGreater(point, least)
+        return expected
+
+    def unit_run(self, node, unit):
+        def run(point):
+            support.kill_at(node, point)
+            node.call("systemctl", "restart", unit)
+            support.kill_at(node, None)
+            result = node.show(unit, "Result", "StatusText")
+            self.assertIn(result["Result"], ("success", "signal"), result)
+            return result["Result"] == "signal"
+        return run
+
+    def test_eks_resolved_and_eks_environment(self):
+        resolved, environment = "eks-resolved.service", "eks-environment.service"
+        node = self.quiet_node(resolved, environment)
+        node.output("systemctl", "start", "eks-config.service", "site-agent.service")
+        given = node.file("/run/eks/node.json").read_text()
+
+        expected = self.kill_everywhere(
+            lambda: node.output("rm", "-rf", "/run/systemd/resolved.conf.d"), self.unit_run(node, resolved),
+            lambda: self.files(node, "/run/systemd/resolved.conf.d"), 4)
+        self.assertEqual(list(expected), ["run/systemd/resolved.conf.d/40-eks.conf"])
+
+        def variables():
+            files = self.files(node, "/run/eks/environment", DROP_INS)
+            return ({name: text for name, text in files.items() if "environment" in name},
+                    [line for line in node.output("systemctl", "show-environment").splitlines() if line.startswith("C=")])
+
+        def forget():
+            node.output("rm", "-rf", "/run/eks/environment", f"{DROP_INS}/site-agent.service.d")
+            node.output("systemctl", "unset-environment", "C")
+            node.output("systemctl", "daemon-reload")
+        files, lines = self.kill_everywhere(forget, self.unit_run(node, environment), variables, 8)
+        self.assertIn("run/systemd/system/site-agent.service.d/40-eks-environment.conf", files)
+        self.assertEqual(lines, ["C=3"])
+
+        def give():
+            node.file("/run/eks/node.json").write_text(given)
+            self.unit_run(node, environment)(None)
+            tree = json.loads(given)
+            del tree["spec"]["instance"]["environment"]
+            node.file("/run/eks/node.json").write_text(json.dumps(tree))
+        self.assertEqual(self.kill_everywhere(give, self.unit_run(node, environment), variables, 6), ({}, []))
+
+    def test_bootstrap_sh_and_nodeadm(self):
+        """Early in the boot, when they write their layers and leave the rest to it."""
+        node = self.quiet_node("eks-retry.service")  # for what is preloaded
+        node.output("systemctl", "start", "--no-block", "cloud-init-local.service")
+        node.wait_for_unit("cloud-init-local.service", "activating")
+        node.write("/srv/node.yaml", node_config(support.IMAGE.ca))
+        edited = json.dumps({"kind": "KubeletConfiguration", "podsPerCore": 8})
+
+        def begin():
+            node.output("rm", "-rf", LAYERS, KUBELET_CONFIG)
+            node.output("mkdir", "-p", KUBELET_CONFIG.rsplit("/", 1)[0])
+            node.file(KUBELET_CONFIG).write_text(edited)
+
+        def layers():
+            """A call that was killed may have taken a number: what counts is their order."""
+            files = self.files(node, LAYERS, KUBELET_CONFIG)
+            order = sorted(int(number) for text in files.values() for number in re.findall(r", call (\d+)\n", text))
+            return {name: re.sub(r", call (\d+)\n", lambda found: f", call {order.index(int(found[1]))}\n", text)
+                    for name, text in files.items()}
+
+        for command, name in (CALL, "bootstrap.toml"), (["nodeadm", "init", "-c", "file:///srv/node.yaml"], "nodeadm.toml"):
+            with self.subTest(command[0]):
+                def run(point):
+                    kill = [f"LD_PRELOAD={support.KILLER}", f"KILL_AT={point}"] if point else []
+                    result = node.call("env", *kill, *command)
+                    self.assertIn(result.returncode, (0, 137, -9), result.stderr)
+                    return result.returncode != 0
+                expected = self.kill_everywhere(begin, run, layers, 4)
+                self.assertIn(f"var/lib/eks/commands.d/{name}", expected)
+
+    def test_eks_cluster(self):
+        unit, answer = "eks-cluster.service", "/run/eks/cluster.json"
+        node = self.node()
+        support.let_be_killed(node, unit)
+        node.user_data(NODE_CONFIG.format(name="my-cluster"))
+        node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
+        node.write(f"/etc/systemd/system/{unit}.d/endpoint.conf",
+                   "[Service]\nEnvironment=AWS_ENDPOINT_URL_EKS=http://169.254.169.254\n")
+        node.boot("quiet")
+        node.output("systemctl", "start", "eks-config.service")
+        expected = self.kill_everywhere(lambda: node.file(answer).unlink(missing_ok=True), self.unit_run(node, unit),
+                                        lambda: self.files(node, answer), 4)
+        self.assertIn("eks.example.com", expected[answer.lstrip("/")])
+
+    def test_eks_kubelet_edits(self):
+        unit, layer = "eks-kubelet-edits.service", f"{LAYERS}/kubelet-edits.toml"
+        node = self.node()
+        support.let_be_killed(node, unit)
+        node.user_data(node_config(support.IMAGE.ca))
+        node.boot()
+        edited = json.dumps(json.loads(node.file(KUBELET_CONFIG).read_text()) | {"podsPerCore": 8})
+
+        def begin():
+            node.file(layer).unlink(missing_ok=True)
+            for step in "eks-config.service", "eks-kubelet-config.service":
+                node.output("systemctl", "reload", step)
+            node.file(KUBELET_CONFIG).unlink()
+            node.file(KUBELET_CONFIG).write_text(edited)
+
+        expected = self.kill_everywhere(begin, self.unit_run(node, unit),
+                                        lambda: self.files(node, layer, "/etc/kubernetes/kubelet"), 6)
+        self.assertEqual(expected[KUBELET_CONFIG.lstrip("/")], "config.json")
+        self.assertEqual(json.loads(expected["etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf"])["podsPerCore"], 8)
+        self.assertIn("podsPerCore = 8", expected[layer.lstrip("/")])
