@@ -26,6 +26,9 @@ using Document = nlohmann::ordered_json;
 constexpr std::string_view version_path = "/etc/eks/docker-version.txt";
 constexpr std::array daemons{"/usr/bin/dockerd", "/usr/sbin/dockerd"}; // the second is Debian's
 
+constexpr const char* runtimes_key = "runtimes";
+constexpr const char* before_key = "before"; // of the memory: what was ours, while a run is under way
+
 // Docker's own runtime: it rejects another one of that name.
 constexpr std::string_view built_in = "runc";
 
@@ -201,6 +204,38 @@ Json remembered_keys(const Root& root)
         return keys;
 }
 
+// What is ours of the file's runtimes, or of its top level, where a run was killed after it had announced
+// `next`: what the file has of that already, and else what was ours before.
+Json settled(const Json& before, const Json& next, const Document& present)
+{
+        auto ours = before;
+        for (const auto& [name, entry] : next.items())
+                if (const auto there = present.find(name); name != runtimes_key && there != present.end() &&
+                                                           Json::parse(there->dump()) == entry)
+                        ours[name] = entry;
+        return ours;
+}
+
+Json known_keys(const Root& root, const Document& present, const Document& runtimes)
+{
+        auto memory = remembered_keys(root);
+        if (!memory.contains(before_key))
+                return memory;
+        const auto before = memory[before_key];
+        memory.erase(before_key);
+        auto ours = settled(before, memory, present);
+        ours[runtimes_key] =
+                settled(before.value(runtimes_key, Json::object()), memory[runtimes_key], runtimes);
+        return ours;
+}
+
+void write_memory(const Root& root, const Json& memory)
+{
+        if (memory != remembered_keys(root))
+                write_atomically(
+                        root(docker_memory_path), memory.dump(2) + "\n", 0644, Durability::unsynced);
+}
+
 } // namespace
 
 DockerSettings docker_settings(const Json& tree, const Marks& marks)
@@ -270,7 +305,8 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
                 refuse(failure::config_invalid, {path},
                         fmt::format("runtimes: must be an object, not {}", runtimes.type_name()));
 
-        DockerPlan plan{.ours = remembered_keys(root)};
+        DockerPlan plan{.known = known_keys(root, present, runtimes)};
+        plan.ours = plan.known;
         std::set<std::string> names;
         for (const auto& keys : {plan.ours, wanted})
                 for (const auto& [name, entry] : keys.at("runtimes").items())
@@ -311,11 +347,18 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
         return plan;
 }
 
-void remember_docker_keys(const Root& root, const Json& ours)
+void announce_docker_keys(const Root& root, const DockerPlan& plan)
 {
-        if (ours == remembered_keys(root))
+        if (plan.ours == plan.known)
                 return;
-        write_atomically(root(docker_memory_path), ours.dump(2) + "\n", 0644, Durability::unsynced);
+        auto memory = plan.ours;
+        memory[before_key] = plan.known;
+        write_memory(root, memory);
+}
+
+void remember_docker_keys(const Root& root, const DockerPlan& plan)
+{
+        write_memory(root, plan.ours);
 }
 
 } // namespace eks

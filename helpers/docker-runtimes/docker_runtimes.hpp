@@ -43,7 +43,8 @@ Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const Docker
 
 struct DockerPlan {
         StepPlan step;
-        Json ours; // the keys of daemon.json that are ours from now on
+        Json known; // the keys of daemon.json that have been ours
+        Json ours;  // those that are from now on
 };
 
 // daemon.json with our keys added, and our obsolete keys removed. Everything else stays as it is, also keys
@@ -52,7 +53,9 @@ struct DockerPlan {
 // object, runtime_invalid if the default runtime of the file is one of ours that is not available any more.
 DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted);
 
-// Remember what is ours; after the file is in place.
-void remember_docker_keys(const Root& root, const Json& ours);
+// Remember what is going to be ours, before the file is written, and what is ours once it is in place: a run
+// that is killed in between must not take our keys for somebody else's.
+void announce_docker_keys(const Root& root, const DockerPlan& plan);
+void remember_docker_keys(const Root& root, const DockerPlan& plan);
 
 } // namespace eks

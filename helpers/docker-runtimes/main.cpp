@@ -24,7 +24,8 @@ int eks::docker_runtimes_step(int argc, char** argv)
                                 [&] { return docker_version(root); }, notes);
                         auto plan = plan_docker_runtimes(root, wanted);
                         plan.step.notes.insert(plan.step.notes.begin(), notes.begin(), notes.end());
+                        announce_docker_keys(root, plan);
                         context.apply(plan.step);
-                        remember_docker_keys(root, plan.ours);
+                        remember_docker_keys(root, plan);
                 });
 }

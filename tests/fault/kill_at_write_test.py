@@ -5,6 +5,7 @@ what it would have been, nothing is left over, and what a person wrote is kept.
 
 usage: kill_at_write_test.py PROGRAMS-DIR PRELOAD SOURCE-DIR"""
 
+import json
 import os
 import re
 import shutil
@@ -178,15 +179,38 @@ class Kills(unittest.TestCase):
         kills = self.kill_everywhere(self.fresh, expected, ["sysctl"], lambda root: run_all(["sysctl"], root))
         self.assertGreaterEqual(kills, 8)  # before and after the write and the rename of the file, and each parameter
 
-    def test_what_the_metadata_service_answers(self):
-        """Killed, eks-imds is started again in the same boot: it asks again, and what it writes is for its owner alone."""
-        user_data = self.scratch / "user-data"
-        server = subprocess.Popen([SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/reference.json",
-                                   "--user-data", user_data], stdout=subprocess.PIPE, text=True)
+    def fake_aws(self, *arguments):
+        """Let the steps ask a fake AWS of their own."""
+        server = subprocess.Popen([SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/reference.json", *arguments],
+                                  stdout=subprocess.PIPE, text=True)
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.terminate)
-        self.enterContext(mock.patch.dict(ENVIRONMENT, EKS_IMDS_ENDPOINT=f"http://127.0.0.1:{server.stdout.readline().strip()}"))
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        self.enterContext(mock.patch.dict(ENVIRONMENT, EKS_IMDS_ENDPOINT=url))
+
+    def test_docker_s_configuration(self):
+        """What the admin has in it stays, whenever the step is killed."""
+        for file, content in ("etc/docker/daemon.json", '{"log-driver": "journald"}\n'), ("etc/eks/docker-version.txt", "25.0.8\n"), \
+                ("usr/bin/crun", ""):
+            (self.fresh / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.fresh / file).write_text(content)
+            (self.fresh / file).chmod(0o755)
+        whole = self.scratch / "whole"
+        copy(self.fresh, whole)
+        run_all(["docker-runtimes"], whole)
+        expected = tree(whole)
+        docker = json.loads(expected["etc/docker/daemon.json"][0])
+        self.assertEqual(docker["log-driver"], "journald")
+        self.assertIn("crun", docker["runtimes"])
+        kills = self.kill_everywhere(self.fresh, expected, ["docker-runtimes"],
+                                     lambda root: run_all(["docker-runtimes"], root))
+        self.assertGreaterEqual(kills, 8)  # of the file, and of what is remembered of it
+
+    def test_what_the_metadata_service_answers(self):
+        """Killed, eks-imds is started again in the same boot: it asks again, and what it writes is for its owner alone."""
+        user_data = self.scratch / "user-data"
+        self.fake_aws("--user-data", user_data)
         start, whole = self.scratch / "start", self.scratch / "whole"
         for was, content in (None, "the first"), ("the first", "another"):
             with self.subTest(content):

@@ -59,7 +59,7 @@ public:
                 std::vector<Outcome> outcomes;
                 for (const auto& file : plan.step.files)
                         outcomes.push_back(put_in_place(root(), file));
-                remember_docker_keys(root(), plan.ours);
+                remember_docker_keys(root(), plan);
                 return outcomes;
         }
 
