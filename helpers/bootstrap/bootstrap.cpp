@@ -34,6 +34,13 @@ std::string shown(const Json& value)
         return value.is_null() ? "not given" : without_secrets(shown_json(value));
 }
 
+// A flag, such as --manifest-url-header=Authorization:…
+bool is_secret_flag(const Json& value)
+{
+        const auto text = value.is_string() ? value.get<std::string>() : "";
+        return text.starts_with("--") && names_secret(text.substr(0, text.find('=')));
+}
+
 // `whole`: both calls are of the same command, so a key that only one of them has is a difference. Lists of
 // flags are appended to each other and never contradict.
 std::vector<std::string> differences(const Json& earlier, const Json& now, bool whole)
@@ -45,9 +52,11 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
         const auto is = now.flatten();
         const auto differ = [&](const std::string& pointer, const Json& old_value, const Json& new_value) {
                 const auto key = key_path(Json::json_pointer(pointer));
-                all.push_back(names_secret(key) ? fmt::format("{} has changed", key)
-                                                : fmt::format("{} was {}, and is {} now", key,
-                                                          shown(old_value), shown(new_value)));
+                const bool secret =
+                        names_secret(key) || is_secret_flag(old_value) || is_secret_flag(new_value);
+                all.push_back(secret ? fmt::format("{} has changed", key)
+                                     : fmt::format("{} was {}, and is {} now", key, shown(old_value),
+                                               shown(new_value)));
         };
         for (const auto& [pointer, value] : was.items()) {
                 const auto other = is.find(pointer);

@@ -46,13 +46,7 @@ constexpr std::array options{
 };
 
 // Variables without a flag.
-constexpr auto role_signs = "the credentials are those of the instance's role";
 constexpr std::array variables_only{
-        Option{"", "AWS_CA_BUNDLE", "the certificates that the system trusts are used"},
-        Option{"", "AWS_CONFIG_FILE", role_signs},
-        Option{"", "AWS_DEFAULT_PROFILE", role_signs},
-        Option{"", "AWS_PROFILE", role_signs},
-        Option{"", "AWS_SHARED_CREDENTIALS_FILE", role_signs},
         Option{"", "IMDS_ENDPOINT", "set EKS_IMDS_ENDPOINT for eks-imds.service instead"},
         Option{"", "IMDS_RETRIES", "eks-imds retries until EKS_IMDS_TIMEOUT"},
         Option{"", "IMDS_RETRY_DELAY_SECONDS", "eks-imds retries until EKS_IMDS_TIMEOUT"},
@@ -63,23 +57,41 @@ constexpr std::array variables_only{
         Option{"", "PRIVATE_DNS_NAME_MAX_ATTEMPTS", "the node's name comes from the instance metadata"},
 };
 
-// What the AWS CLI looked at when bootstrap.sh asked EKS for the cluster, and eks-cluster looks at too.
-constexpr std::array<std::string_view, 11> variables_of_query{"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_EKS", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY",
-        "HTTP_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"};
+struct QueryVariable {
+        std::string_view name;
+        bool is_read; // by eks-cluster too
+};
+
+// What the AWS CLI looked at when bootstrap.sh asked EKS for the cluster.
+constexpr std::array query_variables{QueryVariable{"AWS_ACCESS_KEY_ID", true},
+        QueryVariable{"AWS_CA_BUNDLE", false}, QueryVariable{"AWS_CONFIG_FILE", false},
+        QueryVariable{"AWS_DEFAULT_PROFILE", false}, QueryVariable{"AWS_ENDPOINT_URL", true},
+        QueryVariable{"AWS_ENDPOINT_URL_EKS", true}, QueryVariable{"AWS_PROFILE", false},
+        QueryVariable{"AWS_SHARED_CREDENTIALS_FILE", false},
+        QueryVariable{"AWS_USE_DUALSTACK_ENDPOINT", true}, QueryVariable{"AWS_USE_FIPS_ENDPOINT", true},
+        QueryVariable{"HTTPS_PROXY", true}, QueryVariable{"NO_PROXY", true},
+        QueryVariable{"https_proxy", true}, QueryVariable{"no_proxy", true}};
 
 constexpr auto all_variables = [] {
-        std::array<std::string_view, options.size() + variables_only.size() + variables_of_query.size()>
-                names;
+        std::array<std::string_view, options.size() + variables_only.size() + query_variables.size()> names;
         auto* name = names.begin();
-        for (const auto variable : variables_of_query)
-                *name++ = variable;
+        for (const auto& variable : query_variables)
+                *name++ = variable.name;
         for (const auto& option : options)
                 *name++ = option.variable;
         for (const auto& option : variables_only)
                 *name++ = option.variable;
         return names;
 }();
+
+} // namespace
+
+bool is_query_variable(std::string_view name)
+{
+        return std::ranges::find(query_variables, name, &QueryVariable::name) != query_variables.end();
+}
+
+namespace {
 
 const Option* find_option(std::string_view flag)
 {
@@ -242,11 +254,13 @@ void BootstrapOptions::note_obsolete()
 
 void BootstrapOptions::warn_of_query()
 {
-        for (const auto name : variables_of_query)
-                if (is_set(name))
+        for (const auto& [name, is_read] : query_variables)
+                if (is_set(name) && is_read)
                         warn(name,
-                                "eks-cluster.service asks EKS for the cluster and does not see it; give it to "
-                                "that unit by a drop-in (`systemctl edit eks-cluster`)");
+                                "eks-cluster.service asks EKS for the cluster and does not see it; set it in "
+                                "instance.environment.default or by `systemctl edit eks-cluster`");
+                else if (is_set(name))
+                        note(name, "eks-cluster.service, which asks EKS for the cluster, does not read it");
 }
 
 bool BootstrapOptions::usable(std::string_view name, const std::string& value)

@@ -19,6 +19,9 @@ inline constexpr const char* bootstrap_name = "bootstrap.sh";
 // The environment variables that bootstrap.sh looks at.
 std::span<const std::string_view> bootstrap_variables();
 
+// Whether it counts only where the call asks EKS for the cluster.
+bool is_query_variable(std::string_view name);
+
 struct GivenOption {
         std::string name; // as it was given: flag or variable
         std::string value;

@@ -24,8 +24,8 @@ Standing standing_of_node(Manager& manager);
 // (node_not_started) with the unit that failed, or at the deadline.
 void wait_for_kubelet(Manager& manager);
 
-// The time limit. Karpenter replaces a node after the same time.
-inline constexpr std::chrono::minutes start_timeout{15};
+// The time limit: eks-cluster waits 20 minutes for a cluster that is being created.
+inline constexpr std::chrono::minutes start_timeout{25};
 
 // The node runs with the layer that was written after `standing` was looked at. The configuration may have
 // been resolved just before the layer was written, so the layer is applied again once kubelet runs. This

@@ -9,6 +9,7 @@
 #include "checks/described_cluster.hpp"
 #include "checks/find_problems.hpp"
 #include "offline/verbs.hpp"
+#include "options.hpp"
 #include "show_config.hpp"
 
 namespace {
@@ -34,6 +35,9 @@ int migrate(const Arguments& arguments)
         if (arguments.positional().empty())
                 throw Error(failure::usage, "no arguments of bootstrap.sh were given", "Give them after --");
         auto call = bootstrap_call(0, nullptr);
+        // This machine's way to AWS is not the node's.
+        std::erase_if(
+                call.environment, [](const auto& variable) { return is_query_variable(variable.first); });
         call.arguments = arguments.positional();
         const auto layer = parse_bootstrap_call(call);
         if (!layer)

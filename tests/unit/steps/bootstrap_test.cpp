@@ -330,6 +330,10 @@ TEST_CASE("Warnings about contradicting calls hide secrets", "[bootstrap]")
         };
         CHECK(contradictions(environment("one"), environment("two")) ==
                 Words{"instance.environment.default.SITE_TOKEN has changed"});
+        const auto flag = [](const std::string& token) {
+                return Json{{"kubelet", {{"flags", {"--manifest-url-header=Authorization:" + token}}}}};
+        };
+        CHECK(contradictions(flag("one"), flag("two")) == Words{"kubelet.flags.0 has changed"});
 }
 
 TEST_CASE("Calls of several commands contradict each other where both set a key", "[bootstrap]")
@@ -442,7 +446,8 @@ TEST_CASE("Variables of the AWS CLI that bootstrap.sh handed on are named", "[bo
         const auto said = notes(parse_bootstrap_call(call).value());
         CHECK(said.find("HTTPS_PROXY: eks-cluster.service asks EKS for the cluster and does not see it") !=
                 std::string::npos);
-        CHECK(said.find("AWS_PROFILE: the credentials are those of the instance's role, ignoring") !=
+        CHECK(said.find(
+                      "AWS_PROFILE: eks-cluster.service, which asks EKS for the cluster, does not read it") !=
                 std::string::npos);
         CHECK(said.find("AWS_CA_BUNDLE") == std::string::npos);
         CHECK(said.find("pa55") == std::string::npos);
