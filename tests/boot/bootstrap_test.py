@@ -87,7 +87,7 @@ class OnANode(BootTest):
                 self.assertEqual(record["EKS_FAILURE"], failure, record["MESSAGE"])
                 self.assertEqual(node.file(KUBELET_CONFIG).read_text(), text)
                 self.assertFalse(node.file(EDITS).exists())
-                node.output("journalctl", "--rotate", "--vacuum-time=1s")  # the next failure is the only one
+                node.output("journalctl", "--rotate", "--vacuum-time=1us")  # the next failure is the only one
         self.edit(node, json.dumps(config | {"podsPerCore": 8}))
         node.output("systemctl", "restart", "kubelet")
         self.assertEqual(node.kubelet()["config"]["podsPerCore"], 8)
