@@ -7,7 +7,6 @@
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
 #include "checks/find_problems.hpp"
-#include "node/facts.hpp"
 #include "offline/verbs.hpp"
 #include "plan.hpp"
 
@@ -55,7 +54,8 @@ int plan(const Arguments& arguments)
         for (const auto& remark : script_remarks(resolved))
                 fmt::print(stderr, "note: {}\n", remark);
         const auto imds_file = arguments.last("imds").value_or(root(imds_path));
-        const auto imds = parse_facts(imds_file, read_file(imds_file));
+        const auto imds = in_context(
+                imds_file, failure::facts_missing, [&] { return Json::parse(read_file(imds_file)); });
         const Versions versions{
                 .kubelet = version_option(arguments, "kubelet-version", root, kubelet_version),
                 .containerd = version_option(arguments, "containerd-version", root, containerd_version)};

@@ -9,7 +9,6 @@
 #include "base/fs.hpp"
 #include "checks/find_problems.hpp"
 #include "config/sources.hpp"
-#include "node/facts.hpp"
 #include "offline/verbs.hpp"
 #include "validate.hpp"
 
@@ -51,7 +50,8 @@ int validate_files(const Arguments& arguments)
         const auto resolved = resolve_sources(root, sources);
         Json imds;
         if (const auto file = arguments.last("imds"))
-                imds = parse_facts(*file, read_file(*file));
+                imds = in_context(
+                        *file, failure::facts_missing, [&] { return Json::parse(read_file(*file)); });
         const auto findings = check_configuration(root, resolved, imds, {.strict = arguments.has("strict")});
         fmt::print(stderr, "{}", text_of(findings));
         if (!findings.problems.empty())

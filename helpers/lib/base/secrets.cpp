@@ -86,6 +86,13 @@ std::string hide_secrets(std::string_view text)
 
 std::string without_input(std::string_view message)
 {
+        // nlohmann's "[json.exception.parse_error.101] parse error at line 2, column 6: syntax error while
+        // …"
+        if (const auto at = message.find(" at line ");
+                message.starts_with("[json.exception.parse_error.") && at != message.npos) {
+                const auto place = message.substr(at + 4);
+                return "not JSON: " + std::string(place.substr(0, place.find(':')));
+        }
         for (const std::string_view quote : {"; last read: '", " parsing '"})
                 message = message.substr(0, message.find(quote));
         return std::string(message);

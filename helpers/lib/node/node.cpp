@@ -8,7 +8,6 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
-#include "node/facts.hpp"
 
 namespace eks {
 
@@ -22,7 +21,7 @@ Json load_json(const Root& root, std::string_view path, std::string_view writer)
         if (!text)
                 throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
                         fmt::format("It is written by {0}.service: see `systemctl status {0}`", writer));
-        return parse_facts(path, *text);
+        return in_context(path, failure::facts_missing, [&] { return Json::parse(*text); });
 }
 
 Version daemon_version(
@@ -189,9 +188,8 @@ std::optional<Json> described_cluster(const Root& root, const std::string& name)
         const auto text = read_file_if_exists(root(cluster_path));
         if (!text)
                 return std::nullopt;
-        const auto document = parse_facts(cluster_path, *text);
         return in_context(cluster_path, failure::facts_missing, [&]() -> std::optional<Json> {
-                auto cluster = document.at("cluster");
+                auto cluster = Json::parse(*text).at("cluster");
                 if (cluster.at("name") != name)
                         return std::nullopt;
                 return cluster;

@@ -166,7 +166,7 @@ TEST_CASE("A step before its time says which unit has not run", "[node]")
         CHECK(no_facts.remedy == "It is written by eks-imds.service: see `systemctl status eks-imds`");
         node.write(imds_path, "{\n \"a\" 1}");
         CHECK(refusal([&] { load_imds(node.root()); }).what ==
-                "'/run/eks/imds.json' is not JSON: line 2, column 6");
+                "/run/eks/imds.json: not JSON: line 2, column 6");
 }
 
 TEST_CASE("What the configuration lacks of the cluster comes from cluster.json", "[node]")
