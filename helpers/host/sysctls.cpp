@@ -120,10 +120,11 @@ std::vector<Check> check_sysctls(const Root& root)
                         checks.push_back({title, State::ok, *found, "", ""});
                         continue;
                 }
-                const auto other = std::ranges::find_if(others, [&](const SysctlLine& one) {
-                        return ::fnmatch(one.name.c_str(), name.c_str(), FNM_PATHNAME) == 0 &&
-                               one.value == *found;
-                });
+                const auto other =
+                        std::ranges::find_if(others, [&found, &name = name](const SysctlLine& one) {
+                                return ::fnmatch(one.name.c_str(), name.c_str(), FNM_PATHNAME) == 0 &&
+                                       one.value == *found;
+                        });
                 checks.push_back({title, is_required(name) ? State::problem : State::warning,
                         found->empty() ? "empty" : *found,
                         is_limit(name) ? line.value + " or more" : line.value,

@@ -40,7 +40,7 @@ bool is_search_domain(std::string_view text)
                 return true;
         if (text.ends_with('.'))
                 text.remove_suffix(1);
-        constexpr std::string_view of_labels =
+        static constexpr std::string_view of_labels =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         constexpr std::size_t longest_name = 253;
         constexpr std::size_t longest_label = 63;
