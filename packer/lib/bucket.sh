@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Read an S3 bucket with curl: signed if there are credentials, and anonymously if there are none or S3 refuses them.
+# Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from the profile AWS_PROFILE in
+# AWS_SHARED_CREDENTIALS_FILE. AWS_ENDPOINT_URL_S3 replaces AWS's endpoint; the bucket is then a part of the path.
+set -euo pipefail
+
+# bucket_root BUCKET REGION: the URL below which the bucket's keys are.
+bucket_root() {
+        local domain
+        if [ -n "${AWS_ENDPOINT_URL_S3:-}" ]; then
+                echo "${AWS_ENDPOINT_URL_S3%/}/$1"
+                return
+        fi
+        case $2 in
+        cn-*) domain=amazonaws.com.cn ;;
+        eusc-*) domain=amazonaws.eu ;;
+        us-iso-*) domain=c2s.ic.gov ;;
+        us-isob-*) domain=sc2s.sgov.gov ;;
+        us-isof-*) domain=csp.hci.ic.gov ;;
+        eu-isoe-*) domain=cloud.adc-e.uk ;;
+        *) domain=amazonaws.com ;;
+        esac
+        echo "https://$1.s3.$2.$domain"
+}
+
+# load_credentials: take them from the shared file if the environment has none. Fails if there are none.
+load_credentials() {
+        local file=${AWS_SHARED_CREDENTIALS_FILE:-${HOME:-/nonexistent}/.aws/credentials} name value
+        [ -z "${AWS_ACCESS_KEY_ID:-}" ] || return 0
+        [ -r "$file" ] || return 1
+        while IFS='=' read -r name value; do
+                case $name in
+                aws_access_key_id) AWS_ACCESS_KEY_ID=$value ;;
+                aws_secret_access_key) AWS_SECRET_ACCESS_KEY=$value ;;
+                aws_session_token) AWS_SESSION_TOKEN=$value ;;
+                esac
+        done < <(awk -v profile="${AWS_PROFILE:-default}" '
+                /^[ \t]*\[/ { gsub(/[][ \t]/, ""); here = $0 == profile; next }
+                here && (at = index($0, "=")) {
+                        name = substr($0, 1, at - 1); value = substr($0, at + 1)
+                        gsub(/[ \t\r]/, "", name); gsub(/^[ \t]+|[ \t\r]+$/, "", value)
+                        print name "=" value
+                }' "$file")
+        [ -n "${AWS_ACCESS_KEY_ID:-}" ]
+}
+
+# Call curl with the credentials. They are on its standard input, because everybody may read a command line.
+signed_curl() {
+        local region=$1
+        shift
+        {
+                printf 'aws-sigv4 = "aws:amz:%s:s3"\nuser = "%s:%s"\n' "$region" "$AWS_ACCESS_KEY_ID" "${AWS_SECRET_ACCESS_KEY:-}"
+                [ -z "${AWS_SESSION_TOKEN:-}" ] || printf 'header = "x-amz-security-token: %s"\n' "$AWS_SESSION_TOKEN"
+        } | curl --config - "$@"
+}
+
+# fetch REGION OPTION... URL: call curl, signed for a region, then anonymously. A region of '-' is for other servers, to which
+# nothing of the credentials may go; curl then follows redirections.
+fetch() {
+        local region=$1 status=0
+        shift
+        local options=(--silent --fail --retry "${FETCH_RETRIES:-4}" --connect-timeout 10)
+        if [ "$region" = - ]; then
+                curl "${options[@]}" --location "$@"
+                return
+        fi
+        if load_credentials; then
+                signed_curl "$region" "${options[@]}" "$@" && return
+                status=$?
+                [ "$status" -eq 22 ] || return "$status" # 22: the server refused; everything else fails without a signature, too
+        fi
+        curl "${options[@]}" "$@"
+}

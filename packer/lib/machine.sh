@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What the provisioners share. They run as root on the machine that becomes an image, on AL2023 and Debian 12, and leave the
+# same result if they run again. Tests set IMAGE_ROOT, a directory that stands for '/'.
+set -euo pipefail
+root=${IMAGE_ROOT:-}
+step=${0##*/}
+library=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=packer/lib/arch.sh
+. "$library/arch.sh"
+# shellcheck source=packer/lib/bucket.sh
+. "$library/bucket.sh"
+
+say() {
+        echo "$step: $*"
+}
+
+# fail WHAT [REMEDY]
+fail() {
+        echo "$step: $1" >&2
+        [ -z "${2:-}" ] || echo "$step: $2" >&2
+        exit 1
+}
+
+# need NAME...: variables of the template that must have a value.
+need() {
+        local name lower
+        for name in "$@"; do
+                lower=$(tr '[:upper:]' '[:lower:]' <<<"$name")
+                [ -n "${!name:-}" ] || fail "the variable $lower of the template has no value" "say $lower=VALUE"
+        done
+}
+
+# One of the names that the template knows.
+find_system() {
+        local ID='' VERSION_ID=''
+        # shellcheck source=/dev/null
+        . "$root/etc/os-release"
+        case $ID:$VERSION_ID in
+        amzn:2023) echo al2023 ;;
+        debian:12) echo debian12 ;;
+        *) fail "the machine runs '$ID $VERSION_ID'" "use a base image of Amazon Linux 2023 or Debian 12" ;;
+        esac
+}
+system=$(find_system)
+
+# put MODE FILE: write standard input to a file, unless it is there already.
+put() {
+        local file=$root$2 new
+        mkdir -p "${file%/*}"
+        new=$(mktemp "${file%/*}/.#new.XXXXXX")
+        cat >"$new"
+        chmod "$1" "$new"
+        if cmp -s "$new" "$file" && [ "$(stat -c %a "$file")" = "${1#0}" ]; then
+                rm "$new"
+        else
+                mv "$new" "$file"
+                say "wrote $2"
+        fi
+}
+
+apt() {
+        DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends \
+                -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
+}
+
+# install_packages NAME...: packages of the distribution, or files of packages.
+install_packages() {
+        if [ "$system" = al2023 ]; then
+                dnf --assumeyes --quiet install "$@"
+        else
+                apt install "$@"
+        fi
+}
+
+# install_version NAME PATTERN: a package in the newest version that matches, which then stays.
+install_version() {
+        if [ "$system" = al2023 ]; then
+                dnf --assumeyes --quiet install "$1-$2" ||
+                        fail "no package $1 has the version $2" "'dnf --showduplicates list $1' prints the versions"
+                lock_package "$1"
+                return
+        fi
+        local version
+        version=$(apt-cache madison "$1" | awk '{ print $3 }' | while read -r version; do
+                # shellcheck disable=SC2254 # a pattern
+                case $version in $2) echo "$version" ;; esac
+        done | sort -V | tail -n 1)
+        [ -n "$version" ] || fail "no package $1 has the version $2" "'apt-cache madison $1' prints the versions"
+        apt --allow-change-held-packages install "$1=$version"
+        lock_package "$1"
+}
+
+# lock_package NAME: an update of the machine leaves the package as it is.
+lock_package() {
+        if [ "$system" = al2023 ]; then
+                dnf --quiet versionlock delete "$1" >/dev/null 2>&1 || true
+                dnf --quiet versionlock add "$1"
+        else
+                apt-mark hold "$1" >/dev/null
+        fi
+}
+
+has_checksum() {
+        [ -f "$2" ] && [ "$(sha256sum <"$2" | cut -d ' ' -f 1)" = "$1" ]
+}
+
+# first_checksum FILE: the SHA-256 in a file as sha256sum writes it, with or without a name.
+first_checksum() {
+        local sum
+        read -r sum _ <"$1" || [ -n "${sum:-}" ] || fail "the checksum file ${1##*/} is empty"
+        [[ $sum =~ ^[0-9a-fA-F]{64}$ ]] || fail "the checksum file ${1##*/} holds no SHA-256, but '${sum:0:80}'"
+        tr '[:upper:]' '[:lower:]' <<<"$sum"
+}
+
+# download REGION URL FILE: fetch, or fail with the URL. A file is there in whole, or not at all.
+download() {
+        rm -f "$3.part"
+        fetch "$1" --output "$3.part" "$2" || fail "cannot fetch $2" "check that the file is there and that this machine may read it"
+        mv "$3.part" "$3"
+}
+
+# download_checked REGION URL FILE [SHA256]: fetch a file and hold it against its checksum, by default that of URL.sha256.
+download_checked() {
+        local sum=${4:-} temporary found
+        temporary=$(mktemp -d)
+        if [ -z "$sum" ]; then
+                download "$1" "$2.sha256" "$temporary/${2##*/}.sha256"
+                sum=$(first_checksum "$temporary/${2##*/}.sha256")
+        fi
+        if ! has_checksum "$sum" "$3"; then
+                download "$1" "$2" "$temporary/file"
+                if ! has_checksum "$sum" "$temporary/file"; then
+                        found=$(sha256sum <"$temporary/file" | cut -d ' ' -f 1)
+                        rm -r "$temporary"
+                        fail "$2 has the SHA-256 $found, not $sum" "the file is damaged or was replaced: copy it and its checksum again"
+                fi
+                mkdir -p "${3%/*}"
+                cp "$temporary/file" "${3%/*}/.#${3##*/}"
+                mv "${3%/*}/.#${3##*/}" "$3"
+                say "fetched ${2##*/}"
+        fi
+        rm -r "$temporary"
+}
+
+# The URL of a file of the chosen build.
+build_url() {
+        echo "$(bucket_root "$BINARY_BUCKET_NAME" "$BINARY_BUCKET_REGION")/$KUBERNETES_VERSION/$KUBERNETES_BUILD_DATE/bin/linux/$(bucket_arch "$ARCH")/$1"
+}
+
+is_ec2() {
+        grep -qs '^Amazon EC2$' "$root/sys/class/dmi/id/sys_vendor"
+}
