@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# An AMI, made on an instance. ../newer/amazon-ebs.pkr.hcl holds what the source has besides with Packer 1.8.0 or newer.
+
+locals {
+  partition = (substr(var.aws_region, 0, 3) == "cn-" ? "aws-cn" :
+    substr(var.aws_region, 0, 7) == "us-gov-" ? "aws-us-gov" :
+  "aws")
+  owners = {
+    "al2023" = {
+      "aws"        = "137112412989"
+      "aws-cn"     = "141808717104"
+      "aws-us-gov" = "045324592363"
+    }
+    "debian12" = {
+      "aws" = "136693071363"
+    }
+  }
+  owner = var.source_ami_owners == "" ? local.owners[var.os][local.partition] : var.source_ami_owners
+
+  # The minimal image of each kernel line is a starting point of its own; install-kernel finds it installed.
+  kernel_line = var.kernel_version == "" ? "*" : regex_replace(var.kernel_version, "^([0-9]+[.][0-9]+).*$", "$1")
+  patterns = {
+    "al2023"   = "al2023-ami-minimal-2023.*-kernel-${local.kernel_line}-*"
+    "debian12" = "debian-12-${var.arch == "x86_64" ? "amd64" : "arm64"}-*"
+  }
+  pattern = var.source_ami_filter_name == "" ? local.patterns[var.os] : var.source_ami_filter_name
+
+  components = "(k8s: ${var.kubernetes_version}, containerd: ${var.containerd_version})"
+}
+
+source "amazon-ebs" "node" {
+  region              = var.aws_region
+  custom_endpoint_ec2 = var.custom_endpoint_ec2
+  aws_polling {
+    delay_seconds = 30
+    max_attempts  = 480
+  }
+
+  source_ami = var.source_ami_id
+  source_ami_filter {
+    filters = {
+      architecture        = var.arch
+      name                = local.pattern
+      root-device-type    = "ebs"
+      state               = "available"
+      virtualization-type = "hvm"
+    }
+    most_recent = true
+    owners      = split(",", local.owner)
+  }
+
+  instance_type               = var.instance_type
+  iam_instance_profile        = var.iam_instance_profile
+  associate_public_ip_address = var.associate_public_ip_address
+  security_group_id           = var.security_group_id
+  subnet_id                   = var.subnet_id
+  user_data_file              = var.user_data_file
+  temporary_security_group_source_cidrs = (var.temporary_security_group_source_cidrs == "" ? null :
+  split(",", var.temporary_security_group_source_cidrs))
+
+  ssh_interface           = var.ssh_interface
+  ssh_pty                 = true
+  ssh_username            = var.ssh_username != "" ? var.ssh_username : var.os == "al2023" ? "ec2-user" : "admin"
+  temporary_key_pair_type = var.temporary_key_pair_type
+
+  launch_block_device_mappings {
+    device_name           = "/dev/xvda"
+    volume_type           = var.volume_type
+    volume_size           = var.launch_block_device_mappings_volume_size
+    iops                  = var.volume_type == "gp3" ? 3000 : null
+    throughput            = var.volume_type == "gp3" ? 125 : null
+    delete_on_termination = true
+  }
+  ami_block_device_mappings {
+    device_name           = "/dev/xvda"
+    volume_type           = var.volume_type
+    volume_size           = var.launch_block_device_mappings_volume_size
+    iops                  = var.volume_type == "gp3" ? 3000 : null
+    throughput            = var.volume_type == "gp3" ? 125 : null
+    delete_on_termination = true
+  }
+
+  ami_name                = var.ami_name
+  ami_description         = "${var.ami_description}, ${var.ami_component_description == "" ? local.components : var.ami_component_description}"
+  ami_virtualization_type = "hvm"
+  ami_regions             = var.ami_regions == "" ? null : split(",", var.ami_regions)
+  ami_users               = var.ami_users == "" ? null : split(",", var.ami_users)
+  snapshot_users          = var.ami_users == "" ? null : split(",", var.ami_users)
+  encrypt_boot            = var.encrypted
+  kms_key_id              = var.kms_key_id
+
+  run_tags = {
+    creator = var.creator
+  }
+  tags = {
+    Name                  = var.ami_name
+    architecture          = var.arch
+    build_region          = "{{ .BuildRegion }}"
+    containerd_version    = var.containerd_version
+    cni_plugin_version    = var.cni_plugin_version
+    created               = timestamp()
+    kernel_version        = var.kernel_version
+    kubernetes            = "${var.kubernetes_version}/${var.kubernetes_build_date}/bin/linux/${var.arch}"
+    kubernetes_build_date = var.kubernetes_build_date
+    kubernetes_version    = var.kubernetes_version
+    os                    = var.os
+    runc_version          = var.runc_version
+    source_ami_id         = "{{ .SourceAMI }}"
+    source_ami_name       = "{{ .SourceAMIName }}"
+    ssm_agent_version     = var.ssm_agent_version
+    variants              = var.variants
+  }
+}

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+# The steps that turn a machine into an image. They run in this order on every builder.
+
+locals {
+  before_restart = ["upgrade-packages", "install-kernel"]
+  after_restart = [
+    "install-host-packages",
+    "install-containerd",
+    "install-cni-plugins",
+    "install-kubelet",
+    "install-ssm-agent",
+    "install-eksnode",
+    "cache-pause-image",
+    "cache-images",
+    "apply-variants",
+    "write-release",
+    "clean-up",
+    "write-version-info",
+    "label-files",
+  ]
+
+  working_dir = var.working_dir == "" ? "${var.remote_folder}/worker" : var.working_dir
+  sources     = "${path.root}/.."
+
+  # A file holds the environment, because everybody on the machine may read a command line.
+  execute_command = ". {{ .EnvVarFile }} && if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo -E sh -e {{ .Path }}; fi"
+  environment = [
+    "ARCH=${var.arch}",
+    "AWS_ACCESS_KEY_ID=${var.aws_access_key_id}",
+    "AWS_ENDPOINT_URL_S3=${var.binary_endpoint}",
+    "AWS_REGION=${var.aws_region}",
+    "AWS_SECRET_ACCESS_KEY=${var.aws_secret_access_key}",
+    "AWS_SESSION_TOKEN=${var.aws_session_token}",
+    "BINARY_BUCKET_NAME=${var.binary_bucket_name}",
+    "BINARY_BUCKET_REGION=${var.binary_bucket_region}",
+    "CACHE_CONTAINER_IMAGES=${var.cache_container_images}",
+    "CNI_PLUGIN_VERSION=${var.cni_plugin_version}",
+    "CONTAINERD_VERSION=${var.containerd_version}",
+    "EFA_VERSION=${var.efa_version}",
+    "ENABLE_AUTHENTICATOR=${var.enable_authenticator}",
+    "ENABLE_AWS_CLI=${var.enable_aws_cli}",
+    "ENABLE_SSM_AGENT=${var.enable_ssm_agent}",
+    "KERNEL_VERSION=${var.kernel_version}",
+    "KUBERNETES_BUILD_DATE=${var.kubernetes_build_date}",
+    "KUBERNETES_VERSION=${var.kubernetes_version}",
+    "PAUSE_CONTAINER_IMAGE=${var.pause_container_image}",
+    "PULL_CNI_FROM_GITHUB=${var.pull_cni_from_github}",
+    "RUNC_VERSION=${var.runc_version}",
+    "SSM_AGENT_SHA256=${var.ssm_agent_sha256}",
+    "SSM_AGENT_VERSION=${var.ssm_agent_version}",
+    "VARIANTS=${var.variants}",
+    "WORKING_DIR=${local.working_dir}",
+  ]
+}
+
+build {
+  name    = "image"
+  sources = ["source.amazon-ebs.node", "source.null.node", "source.qemu.node"]
+
+  provisioner "shell" {
+    inline        = ["mkdir -p '${local.working_dir}/packages'"]
+    remote_folder = var.remote_folder
+  }
+  provisioner "file" {
+    source      = "${local.sources}/lib"
+    destination = local.working_dir
+  }
+  provisioner "file" {
+    source      = "${local.sources}/provisioners"
+    destination = local.working_dir
+  }
+  provisioner "file" {
+    source      = "${local.sources}/variants"
+    destination = local.working_dir
+  }
+  provisioner "file" {
+    source      = "${var.package_directory}/"
+    destination = "${local.working_dir}/packages"
+  }
+
+  provisioner "shell" {
+    environment_vars = local.environment
+    execute_command  = local.execute_command
+    inline           = [for step in local.before_restart : "bash '${local.working_dir}/provisioners/${step}'"]
+    remote_folder    = var.remote_folder
+    use_env_var_file = true
+  }
+
+  # Modules are built for the kernel that runs. The machine of the null builder is not ours to restart.
+  provisioner "shell" {
+    except            = ["null.node"]
+    environment_vars  = local.environment
+    execute_command   = local.execute_command
+    expect_disconnect = true
+    inline            = ["bash '${local.working_dir}/provisioners/restart-into-kernel'"]
+    pause_after       = "30s"
+    remote_folder     = var.remote_folder
+    use_env_var_file  = true
+  }
+
+  provisioner "shell" {
+    environment_vars = local.environment
+    execute_command  = local.execute_command
+    inline           = [for step in local.after_restart : "bash '${local.working_dir}/provisioners/${step}'"]
+    remote_folder    = var.remote_folder
+    use_env_var_file = true
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "${local.working_dir}/version-info.json"
+    destination = "${var.output_directory}/${var.ami_name}-version-info.json"
+  }
+  provisioner "shell" {
+    execute_command = "if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo sh -e {{ .Path }}; fi"
+    inline          = ["rm -rf '${local.working_dir}'"]
+    remote_folder   = var.remote_folder
+  }
+
+  post-processor "manifest" {
+    output      = "${var.output_directory}/manifest.json"
+    strip_path  = true
+    custom_data = local.manifest
+  }
+  post-processor "manifest" {
+    output      = "${var.output_directory}/${var.ami_name}-manifest.json"
+    strip_path  = true
+    custom_data = local.manifest
+  }
+}
+
+locals {
+  manifest = {
+    arch                  = var.arch
+    kubernetes_build_date = var.kubernetes_build_date
+    kubernetes_version    = var.kubernetes_version
+    os                    = var.os
+    source_ami_id         = var.source_ami_id
+    variants              = var.variants
+  }
+}

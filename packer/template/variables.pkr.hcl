@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every variable of the template. The values that an image has by default are in ../versions/default.pkrvars.hcl, those of
+# one Kubernetes version in ../versions/MINOR.pkrvars.hcl. ../variables.tsv lists the names of other EKS image templates.
+
+# What the image holds
+
+variable "os" {
+  type        = string
+  description = "Operating system: al2023 or debian12."
+  validation {
+    condition     = contains(["al2023", "debian12"], var.os)
+    error_message = "The os must be al2023 or debian12."
+  }
+}
+
+variable "arch" {
+  type        = string
+  description = "Architecture as EC2 names it: x86_64 or arm64."
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.arch)
+    error_message = "The arch must be x86_64 or arm64. The front end accepts amd64 and aarch64, too."
+  }
+}
+
+variable "kubernetes_version" {
+  type        = string
+  description = "Kubernetes version with its patch level and without v, such as 1.34.1. A part of the path in the bucket."
+  validation {
+    condition     = var.kubernetes_version != "" && regex_replace(var.kubernetes_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
+    error_message = "The kubernetes_version must be a full version such as 1.34.1."
+  }
+}
+
+variable "kubernetes_build_date" {
+  type        = string
+  description = "Date of the build in the bucket, such as 2025-11-13."
+  validation {
+    condition     = var.kubernetes_build_date != "" && regex_replace(var.kubernetes_build_date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "") == ""
+    error_message = "The kubernetes_build_date must be a date such as 2025-11-13."
+  }
+}
+
+variable "binary_bucket_name" {
+  type        = string
+  description = "S3 bucket with kubelet and the other Kubernetes programs."
+  validation {
+    condition     = var.binary_bucket_name != "" && regex_replace(var.binary_bucket_name, "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "") == ""
+    error_message = "The binary_bucket_name must be the name of an S3 bucket."
+  }
+}
+
+variable "binary_bucket_region" {
+  type        = string
+  description = "Region of the bucket."
+  validation {
+    condition     = var.binary_bucket_region != "" && regex_replace(var.binary_bucket_region, "^[a-z]+(-[a-z]+)+-[0-9]+$", "") == ""
+    error_message = "The binary_bucket_region must be the name of a region, such as us-west-2."
+  }
+}
+
+variable "binary_endpoint" {
+  type        = string
+  description = "URL of an S3 endpoint in place of AWS's, such as http://127.0.0.1:9000. The bucket's name is the first part of the path."
+}
+
+variable "containerd_version" {
+  type        = string
+  description = "containerd's version in the distribution's repository. A pattern such as 2.* is allowed."
+  validation {
+    condition     = var.containerd_version != "" && regex_replace(var.containerd_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
+    error_message = "The containerd_version must be a package version or a pattern such as 2.*."
+  }
+}
+
+variable "runc_version" {
+  type        = string
+  description = "runc's version in the distribution's repository. A pattern such as 1.* is allowed."
+  validation {
+    condition     = var.runc_version != "" && regex_replace(var.runc_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
+    error_message = "The runc_version must be a package version or a pattern such as 1.*."
+  }
+}
+
+variable "cni_plugin_version" {
+  type        = string
+  description = "Release of the CNI plugins, such as v1.6.2. Empty for none: the VPC CNI brings what it needs."
+  validation {
+    condition     = regex_replace(var.cni_plugin_version, "^v[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
+    error_message = "The cni_plugin_version must be empty or a release such as v1.6.2."
+  }
+}
+
+variable "pull_cni_from_github" {
+  type        = bool
+  description = "Where a release of the CNI plugins comes from: GitHub, or the bucket if false."
+}
+
+variable "kernel_version" {
+  type        = string
+  description = "Kernel line (6.12), or the beginning of a version (6.12.40). Empty for the kernel of the base image."
+  validation {
+    condition     = regex_replace(var.kernel_version, "^[0-9]+[.][0-9]+([.][0-9A-Za-z.+~-]+)?$", "") == ""
+    error_message = "The kernel_version must be empty, a line such as 6.12, or the beginning of a version such as 6.12.40."
+  }
+}
+
+variable "enable_ssm_agent" {
+  type        = bool
+  description = "Whether the image has the SSM agent."
+}
+
+variable "ssm_agent_version" {
+  type        = string
+  description = "Version of the SSM agent in AWS's SSM bucket, such as 3.3.2299.0. Empty for the distribution's package."
+}
+
+variable "ssm_agent_sha256" {
+  type        = string
+  description = "SHA-256 of the SSM agent's package. Required with ssm_agent_version."
+  validation {
+    condition     = regex_replace(var.ssm_agent_sha256, "^[0-9a-f]{64}$", "") == ""
+    error_message = "The ssm_agent_sha256 must be empty or 64 hexadecimal digits."
+  }
+}
+
+variable "enable_aws_cli" {
+  type        = bool
+  description = "Whether the image has the AWS CLI. eksnode does not need it."
+}
+
+variable "enable_authenticator" {
+  type        = bool
+  description = "Whether the image has aws-iam-authenticator. eksnode does not need it."
+}
+
+variable "pause_container_image" {
+  type        = string
+  description = "Pause image that the image holds. Empty for none: nodes then pull it from EKS's registry of their region."
+}
+
+variable "cache_container_images" {
+  type        = bool
+  description = "Whether the image holds the images of kube-proxy and the VPC CNI, which eksnode images cache pulls."
+}
+
+variable "variants" {
+  type        = string
+  description = "What the image has in addition: names of files in ../variants, separated by commas."
+  validation {
+    condition     = regex_replace(var.variants, "^([a-z0-9-]+(,[a-z0-9-]+)*)?$", "") == ""
+    error_message = "The variants must be names separated by commas, such as neuron,fips."
+  }
+}
+
+variable "efa_version" {
+  type        = string
+  description = "Version of the EFA installer for the variant efa, such as 1.49.0, or latest."
+  validation {
+    condition     = var.efa_version == "latest" || (var.efa_version != "" && regex_replace(var.efa_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == "")
+    error_message = "The efa_version must be latest or a version such as 1.49.0."
+  }
+}
+
+variable "package_directory" {
+  type        = string
+  description = "Directory with the packages of eksnode, which packages/build writes."
+}
+
+# How the image is named
+
+variable "ami_name" {
+  type        = string
+  description = "Name of the image and of the files that describe it."
+  validation {
+    condition     = var.ami_name != "" && regex_replace(var.ami_name, "^[A-Za-z0-9 ()./_-]{3,128}$", "") == ""
+    error_message = "The ami_name must have 3 to 128 letters, digits, blanks and ()./_- characters."
+  }
+}
+
+variable "ami_description" {
+  type        = string
+  description = "First half of the image's description."
+}
+
+variable "ami_component_description" {
+  type        = string
+  description = "Second half of the image's description. Empty for the versions of Kubernetes and containerd."
+}
+
+variable "creator" {
+  type        = string
+  description = "Tag 'creator' of the builder."
+  default     = env("USER")
+}
+
+variable "output_directory" {
+  type        = string
+  description = "Directory for the manifests and the version information."
+}
+
+# Who may use it
+
+variable "ami_regions" {
+  type        = string
+  description = "Regions to which the image is copied, separated by commas."
+}
+
+variable "ami_users" {
+  type        = string
+  description = "Accounts that may use the image and its snapshots, separated by commas."
+}
+
+variable "encrypted" {
+  type        = bool
+  description = "Whether the image's snapshots are encrypted."
+}
+
+variable "kms_key_id" {
+  type        = string
+  description = "KMS key for the encryption. Empty for the account's default key."
+}
+
+# The builder in EC2
+
+variable "aws_region" {
+  type        = string
+  description = "Region of the builder and of the image."
+  validation {
+    condition     = var.aws_region != "" && regex_replace(var.aws_region, "^[a-z]+(-[a-z]+)+-[0-9]+$", "") == ""
+    error_message = "The aws_region must be the name of a region, such as us-west-2."
+  }
+}
+
+variable "aws_access_key_id" {
+  type        = string
+  description = "Key with which the builder reads the bucket. Empty for the role of the instance profile, or none."
+  default     = env("AWS_ACCESS_KEY_ID")
+}
+
+variable "aws_secret_access_key" {
+  type        = string
+  description = "Secret of the key."
+  default     = env("AWS_SECRET_ACCESS_KEY")
+  sensitive   = true
+}
+
+variable "aws_session_token" {
+  type        = string
+  description = "Session token of the key."
+  default     = env("AWS_SESSION_TOKEN")
+  sensitive   = true
+}
+
+variable "source_ami_id" {
+  type        = string
+  description = "Base image. Empty for the newest one that the filter finds."
+  validation {
+    condition     = regex_replace(var.source_ami_id, "^ami-[0-9a-f]+$", "") == ""
+    error_message = "The source_ami_id must be empty or an id such as ami-0123456789abcdef0."
+  }
+}
+
+variable "source_ami_filter_name" {
+  type        = string
+  description = "Pattern of the base image's name. Empty for the pattern of the operating system and kernel line."
+}
+
+variable "source_ami_owners" {
+  type        = string
+  description = "Owner of the base image. Empty for the owner in the region's partition."
+  validation {
+    condition     = regex_replace(var.source_ami_owners, "^([0-9]{12}|amazon|self)(,([0-9]{12}|amazon|self))*$", "") == ""
+    error_message = "The source_ami_owners must be empty, or account numbers, amazon or self, separated by commas."
+  }
+}
+
+variable "instance_type" {
+  type        = string
+  description = "Instance type of the builder."
+}
+
+variable "iam_instance_profile" {
+  type        = string
+  description = "Instance profile of the builder."
+}
+
+variable "subnet_id" {
+  type        = string
+  description = "Subnet of the builder."
+}
+
+variable "security_group_id" {
+  type        = string
+  description = "Security group of the builder. Empty for a temporary one."
+}
+
+variable "temporary_security_group_source_cidrs" {
+  type        = string
+  description = "Networks from which the temporary security group allows SSH, separated by commas. Empty for all."
+}
+
+variable "associate_public_ip_address" {
+  type        = bool
+  description = "Whether the builder has a public address. Null for the subnet's default."
+  default     = null
+}
+
+variable "custom_endpoint_ec2" {
+  type        = string
+  description = "URL of the EC2 endpoint."
+}
+
+variable "user_data_file" {
+  type        = string
+  description = "User data of the builder."
+}
+
+variable "volume_type" {
+  type        = string
+  description = "Type of the root volume: gp3, or gp2 where there is no gp3, as in some Local Zones."
+  validation {
+    condition     = contains(["gp2", "gp3"], var.volume_type)
+    error_message = "The volume_type must be gp3 or gp2."
+  }
+}
+
+variable "launch_block_device_mappings_volume_size" {
+  type        = number
+  description = "Size of the root volume in GiB."
+  validation {
+    condition     = var.launch_block_device_mappings_volume_size >= 4
+    error_message = "The launch_block_device_mappings_volume_size must be at least 4 GiB."
+  }
+}
+
+# The connection
+
+variable "ssh_username" {
+  type        = string
+  description = "User that Packer logs in as. Empty for the operating system's: ec2-user or admin."
+}
+
+variable "ssh_interface" {
+  type        = string
+  description = "Address that Packer connects to: public_ip, private_ip, public_dns or private_dns. Empty for Packer's choice."
+  validation {
+    condition     = contains(["", "public_ip", "private_ip", "public_dns", "private_dns"], var.ssh_interface)
+    error_message = "The ssh_interface must be public_ip, private_ip, public_dns or private_dns. The minimal images have no SSM agent for session_manager."
+  }
+}
+
+variable "ssh_host" {
+  type        = string
+  description = "Machine that the null builder works on."
+}
+
+variable "ssh_port" {
+  type        = number
+  description = "Port of SSH on that machine."
+}
+
+variable "ssh_private_key_file" {
+  type        = string
+  description = "Key for that machine, or for the machine in QEMU."
+}
+
+variable "temporary_key_pair_type" {
+  type        = string
+  description = "Type of the builder's temporary key."
+  validation {
+    condition     = contains(["ed25519", "ecdsa", "rsa"], var.temporary_key_pair_type)
+    error_message = "The temporary_key_pair_type must be ed25519, ecdsa or rsa."
+  }
+}
+
+variable "remote_folder" {
+  type        = string
+  description = "Directory on the machine for Packer's scripts."
+  validation {
+    condition     = var.remote_folder != "" && regex_replace(var.remote_folder, "^/[A-Za-z0-9/._-]+$", "") == ""
+    error_message = "The remote_folder must be an absolute path."
+  }
+}
+
+variable "working_dir" {
+  type        = string
+  description = "Directory on the machine for files of the build. Empty for 'worker' below remote_folder."
+}
+
+# The machine in QEMU
+
+variable "qemu_image" {
+  type        = string
+  description = "Disk image that the QEMU builder starts from."
+}
+
+variable "qemu_image_checksum" {
+  type        = string
+  description = "Its checksum, as TYPE:DIGITS."
+  validation {
+    condition     = regex_replace(var.qemu_image_checksum, "^(md5|sha1|sha256|sha512):[0-9a-f]+$", "") == ""
+    error_message = "The qemu_image_checksum must be empty or a checksum such as sha512:0123abcd."
+  }
+}
+
+variable "qemu_seed_directory" {
+  type        = string
+  description = "Directory with the files user-data and meta-data for cloud-init, which allow ssh_private_key_file to log in."
+}

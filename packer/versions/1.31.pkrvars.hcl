@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# Kubernetes 1.31 on the kernel line of AWS's images of that version.
+
+kernel_version = "6.1"
