@@ -1,0 +1,986 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of packer/: the template with the Packer that is installed, the front end against an S3 bucket on loopback, and the
+provisioners on directories that stand for machines, with stand-ins for what changes a machine.
+
+usage: packer_test.py [TEST...]"""
+
+import concurrent.futures
+import hashlib
+import http.server
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import unittest
+import urllib.parse
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import aws_signature  # noqa: E402
+
+SOURCE = Path(__file__).resolve().parents[1] / "packer"
+REGION = "us-west-2"
+KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "wJalr/XUtnFEMI+K7MDENG", "session/token+with=signs"
+MINORS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
+KUBELET = '#!/bin/sh\necho "Kubernetes v{}"\n'
+BUILD = {"kubernetes_version": "1.34.1", "kubernetes_build_date": "2025-11-13"}
+
+# Every variable of AWS's templates for AL2 and AL2023.
+PEER = """additional_yum_repos ami_component_description ami_description ami_name ami_regions ami_users arch
+associate_public_ip_address aws_access_key_id aws_region aws_secret_access_key aws_session_token binary_bucket_name
+binary_bucket_region cache_container_images cleanup_image cni_plugin_version containerd_version creator custom_endpoint_ec2
+docker_version enable_accelerator enable_efa enable_fips encrypted iam_instance_profile install_containerd_from_s3 instance_type
+kernel_version kms_key_id kubernetes_build_date kubernetes_version launch_block_device_mappings_volume_size nodeadm_build_image
+nvidia_driver_major_version nvidia_driver_version nvidia_grid_runfile_bucket_name nvidia_repository_url pause_container_image
+pause_container_version pull_cni_from_github remote_folder runc_version security_group_id sonobuoy_e2e_registry
+source_ami_filter_name source_ami_id source_ami_owners ssh_interface ssh_username ssm_agent_version subnet_id
+temporary_key_pair_type temporary_security_group_source_cidrs user_data_file volume_type working_dir""".split()
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Bucket(http.server.ThreadingHTTPServer):
+    """S3 as far as the front end needs it. With `private` it wants a signature, which it computes itself."""
+
+    def __init__(self):
+        self.objects, self.private, self.page, self.requests, self.region = {}, False, 1000, [], REGION
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def put(self, key, data):
+        self.objects[key] = data.encode() if isinstance(data, str) else data
+
+    def put_build(self, version, date, *archs, checksums=True):
+        for arch in archs:
+            for name in "kubelet", "ecr-credential-provider", "aws-iam-authenticator":
+                key, data = f"{version}/{date}/bin/linux/{arch}/{name}", KUBELET.format(version)
+                self.put(key, data)
+                if checksums:
+                    self.put(f"{key}.sha256", f"{sha256(data.encode())}  {name}\n")
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def reply(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def is_signed(self, path, query):
+        match = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=(\w+)/(\S+), ?SignedHeaders=(\S+), ?Signature=(\w+)",
+                             self.headers.get("Authorization", ""))
+        if not match or match[1] != KEY_ID or match[2].split("/")[1:] != [REGION, "s3", "aws4_request"]:
+            return False
+        headers = {name: self.headers[name].strip() for name in match[3].split(";")}
+        words = sorted(query.split("&")) if query else []
+        return (headers.get("x-amz-security-token", "") == self.server.token and match[4] == aws_signature.signature(
+            SECRET, headers["x-amz-date"], match[2], self.command, path, "&".join(words), headers))
+
+    def do_PUT(self):
+        """The metadata service's token."""
+        self.reply(200 if self.path == "/latest/api/token" else 404, b"token-of-imds")
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        server = self.server
+        signed = self.is_signed(path, query)
+        server.requests.append((self.path, signed, dict(self.headers)))
+        if path == "/latest/meta-data/ami-id":
+            given = self.headers.get("X-aws-ec2-metadata-token")
+            return self.reply(200, b"ami-0base") if given == "token-of-imds" else self.reply(401)
+        if path.startswith("/releases/"):
+            data = server.objects.get(path[1:])
+            return self.reply(200, data) if data is not None else self.reply(404)
+        if server.private and not signed:
+            return self.reply(403)
+        _, bucket, key = path.split("/", 2)
+        if bucket != "binaries" and bucket != "amazon-eks":
+            return self.reply(404)
+        if server.region != REGION:
+            return self.reply(301, x_amz_bucket_region=server.region)
+        if key:
+            data = server.objects.get(urllib.parse.unquote(key))
+            return self.reply(200, data) if data is not None else self.reply(404)
+        return self.reply(200, self.listing(dict(urllib.parse.parse_qsl(query, keep_blank_values=True))))
+
+    def listing(self, query):
+        """One page. Keys and common prefixes count alike."""
+        assert query["list-type"] == "2" and query["delimiter"] == "/"
+        prefix, found = query["prefix"], set()
+        for key in self.server.objects:
+            if key.startswith(prefix):
+                rest = key[len(prefix):]
+                found.add(prefix + (rest.partition("/")[0] + "/" if "/" in rest else rest))
+        names = sorted(found)
+        first = int(query.get("continuation-token", "0/+=").removesuffix("/+="))
+        last = first + self.server.page
+        text = f"<ListBucketResult><Name>b</Name><Prefix>{prefix}</Prefix>"
+        if last < len(names):
+            text += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{last}/+=</NextContinuationToken>"
+        for name in names[first:last]:
+            text += (f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" if name.endswith("/") else
+                     f"<Contents><Key>{name}</Key><Size>1</Size></Contents>")
+        return (text + "</ListBucketResult>").encode()
+
+
+class PackerTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="packer-test.")
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+        self.packer = self.directory / "packer"
+        shutil.copytree(SOURCE, self.packer, ignore=shutil.ignore_patterns(".template"))
+        self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.directory),
+                            "CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1", "FETCH_RETRIES": "0"}
+
+    def run_program(self, *command, **variables):
+        return subprocess.run([str(word) for word in command], env=self.environment | variables, text=True, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                              cwd=self.packer)
+
+    def make(self, *words, environment=None, **variables):
+        return self.run_program("make", *words, *(f"{n}={v}" for n, v in variables.items()), **(environment or {}))
+
+    def start_bucket(self):
+        bucket = Bucket()
+        bucket.token = ""
+        self.addCleanup(bucket.server_close)
+        self.addCleanup(bucket.shutdown)
+        bucket.put_build("1.33.5", "2025-11-13", "amd64", "arm64")
+        bucket.put_build("1.34.1", "2025-09-19", "amd64", "arm64")
+        bucket.put_build("1.34.1", "2025-11-13", "amd64", "arm64")
+        bucket.put_build("1.34.10", "2025-10-01", "amd64")
+        bucket.put_build("1.34.10", "2025-12-02", "amd64")
+        bucket.put("1.34.10/2025-12-02/bin/windows/amd64/kubelet.exe", "")
+        bucket.put("1.34.10/manifest.json", "{}")
+        bucket.put("containerd/containerd-1.7.rpm", "")
+        bucket.put("cloudformation/x.yaml", "")
+        return bucket
+
+    def succeeds(self, done):
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def fails(self, done, *expected):
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        for text in expected:
+            self.assertIn(text, done.stderr)
+
+    def fake_packer(self, version):
+        """A Packer that says this version and writes down how it is called."""
+        program = self.directory / f"packer-{version}"
+        program.write_text(f'#!/bin/sh\n[ "$1" = version ] && echo "Packer v{version}" && exit\n'
+                           f'printf "%s\\n" "$@" >>{self.directory}/calls\n')
+        program.chmod(0o755)
+        return program
+
+
+class TemplateTest(PackerTest):
+    def variables(self):
+        text = (self.packer / "template/variables.pkr.hcl").read_text()
+        return dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}$', text, re.MULTILINE | re.DOTALL))
+
+    def values(self, file):
+        return re.findall(r"^(\w+) += ", (self.packer / "versions" / file).read_text(), re.MULTILINE)
+
+    def validate(self, builder, *words, minor="1.34", **variables):
+        variables = {**BUILD, "ami_name": "test", "package_directory": str(self.directory), **variables}
+        return self.run_program(
+            "packer", "validate", f"-only=image.{builder}.node", f"-var-file={self.packer}/versions/default.pkrvars.hcl",
+            f"-var-file={self.packer}/versions/{minor}.pkrvars.hcl", *words,
+            *(word for name, value in variables.items() for word in ("-var", f"{name}={value}")), self.packer / "template")
+
+    def key(self):
+        key = self.directory / "key"
+        if not key.exists():
+            self.succeeds(self.run_program("openssl", "genrsa", "-traditional", "-out", key, "2048"))
+        return key
+
+    def test_format(self):
+        for name in "template", "versions", "newer":
+            self.succeeds(self.run_program("packer", "fmt", "-check", "-diff", self.packer / name))
+
+    def test_format_of_scripts(self):
+        scripts = [file for name in ("lib", "provisioners") for file in (self.packer / name).rglob("*") if file.is_file()]
+        self.succeeds(self.run_program("shfmt", "-i", "8", "-d", self.packer / "image", *scripts))
+
+    def test_every_version_and_system_is_valid(self):
+        files = sorted(file.name for file in (self.packer / "versions").iterdir())
+        self.assertEqual(files, [f"{minor}.pkrvars.hcl" for minor in MINORS] + ["default.pkrvars.hcl"])
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for done in pool.map(lambda minor: self.validate("amazon-ebs", minor=minor), MINORS):
+                self.succeeds(done)
+        self.succeeds(self.validate("amazon-ebs", os="debian12", kernel_version="", arch="arm64"))
+
+    def test_other_builders_are_valid(self):
+        self.succeeds(self.validate("null", ssh_host="192.0.2.1", ssh_private_key_file=self.key()))
+        self.succeeds(self.validate("qemu", ssh_private_key_file=self.key(), qemu_image="/nonexistent.qcow2",
+                                    qemu_image_checksum="sha256:" + "0" * 64, qemu_seed_directory=self.directory))
+
+    def test_options_of_the_builder_are_valid(self):
+        self.succeeds(self.validate(
+            "amazon-ebs", volume_type="gp2", encrypted="true", kms_key_id="alias/images", ami_regions="us-east-1,eu-west-1",
+            ami_users="111122223333,444455556666", source_ami_id="ami-0123456789abcdef0", aws_region="us-gov-west-1",
+            temporary_security_group_source_cidrs="192.0.2.0/24", associate_public_ip_address="false",
+            ssh_interface="private_ip", security_group_id="sg-1", subnet_id="subnet-1"))
+
+    def test_bad_values_are_refused(self):
+        bad = {
+            "os": "al2", "arch": "amd64", "kubernetes_version": "1.34", "kubernetes_build_date": "yesterday",
+            "binary_bucket_name": "B", "binary_bucket_region": "here", "aws_region": "here", "containerd_version": "",
+            "runc_version": "", "cni_plugin_version": "1.6.2", "kernel_version": "six", "ssm_agent_sha256": "12",
+            "variants": "a,,b", "ami_name": "x", "source_ami_id": "al2023", "source_ami_owners": "me", "volume_type": "io1",
+            "launch_block_device_mappings_volume_size": "1", "ssh_interface": "session_manager",
+            "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
+        }
+        done = self.validate("amazon-ebs", **bad)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        refused = re.findall(r"^The (\w+) must", done.stdout + done.stderr, re.MULTILINE)
+        self.assertEqual(sorted(refused), sorted(bad))
+        rules = [name for name, body in self.variables().items() if "validation" in body]
+        self.assertEqual(sorted(rules), sorted(bad))
+
+    def test_every_variable_has_a_type_a_description_and_a_value(self):
+        variables, required = self.variables(), {"ami_name", "package_directory", *BUILD}
+        for name, body in variables.items():
+            self.assertRegex(body, r"(?m)^  type +=", name)
+            self.assertRegex(body, r'(?m)^  description += ".*\."$', name)
+        with_default = {name for name, body in variables.items() if re.search(r"(?m)^  default +=", body)}
+        defaults = self.values("default.pkrvars.hcl")
+        self.assertEqual(len(defaults), len(set(defaults)))
+        self.assertEqual(set(defaults) | with_default | required, set(variables))
+        self.assertFalse(set(defaults) & with_default)
+        for minor in MINORS:
+            self.assertLessEqual(set(self.values(f"{minor}.pkrvars.hcl")), set(defaults))
+        used = "".join(file.read_text() for file in (self.packer / "template").iterdir() if "variables" not in file.name)
+        self.assertEqual([name for name in variables if f"var.{name}" not in used], [])
+
+    def test_every_variable_of_the_peer_is_there_or_explained(self):
+        variables = self.variables()
+        renamed = {}
+        for line in (self.packer / "variables.tsv").read_text().splitlines():
+            if not line.startswith("#"):
+                name, new, text = line.split("\t")
+                renamed[name] = new
+                self.assertTrue(text)
+                self.assertTrue(new == "-" or new in variables, line)
+                self.assertNotIn(name, variables)
+        self.assertEqual([name for name in PEER if name not in variables and name not in renamed], [])
+
+    def test_the_steps_are_the_provisioners(self):
+        text = (self.packer / "template/image.pkr.hcl").read_text()
+        steps = re.findall(r'"([a-z-]+)"', text[text.index("before_restart"):text.index("working_dir")])
+        files = {file.name for file in (self.packer / "provisioners").iterdir() if file.is_file()}
+        self.assertEqual(set(steps) | {"restart-into-kernel"}, files)
+        self.assertEqual(len(steps), len(set(steps)))
+        self.assertLess(steps.index("clean-up"), steps.index("write-version-info"))
+        given = set(re.findall(r'^    "([A-Z0-9_]+)=', text, re.MULTILINE))
+        self.assertEqual(sorted(given), re.findall(r'^    "([A-Z0-9_]+)=', text, re.MULTILINE))
+        for file in [*(self.packer / "provisioners").rglob("*")]:
+            if file.is_file():
+                for line in re.findall(r"^need (.*)$", file.read_text(), re.MULTILINE):
+                    self.assertLessEqual(set(line.split()), given, file.name)
+
+    def test_the_manual_is_complete(self):
+        page = (SOURCE.parent / "man/eks-image.7.scd").read_text()
+        entries = {word for line in re.findall(r"(?m)^([*_].*)$", page) for word in re.findall(r"\*([\w-]+)\*", line)}
+        goals = set(re.findall(r"(?m)^([a-z][a-z0-9-]+):", (self.packer / "Makefile").read_text()))
+        own = set(re.search(r"(?m)^own_variables := (.*)$", (self.packer / "Makefile").read_text())[1].split())
+        steps = {file.name for file in (self.packer / "provisioners").iterdir() if file.is_file()}
+        variants = {file.stem for file in (self.packer / "variants").iterdir()}
+        self.assertEqual((goals | own | steps | variants | set(self.variables())) - entries, set())
+
+    def test_a_newer_packer_gets_what_this_one_does_not_know(self):
+        self.succeeds(self.make("template", environment={"PATH": self.environment["PATH"]}))
+        self.assertFalse((self.packer / ".template/plugins.pkr.hcl").exists())
+        self.succeeds(self.make("template", PACKER_BINARY=self.fake_packer("1.11.2")))
+        self.assertEqual((self.directory / "calls").read_text().split(), ["init", str(self.packer / ".template")])
+        source = (self.packer / ".template/amazon-ebs.pkr.hcl").read_text()
+        self.assertEqual(source.count('source "amazon-ebs"'), 1)
+        self.assertRegex(source, r'http_tokens +=\s"required"')
+        self.assertRegex(source, r'imds_support = "v2.0"')
+        (self.packer / ".template/plugins.pkr.hcl").unlink()
+        shutil.rmtree(self.packer / "template")
+        (self.packer / ".template").rename(self.packer / "template")
+        done = self.validate("amazon-ebs")
+        self.assertNotEqual(done.returncode, 0)  # but for one reason only
+        self.assertIn("metadata_options", done.stdout + done.stderr)
+        self.assertNotIn("Argument or block definition required", done.stdout + done.stderr)
+
+
+class FrontEndTest(PackerTest):
+    def setUp(self):
+        super().setUp()
+        self.bucket = self.start_bucket()
+
+    def make(self, *words, environment=None, **variables):
+        return super().make(*words, environment={"AWS_ENDPOINT_URL_S3": self.bucket.url, **(environment or {})}, **variables)
+
+    def add_packages(self, where="al2023-x86_64", name="eksnode-1-1.x86_64.rpm"):
+        directory = self.directory / "build/packages" / where
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / name).touch()
+
+    def build_arguments(self, text):
+        line = next(line for line in text.splitlines() if " build " in line)
+        return dict(re.findall(r"-var '(\w+)=([^']*)'", line)), line
+
+    def test_lists(self):
+        self.assertEqual(self.succeeds(self.make("list-versions")).split(), ["1.33.5", "1.34.1", "1.34.10"])
+        build = {"kubernetes_version": "1.34.10"}
+        self.assertEqual(self.succeeds(self.make("list-builds", **build)).split(), ["2025-10-01", "2025-12-02"])
+        build["kubernetes_build_date"] = "2025-12-02"
+        self.assertEqual(self.succeeds(self.make("list-platforms", **build)).split(), ["linux", "windows"])
+        self.assertEqual(self.succeeds(self.make("list-architectures", **build)).split(), ["amd64"])
+        self.assertEqual({signed for _, signed, _ in self.bucket.requests}, {False})
+
+    def test_long_lists_come_in_pages(self):
+        self.bucket.page = 1
+        for credentials in {}, {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}:
+            self.bucket.private = bool(credentials)
+            with self.subTest(private=self.bucket.private):
+                text = self.succeeds(self.make("list-versions", environment=credentials))
+                self.assertEqual(text.split(), ["1.33.5", "1.34.1", "1.34.10"])
+
+    def test_private_buckets(self):
+        self.bucket.private = True
+        self.fails(self.make("list-versions"), "may not be listed with these credentials", "s3:ListBucket")
+        keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}
+        self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=keys)))
+        self.bucket.token = TOKEN
+        self.fails(self.make("list-versions", environment=keys), "may not be listed")
+        self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=keys | {"AWS_SESSION_TOKEN": TOKEN})))
+        file = self.directory / "credentials"
+        file.write_text(f"[default]\naws_access_key_id = other\n[ci]\naws_access_key_id = {KEY_ID}\n"
+                        f"aws_secret_access_key={SECRET}\naws_session_token = {TOKEN}\n")
+        profile = {"AWS_SHARED_CREDENTIALS_FILE": str(file), "AWS_PROFILE": "ci"}
+        self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=profile)))
+
+    def test_credentials_that_the_bucket_does_not_know(self):
+        keys = {"AWS_ACCESS_KEY_ID": "AKIDOTHER", "AWS_SECRET_ACCESS_KEY": "x"}
+        self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=keys)))  # it is public
+
+    def test_a_minor_version_is_the_newest_build(self):
+        arguments, line = self.build_arguments(self.succeeds(self.make("-n", "1.34")))
+        self.assertEqual(arguments["kubernetes_version"], "1.34.10")
+        self.assertEqual(arguments["kubernetes_build_date"], "2025-12-02")
+        self.assertEqual(arguments["arch"], "x86_64")
+        self.assertRegex(arguments["ami_name"], r"^eksnode-al2023-x86_64-1\.34-v\d{8}$")
+        self.assertIn("versions/1.34.pkrvars.hcl", line)
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "k8s", kubernetes_version="1.34.1")))
+        self.assertEqual(arguments["kubernetes_build_date"], "2025-11-13")
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", k8s="1.33")))
+        self.assertEqual(arguments["kubernetes_version"], "1.33.5")
+
+    def test_everything_can_be_said(self):
+        arguments, line = self.build_arguments(self.succeeds(self.make(
+            "-n", "k8s", kubernetes_version="1.14.9", kubernetes_build_date="2020-01-22", arch="aarch64", region="eu-west-1",
+            kernel="6.12.40", source_ami_id="ami-1", aws_region="eu-west-1", variant="efa", enable_fips="true",
+            enable_accelerator="neuron", ami_description="it's one", binary_bucket_name="mine", PACKER_BINARY="/opt/packer")))
+        self.assertEqual(self.bucket.requests, [])
+        for name, value in {
+            "kubernetes_version": "1.14.9", "kubernetes_build_date": "2020-01-22", "arch": "arm64", "kernel_version": "6.12.40",
+            "binary_bucket_region": "eu-west-1", "variants": "efa,fips,neuron", "instance_type": "m6g.xlarge",
+            "source_ami_id": "ami-1", "binary_bucket_name": "mine",
+        }.items():
+            self.assertEqual(arguments[name], value, name)
+        self.assertIn(r"-var 'ami_description=it'\''s one'", line)
+        self.assertTrue(line.startswith("'/opt/packer' build "), line)
+        self.assertNotIn("/versions/1.14", line)
+
+    def test_debian_has_versions_of_its_own(self):
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12")))
+        self.assertEqual((arguments["containerd_version"], arguments["kernel_version"]), ("*", ""))
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12", containerd_version="1.6*")))
+        self.assertEqual(arguments["containerd_version"], "1.6*")
+
+    def test_the_environment_is_no_variable(self):
+        others = {"arch": "sparc", "variant": "x", "kubernetes_version": "0.0.1", "instance_type": "t1.micro", "os": "dos"}
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", environment=others)))
+        self.assertEqual((arguments["arch"], arguments["os"], arguments["instance_type"]), ("x86_64", "al2023", "m5.xlarge"))
+        self.assertEqual(arguments["kubernetes_version"], "1.34.10")
+        self.assertNotIn("variants", arguments)
+
+    def test_a_file_of_variables(self):
+        for name, text in {
+            "mine.pkrvars.hcl": 'arch = "arm64"\nkubernetes_version = "1.34.1"\nami_description = "arch = x"\n',
+            "mine.json": '{\n  "arch": "arm64",\n  "kubernetes_version": "1.34.1"\n}\n',
+        }.items():
+            with self.subTest(name):
+                (self.directory / name).write_text(text)
+                arguments, line = self.build_arguments(self.succeeds(
+                    self.make("-n", "build", PACKER_VARIABLE_FILE=self.directory / name)))
+                self.assertEqual((arguments["arch"], arguments["instance_type"]), ("arm64", "m6g.xlarge"))
+                self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.1", "2025-11-13"))
+                self.assertIn(f"-var-file='{self.directory / name}'", line)
+        self.fails(self.make("-n", "1.34", PACKER_VARIABLE_FILE="/nonexistent"), "there is no file '/nonexistent'")
+
+    def test_mistakes_are_explained(self):
+        for words, variables, *expected in (
+            (["1.34"], {"arhc": "arm64"}, "there is no variable 'arhc'"),
+            (["1.34"], {"docker_version": "20"}, "there is no variable 'docker_version' here", "containerd_version=VERSION"),
+            (["1.34"], {"nvidia_driver_version": "570"}, "variants/gpu-nvidia.list"),
+            (["1.34"], {"arch": "sparc"}, "there is no architecture 'sparc'", "arch=x86_64 or arch=arm64"),
+            (["1.99"], {}, "has no Kubernetes 1.99", "make list-versions"),
+            (["1.33", "1.34"], {}, "one image at a time"),
+            (["1.33"], {"kubernetes_version": "1.34.1"}, "is not of 1.33", "make k8s kubernetes_version=1.34.1"),
+            (["1.34"], {"kernel": "6.1", "kernel_version": "6.12"}, "contradict each other"),
+            (["1.34"], {"enable_accelerator": "tpu"}, "there is no accelerator 'tpu'"),
+            (["k8s"], {"kubernetes_version": "1.34.7"}, "has no Kubernetes 1.34.7, but 1.34.1 1.34.10",
+             "try: make k8s kubernetes_version=1.34.10"),
+            (["k8s"], {"kubernetes_version": "1.34.1", "binary_bucket_name": "none"}, "there is no bucket 'none' in us-west-2"),
+            (["check-bucket"], BUILD | {"kubernetes_build_date": "2025-01-01"},
+             "has no build of Kubernetes 1.34.1 of 2025-01-01, but 2025-09-19 2025-11-13",
+             "try: make k8s kubernetes_version=1.34.1 kubernetes_build_date=2025-11-13"),
+            (["check-bucket"], {"kubernetes_version": "1.34.10", "arch": "arm64"}, "has no folder arm64 for arch=arm64, but amd64"),
+            (["check-bucket"], {}, "no kubernetes_version is given", "make list-versions"),
+        ):
+            with self.subTest(words=words, variables=variables):
+                self.fails(self.make(*words, **variables), *expected)
+
+    def test_a_bucket_elsewhere(self):
+        self.bucket.region = "eu-west-1"
+        self.fails(self.make("list-versions"), "is in the region eu-west-1, not in us-west-2", "binary_bucket_region=eu-west-1")
+        self.fails(self.make("list-versions", binary_endpoint="http://127.0.0.1:1"), "cannot read the bucket 'amazon-eks'",
+                   "http://127.0.0.1:1/amazon-eks")
+
+    def test_files_of_a_bucket(self):
+        build = {**BUILD, "binary_bucket_name": "binaries"}
+        text = self.succeeds(self.make("check-bucket", **build))
+        self.assertIn("s3://binaries/1.34.1/2025-11-13/bin/linux/amd64/\n  there    kubelet\n", text)
+        self.assertNotIn("authenticator", text)
+        self.assertIn("there    aws-iam-authenticator.sha256",
+                      self.succeeds(self.make("check-bucket", enable_authenticator="true", **build)))
+        del self.bucket.objects["1.34.1/2025-11-13/bin/linux/arm64/ecr-credential-provider.sha256"]
+        done = self.make("check-bucket", arch="arm64", **build)
+        self.fails(done, "lacks ecr-credential-provider.sha256", "'Own binaries'")
+        self.assertIn("missing  ecr-credential-provider.sha256", done.stdout)
+        self.fails(self.make("check-bucket", pull_cni_from_github="false", cni_plugin_version="v1.6.2", **build),
+                   "lacks cni-plugins-linux-amd64-v1.6.2.tgz cni-plugins-linux-amd64-v1.6.2.tgz.sha256")
+
+    def test_a_build_checks_first_and_says_what_it_costs(self):
+        packer = self.fake_packer("1.11.2")
+        self.fails(self.make("1.34", PACKER_BINARY=packer), "there are 0 files eksnode-[0-9]*.x86_64.rpm in ",
+                   "run: make packages os=al2023 arch=x86_64")
+        self.add_packages(name="eksnode-host-1-1.noarch.rpm")
+        self.add_packages(name="eksnode-1-1.aarch64.rpm")
+        self.fails(self.make("1.34", PACKER_BINARY=packer), "there are 0 files")
+        self.add_packages()
+        self.assertNotIn("build", (self.directory / "calls").read_text())
+        text = self.succeeds(self.make("1.34", PACKER_BINARY=packer))
+        for line in "1.34.10, build of 2025-12-02", "one m5.xlarge in us-west-2 with a 20 GiB volume", "free tier", "'Permissions'":
+            self.assertIn(line, text)
+        calls = (self.directory / "calls").read_text().split("\n")
+        self.assertIn("build", calls)
+        self.assertIn("kubernetes_version=1.34.10", calls)
+
+        (self.directory / "calls").unlink()
+        for variables, *expected in (
+            ({"PACKER_BINARY": self.fake_packer("1.7.10")}, "Packer 1.7.10 is too old", "Packer 1.8.0 or newer"),
+            ({"PACKER_BINARY": "/nonexistent"}, "cannot run '/nonexistent'"),
+            ({"PACKER_BINARY": "/bin/true"}, "'/bin/true' is not HashiCorp's Packer"),
+            ({"builder": "lambda"}, "there is no builder 'lambda'", "builder=qemu"),
+            ({"variant": "gpu"}, "there is no variant 'gpu'", "make list-variants"),
+            ({"variant": "fips", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
+            ({"variant": "gpu-nvidia", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
+            ({"ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256"),
+            ({"arch": "arm64"}, "has no folder arm64 for arch=arm64"),
+        ):
+            with self.subTest(variables):
+                if variables.get("arch") == "arm64" and "variant" not in variables:
+                    self.add_packages("al2023-arm64", "eksnode-1-1.aarch64.rpm")
+                self.fails(self.make("1.34", **({"PACKER_BINARY": packer} | variables)), *expected)
+        self.assertNotIn("build\n", (self.directory / "calls").read_text())
+
+    def test_old_packers_build_outside_ec2(self):
+        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
+        text = self.succeeds(self.make("1.34", builder="null", os="debian12", ssh_host="192.0.2.1",
+                                       PACKER_BINARY=self.fake_packer("1.6.6")))
+        self.assertIn("192.0.2.1, which is changed in place", text)
+        self.assertIn("-only=image.null.node", (self.directory / "calls").read_text())
+
+    def test_validate_uses_the_real_packer(self):
+        self.succeeds(self.make("validate", **BUILD))
+        self.assertEqual(self.bucket.requests, [])
+        done = self.make("validate", volume_type="io1", **BUILD)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("The volume_type must be", done.stdout + done.stderr)
+
+    def test_variants_are_listed_and_checked(self):
+        text = self.succeeds(self.make("list-variants"))
+        for file in (self.packer / "variants").glob("*.list"):
+            self.assertRegex(text, rf"(?m)^{file.stem} +\w")
+        self.add_packages()
+        (self.packer / "variants/mine.list").write_text("summary mine\nconflicts efa\n")
+        build = {"PACKER_BINARY": self.fake_packer("1.11.2")}
+        self.fails(self.make("1.34", variant="mine,efa", **build), "the variants 'mine' and 'efa' cannot be combined")
+        self.fails(self.make("1.34", variant="../x", **build), "'../x' cannot be the name of a variant")
+        (self.packer / "variants/mine.list").write_text("summary mine\npakages al2023 x\n")
+        self.fails(self.make("1.34", variant="mine", **build), "has a line that means nothing: pakages al2023 x")
+
+    def test_packages(self):
+        program = self.packer / "packages/build"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text('#!/bin/sh\necho "$@"\n')
+        program.chmod(0o755)
+        self.add_packages("debian12-arm64", "eksnode_1-1_arm64.deb")
+        done = self.make("-s", "packages", os="debian12", arch="aarch64")
+        directory = self.directory / "build/packages/debian12-arm64"
+        self.assertEqual(self.succeeds(done), f"deb --arch arm64 --output {directory}\n")
+        self.assertEqual(list(directory.iterdir()), [])  # one version at a time
+        self.assertIn("rpm --arch x86_64", self.succeeds(self.make("-s", "packages")))
+
+    def test_help_and_clean(self):
+        text = self.succeeds(self.make("help"))
+        for goal in re.findall(r"(?m)^([a-z0-9-]+):", (self.packer / "Makefile").read_text()):
+            self.assertRegex(text, rf"(?m)^  {goal} +\w")
+        (self.packer / "x-manifest.json").touch()
+        self.succeeds(self.make("template"))
+        self.succeeds(self.make("clean"))
+        self.succeeds(self.make("clean"))
+        self.assertFalse((self.packer / ".template").exists() or (self.packer / "x-manifest.json").exists())
+
+
+# What a machine answers to the commands that would change it or are not those of this machine. Each call is logged first.
+ANSWERS = {
+    "apt-cache": """case $1 in
+        madison) printf ' %s | 1.6.20~ds1-1 | x\\n %s | 1.6.24~ds1-1 | x\\n' "$2" "$2" ;;
+        pkgnames) printf 'linux-image-%s\\n' 6.1.0-9-cloud-amd64 6.1.0-28-cloud-amd64 6.1.0-28-amd64 6.12.9-cloud-amd64 ;;
+        esac""",
+    "apt-get": "",
+    "apt-mark": "",
+    "cache-pause-container": 'printf archive >"$4"',
+    "chown": "",
+    "containerd": "echo containerd github.com/containerd/containerd 2.1.4 0123abcd",
+    "dnf": 'case "$*" in *none*) exit 1 ;; esac',
+    "dpkg-query": "printf 'bash\\t5.2.15-2\\ncontainerd\\t1.6.20\\n'",
+    "eksnode": "",
+    "fips-mode-setup": "",
+    "grubby": "case $1 in --default-kernel) echo /boot/vmlinuz-6.12.40-63.amzn2023.x86_64 ;; esac",
+    "restorecon": "",
+    "rpm": """case "$*" in
+        *--all*) printf 'bash\\t5.2.15-1.amzn2023\\nzlib\\t1.2\\n' ;;
+        *--queryformat*kernel6.12) printf '%s\\n' 6.12.9-1.amzn2023.x86_64 6.12.40-63.amzn2023.x86_64 ;;
+        *gnupg2-minimal*) exit 1 ;;
+        esac""",
+    "runc": "echo runc version 1.3.0",
+    "selinuxenabled": "exit 1",
+    "systemctl": "",
+    "uname": "case $1 in -r) echo ${KERNEL:-6.12.40-63.amzn2023.x86_64} ;; *) echo x86_64 ;; esac",
+    "update-grub": "",
+}
+
+
+class ProvisionerTest(PackerTest):
+    def setUp(self):
+        super().setUp()
+        self.bucket = self.start_bucket()
+        self.root, self.work, self.commands = (self.directory / name for name in ("root", "work", "commands"))
+        (self.root / "etc").mkdir(parents=True)
+        (self.work / "packages").mkdir(parents=True)
+        self.commands.mkdir()
+        for name, answer in ANSWERS.items():
+            self.answer(name, answer)
+        self.put_cni(b"")
+        self.variables = {
+            "IMAGE_ROOT": str(self.root), "WORKING_DIR": str(self.work), "PATH": f"{self.commands}:{self.environment['PATH']}",
+            "AWS_ENDPOINT_URL_S3": self.bucket.url, "BINARY_BUCKET_NAME": "binaries", "BINARY_BUCKET_REGION": REGION,
+            "KUBERNETES_VERSION": "1.34.1", "KUBERNETES_BUILD_DATE": "2025-11-13", "ARCH": "x86_64", "KERNEL_VERSION": "6.12",
+            "CONTAINERD_VERSION": "2.*", "RUNC_VERSION": "*", "CNI_PLUGIN_VERSION": "v1.6.2", "PULL_CNI_FROM_GITHUB": "true",
+            "CNI_RELEASES": f"{self.bucket.url}/releases", "ENABLE_AUTHENTICATOR": "false", "ENABLE_AWS_CLI": "false",
+            "ENABLE_SSM_AGENT": "true", "SSM_AGENT_VERSION": "", "SSM_AGENT_SHA256": "", "VARIANTS": "", "EFA_VERSION": "latest", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
+            "PAUSE_CONTAINER_IMAGE": "public.ecr.aws/eks-distro/kubernetes/pause:3.10", "EKS_IMDS_ENDPOINT": self.bucket.url,
+        }
+        self.become("al2023")
+
+    def answer(self, name, text):
+        program = self.commands / name
+        program.write_text(f'#!/bin/bash\necho "{name} $*" >>"{self.directory}/calls"\n{text}\n')
+        program.chmod(0o755)
+
+    def become(self, system):
+        suffix = "rpm" if system == "al2023" else "deb"
+        identity = "ID=amzn\nVERSION_ID=2023\n" if system == "al2023" else "ID=debian\nVERSION_ID=12\n"
+        (self.root / "etc/os-release").write_text(identity)
+        (self.work / f"packages/eksnode-1.{suffix}").touch()
+        if system != "al2023":
+            self.variables |= {"CONTAINERD_VERSION": "1.6.2*", "KERNEL_VERSION": "6.1", "ENABLE_SSM_AGENT": "false"}
+
+    def put_file(self, path, text=""):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def put_cni(self, extra):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name in "bridge", "loopback":
+                archive.addfile(tarfile.TarInfo(f"./{name}"))
+        name = "cni-plugins-linux-amd64-v1.6.2.tgz"
+        for place in f"releases/v1.6.2/{name}", f"1.34.1/2025-11-13/bin/linux/amd64/{name}":
+            self.bucket.put(place, buffer.getvalue() + extra)
+            self.bucket.put(f"{place}.sha256", f"{sha256(buffer.getvalue())}  {name}\n")
+
+    def step(self, name, **variables):
+        return self.run_program("bash", self.packer / "provisioners" / name, **(self.variables | variables))
+
+    def steps(self):
+        text = (self.packer / "template/image.pkr.hcl").read_text()
+        return re.findall(r'"([a-z-]+)"', text[text.index("before_restart"):text.index("working_dir")])
+
+    def calls(self):
+        """What was called since the last time."""
+        file = self.directory / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return lines
+
+    def tree(self):
+        """Every file with its mode and content, without the time of the build."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+            if path.name == "release":
+                content = re.sub(rb"BUILD_TIME=.*", b"", content)
+            found[str(path.relative_to(self.root))] = (oct(path.lstat().st_mode), content)
+        return found
+
+    def build(self, **variables):
+        for name in self.steps():
+            self.succeeds(self.step(name, **variables))
+        return self.calls()
+
+    def assert_in_order(self, calls, *expected):
+        """A call that begins with each of these, in this order."""
+        position = 0
+        for text in expected:
+            found = [n for n, call in enumerate(calls) if n >= position and call.startswith(text)]
+            self.assertTrue(found, f"no '{text}' from call {position} on in\n" + "\n".join(calls))
+            position = found[0] + 1
+
+    def test_al2023(self):
+        self.put_file("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+        calls = self.build(VARIANTS="neuron")
+        self.assert_in_order(
+            calls, "dnf --assumeyes --quiet upgrade", "dnf --assumeyes --quiet install kernel6.12-6.12.*",
+            "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
+            "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install runc-*",
+            "dnf --assumeyes --quiet install containerd-2.*", "dnf --quiet versionlock add containerd",
+            "dnf --assumeyes --quiet install amazon-ssm-agent",
+            f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", "systemctl start containerd.service",
+            "cache-pause-container -i public.ecr.aws/eks-distro/kubernetes/pause:3.10", "systemctl stop containerd.service",
+            "dnf --assumeyes --quiet install kernel6.12-devel-6.12.40-63.amzn2023.x86_64 kernel6.12-headers",
+            "dnf --assumeyes --quiet install aws-neuronx-dkms aws-neuronx-tools", "dnf --quiet clean all")
+        self.assertFalse([call for call in calls if call.startswith("apt")])
+        tree = self.tree()
+        for path, mode in {
+            "usr/bin/kubelet": "0o100755", "etc/eks/image-credential-provider/ecr-credential-provider": "0o100755",
+            "opt/cni/bin/loopback": "0o100644", "etc/eks/release": "0o100644", "etc/eks/pause.tar": "0o100644",
+            "etc/cloud/cloud.cfg.d/50-eks-image.cfg": "0o100644", "run/eks/installed": "0o100644",
+        }.items():
+            self.assertEqual(tree[path][0], mode, path)
+        for path in ("etc/kubernetes/manifests", "etc/kubernetes/kubelet", "var/lib/kubelet", "var/lib/kubernetes",
+                     "etc/eks/containerd", "etc/systemd/system/kubelet.service.d", "etc/systemd/system/containerd.service.d"):
+            self.assertIn(path, tree)
+        self.assertNotIn("usr/bin/aws-iam-authenticator", tree)
+        self.assertEqual(tree["etc/machine-id"][1], b"")
+        self.assertEqual(tree["etc/eks/kubelet-version.txt"][1], b"Kubernetes v1.34.1\n")
+        self.assertEqual(tree["etc/eks/containerd-version.txt"][1],
+                         b"containerd github.com/containerd/containerd 2.1.4 0123abcd\n")
+        self.assertRegex(tree["etc/eks/release"][1].decode(), 'BASE_AMI_ID="ami-0base"\n\nBUILD_KERNEL="6.12.40-63.*"\nARCH="x86_64"\n')
+        self.assertIn(b"gpgcheck=1", tree["etc/yum.repos.d/neuron.repo"][1])
+        info = json.loads((self.work / "version-info.json").read_text())
+        self.assertEqual(info["binaries"], {"containerd": "2.1.4", "kubelet": "v1.34.1", "runc": "1.3.0"})
+        self.assertEqual(info["packages"], {"bash": "5.2.15-1.amzn2023", "zlib": "1.2"})
+        self.assertEqual((info["build"]["source_ami_id"], info["build"]["variants"]), ("ami-0base", "neuron"))
+
+        # once more: the same machine, and nothing large is fetched again
+        self.bucket.requests.clear()
+        again = self.build(VARIANTS="neuron")
+        self.assertEqual(self.tree(), tree)
+        self.assertEqual([path for path, *_ in self.bucket.requests if path.endswith(("kubelet", "provider", ".tgz"))], [])
+        self.assertNotIn("systemctl start containerd.service", again)
+
+    def test_debian(self):
+        self.become("debian12")
+        calls = self.build()
+        options = "apt-get --quiet --yes"
+        self.assert_in_order(
+            calls, f"{options} --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold update",
+            "apt-cache pkgnames", options, "apt-mark hold linux-image-6.1.0-28-cloud-amd64", "apt-cache madison runc",
+            "apt-mark hold runc", "apt-cache madison containerd", "apt-mark hold containerd", options)
+        for text in ("--with-new-pkgs upgrade", " install linux-image-6.1.0-28-cloud-amd64", " install runc=1.6.24~ds1-1",
+                     " install containerd=1.6.24~ds1-1", f" install {self.work}/packages/eksnode-1.deb", " clean"):
+            self.assertTrue([call for call in calls if call.endswith(text)], text)
+        self.assertFalse([call for call in calls if call.startswith(("dnf", "grubby", "rpm"))])
+        tree = self.tree()
+        self.assertIn(b'BASE_AMI_ID=""', tree["etc/eks/release"][1])  # not in EC2
+        self.build()
+        self.assertEqual(self.tree(), tree)
+
+    def test_other_systems_are_refused(self):
+        (self.root / "etc/os-release").write_text("ID=ubuntu\nVERSION_ID=24.04\n")
+        self.fails(self.step("upgrade-packages"), "the machine runs 'ubuntu 24.04'", "Amazon Linux 2023 or Debian 12")
+        self.assertEqual(self.calls(), [])
+
+    def test_downloads_without_a_right_checksum_fail(self):
+        key = "1.34.1/2025-11-13/bin/linux/amd64/kubelet"
+        url = f"{self.bucket.url}/binaries/{key}"
+        right = self.bucket.objects[f"{key}.sha256"]
+        for sums, expected in {
+            None: f"cannot fetch {url}.sha256",
+            "": "the checksum file kubelet.sha256 is empty",
+            "<html>": "the checksum file kubelet.sha256 holds no SHA-256, but '<html>'",
+            "0" * 64: f"{url} has the SHA-256 {sha256(self.bucket.objects[key])}, not {'0' * 64}",
+        }.items():
+            with self.subTest(expected):
+                self.bucket.objects.pop(f"{key}.sha256") if sums is None else self.bucket.put(f"{key}.sha256", sums)
+                self.fails(self.step("install-kubelet"), expected)
+                self.assertFalse((self.root / "usr/bin/kubelet").exists())
+        self.bucket.put(f"{key}.sha256", right.decode().split()[0].upper())  # no name, other letters
+        self.succeeds(self.step("install-kubelet"))
+        del self.bucket.objects[key.replace("kubelet", "ecr-credential-provider")]
+        (self.root / "etc/eks/image-credential-provider/ecr-credential-provider").unlink()
+        self.fails(self.step("install-kubelet"), "cannot fetch", "this machine may read it")
+        self.put_cni(b"x")
+        self.fails(self.step("install-cni-plugins"), "has the SHA-256")
+        self.fails(self.step("install-cni-plugins", PULL_CNI_FROM_GITHUB="false"), "has the SHA-256")
+        self.assertFalse(list((self.root / "opt/cni/bin").iterdir()))
+
+    def test_a_damaged_file_is_replaced(self):
+        self.succeeds(self.step("install-kubelet", ENABLE_AUTHENTICATOR="true"))
+        self.assertTrue((self.root / "usr/bin/aws-iam-authenticator").exists())
+        self.put_file("usr/bin/kubelet", "half")
+        self.succeeds(self.step("install-kubelet"))
+        self.assertIn("1.34.1", (self.root / "usr/bin/kubelet").read_text())
+
+    def test_kubelet_of_another_version(self):
+        for name in "kubelet", "kubelet.sha256":
+            self.bucket.put(f"1.34.1/2025-11-13/bin/linux/amd64/{name}",
+                            self.bucket.objects[f"1.33.5/2025-11-13/bin/linux/amd64/{name}"])
+        self.fails(self.step("install-kubelet"), "is 'Kubernetes v1.33.5'", "copy the files of 1.34.1")
+
+    def test_private_buckets(self):
+        self.bucket.private, self.bucket.token = True, TOKEN
+        self.fails(self.step("install-kubelet"), "cannot fetch")
+        keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
+        self.succeeds(self.step("install-kubelet", **keys))
+        self.bucket.requests.clear()
+        self.succeeds(self.step("install-cni-plugins", **keys))
+        for path, _, headers in self.bucket.requests:  # a server that is not S3 sees nothing of them
+            self.assertTrue(path.startswith("/releases/"))
+            self.assertFalse({"authorization", "x-amz-security-token"} & {name.lower() for name in headers})
+
+    def test_missing_variables(self):
+        self.fails(self.step("install-kubelet", KUBERNETES_VERSION=""), "the variable kubernetes_version of the template")
+        self.fails(self.step("install-containerd", CONTAINERD_VERSION="none"), "no package containerd has the version none")
+        self.become("debian12")
+        self.fails(self.step("install-containerd", RUNC_VERSION="9.*"), "no package runc has the version 9.*")
+        (self.work / "packages/eksnode-1.deb").unlink()
+        self.fails(self.step("install-eksnode"), "there is no package eksnode*.deb", "make packages")
+
+    def test_kernels(self):
+        self.succeeds(self.step("install-kernel", KERNEL_VERSION=""))
+        self.assertEqual([call for call in self.calls() if "install" in call or "--set-default" in call], [])
+        self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12.9"))
+        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install kernel6.12-6.12.9*",
+                             "grubby --set-default /boot/vmlinuz-6.12.9-1.amzn2023.x86_64")
+        self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.7"), "is not installed")
+        self.answer("dnf", "exit 1")
+        self.fails(self.step("install-kernel", KERNEL_VERSION="6.1"), "there is no kernel 6.1 for this machine",
+                   "list kernel'")
+        self.become("debian12")
+        self.fails(self.step("install-kernel", KERNEL_VERSION="6.99"), "there is no kernel 6.99")
+        self.calls()
+        self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12"))
+        self.assertIn("apt-mark hold linux-image-6.12.9-cloud-amd64", self.calls())
+
+    def test_a_restart_only_into_another_kernel(self):
+        self.succeeds(self.step("restart-into-kernel"))
+        self.assertNotIn("systemctl reboot", self.calls())
+        self.succeeds(self.step("restart-into-kernel", KERNEL="6.1.1"))
+        self.assertIn("systemctl reboot", self.calls())
+        self.become("debian12")
+        self.succeeds(self.step("restart-into-kernel"))  # a machine without a kernel of its own
+        self.assertNotIn("systemctl reboot", self.calls())
+        for name in "6.1.0-9-cloud-amd64", "6.1.0-28-cloud-amd64":
+            self.put_file(f"boot/vmlinuz-{name}")
+        self.succeeds(self.step("restart-into-kernel", KERNEL="6.1.0-28-cloud-amd64"))
+        self.assertNotIn("systemctl reboot", self.calls())
+        self.succeeds(self.step("restart-into-kernel", KERNEL="6.1.0-9-cloud-amd64"))
+        self.assertIn("systemctl reboot", self.calls())
+
+    def test_the_ssm_agent(self):
+        self.succeeds(self.step("install-ssm-agent", ENABLE_SSM_AGENT="false"))
+        self.assertEqual(self.calls(), [])
+        version = {"SSM_AGENT_VERSION": "3.3.1", "SSM_BUCKET": f"{self.bucket.url}/binaries/ssm"}
+        self.fails(self.step("install-ssm-agent", **version), "ssm_agent_sha256")
+        self.bucket.put("ssm/3.3.1/linux_amd64/amazon-ssm-agent.rpm", "rpm")
+        self.fails(self.step("install-ssm-agent", SSM_AGENT_SHA256="0" * 64, **version), "has the SHA-256")
+        self.assertEqual(self.calls(), [])
+        self.succeeds(self.step("install-ssm-agent", SSM_AGENT_SHA256=sha256(b"rpm"), **version))
+        self.assertEqual(self.calls(), [f"dnf --assumeyes --quiet install {self.work}/amazon-ssm-agent.rpm"])
+        self.become("debian12")
+        self.fails(self.step("install-ssm-agent", ENABLE_SSM_AGENT="true"), "Debian has no package", "ssm_agent_version=VERSION")
+
+    def test_without_a_pause_image(self):
+        self.succeeds(self.step("cache-pause-image", PAUSE_CONTAINER_IMAGE=""))
+        self.assertEqual(self.calls(), [])
+        (self.commands / "cache-pause-container").unlink()
+        self.fails(self.step("cache-pause-image"), "the package eksnode-compat is not installed")
+        self.answer("cache-pause-container", "exit 1")
+        self.fails(self.step("cache-pause-image"), "cannot fetch the pause image public.ecr.aws")
+
+    def test_images(self):
+        self.succeeds(self.step("cache-images"))
+        self.assertEqual(self.calls(), [])
+        self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="neuron,fips"))
+        self.assertEqual(self.calls(), ["systemctl start containerd.service",
+                                        "eksnode images cache --kubernetes-version 1.34.1 --region us-west-2 --fips",
+                                        "systemctl stop containerd.service"])
+        self.answer("eksnode", "exit 1")
+        self.fails(self.step("cache-images", CACHE_CONTAINER_IMAGES="true"), "cannot cache the images of Kubernetes 1.34.1")
+
+    def test_leftovers_are_removed(self):
+        gone = """etc/ssh/ssh_host_rsa_key etc/ssh/ssh_host_rsa_key.pub root/.ssh/authorized_keys
+            home/ec2-user/.ssh/authorized_keys home/ec2-user/.bash_history root/.bash_history root/.aws/credentials
+            var/lib/cloud/instances/i-1/user-data.txt var/lib/cloud/data/x var/lib/cloud/sem/x var/lib/dhclient/x.lease
+            var/lib/dnf/history.sqlite var/lib/systemd/random-seed var/lib/eks/commands.d/x.toml var/log/cloud-init.log
+            var/log/cloud-init-output.log var/log/messages var/log/secure var/log/wtmp var/log/journal/abc/system.journal
+            var/log/audit/audit.log.1 var/cache/dnf/x etc/hostname etc/resolv.conf""".split()
+        kept = "etc/ssh/sshd_config home/ec2-user/.ssh/config etc/eks/release var/lib/kubelet/x var/log/pods/x".split()
+        for path in gone + kept:
+            self.put_file(path, "x")
+        self.put_file("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        self.put_file("var/log/audit/audit.log", "x")
+        for _ in range(2):
+            self.succeeds(self.step("clean-up"))
+            self.assertEqual([path for path in gone if (self.root / path).exists()], [])
+            self.assertEqual([path for path in kept if not (self.root / path).exists()], [])
+            self.assertEqual((self.root / "etc/machine-id").read_text(), "")
+            self.assertEqual((self.root / "var/log/audit/audit.log").read_text(), "")
+            self.assertTrue((self.root / "var/log/journal").is_dir())
+        (self.root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+        self.succeeds(self.step("clean-up"))
+        self.assertTrue((self.root / "etc/resolv.conf").is_symlink())
+
+    def test_variants(self):
+        self.put_file("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 quiet"\n')
+        (self.packer / "variants/mine.list").write_text(
+            "summary all kinds\nkernel-argument quiet\nkernel-argument psi=1\nmodule ib_umad\nmodule sctp\nenable mine.service\n"
+            "stream al2023 mine:1\npackages al2023 one two\npackages debian12 three\nrun mine\n")
+        program = self.packer / "provisioners/variants/mine"
+        program.write_text(f'#!/bin/bash\necho script >>"{self.directory}/calls"\n')
+        program.chmod(0o755)
+        for _ in range(2):
+            self.succeeds(self.step("apply-variants", VARIANTS="mine"))
+            self.assert_in_order(
+                self.calls(), "dnf --assumeyes --quiet module enable mine:1", "dnf --assumeyes --quiet install one two",
+                "grubby --update-kernel=ALL --args=quiet psi=1", "script", "systemctl enable mine.service")
+            self.assertEqual((self.root / "etc/default/grub").read_text(),
+                             'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 quiet psi=1"\n')
+            self.assertEqual((self.root / "etc/modules-load.d/eks-variants.conf").read_text(), "ib_umad\nsctp\n")
+        self.become("debian12")
+        self.succeeds(self.step("apply-variants", VARIANTS="mine"))
+        calls = self.calls()
+        self.assertTrue(calls[0].endswith(" install three"), calls)
+        self.assertIn("update-grub ", calls)
+        self.fails(self.step("apply-variants", VARIANTS="fips"), "the variant 'fips' is for al2023, not for debian12")
+
+    def test_a_repository_of_debian(self):
+        self.become("debian12")
+        self.bucket.put("releases/key.asc", "key")
+        (self.packer / "variants/mine.list").write_text(
+            f"summary x\nrepository debian12 mine https://repository.example/ {self.bucket.url}/releases/key.asc\n")
+        self.succeeds(self.step("apply-variants", VARIANTS="mine"))
+        self.assertEqual((self.root / "etc/apt/sources.list.d/mine.list").read_text(),
+                         "deb [signed-by=/etc/apt/keyrings/mine.asc] https://repository.example/ ./\n")
+        self.assertEqual((self.root / "etc/apt/keyrings/mine.asc").read_text(), "key")
+        del self.bucket.objects["releases/key.asc"]
+        self.fails(self.step("apply-variants", VARIANTS="mine"), "cannot fetch")
+
+    def test_fips(self):
+        self.succeeds(self.step("apply-variants", VARIANTS="fips"))
+        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install crypto-policies", "fips-mode-setup --enable")
+        self.answer("fips-mode-setup", "exit 1")
+        self.fails(self.step("apply-variants", VARIANTS="fips"), "cannot be switched to FIPS mode")
+
+    def sign_installer(self):
+        """A key, and an installer of EFA that it has signed. The fingerprint of the key."""
+        home = self.directory / "gnupg"
+        home.mkdir(mode=0o700)
+        gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "", "--pinentry-mode", "loopback")
+        self.addCleanup(self.run_program, "gpgconf", "--homedir", home, "--kill", "all")
+        self.succeeds(self.run_program(*gpg, "--quick-generate-key", "test@example.org", "ed25519", "sign", "never"))
+        listed = self.succeeds(self.run_program(*gpg, "--with-colons", "--list-keys"))
+        buffer = io.BytesIO()
+        script = f'#!/bin/sh\necho installer "$@" >>"{self.directory}/calls"\n'.encode()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            info = tarfile.TarInfo("aws-efa-installer/efa_installer.sh")
+            info.size, info.mode = len(script), 0o755
+            archive.addfile(info, io.BytesIO(script))
+        file = self.directory / "installer"
+        file.write_bytes(buffer.getvalue())
+        self.succeeds(self.run_program(*gpg, "--detach-sign", file))
+        self.succeeds(self.run_program(*gpg, "--armor", "--output", self.directory / "key", "--export"))
+        self.bucket.put("releases/aws-efa-installer-1.2.3.tar.gz", buffer.getvalue())
+        self.bucket.put("releases/aws-efa-installer-1.2.3.tar.gz.sig", Path(f"{file}.sig").read_bytes())
+        self.bucket.put("releases/aws-efa-installer.key", (self.directory / "key").read_bytes())
+        return re.search(r"^fpr:+(\w+):", listed, re.MULTILINE)[1]
+
+    def test_efa(self):
+        fingerprint = self.sign_installer()
+        variables = {"VARIANTS": "efa", "EFA_VERSION": "1.2.3", "EFA_INSTALLER": f"{self.bucket.url}/releases"}
+        self.fails(self.step("apply-variants", **variables),
+                   "is not signed with the key 4E9091BCBB97A96B26B15E59A05480B1DD2D3CCC")
+        self.assertNotIn("installer --minimal --yes", self.calls())
+        self.succeeds(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables))
+        calls = self.calls()
+        self.assert_in_order(calls, "grubby --update-kernel=ALL --args=intel_idle.max_cstate=1 processor.max_cstate=1",
+                             "installer --minimal --yes", "rpm --erase --nodeps efa-nv-peermem")
+        self.bucket.objects["releases/aws-efa-installer-1.2.3.tar.gz"] += b"x"
+        self.fails(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables), "is not signed with the key")
+        self.assertNotIn("installer --minimal --yes", self.calls())
+
+    def test_labels(self):
+        for name in "usr/bin", "usr/libexec", "etc/systemd/system", "etc/eks", "opt/cni/bin":
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        self.answer("selinuxenabled", "")
+        self.answer("matchpathcon", 'shift; for path; do echo "$path verified."; done')
+        self.succeeds(self.step("label-files"))
+        self.assert_in_order(self.calls(), "selinuxenabled", f"restorecon -R {self.root}/usr/bin", "matchpathcon -V")
+        self.answer("matchpathcon", 'shift; for path; do echo "$path has context a, should be b"; done')
+        self.fails(self.step("label-files"), "another label than SELinux's policy says", "should be b")
+
+
+def run_side_by_side(names):
+    """Each class in a process of its own; what one prints comes at once, when it has ended."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        status = 0
+        for done in pool.map(lambda name: subprocess.run(
+                [sys.executable, "-IB", __file__, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, check=False), names):
+            print(done.stdout, end="")
+            status = status or done.returncode
+        return status
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        sys.exit(run_side_by_side(["FrontEndTest", "ProvisionerTest", "TemplateTest"]))
+    unittest.main()
