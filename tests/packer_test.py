@@ -11,8 +11,10 @@ import http.server
 import io
 import json
 import os
+import pwd
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -181,6 +183,11 @@ class PackerTest(unittest.TestCase):
         for text in expected:
             self.assertIn(text, done.stderr)
 
+    def add_packages(self, where="al2023-x86_64", name="eksnode-1-1.x86_64.rpm"):
+        directory = self.directory / "build/packages" / where
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / name).touch()
+
     def fake_packer(self, version):
         """A Packer that says this version and writes down how it is called."""
         program = self.directory / f"packer-{version}"
@@ -330,11 +337,6 @@ class FrontEndTest(PackerTest):
 
     def make(self, *words, environment=None, **variables):
         return super().make(*words, environment={"AWS_ENDPOINT_URL_S3": self.bucket.url, **(environment or {})}, **variables)
-
-    def add_packages(self, where="al2023-x86_64", name="eksnode-1-1.x86_64.rpm"):
-        directory = self.directory / "build/packages" / where
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / name).touch()
 
     def build_arguments(self, text):
         line = next(line for line in text.splitlines() if " build " in line)
@@ -586,7 +588,9 @@ ANSWERS = {
 }
 
 
-class ProvisionerTest(PackerTest):
+class MachineTest(PackerTest):
+    """A directory that stands for a machine, and a bucket."""
+
     def setUp(self):
         super().setUp()
         self.bucket = self.start_bucket()
@@ -673,6 +677,8 @@ class ProvisionerTest(PackerTest):
             self.assertTrue(found, f"no '{text}' from call {position} on in\n" + "\n".join(calls))
             position = found[0] + 1
 
+
+class ProvisionerTest(MachineTest):
     def test_al2023(self):
         self.put_file("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
         calls = self.build(VARIANTS="neuron")
@@ -968,6 +974,76 @@ class ProvisionerTest(PackerTest):
         self.fails(self.step("label-files"), "another label than SELinux's policy says", "should be b")
 
 
+class BuildTest(MachineTest):
+    """Packer itself works through the template, over ssh on loopback, with the stand-ins at the other end."""
+
+    def setUp(self):
+        super().setUp()
+        self.become("debian12")
+        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
+        self.output, self.key = self.directory / "output", self.directory / "key"
+        self.output.mkdir()
+        self.succeeds(self.run_program("ssh-keygen", "-q", "-t", "rsa", "-m", "PEM", "-N", "", "-f", self.key))
+        shutil.rmtree(self.work)
+        self.start_sshd()
+
+    def start_sshd(self):
+        """One that knows this test's key only, and gives its sessions the environment of the stand-ins."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        if os.geteuid() == 0:
+            os.makedirs("/run/sshd", exist_ok=True)
+        environment = " ".join(f"{name}={self.variables[name]}" for name in ("IMAGE_ROOT", "PATH", "CNI_RELEASES"))
+        config = self.directory / "sshd_config"
+        config.write_text(f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.key}\nAuthorizedKeysFile {self.key}.pub\n"
+                          f"PidFile none\nStrictModes no\nUsePAM no\nSetEnv {environment}\n"
+                          "PermitRootLogin prohibit-password\nPubkeyAcceptedAlgorithms +ssh-rsa\nHostKeyAlgorithms +ssh-rsa\n")
+        log = open(self.directory / "sshd.log", "w")
+        self.addCleanup(log.close)
+        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+
+    def build_image(self, environment=None, **variables):
+        return self.make(
+            "k8s", builder="null", os="debian12", ssh_host="127.0.0.1", ssh_port=self.port, ssh_private_key_file=self.key,
+            ssh_username=pwd.getpwuid(os.geteuid()).pw_name, remote_folder=self.directory, working_dir=self.work,
+            output_directory=self.output, ami_name="test", enable_ssm_agent="false", binary_endpoint=self.bucket.url,
+            kernel="6.1", **BUILD, **variables, environment=environment)
+
+    def test_build(self):
+        self.bucket.private, self.bucket.token = True, TOKEN
+        keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
+        (self.packer / "variants/mine.list").write_text("summary mine\nmodule sctp\n")
+        done = self.build_image(keys, variant="mine")
+        text = self.succeeds(done) + done.stderr
+        self.assertNotIn(SECRET, text)
+        self.assertNotIn(TOKEN, text)
+        tree = self.tree()
+        self.assertEqual(tree["etc/eks/kubelet-version.txt"][1], b"Kubernetes v1.34.1\n")
+        self.assertEqual(tree["etc/modules-load.d/eks-variants.conf"][1], b"sctp\n")
+        self.assertIn("opt/cni/bin/bridge", tree)
+        info = json.loads((self.output / "test-version-info.json").read_text())
+        self.assertEqual(info["build"]["variants"], "mine")
+        for name in "manifest.json", "test-manifest.json":
+            build = json.loads((self.output / name).read_text())["builds"][0]
+            self.assertEqual(build["custom_data"]["kubernetes_version"], "1.34.1")
+        self.assertFalse(self.work.exists())
+        self.assertEqual([path.name for path in self.directory.glob("script*")], [])
+        for file in self.directory.rglob("*"):  # the environment of the build is nowhere left
+            if file.is_file() and file.name != "sshd.log":
+                self.assertNotIn(SECRET.encode(), file.read_bytes(), file)
+
+    def test_a_build_that_fails(self):
+        self.bucket.put("1.34.1/2025-11-13/bin/linux/amd64/kubelet.sha256", "0" * 64)
+        done = self.build_image()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("kubelet has the SHA-256", done.stdout + done.stderr)
+        self.assertIn("the file is damaged or was replaced", done.stdout + done.stderr)
+        self.assertEqual(list(self.output.iterdir()), [])
+
+
 def run_side_by_side(names):
     """Each class in a process of its own; what one prints comes at once, when it has ended."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -982,5 +1058,5 @@ def run_side_by_side(names):
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        sys.exit(run_side_by_side(["FrontEndTest", "ProvisionerTest", "TemplateTest"]))
+        sys.exit(run_side_by_side(["FrontEndTest", "BuildTest", "ProvisionerTest", "TemplateTest"]))
     unittest.main()
