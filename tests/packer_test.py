@@ -254,6 +254,8 @@ class TemplateTest(PackerTest):
             "variants": "a,,b", "ami_name": "x", "source_ami_id": "al2023", "source_ami_owners": "me", "volume_type": "io1",
             "launch_block_device_mappings_volume_size": "1", "ssh_interface": "session_manager",
             "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
+            "nerdctl_version": "a b", "soci_snapshotter_version": "", "nvidia_driver_version": "570.1", "cuda_version": "12",
+            "neuron_driver_version": "",
         }
         done = self.validate("amazon-ebs", **bad)
         self.assertNotEqual(done.returncode, 0, done.stdout)
@@ -436,7 +438,7 @@ class FrontEndTest(PackerTest):
         for words, variables, *expected in (
             (["1.34"], {"arhc": "arm64"}, "there is no variable 'arhc'"),
             (["1.34"], {"docker_version": "20"}, "there is no variable 'docker_version' here", "containerd_version=VERSION"),
-            (["1.34"], {"nvidia_driver_version": "570"}, "variants/gpu-nvidia.list"),
+            (["1.34"], {"nvidia_driver_major_version": "570"}, "it is nvidia_driver_version now"),
             (["1.34"], {"arch": "sparc"}, "there is no architecture 'sparc'", "arch=x86_64 or arch=arm64"),
             (["1.99"], {}, "has no Kubernetes 1.99", "make list-versions"),
             (["1.33", "1.34"], {}, "one image at a time"),
@@ -607,7 +609,9 @@ class MachineTest(PackerTest):
             "KUBERNETES_VERSION": "1.34.1", "KUBERNETES_BUILD_DATE": "2025-11-13", "ARCH": "x86_64", "KERNEL_VERSION": "6.12",
             "CONTAINERD_VERSION": "2.*", "RUNC_VERSION": "*", "CNI_PLUGIN_VERSION": "v1.6.2", "PULL_CNI_FROM_GITHUB": "true",
             "CNI_RELEASES": f"{self.bucket.url}/releases", "ENABLE_AUTHENTICATOR": "false", "ENABLE_AWS_CLI": "false",
-            "ENABLE_SSM_AGENT": "true", "SSM_AGENT_VERSION": "", "SSM_AGENT_SHA256": "", "VARIANTS": "", "EFA_VERSION": "latest", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
+            "ENABLE_SSM_AGENT": "true", "SSM_AGENT_VERSION": "", "SSM_AGENT_SHA256": "", "VARIANTS": "", "EFA_VERSION": "latest",
+            "NERDCTL_VERSION": "*", "SOCI_SNAPSHOTTER_VERSION": "0.*", "NEURON_DRIVER_VERSION": "2.*", "CUDA_VERSION": "12-9",
+            "NVIDIA_DRIVER_VERSION": "580.*", "NVIDIA_DRIVER_MAJOR_VERSION": "580", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
             "PAUSE_CONTAINER_IMAGE": "public.ecr.aws/eks-distro/kubernetes/pause:3.10", "EKS_IMDS_ENDPOINT": self.bucket.url,
         }
         self.become("al2023")
@@ -685,13 +689,14 @@ class ProvisionerTest(MachineTest):
         self.assert_in_order(
             calls, "dnf --assumeyes --quiet upgrade", "dnf --assumeyes --quiet install kernel6.12-6.12.*",
             "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
-            "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install runc-*",
+            "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl",
+            "dnf --assumeyes --quiet install soci-snapshotter-0.*", "dnf --assumeyes --quiet install runc",
             "dnf --assumeyes --quiet install containerd-2.*", "dnf --quiet versionlock add containerd",
             "dnf --assumeyes --quiet install amazon-ssm-agent",
             f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", "systemctl start containerd.service",
             "cache-pause-container -i public.ecr.aws/eks-distro/kubernetes/pause:3.10", "systemctl stop containerd.service",
             "dnf --assumeyes --quiet install kernel6.12-devel-6.12.40-63.amzn2023.x86_64 kernel6.12-headers",
-            "dnf --assumeyes --quiet install aws-neuronx-dkms aws-neuronx-tools", "dnf --quiet clean all")
+            "dnf --assumeyes --quiet install aws-neuronx-dkms-2.* aws-neuronx-tools", "dnf --quiet clean all")
         self.assertFalse([call for call in calls if call.startswith("apt")])
         tree = self.tree()
         for path, mode in {
@@ -907,6 +912,17 @@ class ProvisionerTest(MachineTest):
         self.assertTrue(calls[0].endswith(" install three"), calls)
         self.assertIn("update-grub ", calls)
         self.fails(self.step("apply-variants", VARIANTS="fips"), "the variant 'fips' is for al2023, not for debian12")
+
+    def test_versions_of_drivers(self):
+        self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia,cuda"))
+        self.assert_in_order(
+            self.calls(), "dnf --assumeyes --quiet module enable nvidia-driver:580-open",
+            "dnf --assumeyes --quiet install dkms kmod-nvidia-open-dkms-580.* nvidia-driver-cuda-580.*",
+            "systemctl enable nvidia-fabricmanager.service")
+        self.succeeds(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION="13-0"))
+        self.assertIn("dnf --assumeyes --quiet install cuda-toolkit-13-0", self.calls())
+        self.fails(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION=""), "the variable CUDA_VERSION of a variant has no value")
+        self.assertEqual([call for call in self.calls() if "install" in call], [])
 
     def test_a_repository_of_debian(self):
         self.become("debian12")

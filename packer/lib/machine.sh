@@ -76,7 +76,9 @@ install_packages() {
 # install_version NAME PATTERN: a package in the newest version that matches, which then stays.
 install_version() {
         if [ "$system" = al2023 ]; then
-                dnf --assumeyes --quiet install "$1-$2" ||
+                local wanted=$1-$2
+                [ "$2" != '*' ] || wanted=$1 # NAME-* would be other packages, too
+                dnf --assumeyes --quiet install "$wanted" ||
                         fail "no package $1 has the version $2" "'dnf --showduplicates list $1' prints the versions"
                 lock_package "$1"
                 return

@@ -14,6 +14,8 @@
 #   module NAME                     a kernel module that is loaded at boot
 #   enable UNIT                     a unit to enable
 #   run SCRIPT                      a script of provisioners/variants/, after all of the above
+#
+# @NAME@ stands for the value of a variable of the template, in capitals.
 set -euo pipefail
 
 # variant_lines FILE WORD: the rest of the lines that begin with this word.
@@ -69,6 +71,21 @@ check_variants() {
         done
 }
 
+# Put the values of variables into lines.
+with_values() {
+        local line
+        while IFS= read -r line; do
+                while [[ $line =~ @([A-Z0-9_]+)@ ]]; do
+                        if [ -z "${!BASH_REMATCH[1]:-}" ]; then
+                                echo "the variable ${BASH_REMATCH[1]} of a variant has no value" >&2
+                                return 1
+                        fi
+                        line=${line//"${BASH_REMATCH[0]}"/"${!BASH_REMATCH[1]}"}
+                done
+                printf '%s\n' "$line"
+        done
+}
+
 # variant_items DIRECTORY NAMES WORD [SYSTEM]: the items of this word in all these variants, in order. With a system, those of
 # that system, without its name.
 variant_items() {
@@ -78,6 +95,6 @@ variant_items() {
                         sed -n "s/^$4\([[:space:]][[:space:]]*\|$\)//p"
                 else
                         cat
-                fi
+                fi | with_values || return
         done
 }

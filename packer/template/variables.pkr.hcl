@@ -152,6 +152,51 @@ variable "variants" {
   }
 }
 
+variable "nerdctl_version" {
+  type        = string
+  description = "nerdctl's version in the distribution's repository, or a pattern. Debian 12 has no nerdctl."
+  validation {
+    condition     = var.nerdctl_version != "" && regex_replace(var.nerdctl_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
+    error_message = "The nerdctl_version must be a package version or a pattern such as 2.*."
+  }
+}
+
+variable "soci_snapshotter_version" {
+  type        = string
+  description = "soci-snapshotter's version in the distribution's repository, or a pattern. Debian 12 has no soci-snapshotter."
+  validation {
+    condition     = var.soci_snapshotter_version != "" && regex_replace(var.soci_snapshotter_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
+    error_message = "The soci_snapshotter_version must be a package version or a pattern such as 0.*."
+  }
+}
+
+variable "nvidia_driver_version" {
+  type        = string
+  description = "Version of NVIDIA's driver for the variant gpu-nvidia, or a pattern. 580 is the oldest."
+  validation {
+    condition     = var.nvidia_driver_version != "" && regex_replace(var.nvidia_driver_version, "^(5[89]|[6-9][0-9])[0-9][.][0-9.*]+$", "") == ""
+    error_message = "The nvidia_driver_version must be a version or a pattern such as 580.*, and at least 580."
+  }
+}
+
+variable "cuda_version" {
+  type        = string
+  description = "Version of CUDA for the variant cuda, such as 12.9."
+  validation {
+    condition     = var.cuda_version != "" && regex_replace(var.cuda_version, "^[0-9]+[.][0-9]+$", "") == ""
+    error_message = "The cuda_version must be a version such as 12.9."
+  }
+}
+
+variable "neuron_driver_version" {
+  type        = string
+  description = "Version of the driver for the variant neuron, or a pattern."
+  validation {
+    condition     = var.neuron_driver_version != "" && regex_replace(var.neuron_driver_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
+    error_message = "The neuron_driver_version must be a package version or a pattern such as 2.*."
+  }
+}
+
 variable "efa_version" {
   type        = string
   description = "Version of the EFA installer for the variant efa, such as 1.49.0, or latest."
