@@ -20,6 +20,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import tomllib
 import unittest
 import urllib.parse
 from pathlib import Path
@@ -433,6 +434,61 @@ class FrontEndTest(PackerTest):
                 self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.1", "2025-11-13"))
                 self.assertIn(f"-var-file='{self.directory / name}'", line)
         self.fails(self.make("-n", "1.34", PACKER_VARIABLE_FILE="/nonexistent"), "there is no file '/nonexistent'")
+
+    def write_config(self, text):
+        file = self.directory / "image.toml"
+        file.write_text(text)
+        return file
+
+    def test_an_image_configuration(self):
+        text = ('# mine\nk8s = "1.34"\narch="arm64"\ncontainerd_version = "2.1.*" # a pattern\nenable_aws_cli = true\n'
+                'launch_block_device_mappings_volume_size = 30\nami_description = "it\'s # $HOME, \\u0028one)"\n')
+        self.fails(self.make("-n", "build", config=self.write_config(text)), "line 7", "a string without escapes")
+        config = self.write_config(text.replace("\\u0028", "(") + 'kubernetes_version = "1.34.1"\nvariants = "efa"\n')
+        arguments, line = self.build_arguments(self.succeeds(self.make("-n", "build", config=config, containerd_version="2.2.*")))
+        for name, value in {
+            "arch": "arm64", "kubernetes_version": "1.34.1", "kubernetes_build_date": "2025-11-13", "variants": "efa",
+            "containerd_version": "2.2.*", "enable_aws_cli": "true", "launch_block_device_mappings_volume_size": "30",
+        }.items():
+            self.assertEqual(arguments[name], value, name)
+        self.assertIn(r"-var 'ami_description=it'\''s # $HOME, (one)'", line)
+
+        text = self.succeeds(self.make("plan", config=config, containerd_version="2.2.*"))
+        plan = tomllib.loads(text)
+        self.assertEqual((plan["arch"], plan["kernel_version"], plan["ssh_port"]), ("arm64", "6.12", 22))
+        self.assertTrue(plan["enable_aws_cli"])
+        self.assertEqual(plan["ami_description"], "it's # $HOME, (one)")
+        for name, place in {"arch": config, "containerd_version": "command line", "kernel_version": "1.34",
+                            "instance_type": "front end", "runc_version": "default", "os": "default"}.items():
+            self.assertRegex(text, rf"(?m)^{name} = .* # {place}$")
+        self.assertNotIn("secret", text)
+        # the plan is a configuration: of the same image, whatever is newer in the bucket by then
+        self.bucket.put_build("1.34.1", "2026-01-01", "arm64")
+        again = tomllib.loads(self.succeeds(self.make("plan", config=self.write_config(text))))
+        self.assertEqual(again, plan)
+
+    def test_the_schema_of_image_configurations(self):
+        schema = json.loads(self.succeeds(self.make("schema")))
+        self.assertFalse(schema["additionalProperties"])
+        plan = tomllib.loads(self.succeeds(self.make("plan", **BUILD)))
+        types = {str: "string", bool: "boolean", int: "integer"}
+        for name, value in plan.items():
+            self.assertEqual(schema["properties"][name]["type"], types[type(value)], name)
+            self.assertTrue(schema["properties"][name]["description"])
+        self.assertIn("nvidia_driver_version", schema["properties"])
+        self.assertNotIn("aws_secret_access_key", schema["properties"])
+
+    def test_mistakes_in_an_image_configuration(self):
+        config = self.write_config('arhc = "x"\n\ncontainerd_versions = "1"\nbanana = 1\nos = "al2023"\nos = "al2023"\n[image]\n'
+                                   'aws_secret_access_key = "x"\nefa_version = [1]\n')
+        self.fails(self.make("-n", "build", config=config),
+                   f"{config}, line 1: there is no variable 'arhc', did you mean 'arch'?",
+                   f"{config}, line 3: there is no variable 'containerd_versions', did you mean 'containerd_version'?",
+                   f"{config}, line 4: there is no variable 'banana'; 'make schema' prints them",
+                   f"{config}, line 6: 'os' is there twice", f"{config}, line 7: this is not NAME = VALUE",
+                   f"{config}, line 8: there is no variable 'aws_secret_access_key'", f"{config}, line 9: this is not")
+        self.assertEqual(self.bucket.requests, [])
+        self.fails(self.make("-n", "build", config="/nonexistent"), "cannot read the image configuration '/nonexistent'")
 
     def test_mistakes_are_explained(self):
         for words, variables, *expected in (
