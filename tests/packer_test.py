@@ -628,12 +628,15 @@ ANSWERS = {
     "chown": "",
     "containerd": "echo containerd github.com/containerd/containerd 2.1.4 0123abcd",
     "dnf": 'case "$*" in *none*) exit 1 ;; esac',
-    "dpkg-query": "printf 'bash\\t5.2.15-2\\ncontainerd\\t1.6.20\\n'",
+    "dpkg-query": """case "$*" in *pkg:*) printf 'bash\\t5.2\\tpkg:deb/debian/bash@5.2?arch=amd64\\t-\\t-\\n' ; exit ;; esac
+        printf 'bash\\t5.2.15-2\\ncontainerd\\t1.6.20\\n'""",
     "eksnode": "",
     "fips-mode-setup": "",
     "grubby": "case $1 in --default-kernel) echo /boot/vmlinuz-6.12.40-63.amzn2023.x86_64 ;; esac",
     "restorecon": "",
     "rpm": """case "$*" in
+        *purl*|*pkg:*) printf 'bash\\t5.2.15-1\\tpkg:rpm/amzn/bash@5.2.15-1?arch=x86_64\\t-\\t-\\n'
+                printf 'libstdc++\\t11\\tpkg:rpm/amzn/libstdc++@11?arch=x86_64\\t-\\t-\\n' ;;
         *--all*) printf 'bash\\t5.2.15-1.amzn2023\\nzlib\\t1.2\\n' ;;
         *--queryformat*kernel6.12) printf '%s\\n' 6.12.9-1.amzn2023.x86_64 6.12.40-63.amzn2023.x86_64 ;;
         *gnupg2-minimal*) exit 1 ;;
@@ -660,7 +663,7 @@ class MachineTest(PackerTest):
             self.answer(name, answer)
         self.put_cni(b"")
         self.variables = {
-            "IMAGE_ROOT": str(self.root), "WORKING_DIR": str(self.work), "PATH": f"{self.commands}:{self.environment['PATH']}",
+            "IMAGE_ROOT": str(self.root), "WORKING_DIR": str(self.work), "IMAGE_NAME": "test", "PATH": f"{self.commands}:{self.environment['PATH']}",
             "AWS_ENDPOINT_URL_S3": self.bucket.url, "BINARY_BUCKET_NAME": "binaries", "BINARY_BUCKET_REGION": REGION,
             "KUBERNETES_VERSION": "1.34.1", "KUBERNETES_BUILD_DATE": "2025-11-13", "ARCH": "x86_64", "KERNEL_VERSION": "6.12",
             "CONTAINERD_VERSION": "2.*", "RUNC_VERSION": "*", "CNI_PLUGIN_VERSION": "v1.6.2", "PULL_CNI_FROM_GITHUB": "true",
@@ -775,6 +778,19 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(info["binaries"], {"containerd": "2.1.4", "kubelet": "v1.34.1", "runc": "1.3.0"})
         self.assertEqual(info["packages"], {"bash": "5.2.15-1.amzn2023", "zlib": "1.2"})
         self.assertEqual((info["build"]["source_ami_id"], info["build"]["variants"]), ("ami-0base", "neuron"))
+
+        bom = json.loads((self.work / "sbom.spdx.json").read_text())
+        self.assertEqual((bom["spdxVersion"], bom["dataLicense"], bom["name"]), ("SPDX-2.3", "CC0-1.0", "test"))
+        packages = {package["name"]: package for package in bom["packages"]}
+        self.assertEqual(sorted(packages), ["bash", "cni-plugins", "ecr-credential-provider", "kubelet", "libstdc++"])
+        self.assertEqual(packages["kubelet"]["checksums"][0]["checksumValue"], sha256(KUBELET.format("1.34.1").encode()))
+        self.assertTrue(packages["kubelet"]["downloadLocation"].endswith("/1.34.1/2025-11-13/bin/linux/amd64/kubelet"))
+        self.assertEqual(packages["libstdc++"]["externalRefs"][0]["referenceLocator"], "pkg:rpm/amzn/libstdc%2B%2B@11?arch=x86_64")
+        ids = [package["SPDXID"] for package in bom["packages"]]
+        self.assertEqual(ids, [relation["relatedSpdxElement"] for relation in bom["relationships"]])
+        self.assertEqual(len(ids), len(set(ids)))
+        for name in ids:
+            self.assertRegex(name, r"^SPDXRef-[A-Za-z0-9.-]+$")
 
         # once more: the same machine, and nothing large is fetched again
         self.bucket.requests.clear()
@@ -1098,6 +1114,7 @@ class BuildTest(MachineTest):
         self.assertIn("opt/cni/bin/bridge", tree)
         info = json.loads((self.output / "test-version-info.json").read_text())
         self.assertEqual(info["build"]["variants"], "mine")
+        self.assertEqual(json.loads((self.output / "test.spdx.json").read_text())["name"], "test")
         for name in "manifest.json", "test-manifest.json":
             build = json.loads((self.output / name).read_text())["builds"][0]
             self.assertEqual(build["custom_data"]["kubernetes_version"], "1.34.1")

@@ -16,6 +16,7 @@ locals {
     "write-release",
     "clean-up",
     "write-version-info",
+    "write-sbom",
     "label-files",
   ]
 
@@ -41,6 +42,7 @@ locals {
     "ENABLE_AUTHENTICATOR=${var.enable_authenticator}",
     "ENABLE_AWS_CLI=${var.enable_aws_cli}",
     "ENABLE_SSM_AGENT=${var.enable_ssm_agent}",
+    "IMAGE_NAME=${var.ami_name}",
     "KERNEL_VERSION=${var.kernel_version}",
     "KUBERNETES_BUILD_DATE=${var.kubernetes_build_date}",
     "KUBERNETES_VERSION=${var.kubernetes_version}",
@@ -116,6 +118,11 @@ build {
     direction   = "download"
     source      = "${local.working_dir}/version-info.json"
     destination = "${var.output_directory}/${var.ami_name}-version-info.json"
+  }
+  provisioner "file" {
+    direction   = "download"
+    source      = "${local.working_dir}/sbom.spdx.json"
+    destination = "${var.output_directory}/${var.ami_name}.spdx.json"
   }
   provisioner "shell" {
     execute_command = "if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo sh -e {{ .Path }}; fi"
