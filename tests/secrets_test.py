@@ -121,6 +121,12 @@ SITE_TOKEN = "{SECRET}"
 [kubelet.credentialProviderConfig]
 providers = [{{ name = "site", matchImages = ["{URL}"], env = [{{ name = "TOKEN", value = "{SECRET}" }}], args = ["{SECRET}"] }}]
 """
+PROXY = f"""\
+[proxy]
+http = "http://user:{SECRET}@proxy.example:3128"
+https = "http://user:{SECRET}@proxy.example:3128"
+noProxy = [".internal.example"]
+"""
 PROVIDER = f"""\
 name: site
 matchImages: ["{URL}"]
@@ -147,10 +153,11 @@ INPUTS = {
         "MIME": mime(("application/node.eks.aws", NODE_CONFIG), ("text/x-shellscript", SHELL)),
         "cloud-config": f"#cloud-config\npassword: {SECRET}\nchpasswd: {{ list: ['root:{SECRET}'] }}\n",
     },
-    "etc/eks/node.toml": {"mirrors": MIRRORS, "settings": ADMIN},
+    "etc/eks/node.toml": {"mirrors": MIRRORS, "settings": ADMIN, "proxy": PROXY},
     "etc/eks/node.d/50-site.yaml": {"NodeConfig": NODE_CONFIG},
     "etc/eks/containerd.d/50-site.toml": {"TOML": CONTAINERD},
     "etc/eks/credential-providers.d/50-site.yaml": {"provider": PROVIDER},
+    "etc/eks/proxy-login": {"login": f"user:{SECRET}\n"},
     "etc/eks/site.headers": {"headers": f"X-Token: {SECRET}\nAuthorization: Basic {BASIC}\n"},
     "proc/cmdline": {"options": f"quiet eks.instance.environment.default.SITE_TOKEN={SECRET} eks.containerd.config={SECRET} "
                                 f"eks.cluster.apiServerEndpoint={URL}\n"},
@@ -244,6 +251,8 @@ class Search:
                         copy_function=shutil.copy2 if mistake == WHOLE else os.link)
         if path != "run/eks/user-data":
             self.write(root, "run/eks/user-data", CLUSTER)
+        if path.endswith("proxy-login"):
+            self.write(root, "etc/eks/node.toml", '[proxy]\nhttps = "http://proxy.example"\ncredentialsFile = "/etc/eks/proxy-login"\n')
         if path.endswith(".headers"):
             self.write(root, "etc/eks/node.toml", USES_HEADERS)
         self.write(root, path, text)

@@ -13,6 +13,7 @@
 #include "checks/described_cluster.hpp"
 #include "cluster.hpp"
 #include "difference.hpp"
+#include "node/proxy.hpp"
 
 namespace eks {
 
@@ -106,8 +107,13 @@ std::optional<Json> ask_about_cluster(
         for (const auto& assignment : manager.unit("eks-cluster.service").service_list("Environment"))
                 if (const auto sign = assignment.find('='); sign != assignment.npos)
                         ::setenv(assignment.substr(0, sign).c_str(), assignment.c_str() + sign + 1, 1);
-        return ask_eks(root, question_about(tree["cluster"]["name"], imds), instance_facts(imds), say)
-                .cluster;
+        const auto facts = instance_facts(imds);
+        use_environment({.root = root,
+                .spec = node_spec(tree, resolved.merged.marks),
+                .facts = facts,
+                .versions = {},
+                .credential_provider = {}});
+        return ask_eks(root, question_about(tree["cluster"]["name"], imds), facts, say).cluster;
 }
 
 void start_chain(Manager& manager, const Say& say)

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cluster.hpp"
+#include "node/proxy.hpp"
 #include "offline/verbs.hpp"
 
 namespace {
@@ -27,9 +28,10 @@ int eks::cluster_step(int argc, char** argv)
 {
         // Read by libeksnode-aws.so and the libraries that it loads; not needed if the configuration is
         // complete.
-        const Access access{.reads = {"/etc/gai.conf", "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache",
-                                    "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf", "/etc/ssl", "/lib",
-                                    "/lib64", "/proc/sys/crypto", "/run/systemd/resolve", "/usr"},
+        const Access access{.reads = {"/etc/credstore", "/etc/eks", "/etc/gai.conf", "/etc/host.conf",
+                                    "/etc/hosts", "/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/pki",
+                                    "/etc/resolv.conf", "/etc/ssl", "/lib", "/lib64", "/proc/sys/crypto",
+                                    "/run/credentials", "/run/credstore", "/run/systemd/resolve", "/usr"},
                 .writes = {"/run/eks"},
                 .internet = true};
         return run_step({.name = "eks-cluster",
@@ -37,9 +39,12 @@ int eks::cluster_step(int argc, char** argv)
                                 .access = access},
                 argc, argv, [](Context& context) {
                         const auto document = load_node_document(context.root());
-                        if (document.asks_eks)
+                        if (document.asks_eks) {
+                                use_environment(
+                                        load_node_inputs(context.root(), ClusterNeed::as_configured));
                                 ask(context, document);
-                        else
+                        } else {
                                 context.did("the configuration has everything about the cluster", false);
+                        }
                 });
 }

@@ -96,7 +96,10 @@ constexpr std::array gates{
                         return given.node.spec.storage.containerd_volume.has_value();
                 }},
         Gate{"environment",
-                [](const GateInputs& given) { return !given.node.spec.host.environments.empty(); }},
+                [](const GateInputs& given) {
+                        const auto& host = given.node.spec.host;
+                        return !host.environments.empty() || host.proxy.is_given();
+                }},
         Gate{"hosts", needs_hosts},
         Gate{"interface",
                 [](const GateInputs& given) {

@@ -3,6 +3,7 @@
 #include "base/step.hpp"
 #include "disks.hpp"
 #include "node/node.hpp"
+#include "offline/verbs.hpp"
 
 namespace {
 
@@ -30,7 +31,7 @@ void mount_volume(Context& context)
 
 } // namespace
 
-int main(int argc, char** argv)
+int eks::containerd_volume_step(int argc, char** argv)
 {
         return run_step({.name = "eks-containerd-volume",
                                 .purpose = "format and mount the disk that containerd has for itself",

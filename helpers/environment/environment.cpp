@@ -8,18 +8,21 @@
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "node/proxy.hpp"
 
 namespace eks {
 
 namespace {
 
 // Their units have an EnvironmentFile= for this file.
-constexpr std::array<std::string_view, 5> with_file{
-        "amazon-ssm-agent", "containerd", "docker", "kubelet", "soci-snapshotter"};
+constexpr std::array<std::string_view, 6> with_file{
+        "amazon-ssm-agent", "containerd", "docker", step_that_pulls, "kubelet", "soci-snapshotter"};
 // They start after this step, and `eksnode apply` restarts them.
-constexpr std::array<std::string_view, 3> of_the_chain{"containerd", "kubelet", "soci-snapshotter"};
+constexpr std::array<std::string_view, 4> of_the_chain{
+        "containerd", step_that_pulls, "kubelet", "soci-snapshotter"};
 // Services that start before this step on many machines and need the variables of all services, such as a
 // proxy.
 constexpr std::array<std::string_view, 2> early{"amazon-ssm-agent", "docker"};
@@ -48,20 +51,13 @@ bool needs_drop_in(std::string_view service)
 std::vector<std::string> names_in(std::string_view text)
 {
         std::vector<std::string> names;
-        while (!text.empty()) {
-                const auto sign = std::min(text.find("=\""), text.size());
-                names.emplace_back(text.substr(0, sign));
-                auto end = sign + 2;
-                while (end < text.size() && text[end] != '"')
-                        end += text[end] == '\\' ? 2 : 1;
-                text.remove_prefix(std::min(end + 2, text.size())); // the quote and the end of the line
-        }
+        for (auto& [name, value] : parse_environment_file(text))
+                names.push_back(std::move(name));
         return names;
 }
 
-const ServiceEnvironment* find_service(const NodeInputs& node, std::string_view service)
+const ServiceEnvironment* find_service(const std::vector<ServiceEnvironment>& all, std::string_view service)
 {
-        const auto& all = node.spec.host.environments;
         const auto found = std::ranges::find(all, service, &ServiceEnvironment::service);
         return found != all.end() ? &*found : nullptr;
 }
@@ -69,7 +65,7 @@ const ServiceEnvironment* find_service(const NodeInputs& node, std::string_view 
 class TakeOver {
 public:
         TakeOver(Context& context, Manager& manager, const NodeInputs& node)
-                : context_(&context), manager_(&manager), node_(&node)
+                : context_(&context), manager_(&manager), node_(&node), environments_(all_environments(node))
         {
         }
 
@@ -101,15 +97,15 @@ public:
                         manager_->call("Reload");
                         context_->did("the manager has read the drop-ins", true);
                 }
-                for (const auto& one : node_->spec.host.environments)
-                        look_at(one.service, one.source);
+                for (const auto& one : environments_)
+                        look_at(one);
                 for (const auto& file : last.files) {
                         changed_.push_back(file.path);
-                        look_at(file.path.substr(environment_directory.size()), {});
+                        look_at({.service = file.path.substr(environment_directory.size())});
                 }
-                if (find_service(*node_, every_service) != nullptr || manager_changed_)
+                if (find_service(environments_, every_service) != nullptr || manager_changed_)
                         for (const auto service : early)
-                                if (find_service(*node_, service) == nullptr)
+                                if (find_service(environments_, service) == nullptr)
                                         restart_if_early(std::string(service),
                                                 manager_changed_ ? std::string() : file_of(every_service));
                 context_->apply(last);
@@ -124,7 +120,7 @@ private:
 
         void tell_manager()
         {
-                const auto* wanted = find_service(*node_, every_service);
+                const auto* wanted = find_service(environments_, every_service);
                 auto gone =
                         names_in(read_file_if_exists(context_->root()(file_of(every_service))).value_or(""));
                 if (wanted != nullptr)
@@ -156,25 +152,23 @@ private:
         // An earlier run may have been killed before the manager read its files.
         bool lags_behind()
         {
-                return std::ranges::any_of(
-                        node_->spec.host.environments, [&](const ServiceEnvironment& one) {
-                                return needs_drop_in(one.service) &&
-                                       manager_->unit(one.service + ".service").boolean("NeedDaemonReload");
-                        });
+                return std::ranges::any_of(environments_, [&](const ServiceEnvironment& one) {
+                        return needs_drop_in(one.service) &&
+                               manager_->unit(one.service + ".service").boolean("NeedDaemonReload");
+                });
         }
 
-        void look_at(const std::string& service, const std::string& source)
+        void look_at(const ServiceEnvironment& one)
         {
-                if (service == every_service || contains(of_the_chain, service))
+                if (one.service == every_service || contains(of_the_chain, one.service))
                         return;
-                const auto name = service + ".service";
-                if (!source.empty())
+                const auto name = one.service + ".service";
+                if (!one.key.empty())
                         if (const auto state = manager_->unit(name).text("LoadState");
                                 state == "not-found" || state == "masked")
-                                return warn(fmt::format(
-                                        "instance.environment.{} ({}) has no effect: {} is {}", service,
-                                        source, name, state == "masked" ? "masked" : "not installed"));
-                restart_if_early(service, file_of(service));
+                                return warn(fmt::format("{} ({}) has no effect: {} is {}", one.key,
+                                        one.source, name, state == "masked" ? "masked" : "not installed"));
+                restart_if_early(one.service, file_of(one.service));
         }
 
         // Restart a service that was started before its file was written; without a file, any running
@@ -189,16 +183,15 @@ private:
                 if (!runs || (!path.empty() && !started_before(unit, path)))
                         return;
                 if (service.starts_with("systemd-") || service.starts_with("dbus"))
-                        return warn(fmt::format("instance.environment.{} has no effect yet: {} runs, and is "
-                                                "not restarted, since others depend on it",
-                                service, name));
+                        return warn(fmt::format("{} runs without its variables, and is not restarted, since "
+                                                "others depend on it",
+                                name));
                 try {
                         manager_->queue_job("RestartUnit", name);
                         context_->did(fmt::format("restarts {}", name), true);
                 } catch (const Error& e) {
-                        warn(fmt::format("instance.environment.{} has no effect yet: {} runs, and cannot be "
-                                         "restarted: {}",
-                                service, name, e.what()));
+                        warn(fmt::format("{} runs without its variables, and cannot be restarted: {}", name,
+                                e.what()));
                 }
         }
 
@@ -217,6 +210,7 @@ private:
         Context* context_;
         Manager* manager_;
         const NodeInputs* node_;
+        std::vector<ServiceEnvironment> environments_;
         bool manager_changed_ = false;
         std::vector<std::string> changed_; // paths
 };
@@ -226,19 +220,19 @@ private:
 StepPlan plan_environment(const NodeInputs& node)
 {
         StepPlan plan;
-        for (const auto& one : node.spec.host.environments) {
+        const auto environments = all_environments(node);
+        for (const auto& one : environments) {
                 plan.files.push_back({.path = file_of(one.service),
                         .content = render_environment_file(one.variables),
                         .mode = 0600});
                 if (needs_drop_in(one.service))
                         plan.files.push_back({.path = drop_in_of(one.service),
-                                .content = fmt::format(
-                                        "# Written by eks-environment for instance.environment.\n"
-                                        "[Service]\nEnvironmentFile=-{}\n",
+                                .content = fmt::format("# Written by eks-environment.\n"
+                                                       "[Service]\nEnvironmentFile=-{}\n",
                                         file_of(one.service))});
         }
         for (const auto& service : list_directory(node.root(std::string(environment_directory)))) {
-                if (find_service(node, service) != nullptr || service.starts_with('.'))
+                if (find_service(environments, service) != nullptr || service.starts_with('.'))
                         continue;
                 plan.files.push_back({.path = file_of(service), .content = {}, .kind = File::Kind::absent});
                 if (needs_drop_in(service))

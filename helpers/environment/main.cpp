@@ -1,21 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "api_server.hpp"
 #include "environment_step.hpp"
 #include "offline/verbs.hpp"
 
+namespace {
+
+using namespace eks;
+using namespace std::chrono_literals;
+
+// What is reached without the proxy depends on the cluster. eks-cluster has a time limit of its own.
+NodeInputs load_when_known(Context& context, Manager& manager)
+{
+        auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
+        if (!node.spec.host.proxy.is_given() || !node.lacks_cluster)
+                return node;
+        constexpr auto asks = "eks-cluster.service";
+        constexpr auto again = 10s;
+        context.awaiting("Waiting for what EKS says of the cluster, to which the proxy may not be the way");
+        while (!manager.wait_for_job(asks, again))
+                notify_extend_timeout(3 * static_cast<unsigned>(again.count()));
+        return load_node_inputs(context.root());
+}
+
+} // namespace
+
 int eks::environment_step(int argc, char** argv)
 {
-        return run_step({.name = "eks-environment",
-                                .purpose = "give services the environment variables of the configuration",
-                                .access = {.reads = {"/run/eks"},
-                                        .writes = {"/run/eks/environment", "/run/systemd/system"},
-                                        .asks_manager = true}},
+        return run_step(
+                {.name = "eks-environment",
+                        .purpose = "give services the environment variables of the configuration",
+                        .access = {.reads = {"/etc/credstore", "/etc/eks", "/etc/gai.conf", "/etc/host.conf",
+                                           "/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf",
+                                           "/run/credentials", "/run/credstore", "/run/systemd"},
+                                .writes = {"/run/eks", "/run/systemd/system"},
+                                .asks_manager = true,
+                                .internet = true}},
                 argc, argv, [](Context& context) {
-                        const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         if (!context.root().prefix().empty()) { // as in tests: there is no manager
-                                context.apply(plan_environment(node));
+                                context.apply(plan_environment(load_node_inputs(context.root())));
                                 return;
                         }
                         Manager manager;
+                        const auto node = load_when_known(context, manager);
+                        context.apply(look_api_server_up(node));
                         take_over_environment(context, manager, node);
                 });
 }

@@ -6,6 +6,7 @@
 #include "base/conffile.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/secrets.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
 #include "kubelet_config.hpp"
@@ -66,9 +67,11 @@ std::string registered(const NodeInputs& node, const std::string& key)
         return text.empty() ? text : fmt::format("  on this node:{}\n", text);
 }
 
-// Variables of services may be passwords, so only their names are shown.
+// Variables of services may be passwords, so only their names are shown. Of a proxy, the login is not.
 Json shown(const SchemaKey& entry, Json value)
 {
+        if (entry.path.starts_with("proxy.") && value.is_string())
+                return without_secrets(value.get_ref<const std::string&>());
         if (entry.path != "instance.environment")
                 return value;
         if (!value.is_structured())

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <cstdlib>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
 #include "base/command_line.hpp"
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "compat/cache_pause_container.hpp"
@@ -95,6 +98,18 @@ int pull(const Arguments& arguments, ContainerdClient& containerd, const std::ve
         return 0;
 }
 
+// The proxy of this node, if we may read it: in the files of eks-environment, the more special first.
+void use_environment_of_node(const Root& root)
+{
+        for (const auto* name : {"eks-sandbox-image", "default"}) {
+                const auto path = root(std::string("/run/eks/environment/") + name);
+                if (::access(path.c_str(), R_OK) != 0)
+                        continue;
+                for (const auto& [variable, value] : parse_environment_file(read_file(path)))
+                        ::setenv(variable.c_str(), value.c_str(), 0);
+        }
+}
+
 Addon addon(const Arguments& arguments, const std::string& region, const std::string& name,
         const std::string& kubernetes)
 {
@@ -146,6 +161,7 @@ int images(const Arguments& arguments)
         std::vector<ImageName> names; // all of them, before the first is touched
         for (const auto& image : command.images)
                 names.push_back(parse_image_name(image));
+        use_environment_of_node(root);
         const auto config = read_file_if_exists(root(containerd_config_path));
         ContainerdClient containerd(containerd_options(
                 root, config ? snapshotter_in(*config, std::string(containerd_config_path)) : ""));

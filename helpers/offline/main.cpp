@@ -21,6 +21,7 @@ constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::c
         Verb{"plan", eks::plan_verb}, Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb},
         Verb{"unset", eks::unset_verb}, Verb{"validate", eks::validate_verb},
         Verb{"bootstrap.sh", eks::bootstrap_command}, Verb{"eks-cluster", eks::cluster_step},
+        Verb{"eks-containerd-volume", eks::containerd_volume_step},
         Verb{"eks-docker-runtimes", eks::docker_runtimes_step},
         Verb{"eks-environment", eks::environment_step}, Verb{"eks-interface", eks::interface_step},
         Verb{"eks-kubelet-edits", eks::kubelet_edits_step}, Verb{"eks-efa", eks::efa_step},

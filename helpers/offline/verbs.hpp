@@ -9,6 +9,7 @@ int apply_verb(int argc, char** argv);
 int bootstrap_command(int argc, char** argv);
 int cluster_step(int argc, char** argv);
 int config_verb(int argc, char** argv);
+int containerd_volume_step(int argc, char** argv);
 int docker_runtimes_step(int argc, char** argv);
 int environment_step(int argc, char** argv);
 int efa_step(int argc, char** argv);

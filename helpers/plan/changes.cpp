@@ -193,7 +193,9 @@ private:
                         const auto gate = std::string(step.name.substr(std::string_view("eks-").size()));
                         if (step.name == config_step || is_closed(gate))
                                 continue;
-                        if (has_changed_file(step.name) || is_opened(gate))
+                        // Whether the proxy is the way to the API server depends on its addresses.
+                        const bool looks_again = gate == "environment" && is_open(gate) && hosts_change_;
+                        if (has_changed_file(step.name) || is_opened(gate) || looks_again)
                                 act(Action::Kind::run, std::string(step.name) + ".service");
                 }
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))

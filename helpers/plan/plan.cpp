@@ -63,7 +63,9 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-sysctl", plan_sysctl}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan, need] : table) {
-                if (node.lacks_cluster && need == ClusterNeed::complete) {
+                // What a proxy is not used for depends on the cluster.
+                const bool of_proxy = name == "eks-environment" && node.spec.host.proxy.is_given();
+                if (node.lacks_cluster && (need == ClusterNeed::complete || of_proxy)) {
                         steps.push_back({name,
                                 {.files = {},
                                         .notes = {{Level::info, "its files depend on what EKS says of the "

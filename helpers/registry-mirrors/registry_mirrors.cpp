@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "containerd/registries.hpp"
+#include "node/secret_file.hpp"
 
 namespace eks {
 
@@ -23,15 +22,6 @@ std::string quoted_list(const std::vector<std::string>& texts)
         for (const auto& text : texts)
                 items.push_back(quoted(text));
         return "[" + join(items, ", ") + "]";
-}
-
-// A token that every user of the machine may read is not secret.
-bool is_readable_by_others(const std::string& path)
-{
-        struct stat st {};
-        if (::stat(path.c_str(), &st) < 0)
-                return false;
-        return (st.st_mode & S_IRWXO) != 0 || ((st.st_mode & S_IRWXG) != 0 && st.st_gid != ::getegid());
 }
 
 using Headers = std::map<std::string, std::vector<std::string>>;

@@ -60,6 +60,7 @@ std::vector<ServiceEnvironment> service_environments(const Json& tree, const Mar
                 const auto path = key_path(key, service);
                 ServiceEnvironment one{.service = service,
                         .variables = {},
+                        .key = path,
                         .source = nearest_place(marks, path, {"configuration"}).text()};
                 for (const auto& [name, value] : variables.items())
                         if (value.is_string() &&

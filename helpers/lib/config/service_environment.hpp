@@ -17,6 +17,7 @@ inline constexpr std::string_view every_service = "default";
 struct ServiceEnvironment {
         std::string service; // "kubelet", without ".service", or every_service
         std::map<std::string, std::string> variables;
+        std::string key;    // for messages: "instance.environment.kubelet"; "" if the key does not name it
         std::string source; // its place, for messages
 
         bool operator==(const ServiceEnvironment&) const = default;

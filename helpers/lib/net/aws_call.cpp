@@ -114,8 +114,9 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                                            .front();
                 } catch (const HttpUnusable& e) {
                         throw Error(failure::endpoint_unusable, e.what(),
-                                "Check AWS_ENDPOINT_URL, HTTPS_PROXY and their like in the unit's environment, "
-                                "and that this machine trusts the certificate's authority");
+                                "Check the proxy in the configuration, AWS_ENDPOINT_URL, HTTPS_PROXY and their like in "
+                                "the unit's environment, and that this machine trusts the certificate's "
+                                "authority");
                 } catch (const HttpDeadline& e) {
                         throw Error(failure::aws_unreachable, e.what(),
                                 fmt::format(

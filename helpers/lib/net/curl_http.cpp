@@ -5,6 +5,7 @@
 #include <array>
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include "base/fd.hpp"
 #include "base/secrets.hpp"
@@ -43,9 +44,19 @@ bool may_be_the_clock(CURL* easy)
         return result == not_yet_valid || result == has_expired;
 }
 
+// The status with which a proxy refused to connect us, as without its login; 0 if it did not.
+long refused_by_proxy(CURL* easy)
+{
+        long status = 0;
+        ::curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+        return status == 401 || status == 403 || status == 407 ? status : 0;
+}
+
 // Whether the next attempt would fail in the same way.
 bool is_final(CURL* easy, CURLcode result, std::string_view error)
 {
+        if (refused_by_proxy(easy) != 0)
+                return true;
         switch (result) {
         case CURLE_URL_MALFORMAT:
         case CURLE_SSL_CACERT_BADFILE:
@@ -63,8 +74,10 @@ bool is_final(CURL* easy, CURLcode result, std::string_view error)
         }
 }
 
-std::string words_for(CURLcode result, std::string_view error)
+std::string words_for(CURL* easy, CURLcode result, std::string_view error)
 {
+        if (const auto status = refused_by_proxy(easy); status != 0)
+                return fmt::format("the proxy refuses it with status {}", status);
         if (error.starts_with(bad_proxy))
                 return "the proxy that the environment names is malformed";
         return error.empty() ? curl_easy_strerror(result) : hide_secrets(error);
@@ -190,7 +203,7 @@ private:
                                 std::ranges::find(running_, attempt, [](auto& r) { return r->attempt; });
                         if (result != CURLE_OK) {
                                 const std::string_view error = (*found)->error.data();
-                                attempt->failure = words_for(result, error);
+                                attempt->failure = words_for(message->easy_handle, result, error);
                                 attempt->is_final = is_final(message->easy_handle, result, error);
                         }
                         attempt->ended = true;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config/proxy_settings.hpp"
 #include "config/service_environment.hpp"
 #include "config/sysctl_settings.hpp"
 #include "node/configured.hpp"
@@ -13,9 +14,10 @@ namespace eks {
 struct HostSpec {
         std::vector<Sysctl> sysctls;                  // of the profile and the configuration
         std::vector<ServiceEnvironment> environments; // instance.environment
-        std::vector<std::string> name_servers;        // instance.network.nameservers
-        std::vector<std::string> search_domains;      // instance.network.domains
-        std::vector<std::string> managed_interfaces;  // instance.network.managedInterfaces
+        ProxySettings proxy;
+        std::vector<std::string> name_servers;       // instance.network.nameservers
+        std::vector<std::string> search_domains;     // instance.network.domains
+        std::vector<std::string> managed_interfaces; // instance.network.managedInterfaces
 };
 
 HostSpec host_spec(const Configured& given);

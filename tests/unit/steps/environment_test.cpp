@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "base/environment.hpp"
 #include "environment_file.hpp"
 #include "environment_step.hpp"
 #include "fixture.hpp"
@@ -37,6 +38,8 @@ TEST_CASE("Every value reaches the service as it was given", "[environment]")
                 CAPTURE(value);
                 const std::map<std::string, std::string> variables{{"A", value}, {"B_1", value}};
                 CHECK(read_back(variables) == variables);
+                const auto parsed = parse_environment_file(render_environment_file(variables));
+                CHECK(std::map(parsed.begin(), parsed.end()) == variables);
         }
 }
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api_server.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <fmt/format.h>
+
+#include "base/fd.hpp"
+#include "base/fs.hpp"
+#include "node/hosts_block.hpp"
+#include "node/proxy.hpp"
+
+namespace eks {
+
+namespace {
+
+struct Found {
+        std::vector<std::string> addresses;
+        std::string failure;
+};
+
+Found look_up(const std::string& host)
+{
+        ::setenv("RES_OPTIONS", "timeout:1 attempts:2", 0); // of each of three servers at most
+        const addrinfo hints{.ai_flags = 0, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+        addrinfo* raw = nullptr;
+        if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &raw); error != 0)
+                return {{}, ::gai_strerror(error)};
+        const std::unique_ptr<addrinfo, Deleter<::freeaddrinfo>> all(raw);
+        Found found;
+        for (const auto* one = raw; one != nullptr; one = one->ai_next) {
+                std::array<char, NI_MAXHOST> text{};
+                if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0,
+                            NI_NUMERICHOST) == 0)
+                        found.addresses.emplace_back(text.data());
+        }
+        return found;
+}
+
+} // namespace
+
+StepPlan look_api_server_up(const NodeInputs& node)
+{
+        StepPlan plan;
+        const auto host =
+                node.spec.host.proxy.is_given() ? endpoint_host(node.spec.cluster.endpoint) : std::string();
+        File file{.path = std::string(api_server_path), .content = {}, .kind = File::Kind::absent};
+        if (!host.empty()) {
+                const auto found = look_up(host);
+                if (found.addresses.empty()) {
+                        plan.notes.push_back({Level::warning,
+                                fmt::format("the addresses of the API server '{}' are not known ({}), so it "
+                                            "is reached through the proxy unless proxy.noProxy names it, "
+                                            "proceeding",
+                                        host, found.failure)});
+                        const auto known = read_file_if_exists(node.root(std::string(api_server_path)));
+                        if (known == host + "\n")
+                                return plan;
+                } else {
+                        const bool is_private =
+                                std::ranges::all_of(found.addresses, [&](const std::string& address) {
+                                        return is_private_address(address, node.facts.all);
+                                });
+                        file.kind = is_private ? File::Kind::regular : File::Kind::absent;
+                        file.content = host + "\n";
+                }
+        }
+        plan.files.push_back(std::move(file));
+        return plan;
+}
+
+} // namespace eks

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/proxy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/environment.hpp"
+#include "base/fs.hpp"
+#include "base/text.hpp"
+#include "node/hosts_block.hpp"
+#include "node/secret_file.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::size_t longest_login = 4096; // bytes
+
+std::string percent_encoded(std::string_view text)
+{
+        std::string result;
+        for (const char c : text) {
+                const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                   (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+                result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+        return result;
+}
+
+// Where a credential of this name may be: what the unit was given by LoadCredential=, the machine's own, and
+// the stores of systemd.exec(5).
+std::string credentials_path(const Root& root, const std::string& given)
+{
+        if (given.starts_with('/'))
+                return given;
+        std::vector<std::string> directories{"/run/credentials/@system", "/etc/credstore", "/run/credstore"};
+        if (const auto of_unit = environment("CREDENTIALS_DIRECTORY"); !of_unit.empty())
+                directories.insert(directories.begin(), of_unit);
+        for (const auto& directory : directories)
+                if (const auto path = fmt::format("{}/{}", directory, given); exists(root(path)))
+                        return path;
+        return directories.front() + "/" + given;
+}
+
+// "user:password" as a URL has it; "" if there is none.
+std::string login_of(const Root& root, const ProxySettings& proxy)
+{
+        if (proxy.credentials_file.empty())
+                return {};
+        const auto path = credentials_path(root, proxy.credentials_file);
+        const auto refuse = [&](std::string_view what) {
+                throw Error(failure::config_invalid,
+                        fmt::format("proxy.credentialsFile ({}): '{}' {}", proxy.source,
+                                proxy.credentials_file, what),
+                        "Write one line, USER:PASSWORD, into it, and let only root read it (`chmod 600`)");
+        };
+        const auto text = read_file_if_exists(root(path), longest_login);
+        if (!text)
+                refuse("is not there");
+        if (is_readable_by_others(root(path)))
+                refuse("may be read by others than root");
+        const auto line = text->ends_with('\n') ? text->substr(0, text->size() - 1) : *text;
+        const auto colon = line.find(':');
+        if (colon == 0 || colon == line.npos || has_control_characters(line))
+                refuse("does not hold a user and a password");
+        return percent_encoded(line.substr(0, colon)) + ":" + percent_encoded(line.substr(colon + 1));
+}
+
+std::string with_login(const std::string& url, const std::string& login)
+{
+        if (url.empty() || login.empty())
+                return url;
+        const auto parts = split_proxy_url(url);
+        return fmt::format("{}://{}@{}", parts.scheme, login, parts.authority);
+}
+
+// "https://[fd00::1]:443/x" is the host "fd00::1".
+std::string address_in(const std::string& url)
+{
+        const auto begin = url.find("://");
+        if (begin == url.npos)
+                return {};
+        auto host = url.substr(begin + 3);
+        host = host.substr(0, host.find('/'));
+        host = host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
+        return is_address(host) ? host : std::string();
+}
+
+// The API server's host, if its addresses are private; else "".
+std::string private_api_server(const NodeInputs& node)
+{
+        const auto& endpoint = node.spec.cluster.endpoint;
+        if (const auto address = address_in(endpoint); !address.empty())
+                return is_private_address(address, node.facts.all) ? address : std::string();
+        const auto host = endpoint_host(endpoint);
+        const auto found = read_file_if_exists(node.root(std::string(api_server_path)));
+        return found && trim(*found) == host ? host : std::string();
+}
+
+} // namespace
+
+bool is_private_address(const std::string& address, const Json& imds)
+{
+        const auto one = parse_cidr(address + (is_ipv6_address(address) ? "/128" : "/32"));
+        if (!one)
+                return false;
+        const auto covers = [&](std::string_view range) {
+                const auto all = parse_cidr(range);
+                return all && overlap(*all, *one);
+        };
+        constexpr std::array<std::string_view, 5> private_ranges{
+                "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
+        if (std::ranges::any_of(private_ranges, covers))
+                return true;
+        for (const auto& interface : imds.value("interfaces", Json::array()))
+                for (const auto* family : {"vpcIpv4Cidrs", "vpcIpv6Cidrs"})
+                        for (const auto& range : interface.value(family, Json::array()))
+                                if (covers(range.get<std::string>()))
+                                        return true;
+        return false;
+}
+
+std::string no_proxy(const NodeInputs& node)
+{
+        // IMDS, the DNS and time services, the credentials of ECS and of EKS Pod Identity. Programs that
+        // know no ranges need each address.
+        std::vector<std::string> items{"localhost", "127.0.0.1", "::1", "127.0.0.0/8", "169.254.169.254",
+                "169.254.169.253", "169.254.169.123", "169.254.170.2", "169.254.170.23", "fd00:ec2::254",
+                "fd00:ec2::253", "fd00:ec2::123", "fd00:ec2::23", "169.254.0.0/16", "fe80::/10"};
+        const auto add = [&](const std::string& item) {
+                if (!item.empty() && std::ranges::find(items, item) == items.end())
+                        items.push_back(item);
+        };
+        for (const auto& interface : node.facts.all.value("interfaces", Json::array()))
+                for (const auto* family : {"vpcIpv4Cidrs", "vpcIpv6Cidrs"})
+                        for (const auto& range : interface.value(family, Json::array()))
+                                add(range.get<std::string>());
+        if (node.spec.cluster.service_cidr)
+                add(node.spec.cluster.service_cidr->text());
+        add(private_api_server(node));
+        for (const auto* domain : {".internal", ".svc", ".cluster.local"})
+                add(domain);
+        for (const auto& item : node.spec.host.proxy.no_proxy)
+                add(item);
+        return join(items, ",");
+}
+
+std::map<std::string, std::string> proxy_variables(const NodeInputs& node)
+{
+        const auto& proxy = node.spec.host.proxy;
+        std::map<std::string, std::string> variables;
+        if (!proxy.is_given())
+                return variables;
+        const auto login = login_of(node.root, proxy);
+        const auto set = [&](const char* upper, const std::string& value) {
+                if (!value.empty())
+                        variables[upper] = variables[lower(upper)] = value;
+        };
+        set("HTTP_PROXY", with_login(proxy.http, login));
+        set("HTTPS_PROXY", with_login(proxy.https, login));
+        set("NO_PROXY", no_proxy(node));
+        return variables;
+}
+
+std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
+{
+        auto all = node.spec.host.environments;
+        const auto& proxy = node.spec.host.proxy;
+        if (!proxy.is_given())
+                return all;
+        const auto variables = proxy_variables(node);
+        auto services = proxy.services;
+        services.emplace_back(step_that_pulls);
+        for (const auto& service : services) {
+                auto one = std::ranges::find(all, service, &ServiceEnvironment::service);
+                if (one == all.end())
+                        one = all.insert(all.end(),
+                                {service, {}, proxy.names_services ? "proxy.services" : "", proxy.source});
+                // Of a name in capitals and small letters, what the configuration gives counts for both.
+                const auto own = one->variables;
+                for (const auto& [name, value] : variables)
+                        if (std::ranges::none_of(
+                                    own, [&](const auto& mine) { return lower(mine.first) == lower(name); }))
+                                one->variables[name] = value;
+        }
+        std::ranges::sort(all, {}, &ServiceEnvironment::service);
+        return all;
+}
+
+void use_environment(const NodeInputs& node)
+{
+        std::map<std::string, std::string> of_all;
+        for (const auto& one : node.spec.host.environments)
+                if (one.service == every_service)
+                        of_all = one.variables;
+        for (const auto& [name, value] : proxy_variables(node)) {
+                // The manager may have given us that of all services already.
+                const auto common = of_all.find(name);
+                const bool is_common = common != of_all.end() && environment(name.c_str()) == common->second;
+                ::setenv(name.c_str(), value.c_str(), is_common ? 1 : 0);
+        }
+        for (const auto& [name, value] : of_all)
+                ::setenv(name.c_str(), value.c_str(), 0);
+}
+
+} // namespace eks

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node's proxy comes to: the variables of the services that use it.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "node/node.hpp"
+
+namespace eks {
+
+// The step that asks ECR for a login has the proxy too.
+inline constexpr std::string_view step_that_pulls = "eks-sandbox-image";
+
+// The host of the API server, if its addresses were found to be private. Written by eks-environment.
+inline constexpr std::string_view api_server_path = "/run/eks/private-api-server";
+
+// Addresses that no proxy outside of the VPC reaches: private ones, and those of the VPC itself.
+bool is_private_address(const std::string& address, const Json& imds);
+
+// What is reached without the proxy: loopback, the link-local services of EC2, every range of the VPC, the
+// cluster's services, the API server if its addresses are private, cluster domains, and what the
+// configuration adds.
+std::string no_proxy(const NodeInputs& node);
+
+// HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the same in lower case: programs differ in which they read.
+// Throws Error (config_invalid) if the login cannot be read.
+std::map<std::string, std::string> proxy_variables(const NodeInputs& node);
+
+// The environments of all services: those of the proxy, and over them those of the configuration.
+std::vector<ServiceEnvironment> all_environments(const NodeInputs& node);
+
+// Give this process, which asks AWS, the variables of all services and those of the proxy. Others that its
+// environment sets stand.
+void use_environment(const NodeInputs& node);
+} // namespace eks

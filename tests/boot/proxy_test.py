@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node behind a real proxy, whose log says what came through it."""
+
+import base64
+import json
+import stat
+
+import support
+from eks_cluster_test import NODE_CONFIG, described
+from node import packages_listed
+from support import ImageTest
+
+UNIT = "eks-environment.service"
+TOML = "/etc/eks/node.d/50-proxy.toml"
+LOG = "/run/tinyproxy.log"
+URL = "http://127.0.0.1:3128"
+USER, PASSWORD = "site-node", "hush-4c.7e"  # tinyproxy takes no other characters
+PROXY_UNIT = """\
+[Unit]
+Before=eks-imds.service containerd.service
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/tinyproxy -d -c /etc/tinyproxy.conf
+"""
+PROXY = "Port 3128\nListen 127.0.0.1\nTimeout 60\nLogLevel Info\nMaxClients 50\n" + f'LogFile "{LOG}"\n'
+API = "eks.example.com"
+TO_PROXY = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"]
+
+
+class Proxy(ImageTest):
+    def proxied(self, settings, login=False, user_data="", files=(), mode=0o600, scheme="http"):
+        """A node that asks EKS for its cluster and pulls its sandbox image. Both have names that the proxy resolves."""
+        node = self.node([package.root for package in packages_listed(support.IMAGE.cache, "--list-proxy")])
+        (node.root / "etc/eks/pause.tar").unlink()
+        node.registry("127.0.0.1:443", "eks/pause:3.10", host=self.HOST, login="AWS:pa55phrase")
+        node.write("/etc/hosts", f"127.0.0.1 localhost {self.HOST}\n169.254.169.254 eks.aws.example ecr.aws.example\n10.9.8.7 {API}\n")
+        answer = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:pa55phrase").decode(), "expiresAt": 1.7e9}]}
+        node.write("/srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
+        node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
+        for unit, service in (self.UNIT, "ecr"), ("eks-cluster.service", "eks"):
+            node.write(f"/etc/systemd/system/{unit}.d/endpoint.conf",
+                       f"[Service]\nEnvironment=AWS_ENDPOINT_URL_{service.upper()}={scheme if service == "eks" else "http"}://{service}.aws.example\n")
+        node.write("/etc/tinyproxy.conf", PROXY + (f"BasicAuth {USER} {PASSWORD}\n" if login else ""))
+        node.write("/etc/systemd/system/tinyproxy.service", PROXY_UNIT)
+        node.link("/etc/systemd/system/multi-user.target.wants/tinyproxy.service", "../tinyproxy.service")
+        node.write(TOML, settings)
+        for path, text in files:
+            node.write(path, text)
+            (node.root / path.lstrip("/")).chmod(mode)
+        node.user_data(NODE_CONFIG.format(name="my-cluster") + user_data)
+        node.boot()
+        return node
+
+    def environ(self, node, unit) -> dict:
+        pid = node.show(unit, "MainPID")["MainPID"]
+        text = node.file(f"/proc/{pid}/environ").read_text()
+        return dict(item.split("=", 1) for item in text.split("\0") if item)
+
+    def came_through(self, node) -> str:
+        return node.file(LOG).read_text()
+
+    def assertThrough(self, node):
+        """The calls to EKS and ECR and the pull came through the proxy, and nothing that must not."""
+        log = self.came_through(node)
+        for request in ("GET http://eks.aws.example/clusters/my-cluster ", "POST http://ecr.aws.example/ ", f"CONNECT {self.HOST}:443 "):
+            self.assertIn(request, log)
+        self.assertNotIn("169.254.", log.replace("opensock: opening connection to 169.254.169.254", "")
+                         .replace("[169.254.169.254]", "").replace("169.254.169.254:80", ""))
+        for direct in "/latest/", API:
+            self.assertNotIn(direct, log)
+
+    def assertHidden(self, node, secret):
+        said = {"journal": node.output("journalctl", "--boot", "--all", "--output=verbose"),
+                "console": node.console.read_text(errors="replace"),
+                "units": node.output("systemctl", "show", "*"), "manager": node.output("systemctl", "show-environment"),
+                "status": node.output("eksnode", "status"), "plan": node.output("eksnode", "plan"),
+                "explain": node.output("eksnode", "explain", "proxy.https"),
+                "arguments": node.output("ps", "-eww", "-o", "args")}
+        for where, text in said.items():
+            self.assertNotIn(secret, text, where)
+        for folder in "/run", "/etc", "/var/lib/eks", "/var/lib/kubelet":
+            for path in node.call("grep", "--recursive", "--files-with-matches", "--devices=skip", "--no-messages",
+                                  "--fixed-strings", secret, folder).stdout.splitlines():
+                mode = node.file(path).stat().st_mode
+                self.assertFalse(stat.S_IMODE(mode) & stat.S_IROTH and path not in ("/etc/tinyproxy.conf", TOML), path)
+
+    def test_daemons_and_our_own_calls_use_it_and_what_is_near_does_not(self):
+        node = self.proxied(f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\nnoProxy = [".corp.example", "192.0.2.0/24"]\n')
+        self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
+        self.assertThrough(node)
+        for unit in "containerd.service", "kubelet.service":
+            environ = self.environ(node, unit)
+            self.assertEqual({name: environ[name] for name in TO_PROXY}, dict.fromkeys(TO_PROXY, URL))
+            self.assertEqual(environ["NO_PROXY"], environ["no_proxy"])
+            near = environ["NO_PROXY"].split(",")
+            vpc = json.loads(node.file("/run/eks/imds.json").read_text())["interfaces"][0]["vpcIpv4Cidrs"]
+            self.assertTrue(vpc)
+            for item in ["localhost", "127.0.0.1", "::1", "169.254.169.254", "fd00:ec2::254", "169.254.170.23", "169.254.169.123",
+                         "169.254.169.253", *vpc, "10.96.0.0/16", API, ".internal", ".svc", ".cluster.local", ".corp.example",
+                         "192.0.2.0/24"]:
+                self.assertIn(item, near)
+        self.assertNotIn("HTTPS_PROXY", self.environ(node, "systemd-journald.service"))
+        self.assertEqual(node.output("eksnode", "apply"), "nothing to do: the node has this configuration\n")
+
+        # Another API server, which is not in the VPC, and then no proxy at all.
+        node.file("/etc/hosts").write_text(node.file("/etc/hosts").read_text() + "203.0.113.7 public.example\n")
+        node.write(TOML, node.file(TOML).read_text() + '[cluster]\napiServerEndpoint = "https://public.example"\n')
+        node.output("eksnode", "apply", timeout=120)
+        self.assertNotIn("example.com", self.environ(node, "kubelet.service")["NO_PROXY"])
+        self.assertNotIn("public.example", self.environ(node, "kubelet.service")["NO_PROXY"])
+        node.write(TOML, "")
+        node.output("eksnode", "apply", timeout=120)
+        for unit in "containerd.service", "kubelet.service":
+            self.assertEqual([name for name in self.environ(node, unit) if "proxy" in name.lower()], [])
+        for path in "/run/eks/private-api-server", "/run/eks/environment/kubelet", f"/run/eks/environment/{self.UNIT}":
+            self.assertFalse(node.file(path).exists(), path)
+
+    def test_its_login_comes_from_a_file_and_is_seen_nowhere(self):
+        node = self.proxied(f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\ncredentialsFile = "/etc/eks/proxy-login"\n', login=True,
+                            files=[("/etc/eks/proxy-login", f"{USER}:{PASSWORD}\n")])
+        self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
+        self.assertThrough(node)
+        self.assertIn(f"{USER}:{PASSWORD}@127", self.environ(node, "containerd.service")["HTTPS_PROXY"])
+        for secret in PASSWORD, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode():
+            self.assertHidden(node, secret)
+
+    def test_its_login_may_be_a_credential_or_in_the_url(self):
+        url = URL.replace("127", f"{USER}:hush%2D4c%2E7e@127")
+        for name, settings, files in (
+                ("credential", f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\ncredentialsFile = "site.proxy"\n',
+                 [("/etc/credstore/site.proxy", f"{USER}:{PASSWORD}")]),
+                ("URL", f'[proxy]\nhttp = "{url}"\nhttps = "{url}"\n', [])):
+            with self.subTest(name):
+                node = self.proxied(settings, login=True, files=files)
+                self.assertActive(node, "eks-node.target", UNIT)
+                self.assertThrough(node)
+                self.assertHidden(node, PASSWORD)
+                self.assertHidden(node, "hush%2D4c")
+
+    def test_a_login_that_is_wrong_or_that_others_may_read(self):
+        settings = f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\ncredentialsFile = "/etc/eks/proxy-login"\n'
+        for password, mode, scheme, failure, said in (
+                ("wrong-hush", 0o600, "http", "aws-refused", "http://eks.aws.example"),
+                ("wrong-hush", 0o600, "https", "endpoint-unusable", "the proxy refuses it with status 40"),
+                (PASSWORD, 0o644, "http", "config-invalid", "'/etc/eks/proxy-login' may be read by others than root")):
+            with self.subTest(failure):
+                node = self.proxied(settings, login=True, files=[("/etc/eks/proxy-login", f"{USER}:{password}\n")], mode=mode,
+                                    scheme=scheme)
+                record = self.failure(node, "eks-cluster.service")
+                self.assertEqual(record["EKS_FAILURE"], failure)
+                self.assertIn(said, record["MESSAGE"])
+                self.assertKubeletDown(node)
+                self.assertNotIn(password, node.output("journalctl", "--boot", "--all", "--output=verbose"))
+
+    def test_the_variables_of_all_services_are_our_proxy_too(self):
+        node = self.proxied("", user_data="  instance:\n    environment:\n      default: "
+                            f"{{http_proxy: '{URL}', HTTPS_PROXY: '{URL}', NO_PROXY: '169.254.169.254,{API}'}}\n")
+        self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
+        self.assertThrough(node)
