@@ -17,6 +17,7 @@
 #include "node/hosts_block.hpp"
 #include "node/image_name.hpp"
 #include "node/interfaces.hpp"
+#include "node/shutdown_period.hpp"
 
 namespace eks {
 
@@ -113,6 +114,10 @@ constexpr std::array gates{
                         return !host.name_servers.empty() || !host.search_domains.empty();
                 }},
         Gate{"sandbox-image", needs_sandbox_image},
+        Gate{"shutdown",
+                [](const GateInputs& given) {
+                        return other_shutdown_period(given.node.spec.kubelet.config).has_value();
+                }},
         Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
         Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.host.sysctls.empty(); }},
         // After a call kubelet starts at once, and the script continues.

@@ -28,6 +28,7 @@ int resolved_step(int argc, char** argv);
 int retry_step(int argc, char** argv);
 int runtimes_verb(int argc, char** argv);
 int set_verb(int argc, char** argv);
+int shutdown_step(int argc, char** argv);
 int sysctl_step(int argc, char** argv);
 int unset_verb(int argc, char** argv);
 int user_scripts_step(int argc, char** argv);

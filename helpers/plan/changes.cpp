@@ -200,7 +200,8 @@ private:
                 }
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
-                for (const auto* gate : {"environment", "resolved", "sysctl"}) // each removes its files
+                for (const auto* gate :
+                        {"environment", "resolved", "shutdown", "sysctl"}) // each removes its files
                         if (is_closed(gate))
                                 act(Action::Kind::close, fmt::format("eks-{}.service", gate));
                 for (const auto* gate :

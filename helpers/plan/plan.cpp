@@ -21,6 +21,7 @@
 #include "net/sigv4.hpp"
 #include "registry_mirrors.hpp"
 #include "resolved.hpp"
+#include "shutdown.hpp"
 #include "sysctl.hpp"
 
 namespace eks {
@@ -60,7 +61,7 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-kubelet-args", plan_kubelet_args, ClusterNeed::complete},
                 Entry{"eks-kubelet-config", plan_kubelet_config, ClusterNeed::complete},
                 Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-resolved", plan_resolved},
-                Entry{"eks-sysctl", plan_sysctl}};
+                Entry{"eks-shutdown", plan_shutdown}, Entry{"eks-sysctl", plan_sysctl}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan, need] : table) {
                 // What a proxy is not used for depends on the cluster.

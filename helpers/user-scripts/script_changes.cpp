@@ -40,7 +40,7 @@ struct Gated {
 };
 constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
         Gated{"hosts", false}, Gated{"registry-mirrors", false}, Gated{"resolved", false},
-        Gated{"sysctl", false}};
+        Gated{"shutdown", false}, Gated{"sysctl", false}};
 
 // containerd is running already, and needs a restart to get a change of its variables.
 bool changes_environment_of_containerd(const Root& root, const PlannedStep& step)

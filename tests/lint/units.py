@@ -244,7 +244,7 @@ def check_step_lines(tree):
             if (section, key, value) not in found:
                 yield at(unit.path, 1, f"no {key}={value} in [{section}], end the unit with {STEP_LINES}")
     for drop_in in drop_ins(tree):
-        if re.search(r"-\.\w+\.d$", drop_in.file.parent.name):
+        if re.search(r"(?<!^cri-containerd)-\.\w+\.d$", drop_in.file.parent.name):  # those scopes have no other name
             yield at(drop_in.path, 1,
                      f"{drop_in.file.parent.name} applies to other people's units too, put its lines into ours")
 

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shutdown.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+#include <systemd/sd-bus.h>
+
+#include "node/shutdown_period.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* logind_unit = "systemd-logind.service";
+constexpr auto patience = 10s; // below TimeoutStartSec= of the step
+constexpr auto interval = 10ms;
+
+[[noreturn]] void refused(std::string_view why)
+{
+        throw Error(failure::daemon_refused,
+                fmt::format("systemd-logind did not take over '{}': {}", logind_drop_in, why),
+                "See `systemctl status systemd-logind dbus`");
+}
+
+using BusPtr = std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>>;
+
+BusPtr system_bus()
+{
+        sd_bus* raw = nullptr;
+        const int result = ::sd_bus_open_system(&raw);
+        BusPtr bus(raw);
+        if (result < 0)
+                refused(fmt::format("cannot connect to D-Bus: {}", ::strerror(-result)));
+        ::sd_bus_set_method_call_timeout(bus.get(), std::chrono::microseconds(patience).count());
+        return bus;
+}
+
+std::chrono::microseconds inhibit_delay(sd_bus* bus)
+{
+        std::uint64_t value = 0;
+        sd_bus_error error{};
+        const int result =
+                ::sd_bus_get_property_trivial(bus, "org.freedesktop.login1", "/org/freedesktop/login1",
+                        "org.freedesktop.login1.Manager", "InhibitDelayMaxUSec", &error, 't', &value);
+        const std::string why = error.message != nullptr ? error.message : ::strerror(-result);
+        ::sd_bus_error_free(&error);
+        if (result < 0)
+                refused(why);
+        return std::chrono::microseconds(value);
+}
+
+template <typename F>
+bool wait_until(const F& reached)
+{
+        const auto deadline = std::chrono::steady_clock::now() + patience;
+        while (!reached()) {
+                if (std::chrono::steady_clock::now() > deadline)
+                        return false;
+                std::this_thread::sleep_for(interval);
+        }
+        return true;
+}
+
+} // namespace
+
+StepPlan plan_shutdown(const NodeInputs& node)
+{
+        File file{.path = std::string(logind_drop_in), .content = {}};
+        if (const auto period = other_shutdown_period(node.spec.kubelet.config))
+                file.content = fmt::format("# Made by eks-shutdown.service, from kubelet's configuration.\n"
+                                           "[Login]\n"
+                                           "InhibitDelayMaxSec={}s\n",
+                        period->count());
+        else
+                file.kind = File::Kind::absent;
+        return {.files = {std::move(file)}, .notes = {}};
+}
+
+void take_over_logind(Context& context, Manager& manager, std::optional<std::chrono::seconds> period)
+{
+        const auto unit = manager.unit(logind_unit);
+        // It may be on its way, and have read its files before ours was there.
+        wait_until([&] { return unit.text("ActiveState") != "activating"; });
+        if (unit.text("ActiveState") != "active")
+                return context.did("systemd-logind does not run; it reads the file when it starts", false);
+        const auto bus = system_bus();
+        if (period ? inhibit_delay(bus.get()) == *period : !context.changed())
+                return context.did("systemd-logind has read it", false);
+        context.awaiting("Waiting for systemd-logind to read its configuration");
+        // As kubelet does it, which does not wait for the answer.
+        const auto pid = unit.service_count("MainPID");
+        if (pid == 0 || ::kill(static_cast<pid_t>(pid), SIGHUP) < 0)
+                refused(pid == 0 ? "it has ended" : ::strerror(errno));
+        if (period && !wait_until([&] { return inhibit_delay(bus.get()) == *period; }))
+                refused(fmt::format("its InhibitDelayMaxSec= is not {} s; a file in "
+                                    "/etc/systemd/logind.conf.d may override it",
+                        period->count()));
+        context.did("systemd-logind has read its configuration again", true);
+}
+
+} // namespace eks

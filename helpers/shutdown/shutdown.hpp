@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-shutdown: how long logind lets kubelet delay a shutdown, from kubelet's shutdownGracePeriod.
+// Reads: /run/eks/node.json. Writes: /run/systemd/logind.conf.d/99-zz-eks.conf. Again: the same file, and
+// logind is left alone.
+#pragma once
+
+#include <chrono>
+
+#include "base/manager.hpp"
+#include "base/step.hpp"
+#include "node/node.hpp"
+
+namespace eks {
+
+// After 99-kubelet.conf, by which kubelet gives itself more time.
+inline constexpr std::string_view logind_drop_in = "/run/systemd/logind.conf.d/99-zz-eks.conf";
+
+// The drop-in; it is absent where the configuration says nothing of the time.
+StepPlan plan_shutdown(const NodeInputs& node);
+
+// Let logind read the drop-in, if it runs, and wait until it has. Throws Error: daemon_refused if it does
+// not, manager_unreachable.
+void take_over_logind(Context& context, Manager& manager, std::optional<std::chrono::seconds> period);
+
+} // namespace eks
