@@ -8,17 +8,13 @@
 #include <fmt/format.h>
 
 #include "base/environment.hpp"
+#include "base/text.hpp"
 #include "compat/commands.hpp"
 #include "compat/compat.hpp"
 
 namespace eks {
 
 namespace {
-
-bool is_digit(char c)
-{
-        return c >= '0' && c <= '9';
-}
 
 bool is_letter(char c)
 {

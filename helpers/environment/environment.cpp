@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -197,14 +196,8 @@ private:
 
         bool started_before(const Manager::Unit& unit, const std::string& path) const
         {
-                if (std::ranges::find(changed_, path) != changed_.end())
-                        return true;
-                struct stat st {};
-                if (::stat(context_->root()(path).c_str(), &st) != 0)
-                        return false;
-                const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
-                                     static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
-                return unit.number("InactiveExitTimestamp") < written;
+                return std::ranges::find(changed_, path) != changed_.end() ||
+                       unit.started_before(context_->root()(path));
         }
 
         Context* context_;

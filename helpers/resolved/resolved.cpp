@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resolved.hpp"
 
-#include <sys/stat.h>
-
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -19,17 +17,6 @@ constexpr auto restart_timeout = 20s; // below TimeoutStartSec= of the step
 std::string assignment(std::string_view key, const std::vector<std::string>& values)
 {
         return values.empty() ? "\n" : fmt::format("{}={}\n", key, join(values, " "));
-}
-
-// The step may have been killed after it wrote the file and before the restart.
-bool started_after_drop_in(const Root& root, const Manager::Unit& resolved)
-{
-        struct stat st {};
-        if (::stat(root(std::string(resolved_drop_in)).c_str(), &st) != 0)
-                return true;
-        const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
-                             static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
-        return resolved.number("InactiveExitTimestamp") >= written;
 }
 
 } // namespace
@@ -61,7 +48,8 @@ void take_over_resolved(Context& context, Manager& manager)
                         false);
                 return;
         }
-        if (!context.changed() && started_after_drop_in(context.root(), unit))
+        // The step may have been killed after it wrote the file and before the restart.
+        if (!context.changed() && !unit.started_before(context.root()(std::string(resolved_drop_in))))
                 return context.did(fmt::format("{} has read it", resolved_unit), false);
         const bool reload = unit.boolean("CanReload");
         context.awaiting(fmt::format("Waiting for {} to read its configuration", resolved_unit));

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <poll.h>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -178,6 +179,16 @@ bool Manager::Unit::has_job() const
         std::uint32_t id = 0;
         const char* job = nullptr;
         return ::sd_bus_message_read(raw, "(uo)", &id, &job) >= 0 && id != 0;
+}
+
+bool Manager::Unit::started_before(const std::string& file) const
+{
+        struct stat st {};
+        if (::stat(file.c_str(), &st) != 0)
+                return false;
+        const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
+                             static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
+        return number("InactiveExitTimestamp") < written;
 }
 
 void Manager::call(const char* method)

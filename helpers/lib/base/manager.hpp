@@ -40,6 +40,8 @@ public:
                 unsigned service_count(const char* name) const;
                 std::uint64_t timer_number(const char* name) const;
                 bool has_job() const;
+                // Whether it was last started before this file was written; false without the file.
+                bool started_before(const std::string& file) const;
         };
         Unit unit(const std::string& name);
 

@@ -36,6 +36,12 @@ std::optional<Int> parse_int(std::string_view text, int base = 10)
 // With ASCII letters in lower case.
 std::string lower(std::string_view text);
 
+// An ASCII digit, whatever the locale.
+constexpr bool is_digit(char c)
+{
+        return c >= '0' && c <= '9';
+}
+
 bool has_control_characters(std::string_view text);
 
 // A path from the root, on one line.

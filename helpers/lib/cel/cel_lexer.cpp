@@ -4,15 +4,12 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace eks {
 
 namespace {
 
-bool is_digit(char c)
-{
-        return c >= '0' && c <= '9';
-}
 bool is_hex_digit(char c)
 {
         return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');

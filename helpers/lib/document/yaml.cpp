@@ -35,7 +35,7 @@ constexpr double whole_limit = 9223372036854775808.0; // the first that a 64-bit
 
 std::optional<Json> number(std::string_view text)
 {
-        const auto is_first_digit = [](char c) { return c == '.' || (c >= '0' && c <= '9'); };
+        const auto is_first_digit = [](char c) { return c == '.' || is_digit(c); };
         const auto first = text.find_first_not_of("+-_"); // most scalars are words and end here
         if (text.starts_with('_') || first == text.npos || !is_first_digit(text[first]))
                 return std::nullopt;

@@ -25,22 +25,17 @@ struct Algorithm {
 };
 constexpr std::array algorithms{Algorithm{"sha256", 64}, Algorithm{"sha384", 96}, Algorithm{"sha512", 128}};
 
-bool is_lower(unsigned char c)
+bool is_lower(char c)
 {
         return c >= 'a' && c <= 'z';
 }
 
-bool is_digit(unsigned char c)
-{
-        return c >= '0' && c <= '9';
-}
-
-bool is_alphanumeric(unsigned char c)
+bool is_alphanumeric(char c)
 {
         return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z');
 }
 
-bool is_all(std::string_view text, bool (*is_right)(unsigned char))
+bool is_all(std::string_view text, bool (*is_right)(char))
 {
         return !text.empty() && std::ranges::all_of(text, is_right);
 }
@@ -54,7 +49,7 @@ bool is_host(std::string_view text)
                 return true;
         const auto labels = split(text.substr(0, text.find(':')), '.');
         return std::ranges::all_of(labels, [](std::string_view label) {
-                return is_all(label, [](unsigned char c) { return is_alphanumeric(c) || c == '-'; }) &&
+                return is_all(label, [](char c) { return is_alphanumeric(c) || c == '-'; }) &&
                        label.front() != '-' && label.back() != '-';
         });
 }
@@ -62,7 +57,7 @@ bool is_host(std::string_view text)
 // Lower-case words, with one dot, one or two underscores or any number of dashes between them.
 bool is_component(std::string_view text)
 {
-        const auto is_separator = [](unsigned char c) { return c == '.' || c == '_' || c == '-'; };
+        const auto is_separator = [](char c) { return c == '.' || c == '_' || c == '-'; };
         if (text.empty() || is_separator(text.front()) || is_separator(text.back()))
                 return false;
         for (std::size_t i = 0; i < text.size();) {
@@ -90,10 +85,7 @@ bool is_repository(std::string_view text)
 
 bool is_tag(std::string_view text)
 {
-        return is_all(text,
-                       [](unsigned char c) {
-                               return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
-                       }) &&
+        return is_all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; }) &&
                text.front() != '.' && text.front() != '-' && text.size() <= tag_limit;
 }
 
@@ -105,9 +97,8 @@ bool is_digest(std::string_view text)
         const auto name = text.substr(0, colon);
         const auto hash = text.substr(colon + 1);
         const auto* known = std::ranges::find(algorithms, name, &Algorithm::name);
-        return is_all(name, [](unsigned char c) { return is_lower(c) || is_digit(c); }) &&
-               is_lower(name[0]) &&
-               is_all(hash, [](unsigned char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }) &&
+        return is_all(name, [](char c) { return is_lower(c) || is_digit(c); }) && is_lower(name[0]) &&
+               is_all(hash, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }) &&
                (known != algorithms.end() ? hash.size() == known->digits : hash.size() >= shortest_digest);
 }
 
@@ -115,7 +106,7 @@ bool is_digest(std::string_view text)
 bool names_host(std::string_view first)
 {
         return first.find_first_of(".:") != first.npos || first == "localhost" ||
-               std::ranges::any_of(first, [](unsigned char c) { return c >= 'A' && c <= 'Z'; });
+               std::ranges::any_of(first, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 } // namespace

@@ -9,11 +9,6 @@ namespace eks {
 
 namespace {
 
-bool is_digit(char c)
-{
-        return c >= '0' && c <= '9';
-}
-
 std::optional<unsigned> take_number(std::string_view& text)
 {
         std::size_t length = 0;
