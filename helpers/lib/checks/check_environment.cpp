@@ -1,13 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "checks/check_environment.hpp"
 
+#include <algorithm>
+#include <initializer_list>
+
+#include "base/text.hpp"
 #include "config/service_environment.hpp"
 
 namespace eks {
 
+namespace {
+
+// Whether one of these variables is set; programs read some of them in small letters.
+bool sets(const Json& variables, std::initializer_list<std::string_view> names)
+{
+        for (const auto& [name, value] : variables.items())
+                if (value != "" && std::ranges::find(names, lower(name)) != names.end())
+                        return true;
+        return false;
+}
+
+std::string shown(const Json& value)
+{
+        return value.is_string() ? value.get<std::string>() : join(texts(&value), ", ");
+}
+
+// The key proxy is taken whole or not at all: NO_PROXY is computed for it alone.
+void check_proxy(const Json& tree, const CheckReport& report)
+{
+        const auto* proxy = member(&tree, "proxy");
+        const auto given = [&](const char* key) {
+                const auto* value = member(proxy, key);
+                return value != nullptr && !value->empty() && *value != "";
+        };
+        const bool is_given = given("http") || given("https");
+        for (const auto* key : {"credentialsFile", "noProxy", "services"})
+                if (!is_given && given(key))
+                        report.doubt(key_path("proxy", key), shown(*member(proxy, key)),
+                                "neither proxy.http nor proxy.https is set, so it has no effect");
+        const auto* services = member(member(&tree, "instance"), "environment");
+        for (const auto* service : {"default", "kubelet"})
+                if (const auto* variables = member(services, service);
+                        !is_given && variables != nullptr && variables->is_object() &&
+                        sets(*variables, {"http_proxy", "https_proxy"}) && !sets(*variables, {"no_proxy"}))
+                        report.doubt(key_path("instance.environment", service), "",
+                                "a proxy without NO_PROXY, so it is the way to the API server and the VPC "
+                                "too; proxy.http and proxy.https compute NO_PROXY");
+}
+
+} // namespace
+
 void check_environment(const Json& tree, const CheckReport& report)
 {
         constexpr std::string_view key = "instance.environment";
+        check_proxy(tree, report);
         const auto* services = member(member(&tree, "instance"), "environment");
         if (services == nullptr || !services->is_object())
                 return;

@@ -5,7 +5,8 @@
 
 namespace eks {
 
-// instance.environment: invalid names, and values that systemd does not pass on. No value is shown.
+// instance.environment: invalid names, and values that systemd does not pass on. A proxy that is set in
+// part. No value is shown.
 void check_environment(const Json& tree, const CheckReport& report);
 
 } // namespace eks

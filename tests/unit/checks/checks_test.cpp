@@ -801,6 +801,33 @@ TEST_CASE("Variables that reach no service are worth a warning, which shows no v
         CHECK(with(R"({a: {A: "hush\r"}})").doubts("a control character"));
 }
 
+TEST_CASE("A proxy that is set in part is worth a warning", "[checks]")
+{
+        const auto with = [](const Json& proxy, const Json& environment = Json::object()) {
+                Layer layer;
+                layer.tree = {{"proxy", proxy}, {"instance", {{"environment", environment}}}};
+                return checked_layer(layer);
+        };
+        const std::string url = "http://user:hush@proxy.example";
+        CHECK(with({{"https", url}, {"noProxy", {"a"}}, {"services", {"containerd"}}}).notes.empty());
+        for (const auto* key : {"noProxy", "services"})
+                CHECK(with({{key, {"a"}}})
+                                .doubts(fmt::format("proxy.{} = \"a\": neither proxy.http nor", key)));
+        CHECK(with({{"http", ""}, {"credentialsFile", "a"}})
+                        .doubts("proxy.credentialsFile = \"a\": neither"));
+        for (const auto* service : {"default", "kubelet"})
+                for (const auto* name : {"HTTPS_PROXY", "http_proxy"}) {
+                        CAPTURE(service, name);
+                        const auto result = with({}, {{service, {{name, url}}}});
+                        CHECK(result.doubts(
+                                fmt::format("instance.environment.{}: a proxy without NO_PROXY", service)));
+                        CHECK_FALSE(result.doubts("hush"));
+                        CHECK(with({}, {{service, {{name, url}, {"no_proxy", "a"}}}}).notes.empty());
+                        CHECK(with({{"https", url}}, {{service, {{name, url}}}}).notes.empty());
+                }
+        CHECK(with({}, {{"containerd", {{"HTTPS_PROXY", url}}}}).notes.empty());
+}
+
 TEST_CASE("What can be no interface is refused with its place", "[checks]")
 {
         const auto with = [](const char* name) {
