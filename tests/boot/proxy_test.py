@@ -39,11 +39,13 @@ class Proxy(ImageTest):
         node.write("/srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
         node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
         for unit, service in (self.UNIT, "ecr"), ("eks-cluster.service", "eks"):
-            node.write(f"/etc/systemd/system/{unit}.d/endpoint.conf",
-                       f"[Service]\nEnvironment=AWS_ENDPOINT_URL_{service.upper()}={scheme if service == "eks" else "http"}://{service}.aws.example\n")
+            url = f"{scheme if service == 'eks' else 'http'}://{service}.aws.example"
+            node.write(f"/etc/systemd/system/{unit}.d/endpoint.conf", f"[Service]\nEnvironment=AWS_ENDPOINT_URL_{service.upper()}={url}\n")
         node.write("/etc/tinyproxy.conf", PROXY + (f"BasicAuth {USER} {PASSWORD}\n" if login else ""))
         node.write("/etc/systemd/system/tinyproxy.service", PROXY_UNIT)
         node.link("/etc/systemd/system/multi-user.target.wants/tinyproxy.service", "../tinyproxy.service")
+        # kubelet gets its token, for which the credentials of the role are asked for.
+        node.write("/etc/systemd/system/kubelet.service.d/50-exec.conf", "[Service]\nEnvironment=STAND_IN_EXEC=1\n")
         node.write(TOML, settings)
         for path, text in files:
             node.write(path, text)
@@ -61,14 +63,16 @@ class Proxy(ImageTest):
         return node.file(LOG).read_text()
 
     def assertThrough(self, node):
-        """The calls to EKS and ECR and the pull came through the proxy, and nothing that must not."""
+        """The calls to EKS and ECR and the pull came through the proxy, and nothing that must not, as what the token needs."""
         log = self.came_through(node)
         for request in ("GET http://eks.aws.example/clusters/my-cluster ", "POST http://ecr.aws.example/ ", f"CONNECT {self.HOST}:443 "):
             self.assertIn(request, log)
         self.assertNotIn("169.254.", log.replace("opensock: opening connection to 169.254.169.254", "")
                          .replace("[169.254.169.254]", "").replace("169.254.169.254:80", ""))
-        for direct in "/latest/", API:
+        for direct in "/latest/", "sts.", API:
             self.assertNotIn(direct, log)
+        if not support.IMAGE.real_kubelet:
+            self.assertTrue(node.kubelet()["credential"]["token"].startswith("k8s-aws-v1."))
 
     def assertHidden(self, node, secret):
         said = {"journal": node.output("journalctl", "--boot", "--all", "--output=verbose"),
@@ -129,7 +133,9 @@ class Proxy(ImageTest):
         url = URL.replace("127", f"{USER}:hush%2D4c%2E7e@127")
         for name, settings, files in (
                 ("credential", f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\ncredentialsFile = "site.proxy"\n',
-                 [("/etc/credstore/site.proxy", f"{USER}:{PASSWORD}")]),
+                 [("/srv/site.proxy", f"{USER}:{PASSWORD}")] + [
+                     (f"/etc/systemd/system/{unit}.d/login.conf", "[Service]\nLoadCredential=site.proxy:/srv/site.proxy\n")
+                     for unit in (UNIT, "eks-cluster.service")]),
                 ("URL", f'[proxy]\nhttp = "{url}"\nhttps = "{url}"\n', [])):
             with self.subTest(name):
                 node = self.proxied(settings, login=True, files=files)

@@ -101,7 +101,7 @@ ProxySettings proxy_settings(const Json& tree, const Marks& marks, Problems& pro
         }
         for (auto& item : list("noProxy"))
                 if (item.empty() || item.find(',') != item.npos || !is_visible(item))
-                        reader.wrong("noProxy", "", "holds an item that is no host, domain or range",
+                        reader.wrong("noProxy", "", "holds an item that is not a host, domain or range",
                                 "Write one host, .domain or CIDR in each item");
                 else
                         proxy.no_proxy.push_back(std::move(item));

@@ -23,20 +23,21 @@ std::string percent_encoded(std::string_view text)
 {
         std::string result;
         for (const char c : text) {
-                const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                   (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+                const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+                                   c == '-' || c == '.' || c == '_' || c == '~';
                 result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
         }
         return result;
 }
 
-// Where a credential of this name may be: what the unit was given by LoadCredential=, the machine's own, and
-// the stores of systemd.exec(5).
+// Where a credential of this name may be: what the unit was given by LoadCredential=, what eks-environment
+// was given, for those that plan its files again, the machine's own, and the stores of systemd.exec(5).
 std::string credentials_path(const Root& root, const std::string& given)
 {
         if (given.starts_with('/'))
                 return given;
-        std::vector<std::string> directories{"/run/credentials/@system", "/etc/credstore", "/run/credstore"};
+        std::vector<std::string> directories{"/run/credentials/eks-environment.service",
+                "/run/credentials/@system", "/etc/credstore", "/run/credstore"};
         if (const auto of_unit = environment("CREDENTIALS_DIRECTORY"); !of_unit.empty())
                 directories.insert(directories.begin(), of_unit);
         for (const auto& directory : directories)
@@ -129,7 +130,8 @@ std::string no_proxy(const NodeInputs& node)
         // know no ranges need each address.
         std::vector<std::string> items{"localhost", "127.0.0.1", "::1", "127.0.0.0/8", "169.254.169.254",
                 "169.254.169.253", "169.254.169.123", "169.254.170.2", "169.254.170.23", "fd00:ec2::254",
-                "fd00:ec2::253", "fd00:ec2::123", "fd00:ec2::23", "169.254.0.0/16", "fe80::/10"};
+                "fd00:ec2::253", "fd00:ec2::123", "fd00:ec2::23", "169.254.0.0/16", "fd00:ec2::/32",
+                "fe80::/10"};
         const auto add = [&](const std::string& item) {
                 if (!item.empty() && std::ranges::find(items, item) == items.end())
                         items.push_back(item);
@@ -181,10 +183,11 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
                                 {service, {}, proxy.names_services ? "proxy.services" : "", proxy.source});
                 // Of a name in capitals and small letters, what the configuration gives counts for both.
                 const auto own = one->variables;
-                for (const auto& [name, value] : variables)
-                        if (std::ranges::none_of(
-                                    own, [&](const auto& mine) { return lower(mine.first) == lower(name); }))
-                                one->variables[name] = value;
+                for (const auto& variable : variables)
+                        if (std::ranges::none_of(own, [&](const auto& mine) {
+                                    return lower(mine.first) == lower(variable.first);
+                            }))
+                                one->variables.insert(variable);
         }
         std::ranges::sort(all, {}, &ServiceEnvironment::service);
         return all;

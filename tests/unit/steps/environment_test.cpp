@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "api_server.hpp"
 #include "base/environment.hpp"
 #include "environment_file.hpp"
 #include "environment_step.hpp"
 #include "fixture.hpp"
+#include "node/proxy.hpp"
 
 using namespace eks;
 using test::file_in;
@@ -82,4 +84,25 @@ TEST_CASE("The files of services that are no longer named are taken away", "[env
                 CHECK(file_in(plan, path).kind == File::Kind::absent);
         CHECK(file_in(plan, "/run/eks/environment/other").kind == File::Kind::regular);
         CHECK(plan.files.size() == 6);
+}
+
+TEST_CASE("An API server whose addresses are not found leaves what is known of it", "[environment]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        const auto host = std::string(64, 'a') + ".example"; // no resolver is asked for such a label
+        inputs.spec.cluster.endpoint = "https://" + host;
+        CHECK(file_in(look_api_server_up(inputs), std::string(api_server_path)).kind == File::Kind::absent);
+        inputs.spec.host.proxy.https = "http://proxy.example:3128";
+        const auto unknown = look_api_server_up(inputs);
+        CHECK(file_in(unknown, std::string(api_server_path)).kind == File::Kind::absent);
+        REQUIRE(unknown.notes.size() == 1);
+        CHECK(unknown.notes[0].level == Level::warning);
+        CHECK(unknown.notes[0].text.find("the addresses of the API server 'aaa") == 0);
+        node.write(std::string(api_server_path), host + "\n");
+        const auto known = look_api_server_up(inputs);
+        CHECK(known.files.empty());
+        CHECK(known.notes.size() == 1);
+        inputs.spec.cluster.endpoint = "https://10.1.2.3";
+        CHECK(look_api_server_up(inputs).notes.empty());
 }
