@@ -87,8 +87,8 @@ class Shutdown(BootTest):
         self.assertActive(node, "kubelet.service")
 
     def container(self, node, name):
-        node.output("sh", "-c", f"systemd-run --quiet --scope --slice=kubepods.slice --unit=cri-containerd-{name}.scope "
-                    f"/usr/local/lib/container {name} >/dev/null 2>&1 &")
+        node.output("sh", "-c", "systemd-run --quiet --scope --slice=kubepods.slice --property=DefaultDependencies=no "  # as runc does it
+                    f"--unit=cri-containerd-{name}.scope /usr/local/lib/container {name} >/dev/null 2>&1 &")
         scope = f"cri-containerd-{name}.scope"
         node.wait_for_unit(scope)
         self.assertEqual(node.show(scope, "TimeoutStopUSec"), {"TimeoutStopUSec": "10s"})
