@@ -13,6 +13,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "node/cgroup.hpp"
+#include "node/iptables.hpp"
 #include "node/node.hpp"
 
 namespace eks {
@@ -158,26 +159,17 @@ Check check_networkd(const Root& root)
 Check check_iptables(const Root& root)
 {
         constexpr auto name = "iptables";
-        std::string program = "/usr/sbin/iptables";
-        if (!read_link_if_exists(root(program)) && !exists(root(program)))
+        const auto iptables = find_iptables(root);
+        if (!iptables.installed)
                 return {name, State::warning, "not installed", "installed",
                         "Install it: kubelet.service lets packets of pods through the chain FORWARD with it"};
-        for (int i = 0; i < 8; ++i) { // alternatives
-                const auto link = read_link_if_exists(root(program));
-                if (!link)
-                        break;
-                program = link->starts_with('/') ? *link : program.substr(0, program.rfind('/') + 1) + *link;
-        }
-        const bool legacy = program.ends_with("legacy-multi") || program.ends_with("legacy");
-        // The kernel lists a table of the old implementation once it is in use.
-        const auto old_tables = text_of(root, "/proc/net/ip_tables_names");
-        if (!legacy && !old_tables.empty())
+        if (iptables.mixed())
                 return {name, State::warning,
                         fmt::format("nf_tables, and tables of the legacy program ({})",
-                                fmt::join(lines(old_tables), ", ")),
+                                join(iptables.old_tables, ", ")),
                         "rules of one implementation",
                         "Rules of both apply. Find what calls iptables-legacy, and reboot"};
-        return {name, State::ok, legacy ? "legacy" : "nf_tables", "", ""};
+        return {name, State::ok, iptables.legacy ? "legacy" : "nf_tables", "", ""};
 }
 
 Check check_firewall(const Root& root)

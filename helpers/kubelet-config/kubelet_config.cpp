@@ -10,6 +10,7 @@
 #include "checks/kubelet_flags.hpp"
 #include "config/known_keys.hpp"
 #include "node/cgroup.hpp"
+#include "node/iptables.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
@@ -117,6 +118,18 @@ void refuse_locked_gates(const NodeInputs& node, std::vector<Note>& notes)
         }
 }
 
+// kubelet, kube-proxy and the CNI plugin use the program that the machine has.
+void note_mixed_iptables(const Root& root, std::vector<Note>& notes)
+{
+        const auto iptables = find_iptables(root);
+        if (iptables.mixed())
+                notes.push_back({Level::warning,
+                        fmt::format("iptables is that of nf_tables, and tables of the legacy program are in "
+                                    "use ({}), so packets of pods go through the rules of both; find what "
+                                    "calls iptables-legacy, and reboot, proceeding",
+                                join(iptables.old_tables, ", "))});
+}
+
 } // namespace
 
 Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
@@ -151,6 +164,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
 StepPlan plan_kubelet_config(const NodeInputs& node)
 {
         StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
+        note_mixed_iptables(node.root, plan.notes);
         refuse_locked_gates(node, plan.notes);
         auto config = generated_kubelet_config(node, plan.notes);
         refuse_cgroup_v1(node, config);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-kubelet-config: kubelet's configuration file, and the user's settings as a drop-in that kubelet merges
 // over it. Reads: /run/eks/node.json, /run/eks/imds.json, the vendor file, the instance type table, CPUs and
-// memory in sysfs, /proc/meminfo. Writes: /etc/kubernetes/kubelet/config.json (and the link
-// kubelet-config.json), config.json.d/40-nodeadm.conf. Again: the same facts, the same files.
+// memory in sysfs, /proc/meminfo, the link to iptables and its old tables in /proc/net. Writes:
+// /etc/kubernetes/kubelet/config.json (and the link kubelet-config.json), config.json.d/40-nodeadm.conf.
+// Again: the same facts, the same files.
 #pragma once
 
 #include "base/step.hpp"

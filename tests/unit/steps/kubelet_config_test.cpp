@@ -256,3 +256,18 @@ TEST_CASE("Pods do not get the stub of systemd-resolved as their name server", "
         link_atomically(node.root()("/etc/resolv.conf"), "../run/systemd/resolve/stub-resolv.conf");
         CHECK(resolv_conf() == "/run/systemd/resolve/resolv.conf");
 }
+
+TEST_CASE("Rules of both implementations of iptables cause a warning", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        const auto warned = [&] {
+                const auto plan = plan_kubelet_config(node.inputs());
+                return plan.notes.empty() ? std::string() : plan.notes.front().text;
+        };
+        node.write("/proc/net/ip_tables_names", "nat\nfilter\n");
+        CHECK(warned().empty()); // there is no other implementation
+        node.write("/usr/sbin/iptables", "");
+        CHECK(warned().find("in use (nat, filter)") != std::string::npos);
+        node.write("/proc/net/ip_tables_names", "");
+        CHECK(warned().empty());
+}
