@@ -744,9 +744,10 @@ class MachineTest(PackerTest):
 class ProvisionerTest(MachineTest):
     def test_al2023(self):
         self.put_file("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+        self.put_file("lib/modules/6.12.40-63.amzn2023.x86_64/modules.dep", "")
         calls = self.build(VARIANTS="neuron")
         self.assert_in_order(
-            calls, "dnf --assumeyes --quiet upgrade", "dnf --assumeyes --quiet install kernel6.12-6.12.*",
+            calls, "dnf --assumeyes --quiet upgrade", "dnf --assumeyes --quiet install kernel6.12-6.12[.-]*",
             "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
             "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl",
             "dnf --assumeyes --quiet install soci-snapshotter-0.*", "dnf --assumeyes --quiet install runc",
@@ -881,9 +882,9 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("install-kernel", KERNEL_VERSION=""))
         self.assertEqual([call for call in self.calls() if "install" in call or "--set-default" in call], [])
         self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12.9"))
-        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install kernel6.12-6.12.9*",
+        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install kernel6.12-6.12.9[.-]*",
                              "grubby --set-default /boot/vmlinuz-6.12.9-1.amzn2023.x86_64")
-        self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.7"), "is not installed")
+        self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.4"), "is not installed")  # only 6.12.40 is
         self.answer("dnf", "exit 1")
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.1"), "there is no kernel 6.1 for this machine",
                    "list kernel'")
@@ -892,6 +893,34 @@ class ProvisionerTest(MachineTest):
         self.calls()
         self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12"))
         self.assertIn("apt-mark hold linux-image-6.12.9-cloud-amd64", self.calls())
+
+    def test_a_bad_image_is_refused(self):
+        self.put_file("lib/modules/6.12.40-63.amzn2023.x86_64/modules.dep", "")
+        self.build()
+        text = self.succeeds(self.step("check-image"))
+        self.assertRegex(text, r"(?m)^check-image: \d+ MiB in /usr/bin/kubelet$")
+        for path in ("etc/ssh/ssh_host_rsa_key", "etc/hostname", "etc/resolv.conf", "home/admin/.ssh/authorized_keys",
+                     "root/.bash_history", "var/lib/cloud/instance", "var/lib/eks/commands.d/x.toml", "var/log/cloud-init.log"):
+            self.put_file(path, "x")
+            self.fails(self.step("check-image"), "is of this machine, and clean-up has not removed it")
+            self.succeeds(self.step("clean-up"))
+        self.succeeds(self.step("check-image"))
+
+        kubelet = self.root / "usr/bin/kubelet"
+        self.put_file("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        (self.root / "etc/eks/pause.tar").unlink()
+        (self.root / "opt/cni/bin/bridge").chmod(0o777)
+        (self.commands / "eksnode").unlink()
+        self.answer("dkms", 'echo "nvidia/580.1, 6.12.40, x86_64: built"; echo "efa/3, 6.12.40, x86_64: installed"')
+        kubelet.write_text(KUBELET.format("1.33.5"))
+        self.fails(self.step("check-image", LEAST_FREE_MIB="999999999"), "/etc/machine-id is not an empty file",
+                   "/etc/eks/pause.tar is missing", "/opt/cni/bin/bridge does not belong to root", "there is no program eksnode",
+                   "x86_64: nvidia/580.1, 6.12.40, x86_64: built", "kubelet is 'Kubernetes v1.33.5', not 1.34.1", "MiB free")
+        self.assertNotIn("efa/3", self.step("check-image").stderr)
+        self.fails(self.step("check-image", KERNEL_VERSION="6.1"), "starts the kernel 6.12.40-63.amzn2023.x86_64, not 6.1")
+        shutil.rmtree(self.root / "lib/modules")
+        kubelet.unlink()
+        self.fails(self.step("check-image"), "has no modules", "/usr/bin/kubelet is missing", "kubelet is 'nothing'")
 
     def test_a_restart_only_into_another_kernel(self):
         self.succeeds(self.step("restart-into-kernel"))

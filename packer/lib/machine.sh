@@ -153,3 +153,38 @@ build_url() {
 is_ec2() {
         grep -qs '^Amazon EC2$' "$root/sys/class/dmi/id/sys_vendor"
 }
+
+# The kernel that the machine boots next. Nothing in a container, which has none.
+next_kernel() {
+        local next=
+        if [ "$system" = al2023 ]; then
+                next=$(grubby --default-kernel)
+        else
+                for next in $(printf '%s\n' "$root"/boot/vmlinuz-* | sort -V); do :; done
+        fi
+        next=${next##*/vmlinuz-}
+        [ "$next" = '*' ] || echo "$next"
+}
+
+# What is there of what belongs to this machine and not to an image, one path a line.
+leftovers() {
+        local path
+        for path in \
+                "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" \
+                "$root/home"/*/.ssh/authorized_keys "$root/root/.ssh/authorized_keys" \
+                "$root/home"/*/.{aws,bash_history,lesshst,viminfo} "$root/root"/.{aws,bash_history,lesshst,viminfo} \
+                "$root"/var/lib/cloud/{data,handlers,instance,instances,scripts,seed,sem} \
+                "$root"/var/lib/{dhclient,dhcp}/* \
+                "$root"/var/lib/{dnf/history,yum/history}* \
+                "$root/var/lib/systemd/credential.secret" "$root/var/lib/eks" "$root/var/cache/dnf" "$root"/var/lib/apt/lists/* \
+                "$root"/var/log/{cloud-init,cloud-init-output,dnf*,hawkey,yum,dpkg,alternatives}.log \
+                "$root"/var/log/apt/* "$root"/var/log/audit/audit.log.*; do
+                if [ -e "$path" ] || [ -L "$path" ]; then
+                        echo "$path"
+                fi
+        done
+        # The link of systemd-resolved is part of an image, a file with this network's servers is not.
+        if [ -f "$root/etc/resolv.conf" ] && [ ! -L "$root/etc/resolv.conf" ]; then
+                echo "$root/etc/resolv.conf"
+        fi
+}

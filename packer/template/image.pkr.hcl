@@ -18,6 +18,7 @@ locals {
     "write-version-info",
     "write-sbom",
     "label-files",
+    "check-image",
   ]
 
   working_dir = var.working_dir == "" ? "${var.remote_folder}/worker" : var.working_dir
