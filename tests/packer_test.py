@@ -747,7 +747,8 @@ class ProvisionerTest(MachineTest):
         self.put_file("lib/modules/6.12.40-63.amzn2023.x86_64/modules.dep", "")
         calls = self.build(VARIANTS="neuron")
         self.assert_in_order(
-            calls, "dnf --assumeyes --quiet upgrade", "dnf --assumeyes --quiet install kernel6.12-6.12[.-]*",
+            calls, "dnf --assumeyes --quiet upgrade", "dnf --quiet versionlock delete kernel6.12",
+            "dnf --assumeyes --quiet install kernel6.12-6.12[.-]*",
             "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
             "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl",
             "dnf --assumeyes --quiet install soci-snapshotter-0.*", "dnf --assumeyes --quiet install runc",

@@ -78,6 +78,7 @@ install_version() {
         if [ "$system" = al2023 ]; then
                 local wanted=$1-$2
                 [ "$2" != '*' ] || wanted=$1 # NAME-* would be other packages, too
+                unlock_package "$1"
                 dnf --assumeyes --quiet install "$wanted" ||
                         fail "no package $1 has the version $2" "'dnf --showduplicates list $1' prints the versions"
                 lock_package "$1"
@@ -93,10 +94,15 @@ install_version() {
         lock_package "$1"
 }
 
+# unlock_package NAME: only dnf does not see other versions of a package that is locked.
+unlock_package() {
+        dnf --quiet versionlock delete "$1" >/dev/null 2>&1 || true
+}
+
 # lock_package NAME: an update of the machine leaves the package as it is.
 lock_package() {
         if [ "$system" = al2023 ]; then
-                dnf --quiet versionlock delete "$1" >/dev/null 2>&1 || true
+                unlock_package "$1"
                 dnf --quiet versionlock add "$1"
         else
                 apt-mark hold "$1" >/dev/null
