@@ -33,8 +33,9 @@ class Proxy(ImageTest):
         """A node that asks EKS for its cluster and pulls its sandbox image. Both have names that the proxy resolves."""
         node = self.node([package.root for package in packages_listed(support.IMAGE.cache, "--list-proxy")])
         (node.root / "etc/eks/pause.tar").unlink()
-        node.registry("127.0.0.1:443", "eks/pause:3.10", host=self.HOST, login="AWS:pa55phrase")
-        node.write("/etc/hosts", f"127.0.0.1 localhost {self.HOST}\n169.254.169.254 eks.aws.example ecr.aws.example\n10.9.8.7 {API}\n")
+        node.registry("0.0.0.0:443", "eks/pause:3.10", host=self.HOST, login="AWS:pa55phrase")
+        node.write("/etc/hosts", f"127.0.0.1 localhost {self.HOST}\n169.254.169.254 eks.aws.example ecr.aws.example\n10.9.8.7 {API}\n"
+                   "127.0.0.1 far.example near.corp.internal near.corp.example\n")
         answer = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:pa55phrase").decode(), "expiresAt": 1.7e9}]}
         node.write("/srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
         node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
@@ -104,6 +105,19 @@ class Proxy(ImageTest):
                          "169.254.169.253", *vpc, "10.96.0.0/16", API, ".internal", ".svc", ".cluster.local", ".corp.example",
                          "192.0.2.0/24"]:
                 self.assertIn(item, near)
+        # What containerd makes of it: the same registry under other names, and at addresses of the VPC and of the cluster.
+        node.write("/login", "AWS:pa55phrase")
+        node.file("/login").chmod(0o600)
+        near = ["near.corp.internal", "near.corp.example", "172.16.200.7", "10.96.0.77"]
+        for name in "far.example", *near:
+            if name[0].isdigit():
+                node.output("ip", "address", "add", f"{name}/32", "dev", "lo")
+            node.write(f"/etc/containerd/certs.d/{name}/hosts.toml", f'[host."https://{name}"]\nskip_verify = true\n')
+            node.output("eksnode", "images", "pull", "--login=/login", f"{name}/eks/pause:3.10")
+        log = self.came_through(node)
+        self.assertIn("CONNECT far.example:443 ", log)
+        for name in near:
+            self.assertNotIn(name, log)
         self.assertNotIn("HTTPS_PROXY", self.environ(node, "systemd-journald.service"))
         self.assertEqual(node.output("eksnode", "apply"), "nothing to do: the node has this configuration\n")
 
