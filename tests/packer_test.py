@@ -411,6 +411,9 @@ class FrontEndTest(PackerTest):
     def test_debian_has_versions_of_its_own(self):
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12")))
         self.assertEqual((arguments["containerd_version"], arguments["kernel_version"]), ("*", ""))
+        self.assertEqual(arguments["enable_ssm_agent"], "false")
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12", ssm_agent_version="3.3.1")))
+        self.assertEqual(arguments["enable_ssm_agent"], "true")
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12", containerd_version="1.6*")))
         self.assertEqual(arguments["containerd_version"], "1.6*")
 
@@ -560,6 +563,9 @@ class FrontEndTest(PackerTest):
             ({"variant": "gpu-nvidia", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
             ({"ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256"),
             ({"arch": "arm64"}, "has no folder arm64 for arch=arm64"),
+            ({"os": "debian12", "enable_ssm_agent": "true"}, "Debian has no package of the SSM agent"),
+            ({"os": "debian12", "aws_region": "cn-north-1"}, "base images of debian12 in cn-north-1", "source_ami_owners=ACCOUNT"),
+            ({"aws_region": "us-iso-east-1"}, "base images of al2023 in us-iso-east-1"),
         ):
             with self.subTest(variables):
                 if variables.get("arch") == "arm64" and "variant" not in variables:
