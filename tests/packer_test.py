@@ -153,7 +153,7 @@ class PackerTest(unittest.TestCase):
 
     def run_program(self, *command, **variables):
         return subprocess.run([str(word) for word in command], env=self.environment | variables, text=True, check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600,
                               cwd=self.packer)
 
     def make(self, *words, environment=None, **variables):
