@@ -13,6 +13,10 @@ LIMIT = 9_000_000  # bytes of everything installed, stripped
 # Every C++ program has these, whatever it does; which of them the linker keeps differs between machines.
 ALWAYS = {"libc", "libgcc_s", "libm", "libstdc++", "ld-linux-aarch64", "ld-linux-x86-64"}
 
+# The newest version of symbols that Amazon Linux 2023 has, by the library's prefix: glibc 2.34, gcc 11, openssl 3.0,
+# systemd 252, util-linux 2.37.
+NEWEST = {"BLKID": (2, 37), "CXXABI": (1, 3, 13), "GCC": (11,), "GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "LIBSYSTEMD": (252,),
+          "OPENSSL": (3, 0, 0)}
 
 # They call no function of libc that has a checked form.
 UNCHECKED = {"eks-node-generator", "eks-retry", "eksnode", "eksnode-status"}
@@ -71,6 +75,18 @@ def check_size(tree):
                  f"{sum(sizes.values())} bytes are installed, more than {LIMIT}: make smaller {largest}")
 
 
+def check_versions(tree):
+    """A package for Amazon Linux 2023 that is built here needs nothing newer than what is there."""
+    refuse_sanitizers(tree)
+    for name, path in executables(tree).items():
+        needs = run(tool("readelf"), "--wide", "--version-info", path).stdout.partition("Version needs section")[2]
+        for library, number in sorted(set(re.findall(r"Name: (\w+)_(\d[\d.]*)", needs))):
+            if library not in NEWEST:
+                yield at("meson.build", 1, f"{name} needs {library}_{number}, which is Debian's only: link without the version")
+            elif tuple(map(int, number.split("."))) > NEWEST[library]:
+                yield at("meson.build", 1, f"{name} needs {library}_{number}, newer than Amazon Linux 2023 has, call something older")
+
+
 def flags_of(text, tag):
     return set(re.findall(r"\w+", " ".join(re.findall(rf"\({tag}\)\s+(?:Flags: )?(.*)", text))))
 
@@ -102,7 +118,7 @@ def missing_protection(path, fortified):
         yield "is without control-flow protection (-fcf-protection)"
     if fortified and path.name not in UNCHECKED and not any(name.endswith("_chk") and name != "__stack_chk_fail" for name in functions):
         yield "calls no checked function of libc (-D_FORTIFY_SOURCE)"
-    if not any("__glibcxx_assert_fail" in name for name in functions):
+    if "__glibcxx_assert_fail" not in text:  # our own, or libstdc++'s
         yield "has no assertions of libstdc++ (-D_GLIBCXX_ASSERTIONS)"
 
 

@@ -63,12 +63,17 @@ PROGRAM = ("#include <cstdio>\n#include <vector>\nint one() { return 1; }\nint t
            "int main(int n, char** v) { std::printf(v[0]); return std::vector<int>(n)[n]; }\n")
 
 
-def unprotected(stage, option):
-    """Put a program in the place of eks-ca that is built with one option that takes a protection away."""
-    write(stage / "usr/libexec/eksnode/eks-ca.cpp", PROGRAM)
-    built = lint.run("c++", "-w", *PROTECTED, option, "-o", stage / "usr/libexec/eksnode/eks-ca",
-                     stage / "usr/libexec/eksnode/eks-ca.cpp")
+def new_program(stage, text, *options):
+    """Put another program in the place of eks-ca."""
+    source = stage / "usr/libexec/eksnode/eks-ca.cpp"
+    write(source, text)
+    built = lint.run("c++", "-w", *PROTECTED, "-o", stage / "usr/libexec/eksnode/eks-ca", source, *options)
     assert built.returncode == 0, built.stdout
+
+
+def unprotected(stage, option):
+    """A program that is built with one option that takes a protection away."""
+    new_program(stage, PROGRAM, option)
 
 
 def in_unit(old, new, unit=CA):
@@ -204,6 +209,14 @@ def _(source, stage):
 @plant("binaries.check_needed", "no line for eks-phantom")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-ca", stage / "usr/libexec/eksnode/eks-phantom")
+
+
+for expected, declaration, call, library in (
+        ("eks-ca needs GLIBC_2.36", "unsigned arc4random();", "(int) arc4random()", "-lc"),
+        ("eks-ca needs CURL_OPENSSL_4", "void* curl_easy_init();", "curl_easy_init() != nullptr", "-lcurl")):
+    plant("binaries.check_versions", expected)(
+        lambda source, stage, declaration=declaration, call=call, library=library: new_program(
+            stage, f'extern "C" {declaration}\nint main() {{ return {call}; }}\n', library))
 
 
 @plant("binaries.check_protection", "eks-ca binds symbols late.*-z now")
