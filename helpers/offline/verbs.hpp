@@ -30,6 +30,7 @@ int runtimes_verb(int argc, char** argv);
 int set_verb(int argc, char** argv);
 int shutdown_step(int argc, char** argv);
 int sysctl_step(int argc, char** argv);
+int takeover_verb(int argc, char** argv);
 int unset_verb(int argc, char** argv);
 int user_scripts_step(int argc, char** argv);
 int validate_verb(int argc, char** argv);
