@@ -165,9 +165,10 @@ spec:
 class Image:
     """The node image of one build: base, staged install, and the stand-ins. Shared read-only by many nodes."""
 
-    def __init__(self, stage: Path, cache: Path, scratch: Path, kubelet_version="1.34.1", kubelet: Path | None = None,
+    def __init__(self, stage: Path | None, cache: Path, scratch: Path, kubelet_version="1.34.1", kubelet: Path | None = None,
                  containerd: Path | None = None):
-        """With `kubelet` that program is in the image, not the stand-in; with `containerd` the programs of that folder."""
+        """With `kubelet` that program is in the image, not the stand-in; with `containerd` the programs of that folder.
+        Without a stage, nothing of eksnode's is in it."""
         self.base = base_image(cache)
         self.real_kubelet, self.programs = kubelet, None
         if kubelet:
@@ -203,14 +204,19 @@ class Image:
         found = debian.packages(self.cache, suite, package)[0]
         return found.version, [self.upper, found.root, self.base]
 
-    def _fill(self, stage: Path, kubelet_version: str):
-        root = self.layer
+    @staticmethod
+    def _install(stage: Path, root: Path):
         # Not cp: the staged /lib is a directory, the image's is a link to /usr/lib.
         pack = subprocess.Popen(["tar", "-C", stage, "-c", "."], stdout=subprocess.PIPE)
         subprocess.run(["tar", "-C", root, "-x", "--keep-directory-symlink", "--no-same-owner"], stdin=pack.stdout,
                        check=True)
         if pack.wait() != 0:
             raise RuntimeError("packing the staged install failed")
+
+    def _fill(self, stage: Path | None, kubelet_version: str):
+        root = self.layer
+        if stage:
+            self._install(stage, root)
         (root / "usr/local/lib").mkdir(parents=True, exist_ok=True)
         for name in ("fake-aws", "aws_signature.py"):
             shutil.copy(TESTS / name, root / "usr/local/lib" / name)

@@ -22,6 +22,7 @@ UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # systemd's message id
 
 IMAGE = None  # the node image, set by `run` before any test starts
 SCRATCH = None
+BUILD = None  # the build directory of the staged install
 APISERVER = None  # and of what the tests of a real cluster need; see real.py
 ETCD = None
 

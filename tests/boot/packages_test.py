@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The packages: installed, upgraded and removed, on a machine that runs and in a root that does not, which then boots."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import support
+from node import TESTS, Image, Node, node_config, run
+from support import BootTest
+
+NAMES = ["eksnode", "eksnode-host", "eksnode-compat"]
+COMMANDS = ["usr/bin/imds", "usr/bin/nodeadm", "usr/bin/vercmp", "etc/eks/bootstrap.sh"]
+EDITED = "etc/logrotate.d/kube-proxy"
+MINE = "etc/eks/node.d/50-mine.toml"
+
+
+def build(kind: str, output: Path) -> dict[str, Path]:
+    """The packages of the build that is tested, by name; not compressed, which takes longest."""
+    done = run(TESTS.parent / "packer/packages/build", kind, "--from", support.BUILD, "--output", output,
+               capture_output=True, text=True, env=os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "none"})
+    return dict(zip(NAMES, map(Path, done.stdout.split()), strict=True))
+
+
+def files(root: Path) -> set[str]:
+    """What is in the folders that packages have files in, and our state."""
+    found = set()
+    for top in "etc", "usr", "var/lib/eks":
+        for folder, folders, names in os.walk(root / top):
+            found |= {str(Path(folder, name).relative_to(root)) for name in [*folders, *names]}
+    return found
+
+
+class PackageTest(BootTest):
+    def bare_node(self) -> Node:
+        """A machine with containerd and kubelet, and nothing of eksnode's."""
+        scratch = Path(tempfile.mkdtemp(prefix="bare-", dir=support.SCRATCH))
+        image = Image(None, support.IMAGE.cache, scratch)
+        node = Node(image, scratch)
+        self.enterContext(node)
+        node.write("usr/lib/eks/node.enabled", "")  # as the hardware says it of an EC2 instance
+        node.user_data(node_config(image.ca))
+        return node
+
+    def pid(self, node, unit) -> str:
+        return node.show(unit, "MainPID")["MainPID"]
+
+    def assertNothingLeft(self, node, before, *expected):
+        """Nothing that a package or a step has put there; what systemd and daemons write is not ours."""
+        left = files(node.root) - before
+        others = {path for path in left if path.startswith(("etc/systemd/system", "etc/machine-id", "etc/mtab", "etc/cni"))}
+        self.assertEqual(sorted(left - others), sorted(expected))
+
+
+class DebianPackages(PackageTest):
+    def test_they_are_installed_on_a_running_machine_upgraded_and_removed(self):
+        node = self.bare_node()
+        folder = node.root / "srv/packages"
+        first = build("deb", folder)
+        second = self.next_version(first)
+        before = files(node.root)
+
+        # H14: an image is built on a machine that could be a node.
+        node.boot("quiet")
+        node.output("systemctl", "start", "containerd")
+        containerd = self.pid(node, "containerd.service")
+        self.dpkg(node, "--install", *first.values())
+        self.assertTrue(node.file("/run/eks/installed").exists())
+        self.assertEqual(self.pid(node, "containerd.service"), containerd)
+        self.assertEqual(node.output("systemctl", "list-units", "--no-legend", "eks-*", "kubelet.service"), "")
+        node.output("systemctl", "restart", "containerd")
+        self.assertEqual(node.call("systemctl", "list-unit-files", "--no-legend", "--state=enabled", "eks-*", "kubelet*").stdout, "")
+
+        node.write(MINE, '[node.labels]\nteam = "a"\n')
+        with open(node.root / EDITED, "a", encoding="utf-8") as file:
+            file.write("# mine\n")
+        node.reboot()
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual(node.kubelet()["flags"]["node-labels"]["team"], "a")
+        for command in COMMANDS:
+            self.assertTrue((node.root / command).is_symlink(), command)
+
+        pids = [self.pid(node, unit) for unit in ("containerd.service", "kubelet.service")]
+        self.dpkg(node, "--force-confdef", "--install", *second.values())
+        self.assertIn("\n# mine\n", (node.root / EDITED).read_text())
+        self.assertNotIn("# new\n", (node.root / EDITED).read_text())
+        self.assertFalse(node.file("/run/eks/installed").exists())
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual([self.pid(node, unit) for unit in ("containerd.service", "kubelet.service")], pids)
+        self.assertCalm(node)
+
+        node.write("etc/containerd/config.toml", "# mine\nversion = 2\n")
+        self.dpkg(node, "--purge", *NAMES)
+        self.assertEqual(self.pid(node, "containerd.service"), pids[0])
+        self.assertFalse(Path(f"/proc/{node.leader()}/root/proc/{pids[1]}").exists(), "kubelet still runs")
+        self.assertFalse(node.file("/run/eks").exists())
+        node.power_off()
+        self.assertNothingLeft(node, before, "etc/containerd/config.toml", "etc/eks/node.d", MINE)
+
+    def dpkg(self, node, *arguments):
+        node.output("dpkg", *(f"/{a.relative_to(node.root)}" if isinstance(a, Path) else a for a in arguments))
+
+    def next_version(self, packages):
+        """With another conffile, which is what dpkg asks about."""
+        result = {}
+        for name, archive in packages.items():
+            root = archive.with_suffix("")
+            run("dpkg-deb", "--raw-extract", archive, root)
+            control = root / "DEBIAN/control"
+            control.write_text(re.sub(r"(\d~git\S+|\d)-1\b", r"\1-2", control.read_text()))
+            if (root / EDITED).exists():
+                with open(root / EDITED, "a", encoding="utf-8") as file:
+                    file.write("# new\n")
+            result[name] = archive.with_name(f"{name}-2.deb")
+            run("dpkg-deb", "-Znone", "--build", root, result[name], stdout=subprocess.DEVNULL)
+            shutil.rmtree(root)
+        return result
+
+
+# What packages of Amazon Linux 2023 provide: name, and the libraries with the versions of their symbols.
+GLIBC = ["2.2.5", "2.3", "2.3.2", "2.3.3", "2.3.4", *(f"2.{minor}" for minor in range(4, 35))]
+AMAZON_LINUX = {
+    "bash": ["/bin/sh"],
+    "c-ares": ["libcares.so.2()(64bit)"],
+    "containerd": [],
+    "coreutils": [],
+    "diffutils": [],
+    "findutils": [],
+    "glibc": [f"{library}{version}(64bit)" for library in ("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
+              for version in ("()", *(f"(GLIBC_{number})" for number in GLIBC))] + ["rtld(GNU_HASH)"],
+    "iptables-nft": ["iptables = 1.8.8"],
+    "libblkid": [f"libblkid.so.1{version}(64bit)" for version in ("()", *(f"(BLKID_2.{minor})" for minor in range(15, 38)))],
+    "libcurl-minimal": ["libcurl = 8.5.0", "libcurl.so.4()(64bit)"],
+    "libevent": ["libevent_core-2.1.so.7()(64bit)", "libevent_extra-2.1.so.7()(64bit)"],
+    "libgcc": [f"libgcc_s.so.1{version}(64bit)" for version in ("()", *(f"(GCC_{number})" for number in (
+        "3.0", "3.3", "3.3.1", "3.4", "3.4.2", "4.0.0", "4.2.0", "4.3.0", "4.7.0", "4.8.0", "7.0.0")))],
+    "libnghttp2": ["libnghttp2.so.14()(64bit)"],
+    "libstdc++": [f"libstdc++.so.6{version}(64bit)" for version in (
+        "()", "(GLIBCXX_3.4)", *(f"(GLIBCXX_3.4.{number})" for number in range(1, 30)),
+        "(CXXABI_1.3)", *(f"(CXXABI_1.3.{number})" for number in range(1, 14)))],
+    "libyaml": ["libyaml-0.so.2()(64bit)"],
+    "openssl-libs": ["libcrypto.so.3()(64bit)", "libcrypto.so.3(OPENSSL_3.0.0)(64bit)"],
+    "systemd": ["systemd = 252.23"],
+    "systemd-libs": [f"libsystemd.so.0{version}(64bit)" for version in ("()", *(f"(LIBSYSTEMD_{number})" for number in range(209, 253)))],
+    "xfsprogs": [],
+    "zlib": ["libz.so.1()(64bit)", "libz.so.1(ZLIB_1.2.0)(64bit)"],
+}
+
+
+def repository(folder: Path, packages: dict[str, Path]) -> Path:
+    """A repository of these packages, and of empty ones with the names that Amazon Linux has."""
+    folder.mkdir()
+    spec = "Name: stubs\nVersion: 1\nRelease: 1\nSummary: stubs\nLicense: none\nBuildArch: noarch\n%description\nstubs\n"
+    for name, provides in AMAZON_LINUX.items():
+        spec += f"%package -n {name}\nVersion: 252\nSummary: a stub\n" + "".join(f"Provides: {one}\n" for one in provides)
+        spec += f"%description -n {name}\nA stub.\n%files -n {name}\n"
+    (folder / "stubs.spec").write_text(spec)
+    run("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {folder}/work", "--define", f"_rpmdir {folder}", folder / "stubs.spec",
+        stderr=subprocess.DEVNULL)
+    for package in packages.values():
+        shutil.copy(package, folder)
+    run("createrepo_c", "--quiet", folder)
+    return folder
+
+
+@unittest.skipUnless(all(map(shutil.which, ("rpmbuild", "dnf", "createrepo_c"))), "needs rpm, dnf: tests/deps --packages")
+class RpmPackages(PackageTest):
+    def test_they_are_installed_over_the_image_of_eks_and_removed(self):
+        node = self.bare_node()
+        scratch = node.dir / "rpm"
+        scratch.mkdir()
+        theirs = self.make_it_like_the_image(node)
+        before = files(node.root)
+        # --repofrompath: nothing but these packages is known to dnf.
+        stubs = repository(scratch / "repository", build("rpm", scratch / "packages"))
+        run("dnf", "--quiet", "--assumeyes", f"--installroot={node.root}", "--releasever=2023", "--nogpgcheck", "--repo=stubs",
+            f"--repofrompath=stubs,file://{stubs}", "install", *NAMES, stdout=subprocess.DEVNULL)
+        rpm = ["rpm", f"--root={node.root}"]
+        self.assertEqual(self.said_by(*rpm, "--verify", *NAMES), "")
+        self.assertNotIn("not installed", self.said_by(*rpm, "--query", "containerd", "libcurl-minimal", "xfsprogs"))
+        self.assertFalse((node.root / "run/eks").exists(), "the root does not run")
+        self.assertFalse(files(node.root) & {f"{path}.rpmnew" for path in COMMANDS})
+
+        run("chroot", node.root, "eksnode", "takeover", stdout=subprocess.DEVNULL)
+        node.boot("quiet")
+        self.assertActive(node, "eks-node.target")
+        self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], "/lib/systemd/system/kubelet.service")
+        node.write(MINE, '[node.labels]\nteam = "a"\n')
+        node.power_off()
+
+        run(*rpm, "--erase", *NAMES)
+        for path, text in theirs.items():
+            self.assertEqual((node.root / path).read_text(), text, path)
+        left = [path for path in files(node.root) - before if path.startswith(("etc/dnf", "etc/rpm", "usr/lib/sysimage"))]
+        self.assertNothingLeft(node, before, "etc/eks/node.d", MINE, *left)
+
+    def said_by(self, *command):
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False).stdout
+
+    def make_it_like_the_image(self, node):
+        theirs = {path: f"#!/bin/sh\n# {path} of the image\nexit 1\n" for path in COMMANDS}
+        units = "etc/systemd/system"
+        theirs |= {f"{units}/kubelet.service": "[Service]\nExecStart=/bin/false\n",
+                   f"{units}/nodeadm-run.service": "[Service]\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n",
+                   f"{units}/runtime.slice": "[Unit]\nBefore=slices.target\n",
+                   "etc/udev/rules.d/90-eks.rules": "# of the image\n"}
+        for path, text in theirs.items():
+            node.write(path, text)
+        node.link(f"{units}/multi-user.target.wants/nodeadm-run.service", "/etc/systemd/system/nodeadm-run.service")
+        return theirs
