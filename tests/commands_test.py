@@ -207,9 +207,7 @@ class EksnodeTest(unittest.TestCase):
         self.assertEqual(run(self.eksnode, "status").returncode, 0)
 
 
-class ValidateContainerdTest(unittest.TestCase):
-    """containerd.config and containerd.runtimes, as far as any node would refuse them."""
-
+class ValidateLayer(unittest.TestCase):
     def validate(self, toml, *options):
         user_data = SOURCE / "tests/golden/max-pods-expression/root/run/eks/user-data"
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
@@ -217,6 +215,61 @@ class ValidateContainerdTest(unittest.TestCase):
             file.flush()
             done = run(VALIDATE, *options, f"user-data:{user_data}", file.name)
             return done.returncode, done.stderr.replace(file.name, "node.toml")
+
+
+class ValidateTrustTest(ValidateLayer):
+    """trust.certificates: texts and the files that are there."""
+
+    def certificate(self, days, *more):
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder, "config")
+            config.write_text("[req]\ndistinguished_name = d\n[d]\n")
+            subprocess.run(["/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                            "-config", config, "-subj", "/CN=corp", "-days", str(days), "-keyout", f"{folder}/key",
+                            "-out", f"{folder}/crt", *more], check=True, capture_output=True)
+            return Path(folder, "crt").read_text(), Path(folder, "key").read_text()
+
+    def trust(self, *items, options=()):
+        listed = ", ".join(f"'''\n{item}'''" if "\n" in item else f"'{item}'" for item in items)
+        return self.validate(f"[trust]\ncertificates = [{listed}]\n", *options)
+
+    def test_texts(self):
+        authority, key = self.certificate(30, "-addext", "basicConstraints=critical,CA:TRUE")
+        self.assertEqual(self.trust(authority), (0, ""))
+        leaf, _ = self.certificate(30, "-addext", "basicConstraints=critical,CA:FALSE")
+        doubt = "node.toml, line 2, column 17: trust.certificates[0]: the certificate 'CN = corp': not a CA certificate"
+        self.assertEqual(self.trust(leaf), (0, f"warning: {doubt}, proceeding\n"))
+        status, text = self.trust(leaf, options=["--strict"])
+        self.assertEqual(status, 78)
+        self.assertIn(f"error: {doubt}\n", text)
+        for item, wrong in (key, "holds a private key"), (authority[:200] + "\n", "holds a damaged PEM certificate, number 1"), \
+                ("corp/ca.pem", "is neither a certificate in PEM"):
+            with self.subTest(wrong):
+                status, text = self.trust(item)
+                self.assertEqual(status, 78, text)
+                self.assertRegex(text, rf"^error: node.toml, line 2, column 17: trust.certificates\[0\]: {wrong}.*\nhint: ")
+                self.assertNotIn(key.splitlines()[1], text)
+
+    def test_files(self):
+        with tempfile.TemporaryDirectory() as root:
+            file = Path(root, "etc/eks/corp.pem")
+            options = [f"--root={root}"]
+            status, text = self.trust("/etc/eks/corp.pem", "site.ca", options=options)
+            self.assertEqual(status, 0, text)
+            self.assertEqual(text, "note: node.toml, line 2, column 17: trust.certificates[0] ('/etc/eks/corp.pem'): is not there; "
+                             "not checked\nnote: node.toml, line 2, column 38: trust.certificates[1] ('site.ca'): is not there; "
+                             "not checked\n")
+            file.parent.mkdir(parents=True)
+            file.write_text("no certificate\n")
+            status, text = self.trust("/etc/eks/corp.pem", options=options)
+            self.assertEqual(status, 78, text)
+            self.assertIn("trust.certificates[0] ('/etc/eks/corp.pem'): holds no PEM certificate", text)
+            file.write_text(self.certificate(30, "-addext", "basicConstraints=critical,CA:TRUE")[0])
+            self.assertEqual(self.trust("/etc/eks/corp.pem", options=options), (0, ""))
+
+
+class ValidateContainerdTest(ValidateLayer):
+    """containerd.config and containerd.runtimes, as far as any node would refuse them."""
 
     def test_unknown_settings(self):
         toml = "[containerd]\nconfig = \"\"\"\n[plugins.'com.example.x']\na = 1\n\"\"\"\n"

@@ -127,6 +127,14 @@ http = "http://user:{SECRET}@proxy.example:3128"
 https = "http://user:{SECRET}@proxy.example:3128"
 noProxy = [".internal.example"]
 """
+TRUST = f"""\
+[trust]
+certificates = ['''
+-----BEGIN PRIVATE KEY-----
+{SECRET}
+-----END PRIVATE KEY-----
+''', "/etc/eks/corp.pem"]
+"""
 PROVIDER = f"""\
 name: site
 matchImages: ["{URL}"]
@@ -146,14 +154,15 @@ INSTANCE = json.loads((SOURCE / "tests/golden/common/root/run/eks/imds.json").re
 
 # Where an input lies in the node, and the programs that look at it.
 CHAIN = ["eks-config", "eks-containerd-config", "eks-registry-mirrors", "eks-credential-provider", "eks-kubelet-args",
-         "eks-kubelet-config", "eks-kubeconfig", "eks-environment", "eks-ca", "eks-docker-runtimes"]
+         "eks-kubelet-config", "eks-kubeconfig", "eks-environment", "eks-ca", "eks-docker-runtimes", "eks-trust"]
 INPUTS = {
     "run/eks/user-data": {
         "NodeConfig": NODE_CONFIG, "shell": SHELL, "JSON": JSON_CONFIG,
         "MIME": mime(("application/node.eks.aws", NODE_CONFIG), ("text/x-shellscript", SHELL)),
         "cloud-config": f"#cloud-config\npassword: {SECRET}\nchpasswd: {{ list: ['root:{SECRET}'] }}\n",
     },
-    "etc/eks/node.toml": {"mirrors": MIRRORS, "settings": ADMIN, "proxy": PROXY},
+    "etc/eks/node.toml": {"mirrors": MIRRORS, "settings": ADMIN, "proxy": PROXY, "trust": TRUST},
+    "etc/eks/corp.pem": {"key": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"},
     "etc/eks/node.d/50-site.yaml": {"NodeConfig": NODE_CONFIG},
     "etc/eks/containerd.d/50-site.toml": {"TOML": CONTAINERD},
     "etc/eks/credential-providers.d/50-site.yaml": {"provider": PROVIDER},
@@ -253,6 +262,8 @@ class Search:
             self.write(root, "run/eks/user-data", CLUSTER)
         if path.endswith("proxy-login"):
             self.write(root, "etc/eks/node.toml", '[proxy]\nhttps = "http://proxy.example"\ncredentialsFile = "/etc/eks/proxy-login"\n')
+        if path.endswith("corp.pem"):
+            self.write(root, "etc/eks/node.toml", '[trust]\ncertificates = ["/etc/eks/corp.pem"]\n')
         if path.endswith(".headers"):
             self.write(root, "etc/eks/node.toml", USES_HEADERS)
         self.write(root, path, text)

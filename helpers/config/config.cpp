@@ -18,6 +18,7 @@
 #include "node/image_name.hpp"
 #include "node/interfaces.hpp"
 #include "node/shutdown_period.hpp"
+#include "node/trusted_certificates.hpp"
 
 namespace eks {
 
@@ -120,6 +121,11 @@ constexpr std::array gates{
                 }},
         Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
         Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.host.sysctls.empty(); }},
+        // Also to take out what is no longer configured.
+        Gate{"trust",
+                [](const GateInputs& given) {
+                        return !given.node.spec.host.trust.empty() || exists(given.node.root(trust_stamp));
+                }},
         // After a call kubelet starts at once, and the script continues.
         Gate{"user-scripts",
                 [](const GateInputs& given) {

@@ -72,6 +72,13 @@ Json shown(const SchemaKey& entry, Json value)
 {
         if (entry.path.starts_with("proxy.") && value.is_string())
                 return without_secrets(value.get_ref<const std::string&>());
+        if (entry.path == "trust.certificates") { // of which one may be a private key, by mistake
+                if (value.is_string())
+                        return without_secrets(value.get_ref<const std::string&>());
+                for (auto& item : value)
+                        item = shown(entry, std::move(item));
+                return value;
+        }
         if (entry.path != "instance.environment")
                 return value;
         if (!value.is_structured())

@@ -31,6 +31,7 @@ int set_verb(int argc, char** argv);
 int shutdown_step(int argc, char** argv);
 int sysctl_step(int argc, char** argv);
 int takeover_verb(int argc, char** argv);
+int trust_step(int argc, char** argv);
 int unset_verb(int argc, char** argv);
 int user_scripts_step(int argc, char** argv);
 int validate_verb(int argc, char** argv);

@@ -19,6 +19,7 @@ namespace eks {
 namespace {
 
 constexpr std::string_view config_step = "eks-config";
+constexpr std::string_view trust_step_name = "eks-trust"; // before whatever makes TLS connections
 constexpr std::string_view kubelet = "kubelet.service";
 constexpr std::string_view containerd = "containerd.service";
 constexpr std::string_view soci = "soci-snapshotter.service";
@@ -42,6 +43,8 @@ std::string reader_of(std::string_view step, const std::string& path)
                 return std::string(kubelet);
         if (path == soci_config_path)
                 return std::string(soci);
+        if (step == trust_step_name) // and soci, see concerns()
+                return std::string(containerd);
         if (path == containerd_config_path || path == "/etc/containerd/base-runtime-spec.json")
                 return std::string(containerd);
         return {};
@@ -163,7 +166,9 @@ private:
         bool concerns(std::string_view daemon) const
         {
                 return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
-                        return (change.daemon == daemon || is_of_all_services(change.file.path)) &&
+                        const bool reads_store = change.step == trust_step_name && daemon == soci;
+                        return (change.daemon == daemon || reads_store ||
+                                       is_of_all_services(change.file.path)) &&
                                takes_effect(change);
                 });
         }
@@ -187,11 +192,13 @@ private:
                         return concerns(daemon) || contains(pending, std::string(daemon));
                 };
                 act(Action::Kind::run, "eks-config.service");
+                if (has_changed_file(trust_step_name) || is_opened("trust"))
+                        act(Action::Kind::run, "eks-trust.service");
                 if (asks_eks_)
                         act(Action::Kind::run, "eks-cluster.service");
                 for (const auto& step : *steps_) {
                         const auto gate = std::string(step.name.substr(std::string_view("eks-").size()));
-                        if (step.name == config_step || is_closed(gate))
+                        if (step.name == config_step || step.name == trust_step_name || is_closed(gate))
                                 continue;
                         // Whether the proxy is the way to the API server depends on its addresses.
                         const bool looks_again = gate == "environment" && is_open(gate) && hosts_change_;
@@ -205,8 +212,8 @@ private:
                         if (is_closed(gate))
                                 act(Action::Kind::close, fmt::format("eks-{}.service", gate));
                 for (const auto* gate :
-                        {"cluster", "hosts", "registry-mirrors"}) // the last two open as long as there is a
-                                                                  // file to take away
+                        {"cluster", "hosts", "registry-mirrors", "trust"}) // the last three open as long as
+                                                                           // there is something to take away
                         if (is_closed(gate))
                                 act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
                 if (is_opened("soci-snapshotter"))

@@ -23,6 +23,7 @@
 #include "resolved.hpp"
 #include "shutdown.hpp"
 #include "sysctl.hpp"
+#include "trust.hpp"
 
 namespace eks {
 
@@ -61,7 +62,8 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 Entry{"eks-kubelet-args", plan_kubelet_args, ClusterNeed::complete},
                 Entry{"eks-kubelet-config", plan_kubelet_config, ClusterNeed::complete},
                 Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-resolved", plan_resolved},
-                Entry{"eks-shutdown", plan_shutdown}, Entry{"eks-sysctl", plan_sysctl}};
+                Entry{"eks-shutdown", plan_shutdown}, Entry{"eks-sysctl", plan_sysctl},
+                Entry{"eks-trust", [](const NodeInputs& n) { return plan_trust(n).step; }}};
         std::vector<PlannedStep> steps;
         for (const auto& [name, plan, need] : table) {
                 // What a proxy is not used for depends on the cluster.

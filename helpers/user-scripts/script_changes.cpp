@@ -20,6 +20,7 @@ constexpr auto step_timeout = 60s;
 constexpr auto cluster_timeout = 160s; // above TimeoutStartSec= of eks-cluster
 constexpr const char* containerd = "containerd.service";
 constexpr const char* environment_step = "eks-environment";
+constexpr const char* trust_step = "eks-trust";
 constexpr const char* edits_step = "eks-kubelet-edits.service";
 
 bool differs(const Root& root, const File& file)
@@ -40,14 +41,18 @@ struct Gated {
 };
 constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
         Gated{"hosts", false}, Gated{"registry-mirrors", false}, Gated{"resolved", false},
-        Gated{"shutdown", false}, Gated{"sysctl", false}};
+        Gated{"shutdown", false}, Gated{"sysctl", false}, Gated{"trust", false}};
 
-// containerd is running already, and needs a restart to get a change of its variables.
-bool changes_environment_of_containerd(const Root& root, const PlannedStep& step)
+// containerd is running already, and needs a restart to get a change of its variables or of the certificates
+// that it trusts.
+bool changes_what_containerd_has_read(const Root& root, const PlannedStep& step)
 {
+        if (step.name != environment_step && step.name != trust_step)
+                return false;
         return std::ranges::any_of(step.plan.files, [&](const File& file) {
                 const auto service = std::string_view(file.path).substr(file.path.rfind('/') + 1);
-                return (service == every_service || service == "containerd") && differs(root, file);
+                return (step.name == trust_step || service == every_service || service == "containerd") &&
+                       differs(root, file);
         });
 }
 
@@ -67,8 +72,7 @@ public:
                 const auto planned = plan_steps(load_node_inputs(root, need));
                 const auto steps = affected_steps(root, planned);
                 restart_containerd_ = std::ranges::any_of(planned, [&](const PlannedStep& step) {
-                        return step.name == environment_step &&
-                               changes_environment_of_containerd(root, step);
+                        return changes_what_containerd_has_read(root, step);
                 });
                 for (const auto& gate : gated)
                         follow_gate(gate);

@@ -15,6 +15,7 @@
 #include "containerd/user_settings.hpp"
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
+#include "node/trusted_certificates.hpp"
 
 namespace eks {
 
@@ -57,6 +58,19 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                         problems.add(e.what(), e.remedy());
                 }
         };
+        if (problems.empty()) {
+                const auto& merged = resolved.merged;
+                const auto found = trusted_certificates(
+                        root, trust_sources(merged.tree, merged.marks, problems), std::time(nullptr));
+                problems.add(found.problems);
+                notes.insert(notes.end(), found.notes.begin(), found.notes.end());
+                for (const auto& missing : found.missing) {
+                        if (how.node)
+                                problems.add(missing.text, "Put the file there, or remove the item");
+                        else // this need not be the node
+                                notes.push_back({Level::info, missing.text + "; not checked"});
+                }
+        }
         const bool has_cluster = std::ranges::all_of(
                 std::array{"cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority"},
                 [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });

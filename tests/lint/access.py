@@ -9,9 +9,9 @@ from lint import at, line_of, main
 # Who plans or resolves what others do; plan_steps() of helpers/plan/plan.cpp, and the layers that eks-config reads.
 PLANS_FOR = {
     "kubelet-edits": ["ca", "config", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args",
-                      "kubelet-config", "registry-mirrors", "resolved", "shutdown", "sysctl"],
+                      "kubelet-config", "registry-mirrors", "resolved", "shutdown", "sysctl", "trust"],
     "user-scripts": ["ca", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args", "kubelet-config",
-                     "registry-mirrors", "resolved", "shutdown", "sysctl"],
+                     "registry-mirrors", "resolved", "shutdown", "sysctl", "trust"],
     "docker-runtimes": ["config", "containerd-config"],
 }
 OF_PROGRAMS = ["/etc/ld.so.cache", "/lib", "/lib64", "/proc", "/sys", "/usr"]  # with runs_programs, see confine.cpp

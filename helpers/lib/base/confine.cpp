@@ -100,6 +100,10 @@ std::string confine_to_paths(const Root& root, const Access& access)
                 rules.allow(root(path), read_rights);
         for (const auto& path : access.writes)
                 rules.allow(root(path), write_rights);
+        for (const auto& path : access.changes)
+                rules.allow(root(path), write_rights);
+        for (const auto& path : access.of_programs)
+                rules.allow(root(path), read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
         for (const auto& path : access.devices)
                 rules.allow(root(path), read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE);
         if (access.runs_programs) {

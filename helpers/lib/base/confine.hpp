@@ -15,6 +15,9 @@ struct Access {
         std::vector<std::string> reads;
         std::vector<std::string> writes;       // directories; made if missing; read and written below
         std::vector<std::string> devices = {}; // opened for reading and writing; not made if missing
+        std::vector<std::string> changes = {}; // directories as in `writes`, but not made if missing
+        // Directories beside /usr whose files the programs may read and run, as hooks.
+        std::vector<std::string> of_programs = {};
         bool asks_manager =
                 false; // restarts, reloads or mounts: the manager requires CAP_SYS_ADMIN for that
         bool runs_programs = false; // may execute programs below /usr, which may read /proc and /sys

@@ -55,6 +55,10 @@ inline constexpr Failure step_missing{"step-missing", "ecfdbd42cfbc472dac1ad9a9e
 inline constexpr Failure runtime_invalid{
         "runtime-invalid", "bdc69752510846ccba1a44fdb8faa09d", Errc::bad_config};
 inline constexpr Failure ca_invalid{"ca-invalid", "e70f2639cf334c20b12fca521ce7f04d", Errc::bad_config};
+inline constexpr Failure certificate_invalid{
+        "certificate-invalid", "d7ffdeb8ee1d49c184946551a2769cf5", Errc::bad_config};
+inline constexpr Failure trust_store_failed{
+        "trust-store-failed", "3441fc89d78f48dc9792db866ab63627", Errc::failed};
 inline constexpr Failure host_unresolved{
         "host-unresolved", "c2858ba8fdcb4a498e78693a8caf2a45", Errc::unreachable};
 inline constexpr Failure node_name_invalid{

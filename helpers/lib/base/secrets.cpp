@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view hidden = "…";
 constexpr std::string_view scheme_end = "://";
+constexpr std::string_view private_key = "PRIVATE KEY-"; // in the first line of such a key in PEM
 
 // The '@' in front of an image's digest does not end a login.
 bool is_digest(std::string_view text)
@@ -51,6 +52,8 @@ bool is_between_words(char c)
 
 std::string without_secrets(std::string_view value)
 {
+        if (const auto key = value.find(private_key); key != value.npos)
+                return without_secrets(value.substr(0, key + private_key.size() - 1)).append(hidden);
         if (value.starts_with("--")) // a flag, whose value may hold blanks
                 if (const auto equals = value.find('=');
                         equals != value.npos && names_secret(value.substr(0, equals)))
@@ -69,6 +72,8 @@ std::string without_secrets(std::string_view value)
 
 std::string hide_secrets(std::string_view text)
 {
+        if (const auto key = text.find(private_key); key != text.npos)
+                return hide_secrets(text.substr(0, key + private_key.size() - 1)).append(hidden);
         if (text.find('@') == text.npos && text.find(scheme_end) == text.npos)
                 return std::string(text);
         std::string result;

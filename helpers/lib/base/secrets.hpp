@@ -9,7 +9,7 @@
 namespace eks {
 
 // A foreign value, without user and password, and without query and fragment if it is a URL:
-// "https://…@host/path?…".
+// "https://…@host/path?…". What follows the beginning of a private key in PEM is left out.
 std::string without_secrets(std::string_view value);
 
 // The same for a text that may hold such values, each between quotes or blanks.

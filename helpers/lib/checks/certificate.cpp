@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "checks/certificate.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -18,8 +20,6 @@
 namespace eks {
 
 namespace {
-
-constexpr std::size_t pem_limit = 1U << 20U; // bytes; an EKS cluster's is about 1 KiB
 
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
@@ -90,6 +90,47 @@ std::string subject(const X509* certificate)
         return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : "no name";
 }
 
+std::string pem_of(X509* certificate)
+{
+        const BioPtr memory(::BIO_new(::BIO_s_mem()));
+        ::PEM_write_bio_X509(memory.get(), certificate);
+        const char* text = nullptr;
+        const auto size = BIO_get_mem_data(memory.get(), &text);
+        return {text, static_cast<std::size_t>(size)};
+}
+
+std::string fingerprint(const X509* certificate)
+{
+        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+        unsigned size = 0;
+        ::X509_digest(certificate, ::EVP_sha256(), digest.data(), &size);
+        std::string text;
+        for (unsigned i = 0; i < size; ++i)
+                text += fmt::format("{:02x}", digest[i]);
+        return text;
+}
+
+// What the PEM blocks that are not certificates are: "" if all are.
+std::string other_block(std::string_view pem)
+{
+        constexpr std::string_view begin = "-----BEGIN ";
+        constexpr std::size_t longest_label = 40; // bytes
+        for (auto at = pem.find(begin); at != pem.npos; at = pem.find(begin, at + 1)) {
+                auto label = pem.substr(at + begin.size());
+                label = label.substr(0, label.find("-----"));
+                if (label.find("PRIVATE KEY") != label.npos)
+                        return "holds a private key";
+                const bool is_label =
+                        label.size() <= longest_label &&
+                        label.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789# ") == label.npos;
+                if (label != "CERTIFICATE" && label != "X509 CERTIFICATE")
+                        return is_label
+                                       ? fmt::format("holds a block '{}', which is not a certificate", label)
+                                       : "holds a damaged PEM block";
+        }
+        return {};
+}
+
 } // namespace
 
 CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now)
@@ -117,6 +158,29 @@ CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now)
                 wrong.push_back(fmt::format("certificate {} is damaged", certificates.size() + 1));
         result.wrong = join(wrong, "; ");
         return result;
+}
+
+Certificates read_certificates(const std::string& pem, std::time_t now)
+{
+        if (pem.size() > pem_limit)
+                return {.all = {}, .wrong = fmt::format("is longer than {} bytes", pem_limit)};
+        if (auto other = other_block(pem); !other.empty())
+                return {.all = {}, .wrong = std::move(other)};
+        const auto bundle = read_bundle(pem);
+        if (bundle.damaged)
+                return {.all = {},
+                        .wrong = fmt::format("holds a damaged PEM certificate, number {}",
+                                bundle.certificates.size() + 1)};
+        Certificates found;
+        for (const auto& certificate : bundle.certificates)
+                found.all.push_back({.pem = pem_of(certificate.get()),
+                        .fingerprint = fingerprint(certificate.get()),
+                        .subject = subject(certificate.get()),
+                        .doubt = check(certificate.get(), now).wrong,
+                        .is_ca = ::X509_check_ca(certificate.get()) != 0});
+        if (found.all.empty())
+                found.wrong = "holds no PEM certificate";
+        return found;
 }
 
 } // namespace eks

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "checks/check_trust.hpp"
 #include "checks/checks.hpp"
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
@@ -147,6 +148,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         check_values(resolved.merged, imds, problems, notes);
         proxy_settings(tree, resolved.merged.marks, problems);
         sysctls(tree, resolved.merged.marks, problems);
+        check_trust(tree, resolved.merged.marks, problems);
         return problems;
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/credential_name.hpp"
 #include "config/known_keys.hpp"
 #include "config/network.hpp"
 #include "config/service_environment.hpp"
@@ -42,21 +43,6 @@ std::string_view wrong_url(std::string_view url)
         if (login.find_first_of("/?#@[]\\\"'<>^`{|}") != login.npos)
                 return "has a user or password with a character that must be percent-encoded";
         return is_authority(authority) ? "" : "is not a proxy's host and port";
-}
-
-bool is_credential_name(std::string_view name)
-{
-        return !name.empty() && !name.starts_with('.') && std::ranges::all_of(name, [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '-' || c == '_';
-        });
-}
-
-bool is_credential_path(std::string_view path)
-{
-        return is_absolute_path(path) && path.find("/../") == path.npos && !path.ends_with('/') &&
-               std::ranges::any_of(credential_directories,
-                       [&](std::string_view directory) { return path.starts_with(directory); });
 }
 
 } // namespace
@@ -117,7 +103,8 @@ ProxySettings proxy_settings(const Json& tree, const Marks& marks, Problems& pro
         proxy.credentials_file = text("credentialsFile");
         if (proxy.credentials_file.empty())
                 return proxy;
-        if (!is_credential_name(proxy.credentials_file) && !is_credential_path(proxy.credentials_file))
+        if (!is_credential_name(proxy.credentials_file) &&
+                !is_path_below(proxy.credentials_file, credential_directories))
                 reader.wrong("credentialsFile", "", "is neither the name of a credential nor a usable path",
                         fmt::format("Give a path below {}, or the name of a systemd credential",
                                 fmt::join(credential_directories, ", ")));

@@ -8,6 +8,7 @@ HostSpec host_spec(const Configured& given)
         Problems problems;
         HostSpec spec{.sysctls = sysctls(given.tree, given.marks, problems)};
         spec.proxy = proxy_settings(given.tree, given.marks, problems);
+        spec.trust = trust_sources(given.tree, given.marks, problems);
         problems.throw_if_any(failure::config_invalid);
         const auto network = given.table("instance").value("network", Json::object());
         spec.name_servers = network.value("nameservers", std::vector<std::string>());

@@ -7,6 +7,7 @@
 #include "config/proxy_settings.hpp"
 #include "config/service_environment.hpp"
 #include "config/sysctl_settings.hpp"
+#include "config/trust_settings.hpp"
 #include "node/configured.hpp"
 
 namespace eks {
@@ -15,6 +16,7 @@ struct HostSpec {
         std::vector<Sysctl> sysctls;                  // of the profile and the configuration
         std::vector<ServiceEnvironment> environments; // instance.environment
         ProxySettings proxy;
+        std::vector<TrustSource> trust;              // trust.certificates
         std::vector<std::string> name_servers;       // instance.network.nameservers
         std::vector<std::string> search_domains;     // instance.network.domains
         std::vector<std::string> managed_interfaces; // instance.network.managedInterfaces

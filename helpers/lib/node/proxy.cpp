@@ -30,28 +30,12 @@ std::string percent_encoded(std::string_view text)
         return result;
 }
 
-// Where a credential of this name may be: what the unit was given by LoadCredential=, what eks-environment
-// was given, for those that plan its files again, the machine's own, and the stores of systemd.exec(5).
-std::string credentials_path(const Root& root, const std::string& given)
-{
-        if (given.starts_with('/'))
-                return given;
-        std::vector<std::string> directories{"/run/credentials/eks-environment.service",
-                "/run/credentials/@system", "/etc/credstore", "/run/credstore"};
-        if (const auto of_unit = environment("CREDENTIALS_DIRECTORY"); !of_unit.empty())
-                directories.insert(directories.begin(), of_unit);
-        for (const auto& directory : directories)
-                if (const auto path = fmt::format("{}/{}", directory, given); exists(root(path)))
-                        return path;
-        return directories.front() + "/" + given;
-}
-
 // "user:password" as a URL has it; "" if there is none.
 std::string login_of(const Root& root, const ProxySettings& proxy)
 {
         if (proxy.credentials_file.empty())
                 return {};
-        const auto path = credentials_path(root, proxy.credentials_file);
+        const auto path = credential_path(root, proxy.credentials_file, "eks-environment.service");
         const auto refuse = [&](std::string_view what) {
                 throw Error(failure::config_invalid,
                         fmt::format("proxy.credentialsFile ({}): '{}' {}", proxy.source,

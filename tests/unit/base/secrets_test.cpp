@@ -55,6 +55,15 @@ TEST_CASE("A text is shown without the secrets of the URLs in it", "[secrets]")
         CHECK(hide_secrets("") == "");
 }
 
+TEST_CASE("Of a private key nothing but its first line is shown", "[secrets]")
+{
+        const std::string key = "-----BEGIN EC PRIVATE KEY-----\nhush\n-----END EC PRIVATE KEY-----\n";
+        CHECK(without_secrets(key) == "-----BEGIN EC PRIVATE KEY…");
+        CHECK(hide_secrets("key = '" + key + "': wrong") == "key = '-----BEGIN EC PRIVATE KEY…");
+        CHECK(hide_secrets("https://u:p@host/ " + key) == "https://…@host/ -----BEGIN EC PRIVATE KEY…");
+        CHECK(hide_secrets("it holds a private key") == "it holds a private key");
+}
+
 TEST_CASE("An error hides secrets, whoever makes it", "[secrets]")
 {
         const Error error(

@@ -1,77 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <memory>
-
 #include <catch2/catch.hpp>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
-#include "base/fd.hpp"
 #include "base/text.hpp"
+#include "certificates.hpp"
 #include "checks/certificate.hpp"
 
 using namespace eks;
 
 namespace {
 
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Deleter<X509_free>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-
-constexpr std::time_t now = 1'700'000'000; // 2023-11-14 22:13:20 UTC
-constexpr std::time_t day = 86'400;
-
-struct Wanted {
-        std::time_t begin = now - day;
-        std::time_t end = now + day;
-        const char* constraints = "critical,CA:TRUE"; // nullptr: no extension
-        std::string name = "kubernetes";
-        long version = 2; // counted from 0
-};
-
-KeyPtr new_key()
-{
-        return KeyPtr(::EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-}
-
-// A certificate signed by itself, or by `issuer`, whose name must then be another.
-std::string certificate(const Wanted& wanted = {}, bool by_itself = true)
-{
-        const CertificatePtr made(::X509_new());
-        const auto key = new_key();
-        const auto issuer = by_itself ? KeyPtr() : new_key();
-        REQUIRE(::X509_set_version(made.get(), wanted.version) == 1);
-        ::ASN1_INTEGER_set(::X509_get_serialNumber(made.get()), 1);
-        ::ASN1_TIME_set(::X509_getm_notBefore(made.get()), wanted.begin);
-        ::ASN1_TIME_set(::X509_getm_notAfter(made.get()), wanted.end);
-        ::X509_set_pubkey(made.get(), key.get());
-        const auto set_name = [&](X509_NAME* name, const std::string& text) {
-                ::X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()),
-                        -1, 0);
-        };
-        set_name(::X509_get_subject_name(made.get()), wanted.name);
-        set_name(::X509_get_issuer_name(made.get()), by_itself ? wanted.name : "another");
-        if (wanted.constraints != nullptr) {
-                X509V3_CTX context{};
-                X509V3_set_ctx_nodb(&context);
-                const ExtensionPtr extension(
-                        ::X509V3_EXT_conf_nid(nullptr, &context, NID_basic_constraints, wanted.constraints));
-                REQUIRE(extension != nullptr);
-                ::X509_add_ext(made.get(), extension.get(), -1);
-        }
-        REQUIRE(::X509_sign(made.get(), by_itself ? key.get() : issuer.get(), ::EVP_sha256()) > 0);
-
-        const BioPtr memory(::BIO_new(::BIO_s_mem()));
-        REQUIRE(::PEM_write_bio_X509(memory.get(), made.get()) == 1);
-        const char* text = nullptr;
-        const auto size = BIO_get_mem_data(memory.get(), &text);
-        return {text, static_cast<std::size_t>(size)};
-}
+using test::certificate;
+using test::day;
+using test::now;
 
 const std::string& good()
 {
@@ -179,4 +120,56 @@ TEST_CASE("In a bundle each certificate is checked, and one good one is enough",
         CHECK_FALSE(cut.fatal);
         CHECK(cut.wrong == "certificate 2 is damaged");
         CHECK(check(expired + good().substr(0, good().size() / 2)).fatal);
+}
+
+TEST_CASE(
+        "The certificates of a file are read one by one, with what is doubtful about them", "[certificate]")
+{
+        const auto expired = certificate({.end = now - day, .name = "old"});
+        const auto leaf = certificate({.constraints = "CA:FALSE", .name = "leaf"});
+        const auto found = read_certificates("# Subject: old\n" + expired + "\r\n" + good() + leaf, now);
+        REQUIRE(found.wrong.empty());
+        REQUIRE(found.all.size() == 3);
+        CHECK(found.all[0].pem == expired);
+        CHECK(found.all[0].subject == "CN = old");
+        CHECK(found.all[0].doubt == "expired on 2023-11-13 22:13:20 UTC");
+        CHECK(found.all[1].pem == good());
+        CHECK(found.all[1].doubt.empty());
+        CHECK(found.all[1].is_ca);
+        CHECK(found.all[1].fingerprint.size() == 64);
+        CHECK(found.all[1].fingerprint != found.all[0].fingerprint);
+        CHECK(found.all[1].fingerprint == read_certificates(good(), now).all[0].fingerprint);
+        CHECK(found.all[2].doubt == "not a CA certificate");
+        CHECK_FALSE(found.all[2].is_ca);
+}
+
+TEST_CASE("A file to be trusted holds certificates and nothing else", "[certificate]")
+{
+        const auto key = test::private_key();
+        REQUIRE(key.find("PRIVATE KEY") != key.npos);
+        const std::string request =
+                "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n";
+        const std::vector<std::pair<std::string, std::string>> rows{
+                {"", "holds no PEM certificate"},
+                {"certificate", "holds no PEM certificate"},
+                {good().substr(0, good().size() / 2), "holds a damaged PEM certificate, number 1"},
+                {good() + good().substr(0, good().size() / 2), "holds a damaged PEM certificate, number 2"},
+                {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                        "holds a damaged PEM certificate, number 1"},
+                {key, "holds a private key"},
+                {good() + key, "holds a private key"},
+                {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", "holds a private key"},
+                {"-----BEGIN RSA PRIVATE KEY-----\n", "holds a private key"},
+                {good() + request, "holds a block 'CERTIFICATE REQUEST', which is not a certificate"},
+                {"-----BEGIN X509 CRL-----\n", "holds a block 'X509 CRL', which is not a certificate"},
+                {"-----BEGIN secret\n", "holds a damaged PEM block"},
+                {std::string((1U << 20U) + 1, 'a'), "is longer than 1048576 bytes"},
+        };
+        for (const auto& [text, wrong] : rows) {
+                CAPTURE(text);
+                const auto found = read_certificates(text, now);
+                CHECK(found.wrong == wrong);
+                CHECK(found.all.empty());
+        }
+        CHECK(::ERR_peek_error() == 0);
 }

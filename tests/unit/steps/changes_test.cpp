@@ -157,6 +157,20 @@ TEST_CASE("A daemon restarts for its own variables, and each for those of all se
                                         "restart kubelet.service with containerd"}));
 }
 
+TEST_CASE("Whoever reads the system's certificates restarts when they change", "[changes]")
+{
+        Node node;
+        node.set_gate("soci-snapshotter", true);
+        node.settle();
+        node.set_gate("trust", true);
+        node.file("eks-ca", "/etc/kubernetes/pki/ca.crt", "two");
+        node.file("eks-trust", "/run/eks/trust.pem", "two");
+        CHECK(node.actions() == Texts{"run eks-config.service", "run eks-trust.service",
+                                        "run eks-ca.service", "restart soci-snapshotter.service",
+                                        "restart containerd.service",
+                                        "restart kubelet.service with containerd"});
+}
+
 TEST_CASE("A gate that opens has its step run, one that closes has it undo and stop", "[changes]")
 {
         Node node;

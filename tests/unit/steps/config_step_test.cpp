@@ -8,6 +8,7 @@
 #include "config.hpp"
 #include "config/command_layer.hpp"
 #include "fixture.hpp"
+#include "node/trusted_certificates.hpp"
 
 using namespace eks;
 using test::file_in;
@@ -174,6 +175,25 @@ TEST_CASE("The gates of the volume and of soci-snapshotter follow the configurat
         node.write("/usr/bin/soci-snapshotter-grpc", "");
         CHECK(kind("/run/eks/enabled/containerd-volume") == File::Kind::regular);
         CHECK(kind("/run/eks/enabled/soci-snapshotter") == File::Kind::regular);
+}
+
+TEST_CASE("Certificates have their gate as long as there are any, or any in the store", "[config]")
+{
+        const ReferenceNode node;
+        const auto kind = [](const ReferenceNode& at) {
+                return file_in(planned_spec(at, ""), "/run/eks/enabled/trust").kind;
+        };
+        CHECK(kind(node) == File::Kind::absent);
+        node.write(trust_stamp, "changing\n");
+        CHECK(kind(node) == File::Kind::regular);
+        const ReferenceNode other;
+        other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['corp.ca']\n");
+        CHECK(kind(other) == File::Kind::regular);
+        other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['-----BEGIN CERTIFICATE-----']\n");
+        const auto refused = refusal([&] { planned_spec(other, ""); });
+        CHECK(refused.failure == "config-invalid");
+        CHECK(refused.mentions("/etc/eks/node.toml, line 2, column"));
+        CHECK(refused.mentions("trust.certificates[0]: holds a damaged PEM certificate"));
 }
 
 TEST_CASE("Bad configuration is refused before anything is planned", "[config]")

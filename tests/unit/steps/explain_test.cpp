@@ -71,3 +71,13 @@ TEST_CASE("The variables of services are explained without their values", "[expl
         CHECK(explained({layer}, "instance.environment.kubelet.A") ==
                 "instance.environment.kubelet.A = \"(hidden)\"\n  from 0.toml, line 2, column 12\n");
 }
+
+TEST_CASE("A private key among the certificates is not shown", "[explain]")
+{
+        const std::string layer = "[trust]\ncertificates = ['/etc/eks/corp.pem', '''\n"
+                                  "-----BEGIN PRIVATE KEY-----\nhush\n''']\n";
+        const auto text = explained({layer}, "trust.certificates");
+        CHECK(text.find("/etc/eks/corp.pem") != std::string::npos);
+        CHECK(text.find("BEGIN PRIVATE KEY") != std::string::npos);
+        CHECK(text.find("hush") == std::string::npos);
+}

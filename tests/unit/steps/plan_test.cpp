@@ -42,15 +42,16 @@ TEST_CASE("Every step that writes files is planned, and no path has two owners",
         }
         CHECK(names == std::vector<std::string>{"eks-ca", "eks-containerd-config", "eks-credential-provider",
                                "eks-environment", "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config",
-                               "eks-registry-mirrors", "eks-resolved", "eks-shutdown", "eks-sysctl"});
+                               "eks-registry-mirrors", "eks-resolved", "eks-shutdown", "eks-sysctl",
+                               "eks-trust"});
         CHECK(paths == std::set<std::string>{"/etc/containerd/base-runtime-spec.json",
                                "/etc/containerd/config.toml",
                                "/etc/eks/image-credential-provider/config.json",
                                "/etc/eks/kubelet/environment", "/etc/kubernetes/kubelet/config.json",
                                "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf",
                                "/etc/kubernetes/kubelet/kubelet-config.json", "/etc/kubernetes/pki/ca.crt",
-                               "/etc/soci-snapshotter-grpc/config.toml", "/run/sysctl.d/99-zz-eks.conf",
-                               "/run/systemd/logind.conf.d/99-zz-eks.conf",
+                               "/etc/soci-snapshotter-grpc/config.toml", "/run/eks/trust.pem",
+                               "/run/sysctl.d/99-zz-eks.conf", "/run/systemd/logind.conf.d/99-zz-eks.conf",
                                "/run/systemd/resolved.conf.d/40-eks.conf",
                                "/var/lib/kubelet/bootstrap-kubeconfig", "/var/lib/kubelet/kubeconfig"});
 }
