@@ -108,8 +108,9 @@ void add_devices(std::vector<Output>& outputs, const BootFacts& facts)
         };
         if (facts.nvidia) {
                 want("eks-configured.target", "eks-nvidia.service");
+                want("kubelet.service", "eks-nvidia-cdi.service");
                 want("kubelet.service", "eks-nvidia-clocks.service");
-                want("kubelet.service", "nvidia-cdi.service");
+                want("kubelet.service", "eks-nvidia-mig.service");
         }
         for (const auto& [program, unit, after_kubelet] : nvidia_units)
                 if (facts.installed.contains(std::string(program)) && (!facts.nvidia || after_kubelet))

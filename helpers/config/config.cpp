@@ -108,6 +108,8 @@ constexpr std::array gates{
                         return !given.node.spec.host.managed_interfaces.empty() ||
                                has_more_interfaces(given.node.root, given.node.facts.all);
                 }},
+        Gate{"nvidia-mig",
+                [](const GateInputs& given) { return !given.node.spec.host.mig_profile.empty(); }},
         Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
         Gate{"resolved",
                 [](const GateInputs& given) {

@@ -133,8 +133,9 @@ private:
                 changes_.needs_volume = is_opened("containerd-volume");
                 if (!changes_.needs_volume && differs("containerd.volume"))
                         changes_.at_boot.emplace_back("containerd.volume");
-                if (differs("instance.network.managedInterfaces"))
-                        changes_.at_boot.emplace_back("instance.network.managedInterfaces");
+                for (const auto* key : {"instance.network.managedInterfaces", "nvidia.mig.profile"})
+                        if (differs(key))
+                                changes_.at_boot.emplace_back(key);
         }
 
         // Whether /etc/hosts differs from the configuration, because eks-hosts failed or was masked.

@@ -42,6 +42,20 @@ class AfterKubelet(Machine):
         for unit in "nvidia-persistenced.service", "eks-nvidia-clocks.service", "nvidia-cdi.service":
             self.assertGreater(self.when(node, unit, "InactiveExitTimestampMonotonic"), kubelet, unit)
 
+    def test_a_cdi_specification_that_is_not_written_is_said(self):
+        node = self.machine(DRIVER)
+        program(node, "usr/bin/nvidia-ctk", "#!/bin/sh\necho 'no NVML' >&2\nexit 4\n")
+        node.boot()
+        self.assertActive(node, "eks-node.target")
+        record = self.failure(node, "eks-nvidia-cdi.service")
+        self.assertEqual(record["EKS_FAILURE"], "nvidia-cdi-failed")
+        self.assertIn("nvidia-ctk failed with status 4", record["MESSAGE"])
+        self.assertIn("journalctl -b -u nvidia-cdi", record["EKS_REMEDY"])
+        # Repaired, and run again as the catalog says.
+        program(node, "usr/bin/nvidia-ctk", '#!/bin/sh\nmkdir -p /run/cdi\necho "$@" > "${3#--output=}"\n')
+        node.systemctl("restart", "eks-nvidia-cdi")
+        self.assertActive(node, "eks-nvidia-cdi.service", "nvidia-cdi.service")
+
     def test_without_its_driver_a_gpu_has_no_clocks(self):
         node = self.machine("#!/bin/sh\n")
         node.boot()

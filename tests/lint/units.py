@@ -15,18 +15,20 @@ AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
 ASKS_MANAGER = {"eks-containerd-volume.service", "eks-efa.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-neuron.service",
-                "eks-nvidia-clocks.service", "eks-nvidia.service", "eks-resolved.service", "eks-retry.service", "eks-user-scripts.service"}
+                "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service", "eks-resolved.service",
+                "eks-retry.service", "eks-user-scripts.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
 
 # Makes device nodes.
-MAKES_DEVICES = {"eks-nvidia.service"}
+MAKES_DEVICES = {"eks-nvidia-mig.service", "eks-nvidia.service"}
 
 # Not part of the chain: the generator links the first in by a switch of its own, udev starts the second, a start of kubelet the
 # third, if a file was edited, devices of the machine the next ones, and a failed step the last.
 OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.service", "eks-kubelet-edits.service",
-             "eks-neuron.service", "eks-nvidia-clocks.service", "eks-nvidia.service", "eks-retry.service"}
+             "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service",
+             "eks-retry.service"}
 
 # These run again whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}

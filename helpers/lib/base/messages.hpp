@@ -106,6 +106,12 @@ inline constexpr Failure nvidia_driver_hangs{
         "nvidia-driver-hangs", "7114f2b14e4f45e087d57118d56d4c7a", Errc::failed};
 inline constexpr Failure nvidia_clocks_failed{
         "nvidia-clocks-failed", "dd20d90bd89f4317b60b8b26e7b74171", Errc::failed};
+inline constexpr Failure nvidia_mig_failed{
+        "nvidia-mig-failed", "300c88b77ee640f5b12b1937637c7b76", Errc::failed};
+inline constexpr Failure nvidia_mig_invalid{
+        "nvidia-mig-invalid", "ff30314fddb44435a14b9a6b0aa0b2c4", Errc::bad_config};
+inline constexpr Failure nvidia_cdi_failed{
+        "nvidia-cdi-failed", "e44d068fdefe43108b52ade7c6368e68", Errc::failed};
 inline constexpr Failure neuron_driver_failed{
         "neuron-driver-failed", "a984d91aff484f37947c5458ec8ee778", Errc::failed};
 inline constexpr Failure efa_driver_failed{

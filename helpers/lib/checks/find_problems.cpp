@@ -11,6 +11,7 @@
 #include "checks/checks.hpp"
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
+#include "config/mig_profile.hpp"
 #include "config/mirrors.hpp"
 #include "config/proxy_settings.hpp"
 #include "config/sysctl_settings.hpp"
@@ -149,6 +150,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         proxy_settings(tree, resolved.merged.marks, problems);
         sysctls(tree, resolved.merged.marks, problems);
         check_trust(tree, resolved.merged.marks, problems);
+        check_mig_profile(tree, resolved.merged.marks, problems);
         return problems;
 }
 

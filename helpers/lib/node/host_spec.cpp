@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/host_spec.hpp"
 
+#include "base/text.hpp"
+#include "config/known_keys.hpp"
+
 namespace eks {
 
 HostSpec host_spec(const Configured& given)
@@ -15,6 +18,8 @@ HostSpec host_spec(const Configured& given)
         spec.search_domains = network.value("domains", std::vector<std::string>());
         spec.environments = service_environments(given.tree, given.marks);
         spec.managed_interfaces = network.value("managedInterfaces", std::vector<std::string>());
+        if (const auto* profile = find_path(given.tree, "nvidia.mig.profile"))
+                spec.mig_profile = trim(profile->get_ref<const std::string&>());
         return spec;
 }
 

@@ -20,6 +20,7 @@ struct HostSpec {
         std::vector<std::string> name_servers;       // instance.network.nameservers
         std::vector<std::string> search_domains;     // instance.network.domains
         std::vector<std::string> managed_interfaces; // instance.network.managedInterfaces
+        std::string mig_profile;                     // nvidia.mig.profile
 };
 
 HostSpec host_spec(const Configured& given);

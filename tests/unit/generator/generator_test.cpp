@@ -313,7 +313,7 @@ TEST_CASE("A GPU's daemons start after kubelet, and not at all where there is no
                 CHECK(later.find("Condition") == std::string::npos);
         }
         CHECK(drop_in("nvidia-fabricmanager") == "(none)");
-        for (const auto* unit : {"eks-nvidia-clocks", "nvidia-cdi"})
+        for (const auto* unit : {"eks-nvidia-cdi", "eks-nvidia-clocks", "eks-nvidia-mig"})
                 CHECK(std::ranges::count(generate(machine).paths,
                               fmt::format("/normal/kubelet.service.wants/{0}.service -> {1}/{0}.service",
                                       unit, UNITDIR)) == 1);
