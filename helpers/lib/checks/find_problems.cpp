@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "checks/check_trust.hpp"
 #include "checks/checks.hpp"
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
@@ -15,6 +14,7 @@
 #include "config/mirrors.hpp"
 #include "config/proxy_settings.hpp"
 #include "config/sysctl_settings.hpp"
+#include "config/trust_settings.hpp"
 #include "config/volume.hpp"
 
 namespace eks {
@@ -149,7 +149,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         check_values(resolved.merged, imds, problems, notes);
         proxy_settings(tree, resolved.merged.marks, problems);
         sysctls(tree, resolved.merged.marks, problems);
-        check_trust(tree, resolved.merged.marks, problems);
+        trust_sources(tree, resolved.merged.marks, problems); // eks-trust reads the certificates
         check_mig_profile(tree, resolved.merged.marks, problems);
         return problems;
 }

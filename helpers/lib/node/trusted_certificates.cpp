@@ -6,12 +6,19 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "checks/check_trust.hpp"
 #include "node/secret_file.hpp"
 
 namespace eks {
 
 namespace {
+
+std::string certificate_remedy(std::string_view wrong)
+{
+        if (wrong.find("private key") != wrong.npos)
+                return "Take the private key out, and replace it: whoever could read this knows it";
+        return "Give certificates in PEM, each from BEGIN CERTIFICATE to END CERTIFICATE, as `openssl x509 "
+               "-in FILE` prints them, and nothing else in PEM";
+}
 
 // The PEM text of an item; nothing if it is not there or cannot be read.
 std::optional<std::string> pem_text(const Root& root, const TrustSource& source, TrustedCertificates& found)

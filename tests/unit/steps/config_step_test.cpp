@@ -189,11 +189,11 @@ TEST_CASE("Certificates have their gate as long as there are any, or any in the 
         const ReferenceNode other;
         other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['corp.ca']\n");
         CHECK(kind(other) == File::Kind::regular);
-        other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['-----BEGIN CERTIFICATE-----']\n");
+        other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['not a name']\n");
         const auto refused = refusal([&] { planned_spec(other, ""); });
         CHECK(refused.failure == "config-invalid");
         CHECK(refused.mentions("/etc/eks/node.toml, line 2, column"));
-        CHECK(refused.mentions("trust.certificates[0]: holds a damaged PEM certificate"));
+        CHECK(refused.mentions("trust.certificates[0]: is neither a certificate in PEM"));
 }
 
 TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
