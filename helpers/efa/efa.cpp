@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/driver.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
@@ -17,8 +18,6 @@ namespace eks {
 
 namespace {
 
-constexpr const char* unit = "modprobe@efa.service";
-constexpr std::string_view module = "/sys/module/efa";
 constexpr std::string_view pages_path = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
 
 std::uint64_t memory_kib(const Root& root)
@@ -51,30 +50,16 @@ unsigned efa_huge_pages(std::uint64_t memory_kib)
 void load_efa(Context& context, const std::vector<PciDevice>& devices, const StartUnit& start,
         std::chrono::milliseconds deadline)
 {
-        const auto& root = context.root();
-        const auto failed = [&](std::string_view why, std::string_view remedy) {
-                return Error(failure::efa_driver_failed,
-                        fmt::format(
-                                "this machine has {} Elastic Fabric Adapters, but {}", devices.size(), why),
-                        std::string(remedy));
-        };
         if (devices.empty())
                 throw Error(failure::efa_driver_failed, "there is no Elastic Fabric Adapter in this machine",
                         "Attach one, or remove /etc/eks/efa.enabled");
-        const bool was_loaded = exists(root(module));
-        if (!was_loaded) {
-                context.awaiting(fmt::format("Waiting for {}", unit));
-                if (!start(unit, deadline))
-                        throw failed(
-                                fmt::format("their driver was not loaded within {} seconds",
-                                        std::chrono::duration_cast<std::chrono::seconds>(deadline).count()),
-                                "`journalctl -b -k` shows where it hangs; reboot or replace the instance");
-        }
-        if (!exists(root(module)))
-                throw failed("the kernel module 'efa' was not loaded",
-                        "Install the module for this kernel, or create /etc/eks/efa.disabled; "
-                        "`journalctl -b -k -g efa` shows the cause if it is installed");
-        context.did(fmt::format("{} the driver", was_loaded ? "found" : "loaded"), !was_loaded);
+        const bool is_new = load_driver(context,
+                {.module = "efa",
+                        .devices = "Elastic Fabric Adapters",
+                        .failure = failure::efa_driver_failed,
+                        .install = "Install the module for this kernel"},
+                devices.size(), start, deadline);
+        context.did(fmt::format("{} the driver", is_new ? "loaded" : "found"), is_new);
 }
 
 void set_huge_pages(Context& context)
@@ -88,7 +73,8 @@ void set_huge_pages(Context& context)
         const auto text = fmt::format("{}\n", wanted);
         if (!file || ::write(file.get(), text.data(), text.size()) < 0) {
                 context.log().write(Level::warning,
-                        fmt::format("no huge pages can be set aside ({}): EFA is slower without, proceeding",
+                        fmt::format(
+                                "no huge pages can be set aside ({}): EFA is slower without them, proceeding",
                                 ::strerror(errno)),
                         event::config_warning.id);
                 return;
