@@ -42,10 +42,14 @@ std::map<std::string, bool> chain(Manager& manager)
                         if (is_step(unit) && steps.emplace(unit, true).second)
                                 queue.push_back(unit);
         }
-        for (const auto* target : {"eks-configured.target", "eks-node.target"})
-                for (const auto& unit : manager.unit(target).list("Wants"))
+        for (const auto* one : {"eks-configured.target", "eks-node.target", "kubelet.service"})
+                for (const auto& unit : manager.unit(one).list("Wants"))
                         if (is_step(unit))
                                 steps.emplace(unit, false);
+        // udev wants an instance for each interface; kubelet starts after those.
+        for (const auto& unit : manager.unit("kubelet.service").list("After"))
+                if (unit.starts_with("eks-interface@"))
+                        steps.emplace(unit, false);
         return steps;
 }
 

@@ -76,6 +76,11 @@ UnitState unit_state(Manager& manager, const std::string& name)
                 for (auto& other : unit.list(kind))
                         if (in_chain(other))
                                 state.pulls_in.push_back(std::move(other));
+        // udev wants an instance for each interface; kubelet starts after those.
+        if (name == "kubelet.service")
+                for (auto& other : unit.list("After"))
+                        if (other.starts_with("eks-interface@"))
+                                state.pulls_in.push_back(std::move(other));
         return state;
 }
 

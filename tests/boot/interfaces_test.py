@@ -264,3 +264,6 @@ class Interfaces(BootTest):
         node.wait_for_unit("eks-interface@ens8.service", "failed", 60)
         self.assertEqual(self.failure(node, "eks-interface@ens8.service")["EKS_FAILURE"], "imds-answer")
         self.assertEqual(self.manager(node, "ens8"), ("", "unmanaged"))
+        # The admin sees it, and it is tried again like a step of the chain.
+        self.assertRegex(node.call("eksnode", "status").stdout, r"eks-interface@ens8\.service .*FAILED")
+        node.wait_for_unit("eks-retry.timer", "active", 30)
