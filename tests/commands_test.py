@@ -96,7 +96,8 @@ class ScriptsTest(unittest.TestCase):
 
     def test_migrate_prints_what_validate_accepts(self):
         call = ["--", "my-cluster", "--kubelet-extra-args", '--node-labels="a=b,c=d" --v=3', "--service-ipv4-cidr", "10.100.0.0/16"]
-        done = self.migrate(*call, USE_MAX_PODS="false")
+        # AWS_PROFILE is of the machine where the command runs, not of the node.
+        done = self.migrate(*call, USE_MAX_PODS="false", AWS_PROFILE="mine")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(tomllib.loads(done.stdout), {
             "cluster": {"name": "my-cluster", "cidr": "10.100.0.0/16"},
@@ -157,7 +158,7 @@ class SetTest(unittest.TestCase):
         self.assertIn("maxPods = 20", lines)
         self.assertIn("flags = [ '--v=3' ]", lines)
         self.assertIn("'example.com/team' = 'a-b'", lines)
-        self.assertIn("already says so", self.set("kubelet.config.maxPods=20").stdout)
+        self.assertIn("already has these values", self.set("kubelet.config.maxPods=20").stdout)
         self.set("kubelet", "node.labels", program=UNSET)
         done = self.set("kubelet.config.maxPods", "kubelet.flags", "node.labels", program=UNSET)
         self.assertEqual((done.returncode, file.exists()), (0, False), done.stderr)

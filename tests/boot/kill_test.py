@@ -4,6 +4,7 @@ end with the files that an undisturbed run leaves. tests/fault has the other ste
 
 import json
 import re
+import tomllib
 
 import support
 from eks_cluster_test import NODE_CONFIG, described
@@ -22,6 +23,19 @@ kubelet.A = "1"
 site-agent.B = "2"
 default.C = "3"
 """
+
+
+def parse_all(files):
+    """Fails if one of these files, at any depth, is half-written."""
+    if isinstance(files, tuple):
+        for part in files:
+            parse_all(part)
+    elif isinstance(files, dict):
+        for name, text in files.items():
+            if name.endswith(".json"):
+                json.loads(text)
+            elif name.endswith(".toml"):
+                tomllib.loads(text)
 
 
 class Kills(BootTest):
@@ -60,6 +74,7 @@ class Kills(BootTest):
             if not run(point):
                 break
             with self.subTest(point=point):
+                parse_all(state())
                 run(None)
                 self.assertEqual(state(), expected)
         self.assertGreater(point, least)

@@ -207,6 +207,29 @@ class Kills(unittest.TestCase):
                                      lambda root: run_all(["docker-runtimes"], root))
         self.assertGreaterEqual(kills, 8)  # of the file, and of what is remembered of it
 
+    def test_a_network_interface(self):
+        """The file for networkd, and the memory of who has the interface."""
+        mac = "0e:49:61:0f:c3:12"
+        (self.fresh / "etc/eks/node.toml").write_text('[instance.network]\nmanagedInterfaces = ["ens6"]\n')
+        facts = self.fresh / "run/eks/imds.json"
+        imds = json.loads(facts.read_text())
+        second = {"mac": mac, "deviceNumber": 1, "networkCard": 0, "localIpv4s": ["10.0.1.9"]}
+        imds["interfaces"] = [*imds.get("interfaces", []), second]
+        facts.write_text(json.dumps(imds))
+        address = self.fresh / "sys/class/net/ens6/address"
+        address.parent.mkdir(parents=True)
+        address.write_text(f"{mac}\n")
+        run_all(["config"], self.fresh)
+        self.enterContext(mock.patch.dict(ENVIRONMENT, EKS_INTERFACE_NAME="ens6"))
+        whole = self.scratch / "whole"
+        copy(self.fresh, whole)
+        run_all(["interface"], whole)
+        expected = tree(whole)
+        self.assertIn("run/systemd/network/05-eks-ens6.network", expected)
+        self.assertIn(f"var/lib/eks/interfaces/{mac}", expected)
+        kills = self.kill_everywhere(self.fresh, expected, ["interface"], lambda root: run_all(["interface"], root))
+        self.assertGreaterEqual(kills, 8)  # before and after the write and the rename of each file
+
     def test_what_the_metadata_service_answers(self):
         """Killed, eks-imds is started again in the same boot: it asks again, and what it writes is for its owner alone."""
         user_data = self.scratch / "user-data"

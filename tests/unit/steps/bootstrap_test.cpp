@@ -451,6 +451,11 @@ TEST_CASE("Variables of the AWS CLI that bootstrap.sh handed on are named", "[bo
                 std::string::npos);
         CHECK(said.find("AWS_CA_BUNDLE") == std::string::npos);
         CHECK(said.find("pa55") == std::string::npos);
+
+        // With all that EKS would be asked for they have no meaning.
+        call.arguments = {"c", "--apiserver-endpoint", "https://example.com", "--b64-cluster-ca",
+                "Y2E=", "--service-ipv4-cidr", "10.100.0.0/16"};
+        CHECK(notes(parse_bootstrap_call(call).value()).find("AWS_PROFILE") == std::string::npos);
 }
 
 TEST_CASE("Variables that a script had bootstrap.sh source count as its environment", "[bootstrap]")
