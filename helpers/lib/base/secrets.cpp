@@ -98,6 +98,8 @@ std::string without_input(std::string_view message)
                 const auto place = message.substr(at + 4);
                 return "not JSON: " + std::string(place.substr(0, place.find(':')));
         }
+        if (message.starts_with("[json.exception."))
+                message.remove_prefix(std::min(message.find("] ") + 2, message.size()));
         for (const std::string_view quote : {"; last read: '", " parsing '"})
                 message = message.substr(0, message.find(quote));
         return std::string(message);

@@ -21,7 +21,12 @@ Json load_json(const Root& root, std::string_view path, std::string_view writer)
         if (!text)
                 throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
                         fmt::format("It is written by {0}.service: see `systemctl status {0}`", writer));
-        return in_context(path, failure::facts_missing, [&] { return Json::parse(*text); });
+        try {
+                return Json::parse(*text);
+        } catch (const Json::exception& e) {
+                throw Error(failure::facts_missing, fmt::format("{}: {}", path, without_input(e.what())),
+                        fmt::format("Run `systemctl reload {}`, which writes the file again", writer));
+        }
 }
 
 Version daemon_version(
