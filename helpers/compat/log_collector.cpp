@@ -45,7 +45,7 @@ int log_collector_command(int argc, char** argv)
         }
         fmt::print(stderr, "eks-log-collector.sh: this version of eksnode collects no logs yet. "
                            "`eksnode status` shows what failed, and `journalctl -b -u 'eks-*' -u containerd "
-                           "-u kubelet` what was said\n");
+                           "-u kubelet` the log messages\n");
         return not_there_yet;
 }
 

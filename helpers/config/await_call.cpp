@@ -70,7 +70,9 @@ std::string no_call_to_come(const ScriptsState& state)
         const auto waiting = std::ranges::find_if(state.processes,
                 [](const std::string& line) { return systemctl_waits_for(line, comes_after_us); });
         if (waiting != state.processes.end())
-                return fmt::format("a script waits in '{}' for what starts only once it is named", *waiting);
+                return fmt::format(
+                        "a script waits in '{}' for a unit that starts only after a cluster is named",
+                        *waiting);
         return {};
 }
 

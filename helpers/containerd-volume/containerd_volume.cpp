@@ -79,7 +79,7 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
                 throw Error(failure::volume_occupied,
                         fmt::format(
                                 "{}: no disk of the instance store is blank: {}", volume.source, occupied),
-                        "Nothing on them was touched. If one is of no use, run `wipefs -a` and `blkdiscard "
+                        "Nothing on them was touched. If its data is not needed, run `wipefs -a` and `blkdiscard "
                         "-z` on it, "
                         "or name another volume");
         return blank;
@@ -172,8 +172,9 @@ MountedVolume ensure_volume(
         const bool usable = content->other.empty() && (content->type == "xfs" || content->type == "ext4");
         if (!content->blank() && !usable)
                 throw occupied(fmt::format("'{}' is not blank: it holds {}", path, what_is_on(*content)),
-                        fmt::format("Nothing on it was touched. If it is of no use, run `wipefs -a {0}` and "
-                                    "`blkdiscard -z {0}`",
+                        fmt::format(
+                                "Nothing on it was touched. If its data is not needed, run `wipefs -a {0}` and "
+                                "`blkdiscard -z {0}`",
                                 path));
         std::string remark;
         auto type = content->type;

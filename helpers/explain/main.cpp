@@ -17,7 +17,7 @@ constexpr auto usage =
         "usage: eksnode explain [--config SOURCE]... [--root DIR] KEY\n"
         "\n"
         "Show the value of a configuration key, the layer, file and line that set it, and the values\n"
-        "it beat. KEY is one such as kubelet.config.maxPods; a part with a dot in it is quoted.\n"
+        "that it overrides. KEY is one such as kubelet.config.maxPods; a part with a dot in it is quoted.\n"
         "With profile, every profile is listed.\n"
         "\n"
         "  --config SOURCE  a file, a directory, or user-data:FILE; repeatable, in order\n"

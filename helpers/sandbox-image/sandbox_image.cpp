@@ -132,8 +132,9 @@ SandboxImage ensure_sandbox_image(const Root& root, const std::string& configure
         if (!present) {
                 found = import_or_pull(root, name, store);
                 if (found.empty())
-                        return {fmt::format("'{}' does not give '{}', and containerd pulls that when it is "
-                                            "needed",
+                        return {fmt::format(
+                                        "'{}' does not contain '{}', and containerd pulls that when it is "
+                                        "needed",
                                         pause_archive, name),
                                 false};
                 image = store.find(name);

@@ -76,7 +76,7 @@ void say_what_next(const Root& root)
 {
         fmt::print("wrote {}\n{}\n", set_path,
                 exists(root(node_path))
-                        ? "`eksnode apply` takes it over; with --dry-run it only shows what changes"
+                        ? "`eksnode apply` applies it; with --dry-run it only shows what changes"
                         : "it takes effect when this machine boots as a node");
 }
 
@@ -121,7 +121,7 @@ int set(const Arguments& arguments)
         for (const auto& setting : settings)
                 warn_of_other_layers(resolved, setting);
         if (tree == old) {
-                fmt::print("{} already says so\n", set_path);
+                fmt::print("{} already has these values\n", set_path);
                 return 0;
         }
         write(root, draft.text);

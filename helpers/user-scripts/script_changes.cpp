@@ -230,7 +230,7 @@ private:
                                     "kubelet starts without them",
                                 join(refused_, "; ")),
                         "Correct the layer that the scripts wrote, and see `eksnode apply --dry-run`; "
-                        "`eksnode apply` takes it over");
+                        "`eksnode apply` applies it");
         }
 
         Context* context_;

@@ -41,7 +41,7 @@ def check_sysctl(tree):
             if not key.startswith("-") and not Path("/proc/sys", *key.split(".")).is_file():
                 yield at(path, number, f"the kernel has no parameter '{key}', mend its name")
             if not re.fullmatch(r"-?\d+(?:[,-]\d+)*", value):
-                yield at(path, number, f"'{value}' is no number, and no list of numbers")
+                yield at(path, number, f"'{value}' is neither a number nor a list of numbers")
 
 
 def check_sshd(tree):

@@ -203,7 +203,7 @@ def check_migration(tree):
     sections_of_keys = "|".join(sorted({key.split(".")[0] for key in known if "." in key}))
     for m in re.finditer(rf"(?<![\w/.-])(?:{sections_of_keys})\.(?!service|slice|d/)[A-Za-z][\w.]*\w", text):
         if m[0] not in known and not any(m[0].startswith(key + ".") for key in known):
-            yield at(MIGRATION, line_of(text, m.start()), f"{m[0]} is no key of the configuration, mend it")
+            yield at(MIGRATION, line_of(text, m.start()), f"{m[0]} is not a key of the configuration, mend it")
 
 
 def check_messages(tree):

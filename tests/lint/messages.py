@@ -37,7 +37,7 @@ def check_header(tree):
     seen = {}
     for _, identifier, name, message_id, line in constants(tree):
         if not re.fullmatch(r"[0-9a-f]{32}", message_id):
-            yield at(HEADER, line, f"'{message_id}' is no message id, make one with systemd-id128 new")
+            yield at(HEADER, line, f"'{message_id}' is not a message id, make one with systemd-id128 new")
         if name != identifier.replace("_", "-"):
             yield at(HEADER, line, f"{identifier} is named '{name}', name it '{identifier.replace('_', '-')}'")
         for value in (name, message_id):

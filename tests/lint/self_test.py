@@ -242,7 +242,7 @@ def constant(text):
 
 
 for check, expected, text in (
-        ("messages.check_header", "'0815' is no message id", 'phantom{"phantom", "0815"}'),
+        ("messages.check_header", "'0815' is not a message id", 'phantom{"phantom", "0815"}'),
         ("messages.check_header", "is already on line", f'phantom{{"phantom", "{KNOWN_ID}"}}'),
         ("messages.check_header", "name it 'the-phantom'", f'the_phantom{{"phantom", "{OTHER_ID}"}}'),
         ("messages.check_used", "phantom is used nowhere", f'phantom{{"phantom", "{OTHER_ID}"}}'),
@@ -343,7 +343,7 @@ def _(source, stage):
     replace(source / "helpers/bootstrap/options.cpp", 'Option{"--b64-cluster-ca"', 'Option{"--phantom-option"')
 
 
-@plant("man.check_migration", "kubelet.phantomKey is no key")
+@plant("man.check_migration", "kubelet.phantomKey is not a key")
 def _(source, stage):
     append(source / "man/eks-migration.7.scd", "\nSet kubelet.phantomKey.\n")
 
@@ -392,7 +392,7 @@ def _(source, stage):
     append(source / "dropins/sysctl.d/90-eks.conf", "vm.phantom = 1\n")
 
 
-@plant("data.check_sysctl", "90-eks.conf:.*'yes' is no number")
+@plant("data.check_sysctl", "90-eks.conf:.*'yes' is neither a number")
 def _(source, stage):
     append(source / "dropins/sysctl.d/90-eks.conf", "vm.overcommit_memory = yes\n")
 

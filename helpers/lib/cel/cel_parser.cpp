@@ -162,7 +162,7 @@ private:
                                           ? same && std::holds_alternative<std::int64_t>(left)
                                           : same && !is_bool(left);
                 if (!fits)
-                        fail_cel(token.at, fmt::format("'{}' does not go with {} and {}", token.text,
+                        fail_cel(token.at, fmt::format("'{}' cannot be used with {} and {}", token.text,
                                                    type_name(left), type_name(right)));
                 return binary.level <= 2 ? CelValue(false) : left;
         }
@@ -182,7 +182,7 @@ private:
                 const auto type = operand.front().value;
                 if (is_bool(type) != inverts)
                         fail_cel(token.at,
-                                fmt::format("'{}' does not go with {}", token.text, type_name(type)));
+                                fmt::format("'{}' cannot be used with {}", token.text, type_name(type)));
                 return make(inverts ? CelOp::invert : CelOp::negate, token, type, std::move(operand));
         }
 
@@ -272,7 +272,7 @@ private:
                 for (const auto& operand : operands)
                         if (is_bool(operand.value) || operand.value.index() != type.index())
                                 fail_cel(operand.at,
-                                        fmt::format("'{}' does not go with {}", function.text,
+                                        fmt::format("'{}' cannot be used with {}", function.text,
                                                 is_bool(operand.value) ? "bool" : "int and double"));
                 return make(op, function,
                         op == CelOp::to_int      ? CelValue(std::int64_t{})

@@ -107,7 +107,7 @@ void LabelChecks::check_label_is_new(
                                 before.key == key ? "" : fmt::format(", the first in {}", before.key)));
         else if (!before.in_flag) // whatever the order of the layers
                 report_->note(Level::warning, key, item,
-                        fmt::format("label {} beats {} of {} ({}), proceeding", ticked(label),
+                        fmt::format("label {} overrides {} of {} ({}), proceeding", ticked(label),
                                 ticked(before.value), before.key, there.text()));
         else
                 report_->note(Level::info, key, item,

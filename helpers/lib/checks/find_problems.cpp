@@ -78,7 +78,7 @@ void add_bootstrap_dns(Resolved& resolved, const Json& imds)
         merged.notes.push_back({Level::info,
                 fmt::format(
                         "{} = {}: the call of bootstrap.sh does not name the cluster's service range, so "
-                        "this goes by the VPC's",
+                        "it is derived from the VPC's",
                         key, address)});
 }
 

@@ -21,9 +21,9 @@ std::string shortage(const Root& root)
 {
         if (const auto millicpus = online_millicpus(root); millicpus < least_millicpus)
                 return fmt::format(
-                        "it wants {} CPUs, and there are {}", least_millicpus / 1000, millicpus / 1000);
+                        "it needs {} CPUs, this machine has {}", least_millicpus / 1000, millicpus / 1000);
         if (!has_memory_mib(root, least_memory_mib))
-                return fmt::format("it wants {} GiB of memory", least_memory_mib / 1024);
+                return fmt::format("it needs {} GiB of memory", least_memory_mib / 1024);
         return {};
 }
 

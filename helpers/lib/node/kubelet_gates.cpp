@@ -100,8 +100,8 @@ std::vector<Note> kubelet_version_notes(const Version& kubelet)
         if (nearest < kubelet)
                 return {newer_version_note("kubelet", kubelet, newest_kubelet)};
         return {{Level::warning,
-                fmt::format("kubelet {} is not one of {}.{} to {}.{}: it is configured as {}.{} "
-                            "would be, proceeding",
+                fmt::format("kubelet {} is not one of {}.{} to {}.{}: the rules of {}.{} "
+                            "are used, proceeding",
                         kubelet.text(), oldest_kubelet.major, oldest_kubelet.minor, newest_kubelet.major,
                         newest_kubelet.minor, nearest.major, nearest.minor)}};
 }

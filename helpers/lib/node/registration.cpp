@@ -14,7 +14,7 @@ namespace {
 [[noreturn]] void refuse(std::string_view key, std::string_view value, std::string_view wrong)
 {
         throw Error(failure::config_invalid, fmt::format("{} = \"{}\": {}", key, value, wrong),
-                "Correct the value, or give the instance what it asks for");
+                "Correct the value, or add the missing tag or fact to the instance");
 }
 
 std::string filled_in(std::string_view key, const std::string& value, const NodeInputs& node)

@@ -7,8 +7,8 @@ namespace eks {
 
 Note newer_version_note(std::string_view daemon, const Version& found, const Version& newest)
 {
-        return {Level::notice, fmt::format("{} {} is newer than {}.{}, the newest that eksnode knows: it is "
-                                           "configured as that would be",
+        return {Level::notice, fmt::format("{} {} is newer than {}.{}, the newest that eksnode knows: its "
+                                           "rules are used",
                                        daemon, found.text(), newest.major, newest.minor)};
 }
 

@@ -336,7 +336,7 @@ TEST_CASE("Labels and taints of the node are checked with the facts filled in", 
                                 "node.taints[1] = \"a=${tag.team}:NoSchedule\": taint 'a' is there twice"));
 }
 
-TEST_CASE("What beats the node's labels and taints is said", "[checks]")
+TEST_CASE("A note names what overrides the node's labels and taints", "[checks]")
 {
         const auto with = [](const std::string& flag, const std::string& source) {
                 Layer layer;
@@ -349,7 +349,7 @@ TEST_CASE("What beats the node's labels and taints is said", "[checks]")
         };
         const auto label = with("--node-labels=team=b", "user data");
         CHECK(label.refusal.failure == "nothing");
-        CHECK(label.warns("kubelet.flags[0] = \"--node-labels=team=b\": label 'team' beats 'a' of "
+        CHECK(label.warns("kubelet.flags[0] = \"--node-labels=team=b\": label 'team' overrides 'a' of "
                           "node.labels.team (/etc/eks/node.toml), proceeding"));
         CHECK(with("--node-labels=team=a,x=y", "user data").notes.empty());
         CHECK(with("--node-labels=team=b", "/etc/eks/node.toml")

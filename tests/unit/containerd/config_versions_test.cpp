@@ -103,7 +103,7 @@ TEST_CASE("A setting is where the daemon's schema keeps it", "[schemas]")
         }
 }
 
-TEST_CASE("What containerd 2.x has dropped is left out, and what stands in for it is said", "[schemas]")
+TEST_CASE("What containerd 2.x has dropped is left out, and a note names its replacement", "[schemas]")
 {
         struct Row {
                 std::string key;

@@ -87,8 +87,8 @@ TEST_CASE("A small machine has overlayfs, and a word about it if soci-snapshotte
                 unsigned memory_blocks;
                 std::string why;
         };
-        for (const auto& row : {Row{2, 32, "4 CPUs, and there are 2"}, Row{4, 48, "7 GiB"},
-                     Row{4, 55, "7 GiB"}, Row{3, 64, "4 CPUs, and there are 3"}}) {
+        for (const auto& row : {Row{2, 32, "4 CPUs, this machine has 2"}, Row{4, 48, "7 GiB"},
+                     Row{4, 55, "7 GiB"}, Row{3, 64, "4 CPUs, this machine has 3"}}) {
                 CAPTURE(row.cpus, row.memory_blocks);
                 Machine machine;
                 std::filesystem::remove_all(machine.root("/sys"));

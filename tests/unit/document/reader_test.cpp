@@ -34,7 +34,7 @@ bool is_short(std::string_view text)
 
 } // namespace
 
-TEST_CASE("A value has the shape of its key, or its shape is said", "[reader]")
+TEST_CASE("A value without the shape of its key is an error that names the shape", "[reader]")
 {
         struct Row {
                 Shape shape;

@@ -199,7 +199,7 @@ TEST_CASE("A server that is silent or fails is followed by the next", "[dns]")
                 Texts{"10.1.1.1"});
 }
 
-TEST_CASE("Without an address the reason of every server is said", "[dns]")
+TEST_CASE("Without an address the error names the reason of every server", "[dns]")
 {
         const Server none([](const std::string& query, bool) { return answer(query, {}, 3); });
         const Server empty([](const std::string& query, bool) { return answer(query, {}); });

@@ -264,17 +264,17 @@ TEST_CASE("A kubelet that the table was not made for is configured like its neig
         const ReferenceNode node;
         for (const auto& [version, text, level] : {
                      Wrong{{1, 22, 17},
-                             "kubelet 1.22.17 is not one of 1.23 to 1.36: it is configured as 1.23 would be, proceeding"},
+                             "kubelet 1.22.17 is not one of 1.23 to 1.36: the rules of 1.23 are used, proceeding"},
                      Wrong{{1, 37, 0},
-                             "kubelet 1.37.0 is newer than 1.36, the newest that eksnode knows: it is "
-                             "configured as that would be",
+                             "kubelet 1.37.0 is newer than 1.36, the newest that eksnode knows: its "
+                             "rules are used",
                              Level::notice},
                      Wrong{{2, 0, 1},
-                             "kubelet 2.0.1 is newer than 1.36, the newest that eksnode knows: it is "
-                             "configured as that would be",
+                             "kubelet 2.0.1 is newer than 1.36, the newest that eksnode knows: its "
+                             "rules are used",
                              Level::notice},
                      Wrong{{},
-                             "kubelet 0.0.0 is not one of 1.23 to 1.36: it is configured as 1.23 would be, proceeding"}}) {
+                             "kubelet 0.0.0 is not one of 1.23 to 1.36: the rules of 1.23 are used, proceeding"}}) {
                 const auto plan = plan_kubelet_config(node.inputs({}, version));
                 REQUIRE(plan.notes.size() == 1);
                 CHECK(plan.notes[0].level == level);

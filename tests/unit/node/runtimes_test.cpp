@@ -463,7 +463,7 @@ TEST_CASE("A default without its program is said where containerd is installed",
         CHECK(plan_containerd_config(node.inputs()).notes.empty());
 }
 
-TEST_CASE("Another program for runc is said", "[runtimes]")
+TEST_CASE("Another program for runc gives a warning", "[runtimes]")
 {
         const Node node;
         const auto notes = handlers(node, "\ncontainerd.runtimes.runc.binary = '/opt/runc'").notes;

@@ -46,7 +46,7 @@ TEST_CASE("eks-config writes the merged configuration, for root alone", "[config
         CHECK(planned_spec(node, "  kubelet: {flags: [--v=5]}\n").files[0].content == file.content);
 }
 
-TEST_CASE("What was ignored is said", "[config]")
+TEST_CASE("A warning names what was ignored", "[config]")
 {
         const ReferenceNode node;
         const auto plan = planned_spec(node, "  oddity: 1\n");

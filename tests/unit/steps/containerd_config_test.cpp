@@ -90,9 +90,10 @@ TEST_CASE("A containerd newer than the tables gets the newest rules and one noti
                         file_in(known, "/etc/containerd/config.toml").content);
                 REQUIRE(newer.notes.size() == 1);
                 CHECK(newer.notes[0].level == Level::notice);
-                CHECK(newer.notes[0].text == "containerd " + daemon.text() +
-                                                     " is newer than 2.3, the newest that eksnode knows: it "
-                                                     "is configured as that would be");
+                CHECK(newer.notes[0].text ==
+                        "containerd " + daemon.text() +
+                                " is newer than 2.3, the newest that eksnode knows: its "
+                                "rules are used");
         }
 }
 
@@ -467,7 +468,8 @@ TEST_CASE("A default that containerd.config names must have its program", "[cont
         }
 }
 
-TEST_CASE("One handler with two programs is refused, another program for ours is said", "[containerd]")
+TEST_CASE(
+        "One handler with two programs is refused, another program for ours gives a warning", "[containerd]")
 {
         const ReferenceNode node;
         node.write("/opt/runc", "", 0755);

@@ -169,7 +169,7 @@ TEST_CASE("Rules of both implementations of iptables are said", "[host]")
         CHECK(check_iptables(old.root()).found == "legacy");
 }
 
-TEST_CASE("A firewall that runs is said", "[host]")
+TEST_CASE("A running firewall is named", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_firewall(machine.root()).found == "none");

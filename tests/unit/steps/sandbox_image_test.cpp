@@ -211,7 +211,7 @@ TEST_CASE("An archive is tried first, whatever the image's name", "[sandbox-imag
                 CHECK(after.remark == name + " pulled (the archive is broken) and pinned");
         } else {
                 CHECK_FALSE(after.changed);
-                CHECK(after.remark == "'/etc/eks/pause.tar' does not give '" + name +
+                CHECK(after.remark == "'/etc/eks/pause.tar' does not contain '" + name +
                                               "', and containerd pulls that when it is needed");
                 CHECK(broken.calls.empty());
         }
