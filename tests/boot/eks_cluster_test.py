@@ -218,7 +218,9 @@ class Cluster(BootTest):
         self.assertEqual(node.file("/run/eks/node.json").read_text(), config)
 
         self.eks(node.file("/srv/aws/clusters.json"), {"other": {"cluster": described(endpoint="https://other.example.com")}})
-        self.assertIn("run eks-cluster.service\n", node.output("eksnode", "apply", "--dry-run"))
+        # It asks with the unit's credentials, not with those of the shell.
+        self.assertIn("run eks-cluster.service\n", node.output(
+            "env", "AWS_ACCESS_KEY_ID=AKIDMINE", "AWS_SECRET_ACCESS_KEY=mine", "eksnode", "apply", "--dry-run"))
         self.assertEqual(node.file("/run/eks/cluster.json").read_text(), answer)
         done = node.output("eksnode", "apply")
         self.assertIn("restarted kubelet.service", done)
