@@ -32,7 +32,7 @@ def parse_all(files):
             parse_all(part)
     elif isinstance(files, dict):
         for name, text in files.items():
-            if name.endswith(".json"):
+            if name.endswith(".json") and text != "config.json":  # the target of a link
                 json.loads(text)
             elif name.endswith(".toml"):
                 tomllib.loads(text)
