@@ -436,7 +436,7 @@ class FrontEndTest(PackerTest):
                 self.assertEqual((arguments["arch"], arguments["instance_type"]), ("arm64", "m6g.xlarge"))
                 self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.1", "2025-11-13"))
                 self.assertIn(f"-var-file='{self.directory / name}'", line)
-        self.fails(self.make("-n", "1.34", PACKER_VARIABLE_FILE="/nonexistent"), "there is no file '/nonexistent'")
+        self.fails(self.make("-n", "1.34", PACKER_VARIABLE_FILE="/proc/nonexistent"), "there is no file '/proc/nonexistent'")
 
     def write_config(self, text):
         file = self.directory / "image.toml"
@@ -491,7 +491,7 @@ class FrontEndTest(PackerTest):
                    f"{config}, line 6: 'os' is there twice", f"{config}, line 7: this is not NAME = VALUE",
                    f"{config}, line 8: there is no variable 'aws_secret_access_key'", f"{config}, line 9: this is not")
         self.assertEqual(self.bucket.requests, [])
-        self.fails(self.make("-n", "build", config="/nonexistent"), "cannot read the image configuration '/nonexistent'")
+        self.fails(self.make("-n", "build", config="/proc/nonexistent"), "cannot read the image configuration '/proc/nonexistent'")
 
     def test_mistakes_are_explained(self):
         for words, variables, *expected in (
@@ -555,7 +555,7 @@ class FrontEndTest(PackerTest):
         (self.directory / "calls").unlink()
         for variables, *expected in (
             ({"PACKER_BINARY": self.fake_packer("1.7.10")}, "Packer 1.7.10 is too old", "Packer 1.8.0 or newer"),
-            ({"PACKER_BINARY": "/nonexistent"}, "cannot run '/nonexistent'"),
+            ({"PACKER_BINARY": "/proc/nonexistent"}, "cannot run '/proc/nonexistent'"),
             ({"PACKER_BINARY": "/bin/true"}, "'/bin/true' is not HashiCorp's Packer"),
             ({"builder": "lambda"}, "there is no builder 'lambda'", "builder=qemu"),
             ({"variant": "gpu"}, "there is no variant 'gpu'", "make list-variants"),
