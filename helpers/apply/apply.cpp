@@ -104,10 +104,11 @@ std::optional<Json> ask_about_cluster(
         const auto& tree = resolved.merged.tree;
         if (keys_to_ask_for(tree).empty() || described_cluster(root, tree["cluster"]["name"]))
                 return std::nullopt;
-        // As the manager starts that unit: what the caller's shell has does not count.
+        // Like that unit, without what the caller's shell has.
         for (const auto* name : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
                      "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EKS", "AWS_USE_DUALSTACK_ENDPOINT",
-                     "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
+                     "AWS_USE_FIPS_ENDPOINT", "ALL_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy",
+                     "http_proxy", "https_proxy", "no_proxy"})
                 ::unsetenv(name);
         for (const auto& assignment : manager.unit("eks-cluster.service").service_list("Environment"))
                 if (const auto sign = assignment.find('='); sign != assignment.npos)

@@ -91,7 +91,7 @@ void take_over_logind(Context& context, Manager& manager, std::optional<std::chr
         if (unit.text("ActiveState") != "active")
                 return context.did("systemd-logind does not run; it reads the file when it starts", false);
         const auto bus = system_bus();
-        if (period ? inhibit_delay(bus.get()) == *period : !context.changed())
+        if (period && inhibit_delay(bus.get()) == *period)
                 return context.did("systemd-logind has read it", false);
         context.awaiting("Waiting for systemd-logind to read its configuration");
         // As kubelet does it, which does not wait for the answer.
