@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/start_unit.hpp"
 #include "checks/described_cluster.hpp"
 #include "cluster.hpp"
 #include "difference.hpp"
@@ -148,6 +149,8 @@ void start_chain(Manager& manager, const Say& say)
                 throw Error(failure::apply_failed,
                         fmt::format("{} was started but is not active", configured_target),
                         "See `eksnode status` for what failed, and run `eksnode apply` again");
+        if (!configured)
+                start_skipped_interfaces(manager);
         const bool ended = manager.run_job("StartUnit", node_target, kubelet_timeout);
         if (ended && !is_active(manager, node_target))
                 throw Error(failure::apply_failed,

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/secrets.hpp"
+#include "base/start_unit.hpp"
 
 namespace eks {
 
@@ -75,8 +76,10 @@ void wait_for_kubelet(Manager& manager)
                 return manager.is_loaded(name) && manager.unit(name).has_job();
         };
         if (!(manager.is_loaded(kubelet) && runs(manager.unit(kubelet))) && !has_job(kubelet) &&
-                !has_job(node_target))
+                !has_job(node_target)) {
                 manager.queue_job("StartUnit", node_target);
+                start_skipped_interfaces(manager);
+        }
         const auto unit = manager.unit(kubelet);
         const auto target = manager.unit(node_target);
         manager.watch({kubelet, node_target});

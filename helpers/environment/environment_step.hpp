@@ -8,12 +8,9 @@
 
 #include "base/manager.hpp"
 #include "base/step.hpp"
-#include "node/node.hpp"
+#include "node/proxy.hpp"
 
 namespace eks {
-
-// A file for each service, and `default`, which records the variables given to the manager.
-inline constexpr std::string_view environment_directory = "/run/eks/environment/";
 
 // The files, and a drop-in for each service whose unit does not read its file already. Those of services
 // that the configuration no longer names are absent.

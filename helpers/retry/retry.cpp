@@ -9,11 +9,14 @@
 #include <fmt/format.h>
 
 #include "base/messages.hpp"
+#include "base/start_unit.hpp"
 #include "base/text.hpp"
 
 namespace eks {
 
 namespace {
+
+constexpr const char* whole_chain = "eks-node.target";
 
 // The results of systemd for a program that was killed.
 constexpr std::array<std::string_view, 5> interrupted{
@@ -79,7 +82,7 @@ Verdict judge(const std::vector<FailedStep>& failed)
         }
         // The whole chain, because the units that require the step were not started either.
         if (required)
-                verdict.start = {"eks-node.target"};
+                verdict.start = {whole_chain};
         return verdict;
 }
 
@@ -137,6 +140,8 @@ void try_again(Context& context, Manager& manager)
         }
         for (const auto& unit : verdict.start)
                 manager.queue_job("StartUnit", unit);
+        if (verdict.start.front() == whole_chain)
+                start_skipped_interfaces(manager);
         context.did(fmt::format("started {} again after {}", join(verdict.start, " "), verdict.why), true);
 }
 

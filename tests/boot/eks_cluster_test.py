@@ -17,6 +17,7 @@ spec:
   cluster:
     name: {name}
 """
+DEAD_PROXY = "  instance:\n    environment:\n      default: {http_proxy: 'http://127.0.0.1:9', no_proxy: none.example}\n"
 # What needs nothing of the cluster but its name runs beside the question.
 BESIDE = ["eks-containerd-config.service", "eks-credential-provider.service", "containerd.service"]
 
@@ -203,7 +204,11 @@ class Cluster(BootTest):
         self.assertIn("'/run/eks/cluster.json' is not there", record["MESSAGE"])
 
     def test_apply_asks_before_it_touches_anything(self):
+        """The endpoint is in the environment of the manager, which each service has."""
         node = self.named()
+        (node.root / f"etc/systemd/system/{STEP}.d/endpoint.conf").unlink()
+        node.write("/etc/systemd/system.conf.d/endpoint.conf",
+                   "[Manager]\nDefaultEnvironment=AWS_ENDPOINT_URL_EKS=http://169.254.169.254\n")
         node.boot()
         self.assertActive(node, "eks-node.target")
         kubelet = node.show("kubelet.service", "MainPID")
@@ -229,11 +234,16 @@ class Cluster(BootTest):
         self.assertActive(node, "eks-node.target")
         self.assertEqual(self.starts(node, "containerd.service"), 1)
 
-        # The gate closes with a complete configuration, and the step with it.
-        node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
+        # The gate closes with a complete configuration, and the step with it. A proxy that does not work comes and goes:
+        # the next question to EKS is not asked through it.
+        node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca) + DEAD_PROXY)
         self.assertIn("stopped eks-cluster.service, which is no longer needed", node.output("eksnode", "apply", "--fetch"))
         self.assertActive(node, "eks-node.target")
         self.assertIn('server: "https://example.com"', node.file("/var/lib/kubelet/kubeconfig").read_text())
+        self.assertIn("http_proxy=", node.output("systemctl", "show-environment"))
+        node.file("/srv/aws/user-data").write_text(NODE_CONFIG.format(name="other"))
+        node.output("eksnode", "apply", "--fetch")
+        self.assertIn('server: "https://other.example.com"', node.file("/var/lib/kubelet/kubeconfig").read_text())
 
     def test_a_script_that_names_another_cluster(self):
         script = "sleep 1; printf 'cluster.name = \"other\"\\n' > /etc/eks/node.toml\n"

@@ -37,6 +37,7 @@ RemainAfterExit=yes
 ExecStart=/usr/bin/systemctl daemon-reexec
 """
 RECORDS = "/var/lib/eks/interfaces/"
+WRONG = "[instance.network]\nnoSuchKey = 1\n"
 
 
 def wire(name, mac):
@@ -111,6 +112,14 @@ class Interfaces(BootTest):
         self.assertIn("default via 10.77.6.1", self.ip(node, "route", "show", "table", "10001"))
         self.assertIn("32765:\tfrom 10.77.6.99 lookup 10001", self.ip(node, "rule"))
 
+    def assertSkippedWith(self, node, failed):
+        """The chain has failed, and with it the instance of ens6 was not run."""
+        self.failure(node, failed)
+        self.assertKubeletDown(node)
+        self.assertEqual(node.show("eks-interface@ens6.service", "ActiveState", "ConditionResult"),
+                         {"ActiveState": "inactive", "ConditionResult": "no"})
+        self.assertEqual(self.ip(node, "route", "show", "table", "10001"), "")
+
     def assertPrimaryStands(self, node, file, metric):
         self.await_configured(node, "ens5", file)
         self.assertIn(f"metric {metric}", self.ip(node, "route", "show", "default", "dev", "ens5"))
@@ -165,9 +174,14 @@ class Interfaces(BootTest):
             for name in "ens7", "eni0123456789a", "pod-id-link0":
                 self.assertEqual(self.manager(node, name)[1], "unmanaged", f"{name} after {command}")
 
-        # When the machine boots again, all are there from the beginning.
+        # When the machine boots again, all are there from the beginning. The configuration is wrong at first.
         node.write("etc/wires", "".join(wire(*pair) for pair in (("ens5", PRIMARY), ("ens7", THIRD), ("ens6", SECOND))))
+        node.write("etc/eks/node.toml", WRONG)
         node.reboot()
+        self.assertSkippedWith(node, "eks-config.service")
+        node.write("etc/eks/node.toml", "")
+        node.output("systemctl", "start", "eks-node.target")
+        node.output("sh", "-c", "systemctl start --all 'eks-interface@*'")
         self.assertActive(node, "eks-node.target")
         self.assertHostHasSecond(node)
         self.assertPrimaryStands(node, "/usr/lib/systemd/network/80-ec2.network", 512)
@@ -226,8 +240,17 @@ class Interfaces(BootTest):
 
     def test_an_admin_s_file_stands(self):
         storage = "[Match]\nName=ens6\n[Network]\nDHCP=ipv4\n[DHCP]\nUseRoutes=no\n"
-        node = self.booted_with({"ens5": PRIMARY, "ens6": SECOND}, {
-            "usr/lib/systemd/network/80-ec2.network": OF_DISTRIBUTION, "etc/systemd/network/10-storage.network": storage})
+        node = self.prepared({"ens5": PRIMARY, "ens6": SECOND}, {
+            "usr/lib/systemd/network/80-ec2.network": OF_DISTRIBUTION, "etc/systemd/network/10-storage.network": storage,
+            "etc/systemd/system/eks-imds.service.d/deadline.conf": "[Service]\nEnvironment=EKS_IMDS_TIMEOUT=1\n",
+            "etc/systemd/system/eks-retry.timer.d/delays.conf": "[Timer]\nOnActiveSec=\nOnActiveSec=6s\nOnActiveSec=20s\n"})
+        # The metadata service is silent when the machine boots, and the chain is tried again.
+        node.write("srv/aws/faults.json", json.dumps([{"path": "*", "hang": True}]))
+        node.boot()
+        self.assertSkippedWith(node, "eks-imds.service")
+        node.write("srv/aws/faults.json", "[]")
+        node.output("systemctl", "restart", "fake-aws")
+        node.wait_for_unit("eks-node.target", timeout=60)
         self.await_step(node, "ens6")
         self.await_configured(node, "ens6", "/etc/systemd/network/10-storage.network")
         said = [r["MESSAGE"] for r in node.journal("--unit", "eks-interface@ens6.service")]
@@ -252,7 +275,12 @@ class Interfaces(BootTest):
         node.write("etc/eks/node.toml", f'[instance.network]\nmanagedInterfaces = ["{THIRD}"]\n')
         self.assertIn("instance.network.managedInterfaces changes: that takes effect when the machine boots again",
                       node.output("eksnode", "apply", "--dry-run"))
+        right = node.file("/etc/eks/node.toml").read_text()
+        node.write("etc/eks/node.toml", WRONG)
         node.reboot()
+        self.assertSkippedWith(node, "eks-config.service")
+        node.write("etc/eks/node.toml", right)
+        node.output("eksnode", "apply")
         self.assertActive(node, "eks-node.target")
         self.assertHostHasSecond(node)
         self.await_configured(node, "ens7", "/run/systemd/network/05-eks-ens7.network")

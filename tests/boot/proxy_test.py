@@ -29,18 +29,18 @@ TO_PROXY = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"]
 
 
 class Proxy(ImageTest):
-    def proxied(self, settings, login=False, user_data="", files=(), mode=0o600, scheme="http"):
+    def proxied(self, settings, login=False, user_data="", files=(), mode=0o600, scheme="http", domain="aws.example"):
         """A node that asks EKS for its cluster and pulls its sandbox image. Both have names that the proxy resolves."""
         node = self.node([package.root for package in packages_listed(support.IMAGE.cache, "--list-proxy")])
         (node.root / "etc/eks/pause.tar").unlink()
         node.registry("0.0.0.0:443", "eks/pause:3.10", host=self.HOST, login="AWS:pa55phrase")
-        node.write("/etc/hosts", f"127.0.0.1 localhost {self.HOST}\n169.254.169.254 eks.aws.example ecr.aws.example\n10.9.8.7 {API}\n"
+        node.write("/etc/hosts", f"127.0.0.1 localhost {self.HOST}\n169.254.169.254 eks.{domain} ecr.{domain}\n10.9.8.7 {API}\n"
                    "127.0.0.1 far.example near.corp.internal near.corp.example\n")
         answer = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:pa55phrase").decode(), "expiresAt": 1.7e9}]}
         node.write("/srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
         node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
         for unit, service in (self.UNIT, "ecr"), ("eks-cluster.service", "eks"):
-            url = f"{scheme if service == 'eks' else 'http'}://{service}.aws.example"
+            url = f"{scheme if service == 'eks' else 'http'}://{service}.{domain}"
             node.write(f"/etc/systemd/system/{unit}.d/endpoint.conf", f"[Service]\nEnvironment=AWS_ENDPOINT_URL_{service.upper()}={url}\n")
         node.write("/etc/tinyproxy.conf", PROXY + (f"BasicAuth {USER} {PASSWORD}\n" if login else ""))
         node.write("/etc/systemd/system/tinyproxy.service", PROXY_UNIT)
@@ -174,7 +174,27 @@ class Proxy(ImageTest):
                 self.assertNotIn(password, node.output("journalctl", "--boot", "--all", "--output=verbose"))
 
     def test_the_variables_of_all_services_are_our_proxy_too(self):
-        node = self.proxied("", user_data="  instance:\n    environment:\n      default: "
-                            f"{{http_proxy: '{URL}', HTTPS_PROXY: '{URL}', NO_PROXY: '169.254.169.254,{API}'}}\n")
+        """NO_PROXY is computed for our own calls, unless it is given. The names of the APIs end in .internal."""
+        variables = f"http_proxy: '{URL}', HTTPS_PROXY: '{URL}'"
+        settings = "  instance:\n    environment:\n      default: {%s}\n"
+        node = self.proxied("", user_data=settings % variables, domain="aws.internal")
         self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
-        self.assertThrough(node)
+        log = self.came_through(node)
+        self.assertIn(f"CONNECT {self.HOST}:443 ", log)  # containerd has the proxy, and no NO_PROXY
+        self.assertNotIn("aws.internal", log)
+        for unit in "containerd.service", "kubelet.service":
+            environ = self.environ(node, unit)
+            self.assertEqual({name: value for name, value in environ.items() if "proxy" in name.lower()},
+                             {"http_proxy": URL, "HTTPS_PROXY": URL})
+        self.assertEqual(node.output("eksnode", "apply"), "nothing to do: the node has this configuration\n")
+
+        node.user_data(NODE_CONFIG.format(name="my-cluster") + settings % f"{variables}, NO_PROXY: '169.254.169.254,{API}'")
+        node.output("eksnode", "apply", "--fetch", timeout=120)
+        self.assertFalse(node.file(f"/run/eks/environment/{self.UNIT}").exists())
+        node.output("ctr", "-n", "k8s.io", "images", "remove", "--sync", f"{self.HOST}/eks/pause:3.10")
+        for unit in "eks-cluster.service", self.UNIT:
+            node.systemctl("restart", unit)
+        self.assertActive(node, "eks-node.target", self.UNIT)
+        log = self.came_through(node)
+        for request in "GET http://eks.aws.internal/clusters/my-cluster ", "POST http://ecr.aws.internal/ ":
+            self.assertIn(request, log)

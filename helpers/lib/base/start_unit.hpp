@@ -7,6 +7,8 @@
 
 namespace eks {
 
+class Manager;
+
 // Start a unit and wait until its job has left the queue. False at the deadline.
 using StartUnit = std::function<bool(const std::string& unit, std::chrono::milliseconds deadline)>;
 
@@ -14,5 +16,10 @@ using StartUnit = std::function<bool(const std::string& unit, std::chrono::milli
 // stopped at the deadline: systemd would not regard the boot as finished before. Throws Error
 // (manager_unreachable).
 StartUnit start_by_manager();
+
+// Start the instances of eks-interface@ that were skipped because eks-config had failed; does not wait. Only
+// udev starts them, once for each network interface, so whoever starts the chain again has to do it too.
+// Throws Error (manager_unreachable).
+void start_skipped_interfaces(Manager& manager);
 
 } // namespace eks

@@ -108,7 +108,9 @@ bool is_private_address(const std::string& address, const Json& imds)
         return false;
 }
 
-std::string no_proxy(const NodeInputs& node)
+namespace {
+
+std::string near_items(const NodeInputs& node, bool with_cluster)
 {
         // IMDS, the DNS and time services, the credentials of ECS and of EKS Pod Identity. Programs that
         // know no ranges need each address.
@@ -124,14 +126,54 @@ std::string no_proxy(const NodeInputs& node)
                 for (const auto* family : {"vpcIpv4Cidrs", "vpcIpv6Cidrs"})
                         for (const auto& range : interface.value(family, Json::array()))
                                 add(range.get<std::string>());
-        if (node.spec.cluster.service_cidr)
-                add(node.spec.cluster.service_cidr->text());
-        add(private_api_server(node));
+        if (with_cluster) {
+                if (node.spec.cluster.service_cidr)
+                        add(node.spec.cluster.service_cidr->text());
+                add(private_api_server(node));
+        }
         for (const auto* domain : {".internal", ".svc", ".cluster.local"})
                 add(domain);
         for (const auto& item : node.spec.host.proxy.no_proxy)
                 add(item);
         return join(items, ",");
+}
+
+std::map<std::string, std::string> variables_of_all_services(const NodeInputs& node)
+{
+        for (const auto& one : node.spec.host.environments)
+                if (one.service == every_service)
+                        return one.variables;
+        return {};
+}
+
+// Whether one of these variables is set, in capitals or small letters.
+bool sets(const std::map<std::string, std::string>& variables, std::string_view name)
+{
+        return std::ranges::any_of(
+                variables, [&](const auto& variable) { return lower(variable.first) == name; });
+}
+
+// If only the variables of all services name a proxy, and no NO_PROXY: that of our own calls. They ask AWS
+// alone, so what concerns the cluster is left out; it may not be known yet.
+std::map<std::string, std::string> no_proxy_of_calls(const NodeInputs& node)
+{
+        const auto of_all = variables_of_all_services(node);
+        const bool has_proxy = std::ranges::any_of(of_all, [](const auto& variable) {
+                const auto name = lower(variable.first);
+                return !variable.second.empty() &&
+                       (name == "http_proxy" || name == "https_proxy" || name == "all_proxy");
+        });
+        if (node.spec.host.proxy.is_given() || !has_proxy || sets(of_all, "no_proxy"))
+                return {};
+        const auto items = near_items(node, false);
+        return {{"NO_PROXY", items}, {"no_proxy", items}};
+}
+
+} // namespace
+
+std::string no_proxy(const NodeInputs& node)
+{
+        return near_items(node, true);
 }
 
 std::map<std::string, std::string> proxy_variables(const NodeInputs& node)
@@ -155,23 +197,26 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
 {
         auto all = node.spec.host.environments;
         const auto& proxy = node.spec.host.proxy;
-        if (!proxy.is_given())
-                return all;
-        const auto variables = proxy_variables(node);
-        auto services = proxy.services;
-        services.emplace_back(step_that_pulls);
-        for (const auto& service : services) {
+        const auto give = [&](const std::string& service, const std::map<std::string, std::string>& given) {
+                if (given.empty())
+                        return;
                 auto one = std::ranges::find(all, service, &ServiceEnvironment::service);
                 if (one == all.end())
                         one = all.insert(all.end(),
                                 {service, {}, proxy.names_services ? "proxy.services" : "", proxy.source});
                 // Of a name in capitals and small letters, what the configuration gives counts for both.
                 const auto own = one->variables;
-                for (const auto& variable : variables)
-                        if (std::ranges::none_of(own, [&](const auto& mine) {
-                                    return lower(mine.first) == lower(variable.first);
-                            }))
+                for (const auto& variable : given)
+                        if (!sets(own, lower(variable.first)))
                                 one->variables.insert(variable);
+        };
+        if (proxy.is_given()) {
+                const auto variables = proxy_variables(node);
+                for (const auto& service : proxy.services)
+                        give(service, variables);
+                give(std::string(step_that_pulls), variables);
+        } else {
+                give(std::string(step_that_pulls), no_proxy_of_calls(node));
         }
         std::ranges::sort(all, {}, &ServiceEnvironment::service);
         return all;
@@ -179,10 +224,11 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
 
 void use_environment(const NodeInputs& node)
 {
-        std::map<std::string, std::string> of_all;
-        for (const auto& one : node.spec.host.environments)
-                if (one.service == every_service)
-                        of_all = one.variables;
+        const auto record = node.root(std::string(environment_directory).append(every_service));
+        for (const auto& [name, value] : parse_environment_file(read_file_if_exists(record).value_or("")))
+                if (environment(name.c_str()) == value)
+                        ::unsetenv(name.c_str());
+        const auto of_all = variables_of_all_services(node);
         for (const auto& [name, value] : proxy_variables(node)) {
                 // The manager may have given us that of all services already.
                 const auto common = of_all.find(name);
@@ -191,6 +237,10 @@ void use_environment(const NodeInputs& node)
         }
         for (const auto& [name, value] : of_all)
                 ::setenv(name.c_str(), value.c_str(), 0);
+        // An admin may have given it to the unit or to the manager.
+        if (::getenv("NO_PROXY") == nullptr && ::getenv("no_proxy") == nullptr)
+                for (const auto& [name, value] : no_proxy_of_calls(node))
+                        ::setenv(name.c_str(), value.c_str(), 1);
 }
 
 } // namespace eks

@@ -12,6 +12,10 @@ namespace eks {
 // The step that asks ECR for a login has the proxy too.
 inline constexpr std::string_view step_that_pulls = "eks-sandbox-image";
 
+// The files of eks-environment: one for each service, and `default`, which records the variables given to
+// the manager.
+inline constexpr std::string_view environment_directory = "/run/eks/environment/";
+
 // The host of the API server, if its addresses were found to be private. Written by eks-environment.
 inline constexpr std::string_view api_server_path = "/run/eks/private-api-server";
 
@@ -27,10 +31,12 @@ std::string no_proxy(const NodeInputs& node);
 // Throws Error (config_invalid) if the login cannot be read.
 std::map<std::string, std::string> proxy_variables(const NodeInputs& node);
 
-// The environments of all services: those of the proxy, and over them those of the configuration.
+// The environments of all services: those of the proxy, and over them those of the configuration. If only
+// the variables of all services name a proxy, and no NO_PROXY, the step that pulls gets a computed one.
 std::vector<ServiceEnvironment> all_environments(const NodeInputs& node);
 
-// Give this process, which asks AWS, the variables of all services and those of the proxy. Others that its
-// environment sets stand.
+// Give this process, which asks AWS, the variables of all services and those of the proxy, with NO_PROXY.
+// Others that its environment sets stand, but not those that the manager has from an older configuration.
 void use_environment(const NodeInputs& node);
+
 } // namespace eks

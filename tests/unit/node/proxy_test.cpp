@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstdlib>
 
 #include <catch2/catch.hpp>
 
+#include "base/environment.hpp"
 #include "base/text.hpp"
 #include "fixture.hpp"
 #include "node/hosts_block.hpp"
@@ -106,6 +108,62 @@ TEST_CASE("Services get the proxy in capitals and small letters, and their own v
         CHECK_FALSE(all_environments(inputs)[1].variables.contains("HTTPS_PROXY"));
         inputs.spec.host.proxy = {};
         CHECK(all_environments(inputs) == inputs.spec.host.environments);
+}
+
+TEST_CASE("Our own calls have NO_PROXY with a proxy of all services too", "[proxy]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        auto& given = inputs.spec.host.environments;
+        given = {{"default", {{"HTTPS_PROXY", "http://proxy.example:3128"}}, "key", "source"}};
+        auto all = all_environments(inputs);
+        REQUIRE(all.size() == 2);
+        CHECK(all[0] == given[0]); // what daemons get stays as it is
+        CHECK(all[1].service == step_that_pulls);
+        CHECK(all[1].variables.size() == 2);
+        const auto items = all[1].variables.at("NO_PROXY");
+        CHECK(items == all[1].variables.at("no_proxy"));
+        CHECK(items.find("169.254.169.254,") != items.npos);
+        CHECK(items.find(".internal,") != items.npos);
+        CHECK(items.find(inputs.spec.cluster.service_cidr->text()) == items.npos);
+        // The variables of this process, as of a step that asks AWS.
+        const auto taken = [&] {
+                for (const auto* name : {"HTTPS_PROXY", "NO_PROXY", "no_proxy"})
+                        ::unsetenv(name);
+                use_environment(inputs);
+                return environment("NO_PROXY");
+        };
+        CHECK(taken() == items);
+        CHECK(environment("HTTPS_PROXY") == "http://proxy.example:3128");
+        ::setenv("no_proxy", "of.the.unit", 1);
+        ::unsetenv("NO_PROXY");
+        use_environment(inputs);
+        CHECK(environment("NO_PROXY").empty());
+        // The manager still has a variable of the configuration before this one, and another of the admin's.
+        node.write("/run/eks/environment/default", "HTTP_PROXY=\"http://old\"\nALL_PROXY=\"http://old\"\n");
+        ::setenv("HTTP_PROXY", "http://old", 1);
+        ::setenv("ALL_PROXY", "http://admin", 1);
+        use_environment(inputs);
+        CHECK(::getenv("HTTP_PROXY") == nullptr);
+        CHECK(environment("ALL_PROXY") == "http://admin");
+        ::unsetenv("ALL_PROXY");
+        // The user's own stands alone.
+        for (const auto* name : {"NO_PROXY", "no_proxy"})
+                for (const auto* value : {".example", ""}) {
+                        given[0].variables = {{"https_proxy", "http://proxy.example:3128"}, {name, value}};
+                        CHECK(all_environments(inputs) == given);
+                        taken();
+                        CHECK(environment(name) == value);
+                        CHECK(environment(name == std::string("no_proxy") ? "NO_PROXY" : "no_proxy")
+                                        .empty());
+                }
+        given[0].variables = {{"https_proxy", ""}};
+        CHECK(all_environments(inputs) == given);
+        given.push_back({"eks-sandbox-image", {{"NO_PROXY", "own"}}, "key", "source"});
+        given[0].variables = {{"https_proxy", "http://proxy.example:3128"}};
+        CHECK(all_environments(inputs) == given);
+        for (const auto* name : {"HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
+                ::unsetenv(name);
 }
 
 TEST_CASE("The login of a proxy is in a file for root alone, and encoded for the URL", "[proxy]")
