@@ -2,6 +2,7 @@
 #include "apply.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -51,6 +52,30 @@ std::vector<std::string> steps_required_by(Manager& manager, const std::string& 
 bool is_active(Manager& manager, const char* unit)
 {
         return manager.unit(unit).text("ActiveState") == "active";
+}
+
+// The environment in which eks-cluster would ask AWS, in place of that of the caller's shell.
+void take_environment_of_unit(Manager& manager)
+{
+        constexpr std::array<std::string_view, 15> names{"ALL_PROXY", "AWS_ACCESS_KEY_ID",
+                "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EKS", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+                "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY",
+                "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"};
+        for (const auto name : names)
+                ::unsetenv(std::string(name).c_str());
+        const auto set = [](const std::string& assignment, const auto& takes) {
+                const auto sign = assignment.find('=');
+                if (sign == assignment.npos)
+                        return;
+                if (const auto name = assignment.substr(0, sign); takes(name))
+                        ::setenv(name.c_str(), assignment.c_str() + sign + 1, 1);
+        };
+        for (const auto& assignment : manager.environment())
+                set(assignment, [&](const std::string& name) {
+                        return std::ranges::find(names, name) != names.end();
+                });
+        for (const auto& assignment : manager.unit("eks-cluster.service").service_list("Environment"))
+                set(assignment, [](const std::string&) { return true; });
 }
 
 } // namespace
@@ -105,15 +130,7 @@ std::optional<Json> ask_about_cluster(
         const auto& tree = resolved.merged.tree;
         if (keys_to_ask_for(tree).empty() || described_cluster(root, tree["cluster"]["name"]))
                 return std::nullopt;
-        // Like that unit, without what the caller's shell has.
-        for (const auto* name : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-                     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EKS", "AWS_USE_DUALSTACK_ENDPOINT",
-                     "AWS_USE_FIPS_ENDPOINT", "ALL_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy",
-                     "http_proxy", "https_proxy", "no_proxy"})
-                ::unsetenv(name);
-        for (const auto& assignment : manager.unit("eks-cluster.service").service_list("Environment"))
-                if (const auto sign = assignment.find('='); sign != assignment.npos)
-                        ::setenv(assignment.substr(0, sign).c_str(), assignment.c_str() + sign + 1, 1);
+        take_environment_of_unit(manager);
         const auto facts = instance_facts(imds);
         use_environment({.root = root,
                 .spec = node_spec(tree, resolved.merged.marks),
