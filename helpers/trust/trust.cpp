@@ -82,12 +82,10 @@ std::string stamp_of(const Files& files)
         return text;
 }
 
-std::string without_blanks(std::string_view text)
+std::string without_blanks(std::string text)
 {
-        std::string result;
-        std::ranges::copy_if(
-                text, std::back_inserter(result), [](char c) { return c != '\n' && c != '\r' && c != ' '; });
-        return result;
+        std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+        return text;
 }
 
 // The first one that is not in the bundle. update-ca-trust leaves out what is not a CA certificate.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/manager.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -25,7 +26,9 @@ constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* unit_interface = "org.freedesktop.systemd1.Unit";
 constexpr const char* service_interface = "org.freedesktop.systemd1.Service";
 constexpr const char* timer_interface = "org.freedesktop.systemd1.Timer";
-constexpr auto poll_interval = std::chrono::milliseconds(20);
+// A job is asked about at once, and then less often the longer it takes.
+constexpr std::chrono::nanoseconds first_interval = std::chrono::milliseconds(5);
+constexpr std::chrono::nanoseconds last_interval = std::chrono::milliseconds(100);
 
 void check(int result, std::string_view doing)
 {
@@ -261,11 +264,12 @@ void Manager::queue_job(const char* method, const std::string& unit_name, const 
 bool Manager::wait_for_job(const std::string& unit_name, std::chrono::milliseconds deadline)
 {
         const auto target = unit(unit_name);
-        const auto end = std::chrono::steady_clock::now() + deadline;
+        const auto begin = std::chrono::steady_clock::now();
         while (target.has_job()) {
-                if (std::chrono::steady_clock::now() >= end)
+                const auto waited = std::chrono::steady_clock::now() - begin;
+                if (waited >= deadline)
                         return false;
-                std::this_thread::sleep_for(poll_interval);
+                std::this_thread::sleep_for(std::clamp(waited / 4, first_interval, last_interval));
         }
         return true;
 }
