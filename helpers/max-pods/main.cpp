@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
 
-#include "compat/commands.hpp"
 #include "max_pods.hpp"
+#include "offline/verbs.hpp"
 
 namespace {
 
@@ -33,13 +32,8 @@ constexpr auto usage =
 
 } // namespace
 
-// Called by another name, it is the command of that name of the older images.
-int main(int argc, char** argv)
+int eks::max_pods_verb(int argc, char** argv)
 {
-        const auto* command =
-                std::ranges::find(compat_commands, called_name(argc, argv), &CompatCommand::name);
-        if (command != compat_commands.end())
-                return command->run(argc, argv);
         return run_verb("max-pods", usage, argc, argv, [&] {
                 fmt::print("{}",
                         max_pods_output(parse_max_pods_arguments(argc, argv), instance_type_from_imds));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// eksnode-plan, and through links eksnode-validate and others: runs the verb or step of the name by which it
-// is called.
+// eksnode-plan, and through links eksnode-validate and others: runs the verb, step or command of the older
+// images of the name by which it is called.
 #include <array>
 #include <cstdio>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "compat/commands.hpp"
 #include "offline/verbs.hpp"
 
 namespace {
@@ -17,7 +18,8 @@ struct Verb {
 };
 
 constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::config_verb},
-        Verb{"explain", eks::explain_verb}, Verb{"host", eks::host_verb}, Verb{"migrate", eks::migrate_verb},
+        Verb{"explain", eks::explain_verb}, Verb{"host", eks::host_verb},
+        Verb{"max-pods", eks::max_pods_verb}, Verb{"migrate", eks::migrate_verb},
         Verb{"plan", eks::plan_verb}, Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb},
         Verb{"takeover", eks::takeover_verb}, Verb{"unset", eks::unset_verb},
         Verb{"validate", eks::validate_verb}, Verb{"bootstrap.sh", eks::bootstrap_command},
@@ -44,6 +46,9 @@ int main(int argc, char** argv)
         for (const auto& verb : verbs)
                 if (verb.name == name)
                         return verb.run(argc, argv);
+        for (const auto& command : eks::compat_commands)
+                if (command.name == name)
+                        return command.run(argc, argv);
         fmt::print(stderr, "unknown verb '{}': run `eksnode VERB`\n", name);
         return 2;
 }

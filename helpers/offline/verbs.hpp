@@ -17,6 +17,7 @@ int explain_verb(int argc, char** argv);
 int host_verb(int argc, char** argv);
 int interface_step(int argc, char** argv);
 int kubelet_edits_step(int argc, char** argv);
+int max_pods_verb(int argc, char** argv);
 int migrate_verb(int argc, char** argv);
 int neuron_step(int argc, char** argv);
 int nodeadm_command(int argc, char** argv);
