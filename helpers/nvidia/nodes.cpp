@@ -55,10 +55,13 @@ bool make_node(const std::string& path, dev_t number, mode_t mode)
                         return false;
                 remove_if_exists(path);
         }
-        if (::mknod(path.c_str(), S_IFCHR | mode, number) != 0)
-                throw io_error("make device", path, errno);
-        if (::chmod(path.c_str(), mode) != 0) // whatever the umask is
-                throw io_error("set the mode of", path, errno);
+        // It has its mode at once: another run, if this one is killed, takes it for finished.
+        const auto mask = ::umask(0);
+        const int result = ::mknod(path.c_str(), S_IFCHR | mode, number);
+        const int error = errno;
+        ::umask(mask);
+        if (result != 0)
+                throw io_error("make device", path, error);
         return true;
 }
 

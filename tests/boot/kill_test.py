@@ -4,9 +4,14 @@ end with the files that an undisturbed run leaves. tests/fault has the other ste
 
 import json
 import re
+import stat
 import tomllib
 
+import nvidia_mig_test
+import nvidia_test
+import shutdown_test
 import support
+from devices_test import program
 from eks_cluster_test import NODE_CONFIG, described
 from node import node_config
 from support import BootTest
@@ -14,6 +19,7 @@ from support import BootTest
 LAYERS = "/var/lib/eks/commands.d"
 KUBELET_CONFIG = "/etc/kubernetes/kubelet/kubelet-config.json"
 DROP_INS = "/run/systemd/system"
+GPU = nvidia_test.ROOT
 CALL = ["/etc/eks/bootstrap.sh", "my-cluster", "--apiserver-endpoint", "https://eks.example.com", "--use-max-pods", "false"]
 SETTINGS = """\
 [instance.network]
@@ -64,12 +70,13 @@ class Kills(BootTest):
                     found[str(path.relative_to(node.file("/")))] = path.read_text()
         return found
 
-    def kill_everywhere(self, begin, run, state, least):
-        """`begin` makes the state before; `run(point)` says whether it was killed there, and with None runs undisturbed."""
+    def kill_everywhere(self, begin, run, state, least, step=1):
+        """`begin` makes the state before; `run(point)` says whether it was killed there, and with None runs undisturbed. With
+        the step 2 it is killed after each change only: before the next one nothing is different."""
         begin()
         self.assertFalse(run(None))
         expected = state()
-        for point in range(1, 100):
+        for point in range(step, 100, step):
             begin()
             if not run(point):
                 break
@@ -121,6 +128,62 @@ class Kills(BootTest):
             del tree["spec"]["instance"]["environment"]
             node.file("/run/eks/node.json").write_text(json.dumps(tree))
         self.assertEqual(self.kill_everywhere(give, self.unit_run(node, environment), variables, 6), ({}, []))
+
+    def test_eks_shutdown(self):
+        unit = shutdown_test.UNIT
+        node = shutdown_test.Shutdown.prepared(self, '[kubelet.config]\nshutdownGracePeriod = "5m"\n')
+        support.let_be_killed(node, unit)
+        node.user_data(node_config(support.IMAGE.ca))
+        node.boot("quiet")
+        node.output("systemctl", "start", "eks-config.service", "systemd-logind.service")
+        given = node.file("/run/eks/node.json").read_text()
+        without = json.loads(given)
+        del without["spec"]["kubelet"]["config"]["shutdownGracePeriod"]
+        without = json.dumps(without)
+
+        def take(document, end):
+            node.file("/run/eks/node.json").write_text(document)
+            self.unit_run(node, unit)(None)
+            # logind does not answer to SIGHUP.
+            node.wait_for(lambda: shutdown_test.Shutdown.allowed(self, node) == end, f"logind to allow {end}", 10)
+
+        def state():
+            return self.files(node, "/run/systemd/logind.conf.d")
+
+        for document, end, before, begin in (given, "300000000", without, "150000000"), (without, "150000000", given, "300000000"):
+            def killed(point, document=document, end=end):
+                node.file("/run/eks/node.json").write_text(document)
+                return self.unit_run(node, unit)(point) if point else take(document, end)
+            expected = self.kill_everywhere(lambda before=before, begin=begin: take(before, begin), killed, state, 2)
+            self.assertEqual(list(expected), [shutdown_test.DROP_IN.lstrip("/")] if document == given else [])
+
+    def test_eks_nvidia_and_eks_nvidia_mig(self):
+        unit, divides = nvidia_test.UNIT, nvidia_mig_test.UNIT
+        # The module is there when all of it is there: a step that was killed does not stop the start of modprobe.
+        driver = nvidia_test.DRIVER.replace("        sleep 1\n", "").replace(f"mkdir -p {GPU}/sys/module/$1\n", "")
+        node = nvidia_test.Machine.machine(self, driver + f"mkdir -p {GPU}/sys/module/$1\n")
+        program(node, "usr/bin/nvidia-smi", nvidia_mig_test.SMI)
+        node.write("etc/eks/node.toml", '[nvidia.mig]\nprofile = "3g.20gb, 1g.5gb:2"\n')
+        support.let_be_killed(node, unit)
+        support.let_be_killed(node, divides)
+        node.boot("quiet")
+        node.output("systemctl", "start", "eks-config.service")
+
+        def unload():
+            node.output("sh", "-c", f"cd {GPU} && rm -rf sys/module/nvidia* dev/nvidia* run proc/driver/nvidia; echo > proc/devices")
+
+        def loaded():
+            nodes = {path.name: (path.stat().st_rdev, stat.filemode(path.stat().st_mode)) for path in node.file(f"{GPU}/dev").iterdir()
+                     if path.is_char_device()}
+            return self.files(node, f"{GPU}/run"), nodes, sorted(path.name for path in node.file(f"{GPU}/sys/module").iterdir())
+        files, nodes, _ = self.kill_everywhere(unload, self.unit_run(node, unit), loaded, 14, step=2)
+        self.assertEqual({mode for _, mode in nodes.values()}, {"crw-rw-rw-"})
+        self.assertEqual((len(files), len(nodes)), (1, 5))
+
+        def divided():
+            return {name: text for name, text in self.files(node, "/dev/gpu").items() if not name.endswith("/log")}
+        found = self.kill_everywhere(lambda: node.output("rm", "-rf", "/dev/gpu"), self.unit_run(node, divides), divided, 8, step=2)
+        self.assertEqual(found["dev/gpu/instances"].count("MIG"), 3)
 
     def test_bootstrap_sh_and_nodeadm(self):
         """Early in the boot, when they write their layers and leave the rest to it."""

@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <string_view>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -78,6 +79,11 @@ EXPORT int symlink(const char* target, const char* path) noexcept
 EXPORT int unlink(const char* path) noexcept
 {
         return between(NEXT(unlink), path);
+}
+
+EXPORT int mknod(const char* path, mode_t mode, dev_t number) noexcept
+{
+        return between(NEXT(mknod), path, mode, number);
 }
 
 EXPORT ssize_t write(int fd, const void* data, size_t size)
