@@ -9,7 +9,7 @@ import stat
 from lint import LIBEXEC_DIRECTORY, UNIT_DIRECTORY, Skip, at, main
 
 TOP_LEVEL = {
-    "meson.build", "meson_options.txt", "README.md", "LICENSE", ".ci", "generators", "units", "helpers", "dropins", "packer",
+    "meson.build", "meson_options.txt", "README.md", "LICENSE", ".ci", ".github", "generators", "units", "helpers", "dropins", "packer",
     "man", "tests", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore"}
 
 # What we install, with /lib and /usr/lib as one. Vendor files only: /etc, /run and /var are the admin's and the boot's.
@@ -64,6 +64,8 @@ def check_top_level(tree):
             yield at(path, 1, f"'{path.parts[0]}' is not one of the top level's names, move it into one of the folders")
         elif path.parts[0] == ".ci" and str(path) != ".ci/run":
             yield at(path, 1, "CI has one entry, .ci/run: move it to tests/ and call it from there")
+        elif path.parts[0] == ".github" and str(path) != ".github/SECURITY.md":
+            yield at(path, 1, ".github holds SECURITY.md only")
 
 
 if __name__ == "__main__":

@@ -412,6 +412,11 @@ def _(source, stage):
     write(source / "notes/today.txt", "")
 
 
+@plant("paths.check_top_level", ".github holds SECURITY.md only")
+def _(source, stage):
+    write(source / ".github/workflows/phantom.yml", "")
+
+
 @plant("paths.check_top_level", ".ci/phantom")
 def _(source, stage):
     write(source / ".ci/phantom", "")
