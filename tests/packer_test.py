@@ -6,6 +6,7 @@ provisioners on directories that stand for machines, with stand-ins for what cha
 usage: packer_test.py [TEST...]"""
 
 import concurrent.futures
+import grp
 import hashlib
 import http.server
 import io
@@ -256,7 +257,7 @@ class TemplateTest(PackerTest):
             "launch_block_device_mappings_volume_size": "1", "ssh_interface": "session_manager",
             "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
             "nerdctl_version": "a b", "soci_snapshotter_version": "", "nvidia_driver_version": "570.1", "cuda_version": "12",
-            "neuron_driver_version": "",
+            "neuron_driver_version": "", "kontain_sha256": "12",
         }
         done = self.validate("amazon-ebs", **bad)
         self.assertNotEqual(done.returncode, 0, done.stdout)
@@ -562,6 +563,9 @@ class FrontEndTest(PackerTest):
             ({"variant": "fips", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
             ({"variant": "gpu-nvidia", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
             ({"ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256"),
+            ({"variant": "ecs-kontain"}, "need a release of Kontain", "kontain_sha256=DIGITS"),
+            ({"variant": "kontain,fips", "kontain_version": "v1", "kontain_sha256": "0" * 64}, "'kontain' and 'fips' cannot be combined"),
+            ({"variant": "stig", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
             ({"arch": "arm64"}, "has no folder arm64 for arch=arm64"),
             ({"os": "debian12", "enable_ssm_agent": "true"}, "Debian has no package of the SSM agent"),
             ({"os": "debian12", "aws_region": "cn-north-1"}, "base images of debian12 in cn-north-1", "source_ami_owners=ACCOUNT"),
@@ -591,6 +595,10 @@ class FrontEndTest(PackerTest):
         text = self.succeeds(self.make("list-variants"))
         for file in (self.packer / "variants").glob("*.list"):
             self.assertRegex(text, rf"(?m)^{file.stem} +\w")
+        text = self.succeeds(self.make("list-controls"))
+        self.assertIn("cis: al2023:1.1.1.3,debian12:1.1.1.1 cramfs cannot be mounted\n    module-off cramfs\n", text)
+        self.assertEqual(self.succeeds(self.make("list-controls", enable_cis="false")), "")
+        self.assertIn("\nstig: SRG-OS-", self.succeeds(self.make("list-controls", variant="stig")))
         self.add_packages()
         (self.packer / "variants/mine.list").write_text("summary mine\nconflicts efa\n")
         build = {"PACKER_BINARY": self.fake_packer("1.11.2")}
@@ -1050,6 +1058,69 @@ class ProvisionerTest(MachineTest):
         self.answer("fips-mode-setup", "exit 1")
         self.fails(self.step("apply-variants", VARIANTS="fips"), "cannot be switched to FIPS mode")
 
+    def test_hardening_of_al2023(self):
+        """With the files of such a machine; tests/variants_test.py has a real Debian."""
+        for path, text in {"passwd": "root:x:0:0:root:/root:/bin/bash\nhalt:x:7:0:halt:/sbin:/sbin/halt\n", "group": "root:x:0:\n",
+                           "shadow": "root:*LOCK*:19000::::::\n", "dnf/dnf.conf": "[main]\ngpgcheck=1\n", "ssh/sshd_config": "X11Forwarding no\n",
+                           "selinux/config": "SELINUX=permissive\nSELINUXTYPE=targeted\n", "crypto-policies/config": "FIPS\n",
+                           "logrotate.d/kube-proxy": "", "eks/release": ""}.items():
+            self.put_file(f"etc/{path}", text)
+        for path in "usr/lib/systemd/system/systemd-journald.service", "usr/lib/systemd/system/eks-config.service", "var/log/x":
+            self.put_file(path)
+        self.answer("rpm", "printf '%s\\n' chrony sudo audit")
+        self.answer("systemctl", "[ $1 != is-enabled ] || echo enabled")
+        for _ in range(2):
+            self.succeeds(self.step("apply-variants", VARIANTS="fedramp,cis"))
+            text = self.succeeds(self.step("check-controls", VARIANTS="fedramp,cis"))
+        self.assertRegex(text, r"check-controls: 1\d\d controls are met, \d\d are waived")
+        tree = self.tree()
+        self.assertTrue(tree["etc/ssh/sshd_config"][1].startswith(b"Include /etc/ssh/sshd_config.d/*.conf\n"))
+        self.assertIn(b"ClientAliveInterval 60\n", tree["etc/ssh/sshd_config.d/10-eks-variants.conf"][1])
+        self.assertIn(b"-w /etc/shadow -p wa -k identity\n", tree["etc/audit/rules.d/60-eks-variants.rules"][1])
+        self.assertNotIn(b"apparmor", tree["etc/default/grub"][1])
+        self.assertEqual(self.calls().count("fips-mode-setup --enable"), 2)
+        self.put_file("etc/crypto-policies/config", "LEGACY\n")
+        self.answer("rpm", "printf '%s\\n' chrony sudo audit telnet-server")
+        self.fails(self.step("check-controls", VARIANTS="fedramp,cis"), "al2023:1.9 ", "al2023:2.2.13 ", "fedramp: SC-8,SC-13 ")
+
+    def put_kontain(self, *programs):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name in programs:
+                script = f'#!/bin/sh\necho {name} >>"{self.directory}/calls"\nexit ${{KKM_STATUS:-0}}\n'.encode()
+                info = tarfile.TarInfo(f"bin/{name}")
+                info.size = len(script)
+                archive.addfile(info, io.BytesIO(script))
+        self.bucket.put("releases/v0.9.9/kontain_bin.tar.gz", buffer.getvalue())
+        return {"VARIANTS": "kontain", "KONTAIN_VERSION": "v0.9.9", "KONTAIN_SHA256": sha256(buffer.getvalue()),
+                "KONTAIN_RELEASES": f"{self.bucket.url}/releases"}
+
+    def test_kontain(self):
+        variables = self.put_kontain("km", "krun", "krun-label-trigger", "kkm.run")
+        self.fails(self.step("apply-variants", **variables | {"KONTAIN_SHA256": "0" * 64}), "has the SHA-256")
+        self.assertFalse((self.root / "opt/kontain/bin/krun").exists())
+        self.fails(self.step("apply-variants", **variables, KKM_STATUS="1"), "KKM cannot be built", "pti and xsave")
+        self.calls()
+        self.succeeds(self.step("apply-variants", **variables))
+        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install kernel6.12-devel-", "dnf --assumeyes --quiet install dkms", "kkm.run")
+        self.assertTrue(os.access(self.root / "opt/kontain/bin/krun", os.X_OK))
+        self.put_file("etc/modules-load.d/kkm.conf", "kkm\n")  # as its installer leaves it
+        self.succeeds(self.step("apply-variants", **variables))
+        self.assertNotIn("kkm.run", self.calls())
+        variables = self.put_kontain("km", "kkm.run")
+        shutil.rmtree(self.root / "opt/kontain")
+        self.fails(self.step("apply-variants", **variables), "has no bin/krun")
+
+    def test_a_container_instance_of_ecs(self):
+        variables = self.put_kontain("km", "krun", "krun-label-trigger", "kkm.run")
+        self.succeeds(self.step("apply-variants", **variables | {"VARIANTS": "ecs-kontain"}))
+        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install dkms gcc make docker ecs-init", "kkm.run",
+                             "systemctl enable docker.service", "systemctl enable ecs.service")
+        for name in "node.disabled", "docker.enabled":
+            self.assertTrue((self.root / "usr/lib/eks" / name).exists())
+        self.assertEqual(tomllib.loads((self.root / "usr/lib/eks/node.d/50-ecs-kontain.toml").read_text()),
+                         {"docker": {"defaultRuntime": "krun-label-trigger"}})
+
     def sign_installer(self):
         """A key, and an installer of EFA that it has signed. The fingerprint of the key."""
         home = self.directory / "gnupg"
@@ -1109,6 +1180,15 @@ class BuildTest(MachineTest):
         self.output.mkdir()
         self.succeeds(self.run_program("ssh-keygen", "-q", "-t", "rsa", "-m", "PEM", "-N", "", "-f", self.key))
         shutil.rmtree(self.work)
+        # the variant cis looks at what every Debian has
+        for path, text in {"passwd": "root:x:0:0:root:/root:/bin/bash\n", "group": "root:x:0:\n", "shadow": "root:!:19000::::::\n",
+                           "pam.d/common-auth": "auth required pam_unix.so\n", "chrony/sources.d/eks.sources": ""}.items():
+            self.put_file(f"etc/{path}", text)
+        for path in "usr/lib/systemd/timesyncd.conf.d/80-eks.conf", "usr/lib/systemd/system/systemd-journald.service", "var/log/x":
+            self.put_file(path)
+        (self.root / "etc/shadow").chmod(0o640)
+        os.chown(self.root / "etc/shadow", 0, grp.getgrnam("shadow").gr_gid)
+        self.answer("dpkg-query", "printf 'installed %s\\n' apparmor sudo libpam-runtime libpam-modules; " + ANSWERS["dpkg-query"])
         self.start_sshd()
 
     def start_sshd(self):
@@ -1149,7 +1229,8 @@ class BuildTest(MachineTest):
         self.assertEqual(tree["etc/modules-load.d/eks-variants.conf"][1], b"sctp\n")
         self.assertIn("opt/cni/bin/bridge", tree)
         info = json.loads((self.output / "test-version-info.json").read_text())
-        self.assertEqual(info["build"]["variants"], "mine")
+        self.assertEqual(info["build"]["variants"], "mine,cis")
+        self.assertIn(b"PermitRootLogin no\n", tree["etc/ssh/sshd_config.d/10-eks-variants.conf"][1])
         self.assertEqual(json.loads((self.output / "test.spdx.json").read_text())["name"], "test")
         for name in "manifest.json", "test-manifest.json":
             build = json.loads((self.output / name).read_text())["builds"][0]

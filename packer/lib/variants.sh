@@ -6,6 +6,7 @@
 #   systems SYSTEM...               the operating systems that it is for; without this line, all
 #   architectures ARCH...           likewise
 #   conflicts VARIANT...            what it cannot be combined with
+#   includes VARIANT...             variants that it has, too; they come before it
 #   repository SYSTEM NAME URL KEY  a repository of packages and the URL of the key that signs them
 #   stream SYSTEM MODULE:STREAM     a module stream of dnf
 #   packages SYSTEM NAME...         packages
@@ -15,12 +16,24 @@
 #   enable UNIT                     a unit to enable
 #   run SCRIPT                      a script of provisioners/variants/, after all of the above
 #
+# and what lib/controls.sh does and checks. A word with a system, as in 'enable@al2023', is for that system only.
 # @NAME@ stands for the value of a variable of the template, in capitals.
 set -euo pipefail
+variant_words='summary|systems|architectures|conflicts|includes|repository|stream|packages|kernel-modules-source|kernel-argument|module|run|enable'
+control_words='control|waived|sysctl|module-off|mode|homes|absent-package|mask|mount|sshd|text|line|setting|assign|group|missing-file|holds|by'
 
-# variant_lines FILE WORD: the rest of the lines that begin with this word.
+# variant_lines FILE WORD [SYSTEM]: the rest of the lines that begin with this word, or with this word for a system.
 variant_lines() {
-        sed -n "s/^$2[[:space:]][[:space:]]*//p" "$1"
+        sed -n "s/^$2\\(@${3:-.*}\\)\\{0,1\\}[[:space:]][[:space:]]*//p" "$1"
+}
+
+# expand_variants DIRECTORY NAMES: these variants, after those that they include, each once.
+expand_variants() {
+        local name
+        for name in ${2//,/ }; do
+                [ ! -f "$1/$name.list" ] || expand_variants "$1" "$(variant_lines "$1/$name.list" includes)"
+                echo "$name"
+        done | awk '!seen[$0]++'
 }
 
 # describe_variants DIRECTORY
@@ -30,6 +43,7 @@ describe_variants() {
                 name=${file##*/}
                 printf '%-12s %s' "${name%.list}" "$(variant_lines "$file" summary)"
                 [ -z "$(variant_lines "$file" systems)" ] || printf ' (%s)' "$(variant_lines "$file" systems)"
+                [ -z "$(variant_lines "$file" includes)" ] || printf ', with %s' "$(variant_lines "$file" includes)"
                 echo
         done
 }
@@ -37,7 +51,8 @@ describe_variants() {
 # check_variants DIRECTORY NAMES SYSTEM ARCH: whether the variants exist, are for this machine and go together. Names are
 # separated by commas. Prints why not.
 check_variants() {
-        local name other only all=${2//,/ }
+        local name other only all
+        all=$(expand_variants "$1" "$2" | tr '\n' ' ')
         for name in $all; do
                 if [[ $name != *[a-z0-9]* || $name == *[!a-z0-9-]* ]]; then
                         echo "'$name' cannot be the name of a variant"
@@ -47,7 +62,7 @@ check_variants() {
                         echo "there is no variant '$name'"
                         return 1
                 fi
-                other=$(sed -E '/^(#|$)/d; /^(summary|systems|architectures|conflicts|repository|stream|packages|kernel-modules-source|kernel-argument|module|enable|run)[[:space:]]/d' "$1/$name.list" | head -n 1)
+                other=$(sed -E "/^(#|\$)/d; /^($variant_words|$control_words)(@(al2023|debian12))?[[:space:]]/d" "$1/$name.list" | head -n 1)
                 if [ -n "$other" ]; then
                         echo "the variant '$name' has a line that means nothing: $other"
                         return 1
@@ -90,8 +105,8 @@ with_values() {
 # that system, without its name.
 variant_items() {
         local name
-        for name in ${2//,/ }; do
-                variant_lines "$1/$name.list" "$3" | if [ $# -eq 4 ]; then
+        for name in $(expand_variants "$1" "$2"); do
+                variant_lines "$1/$name.list" "$3" "${system:-}" | if [ $# -eq 4 ]; then
                         sed -n "s/^$4\([[:space:]][[:space:]]*\|$\)//p"
                 else
                         cat

@@ -17,12 +17,15 @@ locals {
     "clean-up",
     "write-version-info",
     "write-sbom",
+    "check-controls",
     "label-files",
     "check-image",
   ]
 
   working_dir = var.working_dir == "" ? "${var.remote_folder}/worker" : var.working_dir
   sources     = "${path.root}/.."
+  # hardening comes last, over what the other variants install
+  variants = join(",", compact([var.variants, var.enable_cis ? "cis" : ""]))
 
   # A file holds the environment, because everybody on the machine may read a command line.
   execute_command = ". {{ .EnvVarFile }} && if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo -E sh -e {{ .Path }}; fi"
@@ -45,6 +48,8 @@ locals {
     "ENABLE_SSM_AGENT=${var.enable_ssm_agent}",
     "IMAGE_NAME=${var.ami_name}",
     "KERNEL_VERSION=${var.kernel_version}",
+    "KONTAIN_SHA256=${var.kontain_sha256}",
+    "KONTAIN_VERSION=${var.kontain_version}",
     "KUBERNETES_BUILD_DATE=${var.kubernetes_build_date}",
     "KUBERNETES_VERSION=${var.kubernetes_version}",
     "NERDCTL_VERSION=${var.nerdctl_version}",
@@ -57,7 +62,7 @@ locals {
     "SOCI_SNAPSHOTTER_VERSION=${var.soci_snapshotter_version}",
     "SSM_AGENT_SHA256=${var.ssm_agent_sha256}",
     "SSM_AGENT_VERSION=${var.ssm_agent_version}",
-    "VARIANTS=${var.variants}",
+    "VARIANTS=${local.variants}",
     "WORKING_DIR=${local.working_dir}",
   ]
 }
@@ -150,6 +155,6 @@ locals {
     kubernetes_version    = var.kubernetes_version
     os                    = var.os
     source_ami_id         = var.source_ami_id
-    variants              = var.variants
+    variants              = local.variants
   }
 }

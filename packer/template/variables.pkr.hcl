@@ -133,6 +133,11 @@ variable "enable_authenticator" {
   description = "Whether the image has aws-iam-authenticator. eksnode does not need it."
 }
 
+variable "enable_cis" {
+  type        = bool
+  description = "Whether the image is hardened by the variant cis."
+}
+
 variable "pause_container_image" {
   type        = string
   description = "Pause image that the image holds. Empty for none: nodes then pull it from EKS's registry of their region."
@@ -194,6 +199,20 @@ variable "neuron_driver_version" {
   validation {
     condition     = var.neuron_driver_version != "" && regex_replace(var.neuron_driver_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
     error_message = "The neuron_driver_version must be a package version or a pattern such as 2.*."
+  }
+}
+
+variable "kontain_version" {
+  type        = string
+  description = "Release of Kontain's runtime for the variants kontain and ecs-kontain, such as v0.9.9."
+}
+
+variable "kontain_sha256" {
+  type        = string
+  description = "SHA-256 of that release's kontain_bin.tar.gz. Required by these variants."
+  validation {
+    condition     = regex_replace(var.kontain_sha256, "^[0-9a-f]{64}$", "") == ""
+    error_message = "The kontain_sha256 must be empty or 64 hexadecimal digits."
   }
 }
 
