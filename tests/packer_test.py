@@ -316,6 +316,21 @@ class TemplateTest(PackerTest):
         variants = {file.stem for file in (self.packer / "variants").iterdir()}
         self.assertEqual((goals | own | steps | variants | set(self.variables())) - entries, set())
 
+    def masked_units(self):
+        return [line.split("\t") for line in (self.packer / "masked-units.tsv").read_text().splitlines() if not line.startswith("#")]
+
+    def test_units_that_are_masked_are_needed_by_nothing(self):
+        units = self.masked_units()
+        self.assertEqual(units, sorted(units))
+        ours = "".join(file.read_text() for folder in ("units", "dropins", "generators") for file in (SOURCE.parent / folder).rglob("*")
+                       if file.suffix in (".in", ".service", ".target", ".timer", ".socket", ".conf", ".cpp"))
+        page = (SOURCE.parent / "man/eks-image.7.scd").read_text().replace("\\_", "_")
+        for unit, systems, reason in units:
+            self.assertLessEqual(set(systems.split()), {"al2023", "debian12"})
+            self.assertNotRegex(ours, rf"(?m)^(?:Wants|Requires|BindsTo|After)=.*\b{re.escape(unit)}", unit)
+            self.assertIn(f"|  {unit}\n:  {systems.replace(' ', ', ')}\n:  {reason}\n", page)
+        self.assertFalse({"fstrim.timer", "logrotate.timer", "systemd-tmpfiles-clean.timer"} & {unit for unit, *_ in units})
+
     def test_a_newer_packer_gets_what_this_one_does_not_know(self):
         self.succeeds(self.make("template", environment={"PATH": self.environment["PATH"]}))
         self.assertFalse((self.packer / ".template/plugins.pkr.hcl").exists())
@@ -784,6 +799,9 @@ class ProvisionerTest(MachineTest):
                      "etc/eks/containerd", "etc/systemd/system/kubelet.service.d", "etc/systemd/system/containerd.service.d"):
             self.assertIn(path, tree)
         self.assertNotIn("usr/bin/aws-iam-authenticator", tree)
+        self.assertEqual(tree["etc/systemd/system/mdmonitor.service"][1], "/dev/null")
+        self.assertNotIn("etc/systemd/system/apt-daily.timer", tree)
+        self.assertIn(b"--any\n", tree["etc/systemd/system/systemd-networkd-wait-online.service.d/50-eks-image.conf"][1])
         self.assertEqual(tree["etc/machine-id"][1], b"")
         self.assertEqual(tree["etc/eks/kubelet-version.txt"][1], b"Kubernetes v1.34.1\n")
         self.assertEqual(tree["etc/eks/containerd-version.txt"][1],

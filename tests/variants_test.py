@@ -214,6 +214,16 @@ class RootTest(unittest.TestCase):
         self.assertEqual(self.inside("systemctl", "is-enabled", "rpcbind.service").stdout, "masked\n")
         self.assertEqual(self.inside("bash", "-lc", "umask; echo $TMOUT").stdout, "0027\n900\n")
 
+    def test_2_what_delays_the_boot_is_masked(self):
+        done = self.step("speed-up-boot")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for unit, state in {"apt-daily.timer": "masked", "e2scrub_reap.service": "masked", "man-db.timer": "masked",
+                            "dnf-makecache.timer": "", "fstrim.timer": "enabled", "systemd-tmpfiles-clean.timer": "static"}.items():
+            self.assertEqual(self.inside("systemctl", "is-enabled", unit).stdout.strip(), state, unit)
+        text = self.inside("systemd-analyze", "cat-config", "systemd/system/systemd-networkd-wait-online.service").stdout
+        program = re.findall(r"(?m)^ExecStart=(\S+)", text)[-1]
+        self.assertIn("--any", self.inside(program, "--help").stdout)
+
     def test_3_a_second_run_changes_nothing(self):
         before = self.files()
         done = self.step("apply-variants")

@@ -5,6 +5,7 @@ locals {
   before_restart = ["upgrade-packages", "install-kernel"]
   after_restart = [
     "install-host-packages",
+    "speed-up-boot",
     "install-containerd",
     "install-cni-plugins",
     "install-kubelet",
@@ -86,6 +87,10 @@ build {
   provisioner "file" {
     source      = "${local.sources}/variants"
     destination = local.working_dir
+  }
+  provisioner "file" {
+    source      = "${local.sources}/masked-units.tsv"
+    destination = "${local.working_dir}/masked-units.tsv"
   }
   provisioner "file" {
     source      = "${var.package_directory}/"
