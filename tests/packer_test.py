@@ -257,7 +257,7 @@ class TemplateTest(PackerTest):
             "launch_block_device_mappings_volume_size": "1", "ssh_interface": "session_manager",
             "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
             "nerdctl_version": "a b", "soci_snapshotter_version": "", "nvidia_driver_version": "570.1", "cuda_version": "12",
-            "neuron_driver_version": "", "kontain_sha256": "12",
+            "neuron_driver_version": "", "kontain_sha256": "12", "crictl_version": "1.34", "nvidia_grid_sha256": "12",
         }
         done = self.validate("amazon-ebs", **bad)
         self.assertNotEqual(done.returncode, 0, done.stdout)
@@ -578,6 +578,8 @@ class FrontEndTest(PackerTest):
             ({"variant": "fips", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
             ({"variant": "gpu-nvidia", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
             ({"ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256"),
+            ({"variant": "gpu-nvidia-grid"}, "needs a driver", "nvidia_grid_sha256=DIGITS"),
+            ({"variant": "gpu-nvidia,gpu-nvidia-proprietary"}, "cannot be combined"),
             ({"variant": "ecs-kontain"}, "need a release of Kontain", "kontain_sha256=DIGITS"),
             ({"variant": "kontain,fips", "kontain_version": "v1", "kontain_sha256": "0" * 64}, "'kontain' and 'fips' cannot be combined"),
             ({"variant": "stig", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
@@ -691,12 +693,14 @@ class MachineTest(PackerTest):
         for name, answer in ANSWERS.items():
             self.answer(name, answer)
         self.put_cni(b"")
+        self.put_release("releases/kubernetes-sigs/cri-tools/releases/download/v1.34.0", "crictl-v1.34.0-linux-amd64.tar.gz",
+                         "crictl-v1.34.0-linux-amd64.tar.gz.sha256", "crictl", sums="{sum}")
         self.variables = {
             "IMAGE_ROOT": str(self.root), "WORKING_DIR": str(self.work), "IMAGE_NAME": "test", "PATH": f"{self.commands}:{self.environment['PATH']}",
             "AWS_ENDPOINT_URL_S3": self.bucket.url, "BINARY_BUCKET_NAME": "binaries", "BINARY_BUCKET_REGION": REGION,
             "KUBERNETES_VERSION": "1.34.1", "KUBERNETES_BUILD_DATE": "2025-11-13", "ARCH": "x86_64", "KERNEL_VERSION": "6.12",
             "CONTAINERD_VERSION": "2.*", "RUNC_VERSION": "*", "CNI_PLUGIN_VERSION": "v1.6.2", "PULL_CNI_FROM_GITHUB": "true",
-            "CNI_RELEASES": f"{self.bucket.url}/releases", "ENABLE_AUTHENTICATOR": "false", "ENABLE_AWS_CLI": "false",
+            "CNI_RELEASES": f"{self.bucket.url}/releases", "GITHUB": f"{self.bucket.url}/releases", "CRICTL_VERSION": "v1.34.0", "ENABLE_AUTHENTICATOR": "false", "ENABLE_AWS_CLI": "false",
             "ENABLE_SSM_AGENT": "true", "SSM_AGENT_VERSION": "", "SSM_AGENT_SHA256": "", "VARIANTS": "", "EFA_VERSION": "latest",
             "NERDCTL_VERSION": "*", "SOCI_SNAPSHOTTER_VERSION": "0.*", "NEURON_DRIVER_VERSION": "2.*", "CUDA_VERSION": "12-9",
             "NVIDIA_DRIVER_VERSION": "580.*", "NVIDIA_DRIVER_MAJOR_VERSION": "580", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
@@ -731,6 +735,17 @@ class MachineTest(PackerTest):
         for place in f"releases/v1.6.2/{name}", f"1.34.1/2025-11-13/bin/linux/amd64/{name}":
             self.bucket.put(place, buffer.getvalue() + extra)
             self.bucket.put(f"{place}.sha256", f"{sha256(buffer.getvalue())}  {name}\n")
+
+    def put_release(self, place, archive, listing, *programs, sums="0000  other\n{sum}  {name}\n"):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for name in programs:
+                text = f"#!/bin/sh\necho {name}\n".encode()
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                tar.addfile(info, io.BytesIO(text))
+        self.bucket.put(f"{place}/{archive}", buffer.getvalue())
+        self.bucket.put(f"{place}/{listing}", sums.format(sum=sha256(buffer.getvalue()), name=archive))
 
     def step(self, name, **variables):
         return self.run_program("bash", self.packer / "provisioners" / name, **(self.variables | variables))
@@ -790,7 +805,7 @@ class ProvisionerTest(MachineTest):
         self.assertFalse([call for call in calls if call.startswith("apt")])
         tree = self.tree()
         for path, mode in {
-            "usr/bin/kubelet": "0o100755", "etc/eks/image-credential-provider/ecr-credential-provider": "0o100755",
+            "usr/bin/kubelet": "0o100755", "usr/bin/crictl": "0o100755", "etc/eks/image-credential-provider/ecr-credential-provider": "0o100755",
             "opt/cni/bin/loopback": "0o100644", "etc/eks/release": "0o100644", "etc/eks/pause.tar": "0o100644",
             "etc/cloud/cloud.cfg.d/50-eks-image.cfg": "0o100644", "run/eks/installed": "0o100644",
         }.items():
@@ -816,7 +831,7 @@ class ProvisionerTest(MachineTest):
         bom = json.loads((self.work / "sbom.spdx.json").read_text())
         self.assertEqual((bom["spdxVersion"], bom["dataLicense"], bom["name"]), ("SPDX-2.3", "CC0-1.0", "test"))
         packages = {package["name"]: package for package in bom["packages"]}
-        self.assertEqual(sorted(packages), ["bash", "cni-plugins", "ecr-credential-provider", "kubelet", "libstdc++"])
+        self.assertEqual(sorted(packages), ["bash", "cni-plugins", "crictl", "ecr-credential-provider", "kubelet", "libstdc++"])
         self.assertEqual(packages["kubelet"]["checksums"][0]["checksumValue"], sha256(KUBELET.format("1.34.1").encode()))
         self.assertTrue(packages["kubelet"]["downloadLocation"].endswith("/1.34.1/2025-11-13/bin/linux/amd64/kubelet"))
         self.assertEqual(packages["libstdc++"]["externalRefs"][0]["referenceLocator"], "pkg:rpm/amzn/libstdc%2B%2B@11?arch=x86_64")
@@ -902,6 +917,51 @@ class ProvisionerTest(MachineTest):
         for path, _, headers in self.bucket.requests:  # a server that is not S3 sees nothing of them
             self.assertTrue(path.startswith("/releases/"))
             self.assertFalse({"authorization", "x-amz-security-token"} & {name.lower() for name in headers})
+
+    def test_programs_for_containers(self):
+        releases = "releases/{}/releases/download/{}"
+        self.put_release(releases.format("containerd/nerdctl", "v2.1.2"), "nerdctl-2.1.2-linux-amd64.tar.gz", "SHA256SUMS", "nerdctl", "containerd-rootless.sh")
+        self.put_release(releases.format("awslabs/soci-snapshotter", "v0.11.1"), "soci-snapshotter-0.11.1-linux-amd64.tar.gz",
+                         "soci-snapshotter-0.11.1-linux-amd64.tar.gz.sha256sum", "soci", "soci-snapshotter-grpc", "LICENSE")
+        versions = {"NERDCTL_VERSION": "2.1.2", "SOCI_SNAPSHOTTER_VERSION": "v0.11.1"}
+        programs = lambda: sorted(path.name for path in (self.root / "usr/bin").iterdir())
+        self.succeeds(self.step("install-tools", **versions))
+        self.assertEqual(programs(), ["crictl"])  # Amazon Linux has packages of the others
+        self.become("debian12")
+        self.succeeds(self.step("install-tools"))  # patterns
+        self.assertEqual(programs(), ["crictl"])
+        self.succeeds(self.step("install-tools", **versions))
+        self.assertEqual(programs(), ["crictl", "nerdctl", "soci", "soci-snapshotter-grpc"])
+        tree = self.tree()
+        self.bucket.requests.clear()
+        self.succeeds(self.step("install-tools", **versions))
+        self.assertEqual(self.tree(), tree)
+        self.assertEqual([path for path, *_ in self.bucket.requests if path.endswith(".tar.gz")], [])
+        self.succeeds(self.step("install-tools", CRICTL_VERSION=""))
+
+        shutil.rmtree(self.work)
+        listing = releases.format("containerd/nerdctl", "v2.1.2") + "/SHA256SUMS"
+        for text, *expected in (f"{'0' * 64}  nerdctl-2.1.2-linux-amd64.tar.gz\n", "has the SHA-256"), (f"{'0' * 64}  other\n", "has no SHA-256 of nerdctl"):
+            self.bucket.put(listing, text)
+            self.fails(self.step("install-tools", **versions), *expected)
+
+    def test_nvidia_drivers(self):
+        self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia-proprietary"))
+        self.assert_in_order(self.calls(), "dnf --assumeyes --quiet module enable nvidia-driver:580-dkms",
+                             "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-latest-dkms-580.*")
+        key = "grid-19/NVIDIA-Linux-x86_64-580.95.05-grid-aws.run"
+        installer = f'echo grid "$@" >>"{self.directory}/calls"; exit ${{GRID_STATUS:-0}}\n'
+        self.bucket.put(key, installer)
+        grid = {"VARIANTS": "gpu-nvidia-grid", "NVIDIA_GRID_RUNFILE": key, "NVIDIA_GRID_RUNFILE_BUCKET_NAME": "binaries"}
+        self.fails(self.step("apply-variants", **grid), "the variable nvidia_grid_sha256")
+        self.fails(self.step("apply-variants", **grid, NVIDIA_GRID_SHA256="0" * 64), "has the SHA-256")
+        grid["NVIDIA_GRID_SHA256"] = sha256(installer.encode())
+        self.fails(self.step("apply-variants", **grid, GRID_STATUS="1"), "cannot build the GRID driver for the kernel 6.12.40-63")
+        self.calls()
+        self.succeeds(self.step("apply-variants", **grid))
+        self.assertIn(f"grid --silent --dkms --kernel-module-type=open --tmpdir {self.work}", self.calls())
+        self.succeeds(self.step("apply-variants", **grid))
+        self.assertFalse([call for call in self.calls() if call.startswith("grid")])
 
     def test_missing_variables(self):
         self.fails(self.step("install-kubelet", KUBERNETES_VERSION=""), "the variable kubernetes_version of the template")
@@ -1051,7 +1111,7 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia,cuda"))
         self.assert_in_order(
             self.calls(), "dnf --assumeyes --quiet module enable nvidia-driver:580-open",
-            "dnf --assumeyes --quiet install dkms kmod-nvidia-open-dkms-580.* nvidia-driver-cuda-580.*",
+            "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-open-dkms-580.* nvidia-driver-cuda-580.*",
             "systemctl enable nvidia-fabricmanager.service")
         self.succeeds(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION="13-0"))
         self.assertIn("dnf --assumeyes --quiet install cuda-toolkit-13-0", self.calls())
@@ -1216,7 +1276,7 @@ class BuildTest(MachineTest):
             self.port = free.getsockname()[1]
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", exist_ok=True)
-        environment = " ".join(f"{name}={self.variables[name]}" for name in ("IMAGE_ROOT", "PATH", "CNI_RELEASES"))
+        environment = " ".join(f"{name}={self.variables[name]}" for name in ("IMAGE_ROOT", "PATH", "CNI_RELEASES", "GITHUB"))
         config = self.directory / "sshd_config"
         config.write_text(f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.key}\nAuthorizedKeysFile {self.key}.pub\n"
                           f"PidFile none\nStrictModes no\nUsePAM no\nSetEnv {environment}\n"

@@ -157,9 +157,18 @@ variable "variants" {
   }
 }
 
+variable "crictl_version" {
+  type        = string
+  description = "Release of crictl, such as v1.34.0. Empty for none."
+  validation {
+    condition     = regex_replace(var.crictl_version, "^v[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
+    error_message = "The crictl_version must be empty or a release such as v1.34.0."
+  }
+}
+
 variable "nerdctl_version" {
   type        = string
-  description = "nerdctl's version in the distribution's repository, or a pattern. Debian 12 has no nerdctl."
+  description = "nerdctl's version in the distribution's repository, or a pattern. Debian 12 has none: there, a release such as 2.1.2."
   validation {
     condition     = var.nerdctl_version != "" && regex_replace(var.nerdctl_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
     error_message = "The nerdctl_version must be a package version or a pattern such as 2.*."
@@ -168,7 +177,7 @@ variable "nerdctl_version" {
 
 variable "soci_snapshotter_version" {
   type        = string
-  description = "soci-snapshotter's version in the distribution's repository, or a pattern. Debian 12 has no soci-snapshotter."
+  description = "soci-snapshotter's version in the distribution's repository, or a pattern. Debian 12 has none: there, a release such as 0.11.1."
   validation {
     condition     = var.soci_snapshotter_version != "" && regex_replace(var.soci_snapshotter_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
     error_message = "The soci_snapshotter_version must be a package version or a pattern such as 0.*."
@@ -181,6 +190,25 @@ variable "nvidia_driver_version" {
   validation {
     condition     = var.nvidia_driver_version != "" && regex_replace(var.nvidia_driver_version, "^(5[89]|[6-9][0-9])[0-9][.][0-9.*]+$", "") == ""
     error_message = "The nvidia_driver_version must be a version or a pattern such as 580.*, and at least 580."
+  }
+}
+
+variable "nvidia_grid_runfile" {
+  type        = string
+  description = "Key of NVIDIA's GRID driver in its bucket, for the variant gpu-nvidia-grid."
+}
+
+variable "nvidia_grid_runfile_bucket_name" {
+  type        = string
+  description = "S3 bucket in us-east-1 with NVIDIA's GRID drivers."
+}
+
+variable "nvidia_grid_sha256" {
+  type        = string
+  description = "SHA-256 of the GRID driver. Required with nvidia_grid_runfile."
+  validation {
+    condition     = regex_replace(var.nvidia_grid_sha256, "^[0-9a-f]{64}$", "") == ""
+    error_message = "The nvidia_grid_sha256 must be empty or 64 hexadecimal digits."
   }
 }
 

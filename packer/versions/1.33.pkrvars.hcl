@@ -2,3 +2,4 @@
 # Kubernetes 1.33 on the kernel line of AWS's images of that version.
 
 kernel_version = "6.12"
+crictl_version = "v1.33.0"
