@@ -42,7 +42,7 @@ class AfterKubelet(Machine):
         for unit in "nvidia-persistenced.service", "eks-nvidia-clocks.service", "nvidia-cdi.service":
             self.assertGreater(self.when(node, unit, "InactiveExitTimestampMonotonic"), kubelet, unit)
 
-    def test_a_cdi_specification_that_is_not_written_is_said(self):
+    def test_a_failure_to_write_the_cdi_specification_is_reported(self):
         node = self.machine(DRIVER)
         program(node, "usr/bin/nvidia-ctk", "#!/bin/sh\necho 'no NVML' >&2\nexit 4\n")
         node.boot()

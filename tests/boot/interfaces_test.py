@@ -136,10 +136,14 @@ class Interfaces(BootTest):
                         "link add pod-id-link0 type veth peer name agent", "addr add 169.254.170.23/32 dev pod-id-link0",
                         "link set pod-id-link0 up"):
             node.output("ip", *command.split())
+        # Of kube-proxy. A kernel for tests may have no dummy devices.
+        if node.call("ip", "link", "add", "kube-ipvs0", "type", "dummy").returncode:
+            node.output("ip", "link", "add", "kube-ipvs0", "type", "veth", "peer", "name", "services")
+        node.output("ip", "addr", "add", "10.96.0.1/32", "dev", "kube-ipvs0")
 
     def of_cni(self, node, interface) -> str:
         text = "".join(self.ip(node, *command.split()) for command in (
-            f"-4 addr show {interface}", "-4 addr show eni0123456789a", "-4 addr show pod-id-link0", "route show table 7",
+            f"-4 addr show {interface}", "-4 addr show eni0123456789a", "-4 addr show pod-id-link0", "-4 addr show kube-ipvs0", "route show table 7",
             f"route show dev {interface}", "route show dev eni0123456789a", "rule show priority 512", "rule show priority 1536"))
         self.assertNotIn("proto dhcp", text)
         return text
@@ -171,7 +175,7 @@ class Interfaces(BootTest):
             self.assertPrimaryStands(node, "/usr/lib/systemd/network/80-ec2.network", 512)
             self.assertHostHasSecond(node)
             self.assertEqual(self.of_cni(node, "ens7"), before, command)
-            for name in "ens7", "eni0123456789a", "pod-id-link0":
+            for name in "ens7", "eni0123456789a", "pod-id-link0", "kube-ipvs0":
                 self.assertEqual(self.manager(node, name)[1], "unmanaged", f"{name} after {command}")
 
         # When the machine boots again, all are there from the beginning. The configuration is wrong at first.

@@ -63,14 +63,22 @@ class Proxy(ImageTest):
     def came_through(self, node) -> str:
         return node.file(LOG).read_text()
 
+    def ask(self, node, unit, url):
+        """As a program does that has the environment of this unit."""
+        variables = [f"{name}={value}" for name, value in self.environ(node, unit).items() if "proxy" in name.lower()]
+        node.call("env", *variables, "python3", "-c", f"import urllib.request; urllib.request.urlopen('{url}', timeout=5)")
+
     def assertThrough(self, node):
         """The calls to EKS and ECR and the pull came through the proxy, and nothing that must not, as what the token needs."""
+        for name in API, "far.example":
+            self.ask(node, "kubelet.service", f"https://{name}/")
         log = self.came_through(node)
         for request in ("GET http://eks.aws.example/clusters/my-cluster ", "POST http://ecr.aws.example/ ", f"CONNECT {self.HOST}:443 "):
             self.assertIn(request, log)
         self.assertNotIn("169.254.", log.replace("opensock: opening connection to 169.254.169.254", "")
                          .replace("[169.254.169.254]", "").replace("169.254.169.254:80", ""))
-        for direct in "/latest/", "sts.", API:
+        self.assertIn("CONNECT far.example:443 ", log)
+        for direct in "/latest/", API:
             self.assertNotIn(direct, log)
         if not support.IMAGE.real_kubelet:
             self.assertTrue(node.kubelet()["credential"]["token"].startswith("k8s-aws-v1."))

@@ -17,6 +17,9 @@ UNIT = "eks-trust.service"
 TOML = "/etc/eks/node.d/50-trust.toml"
 HOST = "registry.corp.example"
 NAME = f"{HOST}/team/app:1"
+# A mirror of another registry, without the key `ca`: containerd takes the system's store.
+MIRRORED = "registry.example/team/app:1"
+MIRROR = f'[registry.mirrors."registry.example"]\nendpoints = ["https://{HOST}"]\nserver = "https://{HOST}"\n'
 SOURCES = "/usr/local/share/ca-certificates"
 LINKS = "/etc/ssl/certs"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -55,16 +58,17 @@ class Trust(BootTest):
         node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
         node.write("/etc/systemd/system/eks-cluster.service.d/endpoint.conf",
                    "[Service]\nEnvironment=AWS_ENDPOINT_URL_EKS=https://localhost:8443\n")
+        node.write("/etc/eks/node.d/40-mirror.toml", MIRROR)
         node.user_data(NODE_CONFIG.format(name="my-cluster"))
         return node
 
     def ours(self, node) -> list:
         return sorted(path.name for path in node.file(SOURCES).glob("eks-trust-*"))
 
-    def pull(self, node) -> str:
+    def pull(self, node, name=NAME) -> str:
         """What a pull by containerd says, or nothing if it works."""
-        node.call("ctr", "-n", "k8s.io", "images", "remove", NAME)
-        pulled = node.call("timeout", "4", "eksnode", "images", "pull", NAME)
+        node.call("ctr", "-n", "k8s.io", "images", "remove", "--sync", NAME, MIRRORED)
+        pulled = node.call("timeout", "4", "eksnode", "images", "pull", name)
         return pulled.stderr if pulled.returncode else ""
 
     def assertTrusted(self, node, *certificates):
@@ -92,6 +96,8 @@ class Trust(BootTest):
         self.assertTrusted(node, corp, api)
         self.assertEqual(len(self.ours(node)), 2)
         self.assertEqual(self.pull(node), "")
+        self.assertEqual(self.pull(node, MIRRORED), "")
+        self.assertNotIn("ca =", node.file("/etc/containerd/certs.d/registry.example/hosts.toml").read_text())
         self.assertEqual(set(node.file("/run/tls-front.log").read_text().split()), {"done"})
         self.assertCalm(node)
         said = [r["MESSAGE"] for r in node.journal("--unit", UNIT)]
@@ -112,6 +118,7 @@ class Trust(BootTest):
         self.assertTrusted(node, api)
         self.assertEqual(len(self.ours(node)), 1)
         self.assertIn("certificate", self.pull(node))
+        self.assertIn("certificate", self.pull(node, MIRRORED))
         self.assertEqual(node.output("eksnode", "apply"), NOTHING)
 
         # The other at the next boot.
