@@ -165,8 +165,10 @@ private:
                 if (!one.key.empty())
                         if (const auto state = manager_->unit(name).text("LoadState");
                                 state == "not-found" || state == "masked")
-                                return warn(fmt::format("{} ({}) has no effect: {} is {}", one.key,
-                                        one.source, name, state == "masked" ? "masked" : "not installed"));
+                                return warn(fmt::format("{} ({}) has no effect: {} is {}, or remove the key",
+                                        one.key, one.source, name,
+                                        state == "masked" ? "masked; unmask it"
+                                                          : "not installed; install it"));
                 restart_if_early(one.service, file_of(one.service));
         }
 
@@ -183,7 +185,7 @@ private:
                         return;
                 if (service.starts_with("systemd-") || service.starts_with("dbus"))
                         return warn(fmt::format("{} runs without its variables, and is not restarted, since "
-                                                "others depend on it",
+                                                "others depend on it: restart it when that does no harm",
                                 name));
                 try {
                         manager_->queue_job("RestartUnit", name);

@@ -16,7 +16,7 @@ NodeInputs load_when_known(Context& context, Manager& manager)
                 return node;
         constexpr auto asks = "eks-cluster.service";
         constexpr auto again = 10s;
-        context.awaiting("Waiting for what EKS says of the cluster, to which the proxy may not be the way");
+        context.awaiting("Waiting for eks-cluster: the API server may have to be reached without the proxy");
         while (!manager.wait_for_job(asks, again))
                 notify_extend_timeout(3 * static_cast<unsigned>(again.count()));
         return load_node_inputs(context.root());

@@ -114,6 +114,12 @@ private:
                 throw Error(failure::nvidia_mig_failed, what, remedy);
         }
 
+        [[noreturn]] void invalid(const std::string& what, const std::string& remedy) const
+        {
+                throw Error(failure::nvidia_mig_invalid,
+                        fmt::format("{}: nvidia.mig.profile: {}", profile_->source, what), remedy);
+        }
+
         ProcessResult answer(const std::vector<std::string>& arguments)
         {
                 const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now());
@@ -174,8 +180,7 @@ private:
                                 failed(fmt::format("nvidia-smi says of the GPUs' modes: {}", said(output)));
                         const auto mode = trim(fields[1]);
                         if (mode != "Enabled" && mode != "Disabled")
-                                throw Error(failure::nvidia_mig_invalid,
-                                        fmt::format("GPU {} cannot be divided: its MIG mode is {}", *index,
+                                invalid(fmt::format("GPU {} cannot be divided: its MIG mode is {}", *index,
                                                 said(mode)),
                                         "Use an instance type whose GPUs support MIG, or remove "
                                         "nvidia.mig.profile from the configuration");
@@ -210,9 +215,7 @@ private:
                 const auto found = offers.find(gpu);
                 const auto offered = found == offers.end() ? Kinds() : found->second;
                 const auto refuse = [&](const std::string& what) {
-                        throw Error(failure::nvidia_mig_invalid,
-                                fmt::format("nvidia.mig.profile: GPU {} {}; its profiles are {}", gpu, what,
-                                        names_of(offered)),
+                        invalid(fmt::format("GPU {} {}; its profiles are {}", gpu, what, names_of(offered)),
                                 "Choose among them, or another instance type; `nvidia-smi mig -lgip` "
                                 "describes them");
                 };

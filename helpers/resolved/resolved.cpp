@@ -38,8 +38,11 @@ void take_over_resolved(Context& context, Manager& manager)
         const auto unit = manager.unit(resolved_unit);
         if (const auto load = unit.text("LoadState"); load != "loaded") {
                 context.log().write(Level::warning,
-                        fmt::format("instance.network has no effect: {} is {}, proceeding", resolved_unit,
-                                load == "masked" ? "masked" : "not installed"),
+                        fmt::format(
+                                "instance.network has no effect: {} is {}, or remove nameservers and domains, "
+                                "proceeding",
+                                resolved_unit,
+                                load == "masked" ? "masked; unmask it" : "not installed; install it"),
                         event::config_warning.id);
                 return;
         }

@@ -204,8 +204,8 @@ void update_store(
                 remove_if_exists(stamp_path);
         else
                 write_atomically(stamp_path, stamp_of(files), 0644, Durability::synced);
-        context.did(fmt::format("{} took over {} {}", store->program, files.size(),
-                            files.size() == 1 ? "certificate" : "certificates"),
+        context.did(fmt::format("{} has run; the store has {} {} of the configuration", store->program,
+                            files.size(), files.size() == 1 ? "certificate" : "certificates"),
                 true);
 }
 

@@ -123,7 +123,7 @@ class Environment(BootTest):
                      "instance.environment.a/b: not the name of a service",
                      "instance.environment.kubelet.A-B: not the name of an environment variable",
                      "instance.environment.kubelet.BELL: the value holds a control character",
-                     "no-such-agent.service is not installed"):
+                     "no-such-agent.service is not installed; install it, or remove the key"):
             self.assertTrue(any(text in said for said in warnings), (text, warnings))
         self.assertNotIn(SECRET, node.output("journalctl", "--boot", "--all", "--output=verbose"))
 

@@ -55,7 +55,7 @@ class Mig(Machine):
         node = self.divided("all-1g.10gb")
         record = self.failure(node, UNIT)
         self.assertEqual(record["EKS_FAILURE"], "nvidia-mig-invalid")
-        self.assertIn("GPU 0 has no profile '1g.10gb'; its profiles are 1g.5gb, 3g.20gb", record["MESSAGE"])
+        self.assertIn(f"{TOML}, line 2, column 1: nvidia.mig.profile: GPU 0 has no profile '1g.10gb'; its profiles are 1g.5gb, 3g.20gb", record["MESSAGE"])
         self.assertActive(node, "eks-node.target")
         node.file("/dev/gpu/hangs").touch()
         node.file(f"/run/systemd/system/{UNIT}.d").mkdir(parents=True)

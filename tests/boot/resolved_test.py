@@ -63,6 +63,7 @@ class Resolved(BootTest):
         node.user_data(node_config(support.IMAGE.ca) + "  instance:\n    network:\n      nameservers: [10.7.7.7]\n")
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
-        self.assertIn("instance.network has no effect: systemd-resolved.service is not installed, proceeding",
+        self.assertIn("instance.network has no effect: systemd-resolved.service is not installed; install it, or remove "
+                      "nameservers and domains, proceeding",
                       [r["MESSAGE"] for r in node.journal("--unit", UNIT)])
         self.assertNotIn("resolvConf", node.kubelet()["config"])

@@ -37,15 +37,27 @@ void check_proxy(const Json& tree, const CheckReport& report)
         for (const auto* key : {"credentialsFile", "noProxy", "services"})
                 if (!is_given && given(key))
                         report.doubt(key_path("proxy", key), shown(*member(proxy, key)),
-                                "neither proxy.http nor proxy.https is set, so it has no effect");
+                                "neither proxy.http nor proxy.https is set, so it has no effect: set one of "
+                                "them, or remove this key");
         const auto* services = member(member(&tree, "instance"), "environment");
         for (const auto* service : {"default", "kubelet"})
                 if (const auto* variables = member(services, service);
                         !is_given && variables != nullptr && variables->is_object() &&
                         sets(*variables, {"http_proxy", "https_proxy"}) && !sets(*variables, {"no_proxy"}))
                         report.doubt(key_path("instance.environment", service), "",
-                                "a proxy without NO_PROXY, so it is the way to the API server and the VPC "
-                                "too; proxy.http and proxy.https compute NO_PROXY");
+                                "a proxy without NO_PROXY, so the API server and the VPC are reached through it "
+                                "too: use proxy.http and proxy.https, for which NO_PROXY is computed");
+        // Such a login is shown by `systemctl show-environment`.
+        const auto* of_all = member(services, every_service);
+        if (of_all == nullptr || !of_all->is_object())
+                return;
+        for (const auto& [name, value] : of_all->items())
+                if (value.is_string() &&
+                        value.get_ref<const std::string&>().find('@') != std::string::npos &&
+                        sets({{name, value}}, {"http_proxy", "https_proxy", "all_proxy"}))
+                        report.doubt(key_path("instance.environment.default", name), "",
+                                "every user of the machine can read the login of this proxy: use proxy.http "
+                                "and proxy.https with proxy.credentialsFile");
 }
 
 } // namespace

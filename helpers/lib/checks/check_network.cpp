@@ -87,18 +87,23 @@ void check_name_resolution(const Json& tree, const CheckReport& report)
         constexpr std::string_view servers_key = "instance.network.nameservers";
         for (const auto& server : texts(member(network, "nameservers")))
                 if (!is_name_server(server))
-                        report.doubt(servers_key, server, "not an IP address; systemd-resolved ignores it");
+                        report.doubt(servers_key, server,
+                                "not an IP address; systemd-resolved ignores it: write an address such as "
+                                "10.0.0.2, or 10.0.0.2:5353 with a port");
         constexpr std::string_view domains_key = "instance.network.domains";
         const auto domains = texts(member(network, "domains"));
         std::size_t characters = 0;
         for (const auto& domain : domains) {
                 characters += domain.size() + 1;
                 if (!is_search_domain(domain))
-                        report.doubt(domains_key, domain, "not a domain name; systemd-resolved ignores it");
+                        report.doubt(domains_key, domain,
+                                "not a domain name; systemd-resolved ignores it: write a name such as "
+                                "corp.example.com");
         }
         if (domains.size() > most_domains || characters > most_characters + 1)
                 report.doubt(domains_key, fmt::format("{} domains", domains.size()),
-                        fmt::format("kubelet passes {} domains with {} characters on to pods, and no more",
+                        fmt::format("kubelet passes {} domains with {} characters on to pods, and no more: "
+                                    "write those first that pods need",
                                 most_domains, most_characters));
 }
 

@@ -30,22 +30,27 @@ bool holds_only(
 std::string wrong_service(std::string_view name)
 {
         if (name.ends_with(".service"))
-                return "the name of a service is given without .service, so it has no effect";
+                return "the name of a service is given without .service, so it has no effect: write it like kubelet";
         const bool good = !name.empty() && !name.starts_with('@') && !name.ends_with('@') &&
                           name.size() + std::string_view(".service").size() <= longest_unit_name &&
                           holds_only(name, letters, digits, ":-_.\\@");
-        return good ? "" : "not the name of a service, so it has no effect";
+        return good ? ""
+                    : "not the name of a service, so it has no effect: write that of its unit, such as kubelet";
 }
 
 std::string wrong_variable(std::string_view name, std::string_view value)
 {
         if (name.empty() || digits.find(name.front()) != digits.npos ||
                 !holds_only(name, letters, digits, "_"))
-                return "not the name of an environment variable, which systemd ignores";
+                return "not the name of an environment variable, so systemd ignores it: use letters, digits and _, "
+                       "and do not begin with a digit";
         const bool has_control = std::ranges::any_of(value, [](char c) {
                 return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\n') || c == '\x7f';
         });
-        return has_control ? "the value holds a control character, so systemd ignores the variable" : "";
+        return has_control
+                       ? "the value holds a control character, so systemd ignores the variable: use none but "
+                         "tab and line feed"
+                       : "";
 }
 
 std::vector<ServiceEnvironment> service_environments(const Json& tree, const Marks& marks)

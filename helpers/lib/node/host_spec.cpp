@@ -18,8 +18,11 @@ HostSpec host_spec(const Configured& given)
         spec.search_domains = network.value("domains", std::vector<std::string>());
         spec.environments = service_environments(given.tree, given.marks);
         spec.managed_interfaces = network.value("managedInterfaces", std::vector<std::string>());
-        if (const auto* profile = find_path(given.tree, "nvidia.mig.profile"))
+        constexpr const char* mig_key = "nvidia.mig.profile";
+        if (const auto* profile = find_path(given.tree, mig_key)) {
                 spec.mig_profile = trim(profile->get_ref<const std::string&>());
+                spec.mig_source = place_of(given.marks, mig_key, {"configuration"}).text();
+        }
         return spec;
 }
 

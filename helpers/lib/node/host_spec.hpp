@@ -21,6 +21,7 @@ struct HostSpec {
         std::vector<std::string> search_domains;     // instance.network.domains
         std::vector<std::string> managed_interfaces; // instance.network.managedInterfaces
         std::string mig_profile;                     // nvidia.mig.profile
+        std::string mig_source;                      // its place, for messages
 };
 
 HostSpec host_spec(const Configured& given);

@@ -15,7 +15,7 @@ namespace {
 std::string certificate_remedy(std::string_view wrong)
 {
         if (wrong.find("private key") != wrong.npos)
-                return "Take the private key out, and replace it: whoever could read this knows it";
+                return "Take the private key out, and replace it: everyone who can read this has it";
         return "Give certificates in PEM, each from BEGIN CERTIFICATE to END CERTIFICATE, as `openssl x509 "
                "-in FILE` prints them, and nothing else in PEM";
 }

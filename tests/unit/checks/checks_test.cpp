@@ -769,16 +769,19 @@ TEST_CASE("Name servers and search domains that have no effect are worth a warni
                 CAPTURE(good);
                 CHECK(with(good).notes.empty());
         }
-        CHECK(with("{nameservers: [dns.example.com]}").doubts("not an IP address"));
+        CHECK(with("{nameservers: [dns.example.com]}")
+                        .doubts("not an IP address; systemd-resolved ignores it: "
+                                "write an address such as 10.0.0.2"));
         CHECK(with("{nameservers: ['10.0.0.2:port']}").doubts("not an IP address"));
         CHECK(with("{nameservers: ['fd00::2:53:x']}").doubts("not an IP address"));
-        CHECK(with("{domains: ['a b']}").doubts("not a domain name"));
+        CHECK(with("{domains: ['a b']}").doubts("ignores it: write a name such as corp.example.com"));
         CHECK(with("{domains: [a..b]}").doubts("not a domain name"));
         std::string many;
         for (int i = 0; i < 32; ++i)
                 many += fmt::format("d{}.example, ", i);
         CHECK(with("{domains: [" + many + "]}").notes.empty());
         CHECK(with("{domains: [" + many + "one.more]}").doubts("32 domains"));
+        CHECK(with("{domains: [" + many + "one.more]}").doubts("write those first that pods need"));
         CHECK(with("{domains: [" + many + std::string(60, 'a') + "]}").doubts("32 domains"));
 }
 
@@ -792,13 +795,14 @@ TEST_CASE("Variables that reach no service are worth a warning, which shows no v
         };
         CHECK(with(R"({default: {A: hush, _b1: "\u00e9 \n \t"}, a@b: {A: hush}, "a:b_c.d-e": {A: ''}})")
                         .notes.empty());
-        CHECK(with("{kubelet.service: {A: hush}}").doubts("without .service"));
-        CHECK(with("{a/b: {A: hush}}").doubts("not the name of a service"));
+        CHECK(with("{kubelet.service: {A: hush}}")
+                        .doubts("without .service, so it has no effect: write it"));
+        CHECK(with("{a/b: {A: hush}}").doubts("not the name of a service, so it has no effect: write that"));
         CHECK(with("{'': {A: hush}}").doubts("not the name of a service"));
         CHECK(with("{a: {A-B: hush}}").doubts("a.A-B: not the name of an environment variable"));
-        CHECK(with("{a: {1A: hush}}").doubts("not the name of an environment variable"));
+        CHECK(with("{a: {1A: hush}}").doubts("systemd ignores it: use letters, digits and _"));
         CHECK(with(R"({a: {A: "hush\u0007"}})").doubts("a.A: the value holds a control character"));
-        CHECK(with(R"({a: {A: "hush\r"}})").doubts("a control character"));
+        CHECK(with(R"({a: {A: "hush\r"}})").doubts("ignores the variable: use none but tab and line feed"));
 }
 
 TEST_CASE("A proxy that is set in part is worth a warning", "[checks]")
@@ -808,13 +812,23 @@ TEST_CASE("A proxy that is set in part is worth a warning", "[checks]")
                 layer.tree = {{"proxy", proxy}, {"instance", {{"environment", environment}}}};
                 return checked_layer(layer);
         };
-        const std::string url = "http://user:hush@proxy.example";
+        std::string url = "http://user:hush@proxy.example";
         CHECK(with({{"https", url}, {"noProxy", {"a"}}, {"services", {"containerd"}}}).notes.empty());
         for (const auto* key : {"noProxy", "services"})
                 CHECK(with({{key, {"a"}}})
                                 .doubts(fmt::format("proxy.{} = \"a\": neither proxy.http nor", key)));
         CHECK(with({{"http", ""}, {"credentialsFile", "a"}})
                         .doubts("proxy.credentialsFile = \"a\": neither"));
+        for (const auto* name : {"HTTPS_PROXY", "http_proxy", "ALL_PROXY"}) {
+                const auto result = with({}, {{"default", {{name, url}, {"NO_PROXY", "a"}, {"A", url}}}});
+                CHECK(result.notes.size() == 1);
+                CHECK(result.doubts(
+                        fmt::format("instance.environment.default.{}: every user of the machine can "
+                                    "read the login of this proxy: use proxy.http",
+                                name)));
+                CHECK_FALSE(result.doubts("hush"));
+        }
+        url = "http://proxy.example?hush";
         for (const auto* service : {"default", "kubelet"})
                 for (const auto* name : {"HTTPS_PROXY", "http_proxy"}) {
                         CAPTURE(service, name);

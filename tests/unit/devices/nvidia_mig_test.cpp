@@ -120,9 +120,11 @@ Result divide(FakeSmi& smi, const std::string& profile)
         const Root root;
         Context context(root, log);
         Result result;
+        auto parsed = parse_mig_profile(profile).value();
+        parsed.source = "node.toml, line 2";
         result.refused = test::refusal([&] {
                 divide_gpus(
-                        context, parse_mig_profile(profile).value(),
+                        context, parsed,
                         [&](const auto& arguments, auto left) { return smi.run(arguments, left); }, 60s);
         });
         result.summary = context.summary();
@@ -193,14 +195,15 @@ TEST_CASE("A profile that a GPU does not offer is refused with those that it off
         auto refused = divide(smi, "all-1g.10gb").refused;
         CHECK(refused.failure == "nvidia-mig-invalid");
         CHECK(refused.what ==
-                "nvidia.mig.profile: GPU 0 has no profile '1g.10gb'; its profiles are 1g.5gb, 1g.5gb+me, "
-                "3g.20gb, 7g.40gb");
+                "node.toml, line 2: nvidia.mig.profile: GPU 0 has no profile '1g.10gb'; its profiles are 1g.5gb, "
+                "1g.5gb+me, 3g.20gb, 7g.40gb");
         CHECK(divide(smi, "3g.20gb:3").refused.mentions("GPU 0 has at most 2 of '3g.20gb', not 3"));
         CHECK(smi.log == Texts{"-i 0 -mig 1"}); // nothing was divided
         smi.mode = "[N/A]";
         refused = divide(smi, "all-1g.5gb").refused;
         CHECK(refused.failure == "nvidia-mig-invalid");
-        CHECK(refused.mentions("GPU 0 cannot be divided: its MIG mode is [N/A]"));
+        CHECK(refused.mentions(
+                "node.toml, line 2: nvidia.mig.profile: GPU 0 cannot be divided: its MIG mode is [N/A]"));
 }
 
 TEST_CASE("A GPU that is in use, needs a reset or hangs is a failure that says so", "[nvidia-mig]")
