@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of eksnode's commands as people run them; where one asks the metadata service, that of tests/fake-aws.
 
-usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS EKSNODE-SET EKSNODE-UNSET EKSNODE"""
+usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS EKSNODE-SET EKSNODE-UNSET EKSNODE EKSNODE-VERSIONS
+       EKSNODE-VALIDATE-IMAGE"""
 
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import tomllib
 import unittest
 from pathlib import Path
 
-SOURCE, VALIDATE, MAX_PODS, SET, UNSET, EKSNODE = Path(sys.argv[1]), *sys.argv[2:]
+SOURCE, VALIDATE, MAX_PODS, SET, UNSET, EKSNODE, VERSIONS, VALIDATE_IMAGE = Path(sys.argv[1]), *sys.argv[2:]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 USER_DATA = (SOURCE / "tests/golden/max-pods-expression-bad/root/run/eks/user-data").read_text()
 
@@ -198,7 +200,7 @@ class EksnodeTest(unittest.TestCase):
     def test_help_says_what_each_verb_does(self):
         done = run(self.eksnode, "--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, r"(?m)^  own\n  status    show the bootstrap .*\n  validate  check configuration")
+        self.assertRegex(done.stdout, r"(?m)^  own\n  status +show the bootstrap .*\n  validate +check configuration")
 
     def test_a_verb_that_is_not_there_gets_the_nearest(self):
         done = run(self.eksnode, "statsu")
@@ -206,6 +208,71 @@ class EksnodeTest(unittest.TestCase):
         self.assertTrue(done.stderr.startswith("eksnode: there is no verb 'statsu'; did you mean 'status'?\n"))
         self.assertNotIn("did you mean", run(self.eksnode, "xyzzyplugh").stderr)
         self.assertEqual(run(self.eksnode, "status").returncode, 0)
+
+
+class BuiltImageTest(unittest.TestCase):
+    """versions and validate-image: a root with a manifest of the image build."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = Path(directory.name)
+        self.put("usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.34.1\n", 0o755)
+        self.put("etc/machine-id", "")
+
+    def put(self, path, text, mode=0o644):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+
+    def manifest(self, **wanted):
+        self.put("etc/eks/image.json", json.dumps({"wanted": wanted, "built": {}, "enabled": [], "leftovers": [], "kernel": "",
+                                                   "leastFreeMiB": 0, "files": []}))
+
+    def call(self, *arguments):
+        return run(*arguments, "--root", str(self.root))
+
+    def test_versions(self):
+        done = self.call(VERSIONS, "--json")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("image.json': nothing to compare with", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["components"][0]["state"], "unmanaged")
+        self.manifest(kubernetes="1.34")
+        done = self.call(VERSIONS, "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        tree = json.loads(done.stdout)
+        self.assertEqual((tree["manifest"], tree["components"][0]["state"]), (True, "ok"))
+        self.manifest(kubernetes="1.33", nerdctl="2.*")
+        done = self.call(VERSIONS)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("differs  kubernetes  1.34.1; wanted: 1.33\n         Install a version that is 1.33, or", done.stdout)
+        self.assertIn("missing  nerdctl     not installed; wanted: 2.*\n", done.stdout)
+        done = self.call(VERSIONS, "--installed", "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["kubernetes"]), (0, "1.34.1"))
+        self.assertEqual(self.call(VERSIONS, "more").returncode, 2)
+        self.put("etc/eks/image.json", "{}")
+        self.assertEqual(self.call(VERSIONS, "--json").returncode, 78)
+
+    def test_validate_image(self):
+        done = self.call(VALIDATE_IMAGE, "--json")
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn("Use a machine whose image packer/ has built", done.stderr)
+        self.manifest(kubernetes="1.34.1")
+        done = self.call(VALIDATE_IMAGE, "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        tree = json.loads(done.stdout)
+        self.assertEqual({check["state"] for check in tree["checks"]}, {"ok"})
+        self.assertEqual(tree["sizes"][-1]["component"], "all")
+        self.put("etc/machine-id", "0123\n")
+        done = self.call(VALIDATE_IMAGE, "--sizes")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("\n         Run `truncate --size=0 /etc/machine-id`\n", done.stdout)
+        done = self.call(VALIDATE_IMAGE, "--running")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertNotIn(" MiB  all", done.stdout)
+        self.assertIn(" MiB  all", self.call(VALIDATE_IMAGE, "--running", "--sizes").stdout)
+        self.assertEqual(self.call(VALIDATE_IMAGE, "more").returncode, 2)
 
 
 class ValidateLayer(unittest.TestCase):

@@ -48,7 +48,9 @@ constexpr std::array verbs{About{"apply", "apply a changed configuration to a ru
         About{"takeover", "take over the EKS image of Amazon Linux 2023"},
         About{"token", "print the token that kubelet shows the API server"},
         About{"unset", "remove keys from the admin's drop-in"},
-        About{"validate", "check configuration anywhere"}};
+        About{"validate", "check configuration anywhere"},
+        About{"validate-image", "check this machine as an image that packer/ has built"},
+        About{"versions", "show versions, and compare them with those of the image build"}};
 
 std::vector<std::string> installed_verbs(const std::string& directory)
 {
@@ -65,7 +67,7 @@ void print_usage(std::FILE* out, const std::string& directory)
         for (const auto& name : installed_verbs(directory)) {
                 const auto about = std::ranges::find(verbs, name, &About::verb);
                 if (about != verbs.end())
-                        fmt::print(out, "  {:<9} {}\n", name, about->text);
+                        fmt::print(out, "  {:<14} {}\n", name, about->text);
                 else
                         fmt::print(out, "  {}\n", name);
         }

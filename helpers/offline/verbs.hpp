@@ -37,6 +37,8 @@ int takeover_verb(int argc, char** argv);
 int trust_step(int argc, char** argv);
 int unset_verb(int argc, char** argv);
 int user_scripts_step(int argc, char** argv);
+int validate_image_verb(int argc, char** argv);
 int validate_verb(int argc, char** argv);
+int versions_verb(int argc, char** argv);
 
 } // namespace eks
