@@ -307,6 +307,18 @@ class TemplateTest(PackerTest):
                 for line in re.findall(r"^need (.*)$", file.read_text(), re.MULTILINE):
                     self.assertLessEqual(set(line.split()), given, file.name)
 
+    def test_the_table_of_al2023_has_every_line(self):
+        pattern = re.compile(r"(?<![\w'./-])(dnf|rpm|grubby|fips-mode-setup|restorecon|selinuxenabled|matchpathcon) (?!--showduplicates)"
+                             "|command -v restorecon")
+        rows = [line.split("\t") for line in (self.packer / "al2023.tsv").read_text().splitlines() if not line.startswith("#")]
+        self.assertLessEqual({check for *_, check in rows}, {"real", "stand-in", "not run"})
+        found = []
+        for file in sorted([*self.packer.glob("provisioners/**/*"), *self.packer.glob("lib/*.sh")]):
+            for line in map(str.strip, file.read_text().splitlines() if file.is_file() else []):
+                if pattern.search(line) and not line.startswith(("#", "fail ")) and "# dnf" not in line:
+                    found.append((str(file.relative_to(self.packer)), line))
+        self.assertEqual(sorted((file, line) for file, line, _ in rows), sorted(found))
+
     def test_the_manual_is_complete(self):
         page = (SOURCE.parent / "man/eks-image.7.scd").read_text()
         entries = {word for line in re.findall(r"(?m)^([*_].*)$", page) for word in re.findall(r"\*([\w-]+)\*", line)}
@@ -587,12 +599,21 @@ class FrontEndTest(PackerTest):
             ({"os": "debian12", "enable_ssm_agent": "true"}, "Debian has no package of the SSM agent"),
             ({"os": "debian12", "aws_region": "cn-north-1"}, "base images of debian12 in cn-north-1", "source_ami_owners=ACCOUNT"),
             ({"aws_region": "us-iso-east-1"}, "base images of al2023 in us-iso-east-1"),
+            ({"instance_type": "m7gd.large"}, "m7gd.large is of the architecture arm64, not of x86_64", "arch=arm64"),
+            ({"instance_type": "a1.large"}, "is of the architecture arm64"),
+            ({"instance_type": "large"}, "'large' is not an instance type"),
+            ({"launch_block_device_mappings_volume_size": "3"}, "a volume of 3 GiB is too small for this image, which needs 4 GiB",
+             "launch_block_device_mappings_volume_size=4"),
+            ({"variant": "cuda,gpu-nvidia", "launch_block_device_mappings_volume_size": "15"}, "which needs 16 GiB"),
+            ({"launch_block_device_mappings_volume_size": "4", "cache_container_images": "true"}, "which needs 5 GiB"),
         ):
             with self.subTest(variables):
                 if variables.get("arch") == "arm64" and "variant" not in variables:
                     self.add_packages("al2023-arm64", "eksnode-1-1.aarch64.rpm")
                 self.fails(self.make("1.34", **({"PACKER_BINARY": packer} | variables)), *expected)
         self.assertNotIn("build\n", (self.directory / "calls").read_text())
+        for kind in "g4dn.xlarge", "gr6.4xlarge", "m5.large", "x2iedn.xlarge", "u-6tb1.56xlarge", "p4d.24xlarge":
+            self.succeeds(self.make("1.34", PACKER_BINARY=packer, instance_type=kind))
 
     def test_old_packers_build_outside_ec2(self):
         self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
@@ -658,11 +679,15 @@ ANSWERS = {
     "cache-pause-container": 'printf archive >"$4"',
     "chown": "",
     "containerd": "echo containerd github.com/containerd/containerd 2.1.4 0123abcd",
-    "dnf": 'case "$*" in *none*) exit 1 ;; esac',
+    "dnf": """case "$*" in *none*) exit 1 ;;
+        *repoquery*soci*) echo 0.9.0-1.amzn2023 ;;
+        *repoquery*) printf '%s-1.amzn2023\\n' 1.7.27 2.1.4 ;;
+        esac""",
     "dpkg-query": """case "$*" in *pkg:*) printf 'bash\\t5.2\\tpkg:deb/debian/bash@5.2?arch=amd64\\t-\\t-\\n' ; exit ;; esac
         printf 'bash\\t5.2.15-2\\ncontainerd\\t1.6.20\\n'""",
-    "eksnode": "",
+    "eksnode": """case $1 in versions) echo '{"containerd": "2.1.4"}' ;; esac""",
     "fips-mode-setup": "",
+    "journalctl": "",
     "grubby": "case $1 in --default-kernel) echo /boot/vmlinuz-6.12.40-63.amzn2023.x86_64 ;; esac",
     "restorecon": "",
     "rpm": """case "$*" in
@@ -794,9 +819,9 @@ class ProvisionerTest(MachineTest):
             calls, "dnf --assumeyes --quiet upgrade", "dnf --quiet versionlock delete kernel6.12",
             "dnf --assumeyes --quiet install kernel6.12-6.12[.-]*",
             "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
-            "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl",
-            "dnf --assumeyes --quiet install soci-snapshotter-0.*", "dnf --assumeyes --quiet install runc",
-            "dnf --assumeyes --quiet install containerd-2.*", "dnf --quiet versionlock add containerd",
+            "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl-2.1.4-1.amzn2023",
+            "dnf --assumeyes --quiet install soci-snapshotter-0.9.0-1.amzn2023", "dnf --assumeyes --quiet install runc-2.1.4-1.amzn2023",
+            "dnf --assumeyes --quiet install containerd-2.1.4-1.amzn2023", "dnf --quiet versionlock add containerd",
             "dnf --assumeyes --quiet install amazon-ssm-agent",
             f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", "systemctl start containerd.service",
             "cache-pause-container -i public.ecr.aws/eks-distro/kubernetes/pause:3.10", "systemctl stop containerd.service",
@@ -807,7 +832,7 @@ class ProvisionerTest(MachineTest):
         for path, mode in {
             "usr/bin/kubelet": "0o100755", "usr/bin/crictl": "0o100755", "etc/eks/image-credential-provider/ecr-credential-provider": "0o100755",
             "opt/cni/bin/loopback": "0o100644", "etc/eks/release": "0o100644", "etc/eks/pause.tar": "0o100644",
-            "etc/cloud/cloud.cfg.d/50-eks-image.cfg": "0o100644", "run/eks/installed": "0o100644",
+            "etc/cloud/cloud.cfg.d/50-eks-image.cfg": "0o100644", "run/eks/installed": "0o100644", "etc/eks/image.json": "0o100644",
         }.items():
             self.assertEqual(tree[path][0], mode, path)
         for path in ("etc/kubernetes/manifests", "etc/kubernetes/kubelet", "var/lib/kubelet", "var/lib/kubernetes",
@@ -840,6 +865,24 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(len(ids), len(set(ids)))
         for name in ids:
             self.assertRegex(name, r"^SPDXRef-[A-Za-z0-9.-]+$")
+
+        manifest = json.loads(tree["etc/eks/image.json"][1])
+        self.assertEqual(manifest["wanted"], {
+            "kubernetes": "1.34.1", "containerd": "2.*", "runc": "*", "credential-provider": "*", "eksnode": "*", "cni-plugins": "v1.6.2",
+            "kernel": "6.12", "ssm-agent": "*", "pause": self.variables["PAUSE_CONTAINER_IMAGE"], "crictl": "v1.34.0", "nerdctl": "*",
+            "soci-snapshotter": "0.*", "neuron": "2.*"})
+        self.assertEqual(manifest["built"], {"containerd": "2.1.4"})
+        self.assertEqual((manifest["enabled"], manifest["kernel"]), (["amazon-ssm-agent.service"], "6.12.40-63.amzn2023.x86_64"))
+        self.assertEqual(manifest["leastFreeMiB"], 1024)
+        self.assertIn("/etc/ssh/ssh_host_*", manifest["leftovers"])
+        files = {file["path"]: file for file in manifest["files"]}
+        self.assertEqual(files["/usr/bin/kubelet"], {
+            "path": "/usr/bin/kubelet", "mode": "0755", "owner": f"{os.geteuid()}:{os.getegid()}",
+            "sha256": sha256(KUBELET.format("1.34.1").encode())})
+        self.assertNotIn("sha256", files["/etc/eks/release"])
+        self.assertNotIn("/etc/eks/image.json", files)
+        self.assertIn("/opt/cni/bin/bridge", files)
+        self.assertIn(f"eksnode validate-image --root {self.root}", calls)
 
         # once more: the same machine, and nothing large is fetched again
         self.bucket.requests.clear()
@@ -987,33 +1030,102 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12"))
         self.assertIn("apt-mark hold linux-image-6.12.9-cloud-amd64", self.calls())
 
-    def test_a_bad_image_is_refused(self):
-        self.put_file("lib/modules/6.12.40-63.amzn2023.x86_64/modules.dep", "")
-        self.build()
-        text = self.succeeds(self.step("check-image"))
-        self.assertRegex(text, r"(?m)^check-image: \d+ MiB in /usr/bin/kubelet$")
-        for path in ("etc/ssh/ssh_host_rsa_key", "etc/hostname", "etc/resolv.conf", "home/admin/.ssh/authorized_keys",
-                     "root/.bash_history", "var/lib/cloud/instance", "var/lib/eks/commands.d/x.toml", "var/log/cloud-init.log"):
-            self.put_file(path, "x")
-            self.fails(self.step("check-image"), "is of this machine, and clean-up has not removed it")
-            self.succeeds(self.step("clean-up"))
-        self.succeeds(self.step("check-image"))
+    def test_the_manifest_follows_the_variants_and_the_links(self):
+        self.build(VARIANTS="gpu-nvidia,efa,cuda", ENABLE_SSM_AGENT="false", PAUSE_CONTAINER_IMAGE="", CNI_PLUGIN_VERSION="",
+                   EFA_INSTALLER=f"{self.bucket.url}/releases", EFA_FINGERPRINT=self.sign_installer(), EFA_VERSION="1.2.3")
+        (self.root / 'etc/eks/a "b" \\ c').symlink_to("../x")
+        (self.root / "etc/eks/release").chmod(0o4600)
+        self.succeeds(self.step("write-manifest", VARIANTS="gpu-nvidia,efa,cuda", ENABLE_SSM_AGENT="false", EFA_VERSION="1.2.3",
+                                PAUSE_CONTAINER_IMAGE="", CNI_PLUGIN_VERSION="", LEAST_FREE_MIB="5"))
+        manifest = json.loads((self.root / "etc/eks/image.json").read_text())
+        wanted = manifest["wanted"]
+        self.assertEqual((wanted["nvidia-driver"], wanted["efa"], wanted["cuda"]), ("580.*", "1.2.3", "12.9"))
+        self.assertFalse({"ssm-agent", "pause", "cni-plugins", "neuron"} & set(wanted))
+        self.assertEqual(manifest["enabled"], ["nvidia-fabricmanager.service", "nvidia-persistenced.service"])
+        self.assertEqual(manifest["leastFreeMiB"], 5)
+        files = {file["path"]: file for file in manifest["files"]}
+        self.assertEqual(files['/etc/eks/a "b" \\ c']["target"], "../x")
+        self.assertEqual(files["/etc/eks/release"]["mode"], "4600")
 
-        kubelet = self.root / "usr/bin/kubelet"
-        self.put_file("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
-        (self.root / "etc/eks/pause.tar").unlink()
-        (self.root / "opt/cni/bin/bridge").chmod(0o777)
-        (self.commands / "eksnode").unlink()
-        self.answer("dkms", 'echo "nvidia/580.1, 6.12.40, x86_64: built"; echo "efa/3, 6.12.40, x86_64: installed"')
-        kubelet.write_text(KUBELET.format("1.33.5"))
-        self.fails(self.step("check-image", LEAST_FREE_MIB="999999999"), "/etc/machine-id is not an empty file",
-                   "/etc/eks/pause.tar is missing", "/opt/cni/bin/bridge does not belong to root", "there is no program eksnode",
-                   "x86_64: nvidia/580.1, 6.12.40, x86_64: built", "kubelet is 'Kubernetes v1.33.5', not 1.34.1", "MiB free")
-        self.assertNotIn("efa/3", self.step("check-image").stderr)
-        self.fails(self.step("check-image", KERNEL_VERSION="6.1"), "starts the kernel 6.12.40-63.amzn2023.x86_64, not 6.1")
-        shutil.rmtree(self.root / "lib/modules")
-        kubelet.unlink()
-        self.fails(self.step("check-image"), "has no modules", "/usr/bin/kubelet is missing", "kubelet is 'nothing'")
+    def test_a_bad_image_is_refused(self):
+        self.answer("eksnode", "echo problem; exit 1")
+        done = self.step("validate-image")
+        self.fails(done, "this is not a good image")
+        self.assertIn("problem", done.stdout)
+        self.fails(self.step("write-manifest"), "eksnode cannot find out the versions")
+
+    def test_versions_ranges_and_patterns(self):
+        self.become("debian12")
+        for wanted, version in {">=1.6.21,<1.7": "1.6.24~ds1-1", "<=1.6.20": "1.6.20~ds1-1", "latest": "1.6.24~ds1-1",
+                                "1.6.20*": "1.6.20~ds1-1", "=1.6.20": "1.6.20~ds1-1", ">1.6.20": "1.6.24~ds1-1"}.items():
+            with self.subTest(wanted):
+                self.succeeds(self.step("install-containerd", CONTAINERD_VERSION=wanted))
+                self.assertTrue([call for call in self.calls() if call.endswith(f" install containerd={version}")])
+        for wanted in ">=1.7", "<1.6.20", ">1.6.24", "1.6.2", ">=1.6.21,<1.6.24", "~>1":
+            self.fails(self.step("install-containerd", CONTAINERD_VERSION=wanted), f"no package containerd has the version {wanted}")
+        self.become("al2023")
+        self.answer("dnf", """case "$*" in *repoquery*) printf '2.%s.0-1.amzn2023\\n' 0 1 9 10 ;; esac""")
+        self.calls()
+        for wanted, name in {"latest": "containerd-2.10.0-1.amzn2023", ">=2.1,<2.10": "containerd-2.9.0-1.amzn2023", "<99": "containerd-2.10.0-1.amzn2023",
+                             "2.1.*": "containerd-2.1.0-1.amzn2023", "2.1.4": "containerd-2.1.4"}.items():
+            self.succeeds(self.step("install-containerd", CONTAINERD_VERSION=wanted))
+            self.assertIn(f"dnf --assumeyes --quiet install {name}", self.calls())
+        self.fails(self.step("install-containerd", CONTAINERD_VERSION=">=3"), "no package containerd has the version >=3")
+
+    @unittest.skipUnless(all(map(shutil.which, ("rpmbuild", "dnf", "createrepo_c"))), "needs rpm, dnf: tests/deps --packages")
+    def test_versions_with_the_real_dnf(self):
+        """dnf of Debian, in a root with a repository of empty packages. It is what `dnf` is on AL2023 as far as packages go."""
+        repository, root = self.directory / "repository", self.directory / "dnf-root"
+        repository.mkdir()
+        for version in "1.7.27", "2.1.4", "2.1.10":
+            spec = repository / "stub.spec"
+            spec.write_text(f"Name: containerd\nVersion: {version}\nRelease: 1.amzn2023\nSummary: stub\nLicense: none\nBuildArch: noarch\n"
+                            "%description\nstub\n%files\n%package -n containerd-stress\nSummary: stub\n"
+                            "%description -n containerd-stress\nstub\n%files -n containerd-stress\n"
+                            + "".join(f"%package -n {name}\nSummary: stub\n%description -n {name}\nstub\n%files -n {name}\n"
+                                      for name in ("runc", "python3-dnf-plugin-versionlock")))
+            self.succeeds(self.run_program("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {self.directory}/work-rpm",
+                                           "--define", f"_rpmdir {repository}", spec))
+        self.succeeds(self.run_program("createrepo_c", "--quiet", repository))
+        # the plugin would keep its list in this machine's /etc
+        (self.directory / "plugins").mkdir()
+        (self.directory / "plugins/versionlock.conf").write_text(f"[main]\nenabled=1\nlocklist={self.directory}/locked\n")
+        (self.directory / "locked").touch()
+        self.answer("dnf", f"exec {shutil.which('dnf')} --installroot={root} --releasever=2023 --nogpgcheck --repo=stubs "
+                    f"--repofrompath=stubs,file://{repository} --setopt=pluginconfpath={self.directory}/plugins "
+                    f"--setopt=cachedir={self.directory}/dnf-cache \"$@\"")
+
+        def installed():
+            return self.succeeds(self.run_program("rpm", f"--root={root}", "--query", "--all", "--queryformat", "%{NAME}-%{VERSION} ")).split()
+
+        for wanted, version in ("1.*", "1.7.27"), (">=2.0,<2.1.9", "2.1.4"), ("2.*", "2.1.10"):
+            with self.subTest(wanted):
+                self.succeeds(self.step("install-containerd", CONTAINERD_VERSION=wanted, RUNC_VERSION="latest"))
+                self.assertEqual(sorted(installed()), [f"containerd-{version}", "runc-2.1.10"])
+                self.assertRegex((self.directory / "locked").read_text(), rf"(?m)^containerd-0:{version}-1\.amzn2023\.")
+        self.assertEqual((self.directory / "locked").read_text().count("\ncontainerd-0:"), 1)
+        for wanted in "3.*", ">=2.2":
+            self.fails(self.step("install-containerd", CONTAINERD_VERSION=wanted), f"no package containerd has the version {wanted}")
+        self.succeeds(self.step("upgrade-packages"))
+        self.assertIn("python3-dnf-plugin-versionlock-2.1.10", installed())
+        self.answer("rpm", f'exec {shutil.which("rpm")} --root={root} "$@"')
+        self.succeeds(self.step("install-kubelet"))
+        self.succeeds(self.step("write-sbom", CRICTL_VERSION=""))
+        names = [package["name"] for package in json.loads((self.work / "sbom.spdx.json").read_text())["packages"]]
+        self.assertIn("containerd", names)
+        self.put_file("etc/eks/release")
+        self.succeeds(self.step("write-version-info"))
+        self.assertEqual(json.loads((self.work / "version-info.json").read_text())["packages"]["containerd"], "2.1.10-1.amzn2023")
+        self.succeeds(self.step("clean-up"))
+
+    def test_another_pause_image_replaces_the_first(self):
+        (self.root / "etc/eks").mkdir()
+        self.succeeds(self.step("cache-pause-image"))
+        self.succeeds(self.step("cache-pause-image"))
+        self.assertEqual(len([call for call in self.calls() if call.startswith("cache-pause-container")]), 1)
+        self.succeeds(self.step("cache-pause-image", PAUSE_CONTAINER_IMAGE="registry.example/pause:4"))
+        self.assertEqual((self.root / "etc/eks/pause-image.txt").read_text(), "registry.example/pause:4\n")
+        self.assertEqual(len([call for call in self.calls() if call.startswith("cache-pause-container")]), 1)
 
     def test_a_restart_only_into_another_kernel(self):
         self.succeeds(self.step("restart-into-kernel"))
@@ -1067,8 +1179,9 @@ class ProvisionerTest(MachineTest):
             var/lib/cloud/instances/i-1/user-data.txt var/lib/cloud/data/x var/lib/cloud/sem/x var/lib/dhclient/x.lease
             var/lib/dnf/history.sqlite var/lib/systemd/random-seed var/lib/eks/commands.d/x.toml var/log/cloud-init.log
             var/log/cloud-init-output.log var/log/messages var/log/secure var/log/wtmp var/log/journal/abc/system.journal
-            var/log/audit/audit.log.1 var/cache/dnf/x etc/hostname etc/resolv.conf""".split()
-        kept = "etc/ssh/sshd_config home/ec2-user/.ssh/config etc/eks/release var/lib/kubelet/x var/log/pods/x".split()
+            var/log/audit/audit.log.1 var/cache/dnf/x etc/hostname etc/resolv.conf home/ec2-user/.python_history
+            root/.ssh/id_ed25519 root/.ssh/known_hosts var/log/pods/x""".split()
+        kept = "etc/ssh/sshd_config home/ec2-user/.ssh/config etc/eks/release var/lib/kubelet/x".split()
         for path in gone + kept:
             self.put_file(path, "x")
         self.put_file("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
@@ -1078,6 +1191,7 @@ class ProvisionerTest(MachineTest):
             self.assertEqual([path for path in gone if (self.root / path).exists()], [])
             self.assertEqual([path for path in kept if not (self.root / path).exists()], [])
             self.assertEqual((self.root / "etc/machine-id").read_text(), "")
+            self.assert_in_order(self.calls(), "systemctl stop systemd-random-seed.service", "journalctl --relinquish-var")
             self.assertEqual((self.root / "var/log/audit/audit.log").read_text(), "")
             self.assertTrue((self.root / "var/log/journal").is_dir())
         (self.root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
@@ -1131,6 +1245,9 @@ class ProvisionerTest(MachineTest):
         self.fails(self.step("apply-variants", VARIANTS="mine"), "cannot fetch")
 
     def test_fips(self):
+        self.fails(self.step("apply-variants", VARIANTS="fips"), "the kernel 6.12.40-63.amzn2023.x86_64 has no FIPS mode", "kernel_version=")
+        self.assertNotIn("fips-mode-setup --enable", self.calls())
+        self.put_file("boot/config-6.12.40-63.amzn2023.x86_64", "CONFIG_CRYPTO=y\nCONFIG_CRYPTO_FIPS=y\n")
         self.succeeds(self.step("apply-variants", VARIANTS="fips"))
         self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install crypto-policies", "fips-mode-setup --enable")
         self.answer("fips-mode-setup", "exit 1")
@@ -1148,6 +1265,7 @@ class ProvisionerTest(MachineTest):
         self.answer("rpm", "printf '%s\\n' chrony sudo audit")
         self.answer("systemctl", "[ $1 != is-enabled ] || echo enabled")
         for _ in range(2):
+            self.put_file("boot/config-6.12.40-63.amzn2023.x86_64", "CONFIG_CRYPTO_FIPS=y\n")
             self.succeeds(self.step("apply-variants", VARIANTS="fedramp,cis"))
             text = self.succeeds(self.step("check-controls", VARIANTS="fedramp,cis"))
         self.assertRegex(text, r"check-controls: 1\d\d controls are met, \d\d are waived")

@@ -73,22 +73,63 @@ install_packages() {
         fi
 }
 
-# install_version NAME PATTERN: a package in the newest version that matches, which then stays.
+# is_version_of VERSION WANTED: whether a version is what was asked for: latest, a range such as >=2.0,<2.3, a pattern such as
+# 2.*, or a version. Only the numbers of a version count in a range. `eksnode versions` decides likewise.
+is_version_of() {
+        local bounds bound number sign found lower
+        case $2 in
+        latest) return 0 ;;
+        *[\<\>=]*) ;;
+        *)
+                # shellcheck disable=SC2254 # a pattern
+                case $1 in $2) return 0 ;; esac
+                return 1
+                ;;
+        esac
+        found=$(sed -E 's/^([0-9.]*[0-9]).*/\1/; s/(\.0)+$//' <<<"$1")
+        IFS=', ' read -ra bounds <<<"$2"
+        for bound in "${bounds[@]}"; do
+                number=$(sed -E 's/^[<>=]*//; s/(\.0)+$//' <<<"$bound")
+                sign=${bound%%[0-9]*}
+                lower=$(printf '%s\n' "$found" "$number" | sort -V | head -n 1)
+                case $sign in
+                '>=') [ "$lower" = "$number" ] || return 1 ;;
+                '<=') [ "$lower" = "$found" ] || return 1 ;;
+                '>') [ "$lower" = "$number" ] && [ "$found" != "$number" ] || return 1 ;;
+                '<') [ "$lower" = "$found" ] && [ "$found" != "$number" ] || return 1 ;;
+                '=') [ "$found" = "$number" ] || return 1 ;;
+                *) return 1 ;;
+                esac
+        done
+}
+
+# newest_of WANTED: of the versions on standard input.
+newest_of() {
+        local version
+        while read -r version; do
+                ! is_version_of "$version" "$1" || echo "$version"
+        done | sort -V | tail -n 1
+}
+
+# install_version NAME WANTED: a package in the newest version that is what was asked for, which then stays.
 install_version() {
+        local version
         if [ "$system" = al2023 ]; then
                 local wanted=$1-$2
-                [ "$2" != '*' ] || wanted=$1 # NAME-* would be other packages, too
                 unlock_package "$1"
-                dnf --assumeyes --quiet install "$wanted" ||
+                case $2 in
+                *[\<\>=*]* | latest) # dnf would leave an older version that fits, and NAME-* may be another package
+                        version=$(dnf --quiet repoquery --queryformat '%{version}-%{release}\n' "$1" | newest_of "$2")
+                        wanted=$1-$version
+                        ;;
+                esac
+                if [ "$wanted" = "$1-" ] || ! dnf --assumeyes --quiet install "$wanted"; then
                         fail "no package $1 has the version $2" "'dnf --showduplicates list $1' prints the versions"
+                fi
                 lock_package "$1"
                 return
         fi
-        local version
-        version=$(apt-cache madison "$1" | awk '{ print $3 }' | while read -r version; do
-                # shellcheck disable=SC2254 # a pattern
-                case $version in $2) echo "$version" ;; esac
-        done | sort -V | tail -n 1)
+        version=$(apt-cache madison "$1" | awk '{ print $3 }' | newest_of "$2")
         [ -n "$version" ] || fail "no package $1 has the version $2" "'apt-cache madison $1' prints the versions"
         apt --allow-change-held-packages install "$1=$version"
         lock_package "$1"
@@ -174,23 +215,14 @@ next_kernel() {
 
 # What is there of what belongs to this machine and not to an image, one path a line.
 leftovers() {
-        local path
-        for path in \
-                "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" \
-                "$root/home"/*/.ssh/authorized_keys "$root/root/.ssh/authorized_keys" \
-                "$root/home"/*/.{aws,bash_history,lesshst,viminfo} "$root/root"/.{aws,bash_history,lesshst,viminfo} \
-                "$root"/var/lib/cloud/{data,handlers,instance,instances,scripts,seed,sem} \
-                "$root"/var/lib/{dhclient,dhcp}/* \
-                "$root"/var/lib/{dnf/history,yum/history}* \
-                "$root/var/lib/systemd/credential.secret" "$root/var/lib/eks" "$root/var/cache/dnf" "$root"/var/lib/apt/lists/* \
-                "$root"/var/log/{cloud-init,cloud-init-output,dnf*,hawkey,yum,dpkg,alternatives}.log \
-                "$root"/var/log/apt/* "$root"/var/log/audit/audit.log.*; do
-                if [ -e "$path" ] || [ -L "$path" ]; then
+        local pattern path
+        while IFS= read -r pattern; do
+                # shellcheck disable=SC2231 # a pattern
+                for path in "$root/"$pattern; do
+                        [ -e "$path" ] || [ -L "$path" ] || continue
+                        # The link of systemd-resolved is part of an image, a file with this network's servers is not.
+                        [ "$pattern" != etc/resolv.conf ] || [ ! -L "$path" ] || continue
                         echo "$path"
-                fi
-        done
-        # The link of systemd-resolved is part of an image, a file with this network's servers is not.
-        if [ -f "$root/etc/resolv.conf" ] && [ ! -L "$root/etc/resolv.conf" ]; then
-                echo "$root/etc/resolv.conf"
-        fi
+                done
+        done < <(grep -v '^#' "$library/leftovers")
 }

@@ -16,12 +16,13 @@ locals {
     "cache-images",
     "apply-variants",
     "write-release",
+    "write-manifest",
     "clean-up",
     "write-version-info",
     "write-sbom",
     "check-controls",
     "label-files",
-    "check-image",
+    "validate-image",
   ]
 
   working_dir = var.working_dir == "" ? "${var.remote_folder}/worker" : var.working_dir

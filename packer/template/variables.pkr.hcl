@@ -65,19 +65,19 @@ variable "binary_endpoint" {
 
 variable "containerd_version" {
   type        = string
-  description = "containerd's version in the distribution's repository. A pattern such as 2.* is allowed."
+  description = "containerd's version in the distribution's repository: a version, a pattern such as 2.*, a range such as >=2.0,<2.3, or latest."
   validation {
-    condition     = var.containerd_version != "" && regex_replace(var.containerd_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
-    error_message = "The containerd_version must be a package version or a pattern such as 2.*."
+    condition     = var.containerd_version != "" && regex_replace(var.containerd_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
+    error_message = "The containerd_version must be a package version, latest, a pattern such as 2.*, or a range such as >=1.0,<2.0."
   }
 }
 
 variable "runc_version" {
   type        = string
-  description = "runc's version in the distribution's repository. A pattern such as 1.* is allowed."
+  description = "runc's version in the distribution's repository: a version, a pattern such as 1.*, a range, or latest."
   validation {
-    condition     = var.runc_version != "" && regex_replace(var.runc_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
-    error_message = "The runc_version must be a package version or a pattern such as 1.*."
+    condition     = var.runc_version != "" && regex_replace(var.runc_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
+    error_message = "The runc_version must be a package version, latest, a pattern such as 1.*, or a range such as >=1.0,<2.0."
   }
 }
 
@@ -168,19 +168,19 @@ variable "crictl_version" {
 
 variable "nerdctl_version" {
   type        = string
-  description = "nerdctl's version in the distribution's repository, or a pattern. Debian 12 has none: there, a release such as 2.1.2."
+  description = "nerdctl's version in the distribution's repository, a pattern, a range, or latest. Debian 12 has none: there, a release such as 2.1.2."
   validation {
-    condition     = var.nerdctl_version != "" && regex_replace(var.nerdctl_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
-    error_message = "The nerdctl_version must be a package version or a pattern such as 2.*."
+    condition     = var.nerdctl_version != "" && regex_replace(var.nerdctl_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
+    error_message = "The nerdctl_version must be a package version, latest, a pattern such as 2.*, or a range such as >=1.0,<2.0."
   }
 }
 
 variable "soci_snapshotter_version" {
   type        = string
-  description = "soci-snapshotter's version in the distribution's repository, or a pattern. Debian 12 has none: there, a release such as 0.11.1."
+  description = "soci-snapshotter's version in the distribution's repository, a pattern, a range, or latest. Debian 12 has none: there, a release such as 0.11.1."
   validation {
-    condition     = var.soci_snapshotter_version != "" && regex_replace(var.soci_snapshotter_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
-    error_message = "The soci_snapshotter_version must be a package version or a pattern such as 0.*."
+    condition     = var.soci_snapshotter_version != "" && regex_replace(var.soci_snapshotter_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
+    error_message = "The soci_snapshotter_version must be a package version, latest, a pattern such as 0.*, or a range such as >=1.0,<2.0."
   }
 }
 
