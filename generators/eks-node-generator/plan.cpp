@@ -188,6 +188,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back(
                         {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"});
                 outputs.push_back({"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"});
+                outputs.push_back(
+                        {"local-fs.target.wants/eks-readahead.service", UNITDIR "/eks-readahead.service"});
                 // containerd is another package, and must wait for our steps on nodes only.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});

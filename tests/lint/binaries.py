@@ -118,7 +118,8 @@ def missing_protection(path, fortified):
         yield "is without control-flow protection (-fcf-protection)"
     if fortified and path.name not in UNCHECKED and not any(name.endswith("_chk") and name != "__stack_chk_fail" for name in functions):
         yield "calls no checked function of libc (-D_FORTIFY_SOURCE)"
-    if "__glibcxx_assert_fail" not in text:  # our own, or libstdc++'s
+    # Our own, or libstdc++'s; without that library only the text of ours shows.
+    if "__glibcxx_assert_fail" not in text and b"Assertion '%s' failed" not in path.read_bytes():
         yield "has no assertions of libstdc++ (-D_GLIBCXX_ASSERTIONS)"
 
 

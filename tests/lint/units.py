@@ -28,7 +28,7 @@ MAKES_DEVICES = {"eks-nvidia-mig.service", "eks-nvidia.service"}
 # third, if a file was edited, devices of the machine the next ones, and a failed step the last.
 OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.service", "eks-kubelet-edits.service",
              "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service",
-             "eks-retry.service"}
+             "eks-readahead.service", "eks-retry.service"}
 
 # These run again whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}

@@ -26,7 +26,7 @@ import node  # noqa: E402
 from node import debian, run  # noqa: E402
 
 INSIDE = "usr/local/lib/vm"  # where the tests are in the machine
-NOT_INSIDE = ("machine.py", "program.c", "run")
+NOT_INSIDE = ("first_reads.py", "machine.py", "program.c", "run", "slow-disk.c")
 TEST_IMAGE = "localhost/vm/program:latest"
 MEBIBYTE = 1 << 20
 DISK_ID = 0xeb5d15c0  # Linux names the partitions of the root disk by it, whatever number the disk gets
@@ -171,8 +171,11 @@ class Machine:
                       "no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
                       "tsc=reliable clocksource=tsc")  # the other clocks are devices, which cost more to read
 
-    def __init__(self, image: MachineImage, folder: Path, disks: list[Disk] = (), clock: timedelta = timedelta()):
-        """`clock` is by how much the machine's clock is wrong when it starts for the first time."""
+    def __init__(self, image: MachineImage, folder: Path, disks: list[Disk] = (), clock: timedelta = timedelta(),
+                 options: str = "", environment: dict[str, str] | None = None):
+        """`clock` is by how much the machine's clock is wrong when it starts for the first time; `options` are more words
+        of the kernel command line, and `environment` is QEMU's."""
+        self.options, self.environment = options, {**os.environ, **(environment or {})}
         self.clock = clock
         self.folder = folder
         self.image = image
@@ -188,9 +191,10 @@ class Machine:
 
     def _start(self):
         command = ["qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "3G", "-no-user-config", "-nodefaults", "-nic",
-                   "none", "-display", "none", "-no-reboot", "-kernel", self.image.kernel, "-append", self.KERNEL_OPTIONS,
+                   "none", "-display", "none", "-no-reboot", "-kernel", self.image.kernel, "-append", f"{self.KERNEL_OPTIONS} {self.options}",
                    "-rtc", f"base={datetime.now(timezone.utc) + self.clock:%Y-%m-%dT%H:%M:%S}",
                    "-smbios", "type=1,manufacturer=Amazon EC2,product=m5.large",
+                   "-smbios", "type=2,manufacturer=Amazon EC2,asset=i-0123456789abcdef0",
                    "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
                    "-serial", "stdio"]
         for disk in self.disks:
@@ -198,7 +202,7 @@ class Machine:
                         "-device", f"nvme,drive={disk.serial},serial={disk.serial}"]
         with open(self.folder / "qemu", "w") as errors:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=errors)
+                                            stderr=errors, env=self.environment)
         self.lines = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True).start()
 

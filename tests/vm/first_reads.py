@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What eks-readahead saves at the first boot of an instance, whose volume answers each read late; for tests/bench.
+
+The machine is emulated in software, so that its processors are many times slower than those of an instance, while its disk
+answers in the given time: what is saved is a smaller part of the boot than on an instance."""
+
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from machine import HERE, Machine, MachineImage, accelerator, run
+
+READS = 32  # that the disk takes at a time
+
+# What nodes of these tests have in the place of kubelet and of AWS: programs in Python.
+STAND_INS = """\
+/usr/bin/python3.11
+/usr/lib/python3.11/
+/usr/lib/python3/dist-packages/yaml/
+"""
+
+# EKS's own images read two programs when the system is up as far as basic.target, each with one dd.
+DD = """\
+[Unit]
+Description=Read /usr/bin/%i
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/dd if=/usr/bin/%i of=/dev/null bs=1M
+"""
+
+MASK = "systemd.mask=eks-readahead.service"
+VARIANTS = {
+    "with eks-readahead": "",
+    "without": MASK,
+    "with dd": f"{MASK} systemd.wants=vm-dd@kubelet.service systemd.wants=vm-dd@containerd.service",
+}
+
+
+class FirstReadsImage(MachineImage):
+    def _fill(self, containerd_version):
+        super()._fill(containerd_version)
+        (self.root / "etc/systemd/system/vm-dd@.service").write_text(DD)
+        lists = self.root / "etc/eks/readahead.d"
+        lists.mkdir(parents=True)
+        (lists / "05-stand-ins.list").write_text(STAND_INS)
+
+
+def first_boot(image: MachineImage, scratch: Path, options: str, environment: dict[str, str]) -> tuple[float, str]:
+    """Seconds from the start of userspace to eks-node.target, and what eks-readahead says."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, Machine(image, Path(folder), options=options,
+                                                                    environment=environment) as machine:
+        machine.wait_until_up(1200)
+        status, lines = machine.call("reached", timeout=1200)
+        if status != 0:
+            raise RuntimeError("\n".join(lines))
+        said = machine.call("systemctl show --value --property=StatusText eks-readahead.service")[1]
+    return int(lines[-1].split()[1]) / 1000, "".join(said).strip()
+
+
+def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool):
+    scratch = Path(tempfile.mkdtemp(prefix="eks-first-reads-"))
+    try:
+        slow = scratch / "slow-disk.so"
+        run("gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", slow, HERE / "slow-disk.c")
+        environment = {"LD_PRELOAD": str(slow), "DISK_READ_MS": str(read_ms), "DISK_READS": str(READS)}
+        image = FirstReadsImage(stage, cache, scratch)
+        times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+        for number in range(runs):
+            for name, options in VARIANTS.items():
+                seconds, said = first_boot(image, scratch, options, environment)
+                times[name].append(seconds)
+                print(f"run {number + 1}: {name}: {seconds:.1f} s" + (f" ({said})" if said else ""), file=sys.stderr, flush=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    if as_json:
+        print(json.dumps({"read_ms": read_ms, "reads": READS, "first_boot_s": medians}, indent=2))
+        return
+    print(f"First boot to eks-node.target, {read_ms} ms a read, {READS} reads at a time ({accelerator()[1].split(',')[0]}):")
+    for name, seconds in medians.items():
+        print(f"  {name:20} {seconds:7.1f} s  {seconds / medians['without']:5.2f} of the time without")
