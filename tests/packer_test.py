@@ -1219,6 +1219,9 @@ class ProvisionerTest(MachineTest):
         calls = self.calls()
         self.assertTrue(calls[0].endswith(" install three"), calls)
         self.assertIn("update-grub ", calls)
+        (self.commands / "update-grub").unlink()
+        if not shutil.which("update-grub", path=self.environment["PATH"]):
+            self.assertIn("there is no bootloader", self.succeeds(self.step("apply-variants", VARIANTS="mine")))
         self.fails(self.step("apply-variants", VARIANTS="fips"), "the variant 'fips' is for al2023, not for debian12")
 
     def test_versions_of_drivers(self):

@@ -203,7 +203,7 @@ holds_sshd() {
         local key
         if [ -z "$root" ] && [ -z "$effective" ] && [ -x /usr/sbin/sshd ]; then
                 key=$(mktemp -d)
-                ssh-keygen -q -t ed25519 -N '' -f "$key/key"
+                ssh-keygen -q -t ecdsa -N '' -f "$key/key"
                 mkdir -p /run/sshd
                 effective=$(/usr/sbin/sshd -T -h "$key/key") || effective=nothing
                 rm -r "$key"
@@ -292,7 +292,7 @@ holds_enable() {
         [ "$(systemctl is-enabled "$1")" = enabled ]
 }
 
-# Checks of what the base image has
+# Checks of what the base image has. Layers of containers have users and modes of their own.
 check_in_file() {
         grep -qE "${*:2}" "$root$1"
 }
@@ -345,7 +345,7 @@ check_safe_path() {
         done
 }
 check_nobody_writes() {
-        [ -z "$(find "$root$1" -xdev \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" \) -prune -o \
+        [ -z "$(find "$root$1" -xdev \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" -o -path "$root/var/lib/containerd" \) -prune -o \
                 \( -type f -o -type d ! -perm -1000 \) -perm -0002 -print -quit)" ]
 }
 check_owned() {
