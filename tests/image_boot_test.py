@@ -1,0 +1,291 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: Apache-2.0
+"""The image build as a whole: Packer, with the null builder, makes an image of a bare Debian 12 in a container, over ssh, from a
+bucket and a repository of packages on loopback; the image then boots as two instances. Needs root.
+
+usage: image_boot_test.py BUILD-DIR CACHE"""
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "boot")]
+import debian  # noqa: E402
+import packer_test  # noqa: E402
+import support  # noqa: E402
+from node import FAKE_AWS_UNIT, LIBC, Node, certificate_authority, node_config, pause_archive, run  # noqa: E402
+
+BUILD, CACHE = (Path(word).resolve() for word in (sys.argv[1:3] if len(sys.argv) > 2 else ("build/gcc", "build/cache")))
+VERSION, DATE = "1.34.1", "2025-11-13"
+FOLDER = f"{VERSION}/{DATE}/bin/linux/amd64"
+CNI = "cni-plugins-linux-amd64-v1.1.1.tgz"
+PAUSE = "localhost/kubernetes/pause:latest"
+REPOSITORY = "srv/repository"
+
+
+def listed(option):
+    return run(HERE / "deps", option, capture_output=True, text=True).stdout.split()
+
+
+def bare_machine() -> Path:
+    """Debian with sshd and what the stand-ins need, and beside it, in `repository`, every package that the provisioners install.
+    Made once, kept in the cache by content."""
+    included, installed = listed("--list-image-base"), listed("--list-image-packages")
+    key = hashlib.sha256(" ".join([*included, "+", *installed]).encode()).hexdigest()[:12]
+    folder = CACHE / f"image-base-{key}"
+    with open(CACHE / "image-base.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "complete").exists():
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        root, repository = folder / "root", folder / "repository"
+        repository.mkdir(parents=True)
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(included)}", "bookworm", root, debian.mirror(), timeout=900)
+        for words in ["update"], ["--yes", "--no-install-recommends", "--download-only", "install", *installed]:
+            run("chroot", root, "apt-get", "--quiet", *words, stdout=subprocess.DEVNULL, timeout=600)
+        for archive in (root / "var/cache/apt/archives").glob("*.deb"):
+            archive.rename(repository / archive.name)
+        with open(repository / "Packages", "w") as index:
+            run("dpkg-scanpackages", "--multiversion", ".", cwd=repository, stdout=index, stderr=subprocess.DEVNULL)
+        shutil.rmtree(root / "var/lib/apt/lists")
+        (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n")
+        (folder / "complete").touch()
+    return folder
+
+
+def in_network(pid, make):
+    """The result of `make`, called in the network namespace of a process. Sockets stay in it."""
+    result = []
+
+    def body():
+        with open(f"/proc/{pid}/ns/net") as network:
+            if LIBC.setns(network.fileno(), 0x40000000) != 0:
+                raise OSError("setns")
+        result.append(make())
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    return result[0]
+
+
+class Machine(Node):
+    """A container of layers of directories; changes go to .dir/upper."""
+
+    def __init__(self, scratch, *layers):
+        super().__init__(self, scratch)
+        self.layers, self.real_kubelet = layers, None
+
+    def __enter__(self):
+        for name in ("root", "upper", "work", "containerd"):
+            (self.dir / name).mkdir()
+        run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={':'.join(map(str, self.layers))},upperdir={self.dir}/upper,"
+            f"workdir={self.dir}/work", self.root)
+        return self
+
+    def binds(self):
+        repository = self.layers[-1].parent / "repository"
+        return [*super().binds(), f"--bind-ro={repository}:/{REPOSITORY}"]
+
+
+class Bucket(packer_test.Bucket):
+    """Calls `when_asked` for a key before it is answered."""
+
+    when_asked = (None, None)
+
+    def handle_error(self, *_):
+        pass  # a connection that was cut
+
+
+class Answer(packer_test.Answer):
+    def do_GET(self):
+        key, act = self.server.when_asked
+        if key and self.path.endswith(key):
+            self.server.when_asked = (None, None)
+            act()
+        super().do_GET()
+
+
+class ImageBootTest(support.BootTest):
+    def setUp(self):
+        self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="image-boot-")))
+        self.packer = self.scratch / "packer"
+        shutil.copytree(packer_test.SOURCE, self.packer, ignore=shutil.ignore_patterns(".template"))
+        self.packages, self.output = self.scratch / "packages", self.scratch / "output"
+        self.output.mkdir()
+        self.key = self.scratch / "key"
+        run("ssh-keygen", "-q", "-t", "rsa", "-m", "PEM", "-N", "", "-C", "builder-key-of-the-test", "-f", self.key)
+        run(HERE.parent / "packer/packages/build", "deb", "--from", BUILD, "--output", self.packages, stdout=subprocess.DEVNULL,
+            env=os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "none"})
+
+    def start_builder(self, base):
+        self.base = base
+        builder = self.enterContext(Machine(self.scratch, base))
+        builder.write("etc/stand-in-kubelet-version", f"v{VERSION}")
+        for file in (HERE / "boot").glob("kubelet-*.json"):
+            builder.write(f"usr/bin/{file.name}", file.read_text())
+        builder.write("etc/ssh/sshd_config.d/test.conf", "PubkeyAcceptedAlgorithms +ssh-rsa\nHostKeyAlgorithms +ssh-rsa\n")
+        # What an earlier build has cached. There is no registry here.
+        builder.write("etc/eks/pause-image.txt", f"{PAUSE}\n")
+        (builder.root / "etc/eks/pause.tar").write_bytes(pause_archive())
+        self.authorize(builder)
+        builder.boot("eks.node=0")
+        return builder
+
+    def authorize(self, builder):
+        builder.write("root/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text())
+        (builder.root / "root/.ssh/authorized_keys").chmod(0o600)
+
+    def start_bucket(self, builder):
+        bucket = in_network(builder.leader(), Bucket)
+        bucket.RequestHandlerClass = Answer
+        bucket.token = ""
+        self.addCleanup(bucket.server_close)
+        self.addCleanup(bucket.shutdown)
+        bucket.put_build(VERSION, DATE, "amd64")
+        buffer = io.BytesIO()
+        plugins = debian.packages(CACHE, "bookworm", "containernetworking-plugins")[0].root / "usr/lib/cni"
+        with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+            for name in "bridge", "host-local", "loopback", "portmap":
+                archive.add(plugins / name, name)
+        for name, data in {CNI: buffer.getvalue(), "kubelet": (HERE / "boot/kubelet").read_bytes()}.items():
+            bucket.put(f"{FOLDER}/{name}", data)
+            bucket.put(f"{FOLDER}/{name}.sha256", f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+        return bucket
+
+    def build(self, builder, bucket):
+        """Packer, from the network of the builder."""
+        variables = {
+            "builder": "null", "os": "debian12", "ssh_host": "127.0.0.1", "ssh_private_key_file": self.key, "ami_name": "test",
+            "output_directory": self.output, "binary_bucket_name": "binaries", "binary_endpoint": bucket.url, "enable_ssm_agent": "false",
+            "enable_cis": "false", "crictl_version": "", "containerd_version": ">=1.6,<2", "runc_version": "latest", "cni_plugin_version": "v1.1.1", "pull_cni_from_github": "false",
+            "pause_container_image": PAUSE, "package_directory": self.packages, "kubernetes_version": VERSION, "kubernetes_build_date": DATE}
+        began = time.monotonic()
+        done = subprocess.run(
+            ["nsenter", f"--target={builder.leader()}", "--net", "make", "-C", self.packer, "k8s",
+             *(f"{name}={value}" for name, value in variables.items())],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.scratch), "CHECKPOINT_DISABLE": "1",
+                 "PACKER_NO_COLOR": "1", "FETCH_RETRIES": "0", "TMPDIR": str(self.scratch)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
+        self.seconds = time.monotonic() - began
+        return done
+
+    def end_of(self, done):
+        return "\n".join(done.stdout.splitlines()[-60:])
+
+    def assertFails(self, done, *expected):
+        self.assertNotEqual(done.returncode, 0, self.end_of(done))
+        for text in expected:
+            self.assertTrue(text in done.stdout, f"no '{text}' in\n{self.end_of(done)}")
+        self.assertEqual(list(self.output.iterdir()), [])
+        self.assertEqual([path.name for path in self.scratch.glob("packer-*")], [], "files of Packer are left")
+
+    def test_an_image_is_built_and_boots_as_two_instances(self):
+        base = bare_machine() / "root"
+        builder = self.start_builder(base)
+        bucket = self.start_bucket(builder)
+        machine_id = builder.file("/etc/machine-id").read_text().strip()
+        self.fail_in_three_ways(builder, bucket)
+
+        done = self.build(builder, bucket)
+        self.assertEqual(done.returncode, 0, self.end_of(done))
+        print(f"a build takes {self.seconds:.0f} s", flush=True)
+        print("".join(re.findall(r"(?m) +\d+ MiB  .*\n", done.stdout)), end="", flush=True)
+        bucket.requests.clear()
+        self.authorize(builder)
+        builder.output("ssh-keygen", "-A")
+        done = self.build(builder, bucket)
+        self.assertEqual(done.returncode, 0, self.end_of(done))
+        print(f"once more, without downloads: {self.seconds:.0f} s", flush=True)
+        self.assertEqual([path for path, *_ in bucket.requests if path.endswith("kubelet")], [])
+        builder.power_off()
+        self.assertNoTrace(builder, machine_id)
+
+        ca = certificate_authority()
+        ids = [self.boot_instance(builder, ca, number) for number in (1, 2)]
+        self.assertEqual(len({machine_id, *ids}), 3, "machine ids are shared")
+
+    def fail_in_three_ways(self, builder, bucket):
+        key = f"{FOLDER}/kubelet"
+        kubelet, checksum = bucket.objects.pop(key), bucket.objects[f"{key}.sha256"]
+        self.assertFails(self.build(builder, bucket), "lacks kubelet", "'Own binaries'")
+        self.assertFalse(any(name.endswith("provisioners") for name in os.listdir(builder.root / "var/tmp")))
+        bucket.objects[key] = kubelet
+
+        def cut():
+            builder.output("systemctl", "kill", "--kill-who=all", "--signal=KILL", "ssh.service")
+            builder.call("systemctl", "stop", "ssh.service")
+
+        bucket.when_asked = ("/kubelet", cut)
+        self.assertFails(self.build(builder, bucket), "disconnected")
+        builder.output("systemctl", "reset-failed", "ssh.service")
+        builder.output("systemctl", "start", "ssh.service")
+
+        bucket.put(f"{key}.sha256", "0" * 64)
+        (builder.root / "usr/bin/kubelet").unlink(missing_ok=True)
+        self.assertFails(self.build(builder, bucket), "kubelet has the SHA-256", "the file is damaged or was replaced")
+        bucket.put(f"{key}.sha256", checksum)
+
+    def assertNoTrace(self, builder, machine_id):
+        root = builder.root
+        for pattern in (self.packer / "lib/leftovers").read_text().splitlines():
+            if not pattern.startswith("#"):
+                found = [path for path in root.glob(pattern) if not (path.name == "resolv.conf" and path.is_symlink())]
+                self.assertEqual(found, [])
+        logs = [path for path in (root / "var/log").rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_size]
+        self.assertEqual(logs, [])
+        self.assertEqual((root / "etc/machine-id").read_text(), "")
+        for text in machine_id, "builder-key-of-the-test":
+            found = subprocess.run(["grep", "-rlF", "--", text, builder.dir / "upper"], capture_output=True, text=True, check=False).stdout
+            self.assertEqual(found, "", f"'{text}' is in the image")
+        self.assertFalse((root / "var/tmp/worker").exists())
+
+    def boot_instance(self, builder, ca, number):
+        node = self.enterContext(Machine(self.scratch, builder.dir / "upper", self.base))
+        profile = (HERE / "profiles/reference.json").read_text().replace("i-1234567890abcdef0", f"i-{number}234567890abcdef0")
+        node.write("srv/aws/profile.json", profile)
+        node.write("srv/aws/user-data", node_config(ca))
+        for name in ("fake-aws", "aws_signature.py"):
+            node.write(f"usr/local/lib/{name}", (HERE / name).read_text())
+        node.write("etc/systemd/system/fake-aws.service", FAKE_AWS_UNIT)
+        node.link("etc/systemd/system/multi-user.target.wants/fake-aws.service", "../fake-aws.service")
+        node.boot()
+        self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
+        self.assertCalm(node)
+        for unit in "containerd.service", "kubelet.service":
+            self.assertEqual(self.starts(node, unit), 1, f"{unit} was restarted")
+        restarted = {values.group(1) for values in re.finditer(
+            r"(?m)^Id=(.*)\nNRestarts=[1-9]", node.output("systemctl", "show", "*.service", "--property=Id,NRestarts"))}
+        self.assertEqual(restarted, set())
+        self.assertEqual(node.call("systemctl", "list-units", "--no-legend", "--failed", "eks-*").stdout, "")
+        self.assertIn(f"i-{number}234567890abcdef0", node.kubelet()["config"]["providerID"])
+        checked = node.call("eksnode", "validate-image", "--running")
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        versions = json.loads(node.output("eksnode", "versions", "--json"))
+        states = {one["name"]: one["state"] for one in versions["components"]}
+        self.assertEqual({states[name] for name in ("kubernetes", "containerd", "runc", "eksnode", "pause")}, {"ok"})
+        began = int(node.output("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value"))
+        ready = int(node.show("eks-node.target", "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
+        print(f"instance {number}: {(ready - began) / 1000:.0f} ms from PID 1 to eks-node.target", flush=True)
+        identity = node.file("/etc/machine-id").read_text().strip()
+        node.power_off()
+        return identity
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        sys.exit("this test needs root: it mounts and starts containers")
+    unittest.main(argv=sys.argv[:1])
