@@ -32,6 +32,32 @@ void warn(Context& context, const std::vector<std::string>& names, std::string_v
                         fmt::format("{}: {}, proceeding", join(names, ", "), why), event::config_warning.id);
 }
 
+constexpr std::string_view read_only_here = "read-only here, as in a container";
+
+void set_huge_pages(Context& context, const Sysctl& one, Problems& refused)
+{
+        const auto refuse = [&](std::string_view wrong, std::string remedy) {
+                refused.add(one.where, one.key, one.value, wrong, std::move(remedy));
+        };
+        const auto before = present_sysctl(context.root(), one.name);
+        if (!before)
+                return refuse("this machine has no huge pages of this size, or no such NUMA node",
+                        "`ls /sys/devices/system/node/node*/hugepages` shows what there is");
+        const auto what = fmt::format("{} = {}", one.key, one.value);
+        if (*before == one.value)
+                return context.did(what + " already set", false);
+        const int error = write_value(context.root()(one.name), one.value);
+        const auto now = present_sysctl(context.root(), one.name).value_or(*before);
+        if (now == one.value)
+                context.did(fmt::format("{} (was {})", what, *before), true);
+        else if (error == EROFS)
+                warn(context, {one.key}, read_only_here);
+        else
+                refuse(error != 0 ? fmt::format("the kernel refuses it: {}", ::strerror(error))
+                                  : fmt::format("the kernel has set aside {} only", now),
+                        "Ask for less, or set pages aside on the kernel command line (hugepagesz=, hugepages=)");
+}
+
 } // namespace
 
 void set_sysctls(Context& context, const NodeInputs& node)
@@ -42,7 +68,13 @@ void set_sysctls(Context& context, const NodeInputs& node)
         std::vector<std::string> unknown;
         std::vector<std::string> read_only;
         std::size_t unchanged = 0;
+        // First: memory is not fragmented yet.
+        for (const auto& one : wanted)
+                if (is_in_sysfs(one))
+                        set_huge_pages(context, one, refused);
         for (const auto& one : wanted) {
+                if (is_in_sysfs(one))
+                        continue;
                 const auto path = context.root()("/proc/sys/" + one.name);
                 const auto before = present_sysctl(context.root(), one.name);
                 if (before == sysctl_value(one.value)) {
@@ -75,7 +107,7 @@ void set_sysctls(Context& context, const NodeInputs& node)
                                     unchanged == 1 ? "kernel parameter" : "kernel parameters"),
                         false);
         warn(context, unknown, "this kernel has no such parameter (yet: its module may not be loaded)");
-        warn(context, read_only, "read-only here, as in a container");
+        warn(context, read_only, read_only_here);
         refused.throw_if_any(failure::sysctl_refused);
 }
 

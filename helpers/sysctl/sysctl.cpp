@@ -90,10 +90,16 @@ std::string sysctl_value(std::string_view text)
         return result;
 }
 
+bool is_in_sysfs(const Sysctl& one)
+{
+        return one.name.starts_with('/');
+}
+
 std::optional<std::string> present_sysctl(const Root& root, const std::string& name)
 {
         try {
-                if (const auto text = read_file_if_exists(root("/proc/sys/" + name)))
+                if (const auto text = read_file_if_exists(
+                            root(name.starts_with('/') ? name : "/proc/sys/" + name)))
                         return sysctl_value(*text);
         } catch (const Error&) { // some can only be written
         }
@@ -106,7 +112,10 @@ StepPlan plan_sysctl(const NodeInputs& node)
         const auto ours = our_sysctls(node, plan.notes);
         File file{.path = std::string(sysctl_path), .content = {}};
         for (const auto& one : ours)
-                file.content += fmt::format("{} = {}\n", one.name, one.value);
+                // sysctl.d(5) has nothing for sysfs. With such a line a change of it is a change of this
+                // file.
+                file.content +=
+                        fmt::format("{}{} = {}\n", is_in_sysfs(one) ? "# " : "", one.name, one.value);
         if (ours.empty())
                 file.kind = File::Kind::absent;
         plan.files.push_back(std::move(file));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// eks-sysctl: kernel parameters of the profile and of the configuration.
-// Reads: /run/eks/node.json, /etc/sysctl.conf, /etc/sysctl.d, /run/sysctl.d. Writes: /proc/sys,
-// /run/sysctl.d/99-zz-eks.conf. Again: parameters that have their value are not written.
+// eks-sysctl: kernel parameters of the profile and of the configuration, and huge pages.
+// Reads: /run/eks/node.json, /etc/sysctl.conf, /etc/sysctl.d, /run/sysctl.d. Writes: /proc/sys, nr_hugepages
+// in sysfs, /run/sysctl.d/99-zz-eks.conf. Again: parameters that have their value are not written.
 #pragma once
 
 #include <optional>
@@ -30,6 +30,9 @@ std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file);
 // With single blanks between several numbers. The kernel separates them with tabs, people use blanks.
 std::string sysctl_value(std::string_view text);
 
+// Whether it is a number of huge pages; its name is an absolute path.
+bool is_in_sysfs(const Sysctl& one);
+
 // The kernel's value in that form; nothing if the parameter does not exist or cannot be read.
 std::optional<std::string> present_sysctl(const Root& root, const std::string& name);
 
@@ -42,7 +45,7 @@ StepPlan plan_sysctl(const NodeInputs& node);
 
 // Set each parameter of the plan that has another value. One that this kernel does not have, or that is
 // read-only here as in a container, is a warning; one that the kernel refuses is an Error (sysctl_refused)
-// when all others are set.
+// when all others are set. So are huge pages that this machine does not have, or not as many.
 void set_sysctls(Context& context, const NodeInputs& node);
 
 } // namespace eks

@@ -42,6 +42,14 @@ ExecStart=/usr/local/lib/vm/agent
 KillMode=process
 """
 
+# What only a real kernel has.
+KERNEL_SETTINGS = """\
+[hugepages]
+2Mi = 8
+[limits]
+nofile = "4096:8192"
+"""
+
 CNI_CONFIG = {
     "cniVersion": "1.0.0", "name": "vm",
     "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": True,
@@ -121,6 +129,8 @@ class MachineImage:
         (root / "etc/cni/net.d").mkdir(parents=True)
         (root / "etc/cni/net.d/10-vm.conflist").write_text(json.dumps(CNI_CONFIG))
 
+        (root / "etc/eks/node.d").mkdir(exist_ok=True)
+        (root / "etc/eks/node.d/50-vm.toml").write_text(KERNEL_SETTINGS)
         (root / "etc/eks/containerd-version.txt").write_text(upstream(containerd_version) + "\n")
         for name in node.containerd_packages():
             if name != "1.6":

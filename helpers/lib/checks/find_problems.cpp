@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "checks/checks.hpp"
 #include "checks/described_cluster.hpp"
+#include "config/kernel_settings.hpp"
 #include "config/known_keys.hpp"
 #include "config/mig_profile.hpp"
 #include "config/mirrors.hpp"
@@ -149,6 +150,8 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         check_values(resolved.merged, imds, problems, notes);
         proxy_settings(tree, resolved.merged.marks, problems);
         sysctls(tree, resolved.merged.marks, problems);
+        huge_pages(tree, resolved.merged.marks, problems);
+        container_limits(tree, resolved.merged.marks, problems);
         trust_sources(tree, resolved.merged.marks, problems); // eks-trust reads the certificates
         check_mig_profile(tree, resolved.merged.marks, problems);
         return problems;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/containerd_spec.hpp"
 
+#include "config/kernel_settings.hpp"
+
 namespace eks {
 
 ContainerdSpec containerd_spec(const Configured& given)
@@ -16,6 +18,10 @@ ContainerdSpec containerd_spec(const Configured& given)
                 spec.fast_image_pull = gates.at("FastImagePull").get<bool>();
         Problems problems;
         spec.registry_mirrors = registry_mirrors(given.tree, given.marks, problems);
+        // Under a name that the specification does not have: only who renders the spec knows the vendor's
+        // limits.
+        if (auto limits = container_limits(given.tree, given.marks, problems); !limits.empty())
+                spec.base_runtime_spec["limits"] = std::move(limits);
         problems.throw_if_any(failure::config_invalid);
         return spec;
 }

@@ -2,6 +2,7 @@
 #include "node/host_spec.hpp"
 
 #include "base/text.hpp"
+#include "config/kernel_settings.hpp"
 #include "config/known_keys.hpp"
 
 namespace eks {
@@ -10,6 +11,8 @@ HostSpec host_spec(const Configured& given)
 {
         Problems problems;
         HostSpec spec{.sysctls = sysctls(given.tree, given.marks, problems)};
+        for (auto& pages : huge_pages(given.tree, given.marks, problems))
+                spec.sysctls.push_back(std::move(pages));
         spec.proxy = proxy_settings(given.tree, given.marks, problems);
         spec.trust = trust_sources(given.tree, given.marks, problems);
         problems.throw_if_any(failure::config_invalid);

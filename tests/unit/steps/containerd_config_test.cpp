@@ -313,6 +313,33 @@ TEST_CASE("The base runtime spec is the vendor's, and the user's is merged over 
                    "resources: {}}\n") == wanted);
 }
 
+TEST_CASE("Limits override those of the base runtime spec, one by one", "[containerd]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        auto& user = inputs.spec.containerd.base_runtime_spec;
+        const auto rlimits = [&] {
+                const auto spec = Json::parse(
+                        file_in(plan_containerd_config(inputs), "/etc/containerd/base-runtime-spec.json")
+                                .content);
+                CHECK_FALSE(spec.contains("limits"));
+                return spec["process"]["rlimits"];
+        };
+        const auto vendor = Json::parse(R"({"type": "RLIMIT_NOFILE", "soft": 65536, "hard": 1048576})");
+        const auto locked = Json::parse(
+                R"({"type": "RLIMIT_MEMLOCK", "soft": 18446744073709551615, "hard": 18446744073709551615})");
+        const auto files = Json::parse(R"({"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 4096})");
+        CHECK(rlimits() == Json::array({vendor}));
+        user["limits"] = Json::array({locked});
+        CHECK(rlimits() == Json::array({vendor, locked}));
+        user["limits"] = Json::array({files});
+        CHECK(rlimits() == Json::array({files}));
+        user["process"]["rlimits"] = nullptr;
+        CHECK(rlimits() == Json::array({files}));
+        user["process"]["rlimits"] = Json::array({locked, vendor});
+        CHECK(rlimits() == Json::array({locked, files}));
+}
+
 TEST_CASE("The files of containerd are planned, again the same", "[containerd]")
 {
         const ReferenceNode node;

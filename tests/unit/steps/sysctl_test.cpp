@@ -37,10 +37,10 @@ test::ChildResult run(const NodeInputs& inputs)
                 std::string name = "eks-sysctl";
                 std::string root = "--root=" + inputs.root.prefix();
                 std::vector<char*> arguments{name.data(), root.data()};
-                return run_step(
-                        {.name = "eks-sysctl",
-                                .purpose = "test",
-                                .access = {.reads = {"/"}, .writes = {"/proc/sys", "/run/sysctl.d"}}},
+                return run_step({.name = "eks-sysctl",
+                                        .purpose = "test",
+                                        .access = {.reads = {"/"},
+                                                .writes = {"/proc/sys", "/run/sysctl.d", "/sys"}}},
                         2, arguments.data(), [&](Context& context) { set_sysctls(context, inputs); });
         });
 }
@@ -141,4 +141,41 @@ TEST_CASE("A parameter that cannot be written is a failure of its own, after all
         CHECK(has(result.err, "sysctl.a/link"));
         CHECK(node.read("/proc/sys/a/b/c") == "3\n");
         CHECK(node.read(pid_max) == "5\n");
+}
+
+TEST_CASE("Huge pages are set aside, on the machine or on NUMA nodes", "[sysctl]")
+{
+        const ReferenceNode node;
+        const std::string whole = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+        const std::string second =
+                "/sys/devices/system/node/node1/hugepages/hugepages-1048576kB/nr_hugepages";
+        node.write(whole, "0\n");
+        node.write(second, "4\n");
+        std::vector<Sysctl> wanted{{whole, "12", "hugepages.2Mi", {"user data", 1, 1}},
+                {second, "4", "hugepages.1Gi.node1", {"user data", 2, 1}}};
+        const auto first = run(with(node, wanted));
+        CHECK(first.status == 0);
+        CHECK(has(first.err, "hugepages.2Mi = 12 (was 0), hugepages.1Gi.node1 = 4 already set"));
+        CHECK(node.read(whole).starts_with("12\n"));
+        // A change of them is a change of the file, so that `eksnode apply` runs the step.
+        CHECK(file_in(plan_sysctl(with(node, wanted)), "/run/sysctl.d/99-zz-eks.conf").content ==
+                "# " + whole + " = 12\n# " + second + " = 4\n");
+}
+
+TEST_CASE("Huge pages that the machine does not have are a failure, after all others are set", "[sysctl]")
+{
+        const ReferenceNode node;
+        const std::string present = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+        const std::string link = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages";
+        node.write(present, "3\n");
+        node.link(link, "../hugepages-2048kB/nr_hugepages"); // one is not followed, so nothing is written
+        const auto result = run(with(node, {{"/sys/kernel/mm/hugepages/hugepages-64kB/nr_hugepages", "1",
+                                                    "hugepages.64Ki", {"user data", 3, 1}},
+                                                   {link, "5", "hugepages.1Gi", {"user data", 4, 1}},
+                                                   {present, "6", "hugepages.2Mi", {"user data", 5, 1}}}));
+        CHECK(result.status == 78);
+        CHECK(has(result.err,
+                "user data, line 3, column 1: hugepages.64Ki = \"1\": this machine has no huge pages of this size"));
+        CHECK(has(result.err, "hugepages.1Gi = \"5\": the kernel refuses it: "));
+        CHECK(node.read(present) == "6\n");
 }
