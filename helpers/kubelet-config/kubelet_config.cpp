@@ -109,6 +109,29 @@ void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
                         "set kubelet.config.failCgroupV1 to false while kubelet still knows cgroup v1");
 }
 
+// kubelet ends where swap is on, unless configured otherwise. A node with swap that came with its image or
+// its instance type, as zram of some distributions does, joins all the same.
+void allow_swap(Json& config, const NodeInputs& node, std::vector<Note>& notes)
+{
+        constexpr Version knows_no_swap{1, 30, 0}; // before, pods use swap unless told LimitedSwap
+        std::vector<std::string> areas;
+        const auto text = read_file_if_exists(node.root("/proc/swaps")).value_or("");
+        for (const auto line : lines(text))
+                if (!line.starts_with("Filename"))
+                        areas.emplace_back(line.substr(0, line.find_first_of(" \t")));
+        if (areas.empty() || node.spec.kubelet.config.contains("failSwapOn"))
+                return;
+        const bool unused = node.versions.kubelet >= knows_no_swap;
+        config["failSwapOn"] = false;
+        config["memorySwap"]["swapBehavior"] = unused ? "NoSwap" : "LimitedSwap";
+        notes.push_back({Level::warning,
+                fmt::format(
+                        "swap is on ({}), which kubelet would not start with: failSwapOn is set to false, and {}. "
+                        "Remove it from the image, or set kubelet.config.failSwapOn, proceeding",
+                        join(areas, ", "),
+                        unused ? "pods use no swap" : "only pods of the class Burstable use it")});
+}
+
 void refuse_locked_gates(const NodeInputs& node, std::vector<Note>& notes)
 {
         for (const auto& [text, certain] : locked_gate_conflicts(node.spec, node.versions.kubelet)) {
@@ -157,6 +180,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
                 config["resolvConf"] = "/run/systemd/resolve/resolv.conf";
         if (!node.spec.registration.taints.empty())
                 config["registerWithTaints"] = register_with_taints(node);
+        allow_swap(config, node, notes);
         apply_gates(config, node.versions.kubelet);
         return config;
 }

@@ -8,7 +8,7 @@ int main(int argc, char** argv)
         return run_step(
                 {.name = "eks-kubelet-config",
                         .purpose = "write kubelet's configuration file and the user's drop-in",
-                        .access = {.reads = {"/etc/resolv.conf", "/proc/meminfo", "/run/eks",
+                        .access = {.reads = {"/etc/resolv.conf", "/proc/meminfo", "/proc/swaps", "/run/eks",
                                            "/sys/devices/system", "/usr/share/eks"},
                                 .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}}},
                 argc, argv, [](Context& context) {

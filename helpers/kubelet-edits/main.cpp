@@ -14,7 +14,7 @@ int eks::kubelet_edits_step(int argc, char** argv)
                                            "/etc/pki", "/etc/resolv.conf", "/etc/ssl", "/etc/sysctl.conf",
                                            "/etc/sysctl.d", "/lib", "/lib64", "/opt", "/proc/1",
                                            "/proc/cmdline", "/proc/cpuinfo", "/proc/driver/nvidia",
-                                           "/proc/meminfo", "/proc/sys", "/run/credentials",
+                                           "/proc/meminfo", "/proc/swaps", "/proc/sys", "/run/credentials",
                                            "/run/credstore", "/run/sysctl.d", "/run/systemd", "/sys",
                                            "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local/share",
                                            "/usr/share", "/var/lib/kubelet"},

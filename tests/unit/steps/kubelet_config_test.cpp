@@ -271,3 +271,21 @@ TEST_CASE("Rules of both implementations of iptables cause a warning", "[kubelet
         node.write("/proc/net/ip_tables_names", "");
         CHECK(warned().empty());
 }
+
+TEST_CASE("Swap that nobody has asked for is named, and kubelet starts with it", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        node.write("/proc/swaps", "Filename\t\t\tType\t\tSize\n");
+        CHECK_FALSE(rendered(node.inputs()).contains("failSwapOn"));
+        node.write("/proc/swaps", "Filename\t\t\tType\t\tSize\n/dev/zram0 partition 4\n/swap\tfile 8\n");
+        auto inputs = node.inputs();
+        for (const auto& [minor, behaviour] :
+                {std::pair{29U, "LimitedSwap"}, {30U, "NoSwap"}, {36U, "NoSwap"}}) {
+                inputs.versions.kubelet = {1, minor, 0};
+                CHECK(rendered(inputs)["failSwapOn"] == false);
+                CHECK(rendered(inputs)["memorySwap"] == nlohmann::json{{"swapBehavior", behaviour}});
+        }
+        CHECK(plan_kubelet_config(inputs).notes.back().text.starts_with("swap is on (/dev/zram0, /swap), "));
+        inputs.spec.kubelet.config["failSwapOn"] = true;
+        CHECK_FALSE(rendered(inputs).contains("memorySwap"));
+}
