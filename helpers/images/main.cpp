@@ -17,6 +17,7 @@
 #include "net/pull.hpp"
 #include "node/image_name.hpp"
 #include "node/node.hpp"
+#include "node/proxy.hpp"
 #include "sandbox_image.hpp"
 
 namespace {
@@ -108,6 +109,7 @@ void use_environment_of_node(const Root& root)
                 for (const auto& [variable, value] : parse_environment_file(read_file(path)))
                         ::setenv(variable.c_str(), value.c_str(), 0);
         }
+        use_missing_no_proxy();
 }
 
 Addon addon(const Arguments& arguments, const std::string& region, const std::string& name,

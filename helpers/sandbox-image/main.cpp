@@ -5,6 +5,7 @@
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
 #include "net/containerd.hpp"
+#include "node/proxy.hpp"
 #include "sandbox_image.hpp"
 
 namespace {
@@ -16,6 +17,7 @@ constexpr auto unit_margin = 30s; // that the manager waits longer than we do
 
 void ensure(Context& context)
 {
+        use_missing_no_proxy();
         const auto config = context.root()(containerd_config_path);
         const auto text = read_file(config);
         const auto name = sandbox_image_in(text, config);

@@ -24,14 +24,18 @@ def with_persistenced(node):
     node.link("etc/systemd/system/multi-user.target.wants/nvidia-persistenced.service", "../nvidia-persistenced.service")
 
 
+def with_clocks(node):
+    (node.root / "usr/lib64").mkdir(exist_ok=True)
+    run("g++", "-std=c++20", "-shared", "-fPIC", "-o", node.root / "usr/lib64/libnvidia-ml.so.1",
+        TESTS / "unit/node/fake_nvml.cpp")
+
+
 class AfterKubelet(Machine):
     def test_clocks_persistence_and_cdi_after_kubelet(self):
         node = self.machine(DRIVER)
         with_persistenced(node)
         program(node, "usr/bin/nvidia-ctk", '#!/bin/sh\nmkdir -p /run/cdi\necho "$@" > "${3#--output=}"\n')
-        (node.root / "usr/lib64").mkdir(exist_ok=True)
-        run("g++", "-std=c++20", "-shared", "-fPIC", "-o", node.root / "usr/lib64/libnvidia-ml.so.1",
-            TESTS / "unit/node/fake_nvml.cpp")
+        with_clocks(node)
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-nvidia.service", "nvidia-persistenced.service")
         self.assertActive(node, "eks-nvidia-clocks.service", "nvidia-cdi.service")

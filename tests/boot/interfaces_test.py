@@ -138,7 +138,7 @@ class Interfaces(BootTest):
             node.output("ip", *command.split())
         # Of kube-proxy. A kernel for tests may have no dummy devices.
         if node.call("ip", "link", "add", "kube-ipvs0", "type", "dummy").returncode:
-            node.output("ip", "link", "add", "kube-ipvs0", "type", "veth", "peer", "name", "services")
+            node.output("ip", "link", "add", "kube-ipvs0", "type", "bridge")
         node.output("ip", "addr", "add", "10.96.0.1/32", "dev", "kube-ipvs0")
 
     def of_cni(self, node, interface) -> str:
@@ -150,6 +150,7 @@ class Interfaces(BootTest):
 
     def test_the_host_s_and_the_cni_plugin_s(self):
         node = self.booted_with({"ens5": PRIMARY, "ens6": SECOND}, {
+            "usr/lib/systemd/network/99-kube.network": "[Match]\nName=kube*\n[Network]\nDHCP=ipv4\n",
             "usr/lib/systemd/network/80-ec2.network": OF_DISTRIBUTION,
             "usr/lib/udev/rules.d/99-vpc-policy-routes.rules": POLICY_ROUTES})
         self.await_step(node, "ens5")
@@ -289,6 +290,14 @@ class Interfaces(BootTest):
         self.assertHostHasSecond(node)
         self.await_configured(node, "ens7", "/run/systemd/network/05-eks-ens7.network")
         self.assertIn("metric 514", self.ip(node, "route", "show", "default", "dev", "ens7"))
+        # nodeadm starts the chain, and what was skipped with it.
+        node.write("etc/eks/node.toml", WRONG)
+        node.reboot()
+        self.assertSkippedWith(node, "eks-config.service")
+        node.write("etc/eks/node.toml", right)
+        node.output("nodeadm", "init")
+        self.assertActive(node, "eks-node.target")
+        self.assertHostHasSecond(node)
         # A metadata service that does not know the interface: the failure has a code, and networkd is left as it is.
         node.write("etc/eks/node.toml", '[instance.network]\nmanagedInterfaces = ["ens*"]\n')
         node.output("eksnode", "apply")

@@ -27,8 +27,9 @@ esac
 
 
 class Mig(Machine):
-    def divided(self, profile, smi=SMI):
+    def divided(self, profile, smi=SMI, prepare=lambda node: None):
         node = self.machine(DRIVER)
+        prepare(node)
         program(node, "usr/bin/nvidia-smi", smi)
         program(node, "usr/bin/nvidia-ctk", '#!/bin/sh\nmkdir -p /run/cdi\nnvidia-smi mig -lgi > "${3#--output=}"\n')
         node.write(TOML, f'[nvidia.mig]\nprofile = "{profile}"\n')

@@ -101,7 +101,7 @@ class Trust(BootTest):
         self.assertEqual(set(node.file("/run/tls-front.log").read_text().split()), {"done"})
         self.assertCalm(node)
         said = [r["MESSAGE"] for r in node.journal("--unit", UNIT)]
-        self.assertIn("'CN = localhost': not a CA certificate, proceeding", "\n".join(said))
+        self.assertIn("'CN = localhost': not a CA certificate; replace it or remove it, proceeding", "\n".join(said))
         # Again: nothing is run.
         before = node.file(BUNDLE).stat().st_mtime_ns
         node.systemctl("reload", UNIT)

@@ -155,7 +155,7 @@ bool sets(const std::map<std::string, std::string>& variables, std::string_view 
 
 // If only the variables of all services name a proxy, and no NO_PROXY: that of our own calls. They ask AWS
 // alone, so what concerns the cluster is left out; it may not be known yet.
-std::map<std::string, std::string> no_proxy_of_calls(const NodeInputs& node)
+std::string no_proxy_of_calls(const NodeInputs& node)
 {
         const auto of_all = variables_of_all_services(node);
         const bool has_proxy = std::ranges::any_of(of_all, [](const auto& variable) {
@@ -165,8 +165,16 @@ std::map<std::string, std::string> no_proxy_of_calls(const NodeInputs& node)
         });
         if (node.spec.host.proxy.is_given() || !has_proxy || sets(of_all, "no_proxy"))
                 return {};
-        const auto items = near_items(node, false);
-        return {{"NO_PROXY", items}, {"no_proxy", items}};
+        return near_items(node, false);
+}
+
+// What an admin gave to the unit or to the manager stands.
+void set_missing_no_proxy(const std::string& items)
+{
+        if (items.empty() || ::getenv("NO_PROXY") != nullptr || ::getenv("no_proxy") != nullptr)
+                return;
+        for (const auto* name : {"NO_PROXY", "no_proxy"})
+                ::setenv(name, items.c_str(), 1);
 }
 
 } // namespace
@@ -215,8 +223,8 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
                 for (const auto& service : proxy.services)
                         give(service, variables);
                 give(std::string(step_that_pulls), variables);
-        } else {
-                give(std::string(step_that_pulls), no_proxy_of_calls(node));
+        } else if (const auto items = no_proxy_of_calls(node); !items.empty()) {
+                give(std::string(step_that_pulls), {{std::string(missing_no_proxy), items}});
         }
         std::ranges::sort(all, {}, &ServiceEnvironment::service);
         return all;
@@ -237,10 +245,12 @@ void use_environment(const NodeInputs& node)
         }
         for (const auto& [name, value] : of_all)
                 ::setenv(name.c_str(), value.c_str(), 0);
-        // An admin may have given it to the unit or to the manager.
-        if (::getenv("NO_PROXY") == nullptr && ::getenv("no_proxy") == nullptr)
-                for (const auto& [name, value] : no_proxy_of_calls(node))
-                        ::setenv(name.c_str(), value.c_str(), 1);
+        set_missing_no_proxy(no_proxy_of_calls(node));
+}
+
+void use_missing_no_proxy()
+{
+        set_missing_no_proxy(environment(std::string(missing_no_proxy).c_str()));
 }
 
 } // namespace eks

@@ -12,6 +12,10 @@ namespace eks {
 // The step that asks ECR for a login has the proxy too.
 inline constexpr std::string_view step_that_pulls = "eks-sandbox-image";
 
+// A variable of that step: NO_PROXY, for when nothing else sets it. A file of variables would override what
+// an admin gave to the unit or to the manager.
+inline constexpr std::string_view missing_no_proxy = "EKS_NO_PROXY";
+
 // The files of eks-environment: one for each service, and `default`, which records the variables given to
 // the manager.
 inline constexpr std::string_view environment_directory = "/run/eks/environment/";
@@ -38,5 +42,9 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node);
 // Give this process, which asks AWS, the variables of all services and those of the proxy, with NO_PROXY.
 // Others that its environment sets stand, but not those that the manager has from an older configuration.
 void use_environment(const NodeInputs& node);
+
+// Of the step that pulls: set NO_PROXY to missing_no_proxy if this process has neither NO_PROXY nor
+// no_proxy.
+void use_missing_no_proxy();
 
 } // namespace eks

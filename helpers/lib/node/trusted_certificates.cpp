@@ -57,7 +57,8 @@ TrustedCertificates trusted_certificates(
                                 continue;
                         if (!certificate.doubt.empty())
                                 found.notes.push_back({Level::warning,
-                                        fmt::format("{}: the certificate '{}': {}, proceeding",
+                                        fmt::format(
+                                                "{}: the certificate '{}': {}; replace it or remove it, proceeding",
                                                 source.text(), certificate.subject, certificate.doubt),
                                         true});
                         found.certificates.push_back(std::move(certificate));

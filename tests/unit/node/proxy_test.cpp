@@ -120,9 +120,8 @@ TEST_CASE("Our own calls have NO_PROXY with a proxy of all services too", "[prox
         REQUIRE(all.size() == 2);
         CHECK(all[0] == given[0]); // what daemons get stays as it is
         CHECK(all[1].service == step_that_pulls);
-        CHECK(all[1].variables.size() == 2);
-        const auto items = all[1].variables.at("NO_PROXY");
-        CHECK(items == all[1].variables.at("no_proxy"));
+        CHECK(all[1].variables.size() == 1);
+        const auto items = all[1].variables.at("EKS_NO_PROXY");
         CHECK(items.find("169.254.169.254,") != items.npos);
         CHECK(items.find(".internal,") != items.npos);
         CHECK(items.find(inputs.spec.cluster.service_cidr->text()) == items.npos);
@@ -139,6 +138,16 @@ TEST_CASE("Our own calls have NO_PROXY with a proxy of all services too", "[prox
         ::unsetenv("NO_PROXY");
         use_environment(inputs);
         CHECK(environment("NO_PROXY").empty());
+        // The step that pulls takes its variable if nothing else has been given, by either name.
+        ::setenv("EKS_NO_PROXY", "a,b", 1);
+        use_missing_no_proxy();
+        CHECK(environment("no_proxy") == "of.the.unit");
+        CHECK(::getenv("NO_PROXY") == nullptr);
+        ::unsetenv("no_proxy");
+        use_missing_no_proxy();
+        CHECK(environment("NO_PROXY") == "a,b");
+        CHECK(environment("no_proxy") == "a,b");
+        ::unsetenv("EKS_NO_PROXY");
         // The manager still has a variable of the configuration before this one, and another of the admin's.
         node.write("/run/eks/environment/default", "HTTP_PROXY=\"http://old\"\nALL_PROXY=\"http://old\"\n");
         ::setenv("HTTP_PROXY", "http://old", 1);
@@ -161,7 +170,7 @@ TEST_CASE("Our own calls have NO_PROXY with a proxy of all services too", "[prox
         CHECK(all_environments(inputs) == given);
         given.push_back({"eks-sandbox-image", {{"NO_PROXY", "own"}}, "key", "source"});
         given[0].variables = {{"https_proxy", "http://proxy.example:3128"}};
-        CHECK(all_environments(inputs) == given);
+        CHECK(all_environments(inputs)[1].variables.at("NO_PROXY") == "own");
         for (const auto* name : {"HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
                 ::unsetenv(name);
 }

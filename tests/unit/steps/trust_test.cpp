@@ -126,9 +126,10 @@ TEST_CASE("The plan holds each certificate once, and names what is doubtful", "[
         REQUIRE(plan.step.notes.size() == 2);
         CHECK(plan.step.notes[0].text ==
                 "node.toml, line 2, column 1: trust.certificates[0] ('/etc/eks/corp.pem'): the certificate "
-                "'CN = old': expired on 2023-11-13 22:13:20 UTC, proceeding");
-        CHECK(plan.step.notes[1].text == "user data: k ('site.ca'): the certificate 'CN = early': not valid "
-                                         "before 2023-11-15 22:13:20 UTC, proceeding");
+                "'CN = old': expired on 2023-11-13 22:13:20 UTC; replace it or remove it, proceeding");
+        CHECK(plan.step.notes[1].text ==
+                "user data: k ('site.ca'): the certificate 'CN = early': not valid "
+                "before 2023-11-15 22:13:20 UTC; replace it or remove it, proceeding");
         for (const auto& note : plan.step.notes)
                 CHECK((note.level == Level::warning && note.strict));
         CHECK(test::file_in(planned(node, {}).step, "/run/eks/trust.pem").kind == File::Kind::absent);
