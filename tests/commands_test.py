@@ -121,19 +121,6 @@ class ScriptsTest(unittest.TestCase):
             self.assertIn(why, done.stderr)
 
 
-class KeysWithoutAStepTest(unittest.TestCase):
-    """A key that no step of this version acts on is a warning here, and keeps a node from starting."""
-
-    def test_it_is_a_warning_and_strictly_an_error(self):
-        user_data = SOURCE / "tests/golden/field-karpenter-raid0/root/run/eks/user-data"
-        for options, kind, status in ((), "warning", 0), (("--strict",), "error", 78):
-            done = run(VALIDATE, *options, f"user-data:{user_data}")
-            self.assertEqual(done.returncode, status, done.stderr)
-            lines = [line for line in done.stderr.splitlines() if "instance.localStorage" in line]
-            self.assertTrue(lines and lines[0].startswith(kind + ": "), done.stderr)
-            self.assertIn("a node does not start with it", lines[0])
-
-
 class SetTest(unittest.TestCase):
     """On the tree of an image, which has no cluster yet."""
 

@@ -195,6 +195,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                         UNITDIR "/eks-containerd-config.service"});
                 outputs.push_back({"containerd.service.requires/eks-containerd-volume.service",
                         UNITDIR "/eks-containerd-volume.service"});
+                outputs.push_back({"containerd.service.requires/eks-instance-store.service",
+                        UNITDIR "/eks-instance-store.service"});
                 outputs.push_back({"containerd.service.d/50-eks-node.conf", containerd_drop_in, false});
                 outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.

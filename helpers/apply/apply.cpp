@@ -216,13 +216,13 @@ void close_gates(Manager& manager, const Changes& rest, const Say& say)
                 take_over(manager, rest, say);
 }
 
-void refuse_volume_below_containerd(Manager& manager, const Changes& changes)
+void refuse_disk_below_containerd(Manager& manager, const Changes& changes)
 {
         const auto state = manager.unit("containerd.service").text("ActiveState");
-        if (!changes.needs_volume || state == "inactive" || state == "failed")
+        if (changes.needs_stop.empty() || state == "inactive" || state == "failed")
                 return;
         throw Error(failure::apply_needs_stop,
-                "containerd.volume: a volume cannot be mounted while containerd runs",
+                fmt::format("{}: a disk cannot be mounted while containerd runs", changes.needs_stop),
                 "Reboot the node, which applies all changes. Or drain it, stop kubelet and "
                 "containerd "
                 "with `systemctl stop kubelet containerd`, run `eksnode apply`, and start eks-node.target");

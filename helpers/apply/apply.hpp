@@ -52,6 +52,6 @@ void refuse_masked(Manager& manager, const Changes& changes);
 void close_gates(Manager& manager, const Changes& rest, const Say& say);
 
 // A volume of containerd is mounted before containerd starts. Throws Error (apply_needs_stop) if it runs.
-void refuse_volume_below_containerd(Manager& manager, const Changes& changes);
+void refuse_disk_below_containerd(Manager& manager, const Changes& changes);
 
 } // namespace eks

@@ -116,7 +116,7 @@ int apply(const Arguments& arguments)
         const auto pending = manager ? pending_restarts(root, *manager) : std::vector<std::string>();
         auto changes = find_changes(root, steps, pending);
         if (manager) {
-                refuse_volume_below_containerd(*manager, changes);
+                refuse_disk_below_containerd(*manager, changes);
                 refuse_masked(*manager, changes);
         }
         if (!up)

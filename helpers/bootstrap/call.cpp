@@ -215,11 +215,11 @@ private:
                 if (disks == nullptr)
                         return;
                 static const std::map<std::string, std::string, std::less<>> strategies{
-                        {"mount", "Mount"}, {"raid0", "RAID0"}, {"raid10", "RAID10"}};
+                        {"mount", "Mount"}, {"none", "none"}, {"raid0", "RAID0"}, {"raid10", "RAID10"}};
                 if (const auto strategy = strategies.find(lower(disks->value)); strategy != strategies.end())
                         layer_.tree["instance"]["localStorage"]["strategy"] = strategy->second;
                 else
-                        problem(*disks, "must be mount, raid0 or raid10", "Write mount, raid0 or raid10");
+                        problem(*disks, "must be mount, raid0, raid10 or none", "Write one of them");
         }
 
         void containerd()

@@ -10,6 +10,7 @@
 #include "checks/described_cluster.hpp"
 #include "checks/find_problems.hpp"
 #include "config/known_keys.hpp"
+#include "config/local_storage.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
 #include "containerd/registries.hpp"
@@ -103,6 +104,12 @@ constexpr std::array gates{
                         return !host.environments.empty() || host.proxy.is_given();
                 }},
         Gate{"hosts", needs_hosts},
+        Gate{"instance-store",
+                [](const GateInputs& given) {
+                        Problems problems; // found before
+                        const auto& merged = given.resolved.merged;
+                        return local_storage(merged.tree, merged.marks, problems).has_value();
+                }},
         Gate{"interface",
                 [](const GateInputs& given) {
                         return !given.node.spec.host.managed_interfaces.empty() ||

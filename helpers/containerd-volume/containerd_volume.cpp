@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/fs.hpp"
-#include "base/text.hpp"
 
 namespace eks {
 
@@ -16,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view class_directory = "/sys/class/block";
 constexpr std::string_view ebs_model = "Amazon Elastic Block Store";
 constexpr std::string_view instance_store_model = "Amazon EC2 NVMe Instance Storage";
 constexpr auto default_label = "containerd";
@@ -28,11 +25,6 @@ std::string label_of(const VolumeSettings& volume)
 {
         const bool fits = !volume.label.empty() && volume.label.size() <= xfs_label;
         return fits ? volume.label : default_label;
-}
-
-std::string what_is_on(const DiskContent& content)
-{
-        return content.other.empty() ? content.type : content.other;
 }
 
 std::optional<std::string> find_label(const std::string& label, const Disks& disks)
@@ -73,7 +65,7 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
                         occupied += fmt::format("{}'{}' {}", occupied.empty() ? "" : ", ", device.path,
                                 !place.empty() ? fmt::format("is mounted at '{}'", place)
                                 : !content     ? "cannot be read"
-                                               : fmt::format("holds {}", what_is_on(*content)));
+                                               : fmt::format("holds {}", content->what()));
         }
         if (!blank && !occupied.empty())
                 throw Error(failure::volume_occupied,
@@ -128,21 +120,6 @@ std::string wait_for_volume(
 
 } // namespace
 
-std::vector<BlockDevice> block_devices(const Root& root)
-{
-        std::vector<BlockDevice> devices;
-        const auto text = [&](const std::string& name, const char* file) {
-                return std::string(
-                        trim(read_file_if_exists(root(fmt::format("{}/{}/{}", class_directory, name, file)))
-                                        .value_or("")));
-        };
-        for (const auto& name : list_directory(root(class_directory)))
-                if (!name.starts_with("ram") && !name.starts_with("zram") && text(name, "size") != "0")
-                        devices.push_back(
-                                {"/dev/" + name, text(name, "device/model"), text(name, "device/serial")});
-        return devices;
-}
-
 std::optional<std::string> find_volume(const VolumeSettings& volume, const Disks& disks)
 {
         if (volume.device == instance_store)
@@ -171,7 +148,7 @@ MountedVolume ensure_volume(
                         "See `journalctl -k` for errors of the disk");
         const bool usable = content->other.empty() && (content->type == "xfs" || content->type == "ext4");
         if (!content->blank() && !usable)
-                throw occupied(fmt::format("'{}' is not blank: it holds {}", path, what_is_on(*content)),
+                throw occupied(fmt::format("'{}' is not blank: it holds {}", path, content->what()),
                         fmt::format(
                                 "Nothing on it was touched. If its data is not needed, run `wipefs -a {0}` and "
                                 "`blkdiscard -z {0}`",

@@ -10,32 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "base/root.hpp"
 #include "config/volume.hpp"
+#include "storage/disks.hpp"
 
 namespace eks {
 
 inline constexpr std::string_view containerd_directory = "/var/lib/containerd";
-
-// A disk or partition, by sysfs. Model and serial are those of a whole NVMe disk, else "".
-struct BlockDevice {
-        std::string path; // "/dev/nvme1n1"
-        std::string model;
-        std::string serial;
-};
-
-// All that have a size, sorted by path, without RAM disks and the like.
-std::vector<BlockDevice> block_devices(const Root& root);
-
-// What is on a device.
-struct DiskContent {
-        std::string type;            // of the filesystem, "" if there is none that is known
-        std::string label;           // of the filesystem
-        std::string partition_label; // of the partition, if it is one
-        std::string other;       // what is there instead of a filesystem: "a gpt partition table", "data"
-        bool unfinished = false; // it holds the beginning of a filesystem that this step was making
-        bool blank() const { return type.empty() && other.empty(); }
-};
 
 // The effects of this step, as functions, so that tests need no disks.
 struct Disks {

@@ -20,9 +20,4 @@ void mount_soci_data();
 // Controller: Amazon keeps it in the vendor's part, from byte 3072 on. "" if it is not such an answer.
 std::string mapping_name_in(std::string_view identification);
 
-// Of /proc/self/mountinfo: where the device MAJOR:MINOR is mounted, and what is mounted at a directory (the
-// last one counts). "" if nothing is.
-std::string mount_point_in(std::string_view mountinfo, std::string_view device_number);
-std::string mounted_in(std::string_view mountinfo, std::string_view directory);
-
 } // namespace eks

@@ -45,6 +45,7 @@ constexpr std::array verbs{About{"apply", "apply a changed configuration to a ru
         About{"runtimes", "list the container runtimes of this machine"},
         About{"set", "write keys to the admin's drop-in"},
         About{"status", "show the bootstrap as a tree, and what to do about a failure"},
+        About{"storage", "show what is done with the disks of the instance store"},
         About{"takeover", "take over the EKS image of Amazon Linux 2023"},
         About{"token", "print the token that kubelet shows the API server"},
         About{"unset", "remove keys from the admin's drop-in"},

@@ -130,9 +130,12 @@ private:
                         complete_cluster(completed, marks, *described, notes);
                 }
                 hosts_lag_ = is_open("hosts") && hosts_lag(completed);
-                changes_.needs_volume = is_opened("containerd-volume");
-                if (!changes_.needs_volume && differs("containerd.volume"))
-                        changes_.at_boot.emplace_back("containerd.volume");
+                for (const auto& [gate, key] : {std::pair("containerd-volume", "containerd.volume"),
+                             {"instance-store", "instance.localStorage"}})
+                        if (is_opened(gate))
+                                changes_.needs_stop = key;
+                        else if (differs(key))
+                                changes_.at_boot.emplace_back(key);
                 for (const auto* key : {"instance.network.managedInterfaces", "nvidia.mig.profile"})
                         if (differs(key))
                                 changes_.at_boot.emplace_back(key);

@@ -41,7 +41,8 @@ struct Changes {
         std::vector<std::string> closed;
         std::vector<Action> actions;      // empty if nothing changes
         std::vector<std::string> at_boot; // changes that take effect at the next boot
-        bool needs_volume = false;        // containerd is to get a volume: not while it runs
+        // A key whose disks are to be mounted below containerd's files: not while it runs.
+        std::string needs_stop = {};
 };
 
 // `steps` are plan_node()'s. Daemons of `pending` restart too, whatever changes. Throws Error (file_io).

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <deque>
 #include <memory>
+#include <sys/statvfs.h>
 
 #include <fmt/format.h>
 #include <systemd/sd-journal.h>
@@ -12,6 +13,7 @@
 #include "base/arguments.hpp"
 #include "base/conffile.hpp"
 #include "base/error.hpp"
+#include "base/fs.hpp"
 #include "base/manager.hpp"
 #include "status.hpp"
 
@@ -97,6 +99,16 @@ Seconds retry_in(Manager& manager)
         return next > microseconds ? (next - microseconds) / 1'000'000 : 0;
 }
 
+SpaceUse space_use(const std::string& directory)
+{
+        struct statvfs status {};
+        if (::statvfs(directory.c_str(), &status) != 0)
+                return {};
+        const auto block = static_cast<double>(status.f_frsize);
+        return {.used = static_cast<double>(status.f_blocks - status.f_bfree) * block,
+                .size = static_cast<double>(status.f_blocks) * block};
+}
+
 UnitStates read_chain(Manager& manager)
 {
         UnitStates units;
@@ -124,8 +136,9 @@ int main(int argc, char** argv)
                 Manager manager;
                 const auto units = read_chain(manager);
                 const auto retry = retry_in(manager);
-                fmt::print(
-                        "{}{}", render_status(units, root_unit, retry), render_edits(edited_files(Root())));
+                const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
+                fmt::print("{}{}{}", render_status(units, root_unit, retry),
+                        render_storage(storage, space_use), render_edits(edited_files(Root())));
                 return chain_exit_status(units, root_unit, retry);
         });
 }

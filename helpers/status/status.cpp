@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/conffile.hpp"
+#include "base/text.hpp"
 
 namespace eks {
 
@@ -185,6 +186,25 @@ std::string render_edits(const std::vector<std::string>& paths)
                 text += fmt::format("{} {}{}\n", is_trusted(path) ? "!" : " ", path,
                         is_trusted(path) ? ": it says which API server kubelet trusts" : "");
         return text + fmt::format("our versions are below {}/\n", rendered_directory);
+}
+
+std::string render_storage(
+        const std::string& record, const std::function<SpaceUse(const std::string& directory)>& use)
+{
+        constexpr double gibibyte = 1U << 30U;
+        if (record.empty())
+                return {};
+        std::string text = "\ninstance store:\n";
+        for (const auto line : lines(record)) {
+                const auto words = split(line, ' ');
+                text += fmt::format("  {}", line);
+                if (words.size() == 3 && words[0] == "mount") {
+                        const auto [used, size] = use(std::string(words[1]));
+                        text += fmt::format(", {:.1f} of {:.1f} GiB used", used / gibibyte, size / gibibyte);
+                }
+                text += "\n";
+        }
+        return text;
 }
 
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,17 @@ std::string render_status(const UnitStates& units, const std::string& root, Seco
 
 // The rendered files that were edited, and which of them decide whom kubelet trusts; "" if none.
 std::string render_edits(const std::vector<std::string>& paths);
+
+// Bytes of a filesystem.
+struct SpaceUse {
+        double used = 0;
+        double size = 0;
+};
+
+// The disks, array and mounts of the instance store, as eks-instance-store has recorded them, and how full
+// the mounts are; "" without a record.
+std::string render_storage(
+        const std::string& record, const std::function<SpaceUse(const std::string& directory)>& use);
 
 // 0 if `root` is active, 1 if something failed, 75 while it is starting or will be tried again.
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);

@@ -40,8 +40,8 @@ struct Gated {
         bool under_containerd;
 };
 constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
-        Gated{"hosts", false}, Gated{"registry-mirrors", false}, Gated{"resolved", false},
-        Gated{"shutdown", false}, Gated{"sysctl", false}, Gated{"trust", false}};
+        Gated{"hosts", false}, Gated{"instance-store", true}, Gated{"registry-mirrors", false},
+        Gated{"resolved", false}, Gated{"shutdown", false}, Gated{"sysctl", false}, Gated{"trust", false}};
 
 // containerd is running already, and needs a restart to get a change of its variables or of the certificates
 // that it trusts.

@@ -208,7 +208,7 @@ class Apply(ApplyTest):
         node = self.booted(extra=self.OWN)
         pids, files = self.pids(node), self.files(node)
         self.configure(node, '[containerd.volume]\ndevice = "/dev/sdf"\n')
-        self.assertIn("a volume cannot be mounted while containerd runs", self.apply(node, status=1).stderr)
+        self.assertIn("containerd.volume: a disk cannot be mounted while containerd runs", self.apply(node, status=1).stderr)
         self.assertSameDaemons(node, pids, *DAEMONS)
         self.assertEqual(self.files(node), files)
 

@@ -87,16 +87,13 @@ class UserData(BootTest):
         self.assertEqual(config["maxPods"], 29)
         self.assertEqual([r["MESSAGE"] for r in node.journal("--unit", "eks-config", "--priority", "warning")], [])
 
-    def test_a_karpenter_node_that_wants_raid0_says_why_it_does_not_start(self):
-        """On its root volume it would silently accept pods that do not fit."""
+    def test_a_karpenter_node_that_wants_raid0_starts_without_local_disks_too(self):
         node = self.node()
         node.user_data(mime(("application/node.eks.aws", karpenter(support.IMAGE.ca, "strategy: RAID0"))))
         node.boot()
-        self.assertKubeletDown(node)
-        record = self.failure(node, "eks-config.service")
-        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("step-missing", "78"))
-        self.assertIn('instance.localStorage.strategy = "RAID0"', record["MESSAGE"])
-        self.assertIn("instanceStorePolicy", node.console.read_text(errors="replace"))
+        self.assertActive(node, "eks-node.target", "eks-instance-store.service")
+        messages = [r["MESSAGE"] for r in node.journal("--unit", "eks-instance-store")]
+        self.assertTrue([text for text in messages if "this machine has no instance store" in text], messages)
 
     def test_flags_of_both_formats_reach_kubelet(self):
         """Quotes of a NodeConfig go, those of TOML stay; what is left open ends with its item."""

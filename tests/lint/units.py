@@ -14,12 +14,16 @@ from lint import (
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
-ASKS_MANAGER = {"eks-containerd-volume.service", "eks-efa.service", "eks-environment.service", "eks-kubelet-edits.service", "eks-neuron.service",
-                "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service", "eks-resolved.service",
+ASKS_MANAGER = {"eks-containerd-volume.service", "eks-efa.service", "eks-environment.service", "eks-instance-store.service",
+                "eks-kubelet-edits.service", "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service", "eks-resolved.service",
                 "eks-retry.service", "eks-user-scripts.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
+
+# Runs mdadm, cryptsetup, and a copy of a directory.
+MAKES_FILESYSTEMS = {"eks-instance-store.service"}
+FOR_FILESYSTEMS = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_LOCK", "CAP_MKNOD", "CAP_SETFCAP"]
 
 # Makes device nodes.
 MAKES_DEVICES = {"eks-nvidia-mig.service", "eks-nvidia.service"}
@@ -303,7 +307,7 @@ def check_capabilities(tree):
         for key, prefix, _, line in commands(unit):
             if set(prefix) & set("+!"):
                 yield at(unit.path, line, f"{key}={prefix} keeps every capability, name those it needs instead")
-        wanted = " ".join(["CAP_MKNOD"] * (name in MAKES_DEVICES) + ["CAP_SYS_ADMIN"] * (name in ASKS_MANAGER))
+        wanted = " ".join(FOR_FILESYSTEMS * (name in MAKES_FILESYSTEMS) + ["CAP_MKNOD"] * (name in MAKES_DEVICES) + ["CAP_SYS_ADMIN"] * (name in ASKS_MANAGER))
         if unit.value("CapabilityBoundingSet") != wanted:
             yield at(unit.path, unit.line("CapabilityBoundingSet"),
                      f"CapabilityBoundingSet={unit.value('CapabilityBoundingSet')}, expected '{wanted}'")

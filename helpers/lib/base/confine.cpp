@@ -71,12 +71,25 @@ private:
         std::uint64_t handled_ = 0;
 };
 
+// Its programs make arrays and filesystems and copy directories, which may be anywhere. No path is out of
+// reach of such a step, and it keeps the capabilities for that.
+bool changes_all(const Access& access)
+{
+        return !access.changes.empty() && access.changes.front() == "/";
+}
+
+// For mdadm, cryptsetup, and a copy with owners, modes, devices and attributes.
+constexpr std::uint32_t for_filesystems = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER |
+                                          1U << CAP_FSETID | 1U << CAP_IPC_LOCK | 1U << CAP_MKNOD |
+                                          1U << CAP_SETFCAP;
+
 // All but those that the step needs.
 void drop_capabilities(const Access& access)
 {
         const std::uint32_t needed =
                 (access.asks_manager ? 1U << static_cast<unsigned>(CAP_SYS_ADMIN) : 0U) |
-                (access.makes_devices ? 1U << static_cast<unsigned>(CAP_MKNOD) : 0U);
+                (access.makes_devices ? 1U << static_cast<unsigned>(CAP_MKNOD) : 0U) |
+                (changes_all(access) ? for_filesystems : 0U);
         for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
                 if (capability >= 32 || (needed >> capability & 1U) == 0)
                         ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
@@ -131,7 +144,7 @@ std::string confine(const Root& root, const Access& access)
         if (!root.prefix().empty())
                 return confine_to_paths(root, access);
         drop_capabilities(access);
-        auto missing = confine_to_paths(root, access);
+        auto missing = changes_all(access) ? std::string() : confine_to_paths(root, access);
         if (!limit_system_calls(
                     {.internet = access.internet, .connects = access.connects || access.asks_manager}))
                 missing += fmt::format("{}system calls cannot be filtered ({}), proceeding without a filter",

@@ -369,9 +369,14 @@ std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadlin
         auto refusal = start_mount(name, mount);
         if (refusal.is_loaded) {
                 // An earlier process that was killed has started it. If it fails, the manager unloads it.
-                if (is_active() && unit(name).text("Description") == mount.description)
+                const bool active = is_active();
+                const bool same = unit(name).text("Description") == mount.description;
+                if (active && same)
                         return name;
-                refusal = start_mount(name, mount);
+                // One that was unmounted stays loaded while another unit refers to it.
+                if (!active && same)
+                        queue_job("StartUnit", name);
+                refusal = active || !same ? start_mount(name, mount) : Refusal{};
         }
         if (!refusal.why.empty())
                 throw failed(refusal.why);

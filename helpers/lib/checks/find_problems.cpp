@@ -11,6 +11,7 @@
 #include "checks/described_cluster.hpp"
 #include "config/kernel_settings.hpp"
 #include "config/known_keys.hpp"
+#include "config/local_storage.hpp"
 #include "config/mig_profile.hpp"
 #include "config/mirrors.hpp"
 #include "config/proxy_settings.hpp"
@@ -147,6 +148,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                 }
         registry_mirrors(tree, resolved.merged.marks, problems);
         containerd_volume(tree, resolved.merged.marks, problems);
+        local_storage(tree, resolved.merged.marks, problems);
         check_values(resolved.merged, imds, problems, notes);
         proxy_settings(tree, resolved.merged.marks, problems);
         sysctls(tree, resolved.merged.marks, problems);

@@ -41,6 +41,10 @@ private:
                         return false;
                 if (known == nullptr || dialect_ == Dialect::toml)
                         return true;
+                if (known->path == "instance.localStorage.strategy" && value.is_string())
+                        for (const auto choice : named_choices(known->choices)) // nodeadm ignores case
+                                if (lower(choice) == lower(value.get_ref<const std::string&>()))
+                                        value = choice;
                 const bool map = value.is_object() && holds_more(known->shape);
                 if (known->shape == Shape::map || (!map && !value.is_array()))
                         return true;

@@ -471,7 +471,7 @@ TEST_CASE("An unknown mount has no effect", "[node-config]")
         CHECK(layer.notes[0].strict);
         CHECK(layer.notes[0].text ==
                 "user data, line 4, column 52: spec.instance.localStorage.disabledMounts[1] = "
-                "\"Attic\": not one of Containerd, PodLogs, SOCI, ignoring");
+                "\"Attic\": not one of Containerd, Kubelet, PodLogs, SOCI, ignoring");
 }
 
 TEST_CASE("Items of flags are taken apart as systemd does it, and keep their places", "[node-config]")

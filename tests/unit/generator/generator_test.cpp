@@ -211,6 +211,8 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                                                  units + "/eks-containerd-config.service",
                         "containerd.service.requires/eks-containerd-volume.service -> " + units +
                                 "/eks-containerd-volume.service",
+                        "containerd.service.requires/eks-instance-store.service -> " + units +
+                                "/eks-instance-store.service",
                         "containerd.service.wants/kubelet.service -> " + units + "/kubelet.service",
                         "local-fs.target.wants/eks-readahead.service -> " + units + "/eks-readahead.service",
                         "multi-user.target.wants/eks-configured.target -> " + units +
@@ -382,7 +384,7 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
         image.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(image).docker);
 
-        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 9);
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 10);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() > 1);
 }

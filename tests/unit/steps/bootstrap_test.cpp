@@ -228,7 +228,7 @@ TEST_CASE("What makes no sense is refused, all at once", "[bootstrap]")
                 {{"c", "--service-ipv6-cidr", "fe80::1234"}, "not an IP address"},
                 {{"c", "--service-ipv4-cidr", "fd00::/108"}, "not an address range of IPv4"},
                 {{"c", "--container-runtime", "dockerd"}, "must be containerd"},
-                {{"c", "--local-disks", "raid5"}, "must be mount, raid0 or raid10"},
+                {{"c", "--local-disks", "raid5"}, "must be mount, raid0, raid10 or none"},
                 {{"c", "--b64-cluster-ca", "-----BEGIN CERTIFICATE-----"}, "not base64"},
                 {{"c", "--kubelet-extra-args", "node-labels=a"},
                         "--kubelet-extra-args: an item is not a flag"},

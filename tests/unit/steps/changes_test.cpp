@@ -252,13 +252,27 @@ TEST_CASE("containerd's volume is for the next boot, or for a containerd that do
         node.settle();
         node.set_gate("containerd-volume", true);
         node.config("{\"containerd\": {\"volume\": {\"device\": \"sdf\"}}}");
-        CHECK(node.changes().needs_volume);
+        CHECK(node.changes().needs_stop == "containerd.volume");
         CHECK(node.changes().at_boot.empty());
         node.settle();
         node.config("{\"containerd\": {\"volume\": {\"device\": \"sdg\"}}}");
-        CHECK_FALSE(node.changes().needs_volume);
+        CHECK(node.changes().needs_stop.empty());
         CHECK(node.changes().at_boot == Texts{"containerd.volume"});
         CHECK(node.actions() == Texts{"run eks-config.service"});
+}
+
+TEST_CASE("The instance store is for the next boot, or for a containerd that does not run", "[changes]")
+{
+        Node node;
+        node.settle();
+        node.set_gate("instance-store", true);
+        node.config("{\"instance\": {\"localStorage\": {\"strategy\": \"RAID0\"}}}");
+        CHECK(node.changes().needs_stop == "instance.localStorage");
+        CHECK(node.changes().at_boot.empty());
+        node.settle();
+        node.config("{\"instance\": {\"localStorage\": {\"strategy\": \"Mount\"}}}");
+        CHECK(node.changes().needs_stop.empty());
+        CHECK(node.changes().at_boot == Texts{"instance.localStorage"});
 }
 
 TEST_CASE("An edit by hand that is kept is named, and causes no action", "[changes]")

@@ -205,27 +205,26 @@ TEST_CASE("Bad configuration is refused before anything is planned", "[config]")
         CHECK(refusal([&] { planned(node, "#!/bin/sh\n"); }).failure == "config-missing");
 }
 
-TEST_CASE("A node does not start with a key that no step acts on", "[config]")
+TEST_CASE("The gate of the instance store is open if there is a strategy", "[config]")
 {
         const ReferenceNode node;
-        const auto refused = [&](const std::string& instance) {
-                return refusal([&] { planned_spec(node, "  instance:\n" + instance); });
+        const auto is_open = [&](const std::string& storage) {
+                const auto plan = planned_spec(node, "  instance:\n    localStorage: " + storage + "\n");
+                return file_in(plan, "/run/eks/enabled/instance-store").kind == File::Kind::regular;
         };
-        const auto storage = refused("    localStorage:\n      strategy: RAID0\n");
-        CHECK(storage.failure == "step-missing");
-        CHECK(storage.mentions(
-                "user data, line 11, column 7: instance.localStorage.strategy = \"RAID0\": no step of "
-                "this version of eksnode acts on it"));
-        CHECK(storage.remedy.find("containerd.volume.device") != std::string::npos);
-        // what nodeadm does nothing with either
-        for (const auto* nothing :
-                {"    {}\n", "    localStorage: {}\n    network: {}\n    environment: {}\n",
-                        "    localStorage: {strategy: ''}\n    network: {nameservers: [], domains: ~}\n",
-                        "    environment: {default: {}, kubelet: ~, containerd: {}}\n",
-                        "    localStorage: {mountPath: /mnt, disabledMounts: [SOCI]}\n"}) {
-                CAPTURE(nothing);
-                CHECK(refused(nothing).failure == "nothing");
+        for (const auto* strategy : {"RAID0", "raid0", "RAID10", "Mount", "mount"}) {
+                CAPTURE(strategy);
+                CHECK(is_open(std::string("{strategy: ") + strategy + "}"));
         }
+        for (const auto* nothing : {"{}", "{strategy: ''}", "{strategy: none}", "~",
+                     "{mountPath: /mnt, disabledMounts: [SOCI]}"}) {
+                CAPTURE(nothing);
+                CHECK_FALSE(is_open(nothing));
+        }
+        CHECK(refusal([&] { is_open("{strategy: RAID5}"); }).failure == "config-invalid");
+        CHECK(refusal([&] {
+                is_open("{strategy: RAID0, mountPath: mnt}");
+        }).mentions("instance.localStorage.mountPath = \"mnt\": is not the absolute path of a directory"));
 }
 
 TEST_CASE("Text that is not UTF-8 is a fault of the configuration, not of eksnode", "[config]")

@@ -247,6 +247,20 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
         CHECK(text.find("running, restarted itself once\n") != std::string::npos);
 }
 
+TEST_CASE("The instance store is shown with its use", "[status]")
+{
+        const auto use = [](const std::string& directory) {
+                CHECK(directory == "/mnt/k8s-disks/0");
+                return SpaceUse{.used = 1.5 * (1 << 30), .size = 10.0 * (1 << 30)};
+        };
+        CHECK(render_storage("", use).empty());
+        CHECK(render_storage("disk /dev/nvme1n1 AWS1 5.0 GiB\narray /dev/md127 RAID0 of AWS1, AWS2\n"
+                             "mount /mnt/k8s-disks/0 /dev/md127\n",
+                      use) == "\ninstance store:\n  disk /dev/nvme1n1 AWS1 5.0 GiB\n"
+                              "  array /dev/md127 RAID0 of AWS1, AWS2\n"
+                              "  mount /mnt/k8s-disks/0 /dev/md127, 1.5 of 10.0 GiB used\n");
+}
+
 TEST_CASE("Until the node is up the next attempt is announced", "[status]")
 {
         UnitStates units{{"eks-node.target", target("inactive", {"eks-imds.service"})},

@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "instance_store.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using Kind = StorageAction::Kind;
+
+constexpr std::string_view store_model = "Amazon EC2 NVMe Instance Storage";
+constexpr auto array_link = "/dev/md/kubernetes";
+constexpr std::string_view array_name = "kubernetes";
+constexpr auto disk_label = "eks-disk"; // of a filesystem that this step makes on a disk
+constexpr auto member_type = "linux_raid_member";
+constexpr std::size_t fewest_of_raid10 = 4;
+constexpr auto mdadm = "/usr/sbin/mdadm";
+constexpr std::array bound{BoundDirectory{"Kubelet", "/var/lib/kubelet", "kubelet"},
+        BoundDirectory{"Containerd", "/var/lib/containerd", "containerd"},
+        BoundDirectory{"SOCI", "/var/lib/soci-snapshotter-grpc", "soci-snapshotter-grpc"},
+        BoundDirectory{"PodLogs", "/var/log/pods", "pods"}};
+
+std::vector<std::string> serials_of(const std::vector<StoreDisk>& disks)
+{
+        std::vector<std::string> serials;
+        for (const auto& disk : disks)
+                serials.push_back(disk.serial);
+        return serials;
+}
+
+int level_of(const LocalStorage& settings)
+{
+        return settings.strategy == LocalStorage::Strategy::raid10 ? 10 : 0;
+}
+
+bool is_filesystem(const DiskContent& content)
+{
+        return content.other.empty() && (content.type == "xfs" || content.type == "ext4");
+}
+
+bool is_member_of_ours(const StoreDisk& disk)
+{
+        return disk.content.type == member_type && is_our_array(disk.content.label);
+}
+
+bool contains(const std::vector<std::string>& list, const std::string& item)
+{
+        return std::ranges::find(list, item) != list.end();
+}
+
+std::string cipher_of(unsigned index)
+{
+        return fmt::format("eks-instance-store-{}", index);
+}
+
+// A device to be mounted: the array, or a disk.
+struct Target {
+        std::string path;
+        unsigned index;
+        const DiskContent* content;
+        bool half_made;
+        std::vector<std::string> serials;
+};
+
+class Planner {
+public:
+        Planner(const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes)
+                : settings_(&settings), facts_(&facts), notes_(&notes),
+                  disks_(instance_store_disks(facts.disks))
+        {
+        }
+
+        std::optional<StorageAction> next()
+        {
+                if (disks_.empty()) {
+                        note("this machine has no instance store");
+                        return std::nullopt;
+                }
+                return settings_->is_array() ? next_of_array() : next_of_disks();
+        }
+
+private:
+        void note(const std::string& text)
+        {
+                if (!contains(*notes_, text))
+                        notes_->push_back(text);
+        }
+
+        Error occupied(const std::string& what, const std::string& remedy) const
+        {
+                return {failure::volume_occupied, fmt::format("{}: {}", settings_->source, what), remedy};
+        }
+
+        // What uses a disk that this step does not; "" if nothing.
+        std::string use_of(const StoreDisk& disk) const
+        {
+                if (!disk.in_use.empty())
+                        return disk.in_use;
+                if (!disk.mounted.empty())
+                        return fmt::format("is mounted at '{}'", disk.mounted);
+                for (const auto& array : facts_->arrays)
+                        if (contains(array.serials, disk.serial) && !is_of_store(array))
+                                return fmt::format("is a part of '{}'", array.path);
+                return {};
+        }
+
+        // Why this step must not write a disk; "" if it may.
+        std::string objection(const StoreDisk& disk) const
+        {
+                if (auto use = use_of(disk); !use.empty())
+                        return use;
+                const auto& content = disk.content;
+                const bool ours = is_member_of_ours(disk) || disk.half_made ||
+                                  (is_filesystem(content) && content.label == disk_label);
+                if (content.blank() || ours || settings_->force)
+                        return {};
+                return fmt::format("holds {}{}", content.what(),
+                        content.label.empty() ? "" : fmt::format(" '{}'", content.label));
+        }
+
+        void refuse_what_is_not_ours(const std::vector<StoreDisk>& disks) const
+        {
+                std::vector<std::string> texts;
+                bool in_use = false;
+                for (const auto& disk : disks)
+                        if (const auto why = objection(disk); !why.empty()) {
+                                texts.push_back(fmt::format("{} {}", disk.named(), why));
+                                in_use = in_use || !use_of(disk).empty();
+                        }
+                if (texts.empty())
+                        return;
+                throw occupied("no disk was written: " + join(texts, ", "),
+                        in_use ? "Stop what uses the disk, or remove instance.localStorage.strategy"
+                               : "If the data is not needed, run `wipefs -a` and `blkdiscard -z` on the disk, or set "
+                                 "instance.localStorage.force");
+        }
+
+        // Whether all disks of an array are of the instance store and were made members of it by this step.
+        bool is_of_store(const StoreArray& array) const
+        {
+                return !array.serials.empty() && std::ranges::all_of(array.serials, [&](const auto& serial) {
+                        const auto disk = std::ranges::find(disks_, serial, &StoreDisk::serial);
+                        return disk != disks_.end() && is_member_of_ours(*disk);
+                });
+        }
+
+        std::vector<const StoreArray*> arrays_of_store() const
+        {
+                std::vector<const StoreArray*> found;
+                for (const auto& array : facts_->arrays)
+                        if (is_of_store(array))
+                                found.push_back(&array);
+                return found;
+        }
+
+        bool is_complete(unsigned present, unsigned devices) const
+        {
+                // RAID10 holds each block twice.
+                return present == devices || (level_of(*settings_) == 10 && present + 1 == devices);
+        }
+
+        std::optional<StorageAction> next_of_array()
+        {
+                if (settings_->strategy == LocalStorage::Strategy::raid10 &&
+                        disks_.size() < fewest_of_raid10)
+                        throw Error(failure::config_invalid,
+                                fmt::format("{}: RAID10 needs {} disks, and the instance store has {}: {}",
+                                        settings_->source, fewest_of_raid10, disks_.size(),
+                                        join(serials_of(disks_), ", ")),
+                                "Set instance.localStorage.strategy to RAID0 or Mount, or choose an instance type "
+                                "with more disks");
+                const auto arrays = arrays_of_store();
+                for (const auto* array : arrays)
+                        if (array->active && array->level == level_of(*settings_) &&
+                                is_complete(static_cast<unsigned>(array->serials.size()), array->devices))
+                                return next_on_array(*array);
+                // Only what no program uses is stopped.
+                for (const auto* array : arrays)
+                        if (!array->in_use.empty())
+                                throw occupied(
+                                        fmt::format("{} of {} {}, and is not the array that is configured",
+                                                array->path, join(array->serials, ", "), array->in_use),
+                                        "Reboot, after you have stopped what uses it");
+                refuse_place(settings_->array_directory(), serials_of(disks_));
+                for (const auto& bound_directory : bound_directories(*settings_))
+                        refuse_read_only(std::string(bound_directory.path));
+                const auto members = members_of_one_array();
+                refuse_what_is_not_ours(members.empty() ? disks_ : members);
+                if (!arrays.empty())
+                        return stop(*arrays.front());
+                if (!members.empty())
+                        return assemble(members);
+                return create();
+        }
+
+        std::vector<StoreDisk> members_of_one_array() const
+        {
+                std::map<std::string, std::vector<StoreDisk>> by_id;
+                for (const auto& disk : disks_)
+                        if (is_member_of_ours(disk) && disk.level == level_of(*settings_))
+                                by_id[disk.array_id].push_back(disk);
+                for (const auto& [id, members] : by_id)
+                        if (is_complete(static_cast<unsigned>(members.size()), members.front().devices))
+                                return members;
+                return {};
+        }
+
+        // A mdadm.conf of another machine or an earlier array must not matter.
+        StorageAction assemble(const std::vector<StoreDisk>& members) const
+        {
+                StorageAction action{.kind = Kind::assemble,
+                        .serials = serials_of(members),
+                        .command = {mdadm, "--assemble", "--config=none", "--run", array_link},
+                        .what = array_link};
+                for (const auto& disk : members)
+                        action.command.push_back(disk.path);
+                return action;
+        }
+
+        std::optional<StorageAction> create() const
+        {
+                for (const auto& disk : disks_)
+                        if (!disk.content.blank())
+                                return wipe(disk);
+                StorageAction action{.kind = Kind::create,
+                        .serials = serials_of(disks_),
+                        .command = {mdadm, "--create", array_link, "--config=none", "--run", "--force",
+                                "--metadata=1.2", fmt::format("--level={}", level_of(*settings_)),
+                                fmt::format("--name={}", array_name),
+                                fmt::format("--raid-devices={}", disks_.size())},
+                        .what = array_link};
+                for (const auto& disk : disks_)
+                        action.command.push_back(disk.path);
+                return action;
+        }
+
+        static StorageAction stop(const StoreArray& array)
+        {
+                return {.kind = Kind::stop, .command = {mdadm, "--stop", array.path}, .what = array.path};
+        }
+
+        static StorageAction wipe(const StoreDisk& disk)
+        {
+                return {.kind = Kind::wipe,
+                        .serials = {disk.serial},
+                        .command = {"/usr/sbin/wipefs", "--all", disk.path},
+                        .what = disk.path};
+        }
+
+        std::optional<StorageAction> next_on_array(const StoreArray& array)
+        {
+                for (const auto& disk : disks_) {
+                        if (contains(array.serials, disk.serial))
+                                continue;
+                        const bool wanted = array.serials.size() < array.devices && objection(disk).empty();
+                        if (!wanted) {
+                                note(fmt::format("{} is not in the array and is left alone", disk.named()));
+                                continue;
+                        }
+                        if (!disk.content.blank())
+                                return wipe(disk);
+                        return StorageAction{.kind = Kind::add,
+                                .serials = {disk.serial},
+                                .command = {mdadm, array.path, "--add", disk.path},
+                                .what = array.path};
+                }
+                const Target target{array.path, 0, &array.content, array.half_made, array.serials};
+                if (!array.in_use.empty())
+                        throw occupied(fmt::format("{} of {} {}", array.path, join(array.serials, ", "),
+                                               array.in_use),
+                                "Stop what uses it, or remove instance.localStorage.strategy");
+                if (auto action = next_on_target(target))
+                        return action;
+                return next_directory(settings_->array_directory());
+        }
+
+        std::optional<StorageAction> next_of_disks()
+        {
+                unsigned index = 1;
+                std::vector<StoreDisk> disks;
+                for (const auto& disk : disks_) {
+                        const auto there = disk.mounted.starts_with(settings_->mount_path + "/");
+                        if (!disk.mounted.empty() && !there)
+                                note(fmt::format("{} is mounted at '{}' and is left alone", disk.named(),
+                                        disk.mounted));
+                        else
+                                disks.push_back(disk);
+                }
+                std::vector<StoreDisk> unmounted = disks;
+                std::erase_if(unmounted, [](const StoreDisk& disk) { return !disk.mounted.empty(); });
+                const auto arrays = arrays_of_store();
+                for (const auto* array : arrays)
+                        if (!array->in_use.empty())
+                                throw occupied(fmt::format("{} of {} {}", array->path,
+                                                       join(array->serials, ", "), array->in_use),
+                                        "Reboot, after you have stopped what uses it");
+                refuse_what_is_not_ours(unmounted);
+                if (!arrays.empty())
+                        return stop(*arrays.front());
+                for (const auto& disk : disks) {
+                        if (disk.mounted.empty())
+                                refuse_place(place_of_disk(index), {disk.serial});
+                        const bool usable = is_filesystem(disk.content) && !disk.half_made &&
+                                            disk.content.label == disk_label && !settings_->encrypt;
+                        const bool is_ready = disk.content.blank() || usable || !disk.mounted.empty() ||
+                                              (settings_->encrypt && is_open(index));
+                        if (!is_ready && !disk.half_made)
+                                return wipe(disk);
+                        const Target target{disk.path, index, &disk.content, disk.half_made, {disk.serial}};
+                        if (auto action = next_on_target(target))
+                                return action;
+                        ++index;
+                }
+                return std::nullopt;
+        }
+
+        std::string place_of_disk(unsigned index) const
+        {
+                return fmt::format("{}/{}", settings_->mount_path, index);
+        }
+
+        bool is_open(unsigned index) const
+        {
+                return facts_->opened.contains("/dev/mapper/" + cipher_of(index));
+        }
+
+        std::string mounted_at(const std::string& directory) const
+        {
+                const auto found = facts_->mounts.find(directory);
+                return found == facts_->mounts.end() ? std::string() : found->second;
+        }
+
+        Directory directory(const std::string& path) const
+        {
+                const auto found = facts_->directories.find(path);
+                return found == facts_->directories.end() ? Directory{} : found->second;
+        }
+
+        void refuse_read_only(const std::string& path) const
+        {
+                if (const auto state = directory(path); state.read_only && !state.exists)
+                        throw Error(failure::volume_failed,
+                                fmt::format("{}: '{}' cannot be made: its filesystem is read-only",
+                                        settings_->source, path),
+                                "Make the directory in the image, or configure another one");
+        }
+
+        // Nothing is written if its mount would fail.
+        void refuse_place(const std::string& where, const std::vector<std::string>& serials) const
+        {
+                if (const auto there = mounted_at(where); !there.empty())
+                        throw occupied(fmt::format("'{}' is mounted at '{}' already, the place of {}", there,
+                                               where, join(serials, ", ")),
+                                "Remove that mount, or name another directory by instance.localStorage.mountPath");
+                refuse_read_only(where);
+        }
+
+        std::optional<StorageAction> next_on_target(const Target& target)
+        {
+                const auto where = place_of_disk(target.index);
+                const auto cipher = cipher_of(target.index);
+                const auto device = settings_->encrypt ? "/dev/mapper/" + cipher : target.path;
+                if (const auto there = mounted_at(where); there == device || there == target.path)
+                        return std::nullopt;
+                refuse_place(where, target.serials);
+                if (settings_->encrypt) {
+                        const auto opened = facts_->opened.find(device);
+                        if (opened == facts_->opened.end())
+                                return open_cipher(target, cipher, device);
+                        if (!is_filesystem(opened->second))
+                                return format(target, device, !opened->second.blank());
+                        return mount(target, device, where, opened->second.type);
+                }
+                const auto& content = *target.content;
+                if (target.half_made || content.blank())
+                        return format(target, device, target.half_made);
+                if (!is_filesystem(content)) {
+                        if (!settings_->force)
+                                throw occupied(
+                                        fmt::format("no disk was written: {} of {} holds {}", target.path,
+                                                join(target.serials, ", "), content.what()),
+                                        "If the data is not needed, set instance.localStorage.force");
+                        return format(target, device, true);
+                }
+                return mount(target, device, where, content.type);
+        }
+
+        // The key is read from the kernel by cryptsetup and is kept nowhere.
+        StorageAction open_cipher(
+                const Target& target, const std::string& cipher, const std::string& device) const
+        {
+                const auto& content = *target.content;
+                const bool foreign = !content.blank() && !target.half_made &&
+                                     content.type.empty() == false && !is_filesystem(content) &&
+                                     !settings_->force;
+                if (foreign)
+                        throw occupied(fmt::format("no disk was written: {} of {} holds {}", target.path,
+                                               join(target.serials, ", "), content.what()),
+                                "If the data is not needed, set instance.localStorage.force");
+                return {.kind = Kind::encrypt,
+                        .serials = target.serials,
+                        .command = {"/usr/sbin/cryptsetup", "open", "--type=plain", "--batch-mode",
+                                "--cipher=aes-xts-plain64", "--key-size=512", "--key-file=/dev/urandom",
+                                target.path, cipher},
+                        .what = device};
+        }
+
+        StorageAction format(const Target& target, const std::string& device, bool force) const
+        {
+                FilesystemOptions options{.force = force};
+                if (settings_->filesystem == "xfs") // 32 KiB, whatever the array's chunks are
+                        options.more = {"-l", "su=8b"};
+                if (!settings_->is_array())
+                        options.more.insert(options.more.end(), {"-L", disk_label});
+                options.more.insert(
+                        options.more.end(), settings_->mkfs_options.begin(), settings_->mkfs_options.end());
+                return {.kind = Kind::format,
+                        .serials = target.serials,
+                        .command = mkfs_command(device, settings_->filesystem, options),
+                        .what = device,
+                        .type = settings_->filesystem};
+        }
+
+        static StorageAction mount(const Target& target, const std::string& device, const std::string& where,
+                const std::string& type)
+        {
+                return {.kind = Kind::mount,
+                        .serials = target.serials,
+                        .what = device,
+                        .where = where,
+                        .type = type};
+        }
+
+        std::optional<StorageAction> next_directory(const std::string& array)
+        {
+                const auto device = mounted_at(array);
+                for (const auto& [name, path, sub] : bound_directories(*settings_)) {
+                        const std::string where(path);
+                        const auto what = fmt::format("{}/{}", array, sub);
+                        if (const auto there = mounted_at(where); there == device)
+                                continue;
+                        else if (!there.empty()) {
+                                note(fmt::format(
+                                        "'{}' is a mount of {} already and is left alone", where, there));
+                                continue;
+                        }
+                        refuse_read_only(where);
+                        if (!directory(what).exists)
+                                return StorageAction{
+                                        .kind = directory(where).empty ? Kind::prepare : Kind::copy,
+                                        .what = where,
+                                        .where = what};
+                        return StorageAction{.kind = Kind::bind, .what = what, .where = where};
+                }
+                return std::nullopt;
+        }
+
+        const LocalStorage* settings_;
+        const StorageFacts* facts_;
+        std::vector<std::string>* notes_;
+        std::vector<StoreDisk> disks_;
+};
+
+std::string normal(std::string model)
+{
+        std::ranges::replace(model, '_', ' ');
+        return std::string(trim(model));
+}
+
+} // namespace
+
+std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks)
+{
+        std::vector<StoreDisk> found;
+        for (const auto& disk : disks)
+                if (normal(disk.model) == store_model &&
+                        std::ranges::find(found, disk.serial, &StoreDisk::serial) == found.end())
+                        found.push_back(disk);
+        std::ranges::sort(found, {}, &StoreDisk::serial);
+        return found;
+}
+
+bool is_our_array(std::string_view name)
+{
+        // mdadm puts the name of the host in front.
+        return name.substr(name.rfind(':') + 1) == array_name; // npos + 1 is 0
+}
+
+std::vector<BoundDirectory> bound_directories(const LocalStorage& settings)
+{
+        std::vector<BoundDirectory> directories;
+        if (settings.is_array())
+                std::ranges::copy_if(
+                        bound, std::back_inserter(directories), [&](const BoundDirectory& directory) {
+                                return !contains(settings.disabled_mounts, std::string(directory.name));
+                        });
+        return directories;
+}
+
+std::optional<StorageAction> next_action(
+        const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes)
+{
+        return Planner(settings, facts, notes).next();
+}
+
+bool needs_look(Kind kind)
+{
+        return kind == Kind::stop || kind == Kind::create || kind == Kind::assemble || kind == Kind::add;
+}
+
+void foresee(StorageFacts& facts, const LocalStorage& settings, const StorageAction& action)
+{
+        const auto each = [&](const auto& change) {
+                for (auto& disk : facts.disks)
+                        if (contains(action.serials, disk.serial))
+                                change(disk);
+        };
+        switch (action.kind) {
+        case Kind::stop:
+                std::erase_if(
+                        facts.arrays, [&](const StoreArray& array) { return array.path == action.what; });
+                break;
+        case Kind::wipe:
+                each([](StoreDisk& disk) { disk.content = {}; });
+                break;
+        case Kind::create:
+        case Kind::assemble: {
+                const bool made = action.kind == Kind::create;
+                StoreArray array{.path = action.what,
+                        .active = true,
+                        .level = level_of(settings),
+                        .devices = static_cast<unsigned>(action.serials.size()),
+                        .serials = action.serials,
+                        .content = {.type = made ? "" : "xfs"},
+                        .half_made = made};
+                each([&](StoreDisk& disk) {
+                        if (!made) {
+                                array.devices = disk.devices;
+                                array.half_made = array.half_made || disk.half_made;
+                                return;
+                        }
+                        disk.content = {.type = member_type, .label = std::string(array_name)};
+                        disk.level = array.level;
+                        disk.devices = array.devices;
+                });
+                facts.arrays.push_back(array);
+                break;
+        }
+        case Kind::add:
+                for (auto& array : facts.arrays)
+                        if (array.path == action.what)
+                                array.serials.insert(
+                                        array.serials.end(), action.serials.begin(), action.serials.end());
+                each([](StoreDisk& disk) {
+                        disk.content = {.type = member_type, .label = std::string(array_name)};
+                });
+                break;
+        case Kind::encrypt:
+                facts.opened[action.what] = {};
+                break;
+        case Kind::format: {
+                const DiskContent made{.type = action.type, .label = settings.is_array() ? "" : disk_label};
+                if (settings.encrypt)
+                        facts.opened[action.what] = made;
+                for (auto& array : facts.arrays)
+                        if (array.path == action.what) {
+                                array.content = made;
+                                array.half_made = false;
+                        }
+                for (auto& disk : facts.disks)
+                        if (disk.path == action.what) {
+                                disk.content = made;
+                                disk.half_made = false;
+                        }
+                break;
+        }
+        case Kind::mount:
+                facts.mounts[action.where] = action.what;
+                if (!settings.is_array())
+                        each([&](StoreDisk& disk) { disk.mounted = action.where; });
+                break;
+        case Kind::copy:
+        case Kind::prepare:
+                facts.directories[action.where].exists = true;
+                break;
+        case Kind::bind:
+                facts.mounts[action.where] = facts.mounts[settings.array_directory()];
+                break;
+        }
+}
+
+std::string_view name_of(Kind kind)
+{
+        constexpr std::array<std::string_view, 11> names{"stop-array", "wipe", "create-array",
+                "assemble-array", "add-to-array", "encrypt", "format", "mount", "copy", "make-directory",
+                "bind"};
+        return names.at(static_cast<std::size_t>(kind));
+}
+
+std::string text_of(const StorageAction& action)
+{
+        const auto disks = join(action.serials, ", ");
+        switch (action.kind) {
+        case Kind::mount:
+                return fmt::format("mount {} ({}) at {}", action.what, action.type, action.where);
+        case Kind::copy:
+                return fmt::format("copy {} to {}", action.what, action.where);
+        case Kind::prepare:
+                return fmt::format("make {}", action.where);
+        case Kind::bind:
+                return fmt::format("bind {} to {}", action.what, action.where);
+        default:
+                return fmt::format("{}{}{}: {}", name_of(action.kind), disks.empty() ? "" : " ", disks,
+                        join(action.command, " "));
+        }
+}
+
+} // namespace eks

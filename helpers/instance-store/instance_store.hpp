@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// eks-instance-store: makes or finds the array on the disks of the instance store, or a filesystem on each,
+// and mounts them before containerd and kubelet start. Reads: /run/eks/node.json, sysfs, udev's database,
+// the disks. Changes: disks of the instance store; mounts; while it writes a disk,
+// /var/lib/eks/instance-store.making. Again: what is mounted stays.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/local_storage.hpp"
+#include "storage/disks.hpp"
+
+namespace eks {
+
+// A whole disk, as it was found.
+struct StoreDisk {
+        std::string path; // "/dev/nvme1n1"
+        std::string model;
+        std::string serial;
+        std::uint64_t size = 0; // bytes
+        DiskContent content;
+        std::string array_id;   // of an array that it is a member of
+        int level = -1;         // of that array
+        unsigned devices = 0;   // of that array, if all are there
+        std::string mounted;    // where
+        std::string in_use;     // "is part of /dev/dm-1"; not if our array or cipher uses it
+        bool half_made = false; // by this step, on this instance
+
+        std::string named() const { return path + " (" + serial + ")"; }
+};
+
+// An array that the kernel has.
+struct StoreArray {
+        std::string path; // "/dev/md127"
+        bool active = false;
+        int level = -1;
+        unsigned devices = 0;             // if all are there
+        std::vector<std::string> serials; // of its disks; "" for a disk that is none of the instance store
+        DiskContent content;
+        std::string in_use = {};
+        bool half_made = false; // its filesystem, by this step, on this instance
+};
+
+struct Directory {
+        bool exists = false;
+        bool empty = true;
+        bool read_only = false; // its filesystem, or that of the nearest directory above it
+};
+
+struct StorageFacts {
+        std::vector<StoreDisk> disks;
+        std::vector<StoreArray> arrays;
+        std::map<std::string, DiskContent> opened;    // ciphers by the path of their device
+        std::map<std::string, std::string> mounts;    // directory to device
+        std::map<std::string, Directory> directories; // those that matter; others are empty and writable
+};
+
+struct StorageAction {
+        enum class Kind { stop, wipe, create, assemble, add, encrypt, format, mount, copy, prepare, bind };
+
+        Kind kind;
+        std::vector<std::string> serials = {}; // of the disks that it writes
+        std::vector<std::string> command = {}; // of the program that does it
+        std::string what = {};                 // device or directory
+        std::string where = {};                // directory
+        std::string type = {};                 // filesystem
+};
+
+// "make array /dev/md/kubernetes (RAID0) of AWS1, AWS2"
+std::string text_of(const StorageAction& action);
+std::string_view name_of(StorageAction::Kind kind);
+
+// The disks of the instance store among those, one of each serial number, sorted by that.
+std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks);
+
+// Whether an array that is a member's by name was made by this step, or by setup-local-disks before it.
+bool is_our_array(std::string_view name);
+
+// What has to be done next; nothing if all is done. Pure: the step and `eksnode storage plan` use it.
+// Remarks are added to `notes`, each once. Throws Error: config_invalid, volume_occupied,
+// volume_failed (a directory that cannot be made).
+std::optional<StorageAction> next_action(
+        const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes);
+
+// The facts after an action.
+void foresee(StorageFacts& facts, const LocalStorage& settings, const StorageAction& action);
+
+// Whether only a look at the machine shows the effect of an action.
+bool needs_look(StorageAction::Kind kind);
+
+// The directories that are put on the array, and their name there.
+struct BoundDirectory {
+        std::string_view name; // in disabledMounts
+        std::string_view path;
+        std::string_view directory;
+};
+std::vector<BoundDirectory> bound_directories(const LocalStorage& settings);
+
+} // namespace eks

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <memory>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <thread>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <systemd/sd-device.h>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = StorageAction::Kind;
+
+constexpr auto mount_timeout = 60s; // a journal to be replayed
+constexpr auto poll_interval = 20ms;
+constexpr std::string_view blocks = "/sys/class/block/";
+constexpr auto member_type = "linux_raid_member";
+constexpr std::uint64_t sector = 512;
+
+using Device = std::unique_ptr<sd_device, Deleter<sd_device_unref>>;
+
+Device udev_device(const std::string& path)
+{
+        sd_device* device = nullptr;
+        ::sd_device_new_from_devname(&device, path.c_str());
+        return Device(device);
+}
+
+std::string property(const Device& device, const char* name)
+{
+        const char* value = nullptr;
+        return device && ::sd_device_get_property_value(device.get(), name, &value) >= 0 ? value : "";
+}
+
+std::string attribute(const std::string& name, const char* file)
+{
+        return std::string(
+                trim(read_file_if_exists(fmt::format("{}{}/{}", blocks, name, file)).value_or("")));
+}
+
+bool has_attribute(const std::string& name, const char* file)
+{
+        return exists(fmt::format("{}{}/{}", blocks, name, file));
+}
+
+std::vector<std::string> below(const std::string& name, const char* directory)
+{
+        return list_directory(fmt::format("{}{}/{}", blocks, name, directory));
+}
+
+bool is_partition(const std::string& name)
+{
+        return has_attribute(name, "partition");
+}
+
+bool is_nvme_disk(const std::string& name)
+{
+        return name.starts_with("nvme") && has_attribute(name, "device") && !is_partition(name);
+}
+
+std::string mountinfo()
+{
+        return read_file("/proc/self/mountinfo");
+}
+
+// What uses a device or a partition of it, besides our arrays and ciphers.
+std::string use_of(const std::string& name, const std::string& mounts)
+{
+        for (const auto& holder : below(name, "holders"))
+                if (!holder.starts_with("md") &&
+                        !attribute(holder, "dm/name").starts_with("eks-instance-store-"))
+                        return fmt::format("is a part of '/dev/{}'", holder);
+        if (read_file_if_exists("/proc/swaps").value_or("").find(fmt::format("/dev/{} ", name)) !=
+                std::string::npos)
+                return "is used as swap";
+        for (const auto& part : list_directory(fmt::format("{}{}", blocks, name))) {
+                if (!part.starts_with(name) || !is_partition(part))
+                        continue;
+                if (const auto place = mount_point_in(mounts, attribute(part, "dev")); !place.empty())
+                        return fmt::format("has a partition that is mounted at '{}'", place);
+                if (!below(part, "holders").empty())
+                        return fmt::format(
+                                "has a partition that '/dev/{}' uses", below(part, "holders").front());
+        }
+        return {};
+}
+
+// The superblock of version 1.2, in the kernel's md_p.h: at 4 KiB, in little endian.
+void read_member(StoreDisk& disk)
+{
+        constexpr off_t at = 4096;
+        constexpr std::array<unsigned char, 8> magic{0xfc, 0x4e, 0x2b, 0xa9, 1, 0, 0, 0};
+        constexpr std::size_t id_at = 16;
+        constexpr std::size_t id_length = 16;
+        constexpr std::size_t level_at = 72;
+        constexpr std::size_t devices_at = 92;
+        std::array<unsigned char, 256> bytes{};
+        const UniqueFd fd(::open(disk.path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!fd || ::pread(fd.get(), bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size()) ||
+                !std::equal(magic.begin(), magic.end(), bytes.begin()))
+                return;
+        const auto number = [&](std::size_t from) {
+                return static_cast<std::uint32_t>(bytes.at(from)) |
+                       static_cast<std::uint32_t>(bytes.at(from + 1)) << 8U |
+                       static_cast<std::uint32_t>(bytes.at(from + 2)) << 16U |
+                       static_cast<std::uint32_t>(bytes.at(from + 3)) << 24U;
+        };
+        for (std::size_t i = 0; i < id_length; ++i)
+                disk.array_id += fmt::format("{:02x}", bytes.at(id_at + i));
+        disk.level = static_cast<int>(number(level_at));
+        disk.devices = number(devices_at);
+}
+
+Directory directory_at(const std::string& path)
+{
+        Directory directory{.exists = exists(path), .empty = list_directory(path).empty()};
+        auto nearest = path;
+        while (nearest.size() > 1 && !exists(nearest))
+                nearest = std::filesystem::path(nearest).parent_path();
+        struct statvfs status {};
+        directory.read_only = ::statvfs(nearest.c_str(), &status) == 0 &&
+                              (status.f_flag & static_cast<unsigned long>(ST_RDONLY)) != 0;
+        return directory;
+}
+
+Error failed(const std::string& what, int error)
+{
+        return {failure::volume_failed, fmt::format("{}: {}", what, ::strerror(error)),
+                "See `journalctl -k` for errors of the disk"};
+}
+
+// The mode and owner of the directory that will be hidden.
+void make_like(const std::string& path, const std::string& like)
+{
+        struct stat status {};
+        const bool known = ::stat(like.c_str(), &status) == 0;
+        make_directories(path);
+        if (known && (::chown(path.c_str(), status.st_uid, status.st_gid) != 0 ||
+                             ::chmod(path.c_str(), status.st_mode & 07777U) != 0))
+                throw failed(fmt::format("cannot set the mode of '{}'", path), errno);
+}
+
+// Complete under its name, or absent. What is copied stays where it is, below the mount: a disk that comes
+// back blank gets it again.
+void copy_directory(const std::string& from, const std::string& to)
+{
+        const auto partial = to + ".partial";
+        std::error_code error;
+        std::filesystem::remove_all(partial, error);
+        run_disk_program(
+                {"/usr/bin/cp", "--archive", "--one-file-system", "--no-target-directory", from, partial},
+                failure::volume_failed);
+        const UniqueFd fd(::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!fd || ::syncfs(fd.get()) != 0 || ::rename(partial.c_str(), to.c_str()) != 0)
+                throw failed(fmt::format("cannot finish '{}'", to), errno);
+}
+
+} // namespace
+
+StorageMachine::StorageMachine(const LocalStorage& settings, const std::string& instance)
+        : settings_(&settings), making_(std::string(making_mark), instance)
+{
+}
+
+bool StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
+{
+        constexpr std::string_view nvme_class = "0x0108";
+        if (!exists("/run/udev/control")) // a container
+                return true;
+        unsigned controllers = 0;
+        constexpr std::string_view pci = "/sys/bus/pci/devices";
+        for (const auto& address : list_directory(std::string(pci)))
+                controllers += read_file_if_exists(fmt::format("{}/{}/class", pci, address))
+                                       .value_or("")
+                                       .starts_with(nvme_class);
+        const auto deadline = std::chrono::steady_clock::now() + limit;
+        for (;;) {
+                unsigned announced = 0;
+                bool all = true;
+                for (const auto& name : list_directory(std::string(blocks))) {
+                        if (!is_nvme_disk(name))
+                                continue;
+                        const auto device = udev_device("/dev/" + name);
+                        const bool known = device && ::sd_device_get_is_initialized(device.get()) > 0;
+                        announced += known;
+                        all = all && known;
+                }
+                if (all && announced >= controllers)
+                        return true;
+                if (std::chrono::steady_clock::now() + poll_interval > deadline)
+                        return false;
+                std::this_thread::sleep_for(poll_interval);
+        }
+}
+
+StoreDisk StorageMachine::disk(const std::string& name) const
+{
+        StoreDisk disk{.path = "/dev/" + name};
+        const auto device = udev_device(disk.path);
+        const auto or_attribute = [&](const char* known, const char* file) {
+                auto text = property(device, known);
+                return text.empty() ? attribute(name, file) : text;
+        };
+        disk.model = or_attribute("ID_MODEL", "device/model");
+        disk.serial = or_attribute("ID_SERIAL_SHORT", "device/serial");
+        disk.size = parse_int<std::uint64_t>(attribute(name, "size")).value_or(0) * sector;
+        return disk;
+}
+
+StoreArray StorageMachine::array(const std::string& name, const std::vector<StoreDisk>& disks) const
+{
+        StoreArray array{.path = "/dev/" + name};
+        const auto state = attribute(name, "md/array_state");
+        array.active = !state.empty() && state != "inactive" && state != "clear";
+        const auto level = attribute(name, "md/level");
+        if (level.starts_with("raid"))
+                array.level = parse_int<int>(level.substr(4)).value_or(-1);
+        array.devices = parse_int<unsigned>(attribute(name, "md/raid_disks")).value_or(0);
+        for (const auto& member : below(name, "slaves")) {
+                const auto found = std::ranges::find(disks, "/dev/" + member, &StoreDisk::path);
+                array.serials.push_back(found == disks.end() ? "" : found->serial);
+        }
+        std::ranges::sort(array.serials);
+        if (array.active)
+                array.content = content_of(array.path).value_or(DiskContent{.other = "what cannot be read"});
+        array.half_made = !array.serials.empty() &&
+                          std::ranges::all_of(array.serials,
+                                  [&](const auto& serial) { return making_.includes(serial); });
+        const auto mounts = mountinfo();
+        array.in_use = use_of(name, mounts);
+        const auto place = mount_point_in(mounts, attribute(name, "dev"));
+        if (!place.empty() && place != settings_->array_directory())
+                array.in_use = fmt::format("is mounted at '{}'", place);
+        return array;
+}
+
+StorageFacts StorageMachine::look() const
+{
+        StorageFacts facts;
+        const auto mounts = mountinfo();
+        for (const auto& name : list_directory(std::string(blocks)))
+                if (is_nvme_disk(name))
+                        facts.disks.push_back(disk(name));
+        facts.disks = instance_store_disks(facts.disks);
+        for (auto& disk : facts.disks) {
+                const auto name = disk.path.substr(5);
+                disk.mounted = mount_point_in(mounts, attribute(name, "dev"));
+                disk.in_use = use_of(name, mounts);
+                disk.content = content_of(disk.path).value_or(DiskContent{.other = "what cannot be read"});
+                disk.half_made = making_.includes(disk.serial) && may_be_half_made(disk.path, disk.content);
+                if (disk.content.type == member_type)
+                        read_member(disk);
+        }
+        for (const auto& name : list_directory(std::string(blocks))) {
+                if (name.starts_with("md") && has_attribute(name, "md") && !below(name, "slaves").empty())
+                        facts.arrays.push_back(array(name, facts.disks));
+                const auto cipher = attribute(name, "dm/name");
+                if (!cipher.starts_with("eks-instance-store-"))
+                        continue;
+                const auto path = "/dev/mapper/" + cipher;
+                facts.opened[path] = content_of(path).value_or(DiskContent{.other = "what cannot be read"});
+                // Mounted is the device below it, as far as this step decides.
+                const auto place = mount_point_in(mounts, attribute(name, "dev"));
+                for (const auto& lower_name : below(name, "slaves"))
+                        for (auto& disk : facts.disks)
+                                if (disk.path == "/dev/" + lower_name)
+                                        disk.mounted = place;
+        }
+        look_at_mounts(facts);
+        return facts;
+}
+
+void StorageMachine::look_at_mounts(StorageFacts& facts) const
+{
+        const auto mounts = mountinfo();
+        const auto look = [&](const std::string& path) {
+                facts.directories[path] = directory_at(path);
+                if (const auto there = mounted_in(mounts, path); !there.empty())
+                        facts.mounts[path] = there;
+        };
+        for (std::size_t i = 0; i <= facts.disks.size(); ++i)
+                look(fmt::format("{}/{}", settings_->mount_path, i));
+        for (const auto& [name, path, sub] : bound_directories(*settings_)) {
+                look(std::string(path));
+                look(fmt::format("{}/{}", settings_->array_directory(), sub));
+        }
+}
+
+Manager& StorageMachine::manager()
+{
+        if (!manager_)
+                manager_.emplace();
+        return *manager_;
+}
+
+void StorageMachine::record(const std::vector<std::string>& serials)
+{
+        for (const auto& serial : serials)
+                if (std::ranges::find(written_, serial) == written_.end())
+                        written_.push_back(serial);
+        making_.begin(written_);
+}
+
+void StorageMachine::mount(const StorageAction& action, const char* options, const std::string& description)
+{
+        manager().mount({.what = action.what,
+                                .where = action.where,
+                                .type = action.type.empty() ? "none" : action.type,
+                                .options = options,
+                                .description = description,
+                                // At shutdown it is unmounted after these have stopped.
+                                .before = {"containerd.service", "kubelet.service", "kubepods.slice",
+                                        "soci-snapshotter.service"}},
+                mount_timeout);
+}
+
+void StorageMachine::perform(const StorageAction& action)
+{
+        switch (action.kind) {
+        case Kind::wipe:
+        case Kind::create:
+        case Kind::encrypt:
+        case Kind::format:
+                record(action.serials);
+                [[fallthrough]];
+        case Kind::stop:
+        case Kind::assemble:
+        case Kind::add:
+                run_disk_program(action.command, failure::volume_failed,
+                        action.serials.empty() ? "" : fmt::format("disk {}: ", join(action.serials, ", ")));
+                break;
+        case Kind::mount:
+                // What is mounted is complete, and may hold data from now on. Without its key, a disk of an
+                // earlier boot holds none.
+                if (!settings_->encrypt) {
+                        written_.clear();
+                        making_.end();
+                }
+                mount(action, "noatime",
+                        fmt::format("Instance Store on {}, {} {}", action.what,
+                                action.serials.size() == 1 ? "Disk" : "Disks", join(action.serials, ", ")));
+                break;
+        case Kind::copy:
+                copy_directory(action.what, action.where);
+                break;
+        case Kind::prepare:
+                make_like(action.where, action.what);
+                break;
+        case Kind::bind:
+                mount(action, "bind", fmt::format("{} on the Instance Store", action.where));
+                break;
+        }
+}
+
+std::string storage_summary(const LocalStorage& settings, const StorageFacts& facts)
+{
+        constexpr double gibibyte = 1U << 30U;
+        std::string text;
+        for (const auto& disk : instance_store_disks(facts.disks))
+                text += fmt::format("disk {} {} {:.1f} GiB\n", disk.path, disk.serial,
+                        static_cast<double>(disk.size) / gibibyte);
+        if (settings.is_array())
+                for (const auto& array : facts.arrays)
+                        text += fmt::format("array {} RAID{} of {}\n", array.path, array.level,
+                                join(array.serials, ", "));
+        for (const auto& [directory, device] : facts.mounts)
+                text += fmt::format("mount {} {}\n", directory, device);
+        return text;
+}
+
+} // namespace eks

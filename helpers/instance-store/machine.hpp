@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The disks, arrays and mounts of this machine, and what is done to them.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "base/manager.hpp"
+#include "instance_store.hpp"
+
+namespace eks {
+
+// Names the disks that are being written, until they are mounted.
+inline constexpr std::string_view making_mark = "/var/lib/eks/instance-store.making";
+
+// What is mounted, for `eksnode status`: a line for each disk, array and mount.
+inline constexpr std::string_view storage_record = "/run/eks/instance-store";
+
+class StorageMachine {
+public:
+        StorageMachine(const LocalStorage& settings, const std::string& instance);
+
+        // Wait until udev has announced a disk for each NVMe controller. False at the deadline.
+        static bool wait_for_disks(std::chrono::milliseconds limit);
+
+        StorageFacts look() const;
+        // Only at mounts and directories, which other actions do not change.
+        void look_at_mounts(StorageFacts& facts) const;
+
+        // Throws Error: volume_failed, manager_unreachable.
+        void perform(const StorageAction& action);
+
+private:
+        void record(const std::vector<std::string>& serials);
+        void mount(const StorageAction& action, const char* options, const std::string& description);
+        StoreDisk disk(const std::string& name) const;
+        StoreArray array(const std::string& name, const std::vector<StoreDisk>& disks) const;
+        Manager& manager();
+
+        const LocalStorage* settings_;
+        Making making_;
+        std::vector<std::string> written_;
+        std::optional<Manager> manager_;
+};
+
+// What there is, as text for storage_record.
+std::string storage_summary(const LocalStorage& settings, const StorageFacts& facts);
+
+} // namespace eks

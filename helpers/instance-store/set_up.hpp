@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the step does, action by action.
+#pragma once
+
+#include <chrono>
+
+#include "base/step.hpp"
+#include "config/local_storage.hpp"
+
+namespace eks {
+
+// Throws Error: config_invalid, volume_occupied, volume_failed, manager_unreachable.
+void set_up_instance_store(Context& context, const LocalStorage& settings, const std::string& instance,
+        std::chrono::milliseconds limit);
+
+} // namespace eks
