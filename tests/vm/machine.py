@@ -49,6 +49,12 @@ KERNEL_SETTINGS = """\
 [limits]
 nofile = "4096:8192"
 """
+# EC2's local disks have serial numbers that begin so, and a model of their own, which the emulator's have not.
+STORE_RULES = """\
+ACTION!="remove", KERNEL=="nvme*n*", ENV{DEVTYPE}=="disk", ENV{ID_SERIAL_SHORT}=="AWS*", ENV{ID_MODEL}="Amazon EC2 NVMe Instance Storage"
+"""
+# Of an array that no longer is, as an image may have it.
+STALE_MDADM_CONFIG = "MAILADDR root\nARRAY /dev/md/kubernetes metadata=1.2 name=other:kubernetes UUID=01234567:89abcdef:01234567:89abcdef\n"
 
 CNI_CONFIG = {
     "cniVersion": "1.0.0", "name": "vm",
@@ -67,6 +73,7 @@ class Disk:
     """One more NVMe disk of a machine. Its serial number is what EC2 puts the volume's id into."""
     size: str
     serial: str
+    bad_sector: int = 0  # which it cannot write
 
 
 def vm_packages(cache: Path) -> dict[str, Path]:
@@ -109,6 +116,9 @@ class MachineImage:
         # No node needs the drivers of an emulated board, and loading them takes seconds.
         (root / "etc/udev/rules.d/80-drivers.rules").symlink_to("/dev/null")
         (units / "e2scrub_reap.service").symlink_to("/dev/null")
+        (root / "etc/udev/rules.d/61-instance-store.rules").write_text(STORE_RULES)
+        (root / "etc/mdadm").mkdir(exist_ok=True)
+        (root / "etc/mdadm/mdadm.conf").write_text(STALE_MDADM_CONFIG)
 
         inside = root / INSIDE
         inside.mkdir()
@@ -208,7 +218,11 @@ class Machine:
                    "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
                    "-serial", "stdio"]
         for disk in self.disks:
-            command += ["-drive", f"if=none,id={disk.serial},file={self._file(disk)},format=raw,cache=unsafe",
+            file = f"file={self._file(disk)},format=raw"
+            if disk.bad_sector:
+                file = (f"format=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename={self._file(disk)},"
+                        f"file.inject-error.0.event=write_aio,file.inject-error.0.sector={disk.bad_sector}")
+            command += ["-drive", f"if=none,id={disk.serial},{file},cache=unsafe",
                         "-device", f"nvme,drive={disk.serial},serial={disk.serial}"]
         with open(self.folder / "qemu", "w") as errors:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
