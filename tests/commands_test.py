@@ -292,7 +292,8 @@ class ValidateTrustTest(ValidateLayer):
         authority, key = self.certificate(30, "-addext", "basicConstraints=critical,CA:TRUE")
         self.assertEqual(self.trust(authority), (0, ""))
         leaf, _ = self.certificate(30, "-addext", "basicConstraints=critical,CA:FALSE")
-        doubt = "node.toml, line 2, column 17: trust.certificates[0]: the certificate 'CN = corp': not a CA certificate"
+        doubt = "node.toml, line 2, column 17: trust.certificates[0]: the certificate 'CN = corp': " \
+                "not a CA certificate; replace it or remove it"
         self.assertEqual(self.trust(leaf), (0, f"warning: {doubt}, proceeding\n"))
         status, text = self.trust(leaf, options=["--strict"])
         self.assertEqual(status, 78)
