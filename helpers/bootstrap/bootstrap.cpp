@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "config/node_config.hpp"
@@ -87,7 +88,7 @@ std::string instance_of_machine(const Root& root)
 
 std::string type_of_machine(const Root& root)
 {
-        const auto facts = Json::parse(read_file_if_exists(root(imds_path)).value_or(""), nullptr, false);
+        const auto facts = try_parse_json(read_file_if_exists(root(imds_path)).value_or(""));
         if (facts.is_object() && facts.contains("instanceType") && facts["instanceType"].is_string())
                 return facts["instanceType"];
         return std::string(trim(read_file_if_exists(root(product_name)).value_or("")));

@@ -5,6 +5,7 @@
 
 #include "base/conffile.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "bootstrap.hpp"
 #include "document/toml.hpp"
@@ -76,11 +77,11 @@ Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes)
                 base = read_file_if_exists(root(kubelet_config_template));
         if (!base || text == base)
                 return Json::object();
-        const auto edited = Json::parse(*text, nullptr, false);
+        const auto edited = try_parse_json(*text);
         if (!edited.is_object())
                 throw Error(failure::config_syntax, fmt::format("'{}' is not JSON", kubelet_config_link),
                         "Correct the script that edits it");
-        const auto ours = Json::parse(*base, nullptr, false);
+        const auto ours = try_parse_json(*base);
         auto found =
                 difference(ours.is_object() ? ours : Json::object(), edited, kubelet_config_link, "", notes);
         found.erase("kind"); // of every such file

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/environment.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
 #include "net/jitter.hpp"
@@ -63,7 +64,7 @@ bool ClusterAnswer::is_usable() const
 
 ClusterAnswer parse_cluster(const std::string& body, const std::string& name)
 {
-        const auto answer = Json::parse(body, nullptr, false);
+        const auto answer = try_parse_json(body);
         if (!answer.is_object() || !answer.contains("cluster") || !answer["cluster"].is_object())
                 bad_answer("is not about a cluster");
         if (text_at(answer, "/cluster/name") != name)

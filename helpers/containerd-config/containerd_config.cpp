@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "containerd/config_versions.hpp"
@@ -64,7 +65,7 @@ std::string render_config(const NodeInputs& node, const RuntimeHandlers& handler
 std::string render_base_runtime_spec(const NodeInputs& node)
 {
         const auto path = fmt::format("{}/base-runtime-spec.json", containerd_vendor_directory);
-        auto spec = in_vendor_file(path, [&] { return Json::parse(read_file(node.root(path))); });
+        auto spec = in_vendor_file(path, [&] { return parse_json(read_file(node.root(path))); });
         auto patch = node.spec.containerd.base_runtime_spec;
         const auto limits =
                 patch.value("limits", Json::array()); // of the key `limits`, see containerd_spec.cpp

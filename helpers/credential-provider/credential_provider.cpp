@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "node/credential_providers.hpp"
 #include "node/kubelet_gates.hpp"
@@ -62,7 +63,7 @@ void check(const Json& config, const Version& kubelet)
 StepPlan plan_credential_provider(const NodeInputs& node)
 {
         auto config = in_vendor_file(credential_provider_template, [&] {
-                auto document = Json::parse(read_file(node.root(credential_provider_template)));
+                auto document = parse_json(read_file(node.root(credential_provider_template)));
                 auto& provider = document.at("providers").at(0);
                 const auto& path = node.credential_provider;
                 provider["name"] = path.substr(path.rfind('/') + 1);
@@ -71,7 +72,7 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                                 continue;
                         if (gate.place == GatePlace::provider)
                                 document[Json::json_pointer{std::string(gate.name)}] =
-                                        Json::parse(gate.value);
+                                        parse_json(gate.value);
                         if (gate.place == GatePlace::registry)
                                 add(provider.at("matchImages"), gate.name);
                 }
@@ -102,7 +103,7 @@ void require_credential_providers(const NodeInputs& node, const StepPlan& plan)
 {
         const auto directory = node.credential_provider.substr(0, node.credential_provider.rfind('/') + 1);
         std::vector<std::string> missing;
-        const auto config = Json::parse(plan.files.front().content);
+        const auto config = parse_json(plan.files.front().content);
         for (const auto& provider : config.at("providers")) {
                 const auto path = directory + provider.at("name").get<std::string>();
                 if (::access(node.root(path).c_str(), X_OK) != 0)

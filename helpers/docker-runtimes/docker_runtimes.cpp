@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/process.hpp"
 #include "config/known_keys.hpp"
 
@@ -181,7 +182,7 @@ private:
         static std::optional<Json> optional(const T& object, const std::string& name)
         {
                 const auto found = object.find(name);
-                return found != object.end() ? std::optional(Json::parse(found->dump())) : std::nullopt;
+                return found != object.end() ? std::optional(parse_json(found->dump())) : std::nullopt;
         }
 
         void note(Level level, const std::string& text)
@@ -196,7 +197,7 @@ private:
 Json remembered_keys(const Root& root)
 {
         const auto text = read_file_if_exists(root(docker_memory_path)).value_or("");
-        auto keys = Json::parse(text, nullptr, false);
+        auto keys = try_parse_json(text);
         if (!keys.is_object())
                 keys = Json::object();
         if (!keys.contains("runtimes") || !keys["runtimes"].is_object())
@@ -210,8 +211,8 @@ Json settled(const Json& before, const Json& next, const Document& present)
 {
         auto ours = before;
         for (const auto& [name, entry] : next.items())
-                if (const auto there = present.find(name); name != runtimes_key && there != present.end() &&
-                                                           Json::parse(there->dump()) == entry)
+                if (const auto there = present.find(name);
+                        name != runtimes_key && there != present.end() && parse_json(there->dump()) == entry)
                         ours[name] = entry;
         return ours;
 }

@@ -6,6 +6,7 @@
 #include "base/conffile.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/secrets.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
@@ -119,7 +120,7 @@ std::string edited_setting(const Root& root, const std::string& key)
         const auto ours = read_file_if_exists(root(std::string(rendered_directory) + path));
         if (!present || !ours || present == ours)
                 return {};
-        const auto document = Json::parse(*present, nullptr, false);
+        const auto document = try_parse_json(*present);
         const auto* value = value_at(document, std::string_view(key).substr(kubelet_prefix.size()));
         return fmt::format("  '{}' was edited by hand, and {}\n", path,
                 value == nullptr ? "lacks it" : "has the value " + value->dump());

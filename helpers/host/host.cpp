@@ -11,6 +11,7 @@
 #include "base/drop_ins.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "node/cgroup.hpp"
 #include "node/iptables.hpp"
@@ -43,7 +44,7 @@ bool has_line(const std::string& text, std::string_view last_word)
 bool is_off(const Root& root, const char* key)
 {
         const auto text = read_file_if_exists(root("/etc/kubernetes/kubelet/config.json")).value_or("");
-        const auto config = nlohmann::json::parse(text, nullptr, false);
+        const auto config = try_parse_json(text);
         return config.is_object() && config.contains(key) && config[key] == false;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "net/aws_call.hpp"
 #include "net/credentials.hpp"
@@ -221,7 +222,7 @@ Addon ask_for_addon(
                         .deadline = std::chrono::steady_clock::now() + aws_timeout,
                         .on_retry = say});
         const auto answer = in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer,
-                [&] { return Json::parse(body); });
+                [&] { return parse_json(body); });
         return parse_addon(answer, name, kubernetes);
 }
 

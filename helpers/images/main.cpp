@@ -10,6 +10,7 @@
 #include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "compat/cache_pause_container.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
@@ -117,7 +118,7 @@ Addon addon(const Arguments& arguments, const std::string& region, const std::st
 {
         if (const auto file = arguments.last("addons"))
                 return in_context(*file, failure::aws_answer, [&] {
-                        return parse_addon(Json::parse(read_file(*file)).at(name), name, kubernetes);
+                        return parse_addon(parse_json(read_file(*file)).at(name), name, kubernetes);
                 });
         return ask_for_addon(region, name, kubernetes, say);
 }

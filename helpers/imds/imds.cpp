@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -83,7 +84,7 @@ void add_identity(Json& facts, const std::optional<std::string>& body)
 {
         if (!body)
                 bad_answer(identity_path, "not there (404)");
-        const auto document = Json::parse(*body, nullptr, false);
+        const auto document = try_parse_json(*body);
         if (!document.is_object())
                 bad_answer(identity_path, "not a JSON object");
         for (const auto& [path, key, absence] : identity_facts)

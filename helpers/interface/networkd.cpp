@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "document/layer.hpp"
 
 namespace eks {
@@ -74,7 +75,7 @@ std::string Networkd::network_file(const std::string& interface)
         const char* text = nullptr;
         if (const int result = ::sd_bus_message_read(described.get(), "s", &text); result < 0)
                 fail("read systemd-networkd's answer", ::strerror(-result));
-        const auto document = Json::parse(text, nullptr, false);
+        const auto document = try_parse_json(text);
         const auto file = document.is_object() ? document.find("NetworkFile") : document.end();
         return file != document.end() && file->is_string() ? file->get<std::string>() : std::string();
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checks/kubelet_flags.hpp"
 #include "config/known_keys.hpp"
@@ -40,7 +41,7 @@ void apply_gates(Json& config, const Version& kubelet)
                         continue;
                 const Json::json_pointer key{std::string(gate.name)};
                 if (gate.holds(kubelet) && !gate.value.empty())
-                        config[key] = Json::parse(gate.value);
+                        config[key] = parse_json(gate.value);
                 else if (!gate.holds(kubelet) && gate.value.empty())
                         config[key.parent_pointer()].erase(key.back());
         }
@@ -159,7 +160,7 @@ Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto pods = max_pods(node, notes);
         auto config = in_vendor_file(kubelet_config_template, [&] {
-                auto document = Json::parse(read_file(node.root(kubelet_config_template)));
+                auto document = parse_json(read_file(node.root(kubelet_config_template)));
                 document.get_ref<const Json::object_t&>();
                 // The maps that we add to, if they exist.
                 for (const char* map : {"featureGates", "kubeReserved"})

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
@@ -147,7 +148,7 @@ std::string dump_cache(const Chain& chain, const Json& facts, const std::string&
 Chain load_cache(const Root& root, const std::string& path)
 {
         auto document = in_context(path, failure::config_syntax,
-                [&] { return Json::parse(read_file(root(path), config_limit)); });
+                [&] { return parse_json(read_file(root(path), config_limit)); });
         if (!document.is_object())
                 throw Error(failure::config_syntax, fmt::format("{}: not a JSON object", path));
         document["kind"] = "NodeConfig";

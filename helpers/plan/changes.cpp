@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
@@ -57,7 +58,7 @@ bool takes_effect(const FileChange& change)
 
 Json spec_in(const std::string& node_json)
 {
-        const auto document = Json::parse(node_json, nullptr, false);
+        const auto document = try_parse_json(node_json);
         return document.is_object() ? document.value("spec", Json::object()) : Json::object();
 }
 

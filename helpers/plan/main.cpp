@@ -6,6 +6,7 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "checks/find_problems.hpp"
 #include "offline/verbs.hpp"
 #include "plan.hpp"
@@ -55,7 +56,7 @@ int plan(const Arguments& arguments)
                 fmt::print(stderr, "note: {}\n", remark);
         const auto imds_file = arguments.last("imds").value_or(root(imds_path));
         const auto imds = in_context(
-                imds_file, failure::facts_missing, [&] { return Json::parse(read_file(imds_file)); });
+                imds_file, failure::facts_missing, [&] { return parse_json(read_file(imds_file)); });
         const Versions versions{
                 .kubelet = version_option(arguments, "kubelet-version", root, kubelet_version),
                 .containerd = version_option(arguments, "containerd-version", root, containerd_version)};

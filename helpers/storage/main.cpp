@@ -5,6 +5,7 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "config/sources.hpp"
 #include "description.hpp"
 #include "machine.hpp"
@@ -43,7 +44,7 @@ int storage(const Arguments& arguments)
         if (!settings) {
                 plan.notes.emplace_back("instance.localStorage.strategy is not configured");
         } else if (const auto file = arguments.last("disks")) {
-                const auto description = Json::parse(read_file(*file), nullptr, false);
+                const auto description = try_parse_json(read_file(*file));
                 plan = plan_storage(*settings, storage_facts(description));
         } else {
                 plan = plan_storage(*settings, StorageMachine(*settings, "").look());

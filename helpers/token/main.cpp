@@ -9,6 +9,7 @@
 #include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "net/credentials.hpp"
 #include "token.hpp"
 
@@ -50,7 +51,7 @@ std::string region_of(const Arguments& arguments, const Root& root)
         if (auto given = environment("AWS_REGION"); !given.empty())
                 return given;
         const auto text = read_file_if_exists(root(facts));
-        const auto known = nlohmann::json::parse(text.value_or(""), nullptr, false);
+        const auto known = try_parse_json(text.value_or(""));
         if (known.is_object() && known.contains("region") && known["region"].is_string())
                 return known["region"];
         throw Error(failure::usage, fmt::format("no region is named, and '{}' has none", facts),

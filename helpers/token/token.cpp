@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -65,7 +66,7 @@ std::string exec_api_version(std::string_view exec_info)
 {
         if (exec_info.empty())
                 return fmt::format("{}v1beta1", api_group);
-        const auto info = Json::parse(exec_info, nullptr, false);
+        const auto info = try_parse_json(exec_info);
         const auto asked = info.is_object() ? info.value("apiVersion", Json()) : Json();
         constexpr std::array versions{"v1", "v1beta1", "v1alpha1"};
         for (const auto* version : versions)

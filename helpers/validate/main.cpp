@@ -7,6 +7,7 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "checks/find_problems.hpp"
 #include "config/sources.hpp"
 #include "offline/verbs.hpp"
@@ -51,7 +52,7 @@ int validate_files(const Arguments& arguments)
         Json imds;
         if (const auto file = arguments.last("imds"))
                 imds = in_context(
-                        *file, failure::facts_missing, [&] { return Json::parse(read_file(*file)); });
+                        *file, failure::facts_missing, [&] { return parse_json(read_file(*file)); });
         const auto findings = check_configuration(root, resolved, imds, {.strict = arguments.has("strict")});
         fmt::print(stderr, "{}", text_of(findings));
         if (!findings.problems.empty())

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 
 namespace eks {
 
@@ -17,7 +18,7 @@ std::optional<ImageManifest> read_manifest(const Root& root)
         if (!text)
                 return std::nullopt;
         try {
-                const auto tree = Json::parse(*text);
+                const auto tree = parse_json(*text);
                 ImageManifest manifest;
                 tree.at("wanted").get_to(manifest.wanted);
                 tree.at("built").get_to(manifest.built);

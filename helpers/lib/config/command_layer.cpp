@@ -7,6 +7,7 @@
 
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "config/sources.hpp"
 #include "document/toml.hpp"
@@ -55,7 +56,7 @@ unsigned call_of_layer(std::string_view text)
 std::optional<std::string> known_instance(const Root& root)
 {
         const auto text = read_file_if_exists(root(imds_path));
-        const auto facts = Json::parse(text.value_or(""), nullptr, false);
+        const auto facts = try_parse_json(text.value_or(""));
         const auto id = facts.find("instanceId");
         if (!facts.is_object() || id == facts.end() || !id->is_string())
                 return std::nullopt;

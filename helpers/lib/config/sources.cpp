@@ -9,6 +9,7 @@
 #include "base/command_line.hpp"
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "config/command_layer.hpp"
 #include "config/known_keys.hpp"
@@ -210,7 +211,7 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         break;
                 case Shape::count:
                 case Shape::map: {
-                        auto parsed = Json::parse(value, nullptr, false);
+                        auto parsed = try_parse_json(value);
                         *target = parsed.is_discarded() ? Json(value) : std::move(parsed);
                         break;
                 }

@@ -10,6 +10,7 @@
 
 #include "base/environment.hpp"
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "net/credentials.hpp"
 #include "net/http.hpp"
 #include "net/jitter.hpp"
@@ -47,7 +48,7 @@ struct Refusal {
 // The error code, in either of the two forms of the services.
 Refusal refusal_in(const HttpResponse& response)
 {
-        const auto body = Json::parse(response.body, nullptr, false);
+        const auto body = try_parse_json(response.body);
         const auto text = [&](const char* key) {
                 return body.is_object() && body.contains(key) && body[key].is_string()
                                ? body[key].get<std::string>()

@@ -9,6 +9,7 @@
 
 #include "base/environment.hpp"
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -31,7 +32,7 @@ bool is_one_word(std::string_view text)
 // The document of a role. It is secret, so no message contains its text.
 AwsCredentials parse_document(const std::string& role, const std::string& text)
 {
-        const auto document = Json::parse(text, nullptr, false);
+        const auto document = try_parse_json(text);
         const auto field = [&](const char* name) {
                 const auto found = document.is_object() ? document.find(name) : document.end();
                 return found != document.end() && found->is_string() ? found->get<std::string>()

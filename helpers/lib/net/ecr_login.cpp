@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "net/aws_call.hpp"
 
 namespace eks {
@@ -19,7 +20,7 @@ RegistryLogin ecr_login(const std::string& host, const std::string& region, cons
                         .body = "{}"},
                 options);
         // The error text does not contain the answer, because it may be a secret.
-        const auto answer = Json::parse(body, nullptr, false);
+        const auto answer = try_parse_json(body);
         const Json::json_pointer place("/authorizationData/0/authorizationToken");
         if (!answer.is_object() || !answer.contains(place) || !answer[place].is_string())
                 throw Error(failure::aws_answer, "the answer of ECR's GetAuthorizationToken holds no token",

@@ -5,6 +5,7 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
+#include "base/json_text.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
@@ -22,7 +23,7 @@ Json load_json(const Root& root, std::string_view path, std::string_view writer)
                 throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
                         fmt::format("It is written by {0}.service: see `systemctl status {0}`", writer));
         try {
-                return Json::parse(*text);
+                return parse_json(*text);
         } catch (const Json::exception& e) {
                 throw Error(failure::facts_missing, fmt::format("{}: {}", path, without_input(e.what())),
                         fmt::format("Run `systemctl reload {}`, which writes the file again", writer));
@@ -194,7 +195,7 @@ std::optional<Json> described_cluster(const Root& root, const std::string& name)
         if (!text)
                 return std::nullopt;
         return in_context(cluster_path, failure::facts_missing, [&]() -> std::optional<Json> {
-                auto cluster = Json::parse(*text).at("cluster");
+                auto cluster = parse_json(*text).at("cluster");
                 if (cluster.at("name") != name)
                         return std::nullopt;
                 return cluster;
