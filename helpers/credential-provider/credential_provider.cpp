@@ -18,7 +18,7 @@ namespace {
 
 void add(Json& images, std::string_view image)
 {
-        if (std::ranges::find(images, image) == images.end())
+        if (std::ranges::none_of(images, [&](const Json& listed) { return listed == image; }))
                 images.push_back(image);
 }
 

@@ -124,6 +124,7 @@ public:
 
         void add_lists(const char* directory, const char* unless_in);
         Reading run();
+        void drop_rest();
 
 private:
         void add_list(const char* path);
@@ -206,8 +207,9 @@ void Reader::add_list(const char* path)
                         continue;
                 char* pattern = nullptr;
                 if (::asprintf(&pattern, "%s%.*s", root_, static_cast<int>(line.pattern.size()),
-                            line.pattern.data()) >= 0)
-                        patterns_.push({pattern, line.most});
+                            line.pattern.data()) >= 0 &&
+                        !patterns_.push({pattern, line.most}))
+                        ::free(pattern);
         }
 }
 
@@ -331,6 +333,14 @@ void Reader::open(const Found& found)
                 ::close(file);
 }
 
+// What the deadline has left.
+void Reader::drop_rest()
+{
+        Found left;
+        while (patterns_.pop(left) || files_.pop(left))
+                ::free(left.path);
+}
+
 Reading Reader::run()
 {
         pthread_attr_t attributes;
@@ -446,7 +456,9 @@ Reading read_ahead(const char* root, unsigned seconds, std::uint64_t most_bytes)
         auto& reader = *new (memory.get()) Reader(root, seconds, most_bytes);
         reader.add_lists(vendor_lists, admin_lists);
         reader.add_lists(admin_lists, nullptr);
-        return reader.run();
+        const auto result = reader.run();
+        reader.drop_rest();
+        return result;
 }
 
 } // namespace eks

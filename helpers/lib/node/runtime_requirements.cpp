@@ -43,7 +43,7 @@ public:
         // Words of the first "flags" (x86) or "Features" (arm) line.
         bool has_cpu_flag(const std::string& flag)
         {
-                const auto& words = once(cpu_flags_, [&] {
+                const auto words = once(cpu_flags_, [&] {
                         const auto text = read_file_if_exists((*root_)("/proc/cpuinfo")).value_or("");
                         for (const auto row : lines(text))
                                 if (row.starts_with("flags") || row.starts_with("Features"))
@@ -55,7 +55,7 @@ public:
 
         bool has_pci_vendor(const std::string& vendor)
         {
-                const auto& vendors = once(pci_vendors_, [&] {
+                const auto vendors = once(pci_vendors_, [&] {
                         std::string all = " ";
                         for (const auto& device : list_directory((*root_)("/sys/bus/pci/devices")))
                                 all += line("/sys/bus/pci/devices/" + device + "/vendor") + " ";
