@@ -28,25 +28,27 @@ class Server {
 public:
         explicit Server(Reply reply) : reply_(std::move(reply))
         {
-                fd_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-                sockaddr_in address{};
-                address.sin_family = AF_INET;
-                address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-                REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-                socklen_t length = sizeof address;
-                ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
-                port_ = ntohs(address.sin_port);
+                // One port for both protocols: what is free for the one may be taken for the other.
+                for (int tries = 0; port_ == 0 && tries < 100; tries++) {
+                        fd_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+                        sockaddr_in address{};
+                        address.sin_family = AF_INET;
+                        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+                        REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) ==
+                                0);
+                        socklen_t length = sizeof address;
+                        ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
+                        listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                        if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) ==
+                                0)
+                                port_ = ntohs(address.sin_port);
+                }
+                REQUIRE(port_ != 0);
                 thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
         }
         // The same by TCP, to one client after the other.
         void listen_to_tcp(Reply reply)
         {
-                listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-                sockaddr_in address{};
-                address.sin_family = AF_INET;
-                address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-                address.sin_port = htons(port_);
-                REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
                 REQUIRE(::listen(listener_.get(), 4) == 0);
                 tcp_ = std::jthread([this, reply = std::move(reply)](const std::stop_token& stop) {
                         while (!stop.stop_requested()) {
