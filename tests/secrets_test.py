@@ -9,6 +9,7 @@ make near the secret: cut short there, a stray character before or behind it, no
 program says, and the files that it writes, are searched for the secret."""
 
 import base64
+import contextlib
 import email.mime.multipart
 import email.mime.text
 import importlib.machinery
@@ -20,6 +21,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -212,6 +214,7 @@ def mistakes(text, most):
 class Search:
     def __init__(self, scratch):
         self.scratch = scratch
+        self.looked_at = threading.local()
         self.found = []
         self.runs = 0
         golden = importlib.machinery.SourceFileLoader("golden", str(SOURCE / "tests/golden/run"))
@@ -251,22 +254,47 @@ class Search:
             self.found.append(f"{what}: {program} is killed by signal {-done.returncode}")
         self.look(what, program, ((done.stdout if prints else b"") + done.stderr).decode(errors="replace"))
 
+    @contextlib.contextmanager
+    def node(self, path, text, is_written):
+        """A root with an input. The steps write; what only looks takes the files of the template as they are, and one root a thread."""
+        root = None if is_written else getattr(self.looked_at, "root", None)
+        if not root:
+            root = Path(tempfile.mkdtemp(dir=self.scratch))
+            shutil.copytree(self.template, root, symlinks=True, dirs_exist_ok=True,
+                            copy_function=shutil.copy2 if is_written else os.link)
+            if not is_written:
+                self.looked_at.root = root
+        inputs = {}
+        if path != "run/eks/user-data":
+            inputs["run/eks/user-data"] = CLUSTER
+        if path.endswith("proxy-login"):
+            inputs["etc/eks/node.toml"] = '[proxy]\nhttps = "http://proxy.example"\ncredentialsFile = "/etc/eks/proxy-login"\n'
+        if path.endswith("corp.pem"):
+            inputs["etc/eks/node.toml"] = '[trust]\ncertificates = ["/etc/eks/corp.pem"]\n'
+        if path.endswith(".headers"):
+            inputs["etc/eks/node.toml"] = USES_HEADERS
+        inputs[path] = text
+        for where, content in inputs.items():
+            self.write(root, where, content)
+        yield root
+        if is_written:
+            shutil.rmtree(root)
+            return
+        for where in inputs:
+            (root / where).unlink()
+            if (self.template / where).exists():
+                os.link(self.template / where, root / where)
+
     def try_input(self, case):
         path, name, mistake, text = case
         what = f"{path} ({name}), {mistake}"
-        root = Path(tempfile.mkdtemp(dir=self.scratch))
-        # The steps write; what only looks takes the files of the template as they are.
-        shutil.copytree(self.template, root, symlinks=True, dirs_exist_ok=True,
-                        copy_function=shutil.copy2 if mistake == WHOLE else os.link)
-        if path != "run/eks/user-data":
-            self.write(root, "run/eks/user-data", CLUSTER)
-        if path.endswith("proxy-login"):
-            self.write(root, "etc/eks/node.toml", '[proxy]\nhttps = "http://proxy.example"\ncredentialsFile = "/etc/eks/proxy-login"\n')
-        if path.endswith("corp.pem"):
-            self.write(root, "etc/eks/node.toml", '[trust]\ncertificates = ["/etc/eks/corp.pem"]\n')
-        if path.endswith(".headers"):
-            self.write(root, "etc/eks/node.toml", USES_HEADERS)
-        self.write(root, path, text)
+        is_written = mistake == WHOLE or path == "etc/docker/daemon.json"
+        with self.node(path, text, is_written) as root:
+            self.run_all(what, path, mistake, root)
+            if is_written:
+                self.try_steps(what, root)
+
+    def run_all(self, what, path, mistake, root):
         if path.startswith(("run/eks/user-data", "etc/eks/node")):
             self.run(what, "eksnode-validate", "--strict", "--root", root,
                      f"user-data:{root / path}" if "user-data" in path else root / path)
@@ -282,9 +310,6 @@ class Search:
             self.run(what, "eksnode-set", "--root", root, f"instance.environment.default.SITE_TOKEN={SECRET}")
             self.run(what, "eksnode-migrate", "--", "my-cluster", "--apiserver-endpoint", URL, "--b64-cluster-ca", SECRET,
                      "--kubelet-extra-args", f"--image-service-endpoint={URL}", "--container-runtime", URL)
-        if mistake == WHOLE or path == "etc/docker/daemon.json":
-            self.try_steps(what, root)
-        shutil.rmtree(root)
 
     def try_steps(self, what, root):
         given = set(root.rglob("*"))

@@ -13,7 +13,7 @@ import sys
 import lint
 
 # They look at one file after another and take seconds for all: they get only the files that a plant has changed.
-BY_FILE = [("cpp_format", "check_format"), ("man", "check_renders")]
+BY_FILE = [("cpp_format", "check_format"), ("man", "check_renders"), ("shell", "check_shellcheck")]
 MODULES = ["access", "binaries", "cpp_format", "data", "generator", "man", "messages", "paths", "shell", "text", "tidy", "units"]
 PLANTS = []
 
