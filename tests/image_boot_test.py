@@ -222,7 +222,7 @@ class ImageBootTest(support.BootTest):
         key = f"{FOLDER}/kubelet"
         kubelet, checksum = bucket.objects.pop(key), bucket.objects[f"{key}.sha256"]
         self.assertFails(self.build(builder, bucket), "lacks kubelet", "'Own binaries'")
-        self.assertFalse(any(name.endswith("provisioners") for name in os.listdir(builder.root / "var/tmp")))
+        self.assertEqual(self.left_on(builder), [])
         bucket.objects[key] = kubelet
 
         def cut():
@@ -233,11 +233,20 @@ class ImageBootTest(support.BootTest):
         self.assertFails(self.build(builder, bucket), "disconnected")
         builder.output("systemctl", "reset-failed", "ssh.service")
         builder.output("systemctl", "start", "ssh.service")
+        # nobody could remove the rest; a later build does
+        self.assertLessEqual(set(self.left_on(builder)), {"worker"})
+        self.assertEqual(list((builder.root / "var/tmp").rglob("varfile*")), [])
 
         bucket.put(f"{key}.sha256", "0" * 64)
         (builder.root / "usr/bin/kubelet").unlink(missing_ok=True)
         self.assertFails(self.build(builder, bucket), "kubelet has the SHA-256", "the file is damaged or was replaced")
+        self.assertEqual(self.left_on(builder), [])
         bucket.put(f"{key}.sha256", checksum)
+
+    @staticmethod
+    def left_on(builder):
+        """What Packer has put there."""
+        return [name for name in os.listdir(builder.root / "var/tmp") if not name.startswith("systemd-private-")]
 
     def assertNoTrace(self, builder, machine_id):
         root = builder.root

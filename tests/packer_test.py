@@ -1415,6 +1415,14 @@ class BuildTest(MachineTest):
             output_directory=self.output, ami_name="test", enable_ssm_agent="false", binary_endpoint=self.bucket.url,
             kernel="6.1", **BUILD, **variables, environment=environment)
 
+    def assertNothingIsLeft(self):
+        """Of Packer and of the environment of the build, on the machine."""
+        self.assertFalse(self.work.exists())
+        self.assertEqual([path.name for kind in ("script*", "varfile*") for path in self.directory.glob(kind)], [])
+        for file in self.directory.rglob("*"):
+            if file.is_file() and file.name != "sshd.log":
+                self.assertNotIn(SECRET.encode(), file.read_bytes(), file)
+
     def test_build(self):
         self.bucket.private, self.bucket.token = True, TOKEN
         keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
@@ -1434,19 +1442,16 @@ class BuildTest(MachineTest):
         for name in "manifest.json", "test-manifest.json":
             build = json.loads((self.output / name).read_text())["builds"][0]
             self.assertEqual(build["custom_data"]["kubernetes_version"], "1.34.1")
-        self.assertFalse(self.work.exists())
-        self.assertEqual([path.name for path in self.directory.glob("script*")], [])
-        for file in self.directory.rglob("*"):  # the environment of the build is nowhere left
-            if file.is_file() and file.name != "sshd.log":
-                self.assertNotIn(SECRET.encode(), file.read_bytes(), file)
+        self.assertNothingIsLeft()
 
     def test_a_build_that_fails(self):
         self.bucket.put("1.34.1/2025-11-13/bin/linux/amd64/kubelet.sha256", "0" * 64)
-        done = self.build_image()
+        done = self.build_image({"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN})
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("kubelet has the SHA-256", done.stdout + done.stderr)
         self.assertIn("the file is damaged or was replaced", done.stdout + done.stderr)
         self.assertEqual(list(self.output.iterdir()), [])
+        self.assertNothingIsLeft()
 
 
 def run_side_by_side(names):

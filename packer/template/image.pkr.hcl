@@ -30,8 +30,12 @@ locals {
   # hardening comes last, over what the other variants install
   variants = join(",", compact([var.variants, var.enable_cis ? "cis" : ""]))
 
-  # A file holds the environment, because everybody on the machine may read a command line.
-  execute_command = ". {{ .EnvVarFile }} && if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo -E sh -e {{ .Path }}; fi"
+  # A file holds the environment, because everybody on the machine may read a command line. It is gone before a step starts.
+  # Packer itself removes nothing from the machine if a step fails.
+  as_root         = "{ if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo -E sh -e {{ .Path }}; fi; }"
+  run_steps       = ". {{ .EnvVarFile }} && rm -f {{ .EnvVarFile }} && ${local.as_root}"
+  remove          = "if [ \"$(id -u)\" -eq 0 ]; then rm -rf '${local.working_dir}'; else sudo rm -rf '${local.working_dir}'; fi"
+  execute_command = "trap : HUP PIPE; ${local.run_steps} || { status=$?; ${local.remove}; exit $status; }"
   environment = [
     "ARCH=${var.arch}",
     "AWS_ACCESS_KEY_ID=${var.aws_access_key_id}",
@@ -107,19 +111,20 @@ build {
     environment_vars = local.environment
     execute_command  = local.execute_command
     inline           = [for step in local.before_restart : "bash '${local.working_dir}/provisioners/${step}'"]
-    remote_folder    = var.remote_folder
+    remote_folder    = local.working_dir
     use_env_var_file = true
   }
 
-  # Modules are built for the kernel that runs. The machine of the null builder is not ours to restart.
+  # Modules are built for the kernel that runs. The machine of the null builder is not ours to restart. The files of the build
+  # are needed after the restart, which may end this command before it is done.
   provisioner "shell" {
     except            = ["null.node"]
     environment_vars  = local.environment
-    execute_command   = local.execute_command
+    execute_command   = local.run_steps
     expect_disconnect = true
     inline            = ["bash '${local.working_dir}/provisioners/restart-into-kernel'"]
     pause_after       = "30s"
-    remote_folder     = var.remote_folder
+    remote_folder     = local.working_dir
     use_env_var_file  = true
   }
 
@@ -127,7 +132,7 @@ build {
     environment_vars = local.environment
     execute_command  = local.execute_command
     inline           = [for step in local.after_restart : "bash '${local.working_dir}/provisioners/${step}'"]
-    remote_folder    = var.remote_folder
+    remote_folder    = local.working_dir
     use_env_var_file = true
   }
 
