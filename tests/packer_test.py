@@ -581,6 +581,7 @@ class FrontEndTest(PackerTest):
         self.assertIn("kubernetes_version=1.34.10", calls)
 
         (self.directory / "calls").unlink()
+        (self.packer / "variants/mine.list").write_text("summary mine\nincludes kontain\n")
         for variables, *expected in (
             ({"PACKER_BINARY": self.fake_packer("1.7.10")}, "Packer 1.7.10 is too old", "Packer 1.8.0 or newer"),
             ({"PACKER_BINARY": "/proc/nonexistent"}, "cannot run '/proc/nonexistent'"),
@@ -593,6 +594,7 @@ class FrontEndTest(PackerTest):
             ({"variant": "gpu-nvidia-grid"}, "needs a driver", "nvidia_grid_sha256=DIGITS"),
             ({"variant": "gpu-nvidia,gpu-nvidia-proprietary"}, "cannot be combined"),
             ({"variant": "ecs-kontain"}, "need a release of Kontain", "kontain_sha256=DIGITS"),
+            ({"variant": "mine"}, "need a release of Kontain"),
             ({"variant": "kontain,fips", "kontain_version": "v1", "kontain_sha256": "0" * 64}, "'kontain' and 'fips' cannot be combined"),
             ({"variant": "stig", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
             ({"arch": "arm64"}, "has no folder arm64 for arch=arm64"),
@@ -1170,6 +1172,10 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(self.calls(), ["systemctl start containerd.service",
                                         "eksnode images cache --kubernetes-version 1.34.1 --region us-west-2 --fips",
                                         "systemctl stop containerd.service"])
+        self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="stig"))  # includes fips
+        self.assertTrue(self.calls()[1].endswith(" --fips"))
+        self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="efa"))
+        self.assertFalse(self.calls()[1].endswith(" --fips"))
         self.answer("eksnode", "exit 1")
         self.fails(self.step("cache-images", CACHE_CONTAINER_IMAGES="true"), "cannot cache the images of Kubernetes 1.34.1")
 
@@ -1353,6 +1359,10 @@ class ProvisionerTest(MachineTest):
         calls = self.calls()
         self.assert_in_order(calls, "grubby --update-kernel=ALL --args=intel_idle.max_cstate=1 processor.max_cstate=1",
                              "installer --minimal --yes", "rpm --erase --nodeps efa-nv-peermem")
+        (self.packer / "variants/mine.list").write_text("summary mine\nincludes gpu-nvidia\n")
+        for others in "gpu-nvidia-proprietary", "mine":
+            self.succeeds(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables | {"VARIANTS": f"efa,{others}"}))
+            self.assertNotIn("rpm --erase --nodeps efa-nv-peermem", self.calls())
         self.bucket.objects["releases/aws-efa-installer-1.2.3.tar.gz"] += b"x"
         self.fails(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables), "is not signed with the key")
         self.assertNotIn("installer --minimal --yes", self.calls())

@@ -36,6 +36,11 @@ expand_variants() {
         done | awk '!seen[$0]++'
 }
 
+# has_variant DIRECTORY NAMES VARIANT...: whether one of these variants is among the names or what they include.
+has_variant() {
+        expand_variants "$1" "$2" | grep -xF "$(printf '%s\n' "${@:3}")" >/dev/null
+}
+
 # describe_variants DIRECTORY
 describe_variants() {
         local file name
