@@ -171,6 +171,8 @@ class PackerTest(unittest.TestCase):
         bucket.put_build("1.34.10", "2025-10-01", "amd64")
         bucket.put_build("1.34.10", "2025-12-02", "amd64")
         bucket.put("1.34.10/2025-12-02/bin/windows/amd64/kubelet.exe", "")
+        bucket.put("1.34.10/2025-12-20/bin/windows/amd64/kubelet.exe", "")  # newer than all for Linux
+        bucket.put("1.34.11/2025-12-20/bin/windows/amd64/kubelet.exe", "")
         bucket.put("1.34.10/manifest.json", "{}")
         bucket.put("containerd/containerd-1.7.rpm", "")
         bucket.put("cloudformation/x.yaml", "")
@@ -374,9 +376,9 @@ class FrontEndTest(PackerTest):
         return dict(re.findall(r"-var '(\w+)=([^']*)'", line)), line
 
     def test_lists(self):
-        self.assertEqual(self.succeeds(self.make("list-versions")).split(), ["1.33.5", "1.34.1", "1.34.10"])
+        self.assertEqual(self.succeeds(self.make("list-versions")).split(), ["1.33.5", "1.34.1", "1.34.10", "1.34.11"])
         build = {"kubernetes_version": "1.34.10"}
-        self.assertEqual(self.succeeds(self.make("list-builds", **build)).split(), ["2025-10-01", "2025-12-02"])
+        self.assertEqual(self.succeeds(self.make("list-builds", **build)).split(), ["2025-10-01", "2025-12-02", "2025-12-20"])
         build["kubernetes_build_date"] = "2025-12-02"
         self.assertEqual(self.succeeds(self.make("list-platforms", **build)).split(), ["linux", "windows"])
         self.assertEqual(self.succeeds(self.make("list-architectures", **build)).split(), ["amd64"])
@@ -388,7 +390,7 @@ class FrontEndTest(PackerTest):
             self.bucket.private = bool(credentials)
             with self.subTest(private=self.bucket.private):
                 text = self.succeeds(self.make("list-versions", environment=credentials))
-                self.assertEqual(text.split(), ["1.33.5", "1.34.1", "1.34.10"])
+                self.assertEqual(text.split(), ["1.33.5", "1.34.1", "1.34.10", "1.34.11"])
 
     def test_private_buckets(self):
         self.bucket.private = True
@@ -417,6 +419,8 @@ class FrontEndTest(PackerTest):
         self.assertIn("versions/1.34.pkrvars.hcl", line)
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "k8s", kubernetes_version="1.34.1")))
         self.assertEqual(arguments["kubernetes_build_date"], "2025-11-13")
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", arch="arm64")))
+        self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.1", "2025-11-13"))
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", k8s="1.33")))
         self.assertEqual(arguments["kubernetes_version"], "1.33.5")
 
@@ -532,13 +536,21 @@ class FrontEndTest(PackerTest):
             (["1.33"], {"kubernetes_version": "1.34.1"}, "is not of 1.33", "make k8s kubernetes_version=1.34.1"),
             (["1.34"], {"kernel": "6.1", "kernel_version": "6.12"}, "contradict each other"),
             (["1.34"], {"enable_accelerator": "tpu"}, "there is no accelerator 'tpu'"),
-            (["k8s"], {"kubernetes_version": "1.34.7"}, "has no Kubernetes 1.34.7, but 1.34.1 1.34.10",
-             "try: make k8s kubernetes_version=1.34.10"),
+            (["k8s"], {"kubernetes_version": "1.34.7"}, "has no Kubernetes 1.34.7, but 1.34.1 1.34.10 1.34.11",
+             "try: make k8s kubernetes_version=1.34.10 kubernetes_build_date=2025-12-02\n"),
             (["k8s"], {"kubernetes_version": "1.34.1", "binary_bucket_name": "none"}, "there is no bucket 'none' in us-west-2"),
             (["check-bucket"], BUILD | {"kubernetes_build_date": "2025-01-01"},
              "has no build of Kubernetes 1.34.1 of 2025-01-01, but 2025-09-19 2025-11-13",
              "try: make k8s kubernetes_version=1.34.1 kubernetes_build_date=2025-11-13"),
-            (["check-bucket"], {"kubernetes_version": "1.34.10", "arch": "arm64"}, "has no folder arm64 for arch=arm64, but amd64"),
+            (["check-bucket"], {"kubernetes_version": "1.34.10", "arch": "arm64", "kubernetes_build_date": "2025-12-02"},
+             "has no folder arm64 for arch=arm64, but amd64\n",
+             "try: make k8s kubernetes_version=1.34.1 kubernetes_build_date=2025-11-13 arch=arm64"),
+            (["check-bucket"], {"kubernetes_version": "1.34.11", "kubernetes_build_date": "2025-12-20"},
+             "has no folder amd64 for arch=x86_64, but none for Linux", "try: make k8s kubernetes_version=1.34.10 kubernetes_build_date=2025-12-02"),
+            (["k8s"], {"kubernetes_version": "1.34.10", "arch": "arm64"}, "has no build of Kubernetes 1.34.10 for Linux and arch=arm64",
+             "try: make k8s kubernetes_version=1.34.1 kubernetes_build_date=2025-11-13 arch=arm64"),
+            (["1.34"], {"enable_fips": "yes"}, "enable_fips=yes: say true or false"),
+            (["1.34"], {"enable_efa": "1"}, "enable_efa=1: say true or false"),
             (["check-bucket"], {}, "no kubernetes_version is given", "make list-versions"),
         ):
             with self.subTest(words=words, variables=variables):
@@ -597,7 +609,7 @@ class FrontEndTest(PackerTest):
             ({"variant": "mine"}, "need a release of Kontain"),
             ({"variant": "kontain,fips", "kontain_version": "v1", "kontain_sha256": "0" * 64}, "'kontain' and 'fips' cannot be combined"),
             ({"variant": "stig", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
-            ({"arch": "arm64"}, "has no folder arm64 for arch=arm64"),
+            ({"arch": "arm64", "kubernetes_version": "1.34.10", "kubernetes_build_date": "2025-12-02"}, "has no folder arm64 for arch=arm64"),
             ({"os": "debian12", "enable_ssm_agent": "true"}, "Debian has no package of the SSM agent"),
             ({"os": "debian12", "aws_region": "cn-north-1"}, "base images of debian12 in cn-north-1", "source_ami_owners=ACCOUNT"),
             ({"aws_region": "us-iso-east-1"}, "base images of al2023 in us-iso-east-1"),
