@@ -9,6 +9,7 @@
 #include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "plan.hpp"
+#include "readahead.hpp"
 
 namespace {
 
@@ -32,6 +33,8 @@ void generate(const std::string& directory)
         const eks::Root root{std::string(environment("EKS_ROOT"))};
         const auto facts = eks::read_boot_facts(
                 root, environment("SYSTEMD_VIRTUALIZATION"), environment("SYSTEMD_IN_INITRD") == "1");
+        if (eks::reads_ahead(facts))
+                eks::read_manager_list(root("").c_str());
         for (const auto& output : eks::plan_generator(facts)) {
                 const auto path = directory + "/" + output.path;
                 if (output.link) {

@@ -157,6 +157,8 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                         facts.node_option = true;
                 else if (word.starts_with("eks.node="))
                         facts.node_option = parse_boolean(word.substr(9));
+                else if (word.starts_with("eks.readahead="))
+                        facts.readahead = parse_boolean(word.substr(14)).value_or(true);
                 else if (word == "eks.debug")
                         facts.debug = true;
                 else if (word.starts_with("eks.debug="))
@@ -180,6 +182,11 @@ bool is_node(const BootFacts& facts)
         return facts.on_ec2 && !facts.in_container;
 }
 
+bool reads_ahead(const BootFacts& facts)
+{
+        return is_node(facts) && facts.readahead && !facts.in_container;
+}
+
 std::vector<Output> plan_generator(const BootFacts& facts)
 {
         std::vector<Output> outputs;
@@ -188,8 +195,9 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back(
                         {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"});
                 outputs.push_back({"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"});
-                outputs.push_back(
-                        {"local-fs.target.wants/eks-readahead.service", UNITDIR "/eks-readahead.service"});
+                if (reads_ahead(facts))
+                        outputs.push_back({"local-fs.target.wants/eks-readahead.service",
+                                UNITDIR "/eks-readahead.service"});
                 // containerd is another package, and must wait for our steps on nodes only.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-node-generator: whether this machine is to become a node, or serves Docker, and what that links in.
-// Reads: the kernel command line, DMI, PCI, files in /etc/eks, /usr/lib/eks and /run/eks. Writes: symlinks
-// and one drop-in in the generator directories. Again: the same input, the same output, byte for byte.
+// Reads: the kernel command line, DMI, PCI, files in /etc/eks, /usr/lib/eks and /run/eks; at the first boot
+// of an instance what the manager is about to load. Writes: symlinks and drop-ins in the generator
+// directories. Again: the same input, the same output, byte for byte.
 #pragma once
 
 #include <optional>
@@ -20,6 +21,7 @@ inline constexpr std::string_view installed_marker = "/run/eks/installed";
 struct BootFacts {
         std::optional<bool> node_option; // eks.node=
         bool debug = false;              // eks.debug
+        bool readahead = true;           // eks.readahead=
         bool in_initrd = false;
         bool in_container = false;
         bool on_ec2 = false;
@@ -41,6 +43,10 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
 // eks.node= decides; else the admin's file, the image's file, and last whether this is an EC2 instance (a
 // container on one is not) that had the package when it was booted.
 bool is_node(const BootFacts& facts);
+
+// Whether this boot reads files ahead, if it is the first one of the instance. A container reads from the
+// disk of its host.
+bool reads_ahead(const BootFacts& facts);
 
 // One thing to make below the generator directory.
 struct Output {

@@ -122,7 +122,7 @@ public:
                 end_.tv_sec += seconds;
         }
 
-        void add_lists(const char* directory, const char* unless_in);
+        void add_lists(const char* directory, const char* unless_in, const char* only);
         Reading run();
         void drop_rest();
 
@@ -176,13 +176,15 @@ int is_list(const dirent* entry)
 }
 
 // Names are sorted; a file of the same name in `unless_in` masks one.
-void Reader::add_lists(const char* directory, const char* unless_in)
+void Reader::add_lists(const char* directory, const char* unless_in, const char* only)
 {
         const auto place = joined(root_, directory);
         dirent** names = nullptr;
         const int count = place ? ::scandir(place.get(), &names, is_list, ::alphasort) : -1;
         for (int i = 0; i < count; ++i) {
                 const Text entry(reinterpret_cast<char*>(names[i]));
+                if (only != nullptr && std::string_view(names[i]->d_name) != only)
+                        continue;
                 const auto mask = unless_in ? joined(root_, unless_in, "/") : nullptr;
                 const auto masked = mask ? joined(mask.get(), names[i]->d_name) : nullptr;
                 if (masked && ::faccessat(AT_FDCWD, masked.get(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -441,7 +443,7 @@ ListLine parse_list_line(std::string_view line)
         return result;
 }
 
-Reading read_ahead(const char* root, unsigned seconds, std::uint64_t most_bytes)
+Reading read_ahead(const char* root, unsigned seconds, std::uint64_t most_bytes, const char* only_list)
 {
         rlimit files{};
         if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -454,11 +456,19 @@ Reading read_ahead(const char* root, unsigned seconds, std::uint64_t most_bytes)
         if (!memory)
                 return {};
         auto& reader = *new (memory.get()) Reader(root, seconds, most_bytes);
-        reader.add_lists(vendor_lists, admin_lists);
-        reader.add_lists(admin_lists, nullptr);
+        reader.add_lists(vendor_lists, admin_lists, only_list);
+        reader.add_lists(admin_lists, nullptr, only_list);
         const auto result = reader.run();
         reader.drop_rest();
         return result;
+}
+
+void read_manager_list(const char* root)
+{
+        constexpr unsigned most_seconds = 5; // the manager waits
+        constexpr std::uint64_t most_bytes = 64 * 1024 * 1024;
+        if (!has_read_before(root, instance_identity(root)))
+                read_ahead(root, most_seconds, most_bytes, "00-manager.list");
 }
 
 } // namespace eks

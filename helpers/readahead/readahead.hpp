@@ -33,7 +33,13 @@ struct Reading {
         std::uint64_t bytes = 0;
         bool complete = true; // false if the time ended first
 };
-// Read all that the lists name, for at most so many seconds and bytes. Files that do not exist are no error.
-Reading read_ahead(const char* root, unsigned seconds, std::uint64_t most_bytes);
+// Read all that the lists name, or one list, for at most so many seconds and bytes. Files that do not exist
+// are no error.
+Reading read_ahead(
+        const char* root, unsigned seconds, std::uint64_t most_bytes, const char* only_list = nullptr);
+
+// For the generator, at the first boot of an instance: the list 00-manager.list, for some seconds. The
+// manager loads hundreds of units, one after another, and waits for each from a disk that answers late.
+void read_manager_list(const char* root);
 
 } // namespace eks

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What eks-readahead saves at the first boot of an instance, whose volume answers each read late; for tests/bench.
 
-The machine is emulated in software, so that its processors are many times slower than those of an instance, while its disk
-answers in the given time: what is saved is a smaller part of the boot than on an instance."""
+The machine is emulated in software, so that its processors are many times slower than those of an instance. Its disk is made
+slower by the same factor, which is measured: the whole boot is that of an instance in slow motion."""
 
 import json
+import shlex
 import shutil
 import statistics
 import sys
@@ -31,11 +32,14 @@ Type=oneshot
 ExecStart=/usr/bin/dd if=/usr/bin/%i of=/dev/null bs=1M
 """
 
-MASK = "systemd.mask=eks-readahead.service"
+OFF = "eks.readahead=no"
+# Seconds of processor time for a fixed amount of work.
+WORK = "import time; sum(i * i for i in range(2000000)); print(time.process_time())"
+
 VARIANTS = {
     "with eks-readahead": "",
-    "without": MASK,
-    "with dd": f"{MASK} systemd.wants=vm-dd@kubelet.service systemd.wants=vm-dd@containerd.service",
+    "without": OFF,
+    "with dd": f"{OFF} systemd.wants=vm-dd@kubelet.service systemd.wants=vm-dd@containerd.service",
 }
 
 
@@ -60,13 +64,27 @@ def first_boot(image: MachineImage, scratch: Path, options: str, environment: di
     return int(lines[-1].split()[1]) / 1000, "".join(said).strip()
 
 
+def slow_motion(image: MachineImage, scratch: Path) -> float:
+    """How many times slower a processor of the emulated machine is than one of this machine."""
+    here = float(run("/usr/bin/python3", "-c", WORK, capture_output=True, text=True).stdout)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, Machine(image, Path(folder)) as machine:
+        machine.wait_until_up(1200)
+        machine.call("reached", timeout=1200)
+        status, lines = machine.call(f"/usr/bin/python3 -c {shlex.quote(WORK)}", timeout=1200)
+        if status != 0:
+            raise RuntimeError("\n".join(lines))
+    return max(1.0, float(lines[-1]) / here)
+
+
 def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool):
     scratch = Path(tempfile.mkdtemp(prefix="eks-first-reads-"))
     try:
         slow = scratch / "slow-disk.so"
         run("gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", slow, HERE / "slow-disk.c")
-        environment = {"LD_PRELOAD": str(slow), "DISK_READ_MS": str(read_ms), "DISK_READS": str(READS)}
         image = FirstReadsImage(stage, cache, scratch)
+        factor = slow_motion(image, scratch)
+        print(f"an emulated processor is {factor:.0f} times slower than one here", file=sys.stderr, flush=True)
+        environment = {"LD_PRELOAD": str(slow), "DISK_READ_MS": f"{read_ms * factor:.0f}", "DISK_READS": str(READS)}
         times: dict[str, list[float]] = {name: [] for name in VARIANTS}
         for number in range(runs):
             for name, options in VARIANTS.items():
@@ -77,8 +95,9 @@ def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool):
         shutil.rmtree(scratch, ignore_errors=True)
     medians = {name: statistics.median(values) for name, values in times.items()}
     if as_json:
-        print(json.dumps({"read_ms": read_ms, "reads": READS, "first_boot_s": medians}, indent=2))
+        print(json.dumps({"read_ms": read_ms, "reads": READS, "slow_motion": factor, "first_boot_s": medians}, indent=2))
         return
-    print(f"First boot to eks-node.target, {read_ms} ms a read, {READS} reads at a time ({accelerator()[1].split(',')[0]}):")
+    print(f"First boot to eks-node.target, {read_ms} ms a read, {READS} reads at a time, all {factor:.0f} times slower "
+          f"({accelerator()[1].split(',')[0]}):")
     for name, seconds in medians.items():
         print(f"  {name:20} {seconds:7.1f} s  {seconds / medians['without']:5.2f} of the time without")

@@ -180,7 +180,7 @@ Layer command_line_layer(const std::vector<std::string>& words)
                         continue;
                 const auto key = word.substr(4, equals - 4);
                 const auto value = word.substr(equals + 1);
-                if (key == "node" || key == "debug")
+                if (key == "node" || key == "debug" || key == "readahead")
                         continue; // for the generator
                 const auto* entry = find_schema_key(key);
                 if (entry == nullptr || entry->merge == MergeRule::documents ||

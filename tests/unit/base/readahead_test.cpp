@@ -121,6 +121,10 @@ TEST_CASE("what the lists name is read: files, patterns, directories, each once"
         machine.write("/etc/eks/readahead.d/30-no-list", "/usr/bin/kubelet");
         CHECK(reading(machine).bytes == 1 + 1025);
         CHECK_FALSE(read_ahead(machine.path().c_str(), 0, plenty).complete);
+        // The generator reads one list only, which an admin may replace, too.
+        CHECK(read_ahead(machine.path().c_str(), 60, plenty, "20-more.list").bytes == 1025);
+        CHECK(read_ahead(machine.path().c_str(), 60, plenty, "10-some.list").bytes == 1);
+        CHECK(read_ahead(machine.path().c_str(), 60, plenty, "00-manager.list").files == 0);
 }
 
 TEST_CASE("files that are read ahead are in the page cache as a whole")

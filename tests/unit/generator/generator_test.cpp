@@ -220,6 +220,26 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                         "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
 }
 
+TEST_CASE("A node reads ahead, but not in a container or against the kernel command line", "[generator]")
+{
+        CHECK(reads_ahead({.node_option = true}));
+        CHECK_FALSE(reads_ahead({.node_option = false}));
+        CHECK_FALSE(reads_ahead({.node_option = true, .in_container = true}));
+        CHECK_FALSE(reads_ahead({.node_option = true, .readahead = false}));
+        for (const auto& output : plan_generator({.node_option = true, .readahead = false}))
+                CHECK(output.path.find("readahead") == std::string::npos);
+        TemporaryDirectory machine;
+        const auto on = [&](const char* options) {
+                machine.write("/proc/cmdline", options);
+                return read_boot_facts(Root{machine.path()}, "", false).readahead;
+        };
+        CHECK(on("quiet\n"));
+        CHECK_FALSE(on("eks.readahead=no\n"));
+        CHECK_FALSE(on("quiet eks.readahead=0\n"));
+        CHECK(on("eks.readahead=1\n"));
+        CHECK(on("eks.readahead=maybe\n"));
+}
+
 TEST_CASE("A node's containerd does not start without its steps, however they were kept from running",
         "[generator]")
 {
