@@ -299,7 +299,7 @@ class TemplateTest(PackerTest):
         text = (self.packer / "template/image.pkr.hcl").read_text()
         steps = re.findall(r'"([a-z-]+)"', text[text.index("before_restart"):text.index("working_dir")])
         files = {file.name for file in (self.packer / "provisioners").iterdir() if file.is_file()}
-        self.assertEqual(set(steps) | {"restart-into-kernel"}, files)
+        self.assertEqual(set(steps) | {"restart-into-kernel", "remove-traces"}, files)
         self.assertEqual(len(steps), len(set(steps)))
         self.assertLess(steps.index("clean-up"), steps.index("write-version-info"))
         given = set(re.findall(r'^    "([A-Z0-9_]+)=', text, re.MULTILINE))
@@ -1198,23 +1198,36 @@ class ProvisionerTest(MachineTest):
             var/lib/dnf/history.sqlite var/lib/systemd/random-seed var/lib/eks/commands.d/x.toml var/log/cloud-init.log
             var/log/cloud-init-output.log var/log/messages var/log/secure var/log/wtmp var/log/journal/abc/system.journal
             var/log/audit/audit.log.1 var/cache/dnf/x etc/hostname etc/resolv.conf home/ec2-user/.python_history
-            root/.ssh/id_ed25519 root/.ssh/known_hosts var/log/pods/x""".split()
-        kept = "etc/ssh/sshd_config home/ec2-user/.ssh/config etc/eks/release var/lib/kubelet/x".split()
+            root/.ssh/id_ed25519 root/.ssh/known_hosts var/log/pods/x etc/netplan/50-cloud-init.yaml
+            etc/network/interfaces.d/50-cloud-init etc/ssh/sshd_config.d/50-cloud-init.conf var/lib/chrony/chrony.drift
+            var/lib/sudo/lectured/admin var/lib/sudo/ts/admin home/admin/.cache/motd.legal-displayed tmp/x tmp/.x var/tmp/x/y""".split()
+        kept = """etc/ssh/sshd_config home/ec2-user/.ssh/config etc/eks/release var/lib/kubelet/x etc/netplan/10-mine.yaml
+            etc/ssh/sshd_config.d/10-mine.conf tmp/systemd-private-0-x.service/tmp/x var/tmp/mine/worker/lib/x""".split()
+        work = {"WORKING_DIR": str(self.root / "var/tmp/mine/worker")}
         for path in gone + kept:
             self.put_file(path, "x")
         self.put_file("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
         self.put_file("var/log/audit/audit.log", "x")
         for _ in range(2):
-            self.succeeds(self.step("clean-up"))
+            self.succeeds(self.step("clean-up", **work))
             self.assertEqual([path for path in gone if (self.root / path).exists()], [])
             self.assertEqual([path for path in kept if not (self.root / path).exists()], [])
             self.assertEqual((self.root / "etc/machine-id").read_text(), "")
-            self.assert_in_order(self.calls(), "systemctl stop systemd-random-seed.service", "journalctl --relinquish-var")
+            self.assert_in_order(self.calls(), "systemctl stop systemd-random-seed.service", "systemctl stop chrony.service",
+                                 "journalctl --relinquish-var")
             self.assertEqual((self.root / "var/log/audit/audit.log").read_text(), "")
             self.assertTrue((self.root / "var/log/journal").is_dir())
         (self.root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
         self.succeeds(self.step("clean-up"))
         self.assertTrue((self.root / "etc/resolv.conf").is_symlink())
+
+        # what later steps write
+        self.put_file("var/log/sudo.log", "x")
+        self.put_file("var/log/audit/audit.log", "x")
+        self.succeeds(self.step("remove-traces", **work))
+        self.assertEqual([(path.name, path.read_text()) for path in (self.root / "var/log").rglob("*") if path.is_file()], [("audit.log", "")])
+        self.assertFalse((self.root / "var/tmp/mine/worker").exists())
+        self.assertTrue((self.root / "etc/eks/release").exists())
 
     def test_variants(self):
         self.put_file("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 quiet"\n')
@@ -1449,6 +1462,7 @@ class BuildTest(MachineTest):
         self.bucket.private, self.bucket.token = True, TOKEN
         keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
         (self.packer / "variants/mine.list").write_text("summary mine\nmodule sctp\n")
+        self.answer("eksnode", ANSWERS["eksnode"] + '\n[ "$1" != validate-image ] || echo sudo >"$IMAGE_ROOT/var/log/sudo.log"')
         done = self.build_image(keys, variant="mine")
         text = self.succeeds(done) + done.stderr
         self.assertNotIn(SECRET, text)
@@ -1457,6 +1471,7 @@ class BuildTest(MachineTest):
         self.assertEqual(tree["etc/eks/kubelet-version.txt"][1], b"Kubernetes v1.34.1\n")
         self.assertEqual(tree["etc/modules-load.d/eks-variants.conf"][1], b"sctp\n")
         self.assertIn("opt/cni/bin/bridge", tree)
+        self.assertNotIn("var/log/sudo.log", tree)
         info = json.loads((self.output / "test-version-info.json").read_text())
         self.assertEqual(info["build"]["variants"], "mine,cis")
         self.assertIn(b"PermitRootLogin no\n", tree["etc/ssh/sshd_config.d/10-eks-variants.conf"][1])

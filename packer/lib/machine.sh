@@ -213,6 +213,15 @@ next_kernel() {
         [ "$next" = '*' ] || echo "$next"
 }
 
+# Delete what has been logged. Daemons go on writing to deleted files, which is lost. auditd checks whether its file is there.
+delete_logs() {
+        rm -rf "$root"/var/log/journal/*
+        [ ! -d "$root/var/log" ] || find "$root/var/log" -type f ! -path "$root/var/log/audit/audit.log" -delete
+        if [ -e "$root/var/log/audit/audit.log" ]; then
+                : >"$root/var/log/audit/audit.log"
+        fi
+}
+
 # What is there of what belongs to this machine and not to an image, one path a line.
 leftovers() {
         local pattern path

@@ -148,7 +148,7 @@ build {
   }
   provisioner "shell" {
     execute_command = "if [ \"$(id -u)\" -eq 0 ]; then sh -e {{ .Path }}; else sudo sh -e {{ .Path }}; fi"
-    inline          = ["rm -rf '${local.working_dir}'"]
+    inline          = ["WORKING_DIR='${local.working_dir}' bash '${local.working_dir}/provisioners/remove-traces'"]
     remote_folder   = var.remote_folder
   }
 
