@@ -697,7 +697,9 @@ ANSWERS = {
         *repoquery*soci*) echo 0.9.0-1.amzn2023 ;;
         *repoquery*) printf '%s-1.amzn2023\\n' 1.7.27 2.1.4 ;;
         esac""",
-    "dpkg-query": """case "$*" in *pkg:*) printf 'bash\\t5.2\\tpkg:deb/debian/bash@5.2?arch=amd64\\t-\\t-\\n' ; exit ;; esac
+    "dpkg-query": """case "$*" in
+        *linux-image-\\[a-z\\]*) printf '%s\\n' 'installed linux-image-cloud-amd64' 'config-files linux-image-amd64'; exit ;;
+        *pkg:*) printf 'bash\\t5.2\\tpkg:deb/debian/bash@5.2?arch=amd64\\t-\\t-\\n' ; exit ;; esac
         printf 'bash\\t5.2.15-2\\ncontainerd\\t1.6.20\\n'""",
     "eksnode": """case $1 in versions) echo '{"containerd": "2.1.4"}' ;; esac""",
     "fips-mode-setup": "",
@@ -1042,7 +1044,19 @@ class ProvisionerTest(MachineTest):
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.99"), "there is no kernel 6.99")
         self.calls()
         self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12"))
-        self.assertIn("apt-mark hold linux-image-6.12.9-cloud-amd64", self.calls())
+        calls = self.calls()
+        self.assertIn("apt-mark hold linux-image-6.12.9-cloud-amd64", calls)
+        self.assertIn("apt-mark hold linux-image-cloud-amd64", calls)
+        self.assertNotIn("apt-mark hold linux-image-amd64", calls)  # which was removed
+        for name in "6.1.0-9-cloud-amd64", "6.1.0-28-cloud-amd64":
+            self.put_file(f"boot/vmlinuz-{name}")
+        self.fails(self.step("install-kernel", KERNEL_VERSION="6.1.0-9"), "has the kernel 6.1.0-28-cloud-amd64, too", "say kernel_version=6.1.0-28,")
+        self.assertIn("the kernel is 6.1.0-28-cloud-amd64", self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.1")))
+        self.calls()
+        self.succeeds(self.step("install-kernel", KERNEL_VERSION="", KERNEL="6.1.0-9-cloud-amd64"))
+        calls = self.calls()
+        for name in "6.1.0-9-cloud-amd64", "6.1.0-28-cloud-amd64", "cloud-amd64":
+            self.assertIn(f"apt-mark hold linux-image-{name}", calls)
 
     def test_the_manifest_follows_the_variants_and_the_links(self):
         self.build(VARIANTS="gpu-nvidia,efa,cuda", ENABLE_SSM_AGENT="false", PAUSE_CONTAINER_IMAGE="", CNI_PLUGIN_VERSION="",
