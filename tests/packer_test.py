@@ -733,6 +733,7 @@ class MachineTest(PackerTest):
         self.commands.mkdir()
         for name, answer in ANSWERS.items():
             self.answer(name, answer)
+        self.put_file("usr/share/eks/sshd/50-eks-ciphers.conf", "Ciphers aes256-ctr\n")  # of eksnode-host
         self.put_cni(b"")
         self.put_release("releases/kubernetes-sigs/cri-tools/releases/download/v1.34.0", "crictl-v1.34.0-linux-amd64.tar.gz",
                          "crictl-v1.34.0-linux-amd64.tar.gz.sha256", "crictl", sums="{sum}")
@@ -923,6 +924,20 @@ class ProvisionerTest(MachineTest):
         self.assertIn(b'BASE_AMI_ID=""', tree["etc/eks/release"][1])  # not in EC2
         self.build()
         self.assertEqual(self.tree(), tree)
+
+    def test_the_ciphers_of_sshd(self):
+        self.put_file("etc/ssh/sshd_config", "Ciphers aes128-cbc\n")
+        (self.root / "etc/ssh/sshd_config").chmod(0o600)
+        for _ in range(2):
+            self.succeeds(self.step("install-eksnode"))
+            self.assertEqual((self.root / "etc/ssh/sshd_config.d/50-eks-ciphers.conf").read_text(), "Ciphers aes256-ctr\n")
+            self.assertEqual((self.root / "etc/ssh/sshd_config").read_text(), "Include /etc/ssh/sshd_config.d/*.conf\nCiphers aes128-cbc\n")
+        self.assertEqual((self.root / "etc/ssh/sshd_config").stat().st_mode & 0o777, 0o600)
+        shutil.rmtree(self.root / "etc/ssh/sshd_config.d")
+        self.succeeds(self.step("install-eksnode", VARIANTS="stig"))
+        self.assertFalse((self.root / "etc/ssh/sshd_config.d").exists())
+        (self.root / "usr/share/eks/sshd/50-eks-ciphers.conf").unlink()
+        self.fails(self.step("install-eksnode"), "the package eksnode-host is not installed")
 
     def test_other_systems_are_refused(self):
         (self.root / "etc/os-release").write_text("ID=ubuntu\nVERSION_ID=24.04\n")

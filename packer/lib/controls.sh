@@ -189,14 +189,8 @@ holds_mount() {
 # sshd takes the first value that it reads. Files of others in this directory have higher numbers.
 daemon=/etc/ssh/sshd_config.d/10-eks-variants.conf
 apply_sshd() {
-        local config=/etc/ssh/sshd_config
         replace_line $daemon "^$1 " "$*"
-        if [ -e "$root$config" ] && ! grep -qiE '^[[:space:]]*Include[[:space:]]+"?/etc/ssh/sshd_config\.d/' "$root$config"; then
-                {
-                        echo 'Include /etc/ssh/sshd_config.d/*.conf'
-                        cat "$root$config"
-                } | put "0$(stat -c %a "$root$config")" $config
-        fi
+        include_sshd_files
 }
 effective=
 holds_sshd() {

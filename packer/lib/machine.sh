@@ -59,6 +59,17 @@ put() {
         fi
 }
 
+# Let sshd read the files in sshd_config.d, and first: of each setting it takes the first value.
+include_sshd_files() {
+        local config=/etc/ssh/sshd_config
+        if [ -e "$root$config" ] && ! grep -qiE '^[[:space:]]*Include[[:space:]]+"?/etc/ssh/sshd_config\.d/' "$root$config"; then
+                {
+                        echo 'Include /etc/ssh/sshd_config.d/*.conf'
+                        cat "$root$config"
+                } | put "0$(stat -c %a "$root$config")" $config
+        fi
+}
+
 apt() {
         DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends \
                 -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
