@@ -467,8 +467,40 @@ class FrontEndTest(PackerTest):
                     self.make("-n", "build", PACKER_VARIABLE_FILE=self.directory / name)))
                 self.assertEqual((arguments["arch"], arguments["instance_type"]), ("arm64", "m6g.xlarge"))
                 self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.1", "2025-11-13"))
-                self.assertIn(f"-var-file='{self.directory / name}'", line)
+                self.assertEqual(arguments.get("ami_description", "arch = x"), "arch = x")
         self.fails(self.make("-n", "1.34", PACKER_VARIABLE_FILE="/proc/nonexistent"), "there is no file '/proc/nonexistent'")
+
+    def test_a_file_of_variables_for_other_templates(self):
+        file = self.directory / "mine.json"
+        file.write_text(json.dumps({
+            "enable_fips": "true", "enable_efa": "false", "enable_accelerator": "nvidia", "variant": "cuda", "kernel": "6.1",
+            "region": "eu-west-1", "user_data_file": None, "associate_public_ip_address": "", "ami_description": 'a "b" \\ c',
+            "kubernetes_version": "1.34.1"}))
+        arguments, line = self.build_arguments(self.succeeds(self.make("-n", "build", PACKER_VARIABLE_FILE=file, kernel_version="6.12")))
+        self.assertEqual(arguments["variants"], "cuda,fips,gpu-nvidia")
+        self.assertEqual((arguments["kernel_version"], arguments["binary_bucket_region"]), ("6.12", "eu-west-1"))
+        self.assertIn("""-var 'ami_description=a "b" \\ c'""", line)
+        for name in "user_data_file", "associate_public_ip_address", "kernel", "enable_fips":
+            self.assertNotIn(f"-var '{name}=", line)
+        arguments, _ = self.build_arguments(self.succeeds(self.make(
+            "-n", "build", PACKER_VARIABLE_FILE=file, config=self.write_config('kernel_version = "6.18"\nenable_fips = false\n'))))
+        self.assertEqual((arguments["kernel_version"], arguments["variants"]), ("6.18", "cuda,gpu-nvidia"))
+        file.write_text('{\n"docker_version": "20",\n"nvidia_driver_major_version": "580",\n"arhc": "x",\n"enable_cis": "off",'
+                        '\n"aws_secret_access_key": "x",\n"arch": ["x"]}')
+        self.bucket.requests.clear()
+        self.fails(self.make("-n", "build", PACKER_VARIABLE_FILE=file),
+                   f"{file}, line 2: there is no variable 'docker_version' here: containerd is the only runtime",
+                   f"{file}, line 3: there is no variable 'nvidia_driver_major_version' here, it is nvidia_driver_version now",
+                   f"{file}, line 4: there is no variable 'arhc', did you mean 'arch'?", f"{file}, line 5: 'enable_cis' must be true or false",
+                   f"{file}, line 6: there is no variable 'aws_secret_access_key' in a file, export AWS_SECRET_ACCESS_KEY",
+                   f"{file}, line 7: this is not NAME = VALUE", "nothing is built from")
+        self.assertEqual(self.bucket.requests, [])
+
+    def test_secrets_are_not_said(self):
+        for name in "aws_access_key_id", "aws_secret_access_key", "aws_session_token":
+            done = self.make("1.34", **{name: "do-not-print"})
+            self.fails(done, f"{name} is not said on the command line", f"export {name.upper()}")
+            self.assertNotIn("do-not-print", done.stdout + done.stderr)
 
     def write_config(self, text):
         file = self.directory / "image.toml"
@@ -502,6 +534,28 @@ class FrontEndTest(PackerTest):
         again = tomllib.loads(self.succeeds(self.make("plan", config=self.write_config(text))))
         self.assertEqual(again, plan)
 
+    def test_a_configuration_has_the_names_of_the_command_line(self):
+        config = self.write_config('k8s = "1.34"\nvariant = "efa"\nkernel = "6.1"\nregion = "eu-west-1"\nenable_fips = true\n'
+                                   'enable_accelerator = "neuron"\n')
+        text = self.succeeds(self.make("plan", config=config))
+        plan = tomllib.loads(text)
+        self.assertEqual((plan["variants"], plan["kernel_version"], plan["binary_bucket_region"]), ("efa,fips,neuron", "6.1", "eu-west-1"))
+        self.assertFalse({"k8s", "variant", "kernel", "region", "enable_fips"} & set(plan))
+        self.assertEqual(tomllib.loads(self.succeeds(self.make("plan", config=self.write_config(text)))), plan)
+        self.assertEqual(tomllib.loads(self.succeeds(self.make("plan", config=config, kernel_version="6.12")))["kernel_version"], "6.12")
+
+    def test_a_plan_is_a_configuration(self):
+        for name, value, expected in (
+            ("ami_description", 'a "b"', "which an image configuration cannot hold"), ("enable_cis", "off", "this is true or false"),
+            ("launch_block_device_mappings_volume_size", "abc", "this is a number"), ("launch_block_device_mappings_volume_size", "3", "at least 4"),
+            ("os", "ubuntu", "The os must be al2023 or debian12"), ("efa_version", "new", "The efa_version must be latest or a version"),
+            ("runc_version", "", "The runc_version must be"),
+        ):
+            with self.subTest(name=name, value=value):
+                self.fails(self.make("plan", k8s="1.34", **{name: value}), expected)
+        others = {"variants": "x,,y", "creator": "me"}  # mean something else there
+        self.assertEqual(tomllib.loads(self.succeeds(self.make("plan", k8s="1.34", environment=others, efa_version="1.2.3")))["variants"], "")
+
     def test_the_schema_of_image_configurations(self):
         schema = json.loads(self.succeeds(self.make("schema")))
         self.assertFalse(schema["additionalProperties"])
@@ -522,6 +576,12 @@ class FrontEndTest(PackerTest):
                    f"{config}, line 4: there is no variable 'banana'; 'make schema' prints them",
                    f"{config}, line 6: 'os' is there twice", f"{config}, line 7: this is not NAME = VALUE",
                    f"{config}, line 8: there is no variable 'aws_secret_access_key'", f"{config}, line 9: this is not")
+        self.fails(self.make("-n", "build", config=self.write_config(
+            'enable_cis = "off"\nkernel = "6.1"\nkernel_version = "6.1"\nlaunch_block_device_mappings_volume_size = "a"\n'
+            'ami_name = 1\ndocker_version = "20"\n')),
+                   "line 1: 'enable_cis' must be true or false", "line 3: 'kernel_version' is there twice, it is 'kernel', too",
+                   "line 4: 'launch_block_device_mappings_volume_size' must be a number",
+                   "line 5: 'ami_name' must be a string in quotation marks", "line 6: there is no variable 'docker_version' here: containerd")
         self.assertEqual(self.bucket.requests, [])
         self.fails(self.make("-n", "build", config="/proc/nonexistent"), "cannot read the image configuration '/proc/nonexistent'")
 
