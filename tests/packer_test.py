@@ -36,6 +36,24 @@ MINORS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
 KUBELET = '#!/bin/sh\necho "Kubernetes v{}"\n'
 BUILD = {"kubernetes_version": "1.34.1", "kubernetes_build_date": "2025-11-13"}
 
+# Public keys, and the fingerprint of the first.
+ARMOUR = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{}-----END PGP PUBLIC KEY BLOCK-----\n"
+KEY = ARMOUR.format("""mDMEXgvhABYJKwYBBAHaRw8BAQdAixnQlGcYV6mJ3UlETgRHpZ0C3hKUMSy4ILpQ
+mFYvmKy0D29uZUBleGFtcGxlLm9yZ4iQBBMWCAA4FiEE80olTlmCPmYz1arcDjiX
+uuPVtA8FAl4L4QACGwMFCwkIBwIGFQoJCAsCBBYCAwECHgECF4AACgkQDjiXuuPV
+tA/6HQEA1gpDa9YPRmJdu4oXHyP4H92IYMGMCu61XdhjlIERuCkBAJ7cQkTutai3
+tcg1uC5GiFP2c/uS29wOU7lYuYSPsVMB
+=gFR8
+""")
+OTHER_KEY = ARMOUR.format("""mDMEXgvhABYJKwYBBAHaRw8BAQdAAaeCt5j3vQcB3Fox4dZlTA0aqc7XqUT/VMe+
+Novt9vi0D3R3b0BleGFtcGxlLm9yZ4iQBBMWCAA4FiEETVTB9ybKnqHu/jkclJq/
+WH2qT5IFAl4L4QACGwMFCwkIBwIGFQoJCAsCBBYCAwECHgECF4AACgkQlJq/WH2q
+T5IRcgEAskb/jXiJsmS+fncGmI1U0tQ6OL4wT6grlrDImWwJCH0A/2d70CrzI94H
+WTa1B1D5pDOQvs8UCspB0nyehncGGjgB
+=0Osj
+""")
+KEY_FINGERPRINT = "F34A254E59823E6633D5AADC0E3897BAE3D5B40F"
+
 # Every variable of AWS's templates for AL2 and AL2023.
 PEER = """additional_yum_repos ami_component_description ami_description ami_name ami_regions ami_users arch
 associate_public_ip_address aws_access_key_id aws_region aws_secret_access_key aws_session_token binary_bucket_name
@@ -794,6 +812,9 @@ class MachineTest(PackerTest):
         for name, answer in ANSWERS.items():
             self.answer(name, answer)
         self.put_file("usr/share/eks/sshd/50-eks-ciphers.conf", "Ciphers aes256-ctr\n")  # of eksnode-host
+        self.bucket.put("releases/key.asc", KEY)
+        for file in (self.packer / "variants").glob("*.list"):
+            file.write_text(re.sub(r"(?m)^(repository (?:\S+ ){3}).*$", rf"\1{self.bucket.url}/releases/key.asc {KEY_FINGERPRINT}", file.read_text()))
         self.put_cni(b"")
         self.put_release("releases/kubernetes-sigs/cri-tools/releases/download/v1.34.0", "crictl-v1.34.0-linux-amd64.tar.gz",
                          "crictl-v1.34.0-linux-amd64.tar.gz.sha256", "crictl", sums="{sum}")
@@ -1357,15 +1378,28 @@ class ProvisionerTest(MachineTest):
 
     def test_a_repository_of_debian(self):
         self.become("debian12")
-        self.bucket.put("releases/key.asc", "key")
-        (self.packer / "variants/mine.list").write_text(
-            f"summary x\nrepository debian12 mine https://repository.example/ {self.bucket.url}/releases/key.asc\n")
+        line = f"repository debian12 mine https://repository.example/ {self.bucket.url}/releases/key.asc"
+        (self.packer / "variants/mine.list").write_text(f"summary x\n{line} {KEY_FINGERPRINT}\n")
         self.succeeds(self.step("apply-variants", VARIANTS="mine"))
         self.assertEqual((self.root / "etc/apt/sources.list.d/mine.list").read_text(),
                          "deb [signed-by=/etc/apt/keyrings/mine.asc] https://repository.example/ ./\n")
-        self.assertEqual((self.root / "etc/apt/keyrings/mine.asc").read_text(), "key")
+        self.assertEqual((self.root / "etc/apt/keyrings/mine.asc").read_text(), KEY)
         del self.bucket.objects["releases/key.asc"]
         self.fails(self.step("apply-variants", VARIANTS="mine"), "cannot fetch")
+        (self.packer / "variants/mine.list").write_text(f"summary x\n{line}\n")
+        self.fails(self.step("apply-variants", VARIANTS="mine"), "the variant 'mine' has a repository without the fingerprint of its key")
+
+    def test_keys_of_repositories(self):
+        self.succeeds(self.step("apply-variants", VARIANTS="neuron"))
+        self.assertEqual((self.root / "etc/pki/rpm-gpg/RPM-GPG-KEY-neuron").read_text(), KEY)
+        self.assertIn("\ngpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-neuron\n", (self.root / "etc/yum.repos.d/neuron.repo").read_text())
+        self.calls()
+        shutil.rmtree(self.root / "etc/yum.repos.d")
+        for text in OTHER_KEY, KEY + OTHER_KEY, "<html>":
+            self.bucket.put("releases/key.asc", text)
+            self.fails(self.step("apply-variants", VARIANTS="neuron"), "releases/key.asc has the key '", f"not {KEY_FINGERPRINT}")
+        self.assertEqual([call for call in self.calls() if call.startswith("dnf")], [])
+        self.assertFalse((self.root / "etc/yum.repos.d").exists())
 
     def test_fips(self):
         self.fails(self.step("apply-variants", VARIANTS="fips"), "the kernel 6.12.40-63.amzn2023.x86_64 has no FIPS mode", "kernel_version=")

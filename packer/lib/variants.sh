@@ -7,7 +7,8 @@
 #   architectures ARCH...           likewise
 #   conflicts VARIANT...            what it cannot be combined with
 #   includes VARIANT...             variants that it has, too; they come before it
-#   repository SYSTEM NAME URL KEY  a repository of packages and the URL of the key that signs them
+#   repository SYSTEM NAME URL KEY FINGERPRINT
+#                                   a repository of packages, the URL of the key that signs them, and the key's fingerprint
 #   stream SYSTEM MODULE:STREAM     a module stream of dnf
 #   packages SYSTEM NAME...         packages
 #   kernel-modules-source SYSTEM    headers of the kernel and what else builds modules for it
@@ -80,6 +81,11 @@ check_variants() {
                 only=$(variant_lines "$1/$name.list" architectures)
                 if [ -n "$only" ] && [[ " $only " != *" $4 "* ]]; then
                         echo "the variant '$name' is for $only, not for $4"
+                        return 1
+                fi
+                other=$(variant_lines "$1/$name.list" repository | grep -vE '^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [0-9A-F]{40}$' | head -n 1) || true
+                if [ -n "$other" ]; then
+                        echo "the variant '$name' has a repository without the fingerprint of its key: $other"
                         return 1
                 fi
                 for other in $(variant_lines "$1/$name.list" conflicts); do
