@@ -74,7 +74,7 @@ class Bucket(http.server.ThreadingHTTPServer):
     """S3 as far as the front end needs it. With `private` it wants a signature, which it computes itself."""
 
     def __init__(self):
-        self.objects, self.private, self.page, self.requests, self.region = {}, False, 1000, [], REGION
+        self.objects, self.private, self.page, self.requests, self.region, self.role = {}, False, 1000, [], REGION, ""
         super().__init__(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -125,6 +125,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if path == "/latest/meta-data/ami-id":
             given = self.headers.get("X-aws-ec2-metadata-token")
             return self.reply(200, b"ami-0base") if given == "token-of-imds" else self.reply(401)
+        if path.startswith("/latest/meta-data/iam/security-credentials/") and server.role:
+            if self.headers.get("X-aws-ec2-metadata-token") != "token-of-imds":
+                return self.reply(401)
+            text = json.dumps({"Code": "Success", "AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Token": TOKEN}, indent=2)
+            return self.reply(200, (text if path.endswith(server.role) else server.role).encode())
         if path.startswith("/releases/"):
             data = server.objects.get(path[1:])
             return self.reply(200, data) if data is not None else self.reply(404)
@@ -424,6 +429,27 @@ class FrontEndTest(PackerTest):
         profile = {"AWS_SHARED_CREDENTIALS_FILE": str(file), "AWS_PROFILE": "ci"}
         self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=profile)))
 
+    def test_the_builder_gets_the_credentials_it_needs(self):
+        self.add_packages()
+        packer = self.fake_packer("1.11.2")
+        packer.write_text(packer.read_text() + f'env | grep ^PKR_VAR | sort >"{self.directory}/given"\n')
+        file = self.directory / "credentials"
+        file.write_text(f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n")
+        profile = {"AWS_SHARED_CREDENTIALS_FILE": str(file)}
+        given = lambda: (self.directory / "given").read_text()
+        self.succeeds(self.make("1.34", PACKER_BINARY=packer, environment=profile))
+        self.assertEqual(given(), "")  # the bucket is public
+        self.bucket.private, self.bucket.token = True, TOKEN
+        done = self.make("1.34", PACKER_BINARY=packer, environment=profile)
+        self.assertNotIn(SECRET, self.succeeds(done) + done.stderr)
+        self.assertEqual(given(), f"PKR_VAR_aws_access_key_id={KEY_ID}\nPKR_VAR_aws_secret_access_key={SECRET}\nPKR_VAR_aws_session_token={TOKEN}\n")
+        self.assertNotIn(SECRET, (self.directory / "calls").read_text())
+        self.succeeds(self.make("1.34", PACKER_BINARY=packer, iam_instance_profile="role", environment=profile))
+        self.assertEqual(given(), "")
+        self.bucket.private = False
+        self.fails(self.make("1.34", PACKER_BINARY=packer, variant="gpu-nvidia-grid", nvidia_grid_runfile="x", nvidia_grid_sha256="0" * 64,
+                             environment={"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}), "without credentials", "iam_instance_profile=NAME")
+
     def test_credentials_that_the_bucket_does_not_know(self):
         keys = {"AWS_ACCESS_KEY_ID": "AKIDOTHER", "AWS_SECRET_ACCESS_KEY": "x"}
         self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=keys)))  # it is public
@@ -455,7 +481,7 @@ class FrontEndTest(PackerTest):
         }.items():
             self.assertEqual(arguments[name], value, name)
         self.assertIn(r"-var 'ami_description=it'\''s one'", line)
-        self.assertTrue(line.startswith("'/opt/packer' build "), line)
+        self.assertIn(" run '/opt/packer' build ", line)
         self.assertNotIn("/versions/1.14", line)
 
     def test_debian_has_versions_of_its_own(self):
@@ -1067,6 +1093,11 @@ class ProvisionerTest(MachineTest):
         self.fails(self.step("install-kubelet"), "cannot fetch")
         keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
         self.succeeds(self.step("install-kubelet", **keys))
+        (self.root / "usr/bin/kubelet").unlink()
+        self.put_file("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+        self.fails(self.step("install-kubelet"), "cannot fetch")  # no instance profile
+        self.bucket.role = "builder"
+        self.succeeds(self.step("install-kubelet"))
         self.bucket.requests.clear()
         self.succeeds(self.step("install-cni-plugins", **keys))
         for path, _, headers in self.bucket.requests:  # a server that is not S3 sees nothing of them
@@ -1606,8 +1637,13 @@ class BuildTest(MachineTest):
 
     def test_a_build_that_fails(self):
         self.bucket.put("1.34.1/2025-11-13/bin/linux/amd64/kubelet.sha256", "0" * 64)
-        done = self.build_image({"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN})
+        self.bucket.private, self.bucket.token = True, TOKEN
+        file = self.directory / "credentials"
+        file.write_text(f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n")
+        done = self.build_image({"AWS_SHARED_CREDENTIALS_FILE": str(file)})
         self.assertNotEqual(done.returncode, 0)
+        self.assertNotIn(SECRET, done.stdout + done.stderr)
+        file.unlink()
         self.assertIn("kubelet has the SHA-256", done.stdout + done.stderr)
         self.assertIn("the file is damaged or was replaced", done.stdout + done.stderr)
         self.assertEqual(list(self.output.iterdir()), [])

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Read an S3 bucket with curl: signed if there are credentials, and anonymously if there are none or S3 refuses them.
-# Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from the profile AWS_PROFILE in
-# AWS_SHARED_CREDENTIALS_FILE. AWS_ENDPOINT_URL_S3 replaces AWS's endpoint; the bucket is then a part of the path.
+# Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, from the profile AWS_PROFILE in
+# AWS_SHARED_CREDENTIALS_FILE, or on the builder from the role of its instance profile. AWS_ENDPOINT_URL_S3 replaces AWS's endpoint; the bucket is then a part of the path.
 set -euo pipefail
 
 # bucket_root BUCKET REGION: the URL below which the bucket's keys are.
@@ -24,10 +24,18 @@ bucket_root() {
         echo "https://$1.s3.$2.$domain"
 }
 
-# load_credentials: take them from the shared file if the environment has none. Fails if there are none.
+# machine.sh has another one.
+load_instance_credentials() {
+        return 1
+}
+
+# load_credentials: take them from the shared file, or from the instance, if the environment has none. Fails if there are none.
 load_credentials() {
+        [ -n "${AWS_ACCESS_KEY_ID:-}" ] || load_profile || load_instance_credentials
+}
+
+load_profile() {
         local file=${AWS_SHARED_CREDENTIALS_FILE:-${HOME:-/nonexistent}/.aws/credentials} name value
-        [ -z "${AWS_ACCESS_KEY_ID:-}" ] || return 0
         [ -r "$file" ] || return 1
         while IFS='=' read -r name value; do
                 case $name in

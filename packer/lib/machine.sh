@@ -212,6 +212,22 @@ is_ec2() {
         grep -qs '^Amazon EC2$' "$root/sys/class/dmi/id/sys_vendor"
 }
 
+# load_instance_credentials: those of the role of the instance profile that the builder has, if it has one.
+load_instance_credentials() {
+        local where=${EKS_IMDS_ENDPOINT:-http://169.254.169.254}/latest token role text
+        local options=(--silent --fail --connect-timeout 5 --retry 2)
+        is_ec2 || return 1
+        token=$(curl "${options[@]}" --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$where/api/token") || return 1
+        where+=/meta-data/iam/security-credentials
+        role=$(curl "${options[@]}" --header @- "$where/" <<<"X-aws-ec2-metadata-token: $token") || return 1
+        text=$(curl "${options[@]}" --header @- "$where/${role%%$'\n'*}" <<<"X-aws-ec2-metadata-token: $token") || return 1
+        text=$(tr -d '\n' <<<"$text")
+        AWS_ACCESS_KEY_ID=$(sed -n 's/.*"AccessKeyId" *: *"\([^"]*\)".*/\1/p' <<<"$text")
+        AWS_SECRET_ACCESS_KEY=$(sed -n 's/.*"SecretAccessKey" *: *"\([^"]*\)".*/\1/p' <<<"$text")
+        AWS_SESSION_TOKEN=$(sed -n 's/.*"Token" *: *"\([^"]*\)".*/\1/p' <<<"$text")
+        [ -n "$AWS_ACCESS_KEY_ID" ]
+}
+
 # The kernel that the machine boots next. Nothing in a container, which has none.
 next_kernel() {
         local next=

@@ -325,7 +325,7 @@ variable "aws_region" {
 
 variable "aws_access_key_id" {
   type        = string
-  description = "Key with which the builder reads the bucket. Empty for the role of the instance profile, or none."
+  description = "Key with which the builder reads the bucket. Empty for the role of its instance profile, or none."
   default     = env("AWS_ACCESS_KEY_ID")
 }
 
