@@ -129,7 +129,9 @@ int vercmp_command(int argc, char** argv)
                 fmt::print("{}", usage);
                 return 0;
         }
-        const auto result = argc == 4 ? compare_versions(argv[1], argv[2], argv[3]) : std::nullopt;
+        std::optional<bool> result;
+        if (argc == 4)
+                result = compare_versions(argv[1], argv[2], argv[3]);
         if (!result) {
                 fmt::print(stderr, "{}", usage);
                 return 1;

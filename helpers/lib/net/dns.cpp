@@ -52,8 +52,20 @@ void take(void* argument, int status, int /*timeouts*/, ares_addrinfo* found)
         std::ranges::sort(answer.addresses);
 }
 
-// A channel that asks this server and reads neither /etc/hosts nor resolv.conf.
-Channel open_channel(const NameServer& server, std::chrono::milliseconds timeout)
+// A socket of the channel waits for other events now, or for none.
+void watch(void* argument, ares_socket_t socket, int reads, int writes)
+{
+        auto& sockets = *static_cast<std::vector<pollfd>*>(argument);
+        std::erase_if(sockets, [&](const pollfd& one) { return one.fd == socket; });
+        const int events = (reads != 0 ? POLLIN : 0) | (writes != 0 ? POLLOUT : 0);
+        if (events != 0)
+                sockets.push_back({.fd = socket, .events = static_cast<short>(events), .revents = 0});
+}
+
+// A channel that asks this server and reads neither /etc/hosts nor resolv.conf. It says in `sockets` what it
+// waits for.
+Channel open_channel(
+        const NameServer& server, std::chrono::milliseconds timeout, std::vector<pollfd>& sockets)
 {
         std::array<char, 2> lookups{"b"};
         ares_options options{};
@@ -62,10 +74,12 @@ Channel open_channel(const NameServer& server, std::chrono::milliseconds timeout
         options.tries = 1;
         options.ndots = 1;
         options.lookups = lookups.data();
+        options.sock_state_cb = watch;
+        options.sock_state_cb_data = &sockets;
         ares_channel made = nullptr;
         const auto status = ::ares_init_options(&made, &options,
                 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_LOOKUPS |
-                        ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST);
+                        ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST | ARES_OPT_SOCK_STATE_CB);
         if (status != ARES_SUCCESS)
                 throw Error(failure::host_unresolved, fmt::format("c-ares: {}", ::ares_strerror(status)));
         Channel channel(made);
@@ -76,7 +90,8 @@ Channel open_channel(const NameServer& server, std::chrono::milliseconds timeout
 }
 
 // Let the channel read and write until both answers are there, or the time is over.
-void run(ares_channeldata* channel, const std::array<Answer, 2>& answers, Clock::time_point deadline)
+void run(ares_channeldata* channel, const std::vector<pollfd>& sockets, const std::array<Answer, 2>& answers,
+        Clock::time_point deadline)
 {
         const auto both = [&] { return answers[0].complete && answers[1].complete; };
         while (!both()) {
@@ -84,19 +99,7 @@ void run(ares_channeldata* channel, const std::array<Answer, 2>& answers, Clock:
                         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
                 if (left.count() <= 0)
                         return ::ares_cancel(channel);
-                std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
-                const auto mask =
-                        static_cast<unsigned>(::ares_getsock(channel, sockets.data(), ARES_GETSOCK_MAXNUM));
-                std::vector<pollfd> events;
-                for (unsigned i = 0; i < sockets.size(); ++i) {
-                        const bool reads = ARES_GETSOCK_READABLE(mask, i) != 0;
-                        const bool writes = ARES_GETSOCK_WRITABLE(mask, i) != 0;
-                        if (reads || writes)
-                                events.push_back({.fd = sockets.at(i),
-                                        .events = static_cast<short>(
-                                                (reads ? POLLIN : 0) | (writes ? POLLOUT : 0)),
-                                        .revents = 0});
-                }
+                auto events = sockets; // which change while they are served
                 timeval limit{.tv_sec = left.count() / 1000, .tv_usec = left.count() % 1000 * 1000};
                 timeval next{};
                 const auto* const wait = ::ares_timeout(channel, &limit, &next);
@@ -153,7 +156,8 @@ std::vector<std::string> lookup_addresses(
 {
         std::vector<std::string> said;
         for (const auto& server : servers) {
-                const auto channel = open_channel(server, timeout);
+                std::vector<pollfd> sockets; // the channel uses it until it is closed
+                const auto channel = open_channel(server, timeout, sockets);
                 if (!channel) {
                         said.push_back(fmt::format("{}: not an address", server.address));
                         continue;
@@ -166,7 +170,7 @@ std::vector<std::string> lookup_addresses(
                                 .ai_protocol = 0};
                         ::ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take, &answer);
                 }
-                run(channel.get(), answers, Clock::now() + timeout);
+                run(channel.get(), sockets, answers, Clock::now() + timeout);
                 // One family is enough, because a server may not answer for the other.
                 auto addresses = answers[0].addresses;
                 addresses.insert(addresses.end(), answers[1].addresses.begin(), answers[1].addresses.end());
