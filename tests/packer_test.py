@@ -943,6 +943,7 @@ class ProvisionerTest(MachineTest):
             calls, "dnf --assumeyes --quiet upgrade", "dnf --quiet versionlock delete kernel6.12",
             "dnf --assumeyes --quiet install kernel6.12-6.12[.-]*",
             "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
+            "grubby --update-kernel=ALL --args=clocksource=tsc tsc=reliable",
             "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install soci-snapshotter-0.9.0-1.amzn2023", "dnf --assumeyes --quiet install runc-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install containerd-2.1.4-1.amzn2023", "dnf --quiet versionlock add containerd",
@@ -1163,6 +1164,13 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("install-kernel", KERNEL_VERSION="6.12.9"))
         self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install kernel6.12-6.12.9[.-]*",
                              "grubby --set-default /boot/vmlinuz-6.12.9-1.amzn2023.x86_64")
+        self.assertFalse((self.root / "etc/default/grub").exists())  # not in EC2
+        self.put_file("sys/hypervisor/uuid", "ec2f0000-1234\n")
+        self.succeeds(self.step("install-kernel", KERNEL_VERSION="", ARCH="arm64"))
+        self.assertFalse((self.root / "etc/default/grub").exists())
+        for _ in range(2):
+            self.succeeds(self.step("install-kernel", KERNEL_VERSION=""))
+            self.assertEqual((self.root / "etc/default/grub").read_text(), 'GRUB_CMDLINE_LINUX="clocksource=tsc tsc=reliable"\n')
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.4"), "is not installed")  # only 6.12.40 is
         self.answer("dnf", "exit 1")
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.1"), "there is no kernel 6.1 for this machine",

@@ -208,8 +208,9 @@ build_url() {
         echo "$(bucket_root "$BINARY_BUCKET_NAME" "$BINARY_BUCKET_REGION")/$KUBERNETES_VERSION/$KUBERNETES_BUILD_DATE/bin/linux/$(bucket_arch "$ARCH")/$1"
 }
 
+# Instances of older types run on Xen.
 is_ec2() {
-        grep -qs '^Amazon EC2$' "$root/sys/class/dmi/id/sys_vendor"
+        grep -qs '^Amazon EC2$' "$root/sys/class/dmi/id/sys_vendor" || grep -qs '^ec2' "$root/sys/hypervisor/uuid"
 }
 
 # load_instance_credentials: those of the role of the instance profile that the builder has, if it has one.
@@ -246,6 +247,27 @@ delete_logs() {
         [ ! -d "$root/var/log" ] || find "$root/var/log" -type f ! -path "$root/var/log/audit/audit.log" -delete
         if [ -e "$root/var/log/audit/audit.log" ]; then
                 : >"$root/var/log/audit/audit.log"
+        fi
+}
+
+# add_kernel_arguments ARGUMENT...: each once. The bootloader's own file keeps them for kernels that are installed later.
+add_kernel_arguments() {
+        local line new argument text
+        line=$(sed -n 's/^GRUB_CMDLINE_LINUX="\(.*\)"$/\1/p' "$root/etc/default/grub" 2>/dev/null | tail -n 1) || true
+        new=$line
+        for argument in "$@"; do
+                [[ " $new " == *" $argument "* ]] || new="${new:+$new }$argument"
+        done
+        if [ "$new" != "$line" ]; then
+                text=$(grep -v '^GRUB_CMDLINE_LINUX=' "$root/etc/default/grub" 2>/dev/null) || true
+                printf '%s%s\n' "${text:+$text$'\n'}" "GRUB_CMDLINE_LINUX=\"$new\"" | put 0644 /etc/default/grub
+        fi
+        if [ "$system" = al2023 ]; then
+                grubby --update-kernel=ALL --args="$*"
+        elif command -v update-grub >/dev/null; then
+                update-grub
+        else
+                say "there is no bootloader"
         fi
 }
 
