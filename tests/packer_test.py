@@ -26,6 +26,8 @@ import unittest
 import urllib.parse
 from pathlib import Path
 
+import jsonschema
+
 sys.path.insert(0, str(Path(__file__).parent))
 import aws_signature  # noqa: E402
 
@@ -796,6 +798,7 @@ ANSWERS = {
     "apt-mark": "",
     "cache-pause-container": 'printf archive >"$4"',
     "chown": "",
+    "ctr": "",
     "containerd": "echo containerd github.com/containerd/containerd 2.1.4 0123abcd",
     "dnf": """case "$*" in *none*) exit 1 ;;
         *repoquery*soci*) echo 0.9.0-1.amzn2023 ;;
@@ -803,16 +806,18 @@ ANSWERS = {
         esac""",
     "dpkg-query": """case "$*" in
         *linux-image-\\[a-z\\]*) printf '%s\\n' 'installed linux-image-cloud-amd64' 'config-files linux-image-amd64'; exit ;;
-        *pkg:*) printf 'bash\\t5.2\\tpkg:deb/debian/bash@5.2?arch=amd64\\t-\\t-\\n' ; exit ;; esac
-        printf 'bash\\t5.2.15-2\\ncontainerd\\t1.6.20\\n'""",
+        *pkg:*) printf '%s\\t%s\\t%s\\tpkg:deb/debian/%s@%s?arch=amd64\\t-\\t-\\n' installed bash 5.2 bash 5.2 config-files old 1 old 1 \\
+                installed eksnode-host 2 eksnode-host 2 installed g++ 1:2~3 g++ 1:2~3; exit ;;
+        esac
+        printf 'installed\\tbash\\t5.2.15-2\\ninstalled\\tcontainerd\\t1.6.20\\nconfig-files\\told\\t1\\n'""",
     "eksnode": """case $1 in versions) echo '{"containerd": "2.1.4"}' ;; esac""",
     "fips-mode-setup": "",
     "journalctl": "",
     "grubby": "case $1 in --default-kernel) echo /boot/vmlinuz-6.12.40-63.amzn2023.x86_64 ;; esac",
     "restorecon": "",
     "rpm": """case "$*" in
-        *purl*|*pkg:*) printf 'bash\\t5.2.15-1\\tpkg:rpm/amzn/bash@5.2.15-1?arch=x86_64\\t-\\t-\\n'
-                printf 'libstdc++\\t11\\tpkg:rpm/amzn/libstdc++@11?arch=x86_64\\t-\\t-\\n' ;;
+        *purl*|*pkg:*) printf '%s\\t%s\\tpkg:rpm/amzn/%s@%s?arch=%s\\t-\\t-\\t%s\\n' bash 5.2.15-1 bash 5.2.15-1 x86_64 'Amazon Linux' \\
+                libstdc++ 11 libstdc++ 11 x86_64 'Amazon Linux' gpg-pubkey 1-2 gpg-pubkey 1-2 '(none)' '(none)' dkms-x 1-1 dkms-x 1-1 noarch NVIDIA ;;
         *--all*) printf 'bash\\t5.2.15-1.amzn2023\\nzlib\\t1.2\\n' ;;
         *--queryformat*kernel6.12) printf '%s\\n' 6.12.9-1.amzn2023.x86_64 6.12.40-63.amzn2023.x86_64 ;;
         *gnupg2-minimal*) exit 1 ;;
@@ -981,15 +986,12 @@ class ProvisionerTest(MachineTest):
         bom = json.loads((self.work / "sbom.spdx.json").read_text())
         self.assertEqual((bom["spdxVersion"], bom["dataLicense"], bom["name"]), ("SPDX-2.3", "CC0-1.0", "test"))
         packages = {package["name"]: package for package in bom["packages"]}
-        self.assertEqual(sorted(packages), ["bash", "cni-plugins", "crictl", "ecr-credential-provider", "kubelet", "libstdc++"])
+        self.assertEqual(sorted(packages), ["bash", "cni-plugins", "crictl", "dkms-x", "ecr-credential-provider", "kubelet", "libstdc++",
+                                            "public.ecr.aws/eks-distro/kubernetes/pause"])
         self.assertEqual(packages["kubelet"]["checksums"][0]["checksumValue"], sha256(KUBELET.format("1.34.1").encode()))
         self.assertTrue(packages["kubelet"]["downloadLocation"].endswith("/1.34.1/2025-11-13/bin/linux/amd64/kubelet"))
         self.assertEqual(packages["libstdc++"]["externalRefs"][0]["referenceLocator"], "pkg:rpm/amzn/libstdc%2B%2B@11?arch=x86_64")
-        ids = [package["SPDXID"] for package in bom["packages"]]
-        self.assertEqual(ids, [relation["relatedSpdxElement"] for relation in bom["relationships"]])
-        self.assertEqual(len(ids), len(set(ids)))
-        for name in ids:
-            self.assertRegex(name, r"^SPDXRef-[A-Za-z0-9.-]+$")
+        self.assert_is_spdx(bom)
 
         manifest = json.loads(tree["etc/eks/image.json"][1])
         self.assertEqual(manifest["wanted"], {
@@ -1210,6 +1212,61 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(files['/etc/eks/a "b" \\ c']["target"], "../x")
         self.assertEqual(files["/etc/eks/release"]["mode"], "4600")
 
+    def assert_is_spdx(self, bom):
+        jsonschema.validate(bom, json.loads((SOURCE.parent / "tests/spdx-2.3.schema.json").read_text()))
+        ids = [package["SPDXID"] for package in bom["packages"]]
+        self.assertEqual(ids, [relation["relatedSpdxElement"] for relation in bom["relationships"]])
+        self.assertEqual(len(ids), len(set(ids)))
+
+    def bill_of_materials(self, **variables):
+        """Its packages: name, version, URL, checksum."""
+        self.succeeds(self.step("write-sbom", **variables))
+        bom = json.loads((self.work / "sbom.spdx.json").read_text())
+        self.assert_is_spdx(bom)
+        return {(one["name"], one.get("versionInfo"), one["externalRefs"][0]["referenceLocator"],
+                 one.get("checksums", [{}])[0].get("checksumValue")) for one in bom["packages"]}
+
+    def test_the_bill_of_materials(self):
+        self.answer("eksnode", """echo '{"containerd": "2.1.4", "credential-provider": "1.34.0", "cuda": "unknown"}'""")
+        self.answer("ctr", "printf '%s type %s 1.0 MiB linux/amd64 -\\n' a.example/eks/kube-proxy:v1 sha256:" + 64 * "1" +
+                    " b.example/eks/kube-proxy:v1 sha256:" + 64 * "1" + " sha256:" + 64 * "2" + " sha256:" + 64 * "2")
+        self.put_file("usr/bin/aws-iam-authenticator", "#!/bin/sh\necho '{\"Version\":\"v0.7.8\",\"Commit\":\"0123\"}'\n")
+        (self.root / "usr/bin/aws-iam-authenticator").chmod(0o755)
+        for path in ("usr/bin/nerdctl", "usr/bin/soci", "usr/bin/crictl", "etc/eks/pause.tar", "usr/bin/kubelet",
+                     "etc/eks/image-credential-provider/ecr-credential-provider"):
+            self.put_file(path, "x")
+        self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true"))
+        more = {"NVIDIA_GRID_RUNFILE": "grid-19/NVIDIA-Linux-x86_64-580.95.05-grid-aws.run", "NVIDIA_GRID_RUNFILE_BUCKET_NAME": "grid",
+                "NVIDIA_GRID_SHA256": 64 * "a", "KONTAIN_VERSION": "v0.9.9", "KONTAIN_SHA256": 64 * "b"}
+        found, mine = self.bill_of_materials(VARIANTS="ecs-kontain,gpu-nvidia-grid", NERDCTL_VERSION="2.1.2", **more), sha256(b"x")
+        common = {
+            ("ecr-credential-provider", "1.34.0", "pkg:generic/ecr-credential-provider@1.34.0", mine),
+            ("aws-iam-authenticator", "0.7.8", "pkg:generic/aws-iam-authenticator@0.7.8", sha256((self.root / "usr/bin/aws-iam-authenticator").read_bytes())),
+            ("crictl", "v1.34.0", "pkg:github/kubernetes-sigs/cri-tools@v1.34.0", mine),
+            ("public.ecr.aws/eks-distro/kubernetes/pause", "3.10",
+             "pkg:oci/pause?repository_url=public.ecr.aws/eks-distro/kubernetes/pause&tag=3.10", mine),
+        }
+        kube_proxy = [one for one in found if one[0].endswith("kube-proxy")]
+        self.assertEqual(kube_proxy, [("a.example/eks/kube-proxy", "v1", f"pkg:oci/kube-proxy@sha256%3A{64 * '1'}?"
+                                       "repository_url=a.example/eks/kube-proxy&tag=v1", 64 * "1")])
+        self.assertLessEqual(common | {
+            ("dkms-x", "1-1", "pkg:rpm/dkms-x@1-1?arch=noarch", None),
+            ("nvidia-grid-driver", "580.95.05", "pkg:generic/nvidia-grid-driver@580.95.05", 64 * "a"),
+            ("kontain", "v0.9.9", "pkg:github/kontainapp/km@v0.9.9", 64 * "b")}, found)
+        self.assertFalse({"nerdctl", "gpg-pubkey"} & {name for name, *_ in found})
+
+        self.become("debian12")
+        self.answer("eksnode", """echo '{"credential-provider": "unknown"}'""")
+        found = self.bill_of_materials(NERDCTL_VERSION="2.1.2", SOCI_SNAPSHOTTER_VERSION="*", PAUSE_CONTAINER_IMAGE="host:5000/pause")
+        self.assertLessEqual({
+            ("nerdctl", "v2.1.2", "pkg:github/containerd/nerdctl@v2.1.2", mine), ("ecr-credential-provider", None, "pkg:generic/ecr-credential-provider", mine),
+            ("host:5000/pause", None, "pkg:oci/pause?repository_url=host:5000/pause", mine),
+            ("g++", "1:2~3", "pkg:deb/debian/g%2B%2B@1:2~3?arch=amd64", None), ("eksnode-host", "2", "pkg:generic/eksnode-host@2?arch=amd64", None)}, found)
+        self.assertFalse({"old", "soci-snapshotter", "kontain"} & {name for name, *_ in found})
+        self.put_file("etc/eks/release")
+        self.succeeds(self.step("write-version-info"))
+        self.assertNotIn("old", json.loads((self.work / "version-info.json").read_text())["packages"])
+
     def test_a_bad_image_is_refused(self):
         self.answer("eksnode", "echo problem; exit 1")
         done = self.step("validate-image")
@@ -1332,12 +1389,13 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="neuron,fips"))
         self.assertEqual(self.calls(), ["systemctl start containerd.service",
                                         "eksnode images cache --kubernetes-version 1.34.1 --region us-west-2 --fips",
-                                        "systemctl stop containerd.service"])
+                                        "ctr --namespace k8s.io images list", "systemctl stop containerd.service"])
         self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="stig"))  # includes fips
         self.assertTrue(self.calls()[1].endswith(" --fips"))
         self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="efa"))
         self.assertFalse(self.calls()[1].endswith(" --fips"))
         self.answer("eksnode", "exit 1")
+        self.calls()
         self.fails(self.step("cache-images", CACHE_CONTAINER_IMAGES="true"), "cannot cache the images of Kubernetes 1.34.1")
 
     def test_leftovers_are_removed(self):
