@@ -1292,7 +1292,6 @@ class ProvisionerTest(MachineTest):
             self.assertIn(f"dnf --assumeyes --quiet install {name}", self.calls())
         self.fails(self.step("install-containerd", CONTAINERD_VERSION=">=3"), "no package containerd has the version >=3")
 
-    @unittest.skipUnless(all(map(shutil.which, ("rpmbuild", "dnf", "createrepo_c"))), "needs rpm, dnf: tests/deps --packages")
     def test_versions_with_the_real_dnf(self):
         """dnf of Debian, in a root with a repository of empty packages. It is what `dnf` is on AL2023 as far as packages go."""
         repository, root = self.directory / "repository", self.directory / "dnf-root"
