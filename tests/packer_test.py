@@ -594,7 +594,7 @@ class FrontEndTest(PackerTest):
         for name, value, expected in (
             ("ami_description", 'a "b"', "which an image configuration cannot hold"), ("enable_cis", "off", "this is true or false"),
             ("launch_block_device_mappings_volume_size", "abc", "this is a number"), ("launch_block_device_mappings_volume_size", "3", "at least 4"),
-            ("os", "ubuntu", "The os must be al2023 or debian12"), ("efa_version", "new", "The efa_version must be latest or a version"),
+            ("volume_type", "io1", "The volume_type must be gp3 or gp2"), ("efa_version", "new", "The efa_version must be latest or a version"),
             ("runc_version", "", "The runc_version must be"),
         ):
             with self.subTest(name=name, value=value):
@@ -655,6 +655,8 @@ class FrontEndTest(PackerTest):
              "has no folder amd64 for arch=x86_64, but none for Linux", "try: make k8s kubernetes_version=1.34.10 kubernetes_build_date=2025-12-02"),
             (["k8s"], {"kubernetes_version": "1.34.10", "arch": "arm64"}, "has no build of Kubernetes 1.34.10 for Linux and arch=arm64",
              "try: make k8s kubernetes_version=1.34.1 kubernetes_build_date=2025-11-13 arch=arm64"),
+            (["1.34"], {"k8s": "1.33"}, "k8s=1.33 is not 1.34"),
+            (["packages"], {"os": "ubuntu"}, "there is no operating system 'ubuntu' here, say os=al2023 or os=debian12"),
             (["1.34"], {"enable_fips": "yes"}, "enable_fips=yes: say true or false"),
             (["1.34"], {"enable_efa": "1"}, "enable_efa=1: say true or false"),
             (["check-bucket"], {}, "no kubernetes_version is given", "make list-versions"),
@@ -721,6 +723,12 @@ class FrontEndTest(PackerTest):
             ({"aws_region": "us-iso-east-1"}, "base images of al2023 in us-iso-east-1"),
             ({"instance_type": "m7gd.large"}, "m7gd.large is of the architecture arm64, not of x86_64", "arch=arm64"),
             ({"instance_type": "a1.large"}, "is of the architecture arm64"),
+            ({"instance_type": "p6e-gb200.36xlarge"}, "is of the architecture arm64"),
+            ({"kernel": "6.99"}, "with the kernel line 6.99", "kernel=6.18, or source_ami_id="),
+            ({"kernel": "5.4.1"}, "with the kernel line 5.4"),
+            ({"builder": "null"}, "builder=null needs a machine", "ssh_host=ADDRESS and ssh_private_key_file=FILE"),
+            ({"builder": "null", "ssh_host": "192.0.2.1"}, "builder=null needs a machine"),
+            ({"builder": "qemu", "qemu_image": "x"}, "builder=qemu needs a disk image", "qemu_image_checksum=sha256:DIGITS"),
             ({"instance_type": "large"}, "'large' is not an instance type"),
             ({"launch_block_device_mappings_volume_size": "3"}, "a volume of 3 GiB is too small for this image, which needs 4 GiB",
              "launch_block_device_mappings_volume_size=4"),
@@ -732,12 +740,13 @@ class FrontEndTest(PackerTest):
                     self.add_packages("al2023-arm64", "eksnode-1-1.aarch64.rpm")
                 self.fails(self.make("1.34", **({"PACKER_BINARY": packer} | variables)), *expected)
         self.assertNotIn("build\n", (self.directory / "calls").read_text())
+        self.succeeds(self.make("1.34", PACKER_BINARY=packer, kernel="5.4", source_ami_id="ami-0123"))
         for kind in "g4dn.xlarge", "gr6.4xlarge", "m5.large", "x2iedn.xlarge", "u-6tb1.56xlarge", "p4d.24xlarge":
             self.succeeds(self.make("1.34", PACKER_BINARY=packer, instance_type=kind))
 
     def test_old_packers_build_outside_ec2(self):
         self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
-        text = self.succeeds(self.make("1.34", builder="null", os="debian12", ssh_host="192.0.2.1",
+        text = self.succeeds(self.make("1.34", builder="null", os="debian12", ssh_host="192.0.2.1", ssh_private_key_file="key",
                                        PACKER_BINARY=self.fake_packer("1.6.6")))
         self.assertIn("192.0.2.1, which is changed in place", text)
         self.assertIn("-only=image.null.node", (self.directory / "calls").read_text())
@@ -745,9 +754,28 @@ class FrontEndTest(PackerTest):
     def test_validate_uses_the_real_packer(self):
         self.succeeds(self.make("validate", **BUILD))
         self.assertEqual(self.bucket.requests, [])
-        done = self.make("validate", volume_type="io1", **BUILD)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("The volume_type must be", done.stdout + done.stderr)
+        self.assertFalse((self.directory / "build").exists())  # validating changes nothing
+        for variables, expected in (
+            ({"volume_type": "io1"}, "The volume_type must be"), ({"variant": "nonsense"}, "there is no variant 'nonsense'"),
+            ({"instance_type": "m6g.large"}, "is of the architecture arm64"), ({"builder": "null"}, "needs a machine"),
+            ({"os": "debian12", "aws_region": "cn-north-1"}, "source_ami_owners=ACCOUNT"), ({"kernel": "6.99"}, "no minimal image"),
+            ({"package_directory": "/proc/nonexistent"}, "/proc/nonexistent"),
+        ):
+            with self.subTest(variables):
+                done = self.make("validate", **variables, **BUILD)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(expected, done.stdout + done.stderr)
+
+    def test_a_check_starts_nothing(self):
+        packer = self.fake_packer("1.11.2")
+        self.fails(self.make("check", k8s="1.34", PACKER_BINARY=packer), "there are 0 files", "make packages")
+        self.add_packages()
+        self.assertIn("1.34.10, build of 2025-12-02", self.succeeds(self.make("check", k8s="1.34", PACKER_BINARY=packer)))
+        calls = (self.directory / "calls").read_text().splitlines()
+        self.assertIn("validate", calls)
+        self.assertNotIn("build", calls)
+        del self.bucket.objects["1.34.10/2025-12-02/bin/linux/amd64/kubelet.sha256"]
+        self.fails(self.make("check", k8s="1.34", PACKER_BINARY=packer), "lacks kubelet.sha256")
 
     def test_variants_are_listed_and_checked(self):
         text = self.succeeds(self.make("list-variants"))

@@ -150,7 +150,7 @@ variable "cache_container_images" {
 
 variable "variants" {
   type        = string
-  description = "What the image has in addition: names of files in ../variants, separated by commas."
+  description = "What the image has in addition: names of files in packer/variants, separated by commas."
   validation {
     condition     = regex_replace(var.variants, "^([a-z0-9-]+(,[a-z0-9-]+)*)?$", "") == ""
     error_message = "The variants must be names separated by commas, such as neuron,fips."
