@@ -334,17 +334,43 @@ class TemplateTest(PackerTest):
                 for line in re.findall(r"^need (.*)$", file.read_text(), re.MULTILINE):
                     self.assertLessEqual(set(line.split()), given, file.name)
 
-    def test_the_table_of_al2023_has_every_line(self):
-        pattern = re.compile(r"(?<![\w'./-])(dnf|rpm|grubby|fips-mode-setup|restorecon|selinuxenabled|matchpathcon) (?!--showduplicates)"
-                             "|command -v restorecon")
-        rows = [line.split("\t") for line in (self.packer / "al2023.tsv").read_text().splitlines() if not line.startswith("#")]
-        self.assertLessEqual({check for *_, check in rows}, {"real", "stand-in", "not run"})
-        found = []
+    def lines_for_al2023(self):
+        """File and line: what only Amazon Linux runs, and what calls its programs elsewhere."""
+        programs = re.compile(r"(?<![\w'./-])(dnf|rpm|grubby|fips-mode-setup|restorecon|selinuxenabled|matchpathcon) (?!--showduplicates)"
+                              "|command -v restorecon")
+        nothing = re.compile(r"(fi|esac|;;|return|END|(local|case|need|say|fail|lock_package|unlock_package) .*|(\w+=\$?[\w-]+|\*\[.*|#.*|))$")
         for file in sorted([*self.packer.glob("provisioners/**/*"), *self.packer.glob("lib/*.sh")]):
-            for line in map(str.strip, file.read_text().splitlines() if file.is_file() else []):
-                if pattern.search(line) and not line.startswith(("#", "fail ")) and "# dnf" not in line:
-                    found.append((str(file.relative_to(self.packer)), line))
-        self.assertEqual(sorted((file, line) for file, line, _ in rows), sorted(found))
+            name, inside = str(file.relative_to(self.packer)), None
+            for line in file.read_text().splitlines() if file.is_file() else []:
+                indent, word = len(line) - len(line.lstrip()), line.strip()
+                if inside is not None and indent <= inside and re.match(r"(else|elif|fi|\})", word):
+                    inside = None
+                if not nothing.match(word) and (inside is not None or programs.search(word) and "# dnf" not in word):
+                    yield name, word
+                if inside is None and re.search(r'"\$system" = al2023 \].*; then$|^al2023_\w+\(\) \{$', word):
+                    inside = indent
+        for file in sorted(self.packer.glob("variants/*.list")):
+            text = file.read_text()
+            anything = re.search(r"(?m)^systems al2023$", text)
+            for line in text.splitlines():
+                if re.match(r"(packages|stream|repository|kernel-modules-source) al2023\b|\S+@al2023 ", line) or (
+                        anything and not re.match(r"#|(summary|systems|architectures|includes|conflicts|control|waived)\b|$", line)):
+                    yield f"variants/{file.name}", line
+        for unit, systems, _ in self.masked_units():
+            if "al2023" in systems:
+                yield "masked-units.tsv", unit
+        source = (self.packer / "template/amazon-ebs.pkr.hcl").read_text()
+        for line in [*re.search(r'"al2023" = \{\n(.*?)\}', source, re.DOTALL)[1].splitlines(), *re.findall(r'.*"al2023-ami.*', source)]:
+            if line.strip():
+                yield "template/amazon-ebs.pkr.hcl", line.strip()
+
+    def test_the_table_of_al2023_has_every_line(self):
+        rows = [line.split("\t") for line in (self.packer / "al2023.tsv").read_text().splitlines() if not line.startswith("#")]
+        self.assertEqual(rows, sorted(rows))
+        self.assertLessEqual({check.removesuffix(", names of AWS's") for *_, check in rows}, {"real", "stand-in", "not run"})
+        found = set(self.lines_for_al2023())
+        whole = {file for file, line, _ in rows if line == "*"}
+        self.assertEqual({(file, line) for file, line, _ in rows}, {(file, "*" if file in whole else line) for file, line in found})
 
     def test_the_manual_is_complete(self):
         page = (SOURCE.parent / "man/eks-image.7.scd").read_text()
@@ -977,7 +1003,7 @@ class ProvisionerTest(MachineTest):
             "dnf --assumeyes --quiet install kernel6.12-6.12[.-]*",
             "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64",
             "grubby --update-kernel=ALL --args=clocksource=tsc tsc=reliable",
-            "dnf --assumeyes --quiet install chrony", "dnf --assumeyes --quiet install nerdctl-2.1.4-1.amzn2023",
+            "dnf --assumeyes --quiet install aws-cfn-bootstrap chrony", "dnf --assumeyes --quiet install nerdctl-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install soci-snapshotter-0.9.0-1.amzn2023", "dnf --assumeyes --quiet install runc-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install containerd-2.1.4-1.amzn2023", "dnf --quiet versionlock add containerd",
             "dnf --assumeyes --quiet install amazon-ssm-agent",
@@ -1324,8 +1350,16 @@ class ProvisionerTest(MachineTest):
         """dnf of Debian, in a root with a repository of empty packages. It is what `dnf` is on AL2023 as far as packages go."""
         repository, root = self.directory / "repository", self.directory / "dnf-root"
         repository.mkdir()
+        spec = repository / "stub.spec"
+        for version in "6.12.9", "6.12.40", "6.1.130":
+            name = "kernel" if version == "6.1.130" else "kernel6.12"
+            spec.write_text(f"Name: {name}\nVersion: {version}\nRelease: 63.amzn2023\nSummary: stub\nLicense: none\nBuildArch: noarch\n"
+                            "%description\nstub\n%files\n" + "".join(
+                                f"%package {part}\nSummary: stub\n%description {part}\nstub\n%files {part}\n"
+                                for part in ("devel", "headers", "modules-extra")))
+            self.succeeds(self.run_program("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {self.directory}/work-rpm",
+                                           "--define", f"_rpmdir {repository}", spec))
         for version in "1.7.27", "2.1.4", "2.1.10":
-            spec = repository / "stub.spec"
             spec.write_text(f"Name: containerd\nVersion: {version}\nRelease: 1.amzn2023\nSummary: stub\nLicense: none\nBuildArch: noarch\n"
                             "%description\nstub\n%files\n%package -n containerd-stress\nSummary: stub\n"
                             "%description -n containerd-stress\nstub\n%files -n containerd-stress\n"
@@ -1356,6 +1390,16 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("upgrade-packages"))
         self.assertIn("python3-dnf-plugin-versionlock-2.1.10", installed())
         self.answer("rpm", f'exec {shutil.which("rpm")} --root={root} "$@"')
+        self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.4"), "there is no kernel 6.12.4 for this machine")
+        for wanted, name, version in ("6.12", "kernel6.12", "6.12.40"), ("6.12.9", "kernel6.12", "6.12.9"), ("6.1", "kernel", "6.1.130"):
+            self.calls()
+            self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
+            self.assertIn(f"{name}-{version}", installed())
+            self.assertIn(f"grubby --set-default /boot/vmlinuz-{version}-63.amzn2023.noarch", self.calls())
+            self.assertRegex((self.directory / "locked").read_text(), rf"(?m)^{re.escape(name)}-0:{version}-63\.amzn2023\.")
+        self.succeeds(self.step("apply-variants", VARIANTS="efa", KERNEL="6.12.40-63.amzn2023.noarch", EFA_INSTALLER=f"{self.bucket.url}/releases",
+                                EFA_FINGERPRINT=self.sign_installer(), EFA_VERSION="1.2.3"))
+        self.assertLessEqual({f"kernel6.12-{part}-6.12.40" for part in ("devel", "headers", "modules-extra")}, set(installed()))
         self.succeeds(self.step("install-kubelet"))
         self.succeeds(self.step("write-sbom", CRICTL_VERSION=""))
         names = [package["name"] for package in json.loads((self.work / "sbom.spdx.json").read_text())["packages"]]
