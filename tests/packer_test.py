@@ -247,6 +247,12 @@ class TemplateTest(PackerTest):
             self.succeeds(self.run_program("openssl", "genrsa", "-traditional", "-out", key, "2048"))
         return key
 
+    def test_the_tag_is_the_path_in_the_bucket(self):
+        text = (self.packer / "template/amazon-ebs.pkr.hcl").read_text()
+        path = re.search(r' kubernetes += "(.*)"', text)[1]
+        self.assertTrue(path.endswith("/bin/linux/${local.bucket_arch}"), path)
+        self.assertEqual(re.search(r"bucket_arch += (.*)", text)[1], 'var.arch == "x86_64" ? "amd64" : "arm64"')
+
     def test_format(self):
         for name in "template", "versions", "newer":
             self.succeeds(self.run_program("packer", "fmt", "-check", "-diff", self.packer / name))
@@ -285,6 +291,11 @@ class TemplateTest(PackerTest):
             "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
             "nerdctl_version": "a b", "soci_snapshotter_version": "", "nvidia_driver_version": "570.1", "cuda_version": "12",
             "neuron_driver_version": "", "kontain_sha256": "12", "crictl_version": "1.34", "nvidia_grid_sha256": "12",
+            "binary_endpoint": "s3", "ssm_agent_version": "new", "pause_container_image": "a b", "nvidia_grid_runfile": "x",
+            "nvidia_grid_runfile_bucket_name": "B", "kontain_version": "1", "ami_regions": "here", "ami_users": "me,you",
+            "instance_type": "large", "iam_instance_profile": "a/b", "subnet_id": "s", "security_group_id": "default",
+            "temporary_security_group_source_cidrs": "here", "custom_endpoint_ec2": "ec2", "ssh_username": "1", "ssh_host": "a b",
+            "working_dir": "{{user `remote_folder`}}/worker", "ssh_port": "0", "ecr_credential_provider_sha256": "12",
         }
         done = self.validate("amazon-ebs", **bad)
         self.assertNotEqual(done.returncode, 0, done.stdout)
@@ -475,7 +486,7 @@ class FrontEndTest(PackerTest):
         self.succeeds(self.make("1.34", PACKER_BINARY=packer, iam_instance_profile="role", environment=profile))
         self.assertEqual(given(), "")
         self.bucket.private = False
-        self.fails(self.make("1.34", PACKER_BINARY=packer, variant="gpu-nvidia-grid", nvidia_grid_runfile="x", nvidia_grid_sha256="0" * 64,
+        self.fails(self.make("1.34", PACKER_BINARY=packer, variant="gpu-nvidia-grid", nvidia_grid_runfile="x.run", nvidia_grid_sha256="0" * 64,
                              environment={"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}), "without credentials", "iam_instance_profile=NAME")
 
     def test_credentials_that_the_bucket_does_not_know(self):
@@ -700,12 +711,15 @@ class FrontEndTest(PackerTest):
         build = {**BUILD, "binary_bucket_name": "binaries"}
         text = self.succeeds(self.make("check-bucket", **build))
         self.assertIn("s3://binaries/1.34.1/2025-11-13/bin/linux/amd64/\n  there    kubelet\n", text)
-        self.assertNotIn("authenticator", text)
+        self.assertIn("  there    aws-iam-authenticator (not needed)\n", text)
+        self.assertIn("  absent   cni-plugins-linux-amd64-v1.6.2.tgz (not needed)\n", text)
         self.assertIn("there    aws-iam-authenticator.sha256",
                       self.succeeds(self.make("check-bucket", enable_authenticator="true", **build)))
         del self.bucket.objects["1.34.1/2025-11-13/bin/linux/arm64/ecr-credential-provider.sha256"]
         done = self.make("check-bucket", arch="arm64", **build)
-        self.fails(done, "lacks ecr-credential-provider.sha256", "'Own binaries'")
+        self.fails(done, "lacks ecr-credential-provider.sha256", "or say ecr_credential_provider_sha256=DIGITS")
+        text = self.succeeds(self.make("check-bucket", arch="arm64", ecr_credential_provider_sha256="0" * 64, **build))
+        self.assertIn("absent   ecr-credential-provider.sha256 (not needed)", text)
         self.assertIn("missing  ecr-credential-provider.sha256", done.stdout)
         self.fails(self.make("check-bucket", pull_cni_from_github="false", cni_plugin_version="v1.6.2", **build),
                    "lacks cni-plugins-linux-amd64-v1.6.2.tgz cni-plugins-linux-amd64-v1.6.2.tgz.sha256")
@@ -835,6 +849,9 @@ class FrontEndTest(PackerTest):
         text = self.succeeds(self.make("help"))
         for goal in re.findall(r"(?m)^([a-z0-9-]+):", (self.packer / "Makefile").read_text()):
             self.assertRegex(text, rf"(?m)^  {goal} +\w")
+        own = re.search(r"(?m)^own_variables := (.*)$", (self.packer / "Makefile").read_text())[1].split()
+        for name in [*own, "containerd_version", "qemu_image"]:
+            self.assertRegex(text, rf"(?m)^  {name} +\w")
         (self.packer / "x-manifest.json").touch()
         self.succeeds(self.make("template"))
         self.succeeds(self.make("clean"))
@@ -1127,6 +1144,10 @@ class ProvisionerTest(MachineTest):
         del self.bucket.objects[key.replace("kubelet", "ecr-credential-provider")]
         (self.root / "etc/eks/image-credential-provider/ecr-credential-provider").unlink()
         self.fails(self.step("install-kubelet"), "cannot fetch", "this machine may read it")
+        self.bucket.put(key.replace("kubelet", "ecr-credential-provider"), "own")
+        del self.bucket.objects[key.replace("kubelet", "ecr-credential-provider") + ".sha256"]
+        self.fails(self.step("install-kubelet", ECR_CREDENTIAL_PROVIDER_SHA256="0" * 64), "ecr-credential-provider has the SHA-256")
+        self.succeeds(self.step("install-kubelet", ECR_CREDENTIAL_PROVIDER_SHA256=sha256(b"own")))
         self.put_cni(b"x")
         self.fails(self.step("install-cni-plugins"), "has the SHA-256")
         self.fails(self.step("install-cni-plugins", PULL_CNI_FROM_GITHUB="false"), "has the SHA-256")
@@ -1769,7 +1790,8 @@ class BuildTest(MachineTest):
         self.assertEqual(json.loads((self.output / "test.spdx.json").read_text())["name"], "test")
         for name in "manifest.json", "test-manifest.json":
             build = json.loads((self.output / name).read_text())["builds"][0]
-            self.assertEqual(build["custom_data"]["kubernetes_version"], "1.34.1")
+            self.assertEqual(build["custom_data"], {"arch": "x86_64", "kubernetes_build_date": "2025-11-13", "kubernetes_version": "1.34.1",
+                                                    "os": "debian12", "variants": "mine,cis"})
         self.assertNothingIsLeft()
 
     def test_a_build_that_fails(self):

@@ -19,9 +19,10 @@ locals {
 
   # The minimal image of each kernel line is a starting point of its own; install-kernel finds it installed.
   kernel_line = var.kernel_version == "" ? "*" : regex_replace(var.kernel_version, "^([0-9]+[.][0-9]+).*$", "$1")
+  bucket_arch = var.arch == "x86_64" ? "amd64" : "arm64"
   patterns = {
     "al2023"   = "al2023-ami-minimal-2023.*-kernel-${local.kernel_line}-*"
-    "debian12" = "debian-12-${var.arch == "x86_64" ? "amd64" : "arm64"}-*"
+    "debian12" = "debian-12-${local.bucket_arch}-*"
   }
   pattern = var.source_ami_filter_name == "" ? local.patterns[var.os] : var.source_ami_filter_name
 
@@ -100,7 +101,7 @@ source "amazon-ebs" "node" {
     cni_plugin_version    = var.cni_plugin_version
     created               = timestamp()
     kernel_version        = var.kernel_version
-    kubernetes            = "${var.kubernetes_version}/${var.kubernetes_build_date}/bin/linux/${var.arch}"
+    kubernetes            = "${var.kubernetes_version}/${var.kubernetes_build_date}/bin/linux/${local.bucket_arch}"
     kubernetes_build_date = var.kubernetes_build_date
     kubernetes_version    = var.kubernetes_version
     os                    = var.os

@@ -50,6 +50,7 @@ locals {
     "CONTAINERD_VERSION=${var.containerd_version}",
     "CRICTL_VERSION=${var.crictl_version}",
     "CUDA_VERSION=${replace(var.cuda_version, ".", "-")}",
+    "ECR_CREDENTIAL_PROVIDER_SHA256=${var.ecr_credential_provider_sha256}",
     "EFA_VERSION=${var.efa_version}",
     "ENABLE_AUTHENTICATOR=${var.enable_authenticator}",
     "ENABLE_AWS_CLI=${var.enable_aws_cli}",
@@ -170,7 +171,6 @@ locals {
     kubernetes_build_date = var.kubernetes_build_date
     kubernetes_version    = var.kubernetes_version
     os                    = var.os
-    source_ami_id         = var.source_ami_id
     variants              = local.variants
   }
 }

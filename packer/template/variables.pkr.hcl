@@ -61,6 +61,10 @@ variable "binary_bucket_region" {
 variable "binary_endpoint" {
   type        = string
   description = "URL of an S3 endpoint in place of AWS's, such as http://127.0.0.1:9000. The bucket's name is the first part of the path."
+  validation {
+    condition     = regex_replace(var.binary_endpoint, "^https?://[^ ]+$", "") == ""
+    error_message = "The binary_endpoint must be empty or a URL such as http://127.0.0.1:9000."
+  }
 }
 
 variable "containerd_version" {
@@ -112,6 +116,10 @@ variable "enable_ssm_agent" {
 variable "ssm_agent_version" {
   type        = string
   description = "Version of the SSM agent in AWS's SSM bucket, such as 3.3.2299.0. Empty for the distribution's package."
+  validation {
+    condition     = regex_replace(var.ssm_agent_version, "^(latest|[0-9]+([.][0-9]+)+)$", "") == ""
+    error_message = "The ssm_agent_version must be empty, latest or a version such as 3.3.2299.0."
+  }
 }
 
 variable "ssm_agent_sha256" {
@@ -141,6 +149,19 @@ variable "enable_cis" {
 variable "pause_container_image" {
   type        = string
   description = "Pause image that the image holds. Empty for none: nodes then pull it from EKS's registry of their region."
+  validation {
+    condition     = regex_replace(var.pause_container_image, "^[a-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]$", "") == ""
+    error_message = "The pause_container_image must be empty or the name of an image, such as registry.example/pause:3.10."
+  }
+}
+
+variable "ecr_credential_provider_sha256" {
+  type        = string
+  description = "SHA-256 of ecr-credential-provider, for a bucket that has no file with it."
+  validation {
+    condition     = regex_replace(var.ecr_credential_provider_sha256, "^[0-9a-f]{64}$", "") == ""
+    error_message = "The ecr_credential_provider_sha256 must be empty or 64 hexadecimal digits."
+  }
 }
 
 variable "cache_container_images" {
@@ -196,11 +217,19 @@ variable "nvidia_driver_version" {
 variable "nvidia_grid_runfile" {
   type        = string
   description = "Key of NVIDIA's GRID driver in its bucket, for the variant gpu-nvidia-grid."
+  validation {
+    condition     = regex_replace(var.nvidia_grid_runfile, "^[A-Za-z0-9._/-]+[.]run$", "") == ""
+    error_message = "The nvidia_grid_runfile must be empty or a key that ends in .run."
+  }
 }
 
 variable "nvidia_grid_runfile_bucket_name" {
   type        = string
   description = "S3 bucket in us-east-1 with NVIDIA's GRID drivers."
+  validation {
+    condition     = var.nvidia_grid_runfile_bucket_name != "" && regex_replace(var.nvidia_grid_runfile_bucket_name, "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "") == ""
+    error_message = "The nvidia_grid_runfile_bucket_name must be the name of an S3 bucket."
+  }
 }
 
 variable "nvidia_grid_sha256" {
@@ -233,6 +262,10 @@ variable "neuron_driver_version" {
 variable "kontain_version" {
   type        = string
   description = "Release of Kontain's runtime for the variants kontain and ecs-kontain, such as v0.9.9."
+  validation {
+    condition     = regex_replace(var.kontain_version, "^v[0-9A-Za-z.-]+$", "") == ""
+    error_message = "The kontain_version must be empty or a release such as v0.9.9."
+  }
 }
 
 variable "kontain_sha256" {
@@ -295,11 +328,19 @@ variable "output_directory" {
 variable "ami_regions" {
   type        = string
   description = "Regions to which the image is copied, separated by commas."
+  validation {
+    condition     = regex_replace(var.ami_regions, "^[a-z]+(-[a-z]+)+-[0-9]+(,[a-z]+(-[a-z]+)+-[0-9]+)*$", "") == ""
+    error_message = "The ami_regions must be empty, or names of regions separated by commas."
+  }
 }
 
 variable "ami_users" {
   type        = string
   description = "Accounts that may use the image and its snapshots, separated by commas."
+  validation {
+    condition     = regex_replace(var.ami_users, "^[0-9]{12}(,[0-9]{12})*$", "") == ""
+    error_message = "The ami_users must be empty, or account numbers of 12 digits separated by commas."
+  }
 }
 
 variable "encrypted" {
@@ -369,26 +410,46 @@ variable "source_ami_owners" {
 variable "instance_type" {
   type        = string
   description = "Instance type of the builder."
+  validation {
+    condition     = var.instance_type != "" && regex_replace(var.instance_type, "^[a-z0-9-]+[.][a-z0-9-]+$", "") == ""
+    error_message = "The instance_type must be an instance type such as m5.xlarge."
+  }
 }
 
 variable "iam_instance_profile" {
   type        = string
   description = "Instance profile of the builder."
+  validation {
+    condition     = regex_replace(var.iam_instance_profile, "^[A-Za-z0-9+=,.@_-]+$", "") == ""
+    error_message = "The iam_instance_profile must be empty or the name of an instance profile."
+  }
 }
 
 variable "subnet_id" {
   type        = string
   description = "Subnet of the builder."
+  validation {
+    condition     = regex_replace(var.subnet_id, "^subnet-[0-9a-f]+$", "") == ""
+    error_message = "The subnet_id must be empty or an id such as subnet-0123456789abcdef0."
+  }
 }
 
 variable "security_group_id" {
   type        = string
   description = "Security group of the builder. Empty for a temporary one."
+  validation {
+    condition     = regex_replace(var.security_group_id, "^sg-[0-9a-f]+$", "") == ""
+    error_message = "The security_group_id must be empty or an id such as sg-0123456789abcdef0."
+  }
 }
 
 variable "temporary_security_group_source_cidrs" {
   type        = string
   description = "Networks from which the temporary security group allows SSH, separated by commas. Empty for all."
+  validation {
+    condition     = regex_replace(var.temporary_security_group_source_cidrs, "^[0-9a-f.:]+/[0-9]+(,[0-9a-f.:]+/[0-9]+)*$", "") == ""
+    error_message = "The temporary_security_group_source_cidrs must be empty, or networks such as 192.0.2.0/24, separated by commas."
+  }
 }
 
 variable "associate_public_ip_address" {
@@ -400,6 +461,10 @@ variable "associate_public_ip_address" {
 variable "custom_endpoint_ec2" {
   type        = string
   description = "URL of the EC2 endpoint."
+  validation {
+    condition     = regex_replace(var.custom_endpoint_ec2, "^https?://[^ ]+$", "") == ""
+    error_message = "The custom_endpoint_ec2 must be empty or a URL."
+  }
 }
 
 variable "user_data_file" {
@@ -430,6 +495,10 @@ variable "launch_block_device_mappings_volume_size" {
 variable "ssh_username" {
   type        = string
   description = "User that Packer logs in as. Empty for the operating system's: ec2-user or admin."
+  validation {
+    condition     = regex_replace(var.ssh_username, "^[a-z_][A-Za-z0-9_.-]*$", "") == ""
+    error_message = "The ssh_username must be empty or the name of a user."
+  }
 }
 
 variable "ssh_interface" {
@@ -444,11 +513,19 @@ variable "ssh_interface" {
 variable "ssh_host" {
   type        = string
   description = "Machine that the null builder works on."
+  validation {
+    condition     = regex_replace(var.ssh_host, "^[A-Za-z0-9.:-]+$", "") == ""
+    error_message = "The ssh_host must be empty, or an address or a name."
+  }
 }
 
 variable "ssh_port" {
   type        = number
   description = "Port of SSH on that machine."
+  validation {
+    condition     = var.ssh_port >= 1 && var.ssh_port <= 65535
+    error_message = "The ssh_port must be a number from 1 to 65535."
+  }
 }
 
 variable "ssh_private_key_file" {
@@ -477,6 +554,10 @@ variable "remote_folder" {
 variable "working_dir" {
   type        = string
   description = "Directory on the machine for files of the build. Empty for 'worker' below remote_folder."
+  validation {
+    condition     = regex_replace(var.working_dir, "^/[A-Za-z0-9/._-]+$", "") == ""
+    error_message = "The working_dir must be empty or an absolute path."
+  }
 }
 
 # The machine in QEMU

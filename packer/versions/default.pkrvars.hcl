@@ -33,6 +33,7 @@ kontain_version                 = ""
 kontain_sha256                  = ""
 variants                        = ""
 cache_container_images          = false
+ecr_credential_provider_sha256  = ""
 pause_container_image           = "public.ecr.aws/eks-distro/kubernetes/pause:3.10"
 
 ami_description           = "EKS node with eksnode"
