@@ -1556,10 +1556,13 @@ class ProvisionerTest(MachineTest):
 
     def test_versions_of_drivers(self):
         self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia,cuda"))
+        calls = self.calls()
+        self.assertTrue([call for call in calls if " install " in call and " infiniband-diags libibumad nvlsm " in call])
         self.assert_in_order(
-            self.calls(), "dnf --assumeyes --quiet module enable nvidia-driver:580-open",
+            calls, "dnf --assumeyes --quiet module enable nvidia-driver:580-open",
             "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-open-dkms-580.* nvidia-driver-cuda-580.*",
             "systemctl enable nvidia-fabricmanager.service")
+        self.assertEqual((self.root / "etc/modules-load.d/eks-variants.conf").read_text(), "ib_umad\n")
         self.succeeds(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION="13-0"))
         self.assertIn("dnf --assumeyes --quiet install cuda-toolkit-13-0", self.calls())
         self.fails(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION=""), "the variable CUDA_VERSION of a variant has no value")
