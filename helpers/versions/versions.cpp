@@ -13,6 +13,7 @@
 #include "base/fs.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "digest.hpp"
 #include "version.hpp"
 
 namespace eks {
@@ -24,6 +25,7 @@ using State = Component::State;
 
 constexpr auto patience = 30s;
 constexpr auto unknown = "unknown";
+constexpr std::string_view provider_record = "/etc/eks/credential-provider-version.txt";
 constexpr auto broken = "broken"; // a program that cannot be run has no version that could be right
 
 // Where a component is looked for: its packages; a program with the option that prints its version; a file,
@@ -48,7 +50,7 @@ const std::vector<Source>& sources()
                         {"/usr/bin/runc", "/usr/sbin/runc", "/usr/local/sbin/runc"}, "--version", "", ""},
                 {"cni-plugins", "cni_plugin_version", {}, {"/opt/cni/bin/bridge", "/usr/lib/cni/bridge"}, "",
                         "", ""},
-                {"credential-provider", "kubernetes_version", {},
+                {"credential-provider", "credential_provider_version", {},
                         {"/etc/eks/image-credential-provider/ecr-credential-provider"}, "--version", "", ""},
                 {"kernel", "kernel_version", {}, {}, "", "", ""},
                 {"ssm-agent", "ssm_agent_version", {"amazon-ssm-agent"}, {}, "", "", ""},
@@ -145,6 +147,18 @@ std::string version_of_program(const std::string& program, const Source& source)
         }
 }
 
+// The credential provider does not say its version. The image build writes it down beside the SHA-256 of the
+// program, so that nothing is said of another program in its place.
+std::string version_of_provider(const Root& root, const std::string& program, const Source& source)
+{
+        const auto record = read_file_if_exists(root(provider_record)).value_or("");
+        const auto text = trim(record);
+        const auto blank = text.find(' ');
+        if (blank != text.npos && trim(text.substr(blank)) == sha256_of_file(program))
+                return std::string(text.substr(0, blank));
+        return version_of_program(program, source);
+}
+
 // The kernel that runs, if this is its machine: a container has the kernel of its host. Else the newest.
 std::string kernel_of(const Root& root)
 {
@@ -184,7 +198,9 @@ std::string find(const Root& root, const Source& source, const std::map<std::str
                         return at->second;
         for (const auto program : source.programs)
                 if (exists(root(program)))
-                        return version_of_program(root(program), source);
+                        return source.name == "credential-provider"
+                                       ? version_of_provider(root, root(program), source)
+                                       : version_of_program(root(program), source);
         return version_in_file(root, source);
 }
 
@@ -238,8 +254,8 @@ State state_of(const Component& one)
 {
         if (one.installed.empty())
                 return State::missing;
-        if (one.installed == unknown)
-                return State::unmanaged;
+        if (one.installed == unknown && (one.built.empty() || one.built == unknown))
+                return State::unmanaged; // else it is not what the build installed
         if (!is_version_of(one.installed, one.wanted))
                 return State::differs;
         return one.built.empty() || one.built == one.installed ? State::ok : State::changed;

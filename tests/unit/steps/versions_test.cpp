@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "digest.hpp"
 #include "support.hpp"
 #include "versions.hpp"
 
@@ -74,8 +75,10 @@ TEST_CASE("versions are compared with the manifest")
         CHECK(component(all, "kernel").remedy.starts_with("Reboot"));
         CHECK(component(all, "cni-plugins").state == State::unmanaged);
         CHECK(component(all, "cuda").state == State::changed);
-        const auto silent = compare_versions({{"containerd", "unknown"}, {"runc", "broken"}}, manifest);
-        CHECK(component(silent, "containerd").state == State::unmanaged);
+        const auto silent = compare_versions(
+                {{"containerd", "unknown"}, {"runc", "broken"}, {"nerdctl", "unknown"}}, manifest);
+        CHECK(component(silent, "containerd").state == State::differs); // the build knew its version
+        CHECK(component(silent, "nerdctl").state == State::unmanaged);
         CHECK(component(silent, "runc").state == State::differs);
         CHECK(std::ranges::find(all, "efa", &Component::name) == all.end());
 
@@ -152,6 +155,16 @@ TEST_CASE("versions of Debian's packages, programs and files")
         CHECK(found.at("nvidia-driver") == "580.95.05");
         CHECK(found.at("kernel") == "6.1.28");
         CHECK_FALSE(found.contains("neuron"));
+
+        // the build has written down what it installed
+        const auto record = [&](const std::string& digest) {
+                node.write("/etc/eks/credential-provider-version.txt", "1.34.1 " + digest + "\n");
+                return installed_versions(node.root()).at("credential-provider");
+        };
+        CHECK(record("76a3ec0df60eebe0ff8ccbad0e45a5cb49b8a7cb1e8b5f47a8e4fd4e5a2d5b8d") == "unknown");
+        CHECK(record(sha256_of_file(node.root()(
+                      "/etc/eks/image-credential-provider/ecr-credential-provider"))) == "1.34.1");
+        CHECK(record("") == "unknown");
 
         node.write("/usr/lib/modules/6.18.1-host/modules.dep", "");
         node.write("/etc/eks/pause.tar", "x");
