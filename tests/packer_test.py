@@ -76,7 +76,7 @@ class Bucket(http.server.ThreadingHTTPServer):
     """S3 as far as the front end needs it. With `private` it wants a signature, which it computes itself."""
 
     def __init__(self):
-        self.objects, self.private, self.page, self.requests, self.region, self.role = {}, False, 1000, [], REGION, ""
+        self.objects, self.private, self.page, self.requests, self.region, self.role, self.tags = {}, False, 1000, [], REGION, "", []
         super().__init__(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -132,6 +132,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
                 return self.reply(401)
             text = json.dumps({"Code": "Success", "AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Token": TOKEN}, indent=2)
             return self.reply(200, (text if path.endswith(server.role) else server.role).encode())
+        if path.startswith(("/v2/", "/token")):
+            return self.registry(path, dict(urllib.parse.parse_qsl(query)))
         if path.startswith("/releases/"):
             data = server.objects.get(path[1:])
             return self.reply(200, data) if data is not None else self.reply(404)
@@ -146,6 +148,19 @@ class Answer(http.server.BaseHTTPRequestHandler):
             data = server.objects.get(urllib.parse.unquote(key))
             return self.reply(200, data) if data is not None else self.reply(404)
         return self.reply(200, self.listing(dict(urllib.parse.parse_qsl(query, keep_blank_values=True))))
+
+    def registry(self, path, query):
+        """Lists its tags by two, to whoever has a token."""
+        if path == "/token":
+            granted = query == {"service": "fake registry", "scope": "repository:kubernetes/pause:pull"}
+            return self.reply(200, b'{"expires": 1, "token": "let-me-in"}') if granted else self.reply(400)
+        if not self.server.tags or path != "/v2/kubernetes/pause/tags/list":
+            return self.reply(404)
+        if self.headers.get("Authorization") != "Bearer let-me-in":
+            return self.reply(401, www_authenticate=f'Bearer realm="{self.server.url}/token",service="fake registry",scope="x"')
+        first = int(query.get("last", "0"))
+        more = {"link": f'<{path}?last={first + 2}>; rel="next"'} if first + 2 < len(self.server.tags) else {}
+        return self.reply(200, json.dumps({"name": "x", "tags": self.server.tags[first:first + 2]}, indent=1).encode(), **more)
 
     def listing(self, query):
         """One page. Keys and common prefixes count alike."""
@@ -290,6 +305,7 @@ class TemplateTest(PackerTest):
             "launch_block_device_mappings_volume_size": "1", "ssh_interface": "session_manager",
             "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
             "nerdctl_version": "a b", "soci_snapshotter_version": "", "nvidia_driver_version": "570.1", "cuda_version": "12",
+            "credential_provider_version": "1.34", "credential_provider_build_date": "now",
             "neuron_driver_version": "", "kontain_sha256": "12", "crictl_version": "1.34", "nvidia_grid_sha256": "12",
             "binary_endpoint": "s3", "ssm_agent_version": "new", "pause_container_image": "a b", "nvidia_grid_runfile": "x",
             "nvidia_grid_runfile_bucket_name": "B", "kontain_version": "1", "ami_regions": "here", "ami_users": "me,you",
@@ -523,6 +539,109 @@ class FrontEndTest(PackerTest):
         self.assertIn(" run '/opt/packer' build ", line)
         self.assertNotIn("/versions/1.14", line)
 
+    def put_tags(self, project, *tags):
+        """What a Git server announces."""
+        lines = [f"003d{'0' * 40} {ref}" for tag in tags for ref in (f"refs/tags/{tag}", f"refs/tags/{tag}^{{}}")]
+        self.bucket.put(f"releases/{project}.git/info/refs", "001e# service=git-upload-pack\n0000" + f"0155{'0' * 40} HEAD\0multi_ack\n"
+                        + "\n".join(lines) + "\n0000")
+
+    def test_ranges_of_kubernetes(self):
+        for wanted, version, date in (("latest", "1.34.10", "2025-12-02"), ("1.34.*", "1.34.10", "2025-12-02"), (">=1.33,<1.34.10", "1.34.1", "2025-11-13"),
+                                      ("<1.34", "1.33.5", "2025-11-13"), ("1.33", "1.33.5", "2025-11-13")):
+            with self.subTest(wanted):
+                arguments, line = self.build_arguments(self.succeeds(self.make("-n", "k8s", kubernetes_version=wanted, kubernetes_build_date="latest")))
+                self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), (version, date))
+                self.assertIn(f"versions/{version[:4]}.pkrvars.hcl", line)
+        self.assertEqual(self.succeeds(self.make("list-builds", kubernetes_version=">=1.34.2,<1.34.11")).split(), ["2025-10-01", "2025-12-02", "2025-12-20"])
+        arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "k8s", kubernetes_version=">=1.34.2,<1.34.11", kubernetes_build_date="2025-10-01")))
+        self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.10", "2025-10-01"))
+        self.fails(self.make("-n", "k8s", kubernetes_version=">=1.35"), "has no Kubernetes >=1.35; the newest is 1.34.11", "make list-versions")
+        self.fails(self.make("-n", "k8s", kubernetes_version="1.33.*", kubernetes_build_date="2024-01-01"), "no build of Kubernetes 1.33.5 of 2024-01-01")
+
+    def test_a_credential_provider_of_another_version(self):
+        build = {**BUILD, "binary_bucket_name": "binaries"}
+        for wanted in "1.33.*", "<1.34", "1.33.5":
+            arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "k8s", credential_provider_version=wanted, **build)))
+            self.assertEqual((arguments["credential_provider_version"], arguments["credential_provider_build_date"]), ("1.33.5", "2025-11-13"))
+            self.assertEqual(arguments["kubernetes_version"], "1.34.1")
+        text = self.succeeds(self.make("check-bucket", credential_provider_version="1.33.5", **build))
+        self.assertIn("s3://binaries/1.33.5/2025-11-13/bin/linux/amd64/\n  there    ecr-credential-provider\n", text)
+        self.assertIn("s3://binaries/1.34.1/2025-11-13/bin/linux/amd64/\n  there    kubelet\n  there    kubelet.sha256\n", text)
+        self.fails(self.make("-n", "k8s", credential_provider_version="1.20.*", **build), "has no Kubernetes 1.20")
+
+    def test_ranges_of_releases(self):
+        self.put_tags("containernetworking/plugins", "v1.5.0", "v1.6.2", "v1.10.0", "v1.11.0-rc1", "spec-v1.20.0")
+        self.put_tags("kubernetes-sigs/cri-tools", "v1.33.0", "v1.34.0", "v1.34.2", "v1.35.0")
+        self.put_tags("containerd/nerdctl", "v1.7.7", "v2.1.2")
+        self.put_tags("awslabs/soci-snapshotter", "v0.9.0", "v0.11.1")
+        github = {"GITHUB": f"{self.bucket.url}/releases"}
+
+        def resolve(**variables):
+            return self.build_arguments(self.succeeds(self.make("-n", "k8s", environment=github, **BUILD, **variables)))[0]
+
+        for wanted, version in {"latest": "v1.10.0", "v1.*": "v1.10.0", ">=1.5,<1.10": "v1.6.2", "v1.6.2": "v1.6.2"}.items():
+            self.assertEqual(resolve(cni_plugin_version=wanted)["cni_plugin_version"], version, wanted)
+        self.assertEqual(resolve(crictl_version="1.34.*")["crictl_version"], "v1.34.2")
+        versions = {"nerdctl_version": "<2", "soci_snapshotter_version": "latest"}
+        arguments = resolve(os="debian12", **versions)
+        self.assertEqual((arguments["nerdctl_version"], arguments["soci_snapshotter_version"]), ("1.7.7", "0.11.1"))
+        arguments = resolve(**versions)  # Amazon Linux has packages
+        self.assertEqual((arguments["nerdctl_version"], arguments["soci_snapshotter_version"]), ("<2", "latest"))
+        folder = "1.34.1/2025-11-13/bin/linux/amd64"
+        for version in "v1.2.0", "v1.4.1":
+            self.bucket.put(f"{folder}/cni-plugins-linux-amd64-{version}.tgz", "")
+        bucket = {"pull_cni_from_github": "false"}
+        self.assertEqual(resolve(cni_plugin_version="<1.4", **bucket)["cni_plugin_version"], "v1.2.0")
+        self.fails(self.make("-n", "k8s", cni_plugin_version=">=1.5", **bucket, **BUILD), "there is no release of the CNI plugins in s3://amazon-eks/1.34.1",
+                   "the newest is 1.4.1")
+        self.fails(self.make("-n", "k8s", cni_plugin_version=">=2", environment=github, **BUILD), "no release of containernetworking/plugins that is >=2")
+        nowhere = {"GITHUB": f"{self.bucket.url}/nowhere"}
+        self.fails(self.make("-n", "k8s", crictl_version="latest", environment=nowhere, **BUILD), "crictl_version=latest cannot be resolved",
+                   "say crictl_version=VERSION")
+        # the plan names what it found
+        config = self.write_config('kubernetes_version = ">=1.33,<1.34.10"\ncni_plugin_version = "1.*"\ncontainerd_version = ">=2.0,<2.3"\n')
+        plan = tomllib.loads(self.succeeds(self.make("plan", config=config, environment=github)))
+        self.assertEqual((plan["kubernetes_version"], plan["cni_plugin_version"], plan["containerd_version"]), ("1.34.1", "v1.10.0", ">=2.0,<2.3"))
+
+    def test_ranges_of_tags(self):
+        image = f"127.0.0.1:{self.bucket.server_address[1]}/kubernetes/pause"
+
+        def resolve(tag):
+            done = self.make("-n", "k8s", pause_container_image=f"{image}:{tag}", **BUILD)
+            return self.build_arguments(self.succeeds(done))[0]["pause_container_image"].removeprefix(f"{image}:")
+
+        self.assertEqual(resolve("latest"), "latest")  # the registry says nothing, and may have a tag of this name
+        self.fails(self.make("-n", "k8s", pause_container_image=f"{image}:3.*", **BUILD), f"the registry lists no tags of {image} to anybody",
+                   f"say pause_container_image={image}:TAG")
+        self.bucket.tags = ["3.5", "3.9", "3.10", "v1.31-eks", "sha256-3.99.sig"]
+        for tag, found in {"3.*": "3.10", ">=3.6,<3.10": "3.9", "latest": "3.10", "3.9": "3.9"}.items():
+            self.assertEqual(resolve(tag), found, tag)
+        self.bucket.tags.append("latest")
+        self.assertEqual(resolve("latest"), "latest")
+        self.fails(self.make("-n", "k8s", pause_container_image=f"{image}:>=4", **BUILD), f"no tag of {image} is >=4")
+
+    def test_ranges_without_a_list(self):
+        for variables, *expected in (
+            ({"efa_version": "1.*"}, "efa_version=1.* cannot be resolved", "AWS publishes no list", "say efa_version=latest, or a version"),
+            ({"ssm_agent_version": ">=3", "ssm_agent_sha256": "0" * 64}, "is the checksum of one version"),
+            ({"ssm_agent_version": "latest", "os": "debian12"}, "Debian has no package of it", "ssm_agent_sha256=DIGITS"),
+        ):
+            for goal in "k8s", "plan":
+                self.fails(self.make(goal, **BUILD, **variables), *expected)
+        self.succeeds(self.make("plan", efa_version="latest", ssm_agent_version=">=3", **BUILD))
+
+    def test_the_plan_refuses_what_cannot_work(self):
+        for variables, *expected in (
+            ({"variant": "fips", "kernel": "6.6"}, "does not work with the kernel 6.6", "kernel_version=6.1"),
+            ({"variant": "gpu"}, "there is no variant 'gpu'", "make list-variants"),
+            ({"variant": "fips", "os": "debian12"}, "is for al2023, not for debian12"),
+            ({"variant": "gpu-nvidia", "arch": "arm64"}, "is for x86_64, not for arm64"),
+        ):
+            self.fails(self.make("plan", **BUILD, **variables), *expected)
+        (self.packer / "versions/1.34.pkrvars.hcl").write_text('kernel_version = "6.7"\n')
+        self.fails(self.make("plan", variant="fips", **BUILD), "does not work with the kernel 6.7")
+        self.succeeds(self.make("plan", variant="fips", kernel_version=">=6.6", **BUILD))  # the builder knows
+
     def test_debian_has_versions_of_its_own(self):
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12")))
         self.assertEqual((arguments["containerd_version"], arguments["kernel_version"]), ("*", ""))
@@ -676,7 +795,7 @@ class FrontEndTest(PackerTest):
             (["1.34"], {"arch": "sparc"}, "there is no architecture 'sparc'", "arch=x86_64 or arch=arm64"),
             (["1.99"], {}, "has no Kubernetes 1.99", "make list-versions"),
             (["1.33", "1.34"], {}, "one image at a time"),
-            (["1.33"], {"kubernetes_version": "1.34.1"}, "is not of 1.33", "make k8s kubernetes_version=1.34.1"),
+            (["1.33"], {"kubernetes_version": "1.34.1"}, "is not of 1.33", "make k8s kubernetes_version='1.34.1'"),
             (["1.34"], {"kernel": "6.1", "kernel_version": "6.12"}, "contradict each other"),
             (["1.34"], {"enable_accelerator": "tpu"}, "there is no accelerator 'tpu'"),
             (["k8s"], {"kubernetes_version": "1.34.7"}, "has no Kubernetes 1.34.7, but 1.34.1 1.34.10 1.34.11",
@@ -750,7 +869,11 @@ class FrontEndTest(PackerTest):
             ({"variant": "gpu"}, "there is no variant 'gpu'", "make list-variants"),
             ({"variant": "fips", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
             ({"variant": "gpu-nvidia", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
-            ({"ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256"),
+            ({"os": "debian12", "ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256", "Debian has no package"),
+            ({"ssm_agent_sha256": "0" * 64}, "ssm_agent_sha256 is given without ssm_agent_version"),
+            ({"variant": "fips", "kernel": "6.6"}, "the variant 'fips' does not work with the kernel 6.6, but with 6.1 6.12 6.18",
+             "try: make k8s kubernetes_version=1.34.10 variants=fips kernel_version=6.1"),
+            ({"variant": "stig", "kernel": "5.10.200"}, "the variant 'fips' does not work with the kernel 5.10.200"),
             ({"variant": "gpu-nvidia-grid"}, "needs a driver", "nvidia_grid_sha256=DIGITS"),
             ({"variant": "gpu-nvidia,gpu-nvidia-proprietary"}, "cannot be combined"),
             ({"variant": "ecs-kontain"}, "need a release of Kontain", "kontain_sha256=DIGITS"),
@@ -872,6 +995,12 @@ ANSWERS = {
     "ctr": "",
     "containerd": "echo containerd github.com/containerd/containerd 2.1.4 0123abcd",
     "dnf": """case "$*" in *none*) exit 1 ;;
+        *repoquery*kernel\\*) printf '%s\\n' 'kernel 6.1.9-1.amzn2023' 'kernel6.12 6.12.9-1.amzn2023' 'kernel6.12 6.12.40-63.amzn2023' \\
+                'kernel6.12-devel 6.12.99-1.amzn2023' 'kernel-livepatch-6.1.9 1.0-1' 'kernel6.18 6.18.2-1.amzn2023' ;;
+        *repoquery*nvidia*) printf '580.%s\\n' 65.06 105.08 95.05; echo 590.48.01 ;;
+        *repoquery*cuda*) printf '%s\\n' 12.8.1 12.9.1 13.0.0 ;;
+        *repoquery*neuronx*) printf '2.%s.0.0\\n' 9 21 22 ;;
+        *repoquery*ssm*) printf '3.3.%s-1.amzn2023\\n' 987.0 2299.0 ;;
         *repoquery*soci*) echo 0.9.0-1.amzn2023 ;;
         *repoquery*) printf '%s-1.amzn2023\\n' 1.7.27 2.1.4 ;;
         esac""",
@@ -927,8 +1056,8 @@ class MachineTest(PackerTest):
             "CONTAINERD_VERSION": "2.*", "RUNC_VERSION": "*", "CNI_PLUGIN_VERSION": "v1.6.2", "PULL_CNI_FROM_GITHUB": "true",
             "CNI_RELEASES": f"{self.bucket.url}/releases", "GITHUB": f"{self.bucket.url}/releases", "CRICTL_VERSION": "v1.34.0", "ENABLE_AUTHENTICATOR": "false", "ENABLE_AWS_CLI": "false",
             "ENABLE_SSM_AGENT": "true", "SSM_AGENT_VERSION": "", "SSM_AGENT_SHA256": "", "VARIANTS": "", "EFA_VERSION": "latest",
-            "NERDCTL_VERSION": "*", "SOCI_SNAPSHOTTER_VERSION": "0.*", "NEURON_DRIVER_VERSION": "2.*", "CUDA_VERSION": "12-9",
-            "NVIDIA_DRIVER_VERSION": "580.*", "NVIDIA_DRIVER_MAJOR_VERSION": "580", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
+            "NERDCTL_VERSION": "*", "SOCI_SNAPSHOTTER_VERSION": "0.*", "NEURON_DRIVER_VERSION": "2.*", "CUDA_VERSION": "12.9",
+            "NVIDIA_DRIVER_VERSION": "580.*", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
             "PAUSE_CONTAINER_IMAGE": "public.ecr.aws/eks-distro/kubernetes/pause:3.10", "EKS_IMDS_ENDPOINT": self.bucket.url,
         }
         self.become("al2023")
@@ -1027,7 +1156,7 @@ class ProvisionerTest(MachineTest):
             f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", "systemctl start containerd.service",
             "cache-pause-container -i public.ecr.aws/eks-distro/kubernetes/pause:3.10", "systemctl stop containerd.service",
             "dnf --assumeyes --quiet install kernel6.12-devel-6.12.40-63.amzn2023.x86_64 kernel6.12-headers",
-            "dnf --assumeyes --quiet install aws-neuronx-dkms-2.* aws-neuronx-tools", "dnf --quiet clean all")
+            "dnf --assumeyes --quiet install aws-neuronx-dkms-2.22.0.0 aws-neuronx-tools", "dnf --quiet clean all")
         self.assertFalse([call for call in calls if call.startswith("apt")])
         tree = self.tree()
         for path, mode in {
@@ -1066,7 +1195,7 @@ class ProvisionerTest(MachineTest):
 
         manifest = json.loads(tree["etc/eks/image.json"][1])
         self.assertEqual(manifest["wanted"], {
-            "kubernetes": "1.34.1", "containerd": "2.*", "runc": "*", "credential-provider": "*", "eksnode": "*", "cni-plugins": "v1.6.2",
+            "kubernetes": "1.34.1", "containerd": "2.*", "runc": "*", "credential-provider": "1.34.1", "eksnode": "*", "cni-plugins": "v1.6.2",
             "kernel": "6.12", "ssm-agent": "*", "pause": self.variables["PAUSE_CONTAINER_IMAGE"], "crictl": "v1.34.0", "nerdctl": "*",
             "soci-snapshotter": "0.*", "neuron": "2.*"})
         self.assertEqual(manifest["built"], {"containerd": "2.1.4"})
@@ -1160,6 +1289,21 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("install-kubelet"))
         self.assertIn("1.34.1", (self.root / "usr/bin/kubelet").read_text())
 
+    def test_a_credential_provider_of_another_version(self):
+        program, record = (self.root / f"etc/eks/{name}" for name in ("image-credential-provider/ecr-credential-provider", "credential-provider-version.txt"))
+        other = {"CREDENTIAL_PROVIDER_VERSION": "1.33.5", "CREDENTIAL_PROVIDER_BUILD_DATE": "2025-11-13"}
+        for version, variables in ("1.34.1", {}), ("1.33.5", other), ("1.33.5", other):
+            self.succeeds(self.step("install-kubelet", **variables))
+            self.assertIn(version, program.read_text())
+            self.assertIn("1.34.1", (self.root / "usr/bin/kubelet").read_text())
+            self.assertEqual(record.read_text(), f"{version} {sha256(program.read_bytes())}\n")
+        self.answer("eksnode", "echo '{\"credential-provider\": \"1.33.5\"}'")
+        self.succeeds(self.step("write-sbom", CRICTL_VERSION="", **other))
+        found = {one["name"]: one for one in json.loads((self.work / "sbom.spdx.json").read_text())["packages"]}["ecr-credential-provider"]
+        self.assertEqual(found["versionInfo"], "1.33.5")
+        self.assertIn("/1.33.5/2025-11-13/bin/", found["downloadLocation"])
+        self.fails(self.step("install-kubelet", **other | {"CREDENTIAL_PROVIDER_BUILD_DATE": ""}), "the variable credential_provider_build_date")
+
     def test_kubelet_of_another_version(self):
         for name in "kubelet", "kubelet.sha256":
             self.bucket.put(f"1.34.1/2025-11-13/bin/linux/amd64/{name}",
@@ -1212,7 +1356,7 @@ class ProvisionerTest(MachineTest):
     def test_nvidia_drivers(self):
         self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia-proprietary"))
         self.assert_in_order(self.calls(), "dnf --assumeyes --quiet module enable nvidia-driver:580-dkms",
-                             "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-latest-dkms-580.*")
+                             "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-latest-dkms-580.105.08")
         key = "grid-19/NVIDIA-Linux-x86_64-580.95.05-grid-aws.run"
         installer = f'echo grid "$@" >>"{self.directory}/calls"; exit ${{GRID_STATUS:-0}}\n'
         self.bucket.put(key, installer)
@@ -1249,6 +1393,16 @@ class ProvisionerTest(MachineTest):
             self.succeeds(self.step("install-kernel", KERNEL_VERSION=""))
             self.assertEqual((self.root / "etc/default/grub").read_text(), 'GRUB_CMDLINE_LINUX="clocksource=tsc tsc=reliable"\n')
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.4"), "is not installed")  # only 6.12.40 is
+        for wanted in "6.12.*", ">=6.2,<6.18":
+            self.calls()
+            self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
+            self.assert_in_order(self.calls(), "dnf --quiet versionlock delete kernel*", "dnf --assumeyes --quiet install kernel6.12-6.12.40-63.amzn2023[.-]*",
+                                 "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64")
+        for wanted, package in {"latest": "kernel6.18-6.18.2-1.amzn2023", "<6.12": "kernel-6.1.9-1.amzn2023"}.items():
+            self.answer("rpm", f"echo {package.split('-', 1)[1]}.x86_64")
+            self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
+            self.assertIn(f"dnf --assumeyes --quiet install {package}[.-]*", self.calls())
+        self.fails(self.step("install-kernel", KERNEL_VERSION=">=7"), "there is no kernel >=7 for this machine")
         self.answer("dnf", "exit 1")
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.1"), "there is no kernel 6.1 for this machine",
                    "list kernel'")
@@ -1260,6 +1414,10 @@ class ProvisionerTest(MachineTest):
         self.assertIn("apt-mark hold linux-image-6.12.9-cloud-amd64", calls)
         self.assertIn("apt-mark hold linux-image-cloud-amd64", calls)
         self.assertNotIn("apt-mark hold linux-image-amd64", calls)  # which was removed
+        for wanted, package in {"latest": "6.12.9", "6.1.*": "6.1.0-28", ">=6.1,<6.12": "6.1.0-28"}.items():
+            self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
+            self.assertIn(f"apt-mark hold linux-image-{package}-cloud-amd64", self.calls())
+        self.fails(self.step("install-kernel", KERNEL_VERSION=">=7"), "there is no kernel >=7")
         for name in "6.1.0-9-cloud-amd64", "6.1.0-28-cloud-amd64":
             self.put_file(f"boot/vmlinuz-{name}")
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.1.0-9"), "has the kernel 6.1.0-28-cloud-amd64, too", "say kernel_version=6.1.0-28,")
@@ -1385,7 +1543,8 @@ class ProvisionerTest(MachineTest):
                             "%description\nstub\n%files\n%package -n containerd-stress\nSummary: stub\n"
                             "%description -n containerd-stress\nstub\n%files -n containerd-stress\n"
                             + "".join(f"%package -n {name}\nSummary: stub\n%description -n {name}\nstub\n%files -n {name}\n"
-                                      for name in ("runc", "python3-dnf-plugin-versionlock")))
+                                      for name in ("runc", "python3-dnf-plugin-versionlock", "kernel2.1", "kernel2.1-devel", "aws-neuronx-dkms",
+                                                   "aws-neuronx-tools", "kernel2.1-headers", "kernel2.1-modules-extra")))
             self.succeeds(self.run_program("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {self.directory}/work-rpm",
                                            "--define", f"_rpmdir {repository}", spec))
         self.succeeds(self.run_program("createrepo_c", "--quiet", repository))
@@ -1408,6 +1567,17 @@ class ProvisionerTest(MachineTest):
         self.assertEqual((self.directory / "locked").read_text().count("\ncontainerd-0:"), 1)
         for wanted in "3.*", ">=2.2":
             self.fails(self.step("install-containerd", CONTAINERD_VERSION=wanted), f"no package containerd has the version {wanted}")
+        (self.packer / "variants/mine.list").write_text("summary x\nversion al2023 NEURON_DRIVER_VERSION aws-neuronx-dkms\n"
+                                                        "packages al2023 aws-neuronx-dkms-@NEURON_DRIVER_VERSION@ aws-neuronx-tools\n")
+        self.answer("rpm", f'exec {shutil.which("rpm")} --root={root} "$@"')
+        for wanted, version in ("<2", "1.7.27"), (">=2.0,<2.1.9", "2.1.4"), ("2.1.*", "2.1.10"):
+            self.succeeds(self.step("apply-variants", VARIANTS="mine", NEURON_DRIVER_VERSION=wanted))
+            self.assertIn(f"aws-neuronx-dkms-{version}", installed())
+            if wanted != "<2":  # of another line
+                self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
+                self.assertIn(f"kernel2.1-{version}", installed())
+                self.assertIn(f"grubby --set-default /boot/vmlinuz-{version}-1.amzn2023.noarch", self.calls())
+        self.fails(self.step("install-kernel", KERNEL_VERSION=">=3"), "there is no kernel >=3")
         self.succeeds(self.step("upgrade-packages"))
         self.assertIn("python3-dnf-plugin-versionlock-2.1.10", installed())
         self.answer("rpm", f'exec {shutil.which("rpm")} --root={root} "$@"')
@@ -1458,7 +1628,12 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("install-ssm-agent", ENABLE_SSM_AGENT="false"))
         self.assertEqual(self.calls(), [])
         version = {"SSM_AGENT_VERSION": "3.3.1", "SSM_BUCKET": f"{self.bucket.url}/binaries/ssm"}
-        self.fails(self.step("install-ssm-agent", **version), "ssm_agent_sha256")
+        for wanted, package in {"latest": "3.3.2299.0", "3.3.9*": "3.3.987.0", ">=3.3,<3.3.1000": "3.3.987.0"}.items():
+            self.succeeds(self.step("install-ssm-agent", SSM_AGENT_VERSION=wanted))
+            self.assert_in_order(self.calls(), f"dnf --assumeyes --quiet install amazon-ssm-agent-{package}-1.amzn2023",
+                                 "dnf --quiet versionlock add amazon-ssm-agent")
+        self.fails(self.step("install-ssm-agent", SSM_AGENT_VERSION=">=4"), "no package amazon-ssm-agent has the version >=4")
+        self.calls()
         self.bucket.put("ssm/3.3.1/linux_amd64/amazon-ssm-agent.rpm", "rpm")
         self.fails(self.step("install-ssm-agent", SSM_AGENT_SHA256="0" * 64, **version), "has the SHA-256")
         self.assertEqual(self.calls(), [])
@@ -1560,12 +1735,26 @@ class ProvisionerTest(MachineTest):
         self.assertTrue([call for call in calls if " install " in call and " infiniband-diags libibumad nvlsm " in call])
         self.assert_in_order(
             calls, "dnf --assumeyes --quiet module enable nvidia-driver:580-open",
-            "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-open-dkms-580.* nvidia-driver-cuda-580.*",
+            "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-open-dkms-580.105.08 nvidia-driver-cuda-580.105.08",
             "systemctl enable nvidia-fabricmanager.service")
         self.assertEqual((self.root / "etc/modules-load.d/eks-variants.conf").read_text(), "ib_umad\n")
-        self.succeeds(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION="13-0"))
-        self.assertIn("dnf --assumeyes --quiet install cuda-toolkit-13-0", self.calls())
-        self.fails(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION=""), "the variable CUDA_VERSION of a variant has no value")
+        for wanted, package in {"13.0": "13-0", "12.8.1": "12-8-12.8.1", "12.*": "12-9-12.9.1", ">=12.8,<12.9": "12-8-12.8.1",
+                                "latest": "13-0-13.0.0"}.items():
+            self.succeeds(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION=wanted))
+            self.assertIn(f"dnf --assumeyes --quiet install cuda-toolkit-{package}", self.calls())
+        for wanted, version, stream in (">=580.66,<580.105", "580.95.05", "580"), ("latest", "590.48.01", "590"), ("580.65.06", "580.65.06", "580"):
+            self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia", NVIDIA_DRIVER_VERSION=wanted))
+            calls = "\n".join(self.calls())
+            self.assertIn(f"module enable nvidia-driver:{stream}-open\n", calls)
+            for package in "kmod-nvidia-open-dkms", "nvidia-fabricmanager", "nvidia-imex":
+                self.assertIn(f" {package}-{version}", calls)
+        for wanted, version in {"latest": "2.22.0.0", "<2.20": "2.9.0.0", "2.21.*": "2.21.0.0"}.items():
+            self.succeeds(self.step("apply-variants", VARIANTS="neuron", NEURON_DRIVER_VERSION=wanted))
+            self.assertTrue([call for call in self.calls() if f" aws-neuronx-dkms-{version} " in call], wanted)
+        self.fails(self.step("apply-variants", VARIANTS="neuron", NEURON_DRIVER_VERSION=">=3"), "no package aws-neuronx-dkms has a version that is >=3",
+                   "say neuron_driver_version=VERSION")
+        self.calls()
+        self.fails(self.step("apply-variants", VARIANTS="cuda", CUDA_VERSION=""), "the variable cuda_version of the template has no value")
         self.assertEqual([call for call in self.calls() if "install" in call], [])
 
     def test_a_repository_of_debian(self):

@@ -10,6 +10,8 @@ library=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$library/arch.sh"
 # shellcheck source=packer/lib/bucket.sh
 . "$library/bucket.sh"
+# shellcheck source=packer/lib/versions.sh
+. "$library/versions.sh"
 
 say() {
         echo "$step: $*"
@@ -84,56 +86,16 @@ install_packages() {
         fi
 }
 
-# is_version_of VERSION WANTED: whether a version is what was asked for: latest, a range such as >=2.0,<2.3, a pattern such as
-# 2.*, or a version. Only the numbers of a version count in a range. `eksnode versions` decides likewise.
-is_version_of() {
-        local bounds bound number sign found lower
-        case $2 in
-        latest) return 0 ;;
-        *[\<\>=]*) ;;
-        *)
-                # shellcheck disable=SC2254 # a pattern
-                case $1 in $2) return 0 ;; esac
-                return 1
-                ;;
-        esac
-        found=$(sed -E 's/^([0-9.]*[0-9]).*/\1/; s/(\.0)+$//' <<<"$1")
-        IFS=', ' read -ra bounds <<<"$2"
-        for bound in "${bounds[@]}"; do
-                number=$(sed -E 's/^[<>=]*//; s/(\.0)+$//' <<<"$bound")
-                sign=${bound%%[0-9]*}
-                lower=$(printf '%s\n' "$found" "$number" | sort -V | head -n 1)
-                case $sign in
-                '>=') [ "$lower" = "$number" ] || return 1 ;;
-                '<=') [ "$lower" = "$found" ] || return 1 ;;
-                '>') [ "$lower" = "$number" ] && [ "$found" != "$number" ] || return 1 ;;
-                '<') [ "$lower" = "$found" ] && [ "$found" != "$number" ] || return 1 ;;
-                '=') [ "$found" = "$number" ] || return 1 ;;
-                *) return 1 ;;
-                esac
-        done
-}
-
-# newest_of WANTED: of the versions on standard input.
-newest_of() {
-        local version
-        while read -r version; do
-                ! is_version_of "$version" "$1" || echo "$version"
-        done | sort -V | tail -n 1
-}
-
 # install_version NAME WANTED: a package in the newest version that is what was asked for, which then stays.
 install_version() {
         local version
         if [ "$system" = al2023 ]; then
                 local wanted=$1-$2
                 unlock_package "$1"
-                case $2 in
-                *[\<\>=*]* | latest) # dnf would leave an older version that fits, and NAME-* may be another package
+                if is_wish "$2"; then # dnf would leave an older version that fits, and NAME-* may be another package
                         version=$(dnf --quiet repoquery --queryformat '%{version}-%{release}\n' "$1" | newest_of "$2")
                         wanted=$1-$version
-                        ;;
-                esac
+                fi
                 if [ "$wanted" = "$1-" ] || ! dnf --assumeyes --quiet install "$wanted"; then
                         fail "no package $1 has the version $2" "'dnf --showduplicates list $1' prints the versions"
                 fi
@@ -203,9 +165,10 @@ download_checked() {
         rm -r "$temporary"
 }
 
-# The URL of a file of the chosen build.
+# build_url NAME [VERSION DATE]: the URL of a file of the chosen build, or of another.
 build_url() {
-        echo "$(bucket_root "$BINARY_BUCKET_NAME" "$BINARY_BUCKET_REGION")/$KUBERNETES_VERSION/$KUBERNETES_BUILD_DATE/bin/linux/$(bucket_arch "$ARCH")/$1"
+        local folder=${2:-$KUBERNETES_VERSION}/${3:-$KUBERNETES_BUILD_DATE}/bin/linux
+        echo "$(bucket_root "$BINARY_BUCKET_NAME" "$BINARY_BUCKET_REGION")/$folder/$(bucket_arch "$ARCH")/$1"
 }
 
 # Instances of older types run on Xen.

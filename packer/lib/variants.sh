@@ -6,9 +6,11 @@
 #   systems SYSTEM...               the operating systems that it is for; without this line, all
 #   architectures ARCH...           likewise
 #   conflicts VARIANT...            what it cannot be combined with
+#   kernels LINE...                 the lines of kernels that it works with; without this line, all
 #   includes VARIANT...             variants that it has, too; they come before it
 #   repository SYSTEM NAME URL KEY FINGERPRINT
 #                                   a repository of packages, the URL of the key that signs them, and the key's fingerprint
+#   version SYSTEM NAME PACKAGE     where a range, a pattern or latest in the variable NAME is looked up: the versions of this package
 #   stream SYSTEM MODULE:STREAM     a module stream of dnf
 #   packages SYSTEM NAME...         packages
 #   kernel-modules-source SYSTEM    headers of the kernel and what else builds modules for it
@@ -20,7 +22,7 @@
 # and what lib/controls.sh does and checks. A word with a system, as in 'enable@al2023', is for that system only.
 # @NAME@ stands for the value of a variable of the template, in capitals.
 set -euo pipefail
-variant_words='summary|systems|architectures|conflicts|includes|repository|stream|packages|kernel-modules-source|kernel-argument|module|run|enable'
+variant_words='summary|systems|architectures|conflicts|kernels|includes|repository|version|stream|packages|kernel-modules-source|kernel-argument|module|run|enable'
 control_words='control|waived|sysctl|module-off|mode|homes|absent-package|mask|mount|sshd|text|line|setting|assign|group|missing-file|holds|by'
 
 # variant_lines FILE WORD [SYSTEM]: the rest of the lines that begin with this word, or with this word for a system.
@@ -94,6 +96,21 @@ check_variants() {
                                 return 1
                         fi
                 done
+        done
+}
+
+# check_kernel DIRECTORY NAMES KERNEL_VERSION: whether the variants work with this line of kernels, or version of a kernel. Nothing
+# is known of a wish, and of the kernel of the base image. Prints why not, and the lines that work.
+check_kernel() {
+        local name lines line
+        line=$(cut -d. -f1,2 <<<"$3")
+        [[ $line =~ ^[0-9]+\.[0-9]+$ ]] || return 0
+        for name in $(expand_variants "$1" "$2"); do
+                lines=$(variant_lines "$1/$name.list" kernels)
+                if [ -n "$lines" ] && [[ " $lines " != *" $line "* ]]; then
+                        echo "the variant '$name' does not work with the kernel $3, but with $lines"
+                        return 1
+                fi
         done
 }
 

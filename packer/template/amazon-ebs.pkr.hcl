@@ -18,7 +18,9 @@ locals {
   owner = var.source_ami_owners == "" ? local.owners[var.os][local.partition] : var.source_ami_owners
 
   # The minimal image of each kernel line is a starting point of its own; install-kernel finds it installed.
-  kernel_line = var.kernel_version == "" ? "*" : regex_replace(var.kernel_version, "^([0-9]+[.][0-9]+).*$", "$1")
+  # A range may be of any line.
+  kernel_line = (var.kernel_version == "" ? "*" :
+  regex_replace(regex_replace(var.kernel_version, "^[^0-9].*$", "*"), "^([0-9]+[.][0-9]+).*$", "$1"))
   bucket_arch = var.arch == "x86_64" ? "amd64" : "arm64"
   patterns = {
     "al2023"   = "al2023-ami-minimal-2023.*-kernel-${local.kernel_line}-*"

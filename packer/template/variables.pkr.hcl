@@ -24,10 +24,10 @@ variable "arch" {
 
 variable "kubernetes_version" {
   type        = string
-  description = "Kubernetes version with its patch level and without v, such as 1.34.1. A part of the path in the bucket."
+  description = "Kubernetes version with its patch level and without v, such as 1.34.1. A part of the path in the bucket. The front end also accepts a pattern, a range, or latest."
   validation {
     condition     = var.kubernetes_version != "" && regex_replace(var.kubernetes_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
-    error_message = "The kubernetes_version must be a full version such as 1.34.1."
+    error_message = "The kubernetes_version must be a full version such as 1.34.1. The front end (make) accepts a range, and makes it one."
   }
 }
 
@@ -85,12 +85,30 @@ variable "runc_version" {
   }
 }
 
+variable "credential_provider_version" {
+  type        = string
+  description = "Kubernetes version in the bucket whose ecr-credential-provider the image has. Empty for kubernetes_version. The front end also accepts a pattern, a range, or latest."
+  validation {
+    condition     = regex_replace(var.credential_provider_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
+    error_message = "The credential_provider_version must be empty or a full version such as 1.34.1. The front end (make) accepts a range, and makes it one."
+  }
+}
+
+variable "credential_provider_build_date" {
+  type        = string
+  description = "Date of that build. Required with credential_provider_version; the front end looks it up."
+  validation {
+    condition     = regex_replace(var.credential_provider_build_date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "") == ""
+    error_message = "The credential_provider_build_date must be empty or a date such as 2025-11-13."
+  }
+}
+
 variable "cni_plugin_version" {
   type        = string
-  description = "Release of the CNI plugins, such as v1.6.2. Empty for none: the VPC CNI brings what it needs."
+  description = "Release of the CNI plugins, such as v1.6.2. The front end also accepts a pattern, a range, or latest. Empty for none: the VPC CNI brings what it needs."
   validation {
     condition     = regex_replace(var.cni_plugin_version, "^v[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
-    error_message = "The cni_plugin_version must be empty or a release such as v1.6.2."
+    error_message = "The cni_plugin_version must be empty or a release such as v1.6.2. The front end (make) accepts a range, and makes it one."
   }
 }
 
@@ -101,10 +119,10 @@ variable "pull_cni_from_github" {
 
 variable "kernel_version" {
   type        = string
-  description = "Kernel line (6.12), or the beginning of a version (6.12.40). Empty for the kernel of the base image."
+  description = "Kernel line (6.12), the beginning of a version (6.12.40), a pattern, a range such as >=6.12,<6.19, or latest. Empty for the kernel of the base image."
   validation {
-    condition     = regex_replace(var.kernel_version, "^[0-9]+[.][0-9]+([.][0-9A-Za-z.+~-]+)?$", "") == ""
-    error_message = "The kernel_version must be empty, a line such as 6.12, or the beginning of a version such as 6.12.40."
+    condition     = regex_replace(var.kernel_version, "^(latest|[0-9]+[.][0-9*]+([.][0-9A-Za-z.+~*-]+)?|[<>=]+[0-9][0-9.<>=,]*)$", "") == ""
+    error_message = "The kernel_version must be empty, a line such as 6.12, the beginning of a version such as 6.12.40, a pattern, a range such as >=6.12,<6.19, or latest."
   }
 }
 
@@ -115,16 +133,16 @@ variable "enable_ssm_agent" {
 
 variable "ssm_agent_version" {
   type        = string
-  description = "Version of the SSM agent in AWS's SSM bucket, such as 3.3.2299.0. Empty for the distribution's package."
+  description = "Version of Amazon Linux's package of the SSM agent, a pattern, a range, or latest; with ssm_agent_sha256, a version in AWS's SSM bucket, such as 3.3.2299.0. Empty for the package of any version."
   validation {
-    condition     = regex_replace(var.ssm_agent_version, "^(latest|[0-9]+([.][0-9]+)+)$", "") == ""
-    error_message = "The ssm_agent_version must be empty, latest or a version such as 3.3.2299.0."
+    condition     = regex_replace(var.ssm_agent_version, "^(latest|[<>=]*[0-9][0-9.*<>=,-]*)$", "") == ""
+    error_message = "The ssm_agent_version must be empty, a version, latest, a pattern such as 3.*, or a range such as >=3.3,<4."
   }
 }
 
 variable "ssm_agent_sha256" {
   type        = string
-  description = "SHA-256 of the SSM agent's package. Required with ssm_agent_version."
+  description = "SHA-256 of the SSM agent's package in AWS's SSM bucket. Empty for Amazon Linux's package."
   validation {
     condition     = regex_replace(var.ssm_agent_sha256, "^[0-9a-f]{64}$", "") == ""
     error_message = "The ssm_agent_sha256 must be empty or 64 hexadecimal digits."
@@ -148,7 +166,7 @@ variable "enable_cis" {
 
 variable "pause_container_image" {
   type        = string
-  description = "Pause image that the image holds. Empty for none: nodes then pull it from EKS's registry of their region."
+  description = "Pause image that the image holds. For its tag, the front end also accepts a pattern, a range, or latest. Empty for none: nodes then pull it from EKS's registry of their region."
   validation {
     condition     = regex_replace(var.pause_container_image, "^[a-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]$", "") == ""
     error_message = "The pause_container_image must be empty or the name of an image, such as registry.example/pause:3.10."
@@ -180,10 +198,10 @@ variable "variants" {
 
 variable "crictl_version" {
   type        = string
-  description = "Release of crictl, such as v1.34.0. Empty for none."
+  description = "Release of crictl, such as v1.34.0. The front end also accepts a pattern, a range, or latest. Empty for none."
   validation {
     condition     = regex_replace(var.crictl_version, "^v[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
-    error_message = "The crictl_version must be empty or a release such as v1.34.0."
+    error_message = "The crictl_version must be empty or a release such as v1.34.0. The front end (make) accepts a range, and makes it one."
   }
 }
 
@@ -207,10 +225,10 @@ variable "soci_snapshotter_version" {
 
 variable "nvidia_driver_version" {
   type        = string
-  description = "Version of NVIDIA's driver for the variant gpu-nvidia, or a pattern. 580 is the oldest."
+  description = "Version of NVIDIA's driver for the variant gpu-nvidia, a pattern, a range, or latest. 580 is the oldest."
   validation {
-    condition     = var.nvidia_driver_version != "" && regex_replace(var.nvidia_driver_version, "^(5[89]|[6-9][0-9])[0-9][.][0-9.*]+$", "") == ""
-    error_message = "The nvidia_driver_version must be a version or a pattern such as 580.*, and at least 580."
+    condition     = var.nvidia_driver_version != "" && regex_replace(var.nvidia_driver_version, "^(latest|(5[89]|[6-9][0-9])[0-9][.][0-9.*]+|[<>=]+(5[89]|[6-9][0-9])[0-9][0-9.]*(,[<>=]+[0-9.]+)*)$", "") == ""
+    error_message = "The nvidia_driver_version must be a version, a pattern such as 580.*, a range such as >=580,<590, or latest, and at least 580."
   }
 }
 
@@ -243,19 +261,19 @@ variable "nvidia_grid_sha256" {
 
 variable "cuda_version" {
   type        = string
-  description = "Version of CUDA for the variant cuda, such as 12.9."
+  description = "Version of CUDA for the variant cuda, such as 12.9, a pattern, a range, or latest."
   validation {
-    condition     = var.cuda_version != "" && regex_replace(var.cuda_version, "^[0-9]+[.][0-9]+$", "") == ""
-    error_message = "The cuda_version must be a version such as 12.9."
+    condition     = var.cuda_version != "" && regex_replace(var.cuda_version, "^(latest|[0-9]+[.]([0-9]+([.][0-9*]+)?|[*])|[<>=]+[0-9][0-9.<>=,]*)$", "") == ""
+    error_message = "The cuda_version must be a version such as 12.9, a pattern such as 12.*, a range such as >=12.8,<13, or latest."
   }
 }
 
 variable "neuron_driver_version" {
   type        = string
-  description = "Version of the driver for the variant neuron, or a pattern."
+  description = "Version of the driver for the variant neuron, a pattern, a range, or latest."
   validation {
-    condition     = var.neuron_driver_version != "" && regex_replace(var.neuron_driver_version, "^[0-9A-Za-z.+:~*-]+$", "") == ""
-    error_message = "The neuron_driver_version must be a package version or a pattern such as 2.*."
+    condition     = var.neuron_driver_version != "" && regex_replace(var.neuron_driver_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
+    error_message = "The neuron_driver_version must be a package version, latest, a pattern such as 2.*, or a range such as >=2.20,<3."
   }
 }
 

@@ -10,6 +10,8 @@ binary_endpoint      = ""
 
 containerd_version              = "2.*"
 runc_version                    = "*"
+credential_provider_version     = ""
+credential_provider_build_date  = ""
 cni_plugin_version              = "v1.6.2"
 pull_cni_from_github            = true
 kernel_version                  = "6.18"
