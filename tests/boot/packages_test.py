@@ -128,6 +128,7 @@ AMAZON_LINUX = {
     "c-ares": ["libcares.so.2()(64bit)"],
     "containerd": [],
     "coreutils": [],
+    "cryptsetup": [],
     "diffutils": [],
     "findutils": [],
     "glibc": [f"{library}{version}(64bit)" for library in ("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
@@ -143,6 +144,7 @@ AMAZON_LINUX = {
         "()", "(GLIBCXX_3.4)", *(f"(GLIBCXX_3.4.{number})" for number in range(1, 30)),
         "(CXXABI_1.3)", *(f"(CXXABI_1.3.{number})" for number in range(1, 14)))],
     "libyaml": ["libyaml-0.so.2()(64bit)"],
+    "mdadm": [],
     "openssl-libs": ["libcrypto.so.3()(64bit)", "libcrypto.so.3(OPENSSL_3.0.0)(64bit)"],
     "systemd": ["systemd = 252.23"],
     "systemd-libs": [f"libsystemd.so.0{version}(64bit)" for version in ("()", *(f"(LIBSYSTEMD_{number})" for number in range(209, 253)))],
@@ -181,7 +183,7 @@ class RpmPackages(PackageTest):
             f"--repofrompath=stubs,file://{stubs}", "install", *NAMES, stdout=subprocess.DEVNULL)
         rpm = ["rpm", f"--root={node.root}"]
         self.assertEqual(self.said_by(*rpm, "--verify", *NAMES), "")
-        self.assertNotIn("not installed", self.said_by(*rpm, "--query", "containerd", "libcurl-minimal", "xfsprogs"))
+        self.assertNotIn("not installed", self.said_by(*rpm, "--query", "containerd", "cryptsetup", "libcurl-minimal", "mdadm", "xfsprogs"))
         self.assertFalse((node.root / "run/eks").exists(), "the root does not run")
         self.assertFalse(files(node.root) & {f"{path}.rpmnew" for path in COMMANDS})
 
