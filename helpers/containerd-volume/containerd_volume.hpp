@@ -42,7 +42,7 @@ struct MountedVolume {
 };
 
 // Throws Error: volume_missing at the deadline; volume_occupied if it holds anything but a usable
-// filesystem, or if it or the directory is in use; what `disks` throws (volume_failed).
+// filesystem, or if it or the directory is in use; what `disks` throws (mkfs_failed, volume_failed).
 MountedVolume ensure_volume(
         const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit);
 

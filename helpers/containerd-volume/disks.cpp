@@ -111,7 +111,7 @@ Disks real_disks(const Root& root, const std::string& instance)
                 const auto command = mkfs_command(
                         path, filesystem, {.more = {"-L", label}, .force = present && present->unfinished});
                 making.begin({name_of(path)});
-                run_disk_program(command, failure::volume_failed);
+                run_disk_program(command, failure::mkfs_failed);
         };
         const auto mount = [making](const std::string& path, const std::string& type) {
                 making.end(); // a mounted filesystem is complete, and may hold data from now on

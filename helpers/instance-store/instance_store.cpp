@@ -93,9 +93,25 @@ private:
                         notes_->push_back(text);
         }
 
-        Error occupied(const std::string& what, const std::string& remedy) const
+        Error refusal(const Failure& failure, const std::string& what, const std::string& remedy) const
         {
-                return {failure::volume_occupied, fmt::format("{}: {}", settings_->source, what), remedy};
+                return {failure, fmt::format("{}: {}", settings_->source, what), remedy};
+        }
+
+        Error foreign(const Target& target) const
+        {
+                return refusal(failure::disk_foreign,
+                        fmt::format("no disk was written: {} of {} holds {}", target.path,
+                                join(target.serials, ", "), target.content->what()),
+                        "If the data is not needed, set instance.localStorage.force");
+        }
+
+        Error used(const StoreArray& array, std::string_view and_what, const std::string& remedy) const
+        {
+                return refusal(failure::disk_in_use,
+                        fmt::format("{} of {} {}{}", array.path, join(array.serials, ", "), array.in_use,
+                                and_what),
+                        remedy);
         }
 
         // What uses a disk that this step does not; "" if nothing.
@@ -136,7 +152,8 @@ private:
                         }
                 if (texts.empty())
                         return;
-                throw occupied("no disk was written: " + join(texts, ", "),
+                throw refusal(in_use ? failure::disk_in_use : failure::disk_foreign,
+                        "no disk was written: " + join(texts, ", "),
                         in_use ? "Stop what uses the disk, or remove instance.localStorage.strategy"
                                : "If the data is not needed, run `wipefs -a` and `blkdiscard -z` on the disk, or set "
                                  "instance.localStorage.force");
@@ -170,7 +187,7 @@ private:
         {
                 if (settings_->strategy == LocalStorage::Strategy::raid10 &&
                         disks_.size() < fewest_of_raid10)
-                        throw Error(failure::config_invalid,
+                        throw Error(failure::disks_too_few,
                                 fmt::format("{}: RAID10 needs {} disks, and the instance store has {}: {}",
                                         settings_->source, fewest_of_raid10, disks_.size(),
                                         join(serials_of(disks_), ", ")),
@@ -184,9 +201,7 @@ private:
                 // Only what no program uses is stopped.
                 for (const auto* array : arrays)
                         if (!array->in_use.empty())
-                                throw occupied(
-                                        fmt::format("{} of {} {}, and is not the array that is configured",
-                                                array->path, join(array->serials, ", "), array->in_use),
+                                throw used(*array, ", and is not the array that is configured",
                                         "Reboot, after you have stopped what uses it");
                 refuse_place(settings_->array_directory(), serials_of(disks_));
                 for (const auto& bound_directory : bound_directories(*settings_))
@@ -273,9 +288,7 @@ private:
                 }
                 const Target target{array.path, 0, &array.content, array.half_made, array.serials};
                 if (!array.in_use.empty())
-                        throw occupied(fmt::format("{} of {} {}", array.path, join(array.serials, ", "),
-                                               array.in_use),
-                                "Stop what uses it, or remove instance.localStorage.strategy");
+                        throw used(array, "", "Stop what uses it, or remove instance.localStorage.strategy");
                 if (auto action = next_on_target(target))
                         return action;
                 return next_directory(settings_->array_directory());
@@ -298,9 +311,7 @@ private:
                 const auto arrays = arrays_of_store();
                 for (const auto* array : arrays)
                         if (!array->in_use.empty())
-                                throw occupied(fmt::format("{} of {} {}", array->path,
-                                                       join(array->serials, ", "), array->in_use),
-                                        "Reboot, after you have stopped what uses it");
+                                throw used(*array, "", "Reboot, after you have stopped what uses it");
                 refuse_what_is_not_ours(unmounted);
                 if (!arrays.empty())
                         return stop(*arrays.front());
@@ -356,8 +367,9 @@ private:
         void refuse_place(const std::string& where, const std::vector<std::string>& serials) const
         {
                 if (const auto there = mounted_at(where); !there.empty())
-                        throw occupied(fmt::format("'{}' is mounted at '{}' already, the place of {}", there,
-                                               where, join(serials, ", ")),
+                        throw refusal(failure::mount_point_busy,
+                                fmt::format("'{}' is mounted at '{}' already, the place of {}", there, where,
+                                        join(serials, ", ")),
                                 "Remove that mount, or name another directory by instance.localStorage.mountPath");
                 refuse_read_only(where);
         }
@@ -383,10 +395,7 @@ private:
                         return format(target, device, target.half_made);
                 if (!is_filesystem(content)) {
                         if (!settings_->force)
-                                throw occupied(
-                                        fmt::format("no disk was written: {} of {} holds {}", target.path,
-                                                join(target.serials, ", "), content.what()),
-                                        "If the data is not needed, set instance.localStorage.force");
+                                throw foreign(target);
                         return format(target, device, true);
                 }
                 return mount(target, device, where, content.type);
@@ -397,13 +406,10 @@ private:
                 const Target& target, const std::string& cipher, const std::string& device) const
         {
                 const auto& content = *target.content;
-                const bool foreign = !content.blank() && !target.half_made &&
-                                     content.type.empty() == false && !is_filesystem(content) &&
-                                     !settings_->force;
-                if (foreign)
-                        throw occupied(fmt::format("no disk was written: {} of {} holds {}", target.path,
-                                               join(target.serials, ", "), content.what()),
-                                "If the data is not needed, set instance.localStorage.force");
+                // What another key has encrypted is of no known kind.
+                const bool ours = content.blank() || content.is_unknown() || is_filesystem(content);
+                if (!ours && !target.half_made && !settings_->force)
+                        throw foreign(target);
                 return {.kind = Kind::encrypt,
                         .serials = target.serials,
                         .command = {"/usr/sbin/cryptsetup", "open", "--type=plain", "--batch-mode",
@@ -508,6 +514,23 @@ std::optional<StorageAction> next_action(
         const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes)
 {
         return Planner(settings, facts, notes).next();
+}
+
+const Failure& failure_of(Kind kind)
+{
+        switch (kind) {
+        case Kind::stop:
+        case Kind::create:
+        case Kind::assemble:
+        case Kind::add:
+                return failure::array_failed;
+        case Kind::encrypt:
+                return failure::cipher_failed;
+        case Kind::format:
+                return failure::mkfs_failed;
+        default:
+                return failure::volume_failed;
+        }
 }
 
 bool needs_look(Kind kind)

@@ -81,13 +81,16 @@ std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks)
 bool is_our_array(std::string_view name);
 
 // What has to be done next; nothing if all is done. Pure: the step and `eksnode storage plan` use it.
-// Remarks are added to `notes`, each once. Throws Error: config_invalid, volume_occupied,
-// volume_failed (a directory that cannot be made).
+// Remarks are added to `notes`, each once. Throws Error: disks_too_few, disk_in_use,
+// disk_foreign, mount_point_busy, volume_failed (a directory that cannot be made).
 std::optional<StorageAction> next_action(
         const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes);
 
 // The facts after an action.
 void foresee(StorageFacts& facts, const LocalStorage& settings, const StorageAction& action);
+
+// What has happened if it fails.
+const Failure& failure_of(StorageAction::Kind kind);
 
 // Whether only a look at the machine shows the effect of an action.
 bool needs_look(StorageAction::Kind kind);

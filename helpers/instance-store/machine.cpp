@@ -180,11 +180,11 @@ StorageMachine::StorageMachine(const LocalStorage& settings, const std::string& 
 {
 }
 
-bool StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
+std::string StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
 {
         constexpr std::string_view nvme_class = "0x0108";
         if (!exists("/run/udev/control")) // a container
-                return true;
+                return {};
         unsigned controllers = 0;
         constexpr std::string_view pci = "/sys/bus/pci/devices";
         for (const auto& address : list_directory(std::string(pci)))
@@ -204,9 +204,11 @@ bool StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
                         all = all && known;
                 }
                 if (all && announced >= controllers)
-                        return true;
+                        return {};
                 if (std::chrono::steady_clock::now() + poll_interval > deadline)
-                        return false;
+                        return fmt::format("{} disks of {} NVMe controllers were there after {} s",
+                                announced, controllers,
+                                std::chrono::duration_cast<std::chrono::seconds>(limit).count());
                 std::this_thread::sleep_for(poll_interval);
         }
 }
@@ -344,7 +346,7 @@ void StorageMachine::perform(const StorageAction& action)
         case Kind::stop:
         case Kind::assemble:
         case Kind::add:
-                run_disk_program(action.command, failure::volume_failed,
+                run_disk_program(action.command, failure_of(action.kind),
                         action.serials.empty() ? "" : fmt::format("disk {}: ", join(action.serials, ", ")));
                 break;
         case Kind::mount:

@@ -20,14 +20,15 @@ class StorageMachine {
 public:
         StorageMachine(const LocalStorage& settings, const std::string& instance);
 
-        // Wait until udev has announced a disk for each NVMe controller. False at the deadline.
-        static bool wait_for_disks(std::chrono::milliseconds limit);
+        // Wait until udev has announced a disk for each NVMe controller. Returns "" then, and what was
+        // there at the deadline.
+        static std::string wait_for_disks(std::chrono::milliseconds limit);
 
         StorageFacts look() const;
         // Only at mounts and directories, which other actions do not change.
         void look_at_mounts(StorageFacts& facts) const;
 
-        // Throws Error: volume_failed, manager_unreachable.
+        // Throws Error: failure_of() the action, manager_unreachable.
         void perform(const StorageAction& action);
 
 private:

@@ -17,17 +17,16 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
         using Kind = StorageAction::Kind;
         StorageMachine machine(settings, instance);
         context.awaiting("Waiting for the disks of the instance store");
-        StepPlan remarks;
-        if (!StorageMachine::wait_for_disks(limit))
-                remarks.notes.push_back({Level::warning,
-                        "not every NVMe controller has a disk that udev has announced, proceeding without"});
+        if (const auto missing = StorageMachine::wait_for_disks(limit); !missing.empty())
+                context.log().write(
+                        Level::warning, missing + ", proceeding without the others", event::disks_late.id);
         std::vector<std::string> notes;
         std::set<std::string> done;
         auto facts = machine.look();
         while (const auto action = next_action(settings, facts, notes)) {
                 const auto text = text_of(*action);
                 if (!done.insert(text).second)
-                        throw Error(failure::volume_failed,
+                        throw Error(failure_of(action->kind),
                                 fmt::format(
                                         "disk {}: it had no effect: {}", join(action->serials, ", "), text),
                                 "See `journalctl -k` and `cat /proc/mdstat`");
@@ -42,6 +41,7 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                 if (action->kind == Kind::mount)
                         machine.look_at_mounts(facts);
         }
+        StepPlan remarks;
         for (const auto& note : notes)
                 remarks.notes.push_back({Level::info, note});
         context.apply(remarks);

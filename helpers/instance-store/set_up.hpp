@@ -9,7 +9,7 @@
 
 namespace eks {
 
-// Throws Error: config_invalid, volume_occupied, volume_failed, manager_unreachable.
+// Throws Error: what next_action() and StorageMachine throw.
 void set_up_instance_store(Context& context, const LocalStorage& settings, const std::string& instance,
         std::chrono::milliseconds limit);
 

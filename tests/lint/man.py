@@ -211,9 +211,9 @@ def check_messages(tree):
     known = {name for _, _, name, _, _ in messages.constants(tree)}
     if (tree.source / OVERVIEW).exists():
         overview = plain(tree.text(OVERVIEW))
-        for _, _, name, _, line in messages.constants(tree):
+        for _, _, name, _, place in messages.constants(tree):
             if not re.search(rf"(?<![\w-]){name}(?![\w-])", overview):
-                yield at(messages.HEADER, line, f"message {name} is not in {OVERVIEW}, add it to MESSAGES")
+                yield at(*place, f"message {name} is not in {OVERVIEW}, add it to MESSAGES")
     for page in pages(tree):
         for heading, line, text in sections(tree, page):
             listed = re.fullmatch(r"\s*([a-z][a-z-]+(?:,\s+[a-z][a-z-]+)*)[;.].*", plain(text), re.DOTALL)

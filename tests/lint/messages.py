@@ -8,6 +8,7 @@ import shutil
 from lint import at, line_of, main, run, tool, without_comments
 
 HEADER = "helpers/lib/base/messages.hpp"
+HEADERS = (HEADER, "helpers/lib/storage/messages.hpp")
 CATALOG = "man/eks-node.catalog"
 LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s+"(?:\\.|[^"\\\n])*")*|\'(?:\\.|[^\'\\\n])+\'')
 RIDDLE = re.compile(r"\bthat (?:is|are) none\b|(?<!there )\bis no (?!longer\b)[a-z]+|\bno option of it\b|\banew\b")
@@ -15,9 +16,12 @@ CONSTANT = re.compile(r'constexpr\s+(Event|Failure)\s+(\w+)\s*\{\s*"([^"]*)",\s*
 
 
 def constants(tree):
-    """(kind, identifier, name, id, line) of every message of the code."""
-    text = without_comments(tree.text(HEADER))
-    return [(m[1].lower(), m[2], m[3], m[4], line_of(text, m.start())) for m in CONSTANT.finditer(text)]
+    """(kind, identifier, name, id, (header, line)) of every message of the code."""
+    found = []
+    for header in HEADERS:
+        text = without_comments(tree.text(header))
+        found += [(m[1].lower(), m[2], m[3], m[4], (header, line_of(text, m.start()))) for m in CONSTANT.finditer(text)]
+    return found
 
 
 def entries(tree):
@@ -35,26 +39,26 @@ def entries(tree):
 
 def check_header(tree):
     seen = {}
-    for _, identifier, name, message_id, line in constants(tree):
+    for _, identifier, name, message_id, place in constants(tree):
         if not re.fullmatch(r"[0-9a-f]{32}", message_id):
-            yield at(HEADER, line, f"'{message_id}' is not a message id, make one with systemd-id128 new")
+            yield at(*place, f"'{message_id}' is not a message id, make one with systemd-id128 new")
         if name != identifier.replace("_", "-"):
-            yield at(HEADER, line, f"{identifier} is named '{name}', name it '{identifier.replace('_', '-')}'")
+            yield at(*place, f"{identifier} is named '{name}', name it '{identifier.replace('_', '-')}'")
         for value in (name, message_id):
             if value in seen:
-                yield at(HEADER, line, f"'{value}' is already on line {seen[value]}, give each message its own")
-            seen[value] = line
+                yield at(*place, f"'{value}' is already on line {seen[value][1]} of {seen[value][0]}, give each message its own")
+            seen[value] = place
 
 
 def check_used(tree):
     paths = tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp")
     used = set()
     for path in paths:
-        if str(path) != HEADER:
+        if str(path) not in HEADERS:
             used |= set(re.findall(r"\b(event|failure)::(\w+)", without_comments(tree.text(path))))
-    for kind, identifier, _, _, line in constants(tree):
+    for kind, identifier, _, _, place in constants(tree):
         if (kind, identifier) not in used:
-            yield at(HEADER, line, f"{kind}::{identifier} is used nowhere, use or remove it")
+            yield at(*place, f"{kind}::{identifier} is used nowhere, use or remove it")
 
 
 def check_plain_words(tree):
@@ -72,7 +76,7 @@ def check_catalog(tree):
     if not (tree.source / CATALOG).exists():
         yield at(CATALOG, 1, "there is no catalog, write an entry for every id of messages.hpp")
         return
-    known = {message_id: (name, line) for _, _, name, message_id, line in constants(tree)}
+    known = {message_id: (name, place) for _, _, name, message_id, place in constants(tree)}
     first = {}
     for message_id, line, body in entries(tree):
         if message_id in first:
@@ -85,9 +89,9 @@ def check_catalog(tree):
             yield at(CATALOG, line, "no Subject: line, add one")
         if not [text for text in body if text.strip() and text not in headers]:
             yield at(CATALOG, line, "no text below the subject, say what happened and what to do")
-    for message_id, (name, line) in known.items():
+    for message_id, (name, place) in known.items():
         if message_id not in first:
-            yield at(HEADER, line, f"{name} has no entry in {CATALOG}, add one for {message_id}")
+            yield at(*place, f"{name} has no entry in {CATALOG}, add one for {message_id}")
 
 
 def check_catalog_fields(tree):

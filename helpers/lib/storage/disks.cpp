@@ -104,9 +104,14 @@ std::optional<DiskContent> content_of(const std::string& path)
         return content;
 }
 
+bool DiskContent::is_unknown() const
+{
+        return other == unknown_data;
+}
+
 bool may_be_half_made(const std::string& path, const DiskContent& content)
 {
-        return content.other == unknown_data || (content.type == "xfs" && is_half_made_xfs(path));
+        return content.is_unknown() || (content.type == "xfs" && is_half_made_xfs(path));
 }
 
 std::string device_number(const std::string& path)

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/messages.hpp"
 #include "base/root.hpp"
+#include "storage/messages.hpp"
 
 namespace eks {
 
@@ -30,6 +30,7 @@ struct DiskContent {
         std::string other;       // what is there instead of a filesystem: "a gpt partition table", "data"
         bool unfinished = false; // it holds the beginning of a filesystem that this step was making
         bool blank() const { return type.empty() && other.empty(); }
+        bool is_unknown() const; // nothing that the library knows, but not blank
         std::string what() const { return other.empty() ? type : other; }
 };
 
