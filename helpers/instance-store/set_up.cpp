@@ -1,15 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "set_up.hpp"
 
+#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "base/confine_writes.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "machine.hpp"
 
 namespace eks {
+
+namespace {
+
+// What mdadm, cryptsetup and mkfs write, and the place of the mounts.
+void confine_to(const Context& context, const std::string& mount_path)
+{
+        // If that fails, next_action() says so before a disk is written.
+        std::error_code ignored;
+        std::filesystem::create_directories(mount_path, ignored);
+        if (const auto missing = confine_writes({"/dev", "/run", "/sys", "/var/lib/eks", mount_path});
+                !missing.empty())
+                context.log().write(Level::debug, missing);
+}
+
+} // namespace
 
 void set_up_instance_store(Context& context, const LocalStorage& settings, const std::string& instance,
         std::chrono::milliseconds limit)
@@ -23,6 +40,8 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
         std::vector<std::string> notes;
         std::set<std::string> done;
         auto facts = machine.look();
+        if (!facts.disks.empty())
+                confine_to(context, settings.mount_path);
         while (const auto action = next_action(settings, facts, notes)) {
                 const auto text = text_of(*action);
                 if (!done.insert(text).second)

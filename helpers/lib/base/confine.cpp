@@ -12,11 +12,15 @@
 
 #include <fmt/format.h>
 
+#include "base/confine_writes.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/system_calls.hpp"
 
-// Headers of Linux 6.1 define ABI 2; the kernel reports its ABI at run time.
+// Headers of Linux 6.1 define ABI 2, older ones ABI 1; the kernel reports its ABI at run time.
+#ifndef LANDLOCK_ACCESS_FS_REFER
+#define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
+#endif
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
@@ -36,13 +40,15 @@ constexpr std::uint64_t write_rights = read_rights | LANDLOCK_ACCESS_FS_WRITE_FI
 
 class Ruleset {
 public:
-        bool open()
+        // A process that is confined without a rule for links cannot link from one directory to another.
+        bool open(bool links = false)
         {
                 const auto abi =
                         ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-                if (abi < 1)
+                if (abi < (links ? 2 : 1))
                         return false;
-                handled_ = all_rights | (abi >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0);
+                handled_ = all_rights | (abi >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0) |
+                           (links ? LANDLOCK_ACCESS_FS_REFER : 0);
                 const landlock_ruleset_attr attributes{.handled_access_fs = handled_};
                 fd_.reset(static_cast<int>(
                         ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
@@ -72,7 +78,7 @@ private:
 };
 
 // Its programs make arrays and filesystems and copy directories, which may be anywhere. No path is out of
-// reach of such a step, and it keeps the capabilities for that.
+// reach of such a step until it calls confine_writes(), and it keeps the capabilities for that.
 bool changes_all(const Access& access)
 {
         return !access.changes.empty() && access.changes.front() == "/";
@@ -150,6 +156,21 @@ std::string confine(const Root& root, const Access& access)
                 missing += fmt::format("{}system calls cannot be filtered ({}), proceeding without a filter",
                         missing.empty() ? "" : "; ", ::strerror(errno));
         return missing;
+}
+
+std::string confine_writes(const std::vector<std::string>& directories)
+{
+        Ruleset rules;
+        if (!rules.open(true))
+                return "Landlock with rules for links is not available, proceeding without it";
+        rules.allow("/", read_rights);
+        for (const auto* path : {"/usr", "/lib", "/lib64"})
+                rules.allow(path, read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
+        for (const auto& path : directories)
+                rules.allow(path, ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE});
+        if (!rules.enforce())
+                return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
+        return {};
 }
 
 } // namespace eks
