@@ -49,9 +49,10 @@ KERNEL_SETTINGS = """\
 [limits]
 nofile = "4096:8192"
 """
-# EC2's local disks have serial numbers that begin so, and a model of their own, which the emulator's have not.
+# EC2's disks have serial numbers that begin so, and models of their own, which the emulator's have not.
 STORE_RULES = """\
 ACTION!="remove", KERNEL=="nvme*n*", ENV{DEVTYPE}=="disk", ENV{ID_SERIAL_SHORT}=="AWS*", ENV{ID_MODEL}="Amazon EC2 NVMe Instance Storage"
+ACTION!="remove", KERNEL=="nvme*n*", ENV{DEVTYPE}=="disk", ENV{ID_SERIAL_SHORT}=="vol*", ENV{ID_MODEL}="Amazon Elastic Block Store"
 """
 # Of an array that no longer is, as an image may have it.
 STALE_MDADM_CONFIG = "MAILADDR root\nARRAY /dev/md/kubernetes metadata=1.2 name=other:kubernetes UUID=01234567:89abcdef:01234567:89abcdef\n"
