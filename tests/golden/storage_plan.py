@@ -96,6 +96,8 @@ def cases():
         yield "encrypted", f"reboot, {strategy}", strategy, ENCRYPTED, \
             blank(4, holds="data of an unknown kind", halfMade=True) if level is None else \
             assembled(4, level, holds="data of an unknown kind")
+    yield "encrypted", "a partition table on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="a partition table (gpt)")
+    yield "encrypted", "LVM on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="LVM2_member")
     yield "other-strategy", "RAID0 to Mount", "Mount", "", assembled(2, 0)
     yield "other-strategy", "Mount to RAID0", "RAID0", "", blank(2, holds="xfs", label="eks-disk")
     yield "other-strategy", "RAID0 to RAID10", "RAID10", "", assembled(4, 0)
