@@ -1026,6 +1026,7 @@ ANSWERS = {
     "selinuxenabled": "exit 1",
     "systemctl": "",
     "uname": "case $1 in -r) echo ${KERNEL:-6.12.40-63.amzn2023.x86_64} ;; *) echo x86_64 ;; esac",
+    "unpigz": "",
     "update-grub": "",
 }
 
@@ -1209,6 +1210,11 @@ class ProvisionerTest(MachineTest):
         self.assertNotIn("sha256", files["/etc/eks/release"])
         self.assertNotIn("/etc/eks/image.json", files)
         self.assertIn("/opt/cni/bin/bridge", files)
+        self.assertEqual(files["/etc/systemd/system/mdmonitor.service"]["target"], "/dev/null")
+        for path in "systemd/system/systemd-networkd-wait-online.service.d/50-eks-image.conf", "ssh/sshd_config.d/50-eks-ciphers.conf":
+            self.assertIn("sha256", files[f"/etc/{path}"])
+        self.assertEqual(files["/etc/kubernetes/manifests/"], {"path": "/etc/kubernetes/manifests/", "mode": "0755", "owner": files["/usr/bin/kubelet"]["owner"]})
+        self.assertIn("/var/lib/kubelet/", files)
         self.assertIn(f"eksnode validate-image --root {self.root}", calls)
 
         # once more: the same machine, and nothing large is fetched again
@@ -1232,6 +1238,10 @@ class ProvisionerTest(MachineTest):
         self.assertFalse([call for call in calls if call.startswith(("dnf", "grubby", "rpm"))])
         tree = self.tree()
         self.assertIn(b'BASE_AMI_ID=""', tree["etc/eks/release"][1])  # not in EC2
+        self.put_file("usr/bin/nerdctl")
+        self.succeeds(self.step("write-manifest"))
+        self.assertIn("/usr/bin/nerdctl", [file["path"] for file in json.loads((self.root / "etc/eks/image.json").read_text())["files"]])
+        (self.root / "usr/bin/nerdctl").unlink()
         self.build()
         self.assertEqual(self.tree(), tree)
 
@@ -1506,6 +1516,9 @@ class ProvisionerTest(MachineTest):
         self.fails(done, "this is not a good image")
         self.assertIn("problem", done.stdout)
         self.fails(self.step("write-manifest"), "eksnode cannot find out the versions")
+        (self.commands / "unpigz").unlink()
+        if not shutil.which("unpigz", path=self.environment["PATH"]):
+            self.fails(self.step("validate-image"), "there is no program unpigz")
 
     def test_versions_ranges_and_patterns(self):
         self.become("debian12")

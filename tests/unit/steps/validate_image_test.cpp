@@ -113,6 +113,26 @@ TEST_CASE("files are as the build made them")
         CHECK(image.problems().front().found == "not a link");
 }
 
+TEST_CASE("directories are as the build made them")
+{
+        SealedImage image;
+        const auto owner = image.manifest.files.front().owner;
+        image.write("/etc/kubernetes/pki/x", "");
+        image.write("/var/lib/kubelet/x", "");
+        ::chmod(image("/etc/kubernetes/pki").c_str(), 0755);
+        ::chmod(image("/var/lib/kubelet").c_str(), 0755);
+        image.manifest.files = {{"/etc/kubernetes/pki/", "0755", owner, "", ""},
+                {"/var/lib/kubelet/", "0755", owner, "", ""}};
+        CHECK(image.names().empty());
+        ::chmod(image("/etc/kubernetes/pki").c_str(), 0700);
+        ::chmod(image("/var/lib/kubelet").c_str(), 0700);
+        CHECK(image.names() == Names{"file /etc/kubernetes/pki/", "file /var/lib/kubelet/"});
+        CHECK(image.problems().front().remedy == "Run `chmod 0755 /etc/kubernetes/pki/`");
+        CHECK(image.names(Stage::running) == Names{"file /etc/kubernetes/pki/"});
+        image.manifest.files = {{"/etc/eks/release/", "0644", owner, "", ""}};
+        REQUIRE(image.names() == Names{"file /etc/eks/release/"});
+}
+
 TEST_CASE("owners of files are compared")
 {
         SealedImage image;
