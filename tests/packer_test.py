@@ -77,6 +77,7 @@ class Bucket(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         self.objects, self.private, self.page, self.requests, self.region, self.role, self.tags = {}, False, 1000, [], REGION, "", []
+        self.cut = set()  # what ends in the middle, once
         super().__init__(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -144,6 +145,13 @@ class Answer(http.server.BaseHTTPRequestHandler):
             return self.reply(404)
         if server.region != REGION:
             return self.reply(301, x_amz_bucket_region=server.region)
+        if path in server.cut:
+            server.cut.remove(path)
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.close_connection = True
+            return None
         if key:
             data = server.objects.get(urllib.parse.unquote(key))
             return self.reply(200, data) if data is not None else self.reply(404)
@@ -944,6 +952,7 @@ class FrontEndTest(PackerTest):
         text = self.succeeds(self.make("list-variants"))
         for file in (self.packer / "variants").glob("*.list"):
             self.assertRegex(text, rf"(?m)^{file.stem} +\w")
+        self.assertEqual({len(re.match(r"\S+ +", line)[0]) for line in text.splitlines()}, {23})
         text = self.succeeds(self.make("list-controls"))
         self.assertIn("cis: al2023:1.1.1.3,debian12:1.1.1.1 cramfs cannot be mounted\n    module-off cramfs\n", text)
         self.assertEqual(self.succeeds(self.make("list-controls", enable_cis="false")), "")
@@ -1143,6 +1152,8 @@ class MachineTest(PackerTest):
 class ProvisionerTest(MachineTest):
     def test_al2023(self):
         self.put_file("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+        self.put_file("sys/module/ena/version", "2.17.2g\n")
+        self.put_file("sys/module/overlay/taint")
         self.put_file("lib/modules/6.12.40-63.amzn2023.x86_64/modules.dep", "")
         calls = self.build(VARIANTS="neuron")
         self.assert_in_order(
@@ -1182,6 +1193,7 @@ class ProvisionerTest(MachineTest):
         info = json.loads((self.work / "version-info.json").read_text())
         self.assertEqual(info["binaries"], {"containerd": "2.1.4", "kubelet": "v1.34.1", "runc": "1.3.0"})
         self.assertEqual(info["packages"], {"bash": "5.2.15-1.amzn2023", "zlib": "1.2"})
+        self.assertEqual((info["images"], info["kernel_modules"]), (["eks-distro/kubernetes/pause:3.10"], {"ena": "2.17.2g"}))
         self.assertEqual((info["build"]["source_ami_id"], info["build"]["variants"]), ("ami-0base", "neuron"))
 
         bom = json.loads((self.work / "sbom.spdx.json").read_text())
@@ -1381,6 +1393,17 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("apply-variants", **grid))
         self.assertFalse([call for call in self.calls() if call.startswith("grid")])
 
+    def test_names_of_buckets(self):
+        for name, url in {"mine": "https://mine.s3.us-west-2.amazonaws.com", "my.bucket": "https://s3.us-west-2.amazonaws.com/my.bucket"}.items():
+            done = self.run_program("bash", "-c", f". {self.packer}/lib/bucket.sh; bucket_root {name} us-west-2")
+            self.assertEqual(self.succeeds(done), f"{url}\n")
+
+    def test_a_connection_that_ends_early(self):
+        self.bucket.cut = {"/binaries/1.34.1/2025-11-13/bin/linux/amd64/kubelet"}
+        self.fails(self.step("install-kubelet"), "cannot fetch")
+        self.bucket.cut = {"/binaries/1.34.1/2025-11-13/bin/linux/amd64/kubelet"}
+        self.succeeds(self.step("install-kubelet", FETCH_RETRIES="1"))
+
     def test_missing_variables(self):
         self.fails(self.step("install-kubelet", KUBERNETES_VERSION=""), "the variable kubernetes_version of the template")
         self.fails(self.step("install-containerd", CONTAINERD_VERSION="none"), "no package containerd has the version none")
@@ -1508,7 +1531,13 @@ class ProvisionerTest(MachineTest):
         self.assertFalse({"old", "soci-snapshotter", "kontain"} & {name for name, *_ in found})
         self.put_file("etc/eks/release")
         self.succeeds(self.step("write-version-info"))
-        self.assertNotIn("old", json.loads((self.work / "version-info.json").read_text())["packages"])
+        info = json.loads((self.work / "version-info.json").read_text())
+        self.assertNotIn("old", info["packages"])
+        self.assertEqual(info["images"], ["eks-distro/kubernetes/pause:3.10", "eks/kube-proxy:v1"])
+        self.assertNotIn("awscli", info["binaries"])
+        self.answer("aws", "echo aws-cli/2.31.4 Python/3.13.7 Linux/6.12")
+        self.succeeds(self.step("write-version-info"))
+        self.assertEqual(json.loads((self.work / "version-info.json").read_text())["binaries"]["awscli"], "2.31.4")
 
     def test_a_bad_image_is_refused(self):
         self.answer("eksnode", "echo problem; exit 1")

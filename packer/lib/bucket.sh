@@ -21,7 +21,11 @@ bucket_root() {
         eu-isoe-*) domain=cloud.adc-e.uk ;;
         *) domain=amazonaws.com ;;
         esac
-        echo "https://$1.s3.$2.$domain"
+        # The certificate is for names with one word before s3.
+        case $1 in
+        *.*) echo "https://s3.$2.$domain/$1" ;;
+        *) echo "https://$1.s3.$2.$domain" ;;
+        esac
 }
 
 # machine.sh has another one.
@@ -63,20 +67,35 @@ signed_curl() {
         } | curl --config - "$@"
 }
 
+# try COMMAND...: again, if the connection ended before the answer did, which curl does not repeat.
+try() {
+        local tries=${FETCH_RETRIES:-4} status
+        while true; do
+                status=0
+                "$@" || status=$?
+                case $status in
+                18 | 52 | 55 | 56 | 92) [ "$tries" -gt 0 ] || return "$status" ;;
+                *) return "$status" ;;
+                esac
+                tries=$((tries - 1))
+                sleep 1
+        done
+}
+
 # fetch REGION OPTION... URL: call curl, signed for a region, then anonymously. A region of '-' is for other servers, to which
 # nothing of the credentials may go; curl then follows redirections.
 fetch() {
         local region=$1 status=0
         shift
-        local options=(--silent --fail --retry "${FETCH_RETRIES:-4}" --connect-timeout 10)
+        local options=(--silent --fail --retry "${FETCH_RETRIES:-4}" --retry-connrefused --connect-timeout 10 --speed-limit 1000 --speed-time 60)
         if [ "$region" = - ]; then
-                curl "${options[@]}" --location "$@"
+                try curl "${options[@]}" --location "$@"
                 return
         fi
         if load_credentials; then
-                signed_curl "$region" "${options[@]}" "$@" && return
+                try signed_curl "$region" "${options[@]}" "$@" && return
                 status=$?
                 [ "$status" -eq 22 ] || return "$status" # 22: the server refused; everything else fails without a signature, too
         fi
-        curl "${options[@]}" "$@"
+        try curl "${options[@]}" "$@"
 }

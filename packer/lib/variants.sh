@@ -49,7 +49,7 @@ describe_variants() {
         local file name
         for file in "$1"/*.list; do
                 name=${file##*/}
-                printf '%-12s %s' "${name%.list}" "$(variant_lines "$file" summary)"
+                printf '%-22s %s' "${name%.list}" "$(variant_lines "$file" summary)"
                 [ -z "$(variant_lines "$file" systems)" ] || printf ' (%s)' "$(variant_lines "$file" systems)"
                 [ -z "$(variant_lines "$file" includes)" ] || printf ', with %s' "$(variant_lines "$file" includes)"
                 echo
