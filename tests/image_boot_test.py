@@ -145,9 +145,17 @@ class ImageBootTest(support.BootTest):
         builder.boot("eks.node=0")
         return builder
 
-    def authorize(self, builder):
-        builder.write("root/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text())
-        (builder.root / "root/.ssh/authorized_keys").chmod(0o600)
+    def authorize(self, builder, home="root"):
+        builder.write(f"{home}/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text())
+        (builder.root / home / ".ssh/authorized_keys").chmod(0o600)
+
+    def make_administrator(self, builder):
+        """A user as cloud-init makes it, who becomes root by sudo."""
+        builder.output("useradd", "--create-home", "--shell", "/bin/bash", "admin")
+        builder.write("etc/sudoers.d/90-cloud-init-users", "admin ALL=(ALL) NOPASSWD:ALL\n")
+        home = "home/admin"
+        self.authorize(builder, home)
+        builder.output("chown", "--recursive", "admin:", f"/{home}")
 
     def start_bucket(self, builder):
         bucket = in_network(builder.leader(), Bucket)
@@ -166,13 +174,13 @@ class ImageBootTest(support.BootTest):
             bucket.put(f"{FOLDER}/{name}.sha256", f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         return bucket
 
-    def build(self, builder, bucket):
+    def build(self, builder, bucket, **more):
         """Packer, from the network of the builder."""
         variables = {
             "builder": "null", "os": "debian12", "ssh_host": "127.0.0.1", "ssh_private_key_file": self.key, "ami_name": "test",
             "output_directory": self.output, "binary_bucket_name": "binaries", "binary_endpoint": bucket.url, "enable_ssm_agent": "false",
             "enable_cis": "false", "crictl_version": "", "containerd_version": ">=1.6,<2", "runc_version": "latest", "cni_plugin_version": "v1.1.1", "pull_cni_from_github": "false",
-            "pause_container_image": PAUSE, "package_directory": self.packages, "kubernetes_version": VERSION, "kubernetes_build_date": DATE}
+            "pause_container_image": PAUSE, "package_directory": self.packages, "kubernetes_version": VERSION, "kubernetes_build_date": DATE} | more
         began = time.monotonic()
         done = subprocess.run(
             ["nsenter", f"--target={builder.leader()}", "--net", "make", "-C", self.packer, "k8s",
@@ -204,11 +212,14 @@ class ImageBootTest(support.BootTest):
         self.assertEqual(done.returncode, 0, self.end_of(done))
         print(f"a build takes {self.seconds:.0f} s", flush=True)
         print("".join(re.findall(r"(?m) +\d+ MiB  .*\n", done.stdout)), end="", flush=True)
+        # once more, as a user, and hardened as an image is without enable_cis=false
         bucket.requests.clear()
-        self.authorize(builder)
+        self.make_administrator(builder)
         builder.output("ssh-keygen", "-A")
-        done = self.build(builder, bucket)
+        done = self.build(builder, bucket, ssh_username="admin", enable_cis="true")
         self.assertEqual(done.returncode, 0, self.end_of(done))
+        self.assertRegex(done.stdout, r"check-controls: \d+ controls are met")
+        self.assertIn("Defaults logfile=/var/log/sudo.log", builder.file("/etc/sudoers.d/60-eks-variants").read_text())
         print(f"once more, without downloads: {self.seconds:.0f} s", flush=True)
         self.assertEqual([path for path, *_ in bucket.requests if path.endswith("kubelet")], [])
         builder.power_off()
@@ -260,7 +271,8 @@ class ImageBootTest(support.BootTest):
         for text in machine_id, "builder-key-of-the-test":
             found = subprocess.run(["grep", "-rlF", "--", text, builder.dir / "upper"], capture_output=True, text=True, check=False).stdout
             self.assertEqual(found, "", f"'{text}' is in the image")
-        self.assertFalse((root / "var/tmp/worker").exists())
+        for place in "tmp", "var/tmp":
+            self.assertEqual([name for name in os.listdir(root / place) if not name.startswith("systemd-private-")], [])
 
     def boot_instance(self, builder, ca, number):
         node = self.enterContext(Machine(self.scratch, builder.dir / "upper", self.base))
@@ -280,6 +292,8 @@ class ImageBootTest(support.BootTest):
             r"(?m)^Id=(.*)\nNRestarts=[1-9]", node.output("systemctl", "show", "*.service", "--property=Id,NRestarts"))}
         self.assertEqual(restarted, set())
         self.assertEqual(node.call("systemctl", "list-units", "--no-legend", "--failed", "eks-*").stdout, "")
+        ciphers = re.search(r"(?m)^ciphers (.*)$", node.output("sh", "-c", "mkdir -p /run/sshd && ssh-keygen -A >/dev/null && sshd -T"))[1]
+        self.assertEqual(ciphers, "aes128-ctr,aes256-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com")
         self.assertIn(f"i-{number}234567890abcdef0", node.kubelet()["config"]["providerID"])
         checked = node.call("eksnode", "validate-image", "--running")
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
