@@ -744,6 +744,37 @@ class FrontEndTest(PackerTest):
         again = tomllib.loads(self.succeeds(self.make("plan", config=self.write_config(text))))
         self.assertEqual(again, plan)
 
+    def test_the_same_image_again(self):
+        """From what write-version-info writes; test_al2023 compares this file with it."""
+        file = self.directory / "test-version-info.json"
+        build = {**BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "binary_bucket_region": "eu-west-1", "cni_plugin_version": "",
+                 "variants": "neuron,efa,cis", "kernel": "6.12.40-63.114.amzn2023.aarch64", "source_ami_id": "ami-0base"}
+        packages = {"containerd": "2.1.4-1.amzn2023.0.1", "runc": "1.3.0-1.amzn2023", "nerdctl": "2.1.2-1.amzn2023", "bash": "5",
+                    "aws-neuronx-dkms": "2.24-1", "kmod-nvidia-open-dkms": "580.95.05-1.el9"}
+        text = lambda: json.dumps({"build": build, "binaries": {"runc": "9"}, "packages": packages}, indent=2)
+        file.write_text(text().replace("ami-0base", "ami-0ba5e"))
+        config = self.write_config('containerd_version = "2.*"\ncreator = "me"\nkernel = "6.1"\nenable_cis = false\n'
+                                   'variants = "fips"\n')
+        self.bucket.requests.clear()
+        text_of_plan = self.succeeds(self.make("plan", **{"from": file}, config=config, runc_version="1.*"))
+        self.assertEqual(self.bucket.requests, [])
+        plan = tomllib.loads(text_of_plan)
+        for name, value in {
+            **BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "containerd_version": "2.1.4-1.amzn2023.0.1",
+            "runc_version": "1.*", "nerdctl_version": "2.1.2-1.amzn2023", "kernel_version": "6.12.40-63.114.amzn2023", "creator": "me",
+            "variants": "neuron,efa", "enable_cis": True, "source_ami_id": "ami-0ba5e", "neuron_driver_version": "2.24-1",
+            "nvidia_driver_version": "580.95.05", "cni_plugin_version": "",
+        }.items():
+            self.assertEqual(plan[name], value, name)
+        self.assertRegex(text_of_plan, rf"(?m)^kernel_version = .* # {file}$")
+        build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": ""}
+        file.write_text(text())
+        plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
+        self.assertEqual((plan["kernel_version"], plan["enable_cis"], plan["variants"]), ("", False, ""))
+        file.write_text("{}")
+        self.fails(self.make("plan", **{"from": file}), "nothing is built from")
+        self.fails(self.make("plan", **{"from": "/proc/nonexistent"}), "there is no file '/proc/nonexistent'", "from=NAME-version-info.json")
+
     def test_a_configuration_has_the_names_of_the_command_line(self):
         config = self.write_config('k8s = "1.34"\nvariant = "efa"\nkernel = "6.1"\nregion = "eu-west-1"\nenable_fips = true\n'
                                    'enable_accelerator = "neuron"\n')
@@ -1194,7 +1225,9 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(info["binaries"], {"containerd": "2.1.4", "kubelet": "v1.34.1", "runc": "1.3.0"})
         self.assertEqual(info["packages"], {"bash": "5.2.15-1.amzn2023", "zlib": "1.2"})
         self.assertEqual((info["images"], info["kernel_modules"]), (["eks-distro/kubernetes/pause:3.10"], {"ena": "2.17.2g"}))
-        self.assertEqual((info["build"]["source_ami_id"], info["build"]["variants"]), ("ami-0base", "neuron"))
+        self.assertEqual(info["build"], BUILD | {
+            "arch": "x86_64", "binary_bucket_name": "binaries", "binary_bucket_region": REGION, "cni_plugin_version": "v1.6.2",
+            "kernel": "6.12.40-63.amzn2023.x86_64", "os": "al2023", "source_ami_id": "ami-0base", "variants": "neuron"})
 
         bom = json.loads((self.work / "sbom.spdx.json").read_text())
         self.assertEqual((bom["spdxVersion"], bom["dataLicense"], bom["name"]), ("SPDX-2.3", "CC0-1.0", "test"))
