@@ -1,0 +1,192 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the drivers that an image has for several kinds of devices: what the variants gpu-nvidia-all and neuron put into it, and
+what they do at boot. dkms is the real one, in directories; packages and NVIDIA's installer are stand-ins, and so are its modules.
+
+usage: image_drivers_test.py [TEST...]"""
+
+import os
+import sys
+import tarfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from packer_test import MachineTest, sha256  # noqa: E402
+
+KERNEL = "6.12.40-63.amzn2023.x86_64"
+GPUS = """{"chips": [
+    {"devid": "0x1eb8", "name": "Tesla T4", "features": ["dpycbh", "kernelopen"]},
+    {"devid": "0x2330", "subdeviceid": "0x16C0", "name": "H100", "features": ["kernelopen"]},
+    {"devid": "0x1DB1", "name": "Tesla V100", "features": ["cudaruntime"]}, {"devid": "0x1DB2", "name": "Tesla V100"}]}"""
+# What dkms has of each kind of module
+SOURCE = """mkdir -p {root}/usr/src/nvidia-$version
+echo "{kind} $version" >{root}/usr/src/nvidia-$version/nvidia.c
+cat >{root}/usr/src/nvidia-$version/dkms.conf <<END
+PACKAGE_NAME="nvidia"
+PACKAGE_VERSION="$version"
+BUILT_MODULE_NAME[0]="nvidia"
+DEST_MODULE_LOCATION[0]="/kernel/drivers/video"
+MAKE[0]="${{MAKE_WITH:-cp}} nvidia.c nvidia.ko"
+CLEAN="true"
+END
+"""
+
+
+class NvidiaTest(MachineTest):
+    def setUp(self):
+        super().setUp()
+        for path in f"lib/modules/{KERNEL}", "usr/src", "var/lib/dkms", "kernel-source/include":
+            (self.root / path).mkdir(parents=True)
+        self.answer("uname", f"case $1 in -r) echo {KERNEL} ;; -s) echo Linux ;; *) echo x86_64 ;; esac")
+        self.answer("depmod", "")
+        self.answer("rpm", "exit 1")  # dkms asks it for the architecture of the kernel
+        self.answer("dkms", f"exec /usr/sbin/dkms --dkmstree={self.root}/var/lib/dkms --sourcetree={self.root}/usr/src "
+                    f'--installtree={self.root}/lib/modules --kernelsourcedir={self.root}/kernel-source "$@"')
+        list_of_gpus = self.root / "usr/share/nvidia-driver-assistant/supported-gpus/supported-gpus.json"
+        sources = {kind: SOURCE.format(root=self.root, kind=kind) for kind in ("open", "proprietary", "grid")}
+        self.answer("dnf", f"""words=$*
+            version=${{words##*-dkms-}}
+            case "$*" in
+            *repoquery*kmod-nvidia-open-dkms) printf '%s\\n' 575.57.08 580.95.05 580.105.08 590.48.01 ;;
+            *install*kmod-nvidia-open-dkms-*) {sources["open"]};;
+            *remove*kmod-nvidia-open-dkms) ! [ -e {self.root}/usr/src/nvidia-5* ] ;;
+            *install*kmod-nvidia-latest-dkms-*) {sources["proprietary"]};;
+            *nvidia-driver-assistant) mkdir -p {list_of_gpus.parent}; echo '{GPUS}' >{list_of_gpus} ;;
+            esac""")
+        self.variables |= {"VARIANTS": "gpu-nvidia-all", "NVIDIA_DRIVER_VERSION": "580.*"}
+        installer = f'echo grid "$@" >>"{self.directory}/calls"\nversion=580.95.05\n{sources["grid"]}'
+        self.bucket.put("grid-19/NVIDIA-Linux-x86_64-580.95.05-grid-aws.run", installer)
+        self.grid = {"NVIDIA_GRID_RUNFILE": "grid-19/NVIDIA-Linux-x86_64-580.95.05-grid-aws.run", "NVIDIA_GRID_RUNFILE_BUCKET_NAME": "binaries",
+                     "NVIDIA_GRID_SHA256": sha256(installer.encode())}
+
+    def apply(self, **variables):
+        # the key of a repository is another test's subject
+        list_file = self.packer / "variants/nvidia-toolkit.list"
+        list_file.write_text("".join(line for line in list_file.read_text().splitlines(True) if not line.startswith("repository")))
+        return self.step("apply-variants", **variables)
+
+    def archived(self):
+        """What each archive has been compiled from."""
+        found = {}
+        for file in sorted((self.root / "var/lib/dkms-archive").rglob("*.tar.gz")):
+            with tarfile.open(file) as tar:
+                module = next(name for name in tar.getnames() if name.endswith("/nvidia.ko"))
+                found[f"{file.parent.name}/{file.name}"] = tar.extractfile(module).read().decode().strip()
+                self.assertIn(KERNEL, module)
+        return found
+
+    def kmod_util(self, *words):
+        return self.run_program(self.root / "usr/bin/kmod-util", *words, **self.variables)
+
+    def test_an_image_carries_all_modules(self):
+        self.succeeds(self.apply(**self.grid))
+        calls = self.calls()
+        self.assertEqual(self.archived(), {
+            "nvidia/nvidia-580.95.05.tar.gz": "proprietary 580.95.05", "nvidia-open/nvidia-open-580.95.05.tar.gz": "open 580.95.05",
+            "nvidia-open-grid/nvidia-open-grid-580.95.05.tar.gz": "grid 580.95.05"})
+        self.assertEqual([*(self.root / "usr/src").iterdir(), *(self.root / "var/lib/dkms").glob("nvidia*"),
+                          *(self.root / f"lib/modules/{KERNEL}").rglob("*.ko*")], [])  # the node decides
+        hotfixes = "dnf --quiet --setopt=*.module_hotfixes=true --assumeyes "
+        self.assert_in_order(
+            calls, f"grid --silent --dkms --kernel-module-type=open --tmpdir {self.work}", f"{hotfixes}install kmod-nvidia-open-dkms-580.95.05",
+            f"{hotfixes}remove kmod-nvidia-open-dkms", f"{hotfixes}install kmod-nvidia-latest-dkms-580.95.05",
+            f"{hotfixes}install nvidia-driver-cuda-580.95.05 nvidia-fabricmanager-580.95.05 nvidia-imex-580.95.05 nvidia-persistenced-580.95.05",
+            "systemctl enable nvidia-fabricmanager.service")
+        # as eks-nvidia reads it
+        self.assertEqual((self.root / "etc/eks/nvidia-open-supported-devices-580.txt").read_text(), "0x1EB8 Tesla T4\n0x2330 H100\n")
+        self.succeeds(self.apply(**self.grid))
+        self.assertFalse([call for call in self.calls() if call.startswith(("grid", "dkms")) or "kmod-nvidia" in call and "install" in call])
+
+        # nvidia-module.service
+        for module, kind in ("nvidia-open", "open"), ("nvidia", "proprietary"), ("nvidia-open-grid", "grid"):
+            self.succeeds(self.kmod_util("load", module))
+            self.succeeds(self.kmod_util("load", module))
+            self.assertTrue((self.root / f"var/lib/dkms/{module}/kernel-{KERNEL}-x86_64").is_symlink(), "eks-nvidia looks for it")
+            installed = list((self.root / f"lib/modules/{KERNEL}").rglob("nvidia.ko"))
+            self.assertEqual([file.read_text() for file in installed], [f"{kind} 580.95.05\n"])
+            self.succeeds(self.step_of_dkms("remove", "-m", module, "-v", "580.95.05", "--all"))
+        self.fails(self.kmod_util("load", "nouveau"), "there is no archive of the kernel module 'nouveau'")
+        self.fails(self.kmod_util("build", "nvidia"), "usage: kmod-util load MODULE")
+
+    def step_of_dkms(self, *words):
+        return self.run_program(self.commands / "dkms", *words, **self.variables)
+
+    def test_without_the_grid_driver(self):
+        self.succeeds(self.apply())
+        self.assertEqual(self.archived(), {"nvidia/nvidia-580.105.08.tar.gz": "proprietary 580.105.08",
+                                           "nvidia-open/nvidia-open-580.105.08.tar.gz": "open 580.105.08"})
+        self.succeeds(self.apply(NVIDIA_DRIVER_VERSION="latest"))  # another version replaces the first
+        self.assertEqual(sorted(self.archived()), ["nvidia-open/nvidia-open-590.48.01.tar.gz", "nvidia/nvidia-590.48.01.tar.gz"])
+
+    def test_mistakes(self):
+        self.fails(self.apply(**self.grid | {"NVIDIA_GRID_SHA256": "0" * 64}), "has the SHA-256")
+        self.fails(self.apply(**self.grid, NVIDIA_DRIVER_VERSION="590.*"), "the GRID driver is 580.95.05, and nvidia_driver_version=590.*",
+                   "say nvidia_driver_version=580.95.05")
+        other = self.grid | {"NVIDIA_GRID_RUNFILE": "NVIDIA-Linux-x86_64-580.1.1-grid-aws.run"}
+        self.fails(self.apply(**other), "there are no packages of NVIDIA's driver 580.1.1", "580.105.08 590.48.01")
+        self.fails(self.apply(**self.grid | {"NVIDIA_GRID_RUNFILE": "driver.run"}), "does not name its version")
+        self.fails(self.apply(NVIDIA_DRIVER_VERSION=">=600"), "no package kmod-nvidia-open-dkms has a version that is >=600")
+        self.fails(self.apply(MAKE_WITH="false"), f"the kernel module nvidia-open 580.105.08 cannot be built for the kernel {KERNEL}", "make.log")
+        self.assertEqual(self.archived(), {})
+
+
+class NeuronTest(MachineTest):
+    def setUp(self):
+        super().setUp()
+        self.put_file("installed", "2.22.2.0")
+        self.answer("dnf", """case "$*" in
+            *repoquery*) printf '2.%s.0\\n' 20.1 21.37 21.4 22.2 ;;
+            *downloadonly*) for word; do case $word in --downloaddir=*) dir=${word#*=} ;; esac; done
+                touch "$dir/${@: -1}-1.noarch.rpm" "$dir/kernel6.12-headers-6.12.40.rpm" ;;
+            esac""")
+        self.answer("rpm", f"""case "$*" in
+            *--checksig*) echo "$2: digests ${{SIGNED-signatures }}OK" ;;
+            *--query*) cat {self.root}/installed ;;
+            *--erase*) declare -F update-pciids >/dev/null || exit 1; rm {self.root}/installed ;;
+            *--install*) update-pciids; echo 2.21.37.0 >{self.root}/installed ;;
+            esac""")
+
+    def fallback(self, **variables):
+        return self.run_program("bash", self.packer / "provisioners/variants/install-neuron-fallback", **self.variables | variables)
+
+    def boot(self, device=None):
+        if device:
+            self.put_file("sys/bus/pci/devices/0000:00:1f.0/vendor", "0x1d0f\n")
+            self.put_file("sys/bus/pci/devices/0000:00:1f.0/device", f"{device}\n")
+        return self.run_program(self.root / "etc/eks/neuron-package-install.sh", **self.variables)
+
+    def test_inf1_gets_its_own_driver(self):
+        for _ in range(2):
+            self.succeeds(self.fallback())
+            cached = [path.name for path in (self.root / "var/cache/eks/packages").iterdir()]
+            self.assertEqual(cached, ["aws-neuronx-dkms-2.21.37.0-1.noarch.rpm"])
+        self.assertEqual(len([call for call in self.calls() if "--downloadonly" in call]), 1)
+        unit = (self.root / "etc/systemd/system/neuron-package-install.service").read_text()
+        self.assertIn("Before=eks-neuron.service", unit)  # which comes after it
+        self.succeeds(self.boot())  # no device
+        self.succeeds(self.boot("0x7164"))  # trn1
+        self.assertEqual((self.root / "installed").read_text(), "2.22.2.0")
+        self.put_file("sys/module/neuron/version", "2.22.2.0\n")
+        self.answer("modprobe", "")
+        self.calls()
+        self.succeeds(self.boot("0x7064"))
+        self.assert_in_order(self.calls(), "modprobe --remove neuron", "rpm --erase aws-neuronx-dkms",
+                             f"rpm --install {self.root}/var/cache/eks/packages/aws-neuronx-dkms-2.21.37.0-1.noarch.rpm")
+        self.succeeds(self.boot("0x7067"))
+        self.assertFalse([call for call in self.calls() if "--erase" in call])
+
+    def test_mistakes(self):
+        self.fails(self.fallback(SIGNED=""), "is not signed with a key that this machine trusts")
+        self.assertFalse((self.root / "var/cache/eks/packages").exists())
+        self.succeeds(self.fallback(ARCH="arm64"))
+        self.assertFalse((self.root / "etc/eks/neuron-package-install.sh").exists())
+        self.succeeds(self.fallback())
+        os.unlink(self.root / "var/cache/eks/packages/aws-neuronx-dkms-2.21.37.0-1.noarch.rpm")
+        self.fails(self.boot("0x7065"), "inf1 needs version 2.21")
+        self.answer("dnf", "echo 2.22.2.0")
+        self.fails(self.fallback(), "there is no package aws-neuronx-dkms 2.21")
+
+
+if __name__ == "__main__":
+    unittest.main()
