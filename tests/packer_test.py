@@ -480,7 +480,15 @@ class FrontEndTest(PackerTest):
 
     def test_private_buckets(self):
         self.bucket.private = True
-        self.fails(self.make("list-versions"), "may not be listed with these credentials", "s3:ListBucket")
+        done = self.make("list-versions")
+        self.fails(done, "may not be listed with these credentials", "s3:ListBucket")
+        self.assertNotIn("newer, which signs", done.stderr)
+        program = self.directory / "bin/curl"
+        program.parent.mkdir()
+        program.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "curl 7.81.0 (x)" || exec /usr/bin/curl "$@"\n')
+        program.chmod(0o755)
+        self.fails(self.make("list-versions", environment={"PATH": f"{program.parent}:{self.environment['PATH']}"}),
+                   "install curl 7.88 or newer, which signs listings rightly: this is 7.81.0")
         keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}
         self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=keys)))
         self.bucket.token = TOKEN
@@ -706,6 +714,10 @@ class FrontEndTest(PackerTest):
                    f"{file}, line 7: this is not NAME = VALUE", "nothing is built from")
         self.assertEqual(self.bucket.requests, [])
 
+    def test_an_empty_public_address_is_the_subnets_default(self):
+        self.assertNotIn("associate_public_ip_address", self.succeeds(self.make("-n", "1.34", associate_public_ip_address="")))
+        self.assertIn("-var 'associate_public_ip_address=false'", self.succeeds(self.make("-n", "1.34", associate_public_ip_address="false")))
+
     def test_secrets_are_not_said(self):
         for name in "aws_access_key_id", "aws_secret_access_key", "aws_session_token":
             done = self.make("1.34", **{name: "do-not-print"})
@@ -930,6 +942,7 @@ class FrontEndTest(PackerTest):
             ({"kernel": "5.4.1"}, "with the kernel line 5.4"),
             ({"builder": "null"}, "builder=null needs a machine", "ssh_host=ADDRESS and ssh_private_key_file=FILE"),
             ({"builder": "null", "ssh_host": "192.0.2.1"}, "builder=null needs a machine"),
+            ({"builder": "qemu", "arch": "arm64", "kubernetes_version": "1.34.1"}, "builder=qemu makes images of x86_64 only"),
             ({"builder": "qemu", "qemu_image": "x"}, "builder=qemu needs a disk image", "qemu_image_checksum=sha256:DIGITS"),
             ({"instance_type": "large"}, "'large' is not an instance type"),
             ({"launch_block_device_mappings_volume_size": "3"}, "a volume of 3 GiB is too small for this image, which needs 4 GiB",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Builders outside EC2: a machine that runs already, and one in QEMU that starts from a disk image with cloud-init.
+# Builders outside EC2: a machine that runs already, and one of x86_64 in QEMU that starts from a disk image with cloud-init.
 
 source "null" "node" {
   communicator         = "ssh"
@@ -18,8 +18,8 @@ source "qemu" "node" {
   output_directory = "${var.output_directory}/${var.ami_name}"
   vm_name          = "${var.ami_name}.qcow2"
 
-  qemu_binary    = var.arch == "x86_64" ? "qemu-system-x86_64" : "qemu-system-aarch64"
-  machine_type   = var.arch == "x86_64" ? "q35" : "virt"
+  qemu_binary    = "qemu-system-x86_64"
+  machine_type   = "q35"
   cpus           = 2
   memory         = 2048
   headless       = true
