@@ -56,6 +56,12 @@ constexpr const char* docker_drop_in =
         "# Made by eks-node-generator, on a node: Docker starts after containerd.\n"
         "[Unit]\n" NOT_FOR_MULTI_USER;
 
+// A group whose daemons wait for swap makes the node unready. runtime.slice has the same line.
+constexpr const char* no_swap_drop_in = "# Made by eks-node-generator, on a node.\n"
+                                        "[Slice]\n"
+                                        "# Only pods use swap, as far as kubelet's memorySwap allows.\n"
+                                        "MemorySwapMax=0\n";
+
 // From 1.32 on kubelet says WATCHDOG=1 twice in WatchdogSec=, while its loop of pods goes on. An older
 // kubelet never says it and would be killed.
 const std::optional<Version> first_with_watchdog(Version{1, 32, 0});
@@ -207,6 +213,7 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                         UNITDIR "/eks-instance-store.service"});
                 outputs.push_back({"containerd.service.d/50-eks-node.conf", containerd_drop_in, false});
                 outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
+                outputs.push_back({"system.slice.d/50-eks-node.conf", no_swap_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
                 outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
                 add_devices(outputs, facts);

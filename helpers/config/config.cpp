@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/swaps.hpp"
 #include "checks/described_cluster.hpp"
 #include "checks/find_problems.hpp"
 #include "config/known_keys.hpp"
@@ -129,7 +130,18 @@ constexpr std::array gates{
                         return other_shutdown_period(given.node.spec.kubelet.config).has_value();
                 }},
         Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
-        Gate{"sysctl", [](const GateInputs& given) { return !given.node.spec.host.sysctls.empty(); }},
+        // Also to take away what an earlier boot, or an earlier configuration of this one, has made.
+        Gate{"swap",
+                [](const GateInputs& given) {
+                        const auto& root = given.node.root;
+                        return given.node.spec.host.swap || exists(root(swap_file_path)) ||
+                               exists(root(swap_record_path));
+                }},
+        Gate{"sysctl",
+                [](const GateInputs& given) {
+                        const auto& host = given.node.spec.host;
+                        return !host.sysctls.empty() || !host.huge_pages.empty();
+                }},
         // Also to take out what is no longer configured.
         Gate{"trust",
                 [](const GateInputs& given) {

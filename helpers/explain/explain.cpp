@@ -8,6 +8,7 @@
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
 #include "base/secrets.hpp"
+#include "base/swaps.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
 #include "kubelet_config.hpp"
@@ -157,6 +158,10 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
         const auto below = [&](std::string_view map) {
                 return key == map || key.starts_with(fmt::format("{}.", map));
         };
+        if ((key == "swap" || key == "swapSize") && exists(root(swap_record_path))) {
+                const auto areas = swap_areas(root);
+                return fmt::format("  on this node: {}\n", areas.empty() ? "none" : names_of(areas));
+        }
         const bool reserved = below("kubelet.config.kubeReserved");
         if (!reserved && !below("node.labels") && key != "kubelet.config.maxPods" && key != "node.taints")
                 return {};

@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
+#include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "node/cgroup.hpp"
 #include "node/iptables.hpp"
@@ -105,18 +106,25 @@ Check check_cgroup(const Root& root)
 
 Check check_swap(const Root& root)
 {
-        std::vector<std::string> areas;
-        const auto text = text_of(root, "/proc/swaps");
-        for (const auto line : lines(text))
-                if (!line.starts_with("Filename"))
-                        areas.emplace_back(line.substr(0, line.find_first_of(" \t")));
-        const auto found = join(areas, ", ");
+        const auto areas = swap_areas(root);
+        const auto [kind, path] = swap_record(root);
+        const auto found = areas.empty() ? "none" : names_of(areas);
+        const bool ours = std::ranges::find(areas, path, &SwapArea::path) != areas.end();
+        const bool as_asked = kind.empty() || (kind == "off" ? areas.empty() : ours);
+        const bool allowed = areas.empty() || is_off(root, "failSwapOn");
+        if (!allowed)
+                return {"swap", State::problem, found, "none, since kubelet does not start with it",
+                        "Run `swapoff -a` and remove it from /etc/fstab, or set kubelet.config.failSwapOn to "
+                        "false"};
+        if (!as_asked)
+                return {"swap", State::warning, found, kind == "off" ? "none" : kind,
+                        "See `systemctl status eks-swap.service`"};
         if (areas.empty())
-                return {"swap", State::ok, "none", "", ""};
-        if (is_off(root, "failSwapOn"))
-                return {"swap", State::ok, found + ", which kubelet.config.failSwapOn allows", "", ""};
-        return {"swap", State::problem, found, "none, since kubelet does not start with it",
-                "Run `swapoff -a` and remove it from /etc/fstab, or set kubelet.config.failSwapOn to false"};
+                return {"swap", State::ok, found, "", ""};
+        return {"swap", State::ok,
+                kind.empty() ? found + ", which kubelet.config.failSwapOn allows"
+                             : fmt::format("{}, of swap = '{}'", found, kind),
+                "", ""};
 }
 
 Check check_networkd(const Root& root)

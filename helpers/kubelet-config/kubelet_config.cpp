@@ -7,6 +7,7 @@
 
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
+#include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "checks/kubelet_flags.hpp"
 #include "config/known_keys.hpp"
@@ -110,27 +111,51 @@ void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
                         "set kubelet.config.failCgroupV1 to false while kubelet still knows cgroup v1");
 }
 
-// kubelet ends where swap is on, unless configured otherwise. A node with swap that came with its image or
-// its instance type, as zram of some distributions does, joins all the same.
+// Whether the configuration turns the gate off, with which kubelet takes no memorySwap.
+bool disables_node_swap(const NodeSpec& spec)
+{
+        const auto gates = spec.kubelet.config.value("featureGates", Json());
+        bool off = gates.is_object() && gates.value("NodeSwap", Json()) == false;
+        for (const auto& flag : parse_kubelet_flags(spec.kubelet.flags))
+                if (flag.name == "feature-gates" && flag.value)
+                        for (const auto item : split(*flag.value, ','))
+                                if (item.starts_with("NodeSwap="))
+                                        off = !go_boolean(item.substr(item.find('=') + 1)).value_or(true);
+        return off;
+}
+
+// kubelet ends where swap is on, unless configured otherwise. With the key `swap`, pods use it as far as
+// KEP-2400 allows. Without it, a node with swap that came with its image or its instance type, as zram of
+// some distributions does, joins all the same.
 void allow_swap(Json& config, const NodeInputs& node, std::vector<Note>& notes)
 {
         constexpr Version knows_no_swap{1, 30, 0}; // before, pods use swap unless told LimitedSwap
-        std::vector<std::string> areas;
-        const auto text = read_file_if_exists(node.root("/proc/swaps")).value_or("");
-        for (const auto line : lines(text))
-                if (!line.starts_with("Filename"))
-                        areas.emplace_back(line.substr(0, line.find_first_of(" \t")));
-        if (areas.empty() || node.spec.kubelet.config.contains("failSwapOn"))
+        const auto& swap = node.spec.host.swap;
+        const bool wanted = swap && swap->is_on();
+        const auto areas = swap_areas(node.root);
+        if (!wanted && (areas.empty() || node.spec.kubelet.config.contains("failSwapOn")))
                 return;
-        const bool unused = node.versions.kubelet >= knows_no_swap;
+        const bool unused = !wanted && node.versions.kubelet >= knows_no_swap;
         config["failSwapOn"] = false;
-        config["memorySwap"]["swapBehavior"] = unused ? "NoSwap" : "LimitedSwap";
-        notes.push_back({Level::warning,
-                fmt::format(
-                        "swap is on ({}), which kubelet would not start with: failSwapOn is set to false, and {}. "
-                        "Remove it from the image, or set kubelet.config.failSwapOn, proceeding",
-                        join(areas, ", "),
-                        unused ? "pods use no swap" : "only pods of the class Burstable use it")});
+        if (!disables_node_swap(node.spec)) {
+                config["memorySwap"]["swapBehavior"] = unused ? "NoSwap" : "LimitedSwap";
+                if (node.versions.kubelet < knows_no_swap) // the gate is off by default
+                        config["featureGates"]["NodeSwap"] = true;
+        }
+        if (!wanted)
+                notes.push_back({Level::warning,
+                        fmt::format(
+                                "swap is on ({}), which kubelet would not start with: failSwapOn is set to false, and "
+                                "{}. {}, proceeding",
+                                names_of(areas),
+                                unused ? "pods use no swap" : "only pods of the class Burstable use it",
+                                swap ? "eks-swap says why it was not turned off"
+                                     : "Set swap to 'off', or remove it from the image, or set "
+                                       "kubelet.config.failSwapOn")});
+        else if (cgroup_version(node.root) == 1)
+                notes.push_back({Level::warning,
+                        fmt::format("{}: swap = '{}': pods use no swap with cgroup v1, proceeding",
+                                swap->source, swap->name)});
 }
 
 void refuse_locked_gates(const NodeInputs& node, std::vector<Note>& notes)

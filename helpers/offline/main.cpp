@@ -34,8 +34,9 @@ constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::c
         Verb{"eks-nvidia-clocks", eks::nvidia_clocks_step}, Verb{"eks-nvidia-mig", eks::nvidia_mig_step},
         Verb{"eks-registry-mirrors", eks::registry_mirrors_step}, Verb{"eks-resolved", eks::resolved_step},
         Verb{"eks-retry", eks::retry_step}, Verb{"eks-shutdown", eks::shutdown_step},
-        Verb{"eks-sysctl", eks::sysctl_step}, Verb{"eks-trust", eks::trust_step},
-        Verb{"eks-user-scripts", eks::user_scripts_step}, Verb{"nodeadm", eks::nodeadm_command}};
+        Verb{"eks-swap", eks::swap_step}, Verb{"eks-sysctl", eks::sysctl_step},
+        Verb{"eks-trust", eks::trust_step}, Verb{"eks-user-scripts", eks::user_scripts_step},
+        Verb{"nodeadm", eks::nodeadm_command}};
 
 } // namespace
 

@@ -34,6 +34,7 @@ int runtimes_verb(int argc, char** argv);
 int set_verb(int argc, char** argv);
 int shutdown_step(int argc, char** argv);
 int storage_verb(int argc, char** argv);
+int swap_step(int argc, char** argv);
 int sysctl_step(int argc, char** argv);
 int takeover_verb(int argc, char** argv);
 int trust_step(int argc, char** argv);

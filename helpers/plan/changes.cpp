@@ -120,6 +120,7 @@ private:
                         return value_at(old_spec, path) != value_at(new_spec, path);
                 };
                 hosts_change_ = differs("cluster");
+                swap_change_ = is_opened("swap") || differs("swap") || differs("swapSize");
                 const auto name = value_at(new_spec, "cluster.name");
                 const auto described =
                         name.is_string() ? described_cluster(*root_, name) : std::optional<Json>();
@@ -199,6 +200,10 @@ private:
                 act(Action::Kind::run, "eks-config.service");
                 if (has_changed_file(trust_step_name) || is_opened("trust"))
                         act(Action::Kind::run, "eks-trust.service");
+                // Before eks-kubelet-config looks for swap. It also turns off and removes what is no longer
+                // configured; its gate stays open meanwhile.
+                if (swap_change_ && is_open("swap"))
+                        act(Action::Kind::run, "eks-swap.service");
                 if (asks_eks_)
                         act(Action::Kind::run, "eks-cluster.service");
                 for (const auto& step : *steps_) {
@@ -246,6 +251,7 @@ private:
         const std::vector<PlannedStep>* steps_;
         Changes changes_;
         bool hosts_change_ = false;
+        bool swap_change_ = false;
         bool hosts_lag_ = false;
         bool asks_eks_ = false;
 };

@@ -137,8 +137,10 @@ int main(int argc, char** argv)
                 const auto units = read_chain(manager);
                 const auto retry = retry_in(manager);
                 const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
-                fmt::print("{}{}{}", render_status(units, root_unit, retry),
-                        render_storage(storage, space_use), render_edits(edited_files(Root())));
+                const Root root;
+                fmt::print("{}{}{}{}", render_status(units, root_unit, retry),
+                        render_storage(storage, space_use), render_swap(swap_record(root), swap_areas(root)),
+                        render_edits(edited_files(root)));
                 return chain_exit_status(units, root_unit, retry);
         });
 }

@@ -207,6 +207,21 @@ std::string render_storage(
         return text;
 }
 
+std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& areas)
+{
+        if (record.kind.empty() && areas.empty())
+                return {};
+        const bool wanted = !record.kind.empty() && record.kind != "off";
+        auto text = fmt::format("\nswap: {}{}\n", record.kind.empty() ? "not configured" : record.kind,
+                wanted && record.path.empty() ? ", not on" : "");
+        constexpr double gibibyte = 1U << 30U;
+        for (const auto& area : areas)
+                text += fmt::format("  {}, {:.1f} of {:.1f} GiB used{}\n", area.path,
+                        static_cast<double>(area.used) / gibibyte, static_cast<double>(area.size) / gibibyte,
+                        area.path == record.path ? "" : ", not of eksnode");
+        return text;
+}
+
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in)
 {
         if (units.at(root).active == "active")

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/swaps.hpp"
+
 namespace eks {
 
 // The manager's state of one unit.
@@ -53,6 +55,9 @@ struct SpaceUse {
 // the mounts are; "" without a record.
 std::string render_storage(
         const std::string& record, const std::function<SpaceUse(const std::string& directory)>& use);
+
+// Swap: what the configuration asks for, and what is on; "" if there is neither.
+std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& areas);
 
 // 0 if `root` is active, 1 if something failed, 75 while it is starting or will be tried again.
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);

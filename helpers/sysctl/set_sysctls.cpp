@@ -69,12 +69,9 @@ void set_sysctls(Context& context, const NodeInputs& node)
         std::vector<std::string> read_only;
         std::size_t unchanged = 0;
         // First: memory is not fragmented yet.
-        for (const auto& one : wanted)
-                if (is_in_sysfs(one))
-                        set_huge_pages(context, one, refused);
+        for (const auto& pages : node.spec.host.huge_pages)
+                set_huge_pages(context, pages, refused);
         for (const auto& one : wanted) {
-                if (is_in_sysfs(one))
-                        continue;
                 const auto path = context.root()("/proc/sys/" + one.name);
                 const auto before = present_sysctl(context.root(), one.name);
                 if (before == sysctl_value(one.value)) {

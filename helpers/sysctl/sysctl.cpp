@@ -90,11 +90,6 @@ std::string sysctl_value(std::string_view text)
         return result;
 }
 
-bool is_in_sysfs(const Sysctl& one)
-{
-        return one.name.starts_with('/');
-}
-
 std::optional<std::string> present_sysctl(const Root& root, const std::string& name)
 {
         try {
@@ -111,12 +106,13 @@ StepPlan plan_sysctl(const NodeInputs& node)
         StepPlan plan;
         const auto ours = our_sysctls(node, plan.notes);
         File file{.path = std::string(sysctl_path), .content = {}};
+        const auto& pages = node.spec.host.huge_pages;
         for (const auto& one : ours)
-                // sysctl.d(5) has nothing for sysfs. With such a line a change of it is a change of this
-                // file.
-                file.content +=
-                        fmt::format("{}{} = {}\n", is_in_sysfs(one) ? "# " : "", one.name, one.value);
-        if (ours.empty())
+                file.content += fmt::format("{} = {}\n", one.name, one.value);
+        // sysctl.d(5) has nothing for sysfs. With such a line a change of it is a change of this file.
+        for (const auto& one : pages)
+                file.content += fmt::format("# {} = {}\n", one.name, one.value);
+        if (ours.empty() && pages.empty())
                 file.kind = File::Kind::absent;
         plan.files.push_back(std::move(file));
         return plan;

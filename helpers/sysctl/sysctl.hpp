@@ -30,9 +30,6 @@ std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file);
 // With single blanks between several numbers. The kernel separates them with tabs, people use blanks.
 std::string sysctl_value(std::string_view text);
 
-// Whether it is a number of huge pages; its name is an absolute path.
-bool is_in_sysfs(const Sysctl& one);
-
 // The kernel's value in that form; nothing if the parameter does not exist or cannot be read.
 std::optional<std::string> present_sysctl(const Root& root, const std::string& name);
 

@@ -41,7 +41,8 @@ struct Gated {
 };
 constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
         Gated{"hosts", false}, Gated{"instance-store", true}, Gated{"registry-mirrors", false},
-        Gated{"resolved", false}, Gated{"shutdown", false}, Gated{"sysctl", false}, Gated{"trust", false}};
+        Gated{"resolved", false}, Gated{"shutdown", false}, Gated{"swap", false}, Gated{"sysctl", false},
+        Gated{"trust", false}};
 
 // containerd is running already, and needs a restart to get a change of its variables or of the certificates
 // that it trusts.
@@ -156,7 +157,9 @@ private:
                         return;
                 const bool open = exists(context_->root()(fmt::format("/run/eks/enabled/{}", gate.step)));
                 if (open == is_active(name)) {
-                        if (open && std::string_view(gate.step) == "hosts")
+                        // No file shows what these two have to change.
+                        const std::string_view step_name(gate.step);
+                        if (open && (step_name == "hosts" || step_name == "swap"))
                                 did(step, reload(step));
                         return;
                 }

@@ -16,7 +16,7 @@ AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 # Steps that restart, reload or mount: the manager wants to see this capability on them.
 ASKS_MANAGER = {"eks-containerd-volume.service", "eks-efa.service", "eks-environment.service", "eks-instance-store.service",
                 "eks-kubelet-edits.service", "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service", "eks-resolved.service",
-                "eks-retry.service", "eks-user-scripts.service"}
+                "eks-retry.service", "eks-swap.service", "eks-user-scripts.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}

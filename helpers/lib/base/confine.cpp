@@ -151,8 +151,9 @@ std::string confine(const Root& root, const Access& access)
                 return confine_to_paths(root, access);
         drop_capabilities(access);
         auto missing = changes_all(access) ? std::string() : confine_to_paths(root, access);
-        if (!limit_system_calls(
-                    {.internet = access.internet, .connects = access.connects || access.asks_manager}))
+        if (!limit_system_calls({.internet = access.internet,
+                    .connects = access.connects || access.asks_manager,
+                    .swaps = access.swaps}))
                 missing += fmt::format("{}system calls cannot be filtered ({}), proceeding without a filter",
                         missing.empty() ? "" : "; ", ::strerror(errno));
         return missing;

@@ -24,6 +24,7 @@ struct Access {
         bool internet = false;      // may make sockets of IPv4 and IPv6
         bool connects = false; // may connect to a Unix socket, as containerd's; the manager's is implied
         bool makes_devices = false; // may make and remove nodes in /dev, with CAP_MKNOD
+        bool swaps = false;         // may turn swap on and off; the kernel requires CAP_SYS_ADMIN
 };
 
 // From here on this process and its children can open nothing else, make no other sockets, and have no

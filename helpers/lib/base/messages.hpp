@@ -118,6 +118,7 @@ inline constexpr Failure efa_driver_failed{
         "efa-driver-failed", "14b4947fca5148a6a3939ecc76449b22", Errc::failed};
 inline constexpr Failure sysctl_refused{
         "sysctl-refused", "d67b78581b6f499d96e8b07895a1857c", Errc::bad_config};
+inline constexpr Failure swap_failed{"swap-failed", "6c130a4cb7b54b198f2c406321c47dc0", Errc::failed};
 inline constexpr Failure volume_missing{"volume-missing", "dd01c16fe118427c9d3120b0a88761b1", Errc::failed};
 inline constexpr Failure volume_occupied{
         "volume-occupied", "08558284e6e740a2b6ebfcf321a8f239", Errc::failed};

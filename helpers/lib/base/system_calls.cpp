@@ -74,8 +74,6 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_sethostname,
         SYS_setns,
         SYS_settimeofday,
-        SYS_swapoff,
-        SYS_swapon,
         SYS_syslog,
         SYS_umount2,
         SYS_unshare,
@@ -216,6 +214,9 @@ bool limit_system_calls(const SystemCallLimits& limits)
 #endif
         for (const auto call : refused_calls)
                 filter.if_equal(call, [&] { filter.refuse(EPERM); });
+        if (!limits.swaps)
+                for (const auto call : {SYS_swapoff, SYS_swapon})
+                        filter.if_equal(static_cast<std::uint32_t>(call), [&] { filter.refuse(EPERM); });
         limit_sockets(filter, limits);
         limit_memory(filter);
         limit_namespaces(filter);

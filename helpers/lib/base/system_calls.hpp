@@ -10,6 +10,7 @@ namespace eks {
 struct SystemCallLimits {
         bool internet = false; // sockets of IPv4 and IPv6; netlink, by which libc learns of addresses
         bool connects = false; // connections to Unix sockets; datagrams are always allowed
+        bool swaps = false;    // swapon() and swapoff()
 };
 
 // From here on this process and its children cannot make other sockets; have no namespaces, keys, tracing,

@@ -14,6 +14,7 @@
 #include "checks/check_labels.hpp"
 #include "checks/check_network.hpp"
 #include "checks/check_report.hpp"
+#include "checks/check_swap.hpp"
 #include "checks/fact_template.hpp"
 #include "checks/labels.hpp"
 
@@ -74,6 +75,7 @@ void check_values(const Layer& merged, const Json& imds, Problems& problems, std
         labels.check_node_taints();
         check_reservations(tree, flags, report);
         check_kubelet_flags(items, flags, labels, report);
+        check_swap(tree, flags, report);
 }
 
 } // namespace eks

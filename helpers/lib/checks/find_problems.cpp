@@ -15,6 +15,7 @@
 #include "config/mig_profile.hpp"
 #include "config/mirrors.hpp"
 #include "config/proxy_settings.hpp"
+#include "config/swap_settings.hpp"
 #include "config/sysctl_settings.hpp"
 #include "config/trust_settings.hpp"
 #include "config/volume.hpp"
@@ -153,6 +154,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
         proxy_settings(tree, resolved.merged.marks, problems);
         sysctls(tree, resolved.merged.marks, problems);
         huge_pages(tree, resolved.merged.marks, problems);
+        swap_settings(tree, resolved.merged.marks, problems);
         container_limits(tree, resolved.merged.marks, problems);
         trust_sources(tree, resolved.merged.marks, problems); // eks-trust reads the certificates
         check_mig_profile(tree, resolved.merged.marks, problems);

@@ -11,8 +11,8 @@ HostSpec host_spec(const Configured& given)
 {
         Problems problems;
         HostSpec spec{.sysctls = sysctls(given.tree, given.marks, problems)};
-        for (auto& pages : huge_pages(given.tree, given.marks, problems))
-                spec.sysctls.push_back(std::move(pages));
+        spec.huge_pages = huge_pages(given.tree, given.marks, problems);
+        spec.swap = swap_settings(given.tree, given.marks, problems);
         spec.proxy = proxy_settings(given.tree, given.marks, problems);
         spec.trust = trust_sources(given.tree, given.marks, problems);
         problems.throw_if_any(failure::config_invalid);

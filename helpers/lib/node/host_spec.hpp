@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/proxy_settings.hpp"
 #include "config/service_environment.hpp"
+#include "config/swap_settings.hpp"
 #include "config/sysctl_settings.hpp"
 #include "config/trust_settings.hpp"
 #include "node/configured.hpp"
@@ -14,6 +16,8 @@ namespace eks {
 
 struct HostSpec {
         std::vector<Sysctl> sysctls;                  // of the profile and the configuration
+        std::vector<Sysctl> huge_pages;               // by the file in sysfs that has their number
+        std::optional<SwapSettings> swap;             // nothing: swap is left alone
         std::vector<ServiceEnvironment> environments; // instance.environment
         ProxySettings proxy;
         std::vector<TrustSource> trust;              // trust.certificates

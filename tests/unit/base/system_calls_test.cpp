@@ -79,6 +79,19 @@ TEST_CASE("A limited process has no namespaces, tracing, keys or io_uring", "[sy
         CHECK(call(SYS_getppid) == 0);
 }
 
+TEST_CASE("A limited process turns no swap on or off, unless it is its task", "[system-calls]")
+{
+        for (const auto number : {SYS_swapon, SYS_swapoff}) {
+                const auto look = [=] { return result_of(::syscall(number, "/nonexistent", 0)); };
+                CHECK(limited({}, look) == EPERM);
+                const int own = limited({.swaps = true}, [=] {
+                        const int result = look();
+                        return result == EPERM ? ENOENT : result; // without the capability
+                });
+                CHECK(own == ENOENT);
+        }
+}
+
 TEST_CASE("A limited process has no memory that is writable and executable", "[system-calls]")
 {
         const auto map = [](int protection) {

@@ -865,3 +865,33 @@ TEST_CASE("What can be no interface is refused with its place", "[checks]")
                 CHECK(refusal.remedy.find("ens6") != std::string::npos);
         }
 }
+
+TEST_CASE("Swap and kubelet's settings must fit", "[checks]")
+{
+        const auto swap = [](const std::string& spec, const Json& more = {{"swap", "zram"}}) {
+                auto layer = layer_of(spec, "user data");
+                layer.tree.update(more);
+                return checked_layer(layer);
+        };
+        const auto config = [](const std::string& yaml) { return "  kubelet: {config: " + yaml + "}\n"; };
+        CHECK(swap("  kubelet: {}\n").refusal.failure == "nothing");
+        CHECK(swap(config("{failSwapOn: false}")).refusal.failure == "nothing");
+        const auto refused = swap(config("{failSwapOn: true}")).refusal;
+        CHECK(refused.mentions(
+                "kubelet.config.failSwapOn: kubelet does not start with the swap that swap = 'zram'"));
+        CHECK(swap("  kubelet: {flags: ['--fail-swap-on']}\n").refusal.mentions("kubelet.flags"));
+        CHECK(swap("  kubelet: {config: {failSwapOn: true}, flags: ['--fail-swap-on=false']}\n")
+                        .refusal.failure == "nothing");
+        auto replaced = Json{{"swap", "file"}};
+        replaced["kubelet"] = {{"configMode", "replace"}};
+        CHECK(swap("  kubelet: {}\n", replaced).refusal.mentions("unless failSwapOn is false"));
+        replaced["kubelet"]["config"]["failSwapOn"] = false;
+        CHECK(swap("  kubelet: {}\n", replaced).refusal.failure == "nothing");
+        CHECK(swap(config("{failSwapOn: true}"), {{"swap", "off"}}).refusal.failure == "nothing");
+        CHECK(swap(config("{memorySwap: {swapBehavior: NoSwap}}")).doubts("pods do not use the swap"));
+        CHECK(swap(config("{featureGates: {NodeSwap: false}}")).doubts("kubelet does not limit how pods"));
+        CHECK(swap("  kubelet: {}\n", {{"swap", "instance-store"}}).doubts("without instance.localStorage"));
+        CHECK_FALSE(swap("  instance: {localStorage: {strategy: RAID0}}\n", {{"swap", "instance-store"}})
+                            .doubts("without instance.localStorage"));
+        CHECK(swap("  kubelet: {}\n", {{"swapSize", "1Gi"}}).doubts("it has no effect without swap"));
+}

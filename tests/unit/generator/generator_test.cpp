@@ -259,7 +259,12 @@ TEST_CASE("A node's containerd does not start without its steps, however they we
         REQUIRE(docker != outputs.end());
         CHECK(docker->content.find("[Unit]\nAssert") == std::string::npos);
         CHECK(docker->content.find("\nDefaultDependencies=no\n") != std::string::npos);
-        CHECK(std::ranges::count(outputs, false, &Output::link) == 2);
+        // Daemons do not wait for swap.
+        const auto slice = std::ranges::find(outputs, "system.slice.d/50-eks-node.conf", &Output::path);
+        REQUIRE(slice != outputs.end());
+        CHECK(slice->content.find("\n[Slice]\n") != std::string::npos);
+        CHECK(slice->content.ends_with("\nMemorySwapMax=0\n"));
+        CHECK(std::ranges::count(outputs, false, &Output::link) == 3);
 }
 
 TEST_CASE("A kubelet that feeds systemd's watchdog is watched", "[generator]")
@@ -404,7 +409,7 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
         image.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(image).docker);
 
-        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 10);
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 11);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() > 1);
 }

@@ -275,6 +275,30 @@ TEST_CASE("The instance store is for the next boot, or for a containerd that doe
         CHECK(node.changes().at_boot == Texts{"instance.localStorage"});
 }
 
+TEST_CASE("Swap is changed by its step, also when it is no longer configured", "[changes]")
+{
+        Node node;
+        node.set_gate("swap", false);
+        node.settle();
+        node.set_gate("swap", true);
+        node.config(R"({"swap": "zram"})");
+        const Texts again{"run eks-config.service", "run eks-swap.service"};
+        CHECK(node.actions() == again);
+        node.file("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json", "two");
+        CHECK(node.actions() == Texts{"run eks-config.service", "run eks-swap.service",
+                                        "run eks-kubelet-config.service", "restart kubelet.service"});
+        node.settle();
+        node.config(R"({"swap": "zram", "swapSize": "4Gi"})");
+        CHECK(node.actions() == again);
+        node.settle();
+        node.config("{}"); // the gate is open as long as swap is on
+        CHECK(node.actions() == again);
+        node.settle();
+        node.set_gate("swap", false);
+        node.config(R"({"profile": "a"})");
+        CHECK(node.actions() == Texts{"run eks-config.service"});
+}
+
 TEST_CASE("An edit by hand that is kept is named, and causes no action", "[changes]")
 {
         Node node;

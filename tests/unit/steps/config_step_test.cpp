@@ -227,6 +227,22 @@ TEST_CASE("The gate of the instance store is open if there is a strategy", "[con
         }).mentions("instance.localStorage.mountPath = \"mnt\": is not the absolute path of a directory"));
 }
 
+TEST_CASE("The gate of swap is open if the configuration has it, or an earlier one had", "[config]")
+{
+        const ReferenceNode node;
+        const auto is_open = [&](const std::string& toml) {
+                node.write("/etc/eks/node.toml", toml);
+                return file_in(planned_spec(node, ""), "/run/eks/enabled/swap").kind == File::Kind::regular;
+        };
+        CHECK_FALSE(is_open(""));
+        CHECK(is_open("swap = 'off'\n"));
+        CHECK(is_open("swap = 'zram'\n"));
+        node.write("/var/lib/eks/swap", "");
+        CHECK(is_open(""));
+        CHECK(refusal([&] { is_open("swap = 'zram'\nswapSize = '1Gb'\n"); }).failure == "config-invalid");
+        CHECK(refusal([&] { is_open("swap = 'on'\n"); }).failure == "config-invalid");
+}
+
 TEST_CASE("Text that is not UTF-8 is a fault of the configuration, not of eksnode", "[config]")
 {
         const ReferenceNode node;

@@ -123,6 +123,24 @@ TEST_CASE("Swap stops kubelet unless it is told otherwise", "[host]")
         CHECK(check_swap(machine.root()).state == State::ok);
 }
 
+TEST_CASE("Swap is compared with what is configured", "[host]")
+{
+        const TemporaryDirectory machine;
+        machine.write("/etc/kubernetes/kubelet/config.json", R"({"failSwapOn": false})");
+        machine.write("/run/eks/swap", "zram\n");
+        CHECK(check_swap(machine.root()) ==
+                Check{"swap", State::warning, "none", "zram", "See `systemctl status eks-swap.service`"});
+        machine.write("/proc/swaps", "/dev/zram0 partition 1 0 100\n");
+        machine.write("/run/eks/swap", "zram /dev/zram0\n");
+        CHECK(check_swap(machine.root()) ==
+                Check{"swap", State::ok, "/dev/zram0, of swap = 'zram'", "", ""});
+        machine.write("/run/eks/swap", "off\n");
+        CHECK(check_swap(machine.root()).state == State::warning);
+        CHECK(check_swap(machine.root()).wanted == "none");
+        machine.write("/proc/swaps", "");
+        CHECK(check_swap(machine.root()) == Check{"swap", State::ok, "none", "", ""});
+}
+
 TEST_CASE("cgroup v1 is a problem for the kubelets that refuse it", "[host]")
 {
         const TemporaryDirectory machine;

@@ -286,6 +286,44 @@ TEST_CASE("Swap that nobody has asked for is named, and kubelet starts with it",
                 CHECK(rendered(inputs)["memorySwap"] == nlohmann::json{{"swapBehavior", behaviour}});
         }
         CHECK(plan_kubelet_config(inputs).notes.back().text.starts_with("swap is on (/dev/zram0, /swap), "));
+        // Before 1.30 kubelet refuses memorySwap, unless a gate is on.
+        inputs.versions.kubelet = {1, 29, 0};
+        CHECK(rendered(inputs)["featureGates"]["NodeSwap"] == true);
+        inputs.versions.kubelet = {1, 36, 0};
+        CHECK_FALSE(rendered(inputs)["featureGates"].contains("NodeSwap"));
         inputs.spec.kubelet.config["failSwapOn"] = true;
         CHECK_FALSE(rendered(inputs).contains("memorySwap"));
+}
+
+TEST_CASE("With swap that is configured, kubelet limits how pods use it", "[kubelet-config]")
+{
+        const ReferenceNode node;
+        auto inputs = node.inputs();
+        inputs.spec.host.swap = SwapSettings{.kind = SwapSettings::Kind::zram,
+                .name = "zram",
+                .directory = {},
+                .source = "node.toml, line 1, column 1"};
+        const auto notes = plan_kubelet_config(inputs).notes.size();
+        for (const auto minor : {28U, 30U, 33U, 36U}) {
+                CAPTURE(minor);
+                inputs.versions.kubelet = {1, minor, 0};
+                const auto config = rendered(inputs);
+                CHECK(config["failSwapOn"] == false);
+                CHECK(config["memorySwap"] == nlohmann::json{{"swapBehavior", "LimitedSwap"}});
+                CHECK(config.value("featureGates", Json::object()).value("NodeSwap", false) == (minor < 30));
+        }
+        // kubelet takes no memorySwap without the gate.
+        inputs.versions.kubelet = {1, 33, 0};
+        inputs.spec.kubelet.flags = {"--feature-gates=A=true,NodeSwap=false"};
+        CHECK_FALSE(rendered(inputs).contains("memorySwap"));
+        inputs.spec.kubelet.flags.clear();
+        inputs.spec.kubelet.config["featureGates"]["NodeSwap"] = false;
+        CHECK_FALSE(rendered(inputs).contains("memorySwap"));
+        CHECK(rendered(inputs)["failSwapOn"] == false);
+        inputs.spec.kubelet.config = nlohmann::json::object();
+        node.write("/sys/fs/cgroup/memory/tasks", "");
+        REQUIRE(plan_kubelet_config(inputs).notes.size() == notes + 1);
+        CHECK(plan_kubelet_config(inputs).notes.back().text.find("cgroup v1") != std::string::npos);
+        inputs.spec.host.swap->kind = SwapSettings::Kind::off;
+        CHECK_FALSE(rendered(inputs).contains("failSwapOn"));
 }

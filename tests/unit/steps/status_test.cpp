@@ -261,6 +261,18 @@ TEST_CASE("The instance store is shown with its use", "[status]")
                               "  mount /mnt/k8s-disks/0 /dev/md127, 1.5 of 10.0 GiB used\n");
 }
 
+TEST_CASE("Swap is shown as configured and as it is on", "[status]")
+{
+        CHECK(render_swap({}, {}).empty());
+        CHECK(render_swap({"off", ""}, {}) == "\nswap: off\n");
+        CHECK(render_swap({"zram", ""}, {}) == "\nswap: zram, not on\n");
+        const SwapArea ours{"/dev/zram0", 2ULL << 30U, 1ULL << 29U};
+        CHECK(render_swap({"zram", "/dev/zram0"}, {ours, {"/swap", 1ULL << 30U, 0}}) ==
+                "\nswap: zram\n  /dev/zram0, 0.5 of 2.0 GiB used\n  /swap, 0.0 of 1.0 GiB used, not of eksnode\n");
+        CHECK(render_swap({}, {ours}) ==
+                "\nswap: not configured\n  /dev/zram0, 0.5 of 2.0 GiB used, not of eksnode\n");
+}
+
 TEST_CASE("Until the node is up the next attempt is announced", "[status]")
 {
         UnitStates units{{"eks-node.target", target("inactive", {"eks-imds.service"})},

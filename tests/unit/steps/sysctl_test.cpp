@@ -21,6 +21,13 @@ NodeInputs with(const ReferenceNode& node, std::vector<Sysctl> wanted)
         inputs.spec.host.sysctls = std::move(wanted);
         return inputs;
 }
+// A node that is to have these huge pages.
+NodeInputs with_pages(const ReferenceNode& node, std::vector<Sysctl> wanted)
+{
+        auto inputs = node.inputs();
+        inputs.spec.host.huge_pages = std::move(wanted);
+        return inputs;
+}
 Sysctl of_profile(const std::string& name, const std::string& value)
 {
         return {name, value, "sysctl." + name, {"p.toml", 3, 1}, true};
@@ -153,12 +160,12 @@ TEST_CASE("Huge pages are set aside, on the machine or on NUMA nodes", "[sysctl]
         node.write(second, "4\n");
         std::vector<Sysctl> wanted{{whole, "12", "hugepages.2Mi", {"user data", 1, 1}},
                 {second, "4", "hugepages.1Gi.node1", {"user data", 2, 1}}};
-        const auto first = run(with(node, wanted));
+        const auto first = run(with_pages(node, wanted));
         CHECK(first.status == 0);
         CHECK(has(first.err, "hugepages.2Mi = 12 (was 0), hugepages.1Gi.node1 = 4 already set"));
         CHECK(node.read(whole).starts_with("12\n"));
         // A change of them is a change of the file, so that `eksnode apply` runs the step.
-        CHECK(file_in(plan_sysctl(with(node, wanted)), "/run/sysctl.d/99-zz-eks.conf").content ==
+        CHECK(file_in(plan_sysctl(with_pages(node, wanted)), "/run/sysctl.d/99-zz-eks.conf").content ==
                 "# " + whole + " = 12\n# " + second + " = 4\n");
 }
 
@@ -169,10 +176,11 @@ TEST_CASE("Huge pages that the machine does not have are a failure, after all ot
         const std::string link = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages";
         node.write(present, "3\n");
         node.link(link, "../hugepages-2048kB/nr_hugepages"); // one is not followed, so nothing is written
-        const auto result = run(with(node, {{"/sys/kernel/mm/hugepages/hugepages-64kB/nr_hugepages", "1",
-                                                    "hugepages.64Ki", {"user data", 3, 1}},
-                                                   {link, "5", "hugepages.1Gi", {"user data", 4, 1}},
-                                                   {present, "6", "hugepages.2Mi", {"user data", 5, 1}}}));
+        const auto result =
+                run(with_pages(node, {{"/sys/kernel/mm/hugepages/hugepages-64kB/nr_hugepages", "1",
+                                              "hugepages.64Ki", {"user data", 3, 1}},
+                                             {link, "5", "hugepages.1Gi", {"user data", 4, 1}},
+                                             {present, "6", "hugepages.2Mi", {"user data", 5, 1}}}));
         CHECK(result.status == 78);
         CHECK(has(result.err,
                 "user data, line 3, column 1: hugepages.64Ki = \"1\": this machine has no huge pages of this size"));
