@@ -433,8 +433,18 @@ class TemplateTest(PackerTest):
 
     def test_a_newer_packer_gets_what_this_one_does_not_know(self):
         self.succeeds(self.make("template", environment={"PATH": self.environment["PATH"]}))
-        self.assertFalse((self.packer / ".template/plugins.pkr.hcl").exists())
-        self.succeeds(self.make("template", PACKER_BINARY=self.fake_packer("1.11.2")))
+        files = lambda: {file.name: file.stat().st_ino for file in (self.packer / ".template").iterdir()}
+        self.assertEqual(set(files()), {file.name for file in (self.packer / "template").iterdir()})
+        first = files()
+        self.succeeds(self.make("template"))
+        self.assertEqual(files(), first)  # another build may be reading them
+        newer = {"PACKER_BINARY": self.fake_packer("1.11.2")}
+        self.succeeds(self.make("template", **newer))
+        self.assertEqual({name for name, inode in files().items() if first.get(name) != inode}, {"amazon-ebs.pkr.hcl", "plugins.pkr.hcl"})
+        self.succeeds(self.make("template"))
+        self.assertEqual(set(files()), set(first))
+        (self.directory / "calls").unlink()
+        self.succeeds(self.make("template", **newer))
         self.assertEqual((self.directory / "calls").read_text().split(), ["init", str(self.packer / ".template")])
         source = (self.packer / ".template/amazon-ebs.pkr.hcl").read_text()
         self.assertEqual(source.count('source "amazon-ebs"'), 1)
