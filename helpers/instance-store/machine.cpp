@@ -158,6 +158,22 @@ void make_like(const std::string& path, const std::string& like)
                 throw failed(fmt::format("cannot set the mode of '{}'", path), errno);
 }
 
+// While mdadm makes an array, this file says so to udev, which keeps the device from the manager. After
+// mdadm was killed, no mount of the device would ever start.
+void announce_array(const std::string& path)
+{
+        const auto name = path.substr(path.rfind('/') + 1);
+        const auto creating = fmt::format("/run/mdadm/creating-{}", name);
+        if (!exists(creating))
+                return;
+        remove_if_exists(creating);
+        constexpr std::string_view event = "change";
+        const auto file = fmt::format("{}{}/uevent", blocks, name);
+        const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+        if (!fd || ::write(fd.get(), event.data(), event.size()) != static_cast<ssize_t>(event.size()))
+                throw failed(fmt::format("cannot announce '{}' to udev", path), errno);
+}
+
 // Complete under its name, or absent. What is copied stays where it is, below the mount: a disk that comes
 // back blank gets it again.
 void copy_directory(const std::string& from, const std::string& to)
@@ -350,6 +366,7 @@ void StorageMachine::perform(const StorageAction& action)
                         action.serials.empty() ? "" : fmt::format("disk {}: ", join(action.serials, ", ")));
                 break;
         case Kind::mount:
+                announce_array(action.what);
                 // What is mounted is complete, and may hold data from now on. Without its key, a disk of an
                 // earlier boot holds none.
                 if (!settings_->encrypt) {
