@@ -34,6 +34,10 @@ FOLDER = f"{VERSION}/{DATE}/bin/linux/amd64"
 CNI = "cni-plugins-linux-amd64-v1.1.1.tgz"
 PAUSE = "localhost/kubernetes/pause:latest"
 REPOSITORY = "srv/repository"
+# What kubelet needs, and what systemd starts before everything else. Nothing else may delay a node.
+NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
+                    r"|systemd-(journald.*|tmpfiles-setup.*|sysusers|sysctl|modules-load|remount-fs|update-utmp|machine-id-commit|journal-flush|udev.*|random-seed"
+                    r"|journal-catalog-update|update-done|resolved|networkd)\.(service|socket)|.*\.(slice|mount)")
 
 
 def listed(option):
@@ -300,6 +304,11 @@ class ImageBootTest(support.BootTest):
         versions = json.loads(node.output("eksnode", "versions", "--json"))
         states = {one["name"]: one["state"] for one in versions["components"]}
         self.assertEqual({states[name] for name in ("kubernetes", "containerd", "runc", "eksnode", "pause")}, {"ok"})
+        chain = node.output("systemd-analyze", "--no-pager", "critical-chain", "eks-node.target")
+        units = re.findall(r"(?m)^[\s└─├│]*(\S+\.[a-z]+)(?: @.*| \+.*)?$", chain)
+        self.assertIn("kubelet.service", units, chain)
+        self.assertEqual([unit for unit in units if not NEEDED.fullmatch(unit)], [], chain)
+        print(chain if number == 1 else "", end="", flush=True)
         began = int(node.output("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value"))
         ready = int(node.show("eks-node.target", "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
         print(f"instance {number}: {(ready - began) / 1000:.0f} ms from PID 1 to eks-node.target", flush=True)
