@@ -530,6 +530,9 @@ class FrontEndTest(PackerTest):
         self.bucket.private = False
         self.fails(self.make("1.34", PACKER_BINARY=packer, variant="gpu-nvidia-grid", nvidia_grid_runfile="x.run", nvidia_grid_sha256="0" * 64,
                              environment={"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}), "without credentials", "iam_instance_profile=NAME")
+        config = self.write_config(f'variants = "gpu-nvidia-grid"\nnvidia_grid_runfile = "x.run"\nnvidia_grid_sha256 = "{"0" * 64}"\n')
+        self.fails(self.make("1.34", PACKER_BINARY=packer, config=config, environment={"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}),
+                   "without credentials", "iam_instance_profile=NAME")
 
     def test_credentials_that_the_bucket_does_not_know(self):
         keys = {"AWS_ACCESS_KEY_ID": "AKIDOTHER", "AWS_SECRET_ACCESS_KEY": "x"}

@@ -9,7 +9,8 @@ is_wish() {
 }
 
 # is_version_of VERSION WANTED: whether a version is what was asked for: latest, a range such as >=2.0,<2.3, a pattern such as
-# 2.*, or a version. Only the numbers of a version count in a range. `eksnode versions` decides likewise.
+# 2.*, or a version. Only the numbers of a version count in a range. `eksnode versions` decides likewise, except that there an exact
+# version need not have the suffix of a distribution.
 is_version_of() {
         local bounds bound number sign found lower
         case $2 in

@@ -225,7 +225,7 @@ variable "soci_snapshotter_version" {
 
 variable "nvidia_driver_version" {
   type        = string
-  description = "Version of NVIDIA's driver for the variant gpu-nvidia, a pattern, a range, or latest. 580 is the oldest."
+  description = "Version of NVIDIA's driver for the variants gpu-nvidia*, a pattern, a range, or latest. 580 is the oldest."
   validation {
     condition     = var.nvidia_driver_version != "" && regex_replace(var.nvidia_driver_version, "^(latest|(5[89]|[6-9][0-9])[0-9][.][0-9.*]+|[<>=]+(5[89]|[6-9][0-9])[0-9][0-9.]*(,[<>=]+[0-9.]+)*)$", "") == ""
     error_message = "The nvidia_driver_version must be a version, a pattern such as 580.*, a range such as >=580,<590, or latest, and at least 580."
@@ -234,7 +234,7 @@ variable "nvidia_driver_version" {
 
 variable "nvidia_grid_runfile" {
   type        = string
-  description = "Key of NVIDIA's GRID driver in its bucket, for the variant gpu-nvidia-grid."
+  description = "Key of NVIDIA's GRID driver in its bucket, for the variants gpu-nvidia-grid and gpu-nvidia-all."
   validation {
     condition     = regex_replace(var.nvidia_grid_runfile, "^[A-Za-z0-9._/-]+[.]run$", "") == ""
     error_message = "The nvidia_grid_runfile must be empty or a key that ends in .run."

@@ -93,7 +93,7 @@ std::optional<SwapSettings> swap_settings(const Json& tree, const Marks& marks, 
         const auto size = text_at(tree, size_key);
         SwapSettings settings{.name = name, .directory = {}, .source = where(kind_key).text()};
         if (!read_size(size, settings))
-                problems.add(where(size_key), size_key, size, "not a size from 1Mi to 16Ti",
+                problems.add(where(size_key), size_key, size, "must be a size from 1Mi to 16Ti",
                         "Give a share of the memory, such as 50%, or a size, such as 4Gi");
         const auto kind = std::ranges::find(kinds, name, &std::pair<std::string_view, Kind>::first);
         if (kind == kinds.end()) // none, or one that the table of keys has refused

@@ -71,6 +71,6 @@ TEST_CASE("The size of swap is a share of the memory, or a quantity", "[swap]")
                         read("swap = 'zram'\nswapSize = '" + std::string(text) + "'\n").problems;
                 REQUIRE(problems.size() == 1);
                 CHECK(problems[0] == "node.toml, line 2, column 1: swapSize = \"" + std::string(text) +
-                                             "\": not a size from 1Mi to 16Ti");
+                                             "\": must be a size from 1Mi to 16Ti");
         }
 }
