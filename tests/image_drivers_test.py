@@ -5,6 +5,7 @@ what they do at boot. dkms is the real one, in directories; packages and NVIDIA'
 
 usage: image_drivers_test.py [TEST...]"""
 
+import json
 import os
 import sys
 import tarfile
@@ -31,6 +32,13 @@ MAKE[0]="${{MAKE_WITH:-cp}} nvidia.c nvidia.ko"
 CLEAN="true"
 END
 """
+
+
+def manifest(test, **variables):
+    """What write-manifest lists: the units, and each file with its checksum."""
+    test.succeeds(test.step("write-manifest", **variables))
+    found = json.loads((test.root / "etc/eks/image.json").read_text())
+    return found["enabled"], {file["path"]: file["sha256"] for file in found["files"] if "sha256" in file}
 
 
 class NvidiaTest(MachineTest):
@@ -95,6 +103,10 @@ class NvidiaTest(MachineTest):
             "systemctl enable nvidia-fabricmanager.service")
         # as eks-nvidia reads it
         self.assertEqual((self.root / "etc/eks/nvidia-open-supported-devices-580.txt").read_text(), "0x1EB8 Tesla T4\n0x2330 H100\n")
+        # as `eksnode validate-image` looks for them
+        _, files = manifest(self)
+        for path in "usr/bin/kmod-util", *(f"var/lib/dkms-archive/{archive}" for archive in self.archived()):
+            self.assertEqual(files.get(f"/{path}"), sha256((self.root / path).read_bytes()), path)
         self.succeeds(self.apply(**self.grid))
         self.assertFalse([call for call in self.calls() if call.startswith(("grid", "dkms")) or "kmod-nvidia" in call and "install" in call])
 
@@ -164,6 +176,10 @@ class NeuronTest(MachineTest):
         self.assertEqual(len([call for call in self.calls() if "--downloadonly" in call]), 1)
         unit = (self.root / "etc/systemd/system/neuron-package-install.service").read_text()
         self.assertIn("Before=eks-neuron.service", unit)  # which comes after it
+        enabled, files = manifest(self, VARIANTS="neuron")
+        self.assertIn("neuron-package-install.service", enabled)
+        for path in f"var/cache/eks/packages/{cached[0]}", "etc/systemd/system/neuron-package-install.service", "etc/eks/neuron-package-install.sh":
+            self.assertEqual(files.get(f"/{path}"), sha256((self.root / path).read_bytes()), path)
         self.succeeds(self.boot())  # no device
         self.succeeds(self.boot("0x7164"))  # trn1
         self.assertEqual((self.root / "installed").read_text(), "2.22.2.0")
@@ -181,6 +197,8 @@ class NeuronTest(MachineTest):
         self.assertFalse((self.root / "var/cache/eks/packages").exists())
         self.succeeds(self.fallback(ARCH="arm64"))
         self.assertFalse((self.root / "etc/eks/neuron-package-install.sh").exists())
+        (self.root / "etc/eks").mkdir()
+        self.assertNotIn("neuron-package-install.service", manifest(self, VARIANTS="neuron", ARCH="arm64")[0])
         self.succeeds(self.fallback())
         os.unlink(self.root / "var/cache/eks/packages/aws-neuronx-dkms-2.21.37.0-1.noarch.rpm")
         self.fails(self.boot("0x7065"), "inf1 needs version 2.21")

@@ -1273,7 +1273,7 @@ class ProvisionerTest(MachineTest):
             "kernel": "6.12", "ssm-agent": "*", "pause": self.variables["PAUSE_CONTAINER_IMAGE"], "crictl": "v1.34.0", "nerdctl": "*",
             "soci-snapshotter": "0.*", "neuron": "2.*"})
         self.assertEqual(manifest["built"], {"containerd": "2.1.4"})
-        self.assertEqual((manifest["enabled"], manifest["kernel"]), (["amazon-ssm-agent.service"], "6.12.40-63.amzn2023.x86_64"))
+        self.assertEqual((manifest["enabled"], manifest["kernel"]), (["amazon-ssm-agent.service", "neuron-package-install.service"], "6.12.40-63.amzn2023.x86_64"))
         self.assertEqual(manifest["leastFreeMiB"], 1024)
         self.assertIn("/etc/ssh/ssh_host_*", manifest["leftovers"])
         files = {file["path"]: file for file in manifest["files"]}
