@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -I
 # SPDX-License-Identifier: Apache-2.0
 """The image build as a whole: Packer, with the null builder, makes an image of a bare Debian 12 in a container, over ssh, from a
-bucket and a repository of packages on loopback; the image then boots as two instances. Needs root.
+bucket, a registry and a repository of packages on loopback; the image then boots as two instances. Needs root.
 
 usage: image_boot_test.py BUILD-DIR CACHE"""
 
@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -26,13 +27,16 @@ sys.path[:0] = [str(HERE), str(HERE / "boot")]
 import debian  # noqa: E402
 import packer_test  # noqa: E402
 import support  # noqa: E402
-from node import FAKE_AWS_UNIT, LIBC, Node, certificate_authority, node_config, pause_archive, run  # noqa: E402
+from node import FAKE_AWS_UNIT, LIBC, PAUSE_IMAGE, Node, base_image, certificate_authority, node_config, pause_archive, run  # noqa: E402
 
 BUILD, CACHE = (Path(word).resolve() for word in (sys.argv[1:3] if len(sys.argv) > 2 else ("build/gcc", "build/cache")))
 VERSION, DATE = "1.34.1", "2025-11-13"
 FOLDER = f"{VERSION}/{DATE}/bin/linux/amd64"
 CNI = "cni-plugins-linux-amd64-v1.1.1.tgz"
-PAUSE = "localhost/kubernetes/pause:latest"
+REGISTRY = "127.0.0.1:5000"
+PAUSE = "localhost:5000/team/pause:1"
+# containerd unpacks on another filesystem than the container's root, which this is. It is in no image.
+UNPACKED = "run/unpacked"
 REPOSITORY = "srv/repository"
 # What kubelet needs, and what systemd starts before everything else. Nothing else may delay a node.
 NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
@@ -89,6 +93,8 @@ def in_network(pid, make):
 class Machine(Node):
     """A container of layers of directories; changes go to .dir/upper."""
 
+    unpacked = "var/lib/containerd"
+
     def __init__(self, scratch, *layers):
         super().__init__(self, scratch)
         self.layers, self.real_kubelet = layers, None
@@ -102,7 +108,7 @@ class Machine(Node):
 
     def binds(self):
         repository = self.layers[-1].parent / "repository"
-        return [*super().binds(), f"--bind-ro={repository}:/{REPOSITORY}"]
+        return [f"--bind={self.dir}/containerd:/{self.unpacked}", f"--bind-ro={repository}:/{REPOSITORY}"]
 
 
 class Bucket(packer_test.Bucket):
@@ -142,12 +148,36 @@ class ImageBootTest(support.BootTest):
         for file in (HERE / "boot").glob("kubelet-*.json"):
             builder.write(f"usr/bin/{file.name}", file.read_text())
         builder.write("etc/ssh/sshd_config.d/test.conf", "PubkeyAcceptedAlgorithms +ssh-rsa\nHostKeyAlgorithms +ssh-rsa\n")
-        # What an earlier build has cached. There is no registry here.
-        builder.write("etc/eks/pause-image.txt", f"{PAUSE}\n")
-        (builder.root / "etc/eks/pause.tar").write_bytes(pause_archive())
         self.authorize(builder)
+        # Only containerd sees it there: a build removes the directory.
+        builder.unpacked = UNPACKED
         builder.boot("eks.node=0")
+        drop_in = builder.file("/run/systemd/system/containerd.service.d/test.conf")
+        drop_in.parent.mkdir(parents=True)
+        drop_in.write_text(f"[Service]\nBindPaths=/{UNPACKED}:/var/lib/containerd\n")
         return builder
+
+    def start_registry(self, builder):
+        """A registry in the network of the builder, in the root of the boot tests, which has its program."""
+        place = self.enterContext(Machine(self.scratch, base_image(CACHE)))
+        shutil.copy(HERE / "boot/registry", place.root / "usr/local/lib/registry")
+        (place.root / "usr/local/lib/image.tar").write_bytes(pause_archive())
+        ready = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        ready.bind(str(place.root / "run/ready"))
+        ready.settimeout(60)
+        with open(self.scratch / "registry.log", "wb") as log:
+            registry = subprocess.Popen(
+                ["nsenter", f"--target={builder.leader()}", "--net", "unshare", "--pid", "--fork", "--kill-child", f"--root={place.root}",
+                 "--mount-proc", "python3", "-I", "/usr/local/lib/registry", f"--listen={REGISTRY}", f"--image={PAUSE.partition('/')[2]}"],
+                env={"PATH": "/usr/sbin:/usr/bin", "NOTIFY_SOCKET": "/run/ready"}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(self.stop, registry)
+        self.assertEqual(ready.recv(16), b"READY=1", log.name)
+        return registry
+
+    @staticmethod
+    def stop(process):
+        process.kill()
+        process.wait()
 
     def authorize(self, builder, home="root"):
         builder.write(f"{home}/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text())
@@ -209,6 +239,7 @@ class ImageBootTest(support.BootTest):
         base = bare_machine() / "root"
         builder = self.start_builder(base)
         bucket = self.start_bucket(builder)
+        registry = self.start_registry(builder)
         machine_id = builder.file("/etc/machine-id").read_text().strip()
         self.fail_in_three_ways(builder, bucket)
 
@@ -216,8 +247,10 @@ class ImageBootTest(support.BootTest):
         self.assertEqual(done.returncode, 0, self.end_of(done))
         print(f"a build takes {self.seconds:.0f} s", flush=True)
         print("".join(re.findall(r"(?m) +\d+ MiB  .*\n", done.stdout)), end="", flush=True)
-        # once more, as a user, and hardened as an image is without enable_cis=false
+        self.assertPauseImage(builder)
+        # once more, as a user, hardened as an image is without enable_cis=false, and without the registry
         bucket.requests.clear()
+        self.stop(registry)
         self.make_administrator(builder)
         builder.output("ssh-keygen", "-A")
         done = self.build(builder, bucket, ssh_username="admin", enable_cis="true")
@@ -257,6 +290,25 @@ class ImageBootTest(support.BootTest):
         self.assertFails(self.build(builder, bucket), "kubelet has the SHA-256", "the file is damaged or was replaced")
         self.assertEqual(self.left_on(builder), [])
         bucket.put(f"{key}.sha256", checksum)
+
+    def assertPauseImage(self, builder):
+        """It is in the archive, under the name that nodes use, and in the manifest; containerd has nothing more of it."""
+        with open(builder.root / "etc/eks/pause.tar", "rb") as pulled:
+            (name, config), (_, pushed) = map(self.image_in, (pulled, io.BytesIO(pause_archive())))
+        self.assertEqual((name, config), (PAUSE_IMAGE, pushed))
+        manifest = json.loads((builder.root / "etc/eks/image.json").read_text())
+        self.assertEqual(manifest["wanted"]["pause"], PAUSE)
+        self.assertIn("/etc/eks/pause.tar", [file["path"] for file in manifest["files"]])
+        self.assertFalse((builder.root / "var/lib/containerd").exists())
+        self.assertEqual(builder.call("systemctl", "is-active", "containerd").stdout, "inactive\n")
+
+    @staticmethod
+    def image_in(file):
+        """The name of the image in an archive, and the digest of its configuration; that of a layer depends on the compression."""
+        with tarfile.open(fileobj=file) as archive:
+            one, = json.load(archive.extractfile("index.json"))["manifests"]
+            manifest = json.load(archive.extractfile(f"blobs/{one['digest'].replace(':', '/')}"))
+        return one["annotations"]["io.containerd.image.name"], manifest["config"]["digest"]
 
     @staticmethod
     def left_on(builder):
