@@ -7,6 +7,7 @@ usage: image_drivers_test.py [TEST...]"""
 
 import json
 import os
+import shutil
 import sys
 import tarfile
 import unittest
@@ -123,6 +124,55 @@ class NvidiaTest(MachineTest):
 
     def step_of_dkms(self, *words):
         return self.run_program(self.commands / "dkms", *words, **self.variables)
+
+    def put_packages(self, repository):
+        """NVIDIA's, as far as one stands in the way of another: two have the same files, and others need the version of theirs."""
+        list_of_gpus = "/usr/share/nvidia-driver-assistant/supported-gpus/supported-gpus.json"
+        spec = self.directory / "stub.spec"
+        for version in "580.95.05", "590.48.01":
+            for names, header, script, files in (
+                (["kmod-nvidia-open-dkms"], "Conflicts: kmod-nvidia-latest-dkms\n", SOURCE.format(root="%{buildroot}", kind="open"), "/usr/src/*"),
+                (["kmod-nvidia-latest-dkms"], "", SOURCE.format(root="%{buildroot}", kind="proprietary"), "/usr/src/*"),
+                (["nvidia-driver-cuda", "nvidia-fabricmanager", "nvidia-imex", "nvidia-persistenced"], f"Requires: nvidia-kmod = {version}\n", "", ""),
+                (["nvidia-driver-assistant"], "", f"mkdir -p %{{buildroot}}{Path(list_of_gpus).parent}\necho '{GPUS}' >%{{buildroot}}{list_of_gpus}\n",
+                 list_of_gpus),
+            ):
+                if names[0].startswith("kmod"):
+                    header += f"Provides: nvidia-kmod = {version}\n"
+                spec.write_text(f"Name: stub\nVersion: {version}\nRelease: 1.amzn2023\nSummary: stub\nLicense: none\nBuildArch: noarch\n"
+                                "%description\nstub\n" + "".join(
+                                    f"%package -n {name}\nSummary: stub\n{header}%description -n {name}\nstub\n%files -n {name}\n{files}\n"
+                                    for name in names) + f"%install\nversion={version} MAKE_WITH='${{MAKE_WITH:-cp}}'\n{script}")
+                self.succeeds(self.run_program("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {self.directory}/work-rpm",
+                                               "--define", f"_rpmdir {repository}", spec))
+        self.succeeds(self.run_program("createrepo_c", "--quiet", repository))
+
+    def test_another_try_with_the_real_dnf(self):
+        """After a failure at any place, with another version."""
+        repository = self.directory / "repository"
+        repository.mkdir()
+        self.put_packages(repository)
+        self.answer("dnf", f"exec {shutil.which('dnf')} --installroot={self.root} --releasever=2023 --nogpgcheck --repo=stubs "
+                    f"--repofrompath=stubs,file://{repository} --noplugins "
+                    f"--setopt=cachedir={self.directory}/dnf-cache \"$@\"")
+        script = self.packer / "provisioners/variants/install-nvidia-modules"
+
+        def install(wanted, **variables):
+            return self.run_program("bash", script, **self.variables | {"NVIDIA_DRIVER_VERSION": wanted} | variables)
+
+        self.fails(install("latest", MAKE_WITH="false"), "the kernel module nvidia-open 590.48.01 cannot be built")
+        self.fails(install("latest", MAKE_WITH="grep -q open nvidia.c && cp"), "the kernel module nvidia 590.48.01 cannot be built")
+        self.answer("python3", "exit 1")
+        self.fails(install("latest"))
+        (self.commands / "python3").unlink()
+        version = "580.95.05"
+        self.succeeds(install("580.*"))
+        self.assertEqual(self.archived(), {f"nvidia/nvidia-{version}.tar.gz": f"proprietary {version}",
+                                           f"nvidia-open/nvidia-open-{version}.tar.gz": f"open {version}"})
+        listed = self.succeeds(self.run_program("rpm", f"--root={self.root}", "--query", "--all", "--queryformat", "%{NAME}-%{VERSION} ")).split()
+        self.assertEqual(sorted(name for name in listed if "assistant" not in name), [f"{name}-{version}" for name in (
+            "kmod-nvidia-latest-dkms", "nvidia-driver-cuda", "nvidia-fabricmanager", "nvidia-imex", "nvidia-persistenced")])
+        self.assertEqual([*(self.root / "usr/src").iterdir(), *(self.root / "var/lib/dkms").glob("nvidia*")], [])
 
     def test_without_the_grid_driver(self):
         self.succeeds(self.apply())
