@@ -371,17 +371,19 @@ class TemplateTest(PackerTest):
 
     def lines_for_al2023(self):
         """File and line: what only Amazon Linux runs, and what calls its programs elsewhere."""
-        programs = re.compile(r"(?<![\w'./-])(dnf|rpm|grubby|fips-mode-setup|restorecon|selinuxenabled|matchpathcon) (?!--showduplicates)"
-                              "|command -v restorecon")
+        programs = re.compile(r"(?<![\w'./-])(dnf|rpm|all_packages|grubby|fips-mode-setup|restorecon|selinuxenabled|matchpathcon) (?!--showduplicates)"
+                              "|command -v restorecon|sh \"\\$file\"|/nvidia-driver-assistant/")
         nothing = re.compile(r"(fi|esac|;;|return|END|(local|case|need|say|fail|lock_package|unlock_package) .*|(\w+=\$?[\w-]+|\*\[.*|#.*|))$")
         for file in sorted([*self.packer.glob("provisioners/**/*"), *self.packer.glob("lib/*.sh")]):
-            name, inside = str(file.relative_to(self.packer)), None
+            name, inside, goes_on = str(file.relative_to(self.packer)), None, False
             for line in file.read_text().splitlines() if file.is_file() else []:
                 indent, word = len(line) - len(line.lstrip()), line.strip()
                 if inside is not None and indent <= inside and re.match(r"(else|elif|fi|\})", word):
                     inside = None
-                if not nothing.match(word) and (inside is not None or programs.search(word) and "# dnf" not in word):
+                found = not nothing.match(word) and (inside is not None or goes_on or programs.search(word) and "# dnf" not in word)
+                if found:
                     yield name, word
+                goes_on = found and word.endswith("\\")
                 if inside is None and re.search(r'"\$system" = al2023 \].*; then$|^al2023_\w+\(\) \{$', word):
                     inside = indent
         for file in sorted(self.packer.glob("variants/*.list")):
