@@ -19,10 +19,10 @@ EDITED = "etc/logrotate.d/kube-proxy"
 MINE = "etc/eks/node.d/50-mine.toml"
 
 
-def build(kind: str, output: Path) -> dict[str, Path]:
-    """The packages of the build that is tested, by name; not compressed, which takes longest."""
-    done = run(TESTS.parent / "packer/packages/build", kind, "--from", support.BUILD, "--output", output,
-               capture_output=True, text=True, env=os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "none"})
+def build(kind: str, output: Path, *options: str, **environment: str) -> dict[str, Path]:
+    """The packages of the build that is tested, by name; debs are not compressed, which takes longest."""
+    done = run(TESTS.parent / "packer/packages/build", kind, "--from", support.BUILD, "--output", output, *options,
+               capture_output=True, text=True, env=os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "none"} | environment)
     return dict(zip(NAMES, map(Path, done.stdout.split()), strict=True))
 
 
@@ -171,7 +171,7 @@ def repository(folder: Path, packages: dict[str, Path]) -> Path:
 
 @unittest.skipUnless(all(map(shutil.which, ("rpmbuild", "dnf", "createrepo_c"))), "needs rpm, dnf: tests/deps --packages")
 class RpmPackages(PackageTest):
-    def test_they_are_installed_over_the_image_of_eks_and_removed(self):
+    def test_they_are_installed_over_the_image_of_eks_upgraded_and_removed(self):
         node = self.bare_node()
         scratch = node.dir / "rpm"
         scratch.mkdir()
@@ -179,6 +179,7 @@ class RpmPackages(PackageTest):
         before = files(node.root)
         # --repofrompath: nothing but these packages is known to dnf.
         stubs = repository(scratch / "repository", build("rpm", scratch / "packages"))
+        second = self.next_version(scratch)
         run("dnf", "--quiet", "--assumeyes", f"--installroot={node.root}", "--releasever=2023", "--nogpgcheck", "--repo=stubs",
             f"--repofrompath=stubs,file://{stubs}", "install", *NAMES, stdout=subprocess.DEVNULL)
         rpm = ["rpm", f"--root={node.root}"]
@@ -188,6 +189,18 @@ class RpmPackages(PackageTest):
         self.assertFalse(files(node.root) & {f"{path}.rpmnew" for path in COMMANDS})
 
         run("chroot", node.root, "eksnode", "takeover", stdout=subprocess.DEVNULL)
+        set_aside = self.files_in(node.root / "etc/eks/set-aside")
+        self.assertIn("etc/systemd/system/kubelet.service", set_aside)
+        with open(node.root / EDITED, "a", encoding="utf-8") as file:
+            file.write("# mine\n")
+        edited = (node.root / EDITED).read_text()
+        run(*rpm, "--upgrade", *second.values())
+        self.assertEqual(self.said_by(*rpm, "--query", "--queryformat=%{RELEASE} ", *NAMES), "2 2 2 ")
+        self.assertEqual((node.root / EDITED).read_text(), edited)
+        self.assertTrue((node.root / f"{EDITED}.rpmnew").read_text().endswith("# new\n"))
+        self.assertEqual(self.files_in(node.root / "etc/eks/set-aside"), set_aside)
+        for command in COMMANDS:
+            self.assertTrue((node.root / command).is_symlink(), command)
         node.boot("quiet")
         self.assertActive(node, "eks-node.target")
         self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], "/lib/systemd/system/kubelet.service")
@@ -198,7 +211,20 @@ class RpmPackages(PackageTest):
         for path, text in theirs.items():
             self.assertEqual((node.root / path).read_text(), text, path)
         left = [path for path in files(node.root) - before if path.startswith(("etc/dnf", "etc/rpm", "usr/lib/sysimage"))]
-        self.assertNothingLeft(node, before, "etc/eks/node.d", MINE, *left)
+        self.assertNothingLeft(node, before, "etc/eks/node.d", MINE, f"{EDITED}.rpmnew", f"{EDITED}.rpmsave", *left)
+
+    def files_in(self, folder):
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+    def next_version(self, scratch):
+        """With another file of configuration: before it is packed, a line is added to what was staged."""
+        programs = scratch / "programs"
+        programs.mkdir()
+        (programs / "rpmbuild").write_text(
+            '#!/bin/sh\nfor word; do\n        case $word in "work "*) echo "# new" >>"${word#work }/root/'
+            f'{EDITED}" ;; esac\ndone\nexec {shutil.which("rpmbuild")} "$@"\n')
+        (programs / "rpmbuild").chmod(0o755)
+        return build("rpm", scratch / "packages-2", "--release", "2", PATH=f"{programs}:{os.environ['PATH']}")
 
     def said_by(self, *command):
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False).stdout
