@@ -102,6 +102,9 @@ class NvidiaTest(MachineTest):
             f"{hotfixes}remove kmod-nvidia-open-dkms", f"{hotfixes}install kmod-nvidia-latest-dkms-580.95.05",
             f"{hotfixes}install nvidia-driver-cuda-580.95.05 nvidia-fabricmanager-580.95.05 nvidia-imex-580.95.05 nvidia-persistenced-580.95.05",
             "systemctl enable nvidia-fabricmanager.service")
+        # NVLink of B200 and newer
+        self.assertTrue([call for call in calls if " install " in call and call.endswith(" infiniband-diags libibumad nvlsm")])
+        self.assertEqual((self.root / "etc/modules-load.d/eks-variants.conf").read_text(), "ib_umad\n")
         # as eks-nvidia reads it
         self.assertEqual((self.root / "etc/eks/nvidia-open-supported-devices-580.txt").read_text(), "0x1EB8 Tesla T4\n0x2330 H100\n")
         # as `eksnode validate-image` looks for them

@@ -1997,6 +1997,12 @@ class ProvisionerTest(MachineTest):
         for others in "gpu-nvidia-proprietary", "mine":
             self.succeeds(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables | {"VARIANTS": f"efa,{others}"}))
             self.assertNotIn("rpm --erase --nodeps efa-nv-peermem", self.calls())
+        for others in "gpu-nvidia", "gpu-nvidia-all", "gpu-nvidia-proprietary", "gpu-nvidia-grid":
+            self.succeeds(self.run_program("bash", self.packer / "provisioners/variants/install-efa", EFA_FINGERPRINT=fingerprint,
+                                           **self.variables | variables | {"VARIANTS": f"efa,{others}"}))
+            calls = self.calls()
+            self.assertIn("installer --minimal --yes", calls)
+            self.assertNotIn("rpm --erase --nodeps efa-nv-peermem", calls, others)
         self.bucket.objects["releases/aws-efa-installer-1.2.3.tar.gz"] += b"x"
         self.fails(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables), "is not signed with the key")
         self.assertNotIn("installer --minimal --yes", self.calls())
