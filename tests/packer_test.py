@@ -776,7 +776,16 @@ class FrontEndTest(PackerTest):
         file = self.directory / "test-version-info.json"
         build = {**BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "binary_bucket_region": "eu-west-1", "cni_plugin_version": "",
                  "variants": "neuron,efa,cis", "kernel": "6.12.40-63.114.amzn2023.aarch64", "source_ami_id": "ami-0base"}
+        # of another value than by default
+        others = {
+            "cache_container_images": "true", "credential_provider_build_date": "2025-11-13", "credential_provider_version": "1.33.5", "crictl_version": "v1.33.0",
+            "ecr_credential_provider_sha256": "12" * 32, "efa_version": "1.49.0", "enable_authenticator": "true", "enable_aws_cli": "true",
+            "enable_ssm_agent": "false", "kontain_sha256": "34" * 32, "kontain_version": "v0.9.9", "nvidia_grid_runfile": "grid-19/580.95.05-grid-aws.run",
+            "nvidia_grid_runfile_bucket_name": "drivers", "nvidia_grid_sha256": "56" * 32, "pause_container_image": "registry.example/pause:3.9",
+            "pull_cni_from_github": "false", "ssm_agent_sha256": "78" * 32, "ssm_agent_version": "3.3.987.0", "cuda_version": "12.*"}
+        build |= others
         packages = {"containerd": "2.1.4-1.amzn2023.0.1", "runc": "1.3.0-1.amzn2023", "nerdctl": "2.1.2-1.amzn2023", "bash": "5",
+                    "amazon-ssm-agent": "3.4-1", "cuda-toolkit-12-9": "12.9.1-1", "cuda-toolkit-12-9-config-common": "12.9.79-1",
                     "aws-neuronx-dkms": "2.24-1", "kmod-nvidia-open-dkms": "580.95.05-1.el9"}
         text = lambda: json.dumps({"build": build, "binaries": {"runc": "9"}, "packages": packages}, indent=2)
         file.write_text(text().replace("ami-0base", "ami-0ba5e"))
@@ -790,10 +799,19 @@ class FrontEndTest(PackerTest):
             **BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "containerd_version": "2.1.4-1.amzn2023.0.1",
             "runc_version": "1.*", "nerdctl_version": "2.1.2-1.amzn2023", "kernel_version": "6.12.40-63.114.amzn2023", "creator": "me",
             "variants": "neuron,efa", "enable_cis": True, "source_ami_id": "ami-0ba5e", "neuron_driver_version": "2.24-1",
-            "nvidia_driver_version": "580.95.05", "cni_plugin_version": "",
+            "nvidia_driver_version": "580.95.05", "cni_plugin_version": "", **others, "cuda_version": "12.9.1",
         }.items():
+            if value in ("true", "false"):
+                value = value == "true"
             self.assertEqual(plan[name], value, name)
-        self.assertRegex(text_of_plan, rf"(?m)^kernel_version = .* # {file}$")
+        for name in "kernel_version", *others:
+            self.assertRegex(text_of_plan, rf"(?m)^{name} = .* # {file}$")
+        nothing = dict.fromkeys(("crictl_version", "credential_provider_version", "nvidia_grid_runfile", "pause_container_image", "ssm_agent_sha256"), "")
+        build |= nothing | {"enable_ssm_agent": "true", "ssm_agent_version": "3.*", "arch": "x86_64", "source_ami_id": "ami-0ba5e"}
+        file.write_text(text())
+        plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
+        for name, value in {**nothing, "enable_ssm_agent": True, "ssm_agent_version": "3.4"}.items():
+            self.assertEqual(plan[name], value, name)
         build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": ""}
         file.write_text(text())
         plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
@@ -1216,6 +1234,7 @@ class ProvisionerTest(MachineTest):
         self.put_file("sys/module/ena/version", "2.17.2g\n")
         self.put_file("sys/module/overlay/taint")
         self.put_file("lib/modules/6.12.40-63.amzn2023.x86_64/modules.dep", "")
+        self.put_file("opt/amazon/efa_installed_packages", "# EFA installer version: 1.49.0\nlibfabric-aws-2.1.0\n")  # efa_version=latest
         calls = self.build(VARIANTS="neuron")
         self.assert_in_order(
             calls, "dnf --assumeyes --quiet upgrade", "dnf --quiet versionlock delete kernel6.12",
@@ -1257,7 +1276,12 @@ class ProvisionerTest(MachineTest):
         self.assertEqual((info["images"], info["kernel_modules"]), (["eks-distro/kubernetes/pause:3.10"], {"ena": "2.17.2g"}))
         self.assertEqual(info["build"], BUILD | {
             "arch": "x86_64", "binary_bucket_name": "binaries", "binary_bucket_region": REGION, "cni_plugin_version": "v1.6.2",
-            "kernel": "6.12.40-63.amzn2023.x86_64", "os": "al2023", "source_ami_id": "ami-0base", "variants": "neuron"})
+            "kernel": "6.12.40-63.amzn2023.x86_64", "os": "al2023", "source_ami_id": "ami-0base", "variants": "neuron",
+            "cache_container_images": "false", "credential_provider_build_date": "", "credential_provider_version": "", "crictl_version": "v1.34.0",
+            "cuda_version": "12.9", "ecr_credential_provider_sha256": "", "efa_version": "1.49.0", "enable_authenticator": "false",
+            "enable_aws_cli": "false", "enable_ssm_agent": "true", "kontain_sha256": "", "kontain_version": "", "nvidia_grid_runfile": "",
+            "nvidia_grid_runfile_bucket_name": "", "nvidia_grid_sha256": "", "pause_container_image": self.variables["PAUSE_CONTAINER_IMAGE"],
+            "pull_cni_from_github": "true", "ssm_agent_sha256": "", "ssm_agent_version": ""})
 
         bom = json.loads((self.work / "sbom.spdx.json").read_text())
         self.assertEqual((bom["spdxVersion"], bom["dataLicense"], bom["name"]), ("SPDX-2.3", "CC0-1.0", "test"))
