@@ -111,6 +111,15 @@ class NvidiaTest(MachineTest):
         _, files = manifest(self)
         for path in "usr/bin/kmod-util", *(f"var/lib/dkms-archive/{archive}" for archive in self.archived()):
             self.assertEqual(files.get(f"/{path}"), sha256((self.root / path).read_bytes()), path)
+        self.answer("rpm", "")  # no packages
+        self.succeeds(self.step("write-sbom", CRICTL_VERSION=""))
+        self.answer("rpm", "exit 1")
+        modules = {one["name"]: one for one in json.loads((self.work / "sbom.spdx.json").read_text())["packages"]}
+        for archive in self.archived():
+            one = modules[archive.split("/", maxsplit=1)[0]]
+            self.assertEqual((one["versionInfo"], one["checksums"][0]["checksumValue"]),
+                             ("580.95.05", sha256((self.root / "var/lib/dkms-archive" / archive).read_bytes())))
+        self.calls()
         self.succeeds(self.apply(**self.grid))
         self.assertFalse([call for call in self.calls() if call.startswith(("grid", "dkms")) or "kmod-nvidia" in call and "install" in call])
 
