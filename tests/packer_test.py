@@ -1853,10 +1853,36 @@ class ProvisionerTest(MachineTest):
         calls = self.calls()
         self.assertTrue(calls[0].endswith(" install three"), calls)
         self.assertIn("update-grub ", calls)
+        self.assertFalse((self.root / "etc/default/grub.d").exists())  # all are there
         (self.commands / "update-grub").unlink()
         if not shutil.which("update-grub", path=self.environment["PATH"]):
             self.assertIn("there is no bootloader", self.succeeds(self.step("apply-variants", VARIANTS="mine")))
         self.fails(self.step("apply-variants", VARIANTS="fips"), "the variant 'fips' is for al2023, not for debian12")
+
+    def test_kernel_arguments(self):
+        (self.packer / "variants/mine.list").write_text("summary arguments\nkernel-argument quiet\nkernel-argument psi=1\n")
+        self.put_file("etc/default/grub", "GRUB_CMDLINE_LINUX='quiet dyndbg=\"file x +p\"' # of a base image\nGRUB_TIMEOUT=0\n")
+        for _ in range(2):
+            self.succeeds(self.step("apply-variants", VARIANTS="mine"))
+            self.assertEqual((self.root / "etc/default/grub").read_text(), 'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="quiet dyndbg=\\"file x +p\\" psi=1"\n')
+
+        # as Debian's cloud images have them, and one that sets everything anew
+        files = {"grub": 'GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\nGRUB_CMDLINE_LINUX="console=tty0 psi=1"\n',
+                 "grub.d/10_cloud.cfg": "GRUB_DISABLE_LINUX_UUID=true\n", "grub.d/20_console.cfg": 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=ttyS0"\n',
+                 "grub.d/50-mine.cfg": 'GRUB_CMDLINE_LINUX="console=ttyS1"\n'}
+        self.become("debian12")
+        for name, text in files.items():
+            self.put_file(f"etc/default/{name}", text)
+        self.put_file("sys/hypervisor/uuid", "ec2f0000-1234\n")
+        for _ in range(2):
+            self.succeeds(self.step("apply-variants", VARIANTS="mine"))
+            self.succeeds(self.step("install-kernel", KERNEL_VERSION=""))
+            self.assertEqual({name: (self.root / "etc/default" / name).read_text() for name in files}, files)
+            read = 'cd "$0" && . ./grub && for file in grub.d/*.cfg; do . "./$file"; done && echo "$GRUB_CMDLINE_LINUX"'  # as grub-mkconfig does
+            self.assertEqual(subprocess.run(["sh", "-euc", read, self.root / "etc/default"], capture_output=True, text=True, check=True).stdout,
+                             "console=ttyS1 quiet psi=1 clocksource=tsc tsc=reliable\n")
+        self.put_file("etc/default/grub.d/no-number.cfg", 'GRUB_CMDLINE_LINUX=""\n')
+        self.fails(self.step("apply-variants", VARIANTS="mine"), "kernels do not get the argument quiet", "rename it in the base image")
 
     def test_versions_of_drivers(self):
         self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia,cuda"))

@@ -277,7 +277,7 @@ holds_by() {
 
 # Items that apply-variants does itself
 holds_kernel_argument() {
-        [[ " $(sed -n 's/^GRUB_CMDLINE_LINUX="\(.*\)"$/\1/p' "$root/etc/default/grub" | tail -n 1) " == *" $1 "* ]]
+        has_kernel_argument "$1"
 }
 holds_module() {
         grep -qx "$1" "$root/etc/modules-load.d/eks-variants.conf"

@@ -213,17 +213,46 @@ delete_logs() {
         fi
 }
 
-# add_kernel_arguments ARGUMENT...: each once. The bootloader's own file keeps them for kernels that are installed later.
-add_kernel_arguments() {
-        local line new argument text
-        line=$(sed -n 's/^GRUB_CMDLINE_LINUX="\(.*\)"$/\1/p' "$root/etc/default/grub" 2>/dev/null | tail -n 1) || true
-        new=$line
-        for argument in "$@"; do
-                [[ " $new " == *" $argument "* ]] || new="${new:+$new }$argument"
+# What the bootloader gives to each kernel. Debian's reads grub.d after its file, and what is set last counts: a base image may set
+# it anew there.
+kernel_arguments() (
+        set +eu
+        files=("$root/etc/default/grub")
+        [ "$system" != debian12 ] || files+=("$root"/etc/default/grub.d/*.cfg)
+        GRUB_CMDLINE_LINUX=
+        for file in "${files[@]}"; do
+                # shellcheck source=/dev/null
+                [ ! -f "$file" ] || . "$file" >/dev/null 2>&1
         done
-        if [ "$new" != "$line" ]; then
-                text=$(grep -v '^GRUB_CMDLINE_LINUX=' "$root/etc/default/grub" 2>/dev/null) || true
-                printf '%s%s\n' "${text:+$text$'\n'}" "GRUB_CMDLINE_LINUX=\"$new\"" | put 0644 /etc/default/grub
+        echo "$GRUB_CMDLINE_LINUX"
+)
+
+has_kernel_argument() {
+        [[ " $(kernel_arguments) " == *" $1 "* ]]
+}
+
+# add_kernel_arguments ARGUMENT...: each once. The bootloader's own settings keep them for kernels that are installed later.
+add_kernel_arguments() {
+        local argument line file=/etc/default/grub.d/99-eks-image.cfg missing=()
+        for argument in "$@"; do
+                has_kernel_argument "$argument" || missing+=("$argument")
+        done
+        if [ ${#missing[@]} -gt 0 ] && [ "$system" = debian12 ]; then
+                {
+                        cat "$root$file" 2>/dev/null || echo "# Written by the image build."
+                        echo "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX ${missing[*]}\""
+                } | put 0644 "$file"
+                for argument in "${missing[@]}"; do
+                        has_kernel_argument "$argument" || fail "kernels do not get the argument $argument" \
+                                "a file in /etc/default/grub.d, which sorts after ${file##*/}, sets GRUB_CMDLINE_LINUX anew: rename it in the base image"
+                done
+        elif [ ${#missing[@]} -gt 0 ]; then # one line, as the program below changes it as well
+                line=$(kernel_arguments)
+                line=$(printf '%s' "${line:+$line }${missing[*]}" | sed 's/[\\"$`]/\\&/g')
+                {
+                        grep -v '^GRUB_CMDLINE_LINUX=' "$root/etc/default/grub" 2>/dev/null || true
+                        echo "GRUB_CMDLINE_LINUX=\"$line\""
+                } | put 0644 /etc/default/grub
         fi
         if [ "$system" = al2023 ]; then
                 grubby --update-kernel=ALL --args="$*"
