@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 #include <systemd/sd-device.h>
@@ -337,17 +338,24 @@ void StorageMachine::record(const std::vector<std::string>& serials)
         making_.begin(written_);
 }
 
-void StorageMachine::mount(const StorageAction& action, const char* options, const std::string& description)
+Manager::StartedMount StorageMachine::start_mount(
+        const StorageAction& action, const char* options, const std::string& description)
 {
-        manager().mount({.what = action.what,
-                                .where = action.where,
-                                .type = action.type.empty() ? "none" : action.type,
-                                .options = options,
-                                .description = description,
-                                // At shutdown it is unmounted after these have stopped.
-                                .before = {"containerd.service", "kubelet.service", "kubepods.slice",
-                                        "soci-snapshotter.service"}},
+        return manager().start_mount({.what = action.what,
+                                             .where = action.where,
+                                             .type = action.type.empty() ? "none" : action.type,
+                                             .options = options,
+                                             .description = description,
+                                             // At shutdown it is unmounted after these have stopped.
+                                             .before = {"containerd.service", "kubelet.service",
+                                                     "kubepods.slice", "soci-snapshotter.service"}},
                 mount_timeout);
+}
+
+void StorageMachine::finish()
+{
+        for (const auto& mount : std::exchange(started_, {}))
+                manager().finish_mount(mount, mount_timeout);
 }
 
 void StorageMachine::perform(const StorageAction& action)
@@ -373,9 +381,11 @@ void StorageMachine::perform(const StorageAction& action)
                         written_.clear();
                         making_.end();
                 }
-                mount(action, "noatime",
-                        fmt::format("Instance Store on {}, {} {}", action.what,
-                                action.serials.size() == 1 ? "Disk" : "Disks", join(action.serials, ", ")));
+                manager().finish_mount(start_mount(action, "noatime",
+                                               fmt::format("Instance Store on {}, {} {}", action.what,
+                                                       action.serials.size() == 1 ? "Disk" : "Disks",
+                                                       join(action.serials, ", "))),
+                        mount_timeout);
                 break;
         case Kind::copy:
                 copy_directory(action.what, action.where);
@@ -384,7 +394,8 @@ void StorageMachine::perform(const StorageAction& action)
                 make_like(action.where, action.what);
                 break;
         case Kind::bind:
-                mount(action, "bind", fmt::format("{} on the Instance Store", action.where));
+                started_.push_back(
+                        start_mount(action, "bind", fmt::format("{} on the Instance Store", action.where)));
                 break;
         }
 }

@@ -28,12 +28,15 @@ public:
         // Only at mounts and directories, which other actions do not change.
         void look_at_mounts(StorageFacts& facts) const;
 
-        // Throws Error: failure_of() the action, manager_unreachable.
+        // A bind mount is only started. Throws Error: failure_of() the action, manager_unreachable.
         void perform(const StorageAction& action);
+        // Wait for what was started. Throws Error: volume_failed, manager_unreachable.
+        void finish();
 
 private:
         void record(const std::vector<std::string>& serials);
-        void mount(const StorageAction& action, const char* options, const std::string& description);
+        Manager::StartedMount start_mount(
+                const StorageAction& action, const char* options, const std::string& description);
         StoreDisk disk(const std::string& name) const;
         StoreArray array(const std::string& name, const std::vector<StoreDisk>& disks) const;
         Manager& manager();
@@ -41,6 +44,7 @@ private:
         const LocalStorage* settings_;
         Making making_;
         std::vector<std::string> written_;
+        std::vector<Manager::StartedMount> started_;
         std::optional<Manager> manager_;
 };
 

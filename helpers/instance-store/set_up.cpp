@@ -60,6 +60,7 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                 if (action->kind == Kind::mount)
                         machine.look_at_mounts(facts);
         }
+        machine.finish();
         StepPlan remarks;
         for (const auto& note : notes)
                 remarks.notes.push_back({Level::info, note});

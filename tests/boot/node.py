@@ -269,6 +269,7 @@ class Node:
         self.process = None
         self.group = None
         self.disks = []
+        self.places = {}  # of the disks inside
         self.environment = {}  # settings of nspawn
 
     def __enter__(self):
@@ -330,14 +331,15 @@ class Node:
         shutil.copy(TESTS / "boot/soci-snapshotter-grpc", self.root / "usr/bin/soci-snapshotter-grpc")
         self.write("etc/eks/node.toml", settings)
 
-    def disk(self, size="300M", filesystem="") -> str:
-        """A disk of the node: a loop device, which the container is given. Its path."""
+    def disk(self, size="300M", filesystem="", place="") -> str:
+        """A disk of the node: a loop device, which the container is given, under its own path or at `place`. Its path."""
         image = self.dir / f"disk{len(self.disks)}"
         run("truncate", "-s", size, image)
         if filesystem:
             run(f"mkfs.{filesystem}", "-q", image)
         path = run("losetup", "--find", "--show", image, capture_output=True, text=True).stdout.strip()
         self.disks.append(path)
+        self.places[path] = place or path
         return path
 
     def boot(self, *arguments, wait=True):
@@ -377,7 +379,7 @@ class Node:
 
     def binds(self):
         # containerd's overlayfs needs another filesystem than the container's root; a test's disk is one.
-        return [f"--bind={path}" for path in self.disks] or [f"--bind={self.dir}/containerd:/var/lib/containerd"]
+        return [f"--bind={path}:{self.places[path]}" for path in self.disks] or [f"--bind={self.dir}/containerd:/var/lib/containerd"]
 
     def leader(self) -> int | None:
         """The container's PID 1 as the host numbers it."""

@@ -67,6 +67,14 @@ def fail_first_starts(node: Node, unit: str, command: str, count: int, delay: st
                f"[Service]\nExecStart=\nExecStart=/usr/local/bin/fail-first {unit} {count} {command}\nRestartSec={delay}\n")
 
 
+def step_figures(node: Node, step: str) -> dict:
+    show = node.show(f"{step}.service", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+    record = [r for r in node.journal("--unit", step) if "EKS_PEAK_KIB" in r][-1]
+    return {"wall_ms": (int(show["ActiveEnterTimestampMonotonic"]) - int(show["InactiveExitTimestampMonotonic"])) / 1000,
+            "cpu_ms": int(record["EKS_CPU_USEC"]) / 1000,
+            "max_rss_kib": int(record["EKS_PEAK_KIB"])}
+
+
 KILLER = "/usr/local/lib/kill-at-write.so"
 KILL_AT = "/run/kill-at"
 

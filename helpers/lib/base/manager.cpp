@@ -249,7 +249,7 @@ bool Manager::run_job(const char* method, const std::string& unit_name, std::chr
         return wait_for_job(unit_name, deadline);
 }
 
-void Manager::queue_job(const char* method, const std::string& unit_name, const char* mode)
+std::string Manager::queue_job(const char* method, const std::string& unit_name, const char* mode)
 {
         sd_bus_error error{};
         sd_bus_message* raw = nullptr;
@@ -259,6 +259,9 @@ void Manager::queue_job(const char* method, const std::string& unit_name, const 
         ::sd_bus_error_free(&error);
         const MessagePtr reply(raw);
         check(result, fmt::format("{} '{}'{}", method, unit_name, why));
+        const char* job = nullptr;
+        check(::sd_bus_message_read(raw, "o", &job), "read the manager's answer");
+        return job;
 }
 
 bool Manager::wait_for_job(const std::string& unit_name, std::chrono::milliseconds deadline)
@@ -314,7 +317,48 @@ bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor
         }
 }
 
-Manager::Refusal Manager::start_mount(const std::string& name, const Mount& mount)
+void Manager::watch_jobs()
+{
+        if (watches_jobs_)
+                return;
+        // On the manager's own socket every signal arrives; over the system bus, those of a client's own
+        // jobs.
+        const auto note_end = [](sd_bus_message* message, void* ended, sd_bus_error*) {
+                std::uint32_t id = 0;
+                const char* job = nullptr;
+                const char* unit = nullptr;
+                const char* result = nullptr;
+                if (::sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0)
+                        (*static_cast<std::map<std::string, std::string>*>(ended))[job] = result;
+                return 0;
+        };
+        check(::sd_bus_match_signal(bus_.get(), nullptr, nullptr, manager_path, manager_interface,
+                      "JobRemoved", note_end, &ended_jobs_),
+                "watch the jobs of the service manager");
+        watches_jobs_ = true;
+}
+
+std::string Manager::result_of_job(const std::string& job, std::chrono::steady_clock::time_point end)
+{
+        for (;;) {
+                int result = 0;
+                do {
+                        result = ::sd_bus_process(bus_.get(), nullptr);
+                        check(result, "read the service manager's signals");
+                } while (result > 0);
+                if (const auto found = ended_jobs_.find(job); found != ended_jobs_.end())
+                        return found->second;
+                const auto left =
+                        std::chrono::ceil<std::chrono::microseconds>(end - std::chrono::steady_clock::now());
+                if (left.count() <= 0)
+                        return {};
+                const int waited = ::sd_bus_wait(bus_.get(), static_cast<std::uint64_t>(left.count()));
+                if (waited < 0 && waited != -EINTR)
+                        check(waited, "wait for the service manager");
+        }
+}
+
+Manager::StartedMount Manager::start_unit_of(const std::string& name, const Mount& mount)
 {
         sd_bus_message* raw = nullptr;
         check(::sd_bus_message_new_method_call(
@@ -344,45 +388,70 @@ Manager::Refusal Manager::start_mount(const std::string& name, const Mount& moun
         sd_bus_message* raw_reply = nullptr;
         result = ::sd_bus_call(bus_.get(), raw, 0, &error, &raw_reply);
         const MessagePtr reply(raw_reply);
-        Refusal refusal;
-        if (result < 0)
-                refusal = {.why = error.message != nullptr ? error.message : ::strerror(-result),
-                        .is_loaded =
-                                ::sd_bus_error_has_name(&error, "org.freedesktop.systemd1.UnitExists") > 0};
+        StartedMount started{.mount = mount};
+        const char* job = nullptr;
+        if (result < 0) {
+                started.refusal = error.message != nullptr ? error.message : ::strerror(-result);
+                started.is_loaded =
+                        ::sd_bus_error_has_name(&error, "org.freedesktop.systemd1.UnitExists") > 0;
+        } else {
+                check(::sd_bus_message_read(raw_reply, "o", &job), "read the manager's answer");
+                started.job = job;
+        }
         ::sd_bus_error_free(&error);
-        return refusal;
+        return started;
 }
 
-std::string Manager::mount(const Mount& mount, std::chrono::milliseconds deadline)
+namespace {
+
+Error mount_failed(const Manager::Mount& mount, std::string_view why)
 {
+        return {failure::volume_failed,
+                fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
+                fmt::format("See `systemctl status {}` and `journalctl -k`", mount_unit_name(mount.where))};
+}
+
+} // namespace
+
+Manager::StartedMount Manager::start_mount(const Mount& mount, std::chrono::milliseconds deadline)
+{
+        watch_jobs();
         const auto name = mount_unit_name(mount.where);
-        const auto failed = [&](std::string_view why) {
-                return Error(failure::volume_failed,
-                        fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
-                        fmt::format("See `systemctl status {}` and `journalctl -k`", name));
-        };
-        const auto is_active = [&] {
-                if (!wait_for_job(name, deadline))
-                        throw failed("it did not end in time");
-                return unit(name).text("ActiveState") == "active";
-        };
-        auto refusal = start_mount(name, mount);
-        if (refusal.is_loaded) {
+        auto started = start_unit_of(name, mount);
+        if (started.is_loaded) {
                 // An earlier process that was killed has started it. If it fails, the manager unloads it.
-                const bool active = is_active();
+                if (!wait_for_job(name, deadline))
+                        throw mount_failed(mount, "it did not end in time");
+                const bool active = unit(name).text("ActiveState") == "active";
                 const bool same = unit(name).text("Description") == mount.description;
                 if (active && same)
-                        return name;
+                        return {.mount = mount};
                 // One that was unmounted stays loaded while another unit refers to it.
                 if (!active && same)
-                        queue_job("StartUnit", name);
-                refusal = active || !same ? start_mount(name, mount) : Refusal{};
+                        return {.mount = mount, .job = queue_job("StartUnit", name)};
+                started = start_unit_of(name, mount);
         }
-        if (!refusal.why.empty())
-                throw failed(refusal.why);
-        if (!is_active())
-                throw failed("mount(8) refuses it");
-        return name;
+        if (!started.refusal.empty())
+                throw mount_failed(mount, started.refusal);
+        return started;
+}
+
+void Manager::finish_mount(const StartedMount& started, std::chrono::milliseconds deadline)
+{
+        if (started.job.empty())
+                return;
+        const auto result = result_of_job(started.job, std::chrono::steady_clock::now() + deadline);
+        if (result.empty())
+                throw mount_failed(started.mount, "it did not end in time");
+        if (result != "done")
+                throw mount_failed(started.mount,
+                        result == "failed" ? "mount(8) refuses it"
+                                           : fmt::format("the result of its job is '{}'", result));
+}
+
+void Manager::mount(const Mount& mount, std::chrono::milliseconds deadline)
+{
+        finish_mount(start_mount(mount, deadline), deadline);
 }
 
 } // namespace eks

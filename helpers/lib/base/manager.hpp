@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,8 +62,9 @@ public:
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 
-        // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; does not wait for the job.
-        void queue_job(const char* method, const std::string& unit, const char* mode = "replace");
+        // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; does not wait for the job. Returns its
+        // path.
+        std::string queue_job(const char* method, const std::string& unit, const char* mode = "replace");
 
         // The same, and wait until that job has left the queue. False at the deadline.
         bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline,
@@ -85,18 +87,31 @@ public:
                 std::string description;
                 std::vector<std::string> before; // units that use it
         };
-        // Mount it as a unit of this boot and wait for it. Returns the unit's name. Two with the same
-        // description count as the same. Throws Error (volume_failed) too.
-        std::string mount(const Mount& mount, std::chrono::milliseconds deadline);
+        // A mount that was asked for.
+        struct StartedMount {
+                Mount mount;
+                std::string job = {};     // its path; "" if it is mounted already
+                std::string refusal = {}; // "" if there is none
+                bool is_loaded = false;   // a unit of that name is
+        };
+        // Mount it as a unit of this boot. Several that do not lie on one another take the time of one if
+        // all are started before the first is waited for. Two with the same description count as the same.
+        // Throws Error (volume_failed) too.
+        StartedMount start_mount(const Mount& mount, std::chrono::milliseconds deadline);
+        // Wait for it. Throws Error (volume_failed) too.
+        void finish_mount(const StartedMount& started, std::chrono::milliseconds deadline);
+        // Both.
+        void mount(const Mount& mount, std::chrono::milliseconds deadline);
 
 private:
         using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
-        struct Refusal {
-                std::string why; // empty if there is none
-                bool is_loaded;  // a unit of that name is
-        };
-        Refusal start_mount(const std::string& name, const Mount& mount);
+        StartedMount start_unit_of(const std::string& name, const Mount& mount);
+        void watch_jobs();
+        // "done", or how else it has ended; "" at the deadline.
+        std::string result_of_job(const std::string& job, std::chrono::steady_clock::time_point end);
 
+        std::map<std::string, std::string> ended_jobs_; // the result of each, since watch_jobs()
+        bool watches_jobs_ = false;
         bool changed_ = false; // the bus holds its address, so a Manager cannot be moved
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };
