@@ -73,7 +73,7 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                 config["systemReserved"] = default_system_reserved();
         if (!node.spec.kubelet.reservations.eviction_hard)
                 config.erase("evictionHard");
-        else if (node.spec.storage.containerd_volume && config.contains("evictionHard")) // as kubelet's own
+        else if (node.spec.storage.separate_images && config.contains("evictionHard")) // as kubelet's own
                 config["evictionHard"].update({{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"}});
         if (reserves_cpus_by_number(node.spec)) // kubelet does not start with both
                 for (const char* cgroup : {"kubeReservedCgroup", "systemReservedCgroup"})

@@ -10,6 +10,7 @@ namespace eks {
 
 struct StorageSpec {
         std::optional<VolumeSettings> containerd_volume;
+        bool separate_images = false; // containerd's data is on another filesystem than kubelet's
 };
 
 StorageSpec storage_spec(const Configured& given);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <functional>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 #include "fixture.hpp"
 #include "kubelet_config.hpp"
@@ -205,11 +207,21 @@ TEST_CASE("systemReserved and the eviction thresholds can be switched", "[reserv
         CHECK_FALSE(both.contains("evictionHard"));
 }
 
-TEST_CASE("A volume of containerd's own has eviction thresholds of its own", "[reservations]")
+TEST_CASE("Images on another filesystem than kubelet's have eviction thresholds of their own",
+        "[reservations]")
 {
         const ReferenceNode node;
+        const auto is_separate = [&](const char* storage) {
+                const auto config = rendered(
+                        node.inputs(fmt::format("  instance: {{localStorage: {{{}}}}}\n", storage).c_str()));
+                return config["evictionHard"].contains("imagefs.available");
+        };
+        CHECK_FALSE(is_separate("strategy: RAID0"));
+        CHECK(is_separate("strategy: RAID0, disabledMounts: [Containerd]"));
+        CHECK_FALSE(is_separate("strategy: RAID0, disabledMounts: [PodLogs]"));
+        CHECK_FALSE(is_separate("strategy: Mount, disabledMounts: [Containerd]"));
         auto volume = node.inputs();
-        volume.spec.storage.containerd_volume = VolumeSettings{.device = "sdf"};
+        volume.spec.storage.separate_images = true;
         CHECK(rendered(volume)["evictionHard"] ==
                 Json{{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"},
                         {"memory.available", "100Mi"}, {"nodefs.available", "10%"},
