@@ -114,7 +114,8 @@ Disks real_disks(const Root& root, const std::string& instance)
                 run_disk_program(command, failure::mkfs_failed);
         };
         const auto mount = [making](const std::string& path, const std::string& type) {
-                making.end(); // a mounted filesystem is complete, and may hold data from now on
+                making.end(
+                        {name_of(path)}); // a mounted filesystem is complete, and may hold data from now on
                 mount_volume(path, type);
         };
         return {.list = [] { return block_devices(Root()); },

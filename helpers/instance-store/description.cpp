@@ -42,7 +42,8 @@ StorageFacts read_facts(const Json& description)
                         .devices = disk.value("devices", 0U),
                         .mounted = text(disk, "mounted"),
                         .in_use = text(disk, "inUse"),
-                        .half_made = disk.value("halfMade", false)});
+                        .half_made = disk.value("halfMade", false),
+                        .came_later = disk.value("cameLater", false)});
         for (const auto& array : description.value("arrays", Json::array()))
                 facts.arrays.push_back({.path = array.at("path"),
                         .active = array.value("active", true),

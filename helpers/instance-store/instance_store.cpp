@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -185,14 +186,6 @@ private:
 
         std::optional<StorageAction> next_of_array()
         {
-                if (settings_->strategy == LocalStorage::Strategy::raid10 &&
-                        disks_.size() < fewest_of_raid10)
-                        throw Error(failure::disks_too_few,
-                                fmt::format("{}: RAID10 needs {} disks, and the instance store has {}: {}",
-                                        settings_->source, fewest_of_raid10, disks_.size(),
-                                        join(serials_of(disks_), ", ")),
-                                "Set instance.localStorage.strategy to RAID0 or Mount, or choose an instance type "
-                                "with more disks");
                 const auto arrays = arrays_of_store();
                 for (const auto* array : arrays)
                         if (array->active && array->level == level_of(*settings_) &&
@@ -207,6 +200,8 @@ private:
                 for (const auto& bound_directory : bound_directories(*settings_))
                         refuse_read_only(std::string(bound_directory.path));
                 const auto members = members_of_one_array();
+                if (members.empty())
+                        refuse_too_few();
                 refuse_what_is_not_ours(members.empty() ? disks_ : members);
                 if (!arrays.empty())
                         return stop(*arrays.front());
@@ -215,13 +210,47 @@ private:
                 return create();
         }
 
-        std::vector<StoreDisk> members_of_one_array() const
+        using Members = std::map<std::string, std::vector<StoreDisk>>; // by the id of their array
+        Members members_of_arrays() const
         {
-                std::map<std::string, std::vector<StoreDisk>> by_id;
+                Members by_id;
                 for (const auto& disk : disks_)
                         if (is_member_of_ours(disk) && disk.level == level_of(*settings_))
                                 by_id[disk.array_id].push_back(disk);
-                for (const auto& [id, members] : by_id)
+                return by_id;
+        }
+
+        void refuse_too_few() const
+        {
+                if (!settings_->force)
+                        refuse_missing();
+                if (settings_->strategy == LocalStorage::Strategy::raid10 &&
+                        disks_.size() < fewest_of_raid10)
+                        throw Error(failure::disks_too_few,
+                                fmt::format("{}: RAID10 needs {} disks, and the instance store has {}: {}",
+                                        settings_->source, fewest_of_raid10, disks_.size(),
+                                        join(serials_of(disks_), ", ")),
+                                "Set instance.localStorage.strategy to RAID0 or Mount, or choose an instance type "
+                                "with more disks");
+        }
+
+        // A disk that is late is not lost: another one is in the place of those that are.
+        void refuse_missing() const
+        {
+                for (const auto& [id, members] : members_of_arrays())
+                        if (members.size() == disks_.size() && disks_.size() < members.front().devices)
+                                throw refusal(failure::disks_missing,
+                                        fmt::format(
+                                                "no disk was written: {} of the {} disks of the array are there: {}",
+                                                members.size(), members.front().devices,
+                                                join(serials_of(members), ", ")),
+                                        "If the others do not come, stop and start the instance, or set "
+                                        "instance.localStorage.force, which makes the array again without its data");
+        }
+
+        std::vector<StoreDisk> members_of_one_array() const
+        {
+                for (const auto& [id, members] : members_of_arrays())
                         if (is_complete(static_cast<unsigned>(members.size()), members.front().devices))
                                 return members;
                 return {};
@@ -296,40 +325,49 @@ private:
 
         std::optional<StorageAction> next_of_disks()
         {
-                unsigned index = 1;
                 std::vector<StoreDisk> disks;
-                for (const auto& disk : disks_) {
-                        const auto there = disk.mounted.starts_with(settings_->mount_path + "/");
-                        if (!disk.mounted.empty() && !there)
+                std::set<std::string> taken;
+                for (const auto& disk : disks_)
+                        if (is_place_of_disk(disk.mounted))
+                                taken.insert(disk.mounted);
+                        else if (!disk.mounted.empty())
                                 note(fmt::format("{} is mounted at '{}' and is left alone", disk.named(),
                                         disk.mounted));
+                        else if (disk.came_later)
+                                note(fmt::format("{} came after the boot and is left alone", disk.named()));
                         else
                                 disks.push_back(disk);
-                }
-                std::vector<StoreDisk> unmounted = disks;
-                std::erase_if(unmounted, [](const StoreDisk& disk) { return !disk.mounted.empty(); });
                 const auto arrays = arrays_of_store();
                 for (const auto* array : arrays)
                         if (!array->in_use.empty())
                                 throw used(*array, "", "Reboot, after you have stopped what uses it");
-                refuse_what_is_not_ours(unmounted);
+                refuse_what_is_not_ours(disks);
                 if (!arrays.empty())
                         return stop(*arrays.front());
+                unsigned index = 0;
                 for (const auto& disk : disks) {
-                        if (disk.mounted.empty())
-                                refuse_place(place_of_disk(index), {disk.serial});
+                        do
+                                ++index;
+                        while (taken.contains(place_of_disk(index)));
+                        refuse_place(place_of_disk(index), {disk.serial});
                         const bool usable = is_filesystem(disk.content) && !disk.half_made &&
                                             disk.content.label == disk_label && !settings_->encrypt;
-                        const bool is_ready = disk.content.blank() || usable || !disk.mounted.empty() ||
-                                              (settings_->encrypt && is_open(index));
+                        const bool is_ready =
+                                disk.content.blank() || usable || (settings_->encrypt && is_open(index));
                         if (!is_ready && !disk.half_made)
                                 return wipe(disk);
                         const Target target{disk.path, index, &disk.content, disk.half_made, {disk.serial}};
                         if (auto action = next_on_target(target))
                                 return action;
-                        ++index;
                 }
                 return std::nullopt;
+        }
+
+        bool is_place_of_disk(std::string_view directory) const
+        {
+                const auto above = settings_->mount_path + "/";
+                return directory.starts_with(above) &&
+                       parse_int<unsigned>(directory.substr(above.size())).has_value();
         }
 
         std::string place_of_disk(unsigned index) const
@@ -423,7 +461,7 @@ private:
                 FilesystemOptions options{.force = force};
                 if (settings_->filesystem == "xfs") // 32 KiB, whatever the array's chunks are
                         options.more = {"-l", "su=8b"};
-                if (!settings_->is_array())
+                if (!settings_->is_array()) // the next boot knows the disk by it
                         options.more.insert(options.more.end(), {"-L", disk_label});
                 options.more.insert(
                         options.more.end(), settings_->mkfs_options.begin(), settings_->mkfs_options.end());

@@ -23,12 +23,13 @@ struct StoreDisk {
         std::string serial;
         std::uint64_t size = 0; // bytes
         DiskContent content;
-        std::string array_id;   // of an array that it is a member of
-        int level = -1;         // of that array
-        unsigned devices = 0;   // of that array, if all are there
-        std::string mounted;    // where
-        std::string in_use;     // "is part of /dev/dm-1"; not if our array or cipher uses it
-        bool half_made = false; // by this step, on this instance
+        std::string array_id;    // of an array that it is a member of
+        int level = -1;          // of that array
+        unsigned devices = 0;    // of that array, if all are there
+        std::string mounted;     // where
+        std::string in_use;      // "is part of /dev/dm-1"; not if our array or cipher uses it
+        bool half_made = false;  // by this step, on this instance
+        bool came_later = false; // an earlier run of this boot did not have it
 
         std::string named() const { return path + " (" + serial + ")"; }
 };
@@ -81,7 +82,7 @@ std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks)
 bool is_our_array(std::string_view name);
 
 // What has to be done next; nothing if all is done. Pure: the step and `eksnode storage plan` use it.
-// Remarks are added to `notes`, each once. Throws Error: disks_too_few, disk_in_use,
+// Remarks are added to `notes`, each once. Throws Error: disks_too_few, disks_missing, disk_in_use,
 // disk_foreign, mount_point_busy, volume_failed (a directory that cannot be made).
 std::optional<StorageAction> next_action(
         const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes);

@@ -21,6 +21,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -30,7 +31,9 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = StorageAction::Kind;
 
-constexpr auto mount_timeout = 60s; // a journal to be replayed
+constexpr std::chrono::seconds copy_limit{3600}; // 36 GB at 10 MB/s, as a snapshot's blocks are first read
+constexpr auto mount_timeout = 60s;              // a journal to be replayed
+constexpr std::chrono::seconds time_after_copy{600};
 constexpr auto poll_interval = 20ms;
 constexpr std::string_view blocks = "/sys/class/block/";
 constexpr auto member_type = "linux_raid_member";
@@ -182,9 +185,10 @@ void copy_directory(const std::string& from, const std::string& to)
         const auto partial = to + ".partial";
         std::error_code error;
         std::filesystem::remove_all(partial, error);
+        notify_extend_timeout(static_cast<unsigned>((copy_limit + time_after_copy).count()));
         run_disk_program(
                 {"/usr/bin/cp", "--archive", "--one-file-system", "--no-target-directory", from, partial},
-                failure::volume_failed);
+                failure::volume_failed, {}, copy_limit);
         const UniqueFd fd(::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd || ::syncfs(fd.get()) != 0 || ::rename(partial.c_str(), to.c_str()) != 0)
                 throw failed(fmt::format("cannot finish '{}'", to), errno);
@@ -274,6 +278,8 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
 StorageFacts StorageMachine::look() const
 {
         StorageFacts facts;
+        const auto recorded =
+                disks_in_summary(read_file_if_exists(std::string(storage_record)).value_or(""));
         const auto mounts = mountinfo();
         for (const auto& name : list_directory(std::string(blocks)))
                 if (is_nvme_disk(name))
@@ -282,6 +288,7 @@ StorageFacts StorageMachine::look() const
         for (auto& disk : facts.disks) {
                 const auto name = disk.path.substr(5);
                 disk.mounted = mount_point_in(mounts, attribute(name, "dev"));
+                disk.came_later = !recorded.empty() && std::ranges::count(recorded, disk.serial) == 0;
                 disk.in_use = use_of(name, mounts);
                 disk.content = content_of(disk.path).value_or(DiskContent{.other = "what cannot be read"});
                 disk.half_made = making_.includes(disk.serial) && may_be_half_made(disk.path, disk.content);
@@ -332,10 +339,13 @@ Manager& StorageMachine::manager()
 
 void StorageMachine::record(const std::vector<std::string>& serials)
 {
+        auto names = making_.names();
+        const auto before = names.size();
         for (const auto& serial : serials)
-                if (std::ranges::find(written_, serial) == written_.end())
-                        written_.push_back(serial);
-        making_.begin(written_);
+                if (std::ranges::find(names, serial) == names.end())
+                        names.push_back(serial);
+        if (names.size() > before)
+                making_.begin(names);
 }
 
 Manager::StartedMount StorageMachine::start_mount(
@@ -377,10 +387,8 @@ void StorageMachine::perform(const StorageAction& action)
                 announce_array(action.what);
                 // What is mounted is complete, and may hold data from now on. Without its key, a disk of an
                 // earlier boot holds none.
-                if (!settings_->encrypt) {
-                        written_.clear();
-                        making_.end();
-                }
+                if (!settings_->encrypt)
+                        making_.end(action.serials);
                 manager().finish_mount(start_mount(action, "noatime",
                                                fmt::format("Instance Store on {}, {} {}", action.what,
                                                        action.serials.size() == 1 ? "Disk" : "Disks",
@@ -398,6 +406,15 @@ void StorageMachine::perform(const StorageAction& action)
                         start_mount(action, "bind", fmt::format("{} on the Instance Store", action.where)));
                 break;
         }
+}
+
+std::vector<std::string> disks_in_summary(std::string_view summary)
+{
+        std::vector<std::string> serials;
+        for (const auto line : lines(summary))
+                if (const auto words = split(line, ' '); words.size() > 2 && words[0] == "disk")
+                        serials.emplace_back(words[2]);
+        return serials;
 }
 
 std::string storage_summary(const LocalStorage& settings, const StorageFacts& facts)

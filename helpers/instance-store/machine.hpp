@@ -43,12 +43,13 @@ private:
 
         const LocalStorage* settings_;
         Making making_;
-        std::vector<std::string> written_;
         std::vector<Manager::StartedMount> started_;
         std::optional<Manager> manager_;
 };
 
 // What there is, as text for storage_record.
 std::string storage_summary(const LocalStorage& settings, const StorageFacts& facts);
+// The serial numbers of its disks.
+std::vector<std::string> disks_in_summary(std::string_view summary);
 
 } // namespace eks

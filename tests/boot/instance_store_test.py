@@ -70,6 +70,7 @@ class InstanceStore(BootTest):
         node.write(f"{SYSFS}/udev/control", "")
         node.write("etc/systemd/system/sysfs.service", SYSFS_UNIT)
         node.link("etc/systemd/system/multi-user.target.wants/sysfs.service", "../sysfs.service")
+        node.write("var/lib/containerd/baked", "an image")
         node.write("etc/eks/node.toml", '[instance.localStorage]\nstrategy = "RAID0"\n')
         return node
 
@@ -90,6 +91,7 @@ class InstanceStore(BootTest):
         self.assertEqual(node.output("findmnt", "--noheadings", "--output=SOURCE,FSTYPE", f"{BASE}/0").split(), [f"/dev/{ARRAY}", "ext4"])
         for directory in BOUND:
             self.assertIn(f"/dev/{ARRAY}[", node.output("findmnt", "--noheadings", "--output=SOURCE", directory))
+        self.assertEqual(node.output("cat", "/var/lib/containerd/baked"), "an image")
         # Without that controller all disks are there at once.
         shutil.rmtree(node.root / SYSFS / f"pci/0000:00:{len(DISKS):02x}.0")
         again = node.call("/usr/libexec/eksnode/eks-instance-store")

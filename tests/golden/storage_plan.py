@@ -57,6 +57,10 @@ def replaced(machine, number, new):
     return machine | {"disks": [new if d["serial"] == f"AWS{number:02}" else d for d in machine["disks"]]}
 
 
+def without(machine, number):
+    return machine | {"disks": [d for d in machine["disks"] if d["serial"] != f"AWS{number:02}"]}
+
+
 def cases():
     """(file, name, strategy, more settings, machine)"""
     for strategy, level in STRATEGIES.items():
@@ -67,9 +71,16 @@ def cases():
                 ours = blank(count, holds="xfs", label="eks-disk")
                 yield "reboot", f"{count} disks, Mount", strategy, "", ours
                 yield "one-wiped", f"{count} disks, Mount", strategy, "", replaced(ours, 1, disk(1))
+                yield "one-missing", f"{count} disks, Mount", strategy, "", without(ours, 1)
                 continue
             if level == 10 and count == 2:
                 continue
+            yield "one-missing", f"{count} disks, {strategy}", strategy, "", without(members(count, level), 1)
+            yield "one-missing", f"{count} disks, {strategy}, the rest assembled", strategy, "", \
+                without(members(count, level), 1) | {"arrays": [
+                    {"path": "/dev/md127", "active": level == 10, "level": level, "devices": count, "holds": "xfs" if level else "",
+                     "disks": [f"AWS{n:02}" for n in range(2, count + 1)]}]}
+            yield "one-missing", f"{count} disks, {strategy}, forced", strategy, FORCED, without(members(count, level), 1)
             yield "reboot", f"{count} disks, {strategy}, not assembled", strategy, "", members(count, level)
             yield "reboot", f"{count} disks, {strategy}, assembled as md127", strategy, "", assembled(count, level)
             yield "reboot", f"{count} disks, {strategy}, half of it assembled", strategy, "", \
@@ -113,6 +124,21 @@ def cases():
     yield "arrays", "one more disk that is not ours", "RAID0", "", {"disks": [*members(2, 0)["disks"], disk(3, holds="ext4")]}
     yield "arrays", "two entries of one disk", "RAID0", "", {"disks": [disk(1), disk(1, path="/dev/nvme9n1"), disk(2)]}
     baked = {"/var/lib/containerd": {"empty": False}, "/var/lib/kubelet": {"empty": True}}
+    volume = {"holds": "xfs", "mounted": "/var/lib/containerd"}
+    for strategy in "RAID0", "Mount":
+        yield "arrays", f"one disk is containerd's volume, {strategy}", strategy, "\n[containerd.volume]\ndevice = '/dev/nvme1n1'\n", \
+            changed(blank(2), 1, **volume)
+    yield "other-strategy", "RAID10 of four, RAID0 of the three that are left", "RAID0", "", without(members(4, 10), 1)
+    ours = {"holds": "xfs", "label": "eks-disk"}
+    running = {"disks": [disk(2, mounted="/mnt/k8s-disks/1", **ours), disk(3, mounted="/mnt/k8s-disks/2", **ours)],
+               "mounts": {"/mnt/k8s-disks/1": "/dev/nvme2n1", "/mnt/k8s-disks/2": "/dev/nvme3n1"}}
+    for number in 1, 9:
+        for later in True, False:
+            yield "later", f"Mount, disk {number} {'came after the boot' if later else 'was not made before a kill'}", "Mount", "", \
+                running | {"disks": [*running["disks"], disk(number, cameLater=later)]}
+    yield "later", "Mount, a disk is gone", "Mount", "", without(running, 2)
+    yield "later", "Mount, by somebody below mountPath", "Mount", "", \
+        {"disks": [disk(1, holds="xfs", mounted="/mnt/k8s-disks/data"), disk(2)], "mounts": {"/mnt/k8s-disks/data": "/dev/nvme1n1"}}
     yield "directories", "baked images", "RAID0", "", blank(2) | {"directories": baked}
     yield "directories", "baked images, copied before", "RAID0", "", \
         assembled(2, 0) | {"directories": baked | {"/mnt/k8s-disks/0/containerd": {"empty": False}}}
@@ -127,11 +153,15 @@ def cases():
         blank(2) | {"directories": {"/var/log/pods": {"exists": False, "readOnly": True}}}
     yield "filesystems", "ext4", "RAID0", "filesystem = 'ext4'\n", blank(2)
     yield "filesystems", "ext4, Mount", "Mount", "filesystem = 'ext4'\nmkfsOptions = ['-m', '0']\n", blank(1)
+    yield "filesystems", "ext4 with extended options", "RAID0", "filesystem = 'ext4'\nmkfsOptions = ['-E', 'stride=8', '-Estripe_width=16']\n", blank(1)
     yield "filesystems", "options", "RAID0", "mkfsOptions = ['-i', 'size=1024']\n", blank(2)
     yield "filesystems", "a volume of containerd's own", "RAID0", "\n[containerd.volume]\ndevice = 'sdf'\n", blank(2)
     yield "filesystems", "both want the instance store", "RAID0", "\n[containerd.volume]\ndevice = 'instance-store'\n", blank(2)
     yield "wrong", "relative mountPath", "RAID0", "mountPath = 'mnt'\n", blank(2)
     yield "wrong", "mountPath with dots", "RAID0", "mountPath = '/mnt/../etc'\n", blank(2)
+    for path in "/var/lib/containerd", "/var/lib/kubelet/disks":
+        yield "wrong", f"mountPath {path}", "RAID0", f"mountPath = '{path}'\n", blank(2)
+    yield "wrong", "mkfsOptions that are ours", "Mount", "mkfsOptions = ['-L', 'data', '-f', '-Ldata']\n", blank(2)
     yield "wrong", "unknown strategy", "RAID5", "", blank(2)
     yield "wrong", "no description", "RAID0", "", {"disks": [{"path": 5}]}
 

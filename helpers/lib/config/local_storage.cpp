@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/volume.hpp"
@@ -56,8 +58,17 @@ std::optional<LocalStorage> local_storage(const Json& tree, const Marks& marks, 
                 else
                         storage.mount_path = path;
         }
+        for (const auto directory : {"/var/lib/containerd", "/var/lib/kubelet",
+                     "/var/lib/soci-snapshotter-grpc", "/var/log/pods"})
+                if ((storage.mount_path + "/").starts_with(std::string(directory) + "/"))
+                        reader.wrong("mountPath",
+                                fmt::format("is in {}, which is put on the array", directory),
+                                "Give a directory outside of it, or leave it out");
         for (const auto& option : storage.mkfs_options)
-                if (option.empty() || has_control_characters(option))
+                if (option.starts_with("-L") || option.starts_with("-F") || option.starts_with("-f"))
+                        reader.wrong("mkfsOptions", option, "an option that eks-instance-store sets itself",
+                                "Remove it");
+                else if (option.empty() || has_control_characters(option))
                         reader.wrong("mkfsOptions", option, "not an option of mkfs",
                                 "Give one word of mkfs's command line in each item");
         // What has a volume of its own is not put on the array.

@@ -20,9 +20,6 @@ namespace eks {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto program_timeout = 120s; // for a slow, large disk
 constexpr std::size_t first_bytes = 1U << 20U;
 constexpr std::string_view class_directory = "/sys/class/block";
 constexpr auto unknown_data = "data of an unknown kind";
@@ -152,32 +149,60 @@ void Making::begin(const std::vector<std::string>& names) const
         write_atomically(file_, text, 0644, Durability::synced);
 }
 
-void Making::end() const
+void Making::end(const std::vector<std::string>& names) const
 {
-        remove_if_exists(file_);
+        auto left = this->names();
+        const auto before = left.size();
+        std::erase_if(left, [&](const std::string& name) { return std::ranges::count(names, name) > 0; });
+        if (left.empty())
+                remove_if_exists(file_);
+        else if (left.size() < before)
+                begin(left);
 }
 
 bool Making::includes(const std::string& name) const
 {
+        return std::ranges::count(names(), name) > 0;
+}
+
+std::vector<std::string> Making::names() const
+{
+        std::vector<std::string> names;
         const auto text = read_file_if_exists(file_).value_or("");
-        return std::ranges::count(lines(text), fmt::format("{} {}", instance_, name)) > 0;
+        const auto ours = instance_ + ' ';
+        for (const auto line : lines(text))
+                if (line.starts_with(ours))
+                        names.emplace_back(line.substr(ours.size()));
+        return names;
 }
 
 std::vector<std::string> mkfs_command(
         const std::string& path, const std::string& filesystem, const FilesystemOptions& options)
 {
-        auto command = filesystem == "xfs"
-                               ? std::vector<std::string>{"/usr/sbin/mkfs.xfs", "-q", "-K"}
-                               : std::vector<std::string>{"/usr/sbin/mkfs.ext4", "-q", "-E", "nodiscard"};
-        command.insert(command.end(), options.more.begin(), options.more.end());
+        auto command = filesystem == "xfs" ? std::vector<std::string>{"/usr/sbin/mkfs.xfs", "-q", "-K"}
+                                           : std::vector<std::string>{"/usr/sbin/mkfs.ext4", "-q"};
+        if (filesystem == "ext4") {
+                // The last -E counts.
+                std::string extended = "nodiscard";
+                for (auto option = options.more.begin(); option != options.more.end(); ++option)
+                        if (*option == "-E" && option + 1 != options.more.end())
+                                extended += "," + *++option;
+                        else if (option->starts_with("-E"))
+                                extended += "," + option->substr(2);
+                        else
+                                command.push_back(*option);
+                command.insert(command.end(), {"-E", extended});
+        } else {
+                command.insert(command.end(), options.more.begin(), options.more.end());
+        }
         if (options.force)
                 command.emplace_back(filesystem == "xfs" ? "-f" : "-F");
         command.push_back(path);
         return command;
 }
 
-void run_disk_program(
-        const std::vector<std::string>& command, const Failure& failure, const std::string& about)
+void run_disk_program(const std::vector<std::string>& command, const Failure& failure,
+        const std::string& about, std::chrono::milliseconds limit)
 {
         const auto& program = command.front();
         if (!exists(program)) {
@@ -188,7 +213,7 @@ void run_disk_program(
                 throw Error(failure, fmt::format("{}'{}' is not installed", about, program),
                         fmt::format("Install {}", package));
         }
-        const auto result = run_program(command, program_timeout);
+        const auto result = run_program(command, limit);
         const auto said = lines(trim(result.output)); // mkfs's first line says why; others are its usage
         if (result.timed_out || result.status != 0)
                 throw Error(failure,

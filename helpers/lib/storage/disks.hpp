@@ -2,6 +2,7 @@
 // Disks: which there are, what is on them, where they are mounted, and filesystems made on them.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,8 +62,10 @@ public:
         }
 
         void begin(const std::vector<std::string>& names) const;
-        void end() const;
+        // Remove these names, and the record with the last one.
+        void end(const std::vector<std::string>& names) const;
         bool includes(const std::string& name) const;
+        std::vector<std::string> names() const;
 
 private:
         std::string file_;
@@ -78,9 +81,12 @@ struct FilesystemOptions {
 std::vector<std::string> mkfs_command(
         const std::string& path, const std::string& filesystem, const FilesystemOptions& options);
 
+// For a slow, large disk.
+inline constexpr std::chrono::seconds disk_program_limit{120};
+
 // Run a program that works on disks. Throws Error (`failure`) with its output if it fails, is not installed
 // or does not end in time; `about` is put in front.
-void run_disk_program(
-        const std::vector<std::string>& command, const Failure& failure, const std::string& about = {});
+void run_disk_program(const std::vector<std::string>& command, const Failure& failure,
+        const std::string& about = {}, std::chrono::milliseconds limit = disk_program_limit);
 
 } // namespace eks

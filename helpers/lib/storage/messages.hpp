@@ -14,6 +14,8 @@ inline constexpr Event disks_late{"disks-late", "5e66ab7356bd4b9b8e8fe6950cf0af8
 namespace failure {
 inline constexpr Failure disks_too_few{
         "disks-too-few", "50049b5c6e7b46a5865da43df015345e", Errc::bad_config};
+inline constexpr Failure disks_missing{
+        "disks-missing", "3119566109614260a83e26de22bc89c2", Errc::unreachable};
 inline constexpr Failure disk_in_use{"disk-in-use", "eea0d90dde014aab9ab1865701d88757", Errc::failed};
 inline constexpr Failure disk_foreign{"disk-foreign", "a7c61d218c3a4776824eb3b78b25a966", Errc::failed};
 inline constexpr Failure mount_point_busy{
