@@ -135,7 +135,7 @@ constexpr std::array gates{
                 [](const GateInputs& given) {
                         const auto& root = given.node.root;
                         return given.node.spec.host.swap || exists(root(swap_file_path)) ||
-                               exists(root(swap_record_path));
+                               exists(root(swap_on_store_path)) || exists(root(swap_record_path));
                 }},
         Gate{"sysctl",
                 [](const GateInputs& given) {

@@ -18,8 +18,9 @@ void confine_to(const Context& context, const std::optional<SwapSettings>& setti
                 written.push_back(settings->directory);
         for (const auto& area : swap_areas(context.root())) // swapoff() opens it for writing
                 written.push_back(area.path);
-        if (const auto path = swap_record(context.root()).path; path.ends_with("/swap"))
-                written.push_back(path.substr(0, path.rfind('/')));
+        for (const auto& path : {swap_record(context.root()).path, swap_on_store(context.root())})
+                if (path.ends_with("/swap"))
+                        written.push_back(path.substr(0, path.rfind('/')));
         if (const auto missing = confine_writes(written); !missing.empty())
                 context.log().write(Level::debug, missing);
 }

@@ -84,6 +84,7 @@ public:
                 // What an earlier boot has made and no run of this one knows.
                 if (!settings || settings->kind != Kind::file)
                         remove_file(std::string(swap_file_path));
+                remove_file_on_store(settings);
                 if (!settings) {
                         remove_if_exists(root()(swap_record_path));
                         context_->did("no swap is configured", false);
@@ -186,6 +187,20 @@ private:
                 if (remove_if_exists(root()(path)))
                         context_->did(fmt::format("removed {}", path), true);
         }
+
+        void remove_file_on_store(const std::optional<SwapSettings>& settings)
+        {
+                const auto path = swap_on_store(root());
+                if (path.empty() ||
+                        (settings && settings->kind == Kind::store && path_in(*settings) == path))
+                        return;
+                // On another disk the path may be of somebody else's file.
+                if (size_of_our_swap(page_of(path)))
+                        remove_file(path);
+                remove_if_exists(root()(swap_on_store_path));
+        }
+
+        static std::string path_in(const SwapSettings& settings) { return settings.directory + "/swap"; }
 
         void turn_all_off()
         {
@@ -348,7 +363,7 @@ private:
         std::string make_file(const SwapSettings& settings, std::uint64_t size)
         {
                 check_directory(settings);
-                const auto path = settings.directory + "/swap";
+                const auto path = path_in(settings);
                 if (exists(root()(path))) {
                         const auto ours = size_of_our_swap(page_of(path));
                         if (!ours)
@@ -361,6 +376,8 @@ private:
                         remove_file(path);
                 }
                 check_space(settings, size);
+                if (settings.kind == Kind::store)
+                        write_atomically(root()(swap_on_store_path), path + "\n", 0644, Durability::synced);
                 // Under its name only when it is complete.
                 const auto partial = path + partial_suffix;
                 if (const int error = write_file(partial, path, size); error != 0) {

@@ -69,6 +69,11 @@ SwapRecord swap_record(const Root& root)
         return parse_swap_record(read_file_if_exists(root(swap_record_path)).value_or(""));
 }
 
+std::string swap_on_store(const Root& root)
+{
+        return std::string(trim(read_file_if_exists(root(swap_on_store_path)).value_or("")));
+}
+
 std::string render_swap_record(const SwapRecord& record)
 {
         return fmt::format("{}{}{}\n", record.kind, record.path.empty() ? "" : " ", record.path);

@@ -31,6 +31,11 @@ struct SwapRecord {
         std::string path; // empty: it is not on
         bool operator==(const SwapRecord&) const = default;
 };
+// The path of the file that eks-swap has made on the instance store, for later boots: the configuration may
+// not name it then.
+inline constexpr std::string_view swap_on_store_path = "/var/lib/eks/swap-on-instance-store";
+std::string swap_on_store(const Root& root);
+
 SwapRecord parse_swap_record(std::string_view text);
 SwapRecord swap_record(const Root& root);
 std::string render_swap_record(const SwapRecord& record);

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/fs.hpp"
 #include "base/swaps.hpp"
 #include "support.hpp"
 #include "swap.hpp"
@@ -244,6 +245,37 @@ TEST_CASE("The instance store must be there", "[swap]")
         machine.run(in_file());
         CHECK(of_store > machine.priority); // local disks are faster
         CHECK_FALSE(machine.has("/mnt/0/swap"));
+}
+
+TEST_CASE("A file on the instance store is removed at the boot after its key", "[swap]")
+{
+        Machine machine;
+        auto store = on_store();
+        store.directory = "/mnt/k8s-disks/0";
+        const auto path = machine.root()("/mnt/k8s-disks/0/swap");
+        machine.write("/mnt/k8s-disks/0/x", "");
+        const auto reboot = [&] {
+                machine.list({});
+                remove_if_exists(machine.root()(swap_record_path));
+        };
+        REQUIRE(machine.run(store).refused.failure == "nothing");
+        reboot();
+        CHECK(has(machine.run(store).summary, "turned on"));
+        CHECK(swap_on_store(machine.root()) == "/mnt/k8s-disks/0/swap");
+        reboot();
+        CHECK(has(machine.run(in_file()).summary, "removed /mnt/k8s-disks/0/swap"));
+        CHECK_FALSE(exists(path));
+        CHECK(swap_on_store(machine.root()).empty());
+        // Without any swap, and by another file at its path, which stays.
+        for (const bool is_ours : {true, false}) {
+                REQUIRE(machine.run(store).refused.failure == "nothing");
+                reboot();
+                if (!is_ours)
+                        machine.write("/mnt/k8s-disks/0/swap", "somebody's");
+                CHECK(machine.run(std::nullopt).refused.failure == "nothing");
+                CHECK(exists(path) != is_ours);
+                CHECK(swap_on_store(machine.root()).empty());
+        }
 }
 
 TEST_CASE("zram takes a device that is free, or makes one", "[swap]")
