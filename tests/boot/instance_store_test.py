@@ -28,6 +28,21 @@ ExecStart=/usr/bin/mount --bind /{SYSFS}/pci /sys/bus/pci/devices
 ExecStart=/usr/bin/mkdir -p /run/udev/data
 ExecStart=/usr/bin/cp -r /{SYSFS}/udev/. /run/udev
 """
+# udev comes to the last disk only when the step has begun.
+UDEV_UNIT = f"""\
+[Unit]
+Requires=sysfs.service
+After=sysfs.service
+[Service]
+ExecStart=/bin/sh -c 'until [ -n "$(systemctl show --value --property=ExecMainStartTimestamp {UNIT})" ]; do sleep .05; done; \
+        sleep .3; cp -r /{SYSFS}/last/. /run/udev/data'
+"""
+# mount(8), which refuses what is bound to one directory.
+REFUSES = """\
+#!/bin/sh
+case "$*" in */var/log/pods*) exit 32 ;; esac
+exec /usr/bin/mount.away "$@"
+"""
 
 
 def member(number: int) -> bytes:
@@ -59,7 +74,7 @@ class InstanceStore(BootTest):
             node.write(f"{SYSFS}/block/{name}/device/serial", f"AWS{index}\n")
             node.write(f"{SYSFS}/block/{name}/holders/{ARRAY}/dev", "")
             node.write(f"{SYSFS}/block/{ARRAY}/slaves/{name}/dev", "")
-            node.write(f"{SYSFS}/udev/data/b{numbers[name]}",
+            node.write(f"{SYSFS}/{'last' if name == DISKS[-1] else 'udev/data'}/b{numbers[name]}",
                        f"I:1\nE:ID_MODEL=Amazon EC2 NVMe Instance Storage\nE:ID_SERIAL_SHORT=AWS{index}\n")
         for name, number in numbers.items():
             node.write(f"{SYSFS}/block/{name}/dev", f"{number}\n")
@@ -69,7 +84,9 @@ class InstanceStore(BootTest):
             node.write(f"{SYSFS}/pci/0000:00:{number:02x}.0/class", "0x010802\n")
         node.write(f"{SYSFS}/udev/control", "")
         node.write("etc/systemd/system/sysfs.service", SYSFS_UNIT)
-        node.link("etc/systemd/system/multi-user.target.wants/sysfs.service", "../sysfs.service")
+        node.write("etc/systemd/system/late-udev.service", UDEV_UNIT)
+        for unit in "sysfs", "late-udev":
+            node.link(f"etc/systemd/system/multi-user.target.wants/{unit}.service", f"../{unit}.service")
         node.write("var/lib/containerd/baked", "an image")
         node.write("etc/eks/node.toml", '[instance.localStorage]\nstrategy = "RAID0"\n')
         return node
@@ -83,11 +100,11 @@ class InstanceStore(BootTest):
 
     def test_an_array_is_mounted_without_a_disk_that_does_not_come(self):
         node = self.with_array(controllers=len(DISKS) + 1)
-        node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_INSTANCE_STORE_TIMEOUT=1\n")
+        node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_INSTANCE_STORE_TIMEOUT=2\n")
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
         said, = self.late(node)
-        self.assertIn("2 disks of 3 NVMe controllers were there after 1 s", said)
+        self.assertIn("2 disks of 3 NVMe controllers were there after 2 s", said)
         self.assertEqual(node.output("findmnt", "--noheadings", "--output=SOURCE,FSTYPE", f"{BASE}/0").split(), [f"/dev/{ARRAY}", "ext4"])
         for directory in BOUND:
             self.assertIn(f"/dev/{ARRAY}[", node.output("findmnt", "--noheadings", "--output=SOURCE", directory))
@@ -96,6 +113,21 @@ class InstanceStore(BootTest):
         shutil.rmtree(node.root / SYSFS / f"pci/0000:00:{len(DISKS):02x}.0")
         again = node.call("/usr/libexec/eksnode/eks-instance-store")
         self.assertEqual((again.returncode, again.stderr), (0, "<6>eks-instance-store: the instance store is mounted\n"))
+
+        # Of the mounts that were started together, one fails.
+        node.systemctl("stop", "kubelet.service", "containerd.service", UNIT)
+        self.unmount(node)
+        (node.root / "usr/bin/mount").rename(node.root / "usr/bin/mount.away")
+        node.write("usr/bin/mount", REFUSES)
+        (node.root / "usr/bin/mount").chmod(0o755)
+        node.call("systemctl", "start", UNIT)
+        failure = self.failure(node, UNIT)
+        self.assertEqual(failure["EKS_FAILURE"], "volume-failed")
+        self.assertIn("cannot be mounted at '/var/log/pods': mount(8) refuses it", failure["MESSAGE"])
+
+    def unmount(self, node):
+        for directory in [*reversed(BOUND), f"{BASE}/0"]:
+            node.output("systemctl", "stop", node.output("systemd-escape", "--path", "--suffix=mount", directory).strip())
 
     def figures(self, runs: int) -> list[dict]:
         """For tests/bench: what the step costs that mounts an array of an earlier boot."""
@@ -110,8 +142,7 @@ class InstanceStore(BootTest):
                 node.output("systemctl", "start", UNIT)
                 figures.append(step_figures(node, UNIT.removesuffix(".service")))
                 node.output("systemctl", "stop", UNIT)
-                for directory in [*reversed(BOUND), f"{BASE}/0"]:
-                    node.output("systemctl", "stop", node.output("systemd-escape", "--path", "--suffix=mount", directory).strip())
+                self.unmount(node)
                 node.output("systemctl", "reset-failed")
             return figures
         finally:

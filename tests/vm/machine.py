@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 sys.path.insert(0, str(TESTS / "boot"))
 import node  # noqa: E402
+import real  # noqa: E402
 from node import debian, run  # noqa: E402
 
 INSIDE = "usr/local/lib/vm"  # where the tests are in the machine
@@ -88,8 +89,10 @@ def vm_packages(cache: Path) -> dict[str, Path]:
 class MachineImage:
     """The kernel and the root disk of one build. Every machine has a copy of the disk."""
 
-    def __init__(self, stage: Path, cache: Path, scratch: Path):
-        self.node = node.Image(stage, cache, scratch)
+    def __init__(self, stage: Path, cache: Path, scratch: Path, kubelet: Path | None = None):
+        """With `kubelet`, that program is in the place of the stand-in."""
+        self.kubelet = kubelet
+        self.node = node.Image(stage, cache, scratch, **({"kubelet_version": real.version(kubelet)} if kubelet else {}))
         self.cache = cache
         self.root = scratch / "vm-root"
         packages = vm_packages(cache)
@@ -115,6 +118,8 @@ class MachineImage:
         # What udev's package makes when it is installed.
         run("systemd-sysusers", f"--root={root}", "--inline", *(f"g {group} -" for group in ("input", "kvm", "render", "sgx")),
             stderr=subprocess.DEVNULL)
+        if self.kubelet:
+            shutil.copy(self.kubelet, root / "usr/bin/kubelet")
         units = root / "etc/systemd/system"
         # No node needs the drivers of an emulated board, and loading them takes seconds.
         (root / "etc/udev/rules.d/80-drivers.rules").symlink_to("/dev/null")
