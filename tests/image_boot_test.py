@@ -38,9 +38,8 @@ PAUSE = "localhost:5000/team/pause:1"
 # containerd unpacks on another filesystem than the container's root, which this is. It is in no image.
 UNPACKED = "run/unpacked"
 REPOSITORY = "srv/repository"
-# What kubelet needs, what systemd starts before everything else, and of LVM what Debian starts beside that, before file systems
-# are mounted: on some boots it is the last to end. Nothing else may delay a node.
-NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws|lvm2-monitor)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
+# What kubelet needs, and what systemd starts before everything else. Nothing else may delay a node.
+NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
                     r"|systemd-(journald.*|tmpfiles-setup.*|sysusers|sysctl|modules-load|remount-fs|update-utmp|machine-id-commit|journal-flush|udev.*|random-seed"
                     r"|journal-catalog-update|update-done|resolved|networkd)\.(service|socket)|.*\.(slice|mount)")
 
