@@ -80,11 +80,13 @@ KILL_AT = "/run/kill-at"
 
 
 def let_be_killed(node: Node, unit: str):
-    """Before the boot: preload what `kill_at` needs into a unit's program."""
+    """Before the boot: preload what `kill_at` needs into a unit's program. Nothing else starts the unit again, unless a test
+    sets further attempts of its own."""
     source = TESTS / "fault/kill_at_write.cpp"
     (node.root / KILLER.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
     run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / KILLER.lstrip("/"), source)
     node.write(f"/etc/systemd/system/{unit}.d/kill-at.conf", f"[Service]\nEnvironmentFile=-{KILL_AT}\n")
+    node.write("/etc/systemd/system/eks-retry.timer.d/00-late.conf", "[Timer]\nOnActiveSec=\nOnActiveSec=1h\n")
 
 
 def kill_at(node: Node, point: int | None, program="", parent=False):
