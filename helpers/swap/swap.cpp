@@ -180,7 +180,7 @@ private:
         void remove_file(const std::string& path)
         {
                 remove_if_exists(root()(path + partial_suffix));
-                if (!exists(root()(path)))
+                if (!size_of_our_swap(page_of(path))) // none, or somebody else's
                         return;
                 if (is_on(path))
                         turn_off(path);
@@ -194,9 +194,7 @@ private:
                 if (path.empty() ||
                         (settings && settings->kind == Kind::store && path_in(*settings) == path))
                         return;
-                // On another disk the path may be of somebody else's file.
-                if (size_of_our_swap(page_of(path)))
-                        remove_file(path);
+                remove_file(path);
                 remove_if_exists(root()(swap_on_store_path));
         }
 
@@ -223,14 +221,16 @@ private:
                 const auto path = settings.kind == Kind::zram ? make_zram(settings, size)
                                                               : make_file(settings, whole_pages(size));
                 const int flags = SWAP_FLAG_PREFER | (priority(settings.kind) & SWAP_FLAG_PRIO_MASK);
+                record({settings.name,
+                        path}); // before it is on: a run that is killed leaves no unknown swap
                 if (const int error = is_on(path) ? 0 : calls_->on(root()(path), flags); error != 0) {
                         if (settings.kind == Kind::zram)
                                 reset(path.substr(std::string_view("/dev/").size()));
+                        record({settings.name, ""});
                         throw failed(settings,
                                 fmt::format("the kernel refuses '{}': {}", path, ::strerror(error)),
                                 "See `journalctl -k`");
                 }
-                record({settings.name, path});
                 context_->did(
                         fmt::format("turned on {} of swap on {}", in_gibibytes(whole_pages(size)), path),
                         true);
@@ -296,13 +296,19 @@ private:
                                 fmt::format("the kernel refuses {} for '{}': {}", in_gibibytes(size), path,
                                         ::strerror(error)),
                                 "Set swapSize to less");
-                const UniqueFd fd(::open(root()(path).c_str(), O_WRONLY | O_CLOEXEC));
-                if (const int error = fd ? write_header(fd.get(), size) : errno; error != 0) {
+                if (const int error = write_header_to(path, size); error != 0) {
                         reset(device);
                         throw failed(settings, fmt::format("cannot write '{}': {}", path, ::strerror(error)),
                                 "See `journalctl -k`");
                 }
                 return path;
+        }
+
+        // errno, or 0. It is closed again: the kernel resets no device that is open.
+        int write_header_to(const std::string& path, std::uint64_t size) const
+        {
+                const UniqueFd fd(::open(root()(path).c_str(), O_WRONLY | O_CLOEXEC));
+                return fd ? write_header(fd.get(), size) : errno;
         }
 
         // ---- files

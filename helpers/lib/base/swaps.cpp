@@ -24,6 +24,22 @@ std::vector<std::string> words(std::string_view line)
         return found;
 }
 
+// The kernel writes blanks and backslashes of a path as \ and three octal digits.
+std::string unescaped(const std::string& text)
+{
+        std::string plain;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+                const auto digits = std::string_view(text).substr(i + 1, 3);
+                const bool is_octal = text[i] == '\\' && digits.size() == 3 &&
+                                      digits.find_first_not_of("01234567") == std::string_view::npos;
+                plain += is_octal ? static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 +
+                                                      (digits[2] - '0'))
+                                  : text[i];
+                i += is_octal ? digits.size() : 0;
+        }
+        return plain;
+}
+
 std::uint64_t bytes(const std::string& kib)
 {
         return parse_int<std::uint64_t>(kib).value_or(0) << 10U;
@@ -39,8 +55,9 @@ std::vector<SwapArea> swap_areas(std::string_view text)
                 const auto fields = words(line);
                 if (!fields.empty() && fields.front() != "Filename")
                         areas.push_back(fields.size() < columns
-                                                ? SwapArea{fields.front()}
-                                                : SwapArea{fields[0], bytes(fields[2]), bytes(fields[3])});
+                                                ? SwapArea{unescaped(fields.front())}
+                                                : SwapArea{unescaped(fields[0]), bytes(fields[2]),
+                                                          bytes(fields[3])});
         }
         return areas;
 }
@@ -60,8 +77,9 @@ std::string names_of(const std::vector<SwapArea>& areas)
 
 SwapRecord parse_swap_record(std::string_view text)
 {
-        const auto fields = words(trim(text));
-        return {fields.empty() ? "" : fields[0], fields.size() < 2 ? "" : fields[1]};
+        const auto line = trim(text);
+        const auto end = std::min(line.find(' '), line.size());
+        return {std::string(line.substr(0, end)), std::string(trim(line.substr(end)))};
 }
 
 SwapRecord swap_record(const Root& root)

@@ -210,6 +210,8 @@ TEST_CASE("A file that is not ours, a filesystem that does not fit, and a full d
                 "node.toml, line 1, column 1: swap = 'file': '/var/lib/eks/swap' is there and is not a swap file"));
         CHECK(machine.read(file).size() == mib);
         CHECK(machine.record() == SwapRecord{"file", ""});
+        CHECK(machine.run(zram()).refused.mentions("this kernel has no zram"));
+        CHECK(machine.read(file).size() == mib); // not removed either
         std::remove(machine(file).c_str());
 
         machine.filesystem = "btrfs";
@@ -220,6 +222,7 @@ TEST_CASE("A file that is not ours, a filesystem that does not fit, and a full d
         CHECK(machine.run(in_file(mib << 40U)).refused.mentions("do not fit into '/var/lib/eks'"));
         machine.error = EINVAL;
         CHECK(machine.run(in_file()).refused.mentions("the kernel refuses '/var/lib/eks/swap': Invalid"));
+        CHECK(machine.record() == SwapRecord{"file", ""});
         machine.error = 0;
         CHECK(machine.run(in_file()).refused.failure == "nothing");
         CHECK(machine.names("/var/lib/eks") == Texts{"swap", "x"});
@@ -301,6 +304,19 @@ TEST_CASE("zram takes a device that is free, or makes one", "[swap]")
         CHECK(machine.record() == SwapRecord{"file", file});
         CHECK(of_zram > machine.priority);
 
+        // Killed before and after it was on.
+        for (const bool is_on : {false, true}) {
+                Machine killed;
+                killed.zram_devices({"4096\n", "0\n"});
+                killed.list(is_on ? Texts{"/dev/zram1"} : Texts{});
+                killed.write("/run/eks/swap", "zram /dev/zram1\n");
+                CHECK(killed.run(zram()).summary ==
+                        (is_on ? "turned off swap on /dev/zram1, " : "") +
+                                std::string("turned on 0.0 GiB of swap on /dev/zram1"));
+                CHECK(killed.read("/sys/block/zram1/reset") == "1");
+                CHECK(swap_areas(killed.root()).size() == 1);
+        }
+
         Machine full;
         full.zram_devices({"4096\n"});
         full.write("/sys/block/zram7/disksize", "0");
@@ -334,10 +350,13 @@ TEST_CASE("Lines of /proc/swaps and of the record are read back", "[swap]")
         const auto areas =
                 swap_areas("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
                            "/dev/zram0                              partition\t2097148\t\t12\t\t100\n"
+                           "/a\\040b\\134\\04   file\t\t4\t\t0\t\t-2\n"
                            "/swap\n");
-        CHECK(areas == std::vector<SwapArea>{{"/dev/zram0", 2097148 * 1024ULL, 12 * 1024}, {"/swap", 0, 0}});
-        CHECK(names_of(areas) == "/dev/zram0, /swap");
-        for (const auto& record : {SwapRecord{"zram", "/dev/zram0"}, SwapRecord{"off", ""}})
+        CHECK(areas == std::vector<SwapArea>{{"/dev/zram0", 2097148 * 1024ULL, 12 * 1024},
+                               {"/a b\\\\04", 4096, 0}, {"/swap", 0, 0}});
+        CHECK(names_of(areas) == "/dev/zram0, /a b\\\\04, /swap");
+        for (const auto& record :
+                {SwapRecord{"zram", "/dev/zram0"}, SwapRecord{"off", ""}, SwapRecord{"file", "/a b/swap"}})
                 CHECK(parse_swap_record(render_swap_record(record)) == record);
         CHECK(parse_swap_record("") == SwapRecord{});
 }
