@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto step_timeout = 60s;
-constexpr auto cluster_timeout = 160s; // above TimeoutStartSec= of eks-cluster
+constexpr auto margin = 10s; // the manager itself ends a step that takes too long
+constexpr auto containerd_timeout = 120s;
 constexpr const char* containerd = "containerd.service";
 constexpr const char* environment_step = "eks-environment";
 constexpr const char* trust_step = "eks-trust";
@@ -41,8 +41,8 @@ struct Gated {
 };
 constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
         Gated{"hosts", false}, Gated{"instance-store", true}, Gated{"registry-mirrors", false},
-        Gated{"resolved", false}, Gated{"shutdown", false}, Gated{"swap", false}, Gated{"sysctl", false},
-        Gated{"trust", false}};
+        Gated{"resolved", false}, Gated{"shutdown", false}, Gated{"sysctl", false}, Gated{"trust", false}};
+constexpr Gated swap{"swap", false};
 
 // containerd is running already, and needs a restart to get a change of its variables or of the certificates
 // that it trusts.
@@ -77,10 +77,16 @@ public:
                 });
                 for (const auto& gate : gated)
                         follow_gate(gate);
+                // Its file may be on a disk that is mounted when containerd starts again. Otherwise before
+                // eks-kubelet-config, which looks for swap.
+                if (!mounts_disks_)
+                        follow_gate(swap);
                 for (const auto& [step, error] : steps)
                         run_again(step, error);
                 if (restart_containerd_)
                         restart_containerd();
+                if (mounts_disks_)
+                        follow_gate(swap);
                 look_for_image();
                 throw_refusals();
         }
@@ -107,17 +113,28 @@ private:
                                described_cluster(root, document.tree["spec"]["cluster"]["name"]).has_value();
                 };
                 if (!is_known())
-                        did("eks-cluster", is_active("eks-cluster.service")
-                                                   ? reload("eks-cluster", cluster_timeout)
-                                                   : start("eks-cluster", cluster_timeout));
+                        did("eks-cluster", run_step("eks-cluster"));
                 return is_known();
         }
 
+        // False at the end of its TimeoutStartSec=, until which our own unit stays, too.
+        bool run_job(const char* method, const std::string& unit)
+        {
+                const auto limit = manager_->unit(unit).start_timeout() + margin;
+                notify_extend_timeout(static_cast<unsigned>((limit + time_to_take_over).count()));
+                return manager_->run_job(method, unit, limit);
+        }
+
+        bool run_step(const std::string& step)
+        {
+                return is_active(step + ".service") ? reload(step) : start(step);
+        }
+
         // A reload runs the step's program without stopping what requires the step.
-        bool reload(const std::string& step, std::chrono::seconds timeout = step_timeout)
+        bool reload(const std::string& step)
         {
                 const auto name = step + ".service";
-                const bool ended = manager_->run_job("ReloadUnit", name, timeout);
+                const bool ended = run_job("ReloadUnit", name);
                 const auto unit = manager_->unit(name);
                 if (ended && unit.service_text("ReloadResult") == "success" &&
                         unit.text("ActiveState") == "active")
@@ -130,17 +147,17 @@ private:
         // again, which would otherwise only keep a copy of it.
         void take_over_edits()
         {
-                const bool ended = manager_->run_job("StartUnit", edits_step, step_timeout);
+                const bool ended = run_job("StartUnit", edits_step);
                 if (!ended || manager_->unit(edits_step).service_text("Result") != "success")
                         refuse("eks-kubelet-edits", ended ? "refuses it" : "did not end in time");
                 else
                         context_->did("ran eks-kubelet-edits", true);
         }
 
-        bool start(const std::string& step, std::chrono::seconds timeout = step_timeout)
+        bool start(const std::string& step)
         {
                 const auto name = step + ".service";
-                const bool ended = manager_->run_job("StartUnit", name, timeout);
+                const bool ended = run_job("StartUnit", name);
                 if (ended && is_active(name))
                         return true;
                 refuse(step, ended ? "failed" : "did not end in time");
@@ -164,10 +181,10 @@ private:
                         return;
                 }
                 handled_.push_back(step);
-                if (gate.under_containerd)
-                        restart_containerd_ = restart_containerd_ || open; // which starts the step
-                else
+                if (!gate.under_containerd)
                         did(step, open ? start(step) : reload(step));
+                else if (open) // containerd starts the step
+                        restart_containerd_ = mounts_disks_ = true;
         }
 
         void run_again(const std::string& step, const std::string& error)
@@ -180,7 +197,7 @@ private:
                         refuse(step, "refuses it: " + error);
                         return;
                 }
-                const bool done = is_active(name) ? reload(step) : start(step);
+                const bool done = run_step(step);
                 did(step, done);
                 if (done && step == "eks-containerd-config")
                         restart_containerd_ = true;
@@ -195,7 +212,7 @@ private:
         // kubelet has not started yet; its job, which waits for us, is kept.
         void restart_containerd()
         {
-                const bool ended = manager_->run_job("RestartUnit", containerd, 2 * step_timeout);
+                const bool ended = manager_->run_job("RestartUnit", containerd, containerd_timeout);
                 if (!ended || !is_active(containerd)) {
                         refuse("containerd", ended ? "did not start with it" : "did not start in time");
                         return;
@@ -239,6 +256,7 @@ private:
         Context* context_;
         Manager* manager_;
         bool restart_containerd_ = false;
+        bool mounts_disks_ = false;
         bool restarted_containerd_ = false;
         std::vector<std::string> handled_;
         std::vector<std::string> refused_;

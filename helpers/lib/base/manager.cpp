@@ -172,6 +172,15 @@ std::uint64_t Manager::Unit::timer_number(const char* name) const
         return trivial_property<std::uint64_t>(manager->bus_.get(), path, timer_interface, name, 't');
 }
 
+std::chrono::seconds Manager::Unit::start_timeout() const
+{
+        constexpr std::chrono::microseconds most = std::chrono::hours(1);
+        const auto value = trivial_property<std::uint64_t>(
+                manager->bus_.get(), path, service_interface, "TimeoutStartUSec", 't');
+        return std::chrono::duration_cast<std::chrono::seconds>(
+                std::chrono::microseconds(std::min(value, static_cast<std::uint64_t>(most.count()))));
+}
+
 bool Manager::Unit::has_job() const
 {
         sd_bus_message* raw = nullptr;

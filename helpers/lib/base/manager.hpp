@@ -40,6 +40,8 @@ public:
                 int service_status(const char* name) const; // signed 32 bit
                 unsigned service_count(const char* name) const;
                 std::uint64_t timer_number(const char* name) const;
+                // TimeoutStartSec=, which also limits a reload; at most an hour.
+                std::chrono::seconds start_timeout() const;
                 bool has_job() const;
                 // Whether it was last started before this file was written; false without the file.
                 bool started_before(const std::string& file) const;
