@@ -20,7 +20,6 @@ constexpr std::string_view store_model = "Amazon EC2 NVMe Instance Storage";
 constexpr auto array_link = "/dev/md/kubernetes";
 constexpr std::string_view array_name = "kubernetes";
 constexpr auto disk_label = "eks-disk"; // of a filesystem that this step makes on a disk
-constexpr auto member_type = "linux_raid_member";
 constexpr std::size_t fewest_of_raid10 = 4;
 constexpr auto mdadm = "/usr/sbin/mdadm";
 constexpr std::array bound{BoundDirectory{"Kubelet", "/var/lib/kubelet", "kubelet"},

@@ -16,6 +16,9 @@
 
 namespace eks {
 
+// What libblkid calls a disk of an array.
+inline constexpr auto member_type = "linux_raid_member";
+
 // A whole disk, as it was found.
 struct StoreDisk {
         std::string path; // "/dev/nvme1n1"

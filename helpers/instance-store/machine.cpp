@@ -36,7 +36,6 @@ constexpr auto mount_timeout = 60s;              // a journal to be replayed
 constexpr std::chrono::seconds time_after_copy{600};
 constexpr auto poll_interval = 20ms;
 constexpr std::string_view blocks = "/sys/class/block/";
-constexpr auto member_type = "linux_raid_member";
 constexpr std::uint64_t sector = 512;
 
 using Device = std::unique_ptr<sd_device, Deleter<sd_device_unref>>;

@@ -137,7 +137,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                         continue;
                 if (gate.place == GatePlace::flag && !gate.value.empty())
                         named.emplace(gate.name, gate.value);
-                if (gate.place == GatePlace::environment && has_kubelet_drop_in(node))
+                if (gate.place == GatePlace::variable && has_kubelet_drop_in(node))
                         variables += fmt::format("{}={}\n", gate.name, gate.value);
         }
         if (node.decided.soci && kubelet_takes(GatePlace::flag, "image-service-endpoint", kubelet))

@@ -14,7 +14,7 @@ namespace eks {
 
 namespace {
 
-constexpr const char* table = "instance.localStorage";
+constexpr const char* storage_table = "instance.localStorage";
 
 bool is_plain_directory(std::string_view path)
 {
@@ -33,13 +33,13 @@ std::vector<std::string> texts_of(const Json& settings, const char* key)
 
 std::optional<LocalStorage> local_storage(const Json& tree, const Marks& marks, Problems& problems)
 {
-        const auto* const settings = find_path(tree, table);
+        const auto* const settings = find_path(tree, storage_table);
         if (settings == nullptr || !settings->is_object())
                 return std::nullopt;
         const auto strategy = std::string(trim(settings->value("strategy", std::string())));
         if (strategy.empty() || strategy == "none")
                 return std::nullopt;
-        const TableReader reader(*settings, table, marks, {"configuration"}, problems);
+        const TableReader reader(*settings, storage_table, marks, {"configuration"}, problems);
         LocalStorage storage{.strategy = strategy == "RAID0"    ? LocalStorage::Strategy::raid0
                                          : strategy == "RAID10" ? LocalStorage::Strategy::raid10
                                                                 : LocalStorage::Strategy::mount,

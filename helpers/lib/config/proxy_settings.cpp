@@ -17,7 +17,7 @@ namespace eks {
 
 namespace {
 
-constexpr const char* table = "proxy";
+constexpr const char* proxy_table = "proxy";
 constexpr std::array default_services{
         "amazon-ssm-agent", "containerd", "docker", "kubelet", "soci-snapshotter"};
 
@@ -67,10 +67,10 @@ ProxyUrl split_proxy_url(std::string_view url)
 ProxySettings proxy_settings(const Json& tree, const Marks& marks, Problems& problems)
 {
         ProxySettings proxy;
-        const auto* given = find_path(tree, table);
+        const auto* given = find_path(tree, proxy_table);
         if (given == nullptr || !given->is_object())
                 return proxy;
-        const TableReader reader(*given, table, marks, {"configuration"}, problems);
+        const TableReader reader(*given, proxy_table, marks, {"configuration"}, problems);
         const auto text = [&](const char* key) {
                 return std::string(trim(given->value(key, std::string())));
         };

@@ -48,7 +48,7 @@ constexpr std::array gates{
 
         // Drop-ins: alpha in 1.28 with the variable, beta in 1.30.
         KubeletGate{flag, "config-dir", "", {1, 28, 0}},
-        KubeletGate{environment, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", {1, 28, 0}, {1, 30, 0}},
+        KubeletGate{variable, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", {1, 28, 0}, {1, 30, 0}},
 
         // Two addresses beside an external cloud provider: its feature CloudDualStackNodeIPs, on since 1.29.
         KubeletGate{addresses, "node-ip", "2", {1, 29, 0}},

@@ -14,13 +14,13 @@ inline constexpr Version oldest_kubelet{1, 23, 0};
 inline constexpr Version newest_kubelet{1, 36, 0}; // and every patch of it
 
 enum class GatePlace {
-        config,      // config.json: a JSON pointer, and JSON
-        flag,        // an argument, without dashes
-        environment, // a variable of the environment file
-        provider,    // the credential provider's configuration: a JSON pointer, and JSON
-        registry,    // one of the first credential provider's matchImages
-        label,       // one of our labels in --node-labels
-        addresses,   // how many addresses --node-ip may have
+        config,    // config.json: a JSON pointer, and JSON
+        flag,      // an argument, without dashes
+        variable,  // a variable of the environment file
+        provider,  // the credential provider's configuration: a JSON pointer, and JSON
+        registry,  // one of the first credential provider's matchImages
+        label,     // one of our labels in --node-labels
+        addresses, // how many addresses --node-ip may have
 };
 
 struct KubeletGate {

@@ -15,7 +15,7 @@ namespace eks {
 namespace {
 
 // From pkg/features of Kubernetes 1.32 and 1.36, sorted by name.
-constexpr std::array gates{
+constexpr std::array locked_gates_of_kubelet{
         LockedGate{"APIListChunking", 29},
         LockedGate{"APIServerTracing", 34},
         LockedGate{"AdmissionWebhookMatchConditions", 30},
@@ -157,16 +157,17 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
 
 std::span<const LockedGate> locked_gates()
 {
-        return gates;
+        return locked_gates_of_kubelet;
 }
 
 std::vector<GateConflict> locked_gate_conflicts(const NodeSpec& spec, const std::optional<Version>& kubelet)
 {
         std::vector<GateConflict> conflicts;
         for (const auto& [name, setting] : user_gates(spec)) {
-                const auto gate = std::ranges::lower_bound(gates, name, {}, &LockedGate::name);
-                if (gate == gates.end() || gate->name != name || gate->value == setting.on ||
-                        (kubelet && *kubelet < Version{1, gate->minor, 0}))
+                const auto gate =
+                        std::ranges::lower_bound(locked_gates_of_kubelet, name, {}, &LockedGate::name);
+                if (gate == locked_gates_of_kubelet.end() || gate->name != name ||
+                        gate->value == setting.on || (kubelet && *kubelet < Version{1, gate->minor, 0}))
                         continue;
                 const bool certain = kubelet && std::ranges::any_of(tried, [&](unsigned minor) {
                         return minor >= gate->minor && *kubelet >= Version{1, minor, 0};

@@ -17,14 +17,14 @@ namespace {
 
 constexpr const char* asset_tag = "/sys/class/dmi/id/board_asset_tag";
 constexpr const char* list = "/usr/share/eks/readahead.d/10-some.list";
-constexpr std::uint64_t plenty = 1 << 30;
+constexpr std::uint64_t no_limit = 1 << 30;
 
 std::string identity_of(const TemporaryDirectory& machine)
 {
         return instance_identity(machine.path().c_str()).data();
 }
 
-Reading reading(const TemporaryDirectory& machine, std::uint64_t most = plenty)
+Reading reading(const TemporaryDirectory& machine, std::uint64_t most = no_limit)
 {
         return read_ahead(machine.path().c_str(), 60, most);
 }
@@ -120,11 +120,11 @@ TEST_CASE("what the lists name is read: files, patterns, directories, each once"
         machine.write("/etc/eks/readahead.d/20-more.list", "/blobs/large");
         machine.write("/etc/eks/readahead.d/30-no-list", "/usr/bin/kubelet");
         CHECK(reading(machine).bytes == 1 + 1025);
-        CHECK_FALSE(read_ahead(machine.path().c_str(), 0, plenty).complete);
+        CHECK_FALSE(read_ahead(machine.path().c_str(), 0, no_limit).complete);
         // The generator reads one list only, which an admin may replace, too.
-        CHECK(read_ahead(machine.path().c_str(), 60, plenty, "20-more.list").bytes == 1025);
-        CHECK(read_ahead(machine.path().c_str(), 60, plenty, "10-some.list").bytes == 1);
-        CHECK(read_ahead(machine.path().c_str(), 60, plenty, "00-manager.list").files == 0);
+        CHECK(read_ahead(machine.path().c_str(), 60, no_limit, "20-more.list").bytes == 1025);
+        CHECK(read_ahead(machine.path().c_str(), 60, no_limit, "10-some.list").bytes == 1);
+        CHECK(read_ahead(machine.path().c_str(), 60, no_limit, "00-manager.list").files == 0);
 }
 
 TEST_CASE("files that are read ahead are in the page cache as a whole")

@@ -12,12 +12,12 @@ namespace {
 
 constexpr std::uint64_t gib = 1U << 30U;
 
-struct Found {
+struct FoundSwap {
         std::optional<SwapSettings> settings;
         Texts problems;
 };
 
-Found read(const std::string& toml)
+FoundSwap read_swap(const std::string& toml)
 {
         const auto layer = test::strict_node_toml(toml, "node.toml");
         Problems problems;
@@ -29,13 +29,13 @@ Found read(const std::string& toml)
 
 TEST_CASE("Swap has a kind, a place and a size", "[swap]")
 {
-        CHECK_FALSE(read("profile = 'a'\n").settings);
-        CHECK_FALSE(read("swap = ''\nswapSize = '1Gi'\n").settings);
-        const auto off = read("swap = 'off'\n").settings;
+        CHECK_FALSE(read_swap("profile = 'a'\n").settings);
+        CHECK_FALSE(read_swap("swap = ''\nswapSize = '1Gi'\n").settings);
+        const auto off = read_swap("swap = 'off'\n").settings;
         REQUIRE(off);
         CHECK_FALSE(off->is_on());
 
-        const auto zram = read("profile = 'a'\nswap = 'zram'\n").settings;
+        const auto zram = read_swap("profile = 'a'\nswap = 'zram'\n").settings;
         REQUIRE(zram);
         CHECK(zram->kind == SwapSettings::Kind::zram);
         CHECK(zram->source == "node.toml, line 2, column 1");
@@ -44,18 +44,19 @@ TEST_CASE("Swap has a kind, a place and a size", "[swap]")
         CHECK(zram->size(4 * gib) <= 2 * gib);
         CHECK(zram->size(768 * gib) == 8 * gib); // the default has a limit
 
-        CHECK(read("swap = 'file'\n").settings->directory == "/var/lib/eks");
-        CHECK(read("swap = 'instance-store'\n").settings->directory.empty());
-        CHECK(read("swap = 'instance-store'\ninstance.localStorage.strategy = 'RAID0'\n")
+        CHECK(read_swap("swap = 'file'\n").settings->directory == "/var/lib/eks");
+        CHECK(read_swap("swap = 'instance-store'\n").settings->directory.empty());
+        CHECK(read_swap("swap = 'instance-store'\ninstance.localStorage.strategy = 'RAID0'\n")
                         .settings->directory == "/mnt/k8s-disks/0");
-        CHECK(read("swap = 'instance-store'\n[instance.localStorage]\nstrategy = 'Mount'\nmountPath = '/data'\n")
+        CHECK(read_swap(
+                      "swap = 'instance-store'\n[instance.localStorage]\nstrategy = 'Mount'\nmountPath = '/data'\n")
                         .settings->directory == "/data/1");
 }
 
 TEST_CASE("The size of swap is a share of the memory, or a quantity", "[swap]")
 {
         const auto size = [](const std::string& text) {
-                const auto found = read("swap = 'zram'\nswapSize = '" + text + "'\n");
+                const auto found = read_swap("swap = 'zram'\nswapSize = '" + text + "'\n");
                 CHECK(found.problems == Texts{});
                 return found.settings->size(100 * gib);
         };
@@ -68,7 +69,7 @@ TEST_CASE("The size of swap is a share of the memory, or a quantity", "[swap]")
                      "99999999999Ti", "all", "4Gi%"}) {
                 CAPTURE(text);
                 const auto problems =
-                        read("swap = 'zram'\nswapSize = '" + std::string(text) + "'\n").problems;
+                        read_swap("swap = 'zram'\nswapSize = '" + std::string(text) + "'\n").problems;
                 REQUIRE(problems.size() == 1);
                 CHECK(problems[0] == "node.toml, line 2, column 1: swapSize = \"" + std::string(text) +
                                              "\": must be a size from 1Mi to 16Ti");

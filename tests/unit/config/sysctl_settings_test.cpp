@@ -10,12 +10,12 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-struct Found {
+struct FoundSysctls {
         std::vector<Sysctl> all;
         Texts problems;
 };
 
-Found found(const std::string& toml)
+FoundSysctls found(const std::string& toml)
 {
         const auto layer = test::strict_node_toml(toml, "node.toml");
         Problems problems;
@@ -23,7 +23,7 @@ Found found(const std::string& toml)
         return {std::move(all), problems.texts()};
 }
 
-Found one(const std::string& line)
+FoundSysctls one(const std::string& line)
 {
         return found("[sysctl]\n" + line + "\n");
 }

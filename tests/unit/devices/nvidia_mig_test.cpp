@@ -108,18 +108,18 @@ private:
         }
 };
 
-struct Result {
+struct Division {
         test::Refusal refused;
         std::string summary;
         bool changed = false;
 };
 
-Result divide(FakeSmi& smi, const std::string& profile)
+Division divide(FakeSmi& smi, const std::string& profile)
 {
         const Log log("test", Level::err);
         const Root root;
         Context context(root, log);
-        Result result;
+        Division result;
         auto parsed = parse_mig_profile(profile).value();
         parsed.source = "node.toml, line 2";
         result.refused = test::refusal([&] {

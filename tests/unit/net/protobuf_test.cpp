@@ -13,7 +13,7 @@ using Fields = std::vector<std::pair<unsigned, std::string>>;
 namespace {
 
 // What is in a message; nothing if it is none.
-std::optional<Fields> fields(std::string_view message)
+std::optional<Fields> fields_of(std::string_view message)
 {
         Fields all;
         const bool well_formed = protobuf::for_each(
@@ -46,21 +46,21 @@ TEST_CASE("What is written is read back in order, doubles and all", "[protobuf]"
                 protobuf::append(message, 1, value);
                 protobuf::append(message, 2047, "second");
                 protobuf::append(message, 1, "a\0b"s);
-                CHECK(fields(message) == Fields{{1, value}, {2047, "second"}, {1, "a\0b"s}});
+                CHECK(fields_of(message) == Fields{{1, value}, {2047, "second"}, {1, "a\0b"s}});
         }
 }
 
 TEST_CASE("An empty message is a message", "[protobuf]")
 {
-        CHECK(fields("") == Fields{});
+        CHECK(fields_of("") == Fields{});
 }
 
 TEST_CASE("Numbers are passed over", "[protobuf]")
 {
-        CHECK(fields("\x08\x96\x01\x12\x01x"s) == Fields{{2, "x"}});           // varint 150
-        CHECK(fields("\x09" + "12345678"s + "\x12\x01x") == Fields{{2, "x"}}); // 64 bits
-        CHECK(fields("\x0d" + "1234"s + "\x12\x01x") == Fields{{2, "x"}});     // 32 bits
-        CHECK(fields("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x01x"s) ==
+        CHECK(fields_of("\x08\x96\x01\x12\x01x"s) == Fields{{2, "x"}});           // varint 150
+        CHECK(fields_of("\x09" + "12345678"s + "\x12\x01x") == Fields{{2, "x"}}); // 64 bits
+        CHECK(fields_of("\x0d" + "1234"s + "\x12\x01x") == Fields{{2, "x"}});     // 32 bits
+        CHECK(fields_of("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x01x"s) ==
                 Fields{{2, "x"}}); // the largest varint
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("Bytes that are no message are refused", "[protobuf]")
                      "\x0a\x01x\x0a"s,                                      // garbage behind a field
              }) {
                 CAPTURE(bytes);
-                CHECK_FALSE(fields(bytes));
+                CHECK_FALSE(fields_of(bytes));
         }
 }
 

@@ -61,7 +61,7 @@ std::optional<std::string> written(const NodeInputs& node, GatePlace place, cons
                 return at(config_of(node), name);
         case GatePlace::flag:
                 return argument(node, name);
-        case GatePlace::environment: {
+        case GatePlace::variable: {
                 const auto variables = variables_of(node);
                 const auto found = variables.find(name);
                 return found == variables.end() ? std::nullopt : std::optional(found->second);
@@ -91,7 +91,7 @@ std::optional<std::string> written(const NodeInputs& node, GatePlace place, cons
         return std::nullopt;
 }
 
-struct Row {
+struct GateRow {
         GatePlace place;
         std::string name;
         std::string value;
@@ -99,7 +99,7 @@ struct Row {
         unsigned before;
 };
 
-const std::vector<Row> rows{
+const std::vector<GateRow> gate_rows{
         {GatePlace::flag, "cloud-provider", "aws", first, 26},
         {GatePlace::flag, "cloud-provider", "external", 26, never},
         {GatePlace::flag, "hostname-override", "ip-172-16-34-43.us-west-2.compute.internal", 26, never},
@@ -122,7 +122,7 @@ const std::vector<Row> rows{
         {GatePlace::registry, "public.ecr.aws", "", 27, never},
         {GatePlace::registry, "ecr-public.aws.com", "", 32, never},
         {GatePlace::flag, "config-dir", "/etc/kubernetes/kubelet/config.json.d", 28, never},
-        {GatePlace::environment, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", 28, 30},
+        {GatePlace::variable, "KUBELET_CONFIG_DROPIN_DIR_ALPHA", "on", 28, 30},
         {GatePlace::addresses, "node-ip", "2", 29, never},
         {GatePlace::config, "/featureGates/DynamicResourceAllocation", "true", 33, 34},
         {GatePlace::config, "/featureGates/MutableCSINodeAllocatableCount", "true", 34, 35},
@@ -137,8 +137,8 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
 {
         const ReferenceNode node;
         node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
-        CHECK(kubelet_gates().size() == rows.size()); // a new row wants one here
-        for (const auto& row : rows) {
+        CHECK(kubelet_gates().size() == gate_rows.size()); // a new row wants one here
+        for (const auto& row : gate_rows) {
                 CAPTURE(row.name, row.value);
                 for (unsigned minor = 22; minor <= 38; ++minor) {
                         CAPTURE(minor);

@@ -31,7 +31,7 @@ std::string body(const Json& answer)
         return Json{{"cluster", answer}}.dump();
 }
 
-ClusterAnswer parsed(const Json& more = Json::object())
+ClusterAnswer parsed_answer(const Json& more = Json::object())
 {
         return parse_cluster(body(cluster(more)), "blue");
 }
@@ -90,12 +90,12 @@ struct Variable {
 
 TEST_CASE("An answer of EKS gives the keys of a NodeConfig", "[cluster]")
 {
-        const auto plain = parsed();
+        const auto plain = parsed_answer();
         CHECK(plain.status == "ACTIVE");
         CHECK(plain.version == "1.34");
         CHECK(plain.cluster == Json{{"name", "blue"}, {"apiServerEndpoint", "https://eks.example.com"},
                                        {"certificateAuthority", "Y2VydA=="}, {"cidr", "10.96.0.0/16"}});
-        const auto ipv6 = parsed({{"kubernetesNetworkConfig",
+        const auto ipv6 = parsed_answer({{"kubernetesNetworkConfig",
                 {{"serviceIpv4Cidr", "10.96.0.0/16"}, {"serviceIpv6Cidr", "fd00::/108"},
                         {"ipFamily", "ipv6"}}}});
         CHECK(ipv6.cluster["cidr"] == "fd00::/108");
@@ -106,11 +106,11 @@ TEST_CASE("An answer of EKS gives the keys of a NodeConfig", "[cluster]")
 TEST_CASE("A local cluster on an Outpost is known by its Outpost, and its nodes by its id", "[cluster]")
 {
         const Json outpost{{"outpostArns", {"arn:aws:outposts:us-west-2:1:outpost/op-1"}}};
-        const auto local = parsed({{"id", "1b2c-3"}, {"outpostConfig", outpost}});
+        const auto local = parsed_answer({{"id", "1b2c-3"}, {"outpostConfig", outpost}});
         CHECK(local.cluster["enableOutpost"] == true);
         CHECK(local.cluster["id"] == "1b2c-3");
-        CHECK_FALSE(parsed({{"id", "1b2c-3"}}).cluster.contains("id"));
-        CHECK_FALSE(parsed({{"outpostConfig", {{"outpostArns", Json::array()}}}})
+        CHECK_FALSE(parsed_answer({{"id", "1b2c-3"}}).cluster.contains("id"));
+        CHECK_FALSE(parsed_answer({{"outpostConfig", {{"outpostArns", Json::array()}}}})
                             .cluster.contains("enableOutpost"));
 }
 
@@ -211,18 +211,19 @@ TEST_CASE("The endpoint is for FIPS and for both families where it has to be", "
 
 TEST_CASE("cluster.json holds the answer for everybody to read", "[cluster]")
 {
-        const auto plan = planned("    name: blue\n", parsed());
+        const auto plan = planned("    name: blue\n", parsed_answer());
         const auto& file = file_in(plan, "/run/eks/cluster.json");
         CHECK(file.mode == 0644);
-        CHECK(Json::parse(file.content) == Json{{"cluster", parsed().cluster}, {"region", "cn-north-1"},
-                                                   {"status", "ACTIVE"}, {"version", "1.34"}});
+        CHECK(Json::parse(file.content) == Json{{"cluster", parsed_answer().cluster},
+                                                   {"region", "cn-north-1"}, {"status", "ACTIVE"},
+                                                   {"version", "1.34"}});
         CHECK(plan.notes.empty());
 }
 
 TEST_CASE("Configured values are kept, and differences are reported", "[cluster]")
 {
         const auto plan = planned(
-                "    name: blue\n    cidr: 10.97.0.0/16\n    certificateAuthority: eA==\n", parsed());
+                "    name: blue\n    cidr: 10.97.0.0/16\n    certificateAuthority: eA==\n", parsed_answer());
         REQUIRE(plan.notes.size() == 2);
         CHECK(plan.notes[0].level == Level::warning);
         CHECK(plan.notes[0].text ==
@@ -238,29 +239,32 @@ TEST_CASE("The completed configuration is checked as a complete one is", "[clust
         const auto family = refusal([] {
                 auto document = document_of("    name: blue\n");
                 document.tree["spec"]["cluster"]["ipFamily"] = "ipv6"; // no key of NodeConfig
-                plan_cluster(document, nullptr, question, parsed());
+                plan_cluster(document, nullptr, question, parsed_answer());
         });
         CHECK(family.failure == "config-invalid");
         CHECK(family.mentions("cluster.ipFamily"));
         const auto no_range = refusal([&] {
-                planned("    name: blue\n", parsed({{"kubernetesNetworkConfig", nullptr}}));
+                planned("    name: blue\n", parsed_answer({{"kubernetesNetworkConfig", nullptr}}));
         });
         CHECK(no_range.failure == "config-invalid");
         CHECK(no_range.what == "EKS DescribeCluster: cluster.cidr: missing in the answer of EKS");
-        const auto bad = refusal([&] { planned("    name: blue\n", parsed({{"endpoint", "ftp://x"}})); });
+        const auto bad = refusal([&] {
+                planned("    name: blue\n", parsed_answer({{"endpoint", "ftp://x"}}));
+        });
         CHECK(bad.mentions(
                 "EKS DescribeCluster: cluster.apiServerEndpoint = \"ftp://x\": not an https URL"));
         const Json outpost{{"outpostArns", {"arn:aws:outposts:us-west-2:1:outpost/op-1"}}};
         CHECK(refusal([&] {
-                planned("    name: blue\n", parsed({{"outpostConfig", outpost}}));
+                planned("    name: blue\n", parsed_answer({{"outpostConfig", outpost}}));
         }).mentions("cluster.id is missing"));
         CHECK(refusal([&] {
-                planned("    name: blue\n    enableOutpost: false\n", parsed({{"outpostConfig", outpost}}));
+                planned("    name: blue\n    enableOutpost: false\n",
+                        parsed_answer({{"outpostConfig", outpost}}));
         }).failure == "nothing");
         // The address of the DNS service stands for the range.
         CHECK(refusal([&] {
                 const auto node =
                         document_of("    name: blue\n  kubelet: {config: {clusterDNS: [10.1.0.10]}}\n");
-                plan_cluster(node, nullptr, question, parsed({{"kubernetesNetworkConfig", nullptr}}));
+                plan_cluster(node, nullptr, question, parsed_answer({{"kubernetesNetworkConfig", nullptr}}));
         }).failure == "nothing");
 }

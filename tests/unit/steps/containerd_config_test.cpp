@@ -36,7 +36,7 @@ std::string user_toml(std::string toml)
         return "  containerd:\n    config: |\n      " + toml + "\n";
 }
 
-Json rendered(const NodeInputs& node)
+Json rendered_containerd(const NodeInputs& node)
 {
         return tree(file_in(plan_containerd_config(node), "/etc/containerd/config.toml").content);
 }
@@ -57,11 +57,11 @@ constexpr auto runtime3 = "/plugins/io.containerd.cri.v1.runtime";
 TEST_CASE("Without user settings containerd is configured as the reference says", "[containerd]")
 {
         const ReferenceNode node;
-        CHECK(rendered(node.inputs({}, kubelet_132, containerd_17)) ==
+        CHECK(rendered_containerd(node.inputs({}, kubelet_132, containerd_17)) ==
                 tree(test::reference("containerd-2.toml")));
-        CHECK(rendered(node.inputs({}, kubelet_132, containerd_16)) ==
+        CHECK(rendered_containerd(node.inputs({}, kubelet_132, containerd_16)) ==
                 tree(test::reference("containerd-2.toml")));
-        CHECK(rendered(node.inputs({}, kubelet_132, containerd_2)) ==
+        CHECK(rendered_containerd(node.inputs({}, kubelet_132, containerd_2)) ==
                 tree(test::reference("containerd-3.toml")));
 }
 
@@ -69,11 +69,11 @@ TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[conta
 {
         const ReferenceNode node;
         auto expected = tree(test::reference("containerd-2.1.toml"));
-        CHECK(rendered(node.inputs({}, kubelet_132, {2, 1, 9})) == expected);
+        CHECK(rendered_containerd(node.inputs({}, kubelet_132, {2, 1, 9})) == expected);
         expected[Json::json_pointer(runtime3)].erase("enable_cdi");
         for (const auto daemon : {Version{2, 2, 0}, Version{2, 3, 4}, Version{3, 0, 0}})
                 for (const auto kubelet : {kubelet_131, kubelet_132})
-                        CHECK(rendered(node.inputs({}, kubelet, daemon)) == expected);
+                        CHECK(rendered_containerd(node.inputs({}, kubelet, daemon)) == expected);
 }
 
 TEST_CASE("A containerd newer than the tables gets the newest rules and one notice", "[containerd]")
@@ -103,9 +103,9 @@ TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
         for (unsigned minor = 28; minor <= 36; ++minor) {
                 CAPTURE(minor);
                 const bool on = minor >= 32;
-                CHECK(at(rendered(node.inputs({}, {1, minor, 0}, containerd_17)),
+                CHECK(at(rendered_containerd(node.inputs({}, {1, minor, 0}, containerd_17)),
                               std::string(cri2) + "/enable_cdi") == Json(on));
-                CHECK(at(rendered(node.inputs({}, {1, minor, 0}, containerd_2)),
+                CHECK(at(rendered_containerd(node.inputs({}, {1, minor, 0}, containerd_2)),
                               std::string(runtime3) + "/enable_cdi") == Json(on));
         }
 }
@@ -113,13 +113,15 @@ TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
 TEST_CASE("User settings are merged over ours as the reference shows", "[containerd]")
 {
         const ReferenceNode node;
-        CHECK(rendered(node.inputs(user_toml("version = 2\n[grpc]\naddress = \"/run/foo/foo.sock\"\n"
-                                             "[plugins.\"io.containerd.grpc.v1.cri\".containerd]\ndiscard_"
-                                             "unpacked_layers = false"),
+        CHECK(rendered_containerd(node.inputs(
+                      user_toml("version = 2\n[grpc]\naddress = \"/run/foo/foo.sock\"\n"
+                                "[plugins.\"io.containerd.grpc.v1.cri\".containerd]\ndiscard_"
+                                "unpacked_layers = false"),
                       kubelet_131, containerd_17)) == tree(test::reference("containerd-2-merged.toml")));
-        CHECK(rendered(node.inputs(user_toml("version = 3\n[grpc]\naddress = \"/run/foo/foo.sock\"\n"
-                                             "[plugins.'io.containerd.cri.v1.images'.pinned_images]\n"
-                                             "sandbox = 'registry.k8s.io/pause:3.10'"),
+        CHECK(rendered_containerd(node.inputs(
+                      user_toml("version = 3\n[grpc]\naddress = \"/run/foo/foo.sock\"\n"
+                                "[plugins.'io.containerd.cri.v1.images'.pinned_images]\n"
+                                "sandbox = 'registry.k8s.io/pause:3.10'"),
                       kubelet_132, containerd_2)) == tree(test::reference("containerd-3-merged.toml")));
 }
 
@@ -129,7 +131,7 @@ TEST_CASE("Several user texts are merged in order", "[containerd]")
         auto inputs = node.inputs({}, kubelet_132, containerd_17);
         inputs.spec.containerd.configs = {
                 {"[grpc]\naddress = '/one'\nuid = 1\n", "first"}, {"[grpc]\naddress = '/two'\n", "second"}};
-        CHECK(at(rendered(inputs), "/grpc") == Json{{"address", "/two"}, {"uid", 1}});
+        CHECK(at(rendered_containerd(inputs), "/grpc") == Json{{"address", "/two"}, {"uid", 1}});
 }
 
 TEST_CASE("The schema is the one that the daemon was made for, whatever the user's settings are in",
@@ -142,7 +144,8 @@ TEST_CASE("The schema is the one that the daemon was made for, whatever the user
                      "version = 3\n[plugins.'io.containerd.grpc.v1.cri']\nmax_concurrent_downloads = 7"})
                 for (const auto daemon : {containerd_16, containerd_17, containerd_2, Version{3, 0, 0}}) {
                         CAPTURE(user, daemon.text());
-                        const auto config = rendered(node.inputs(user_toml(user), kubelet_132, daemon));
+                        const auto config =
+                                rendered_containerd(node.inputs(user_toml(user), kubelet_132, daemon));
                         const bool three = daemon.major >= 2;
                         CHECK(config.at("version") == (three ? 3 : 2));
                         CHECK(config.at("plugins").contains("io.containerd.grpc.v1.cri") == !three);
@@ -187,8 +190,8 @@ TEST_CASE("Drop-ins come between the vendor's file and the node's configuration"
                 "root = '/data'\n[debug]\nlevel = 'trace'\nformat = 'text'\n"
                 "[plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = 'example.com/pause:1'\n");
         node.write("/etc/eks/containerd.d/note.txt", "not TOML");
-        const auto config =
-                rendered(node.inputs(user_toml("[debug]\nformat = ''"), kubelet_132, containerd_17));
+        const auto config = rendered_containerd(
+                node.inputs(user_toml("[debug]\nformat = ''"), kubelet_132, containerd_17));
         CHECK(config.at("root") == "/data");
         CHECK(at(config, "/debug") == Json{{"level", "info"}, {"format", ""}, {"uid", 1}});
         CHECK(at(config, std::string(cri2) + "/sandbox_image") == "example.com/pause:1");
@@ -203,10 +206,11 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
 {
         const ReferenceNode node;
         const auto user = user_toml("[plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/a']");
-        CHECK(at(rendered(node.inputs(user, kubelet_132, {2, 2, 1})), std::string(runtime3) + "/cni") ==
+        CHECK(at(rendered_containerd(node.inputs(user, kubelet_132, {2, 2, 1})),
+                      std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a"}}, {"conf_dir", "/etc/cni/net.d"}});
         for (const auto daemon : {containerd_17, containerd_2})
-                CHECK(at(rendered(node.inputs(user, kubelet_132, daemon)),
+                CHECK(at(rendered_containerd(node.inputs(user, kubelet_132, daemon)),
                               std::string(daemon.major == 1 ? cri2 : runtime3) + "/cni") ==
                         Json{{"bin_dir", "/a"}, {"conf_dir", "/etc/cni/net.d"}});
 
@@ -215,10 +219,10 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
         auto inputs = node.inputs({}, kubelet_132, {2, 1, 0});
         inputs.spec.containerd.configs = {
                 {cni + "bin_dirs = ['/a', '/b']", "first"}, {cni + "bin_dir = '/c'", "second"}};
-        CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
+        CHECK(at(rendered_containerd(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/c"}}, {"conf_dir", "/etc/cni/net.d"}});
         std::swap(inputs.spec.containerd.configs[0], inputs.spec.containerd.configs[1]);
-        CHECK(at(rendered(inputs), std::string(runtime3) + "/cni") ==
+        CHECK(at(rendered_containerd(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a", "/b"}}, {"conf_dir", "/etc/cni/net.d"}});
         inputs.spec.containerd.configs = {{cni + "bin_dirs = ['/a', '/b']\nbin_dir = '/a'", "both"}};
         const auto both = refusal([&] { plan_containerd_config(inputs); });
@@ -281,10 +285,10 @@ TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[container
                 containerd["runtimes"]["nvidia"] = containerd["runtimes"]["runc"];
                 containerd["runtimes"]["nvidia"]["options"]["BinaryName"] =
                         "/usr/bin/nvidia-container-runtime";
-                CHECK(rendered(node.inputs({}, kubelet_132, row.daemon)) == wanted);
+                CHECK(rendered_containerd(node.inputs({}, kubelet_132, row.daemon)) == wanted);
         }
         // The user has the last word there as well.
-        const auto user = rendered(node.inputs(
+        const auto user = rendered_containerd(node.inputs(
                 user_toml("[plugins.'io.containerd.grpc.v1.cri'.containerd]\ndefault_runtime_name = 'runc'"),
                 kubelet_132, containerd_17));
         CHECK(at(user, std::string(cri2) + "/containerd/default_runtime_name") == "runc");
@@ -370,7 +374,7 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
                 CHECK(refusal([&] { plan_containerd_config(soci); }).failure == "vendor-file");
         }
         node.write("/usr/share/eks/containerd/config-2.toml", "version = 2\nroot = '/data'\n");
-        const auto config = rendered(node.inputs({}, kubelet_132, containerd_17));
+        const auto config = rendered_containerd(node.inputs({}, kubelet_132, containerd_17));
         CHECK(config.at("root") == "/data");
         CHECK(at(config, std::string(cri2) + "/enable_cdi") == Json(true));
 

@@ -10,7 +10,7 @@ using test::refusal;
 
 namespace {
 
-Json rendered(const NodeInputs& node, mode_t mode = 0644)
+Json rendered_providers(const NodeInputs& node, mode_t mode = 0644)
 {
         const auto plan = plan_credential_provider(node);
         REQUIRE(plan.files.size() == 1);
@@ -41,9 +41,10 @@ TEST_CASE("The credential provider's configuration is the reference's, version b
         images.erase(images.size() - 1);
         for (unsigned minor = 28; minor <= 36; ++minor) {
                 CAPTURE(minor);
-                CHECK(rendered(node.inputs({}, {1, minor, 0})) == (minor >= 32 ? wanted : before_132));
+                CHECK(rendered_providers(node.inputs({}, {1, minor, 0})) ==
+                        (minor >= 32 ? wanted : before_132));
         }
-        CHECK(rendered(node.inputs({}, {1, 31, 99})) == before_132);
+        CHECK(rendered_providers(node.inputs({}, {1, 31, 99})) == before_132);
 }
 
 TEST_CASE("The provider is named after its binary", "[credential-provider]")
@@ -51,7 +52,7 @@ TEST_CASE("The provider is named after its binary", "[credential-provider]")
         const ReferenceNode node;
         auto inputs = node.inputs();
         inputs.credential_provider = "/opt/bin/my-provider";
-        CHECK(rendered(inputs)["providers"][0]["name"] == "my-provider");
+        CHECK(rendered_providers(inputs)["providers"][0]["name"] == "my-provider");
 }
 
 TEST_CASE("A missing provider binary is an error before kubelet finds out", "[credential-provider]")
@@ -96,7 +97,7 @@ TEST_CASE("Providers of drop-ins come after ECR's, by systemd's rules", "[creden
                 "  apiVersion: credentialprovider.kubelet.k8s.io/v1beta1\n"
                 "  env:\n"
                 "  - {name: A, value: b}\n");
-        const auto config = rendered(node.inputs(), 0600); // a user's provider may hold a secret
+        const auto config = rendered_providers(node.inputs(), 0600); // a user's provider may hold a secret
         std::vector<std::string> names;
         for (const auto& entry : config["providers"])
                 names.push_back(entry["name"]);
@@ -109,7 +110,7 @@ TEST_CASE("A drop-in of ECR's name takes its place, the user's own list takes al
 {
         const ReferenceNode node;
         node.write(admin_directory + "/a.json", provider("ecr-credential-provider"));
-        const auto config = rendered(node.inputs(), 0600); // a user's provider may hold a secret
+        const auto config = rendered_providers(node.inputs(), 0600); // a user's provider may hold a secret
         REQUIRE(config["providers"].size() == 1);
         CHECK(config["providers"][0]["matchImages"] == Json::array({"registry.example.com"}));
 

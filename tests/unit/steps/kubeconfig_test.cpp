@@ -16,7 +16,7 @@ Json tree(const std::string& text)
         return parse_map(text, layer);
 }
 
-std::string rendered(const NodeInputs& node)
+std::string rendered_kubeconfig(const NodeInputs& node)
 {
         const auto plan = plan_kubeconfig(node);
         const auto& file = test::file_in(plan, "/var/lib/kubelet/kubeconfig");
@@ -34,9 +34,9 @@ TEST_CASE("The kubeconfig is the reference's, for every version of kubelet", "[k
         for (unsigned minor = 23; minor <= 36; ++minor) {
                 auto inputs = node.inputs({}, {1, minor, 0});
                 inputs.spec.registration.kubeconfig_auth = "aws";
-                CHECK(tree(rendered(inputs)) == tree(test::reference("kubeconfig.yaml")));
+                CHECK(tree(rendered_kubeconfig(inputs)) == tree(test::reference("kubeconfig.yaml")));
         }
-        CHECK(rendered(node.inputs()) == rendered(node.inputs()));
+        CHECK(rendered_kubeconfig(node.inputs()) == rendered_kubeconfig(node.inputs()));
 }
 
 TEST_CASE("No value can end early or become something else", "[kubeconfig]")
@@ -46,7 +46,7 @@ TEST_CASE("No value can end early or become something else", "[kubeconfig]")
         inputs.spec.cluster.name = "yes";
         inputs.facts.region = "a\"b: ${server} # c\nd";
         inputs.spec.cluster.endpoint = "https://example.com:6443/a";
-        const auto config = tree(rendered(inputs));
+        const auto config = tree(rendered_kubeconfig(inputs));
         CHECK(config["clusters"][0]["cluster"]["server"] == "https://example.com:6443/a");
         const auto& args = config["users"][0]["user"]["exec"]["args"];
         CHECK(args == Json{"token", "--cluster-name", "yes", "--region", "a\"b: ${server} # c\nd"});
@@ -67,7 +67,7 @@ TEST_CASE("The program that gives the token is a matter of configuration", "[kub
                 auto inputs = node.inputs();
                 if (*auth != '\0')
                         inputs.spec.registration.kubeconfig_auth = auth;
-                return tree(rendered(inputs))["users"][0]["user"]["exec"];
+                return tree(rendered_kubeconfig(inputs))["users"][0]["user"]["exec"];
         };
         const Json ours{{"apiVersion", "client.authentication.k8s.io/v1beta1"},
                 {"command", "/usr/bin/eksnode"},
@@ -107,7 +107,7 @@ TEST_CASE("A template may use what is known and nothing else", "[kubeconfig]")
         const ReferenceNode node;
         const auto with = [&](const std::string& text) {
                 node.write(kubeconfig_template, text);
-                return rendered(node.inputs());
+                return rendered_kubeconfig(node.inputs());
         };
         CHECK(with("no values\n") == "no values\n");
         CHECK(with("") == "");

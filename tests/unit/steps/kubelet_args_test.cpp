@@ -17,7 +17,7 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-std::map<std::string, std::string> rendered(const NodeInputs& node)
+std::map<std::string, std::string> rendered_variables(const NodeInputs& node)
 {
         const auto plan = plan_kubelet_args(node);
         REQUIRE(plan.files.size() == 1);
@@ -30,7 +30,7 @@ std::map<std::string, std::string> rendered(const NodeInputs& node)
 // What kubelet is started with: ExecStart=/usr/bin/kubelet $KUBELET_ARGS $KUBELET_EXTRA_ARGS
 Texts arguments(const NodeInputs& node)
 {
-        const auto variables = rendered(node);
+        const auto variables = rendered_variables(node);
         auto all = split_environment_value(variables.at("KUBELET_ARGS"));
         const auto extra = variables.find("KUBELET_EXTRA_ARGS");
         const auto users = split_environment_value(extra != variables.end() ? extra->second : "");
@@ -105,23 +105,26 @@ TEST_CASE("User settings in a drop-in need its directory, and before 1.30 a vari
                 const Version version{1, minor, 0};
                 CHECK(has(arguments(node.inputs(config, version)),
                         "--config-dir=/etc/kubernetes/kubelet/config.json.d"));
-                CHECK(rendered(node.inputs(config, version)).contains("KUBELET_CONFIG_DROPIN_DIR_ALPHA") ==
-                        (minor < 30));
-                CHECK_FALSE(rendered(node.inputs({}, version)).contains("KUBELET_CONFIG_DROPIN_DIR_ALPHA"));
+                CHECK(rendered_variables(node.inputs(config, version))
+                                .contains("KUBELET_CONFIG_DROPIN_DIR_ALPHA") == (minor < 30));
+                CHECK_FALSE(rendered_variables(node.inputs({}, version))
+                                    .contains("KUBELET_CONFIG_DROPIN_DIR_ALPHA"));
                 CHECK_FALSE(has(arguments(node.inputs({}, version)),
                         "--config-dir=/etc/kubernetes/kubelet/config.json.d"));
         }
-        CHECK(rendered(node.inputs(config, {1, 29, 99})).at("KUBELET_CONFIG_DROPIN_DIR_ALPHA") == "on");
+        CHECK(rendered_variables(node.inputs(config, {1, 29, 99})).at("KUBELET_CONFIG_DROPIN_DIR_ALPHA") ==
+                "on");
 }
 
 TEST_CASE("Only the variables that are documented are set", "[kubelet-args]")
 {
         const ReferenceNode node;
         Texts names;
-        for (const auto& [name, value] : rendered(node.inputs()))
+        for (const auto& [name, value] : rendered_variables(node.inputs()))
                 names.push_back(name);
         CHECK(names == Texts{"KUBELET_ARGS", "NODEADM_KUBELET_ARGS"}); // a drop-in may set the third
-        CHECK(rendered(node.inputs("  kubelet: {flags: [--v=5]}\n")).at("KUBELET_EXTRA_ARGS") == "--v=5");
+        CHECK(rendered_variables(node.inputs("  kubelet: {flags: [--v=5]}\n")).at("KUBELET_EXTRA_ARGS") ==
+                "--v=5");
 }
 
 TEST_CASE("A node with an NVIDIA device is labelled from 1.35 on", "[kubelet-args]")

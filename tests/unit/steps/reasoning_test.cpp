@@ -21,14 +21,14 @@ std::string explained(const ReferenceNode& node, const std::string& toml, const 
 
 constexpr auto reference_facts =
         R"({"instanceType": "m4.xlarge", "instanceId": "i-1", "availabilityZone": "us-west-2f"})";
-constexpr auto facts = R"({"instanceType": "m4.xlarge"})";
+constexpr auto known_facts = R"({"instanceType": "m4.xlarge"})";
 
 } // namespace
 
 TEST_CASE("What is reserved is explained with its policy and what goes into it", "[explain]")
 {
         const ReferenceNode node;
-        node.write("/run/eks/imds.json", facts);
+        node.write("/run/eks/imds.json", known_facts);
         CHECK(explained(node, "", "kubelet.config.kubeReserved") ==
                 "kubelet.config.kubeReserved is not set\n"
                 "  computed by the eks policy: 11 MiB x 58 pods + 255 MiB (58 pods: m4.xlarge: 4 network "
@@ -85,7 +85,7 @@ TEST_CASE("A file of kubelet's that was edited by hand is named, with its value"
 TEST_CASE("The number of pods is explained, also where the user's beats it", "[explain]")
 {
         const ReferenceNode node;
-        node.write("/run/eks/imds.json", facts);
+        node.write("/run/eks/imds.json", known_facts);
         CHECK(explained(node, "", "kubelet.config.maxPods") ==
                 "kubelet.config.maxPods is not set\n"
                 "  computed: 58, m4.xlarge: 4 network interfaces of 15 addresses\n");
@@ -122,7 +122,7 @@ TEST_CASE("Nothing is said to be computed where it is not", "[explain]")
         const ReferenceNode node;
         CHECK(explained(node, "", "kubelet.config.kubeReserved") ==
                 "kubelet.config.kubeReserved is not set\n"); // no facts
-        node.write("/run/eks/imds.json", facts);
+        node.write("/run/eks/imds.json", known_facts);
         CHECK(explained(node, "", "kubelet.config.kubeReservedCgroup") ==
                 "kubelet.config.kubeReservedCgroup is not set\n");
         CHECK(explained(node, "[kubelet]\nconfigMode = \"replace\"\n", "kubelet.config.kubeReserved") ==

@@ -12,7 +12,7 @@ using test::refusal;
 
 namespace {
 
-constexpr auto image = "localhost/kubernetes/pause:latest";
+constexpr auto pause_image = "localhost/kubernetes/pause:latest";
 constexpr auto pin = "io.cri-containerd.pinned";
 
 using Labels = std::map<std::string, std::string>;
@@ -64,10 +64,10 @@ using Calls = std::vector<std::string>;
 TEST_CASE("An image that is there and pinned is left alone", "[sandbox-image]")
 {
         const test::TemporaryDirectory node;
-        FakeStore fake{.images = {{image, {{pin, "pinned"}, {"other", "x"}}}}, .archive = {}};
-        const auto result = ensure_sandbox_image(node.root(), image, fake.store());
+        FakeStore fake{.images = {{pause_image, {{pin, "pinned"}, {"other", "x"}}}}, .archive = {}};
+        const auto result = ensure_sandbox_image(node.root(), pause_image, fake.store());
         CHECK_FALSE(result.changed);
-        CHECK(result.remark == std::string(image) + " present and pinned");
+        CHECK(result.remark == std::string(pause_image) + " present and pinned");
         CHECK(fake.calls.empty());
 }
 
@@ -75,13 +75,13 @@ TEST_CASE("An image that is there and not pinned gets its label", "[sandbox-imag
 {
         const test::TemporaryDirectory node;
         const auto labels = GENERATE(Labels{}, Labels{{pin, ""}}, Labels{{pin, "no"}, {"other", "x"}});
-        FakeStore fake{.images = {{image, labels}}, .archive = {}};
-        const auto result = ensure_sandbox_image(node.root(), image, fake.store());
+        FakeStore fake{.images = {{pause_image, labels}}, .archive = {}};
+        const auto result = ensure_sandbox_image(node.root(), pause_image, fake.store());
         CHECK(result.changed);
-        CHECK(result.remark == std::string(image) + " present and pinned");
-        CHECK(fake.calls == Calls{"label " + std::string(image)});
-        CHECK(fake.images.at(image).at(pin) == "pinned");
-        CHECK_FALSE(ensure_sandbox_image(node.root(), image, fake.store()).changed);
+        CHECK(result.remark == std::string(pause_image) + " present and pinned");
+        CHECK(fake.calls == Calls{"label " + std::string(pause_image)});
+        CHECK(fake.images.at(pause_image).at(pin) == "pinned");
+        CHECK_FALSE(ensure_sandbox_image(node.root(), pause_image, fake.store()).changed);
 }
 
 TEST_CASE("An image that is missing comes from the archive", "[sandbox-image]")
@@ -89,13 +89,14 @@ TEST_CASE("An image that is missing comes from the archive", "[sandbox-image]")
         const test::TemporaryDirectory node;
         node.write(pause_archive, "tar");
         const bool pinned = GENERATE(true, false);
-        FakeStore fake{.images = {}, .archive = {{image, pinned ? Labels{{pin, "pinned"}} : Labels{}}}};
-        const auto result = ensure_sandbox_image(node.root(), image, fake.store());
+        FakeStore fake{
+                .images = {}, .archive = {{pause_image, pinned ? Labels{{pin, "pinned"}} : Labels{}}}};
+        const auto result = ensure_sandbox_image(node.root(), pause_image, fake.store());
         CHECK(result.changed);
-        CHECK(result.remark == std::string(image) + " imported and pinned");
+        CHECK(result.remark == std::string(pause_image) + " imported and pinned");
         Calls wanted{"import " + node(pause_archive)};
         if (!pinned)
-                wanted.push_back("label " + std::string(image));
+                wanted.push_back("label " + std::string(pause_image));
         CHECK(fake.calls == wanted);
 }
 
@@ -103,11 +104,13 @@ TEST_CASE("An image that another snapshotter has unpacked is unpacked again", "[
 {
         const test::TemporaryDirectory node;
         node.write(pause_archive, "tar");
-        FakeStore fake{.images = {{image, {{pin, "pinned"}}}}, .archive = {{image, {}}}, .unpacked = false};
-        CHECK(ensure_sandbox_image(node.root(), image, fake.store()).remark ==
-                std::string(image) + " imported and pinned");
+        FakeStore fake{.images = {{pause_image, {{pin, "pinned"}}}},
+                .archive = {{pause_image, {}}},
+                .unpacked = false};
+        CHECK(ensure_sandbox_image(node.root(), pause_image, fake.store()).remark ==
+                std::string(pause_image) + " imported and pinned");
         CHECK(fake.calls == Calls{"import " + node(pause_archive)});
-        CHECK_FALSE(ensure_sandbox_image(node.root(), image, fake.store()).changed);
+        CHECK_FALSE(ensure_sandbox_image(node.root(), pause_image, fake.store()).changed);
 
         const std::string remote = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
         std::filesystem::remove(node(pause_archive));
@@ -132,19 +135,19 @@ TEST_CASE("An image that is nowhere is an error that says where it was looked fo
 {
         const test::TemporaryDirectory node;
         FakeStore fake{.images = {{"localhost/other:latest", {}}}, .archive = {}};
-        const auto nowhere = refusal([&] { ensure_sandbox_image(node.root(), image, fake.store()); });
+        const auto nowhere = refusal([&] { ensure_sandbox_image(node.root(), pause_image, fake.store()); });
         CHECK(nowhere.failure == "sandbox-image-missing");
-        CHECK(nowhere.mentions(image));
+        CHECK(nowhere.mentions(pause_image));
         CHECK(nowhere.mentions("'/etc/eks/pause.tar'"));
         CHECK(fake.calls.empty());
 
         node.write(pause_archive, "tar");
         fake.archive = {{"localhost/another:latest", {}}};
-        const auto other = refusal([&] { ensure_sandbox_image(node.root(), image, fake.store()); });
+        const auto other = refusal([&] { ensure_sandbox_image(node.root(), pause_image, fake.store()); });
         CHECK(other.failure == "sandbox-image-missing");
         CHECK(other.mentions(
-                "'/etc/eks/pause.tar' was imported, but holds no image '" + std::string(image) + "'"));
-        CHECK(other.remedy.find("images export /etc/eks/pause.tar " + std::string(image)) !=
+                "'/etc/eks/pause.tar' was imported, but holds no image '" + std::string(pause_image) + "'"));
+        CHECK(other.remedy.find("images export /etc/eks/pause.tar " + std::string(pause_image)) !=
                 std::string::npos);
 }
 
@@ -175,15 +178,16 @@ TEST_CASE("An image that is gone after its import is an error", "[sandbox-image]
 {
         const test::TemporaryDirectory node;
         node.write(pause_archive, "tar");
-        FakeStore fake{.images = {}, .archive = {{image, {}}}};
+        FakeStore fake{.images = {}, .archive = {{pause_image, {}}}};
         auto store = fake.store();
         store.unpacked = [&](const ContainerdImage&) { // the last look of the import
                 fake.images.clear();
                 return true;
         };
-        const auto lost = refusal([&] { ensure_sandbox_image(node.root(), image, store); });
+        const auto lost = refusal([&] { ensure_sandbox_image(node.root(), pause_image, store); });
         CHECK(lost.failure == "sandbox-image-missing");
-        CHECK(lost.mentions("containerd lost the image '" + std::string(image) + "' after it was imported"));
+        CHECK(lost.mentions(
+                "containerd lost the image '" + std::string(pause_image) + "' after it was imported"));
 }
 
 TEST_CASE("An archive is tried first, whatever the image's name", "[sandbox-image]")
@@ -221,7 +225,7 @@ TEST_CASE("Without an archive, what containerd can pull is left to it", "[sandbo
 {
         const test::TemporaryDirectory node;
         CHECK_FALSE(keeps_sandbox_image(node.root(), "registry.k8s.io/pause:3.10"));
-        CHECK(keeps_sandbox_image(node.root(), image));
+        CHECK(keeps_sandbox_image(node.root(), pause_image));
         CHECK(keeps_sandbox_image(
                 node.root(), "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
         node.write(pause_archive, "tar");

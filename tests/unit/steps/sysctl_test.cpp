@@ -52,7 +52,7 @@ test::ChildResult run(const NodeInputs& inputs)
         });
 }
 
-bool has(const std::string& text, const std::string& part)
+bool mentions(const std::string& text, const std::string& part)
 {
         return text.find(part) != std::string::npos;
 }
@@ -83,7 +83,7 @@ TEST_CASE("An admin's file beats the profile, and is beaten by the configuration
         CHECK(plan.files[0].kind == File::Kind::absent);
         REQUIRE(plan.notes.size() == 1);
         CHECK(plan.notes[0].level == Level::info);
-        CHECK(has(plan.notes[0].text, "kernel/pid_max keeps the value of " + path + ", line "));
+        CHECK(mentions(plan.notes[0].text, "kernel/pid_max keeps the value of " + path + ", line "));
 
         const auto own = plan_sysctl(with(node, {of_layer("kernel/pid_max", "6")}));
         CHECK(own.files[0].content == "kernel/pid_max = 6\n");
@@ -116,11 +116,11 @@ TEST_CASE("What differs is set, with what was there; what does not is left alone
                                                of_profile("net/core/somaxconn", "4096 131072  6291456")});
         const auto first = run(inputs);
         CHECK(first.status == 0);
-        CHECK(has(first.err, "kernel/pid_max = 100 (was 32768), 1 kernel parameter already set"));
+        CHECK(mentions(first.err, "kernel/pid_max = 100 (was 32768), 1 kernel parameter already set"));
         CHECK(node.read(pid_max).starts_with("100\n"));
         CHECK(node.read(backlog) == "4096\t131072\t6291456\n");
         node.write(pid_max, "100\n"); // a real one is not longer than what was written
-        CHECK(has(run(inputs).err, "2 kernel parameters already set"));
+        CHECK(mentions(run(inputs).err, "2 kernel parameters already set"));
 }
 
 TEST_CASE("A parameter that the kernel does not have is a warning, and the others are set", "[sysctl]")
@@ -130,8 +130,8 @@ TEST_CASE("A parameter that the kernel does not have is a warning, and the other
         const auto result = run(with(node,
                 {of_layer("a/b", "1"), of_layer("kernel/pid_max", "5"), of_layer("kernel/pid_max/x", "1")}));
         CHECK(result.status == 0);
-        CHECK(has(result.err, "a/b, kernel/pid_max/x: this kernel has no such parameter"));
-        CHECK(has(result.err, ", proceeding"));
+        CHECK(mentions(result.err, "a/b, kernel/pid_max/x: this kernel has no such parameter"));
+        CHECK(mentions(result.err, ", proceeding"));
         CHECK(node.read(pid_max) == "5\n");
 }
 
@@ -144,8 +144,9 @@ TEST_CASE("A parameter that cannot be written is a failure of its own, after all
         const auto result = run(with(
                 node, {of_layer("a/b", "1"), of_layer("a/link", "7"), of_layer("kernel/pid_max", "5")}));
         CHECK(result.status == 78);
-        CHECK(has(result.err, "user data, line 4, column 2: sysctl.a/b = \"1\": the kernel refuses it: "));
-        CHECK(has(result.err, "sysctl.a/link"));
+        CHECK(mentions(
+                result.err, "user data, line 4, column 2: sysctl.a/b = \"1\": the kernel refuses it: "));
+        CHECK(mentions(result.err, "sysctl.a/link"));
         CHECK(node.read("/proc/sys/a/b/c") == "3\n");
         CHECK(node.read(pid_max) == "5\n");
 }
@@ -162,7 +163,7 @@ TEST_CASE("Huge pages are set aside, on the machine or on NUMA nodes", "[sysctl]
                 {second, "4", "hugepages.1Gi.node1", {"user data", 2, 1}}};
         const auto first = run(with_pages(node, wanted));
         CHECK(first.status == 0);
-        CHECK(has(first.err, "hugepages.2Mi = 12 (was 0), hugepages.1Gi.node1 = 4 already set"));
+        CHECK(mentions(first.err, "hugepages.2Mi = 12 (was 0), hugepages.1Gi.node1 = 4 already set"));
         CHECK(node.read(whole).starts_with("12\n"));
         // A change of them is a change of the file, so that `eksnode apply` runs the step.
         CHECK(file_in(plan_sysctl(with_pages(node, wanted)), "/run/sysctl.d/99-zz-eks.conf").content ==
@@ -182,8 +183,8 @@ TEST_CASE("Huge pages that the machine does not have are a failure, after all ot
                                              {link, "5", "hugepages.1Gi", {"user data", 4, 1}},
                                              {present, "6", "hugepages.2Mi", {"user data", 5, 1}}}));
         CHECK(result.status == 78);
-        CHECK(has(result.err,
+        CHECK(mentions(result.err,
                 "user data, line 3, column 1: hugepages.64Ki = \"1\": this machine has no huge pages of this size"));
-        CHECK(has(result.err, "hugepages.1Gi = \"5\": the kernel refuses it: "));
+        CHECK(mentions(result.err, "hugepages.1Gi = \"5\": the kernel refuses it: "));
         CHECK(node.read(present) == "6\n");
 }

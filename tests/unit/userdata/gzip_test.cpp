@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t limit = 1U << 20U;
 
-test::Refusal refused(const std::string& bytes)
+test::Refusal refused_gzip(const std::string& bytes)
 {
         return refusal([&] { gunzip(bytes, limit, "user data"); });
 }
@@ -56,12 +56,12 @@ TEST_CASE("Data that is cut short is refused wherever it ends", "[gzip]")
         const auto whole = gzip("apiVersion: node.eks.aws/v1alpha1\n");
         for (std::size_t size = 0; size < whole.size(); ++size) {
                 CAPTURE(size);
-                const auto wrong = refused(whole.substr(0, size));
+                const auto wrong = refused_gzip(whole.substr(0, size));
                 CHECK(wrong.failure == "config-syntax");
                 CHECK(wrong.mentions(
                         "user data: gzip data: cut short after " + std::to_string(size) + " bytes"));
         }
-        CHECK(refused(gzip("a") + whole.substr(0, 15)).mentions("cut short"));
+        CHECK(refused_gzip(gzip("a") + whole.substr(0, 15)).mentions("cut short"));
 }
 
 TEST_CASE("Data that is corrupt is refused wherever a bit falls over", "[gzip]")
@@ -95,7 +95,7 @@ TEST_CASE("What is not gzip is refused", "[gzip]")
         };
         for (const auto& row : rows) {
                 CAPTURE(row.bytes);
-                const auto wrong = refused(row.bytes);
+                const auto wrong = refused_gzip(row.bytes);
                 CHECK(wrong.failure == "config-syntax");
                 CHECK(wrong.mentions("user data: gzip data: " + row.wrong));
         }
@@ -105,14 +105,14 @@ TEST_CASE("A bomb stops at the limit", "[gzip]")
 {
         const auto bomb = gzip(std::string(64U << 20U, '\0'));
         CHECK(bomb.size() < 100'000);
-        const auto wrong = refused(bomb);
+        const auto wrong = refused_gzip(bomb);
         CHECK(wrong.failure == "config-syntax");
         CHECK(wrong.mentions("user data: gzip data: more than 1048576 bytes after decompression"));
 
         const auto exact = gzip(std::string(limit, 'x'));
         CHECK(gunzip(exact, limit, "x").size() == limit);
-        CHECK(refused(gzip(std::string(limit + 1, 'x'))).mentions("more than"));
-        CHECK(refused(exact + gzip("x")).mentions("more than"));
+        CHECK(refused_gzip(gzip(std::string(limit + 1, 'x'))).mentions("more than"));
+        CHECK(refused_gzip(exact + gzip("x")).mentions("more than"));
         CHECK(gunzip(gzip(""), 0, "x").empty());
         CHECK(refusal([] { gunzip(gzip("a"), 0, "x"); }).mentions("more than 0 bytes"));
 }

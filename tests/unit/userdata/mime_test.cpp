@@ -39,7 +39,7 @@ std::string one_part(const std::string& headers, const std::string& body)
         return header + "--BOUNDARY\n" + headers + "\n" + body + "\n--BOUNDARY--\n";
 }
 
-test::Refusal refused(const std::string& text)
+test::Refusal refused_mime(const std::string& text)
 {
         return refusal([&] { parse_mime(text, "user data"); });
 }
@@ -263,7 +263,7 @@ TEST_CASE("A broken document is refused with its line", "[mime]")
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 for (const auto& text : {row.text, test::crlf(row.text)}) {
-                        const auto wrong = refused(text);
+                        const auto wrong = refused_mime(text);
                         CHECK(wrong.failure == "config-syntax");
                         CHECK(wrong.mentions("user data, line "));
                         CHECK(wrong.mentions(row.wrong));
@@ -281,7 +281,7 @@ TEST_CASE("Parts and nesting end at a named limit", "[mime]")
                 return text + "--BOUNDARY--\n";
         };
         CHECK(parsed(parts(100)).size() == 100);
-        const auto many = refused(parts(101));
+        const auto many = refused_mime(parts(101));
         CHECK(many.failure == "config-syntax");
         CHECK(many.mentions("user data, line 304, column 1: more than 100 MIME parts"));
 
@@ -296,8 +296,8 @@ TEST_CASE("Parts and nesting end at a named limit", "[mime]")
                 return text;
         };
         CHECK(parsed(nested(4)).size() == 1);
-        CHECK(refused(nested(5)).mentions("more than 4 multiparts in each other"));
-        CHECK(refused(nested(50)).failure == "config-syntax");
+        CHECK(refused_mime(nested(5)).mentions("more than 4 multiparts in each other"));
+        CHECK(refused_mime(nested(50)).failure == "config-syntax");
 }
 
 TEST_CASE("Every beginning of a document is read or refused", "[mime]")
@@ -308,7 +308,7 @@ TEST_CASE("Every beginning of a document is read or refused", "[mime]")
         for (const auto& text : {whole, test::crlf(whole)})
                 for (std::size_t size = 0; size < text.size(); ++size) {
                         CAPTURE(size);
-                        const auto wrong = refused(text.substr(0, size));
+                        const auto wrong = refused_mime(text.substr(0, size));
                         CHECK((wrong.failure == "config-syntax" || wrong.failure == "nothing"));
                 }
 }
