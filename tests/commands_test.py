@@ -388,5 +388,79 @@ class MaxPodsTest(unittest.TestCase):
         self.assertIn("127.0.0.1:1", done.stderr)
 
 
+class ImageTest(unittest.TestCase):
+    """image plan: the front end of the image build, or a make that tells how it was called."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.directory = Path(scratch.name)
+        self.config = self.directory / "image.toml"
+        self.config.write_text('kubernetes_version = "1.34.1"\nkubernetes_build_date = "2025-11-13"\nami_description = "a $(shell id) $HOME"\n')
+
+    def image(self, *words, **variables):
+        return subprocess.run([Path(VALIDATE).with_name("eksnode-image"), *words], env=ENVIRONMENT | variables, cwd=self.directory, capture_output=True,
+                              text=True, timeout=60, check=False)
+
+    def put_make(self, status):
+        make = self.directory / "make"
+        make.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\necho "make says why" >&2\nexit {status}\n')
+        make.chmod(0o755)
+        (self.directory / "packer").mkdir(exist_ok=True)
+        (self.directory / "packer/Makefile").touch()
+        return f"{self.directory}:/usr/bin:/bin"
+
+    def test_the_plan_of_the_front_end(self):
+        done = self.image("plan", "--packer", str(SOURCE / "packer"), "image.toml", "arch=arm64", "creator=it's $(shell id) $$")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        plan = tomllib.loads(done.stdout)
+        self.assertEqual((plan["arch"], plan["kubernetes_version"], plan["creator"], plan["ami_description"]),
+                         ("arm64", "1.34.1", "it's $(shell id) $$", "a $(shell id) $HOME"))
+        self.assertRegex(done.stdout, r"(?m)^arch = .* # command line\n(.*\n)*?kubernetes_version = .* # image.toml$")
+
+    def test_what_is_wrong_with_an_image_is_said_by_the_front_end(self):
+        for text, words, why in ('arhc = "arm64"\n', (), "line 1"), ("", ("arhc=arm64",), "there is no variable 'arhc'"), \
+                (None, (), "cannot read the image configuration"):
+            with self.subTest(why):
+                if text is None:
+                    self.config.unlink()
+                else:
+                    self.config.write_text(text)
+                done = self.image("plan", f"--packer={SOURCE / 'packer'}", "image.toml", *words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(why, done.stderr)
+
+    def test_make_is_called_with_words_as_they_are(self):
+        path = self.put_make(0)
+        done = self.image("plan", "my image$.toml", "a=b c", "ami_name=$(x)=", PATH=path)
+        self.assertEqual((done.returncode, done.stdout.splitlines()),
+                         (0, ["--file=packer/Makefile", "plan", "config=my image$$.toml", "a=b c", "ami_name=$$(x)="]))
+
+    def test_the_exit_status_is_that_of_make(self):
+        done = self.image("plan", "image.toml", PATH=self.put_make(2))
+        self.assertEqual((done.returncode, done.stderr), (2, "make says why\n"))
+
+    def test_wrong_calls(self):
+        path = self.put_make(0)
+        for words, why in {(): "give one command: plan", ("build", "image.toml"): "give one command: plan", ("plan",): "give an image configuration",
+                           ("plan", ""): "give an image configuration", ("plan", "image.toml", "clean"): "'clean' is not NAME=VALUE",
+                           ("plan", "image.toml", "-n"): "'-n' is not NAME=VALUE", ("plan", "image.toml", "a:=b"): "'a:=b' is not NAME=VALUE",
+                           ("plan", "image.toml", "config=x"): "give one image configuration",
+                           ("plan", "--config=x", "image.toml"): "unknown option '--config=x'"}.items():
+            with self.subTest(words):
+                done = self.image(*words, PATH=path)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(why, done.stderr)
+
+    def test_no_image_build_and_no_make(self):
+        done = self.image("plan", "image.toml")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("no file 'packer/Makefile'", done.stderr)
+        self.assertIn("say --packer DIR", done.stderr)
+        self.put_make(0)
+        done = self.image("plan", "image.toml", PATH="/nowhere")
+        self.assertEqual((done.returncode, done.stderr), (1, "eksnode image: there is no program 'make'. Install make\n"))
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

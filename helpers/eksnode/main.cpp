@@ -38,6 +38,7 @@ constexpr std::array verbs{About{"apply", "apply a changed configuration to a ru
         About{"config", "show the resolved configuration, all layers merged"},
         About{"explain", "show the value of a key, and which layers set it"},
         About{"host", "check that this machine meets the needs of a node"},
+        About{"image", "show what an image configuration makes"},
         About{"images", "list, pull and pin the images of a node"},
         About{"max-pods", "show how many pods an instance type can run"},
         About{"migrate", "show what a call of AL2's bootstrap.sh sets"},

@@ -18,7 +18,7 @@ struct Verb {
 };
 
 constexpr std::array verbs{Verb{"apply", eks::apply_verb}, Verb{"config", eks::config_verb},
-        Verb{"explain", eks::explain_verb}, Verb{"host", eks::host_verb},
+        Verb{"explain", eks::explain_verb}, Verb{"host", eks::host_verb}, Verb{"image", eks::image_verb},
         Verb{"max-pods", eks::max_pods_verb}, Verb{"migrate", eks::migrate_verb},
         Verb{"plan", eks::plan_verb}, Verb{"runtimes", eks::runtimes_verb}, Verb{"set", eks::set_verb},
         Verb{"storage", eks::storage_verb}, Verb{"takeover", eks::takeover_verb},

@@ -15,6 +15,7 @@ int environment_step(int argc, char** argv);
 int efa_step(int argc, char** argv);
 int explain_verb(int argc, char** argv);
 int host_verb(int argc, char** argv);
+int image_verb(int argc, char** argv);
 int instance_store_step(int argc, char** argv);
 int interface_step(int argc, char** argv);
 int kubelet_edits_step(int argc, char** argv);
