@@ -399,8 +399,9 @@ class ImageTest(unittest.TestCase):
         self.config.write_text('kubernetes_version = "1.34.1"\nkubernetes_build_date = "2025-11-13"\nami_description = "a $(shell id) $HOME"\n')
 
     def image(self, *words, **variables):
-        return subprocess.run([Path(VALIDATE).with_name("eksnode-image"), *words], env=ENVIRONMENT | variables, cwd=self.directory, capture_output=True,
-                              text=True, timeout=60, check=False)
+        program = Path(VALIDATE).absolute().with_name("eksnode-image")
+        return subprocess.run([program, *words], env=ENVIRONMENT | variables, cwd=self.directory, capture_output=True, text=True, timeout=60,
+                              check=False)
 
     def put_make(self, status):
         make = self.directory / "make"
