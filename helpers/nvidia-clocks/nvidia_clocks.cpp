@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ask_in_child.hpp"
 #include "base/text.hpp"
 #include "node/nvml.hpp"
 

@@ -20,7 +20,8 @@ namespace eks {
 namespace {
 
 constexpr std::string_view config_step = "eks-config";
-constexpr std::string_view trust_step_name = "eks-trust"; // before whatever makes TLS connections
+constexpr std::string_view trust_step_name = "eks-trust";  // before whatever makes TLS connections
+constexpr std::string_view resolved_step = "eks-resolved"; // before whatever looks a name up
 constexpr std::string_view kubelet = "kubelet.service";
 constexpr std::string_view containerd = "containerd.service";
 constexpr std::string_view soci = "soci-snapshotter.service";
@@ -200,6 +201,9 @@ private:
                 act(Action::Kind::run, "eks-config.service");
                 if (has_changed_file(trust_step_name) || is_opened("trust"))
                         act(Action::Kind::run, "eks-trust.service");
+                const bool other_servers = has_changed_file(resolved_step) || is_opened("resolved");
+                if (other_servers && !is_closed("resolved"))
+                        act(Action::Kind::run, "eks-resolved.service");
                 // Before eks-kubelet-config looks for swap. It also turns off and removes what is no longer
                 // configured; its gate stays open meanwhile.
                 if (swap_change_ && is_open("swap"))
@@ -208,10 +212,12 @@ private:
                         act(Action::Kind::run, "eks-cluster.service");
                 for (const auto& step : *steps_) {
                         const auto gate = std::string(step.name.substr(std::string_view("eks-").size()));
-                        if (step.name == config_step || step.name == trust_step_name || is_closed(gate))
+                        if (step.name == config_step || step.name == trust_step_name ||
+                                step.name == resolved_step || is_closed(gate))
                                 continue;
                         // Whether the proxy is the way to the API server depends on its addresses.
-                        const bool looks_again = gate == "environment" && is_open(gate) && hosts_change_;
+                        const bool looks_again =
+                                gate == "environment" && is_open(gate) && (hosts_change_ || other_servers);
                         if (has_changed_file(step.name) || is_opened(gate) || looks_again)
                                 act(Action::Kind::run, std::string(step.name) + ".service");
                 }

@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = Action::Kind;
 
-constexpr auto margin = 10s;          // the manager itself ends a step that takes too long
 constexpr auto daemon_timeout = 90s;  // of systemd's own for a start
 constexpr auto kubelet_timeout = 60s; // it sends READY when it has a certificate, which may take any time
 constexpr auto pending_path = "/run/eks/apply-pending";
@@ -52,7 +51,7 @@ Done run_step_again(Manager& manager, const std::string& name)
         if (unit.text("LoadState") == "masked")
                 return {fmt::format("left out {}, which is masked", name)};
         const bool active = unit.text("ActiveState") == "active";
-        if (!manager.run_job(active ? "ReloadUnit" : "StartUnit", name, unit.start_timeout() + margin))
+        if (!manager.run_service_job(active ? "ReloadUnit" : "StartUnit", name))
                 return failed(name, "did not end in time");
         unit = manager.unit(name);
         const bool skipped = !active && unit.text("ActiveState") == "inactive" &&
@@ -124,7 +123,7 @@ Done follow(Manager& manager, const std::string& name)
                 return starts_later(name);
         auto unit = manager.unit(name);
         const bool ended = manager.wait_for_job(
-                name, name == kubelet ? kubelet_timeout : unit.start_timeout() + margin);
+                name, name == kubelet ? kubelet_timeout : unit.start_timeout() + daemon_timeout);
         unit = manager.unit(name);
         if (!ended || started_at(unit) >= started_at(manager.unit(containerd)))
                 return see(manager, name, ended);

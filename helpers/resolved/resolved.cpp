@@ -51,8 +51,8 @@ void take_over_resolved(Context& context, Manager& manager)
                         false);
                 return;
         }
-        // The step may have been killed after it wrote the file and before the restart.
-        if (!context.changed() && !unit.started_before(context.root()(std::string(resolved_drop_in))))
+        // The step may have been killed after it wrote the file and before the restart or reload.
+        if (!context.changed() && !unit.changed_before(context.root()(std::string(resolved_drop_in))))
                 return context.did(fmt::format("{} has read it", resolved_unit), false);
         const bool reload = unit.boolean("CanReload");
         context.awaiting(fmt::format("Waiting for {} to read its configuration", resolved_unit));

@@ -16,10 +16,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto margin = 10s; // the manager itself ends a step that takes too long
-constexpr auto containerd_timeout = 120s;
+constexpr std::chrono::seconds containerd_timeout{120};
 constexpr const char* containerd = "containerd.service";
 constexpr const char* environment_step = "eks-environment";
+constexpr const char* resolved_step = "eks-resolved";
 constexpr const char* trust_step = "eks-trust";
 constexpr const char* edits_step = "eks-kubelet-edits.service";
 
@@ -39,9 +39,10 @@ struct Gated {
         const char* step;
         bool under_containerd;
 };
-constexpr std::array gated{Gated{"containerd-volume", true}, Gated{"environment", false},
-        Gated{"hosts", false}, Gated{"instance-store", true}, Gated{"registry-mirrors", false},
-        Gated{"resolved", false}, Gated{"shutdown", false}, Gated{"sysctl", false}, Gated{"trust", false}};
+constexpr std::array gated{Gated{"resolved", false}, Gated{"containerd-volume", true},
+        Gated{"environment", false}, Gated{"hosts", false}, Gated{"instance-store", true},
+        Gated{"registry-mirrors", false}, Gated{"shutdown", false}, Gated{"sysctl", false},
+        Gated{"trust", false}};
 constexpr Gated swap{"swap", false};
 
 // containerd is running already, and needs a restart to get a change of its variables or of the certificates
@@ -70,8 +71,11 @@ public:
                         throw_refusals();
                 const auto& root = context_->root();
                 const auto need = has_cluster() ? ClusterNeed::complete : ClusterNeed::as_configured;
-                const auto planned = plan_steps(load_node_inputs(root, need));
-                const auto steps = affected_steps(root, planned);
+                const auto node = load_node_inputs(root, need);
+                const auto planned = plan_steps(node);
+                auto steps = affected_steps(root, planned);
+                std::ranges::stable_partition( // the others look names up
+                        steps, [](const Affected& one) { return one.step == resolved_step; });
                 restart_containerd_ = std::ranges::any_of(planned, [&](const PlannedStep& step) {
                         return changes_what_containerd_has_read(root, step);
                 });
@@ -79,13 +83,16 @@ public:
                         follow_gate(gate);
                 // Its file may be on a disk that is mounted when containerd starts again. Otherwise before
                 // eks-kubelet-config, which looks for swap.
-                if (!mounts_disks_)
+                const bool waits_for_disks = mounts_disks_ && node.spec.host.swap &&
+                                             node.spec.host.swap->kind == SwapSettings::Kind::store;
+                if (!waits_for_disks)
                         follow_gate(swap);
                 for (const auto& [step, error] : steps)
                         run_again(step, error);
+                look_api_server_up_again();
                 if (restart_containerd_)
                         restart_containerd();
-                if (mounts_disks_)
+                if (waits_for_disks)
                         follow_gate(swap);
                 look_for_image();
                 throw_refusals();
@@ -117,12 +124,11 @@ private:
                 return is_known();
         }
 
-        // False at the end of its TimeoutStartSec=, until which our own unit stays, too.
-        bool run_job(const char* method, const std::string& unit)
+        // Our own unit stays for as long.
+        bool run_job(const char* method, const std::string& unit, std::chrono::seconds limit = {})
         {
-                const auto limit = manager_->unit(unit).start_timeout() + margin;
-                notify_extend_timeout(static_cast<unsigned>((limit + time_to_take_over).count()));
-                return manager_->run_job(method, unit, limit);
+                return manager_->run_service_job(method, unit, limit,
+                        [] { notify_extend_timeout(static_cast<unsigned>(time_to_take_over.count())); });
         }
 
         bool run_step(const std::string& step)
@@ -190,8 +196,7 @@ private:
         void run_again(const std::string& step, const std::string& error)
         {
                 const auto name = step + ".service";
-                if (std::ranges::find(handled_, step) != handled_.end() ||
-                        manager_->unit(name).text("LoadState") == "masked")
+                if (handled(step) || manager_->unit(name).text("LoadState") == "masked")
                         return;
                 if (!error.empty()) {
                         refuse(step, "refuses it: " + error);
@@ -205,14 +210,35 @@ private:
 
         void did(const std::string& step, bool done)
         {
-                if (done)
-                        context_->did(fmt::format("ran {} again", step), true);
+                if (!done)
+                        return;
+                context_->did(fmt::format("ran {} again", step), true);
+                other_servers_ = other_servers_ || step == resolved_step;
+                looked_up_ = looked_up_ || step == environment_step;
+        }
+
+        // Whether the proxy is the way to the API server depends on its addresses.
+        void look_api_server_up_again()
+        {
+                if (other_servers_ && !looked_up_ && is_active("eks-environment.service"))
+                        did(environment_step, reload(environment_step));
+        }
+
+        bool handled(const std::string& step) const
+        {
+                return std::ranges::find(handled_, step) != handled_.end();
         }
 
         // kubelet has not started yet; its job, which waits for us, is kept.
         void restart_containerd()
         {
-                const bool ended = manager_->run_job("RestartUnit", containerd, containerd_timeout);
+                // It waits for the steps that mount what lies below its files.
+                auto limit = containerd_timeout;
+                for (const auto& gate : gated)
+                        if (const auto step = fmt::format("eks-{}", gate.step);
+                                gate.under_containerd && handled(step))
+                                limit += manager_->unit(step + ".service").start_timeout();
+                const bool ended = run_job("RestartUnit", containerd, limit);
                 if (!ended || !is_active(containerd)) {
                         refuse("containerd", ended ? "did not start with it" : "did not start in time");
                         return;
@@ -257,6 +283,8 @@ private:
         Manager* manager_;
         bool restart_containerd_ = false;
         bool mounts_disks_ = false;
+        bool other_servers_ = false;
+        bool looked_up_ = false;
         bool restarted_containerd_ = false;
         std::vector<std::string> handled_;
         std::vector<std::string> refused_;

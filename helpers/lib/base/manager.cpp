@@ -89,6 +89,17 @@ std::string mount_unit_name(std::string_view path)
         return name + ".mount";
 }
 
+// Whether a moment, in microseconds since 1970, is before the file was written; false without the file.
+bool is_before(std::uint64_t moment, const std::string& file)
+{
+        struct stat st {};
+        if (::stat(file.c_str(), &st) != 0)
+                return false;
+        const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
+                             static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
+        return moment < written;
+}
+
 } // namespace
 
 Manager::Manager()
@@ -195,12 +206,12 @@ bool Manager::Unit::has_job() const
 
 bool Manager::Unit::started_before(const std::string& file) const
 {
-        struct stat st {};
-        if (::stat(file.c_str(), &st) != 0)
-                return false;
-        const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
-                             static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
-        return number("InactiveExitTimestamp") < written;
+        return is_before(number("InactiveExitTimestamp"), file);
+}
+
+bool Manager::Unit::changed_before(const std::string& file) const
+{
+        return is_before(number("StateChangeTimestamp"), file);
 }
 
 void Manager::call(const char* method)
@@ -271,6 +282,28 @@ std::string Manager::queue_job(const char* method, const std::string& unit_name,
         const char* job = nullptr;
         check(::sd_bus_message_read(raw, "o", &job), "read the manager's answer");
         return job;
+}
+
+bool Manager::run_service_job(const char* method, const std::string& unit, std::chrono::seconds limit,
+        const std::function<void()>& waiting)
+{
+        using Clock = std::chrono::steady_clock;
+        constexpr std::chrono::seconds round{5};
+        constexpr std::chrono::seconds margin{10}; // the manager itself ends what takes too long
+        constexpr std::chrono::hours extended{1};
+        const auto loaded = this->unit(unit);
+        const auto end = Clock::now() + std::max(limit, loaded.start_timeout()) + margin;
+        const auto works = [&] {
+                const auto state = loaded.text("ActiveState");
+                return state == "activating" || state == "reloading" || state == "deactivating";
+        };
+        bool ended = run_job(method, unit, round);
+        while (!ended && (Clock::now() < end || (works() && Clock::now() < end + extended))) {
+                if (waiting)
+                        waiting();
+                ended = wait_for_job(unit, round);
+        }
+        return ended;
 }
 
 bool Manager::wait_for_job(const std::string& unit_name, std::chrono::milliseconds deadline)

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,11 +41,13 @@ public:
                 int service_status(const char* name) const; // signed 32 bit
                 unsigned service_count(const char* name) const;
                 std::uint64_t timer_number(const char* name) const;
-                // TimeoutStartSec=, which also limits a reload; at most an hour.
+                // TimeoutStartSec=, which also limits a reload; at most an hour. A service may extend it.
                 std::chrono::seconds start_timeout() const;
                 bool has_job() const;
                 // Whether it was last started before this file was written; false without the file.
                 bool started_before(const std::string& file) const;
+                // The same of its last change of state, such as a reload.
+                bool changed_before(const std::string& file) const;
         };
         Unit unit(const std::string& name);
 
@@ -71,6 +74,11 @@ public:
         // The same, and wait until that job has left the queue. False at the deadline.
         bool run_job(const char* method, const std::string& unit, std::chrono::milliseconds deadline,
                 const char* mode = "replace");
+
+        // The same, for as long as the manager lets the service take, at most an hour longer than `limit` or
+        // its start_timeout(). `waiting` is called every few seconds.
+        bool run_service_job(const char* method, const std::string& unit, std::chrono::seconds limit = {},
+                const std::function<void()>& waiting = {});
 
         // Wait until the unit has no job of any client. False at the deadline.
         bool wait_for_job(const std::string& unit, std::chrono::milliseconds deadline);

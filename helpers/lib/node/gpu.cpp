@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ask_in_child.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"

@@ -1,66 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/nvml.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
 #include "base/fs.hpp"
-#include "base/text.hpp"
 
 namespace eks {
-
-namespace {
-
-constexpr std::string_view end_of_answer = ".";
-
-// In the child: the lines, or what is wrong as "!TEXT"; the end is said by a line too.
-std::string answer_of(const std::function<std::vector<std::string>()>& ask)
-{
-        std::string text;
-        try {
-                for (const auto& line : ask())
-                        text += line + "\n";
-        } catch (const std::exception& e) {
-                std::string what = e.what();
-                std::ranges::replace(what, '\n', ' ');
-                text = fmt::format("!{}\n", what);
-        }
-        return text + std::string(end_of_answer) + "\n";
-}
-
-// Until the other end is closed, or the deadline.
-std::string read_until(const UniqueFd& fd, std::chrono::milliseconds deadline)
-{
-        using Clock = std::chrono::steady_clock;
-        const auto end = Clock::now() + deadline;
-        std::string text;
-        std::array<char, 4096> buffer{};
-        for (;;) {
-                const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
-                pollfd event{fd.get(), POLLIN, 0};
-                if (left.count() <= 0 || ::poll(&event, 1, static_cast<int>(left.count())) == 0)
-                        return text;
-                const auto length = ::read(fd.get(), buffer.data(), buffer.size());
-                if (length < 0 && errno == EINTR)
-                        continue;
-                if (length <= 0)
-                        return text;
-                text.append(buffer.data(), static_cast<std::size_t>(length));
-        }
-}
-
-} // namespace
 
 std::string nvml_library(const Root& root)
 {
@@ -83,40 +29,6 @@ Nvml::Nvml(const std::string& path) : handle_(::dlopen(path.c_str(), RTLD_NOW | 
 Nvml::~Nvml()
 {
         call<int()>("nvmlShutdown");
-}
-
-ChildAnswer ask_in_child(
-        const std::function<std::vector<std::string>()>& ask, std::chrono::milliseconds deadline)
-{
-        std::array<int, 2> ends{};
-        if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-                return {{}, ::strerror(errno)};
-        const UniqueFd reader(ends[0]);
-        UniqueFd writer(ends[1]);
-        const auto child = ::fork();
-        if (child < 0)
-                return {{}, ::strerror(errno)};
-        if (child == 0) {
-                const auto answer = answer_of(ask);
-                const auto written =
-                        ::write(writer.get(), answer.data(), answer.size()); // fits into the pipe
-                ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
-        }
-        writer.reset();
-        const auto text = read_until(reader, deadline);
-        // Not waited for: a process that hangs in the kernel does not die before it leaves it.
-        ::kill(child, SIGKILL);
-        ::waitpid(child, nullptr, WNOHANG);
-        const auto answers = lines(text);
-        if (answers.empty() || answers.back() != end_of_answer)
-                return {{}, "it does not answer"};
-        ChildAnswer answer;
-        for (const auto line : answers)
-                if (line.starts_with('!'))
-                        answer.wrong = std::string(line.substr(1));
-                else if (line != end_of_answer)
-                        answer.lines.emplace_back(line);
-        return answer;
 }
 
 } // namespace eks

@@ -2,11 +2,8 @@
 // NVIDIA's management library (NVML), loaded by path where it is installed.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <dlfcn.h>
 
@@ -46,14 +43,5 @@ public:
 private:
         std::unique_ptr<void, int (*)(void*)> handle_;
 };
-
-// What a child finds out: the lines that `ask` returns, or why there are none. The child is left behind at
-// the deadline, for a driver that hangs holds a process that asks it.
-struct ChildAnswer {
-        std::vector<std::string> lines;
-        std::string wrong; // empty if nothing was
-};
-ChildAnswer ask_in_child(
-        const std::function<std::vector<std::string>()>& ask, std::chrono::milliseconds deadline);
 
 } // namespace eks
