@@ -17,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view loaded = "/proc/driver/nvidia/version";
 constexpr std::string_view archives = "/var/lib/dkms-archive";
+constexpr std::chrono::seconds install_limit{300}; // TimeoutStartSec= of nvidia-module.service
 
 std::string text_of(const Root& root, std::string_view path)
 {
@@ -94,6 +95,21 @@ bool has_module_file(const Root& root)
         return false;
 }
 
+// It takes the time of the machine's disk and processors, and not that of a driver that hangs.
+void install(const Context& context, const std::string& flavour, const StartUnit& start,
+        std::chrono::milliseconds deadline)
+{
+        context.awaiting(fmt::format("Waiting for systemd to install the kernel module '{}'", flavour));
+        const auto then = std::chrono::duration_cast<std::chrono::seconds>(deadline);
+        notify_extend_timeout(static_cast<unsigned>((install_limit + then).count()) + 10);
+        if (!start(nvidia_module_unit, install_limit))
+                throw Error(failure::nvidia_driver_missing,
+                        fmt::format("the kernel module '{}' was not installed within {} seconds", flavour,
+                                install_limit.count()),
+                        fmt::format("`journalctl -b -u {}` shows the cause; an image can have it installed",
+                                nvidia_module_unit));
+}
+
 constexpr const char* of_others = "If something else installs the driver later, such as NVIDIA's GPU "
                                   "operator, create /etc/eks/nvidia.disabled";
 
@@ -150,7 +166,7 @@ void load_nvidia(Context& context, const std::vector<PciDevice>& gpus, const Sta
                         fmt::format("there is no NVIDIA GPU in this machine{}",
                                 exists(root(loaded)) ? ", but its driver is loaded" : ""),
                         "Use an instance type with a GPU, or remove /etc/eks/nvidia.enabled");
-        const auto end = Clock::now() + deadline;
+        auto end = Clock::now() + deadline;
         const auto run = [&](const std::string& unit, const std::string& doing) {
                 context.awaiting("Waiting for systemd to " + doing);
                 const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
@@ -176,7 +192,8 @@ void load_nvidia(Context& context, const std::vector<PciDevice>& gpus, const Sta
                                         addresses(gpus), flavour, join(flavours, ", ")),
                                 "Use an image with this module, or another instance type");
                 if (!flavours.empty() && !is_installed(root, flavour)) {
-                        run(nvidia_module_unit, fmt::format("install the kernel module '{}'", flavour));
+                        install(context, flavour, start, deadline);
+                        end = Clock::now() + deadline;
                         context.did(fmt::format("installed the kernel module '{}'", flavour), true);
                 }
                 load("nvidia");

@@ -67,3 +67,9 @@ class Mig(Machine):
         self.assertEqual(failed["EKS_FAILURE"], "nvidia-mig-failed")
         self.assertIn("did not end within 1 s", failed["MESSAGE"])
         self.assertActive(node, "eks-node.target")
+
+    def test_a_driver_that_hangs_at_boot_does_not_keep_kubelet_down(self):
+        node = self.divided("all-1g.5gb", "#!/bin/sh\ncase $1 in --query-gpu*) exec sleep infinity ;; esac\n", lambda node: node.write(
+            f"/etc/systemd/system/{UNIT}.d/limit.conf", "[Service]\nEnvironment=EKS_NVIDIA_TIMEOUT=1\n"))
+        self.assertIn("did not end within 1 s", self.failure(node, UNIT)["MESSAGE"])
+        self.assertActive(node, "eks-node.target", "kubelet.service")

@@ -19,14 +19,17 @@ namespace eks {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// A process that hangs in the kernel, as in a driver, does not die of a signal; then it is left behind.
+constexpr std::chrono::seconds time_to_die{1};
 constexpr std::size_t output_limit = 64U << 10U; // bytes kept; the rest is read and dropped
 
 // False at the deadline.
-bool wait_readable(int fd, std::chrono::steady_clock::time_point end)
+bool wait_readable(int fd, Clock::time_point end)
 {
         for (;;) {
-                const auto left =
-                        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+                const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
                 pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
                 const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<long>(0, left.count())));
                 if (ready >= 0 || errno != EINTR)
@@ -64,7 +67,7 @@ ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::mil
         writer.reset();
 
         ProcessResult result;
-        const auto end = std::chrono::steady_clock::now() + deadline;
+        const auto end = Clock::now() + deadline;
         for (;;) {
                 if (!wait_readable(reader.get(), end)) {
                         result.timed_out = true;
@@ -83,6 +86,11 @@ ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::mil
         if (!result.timed_out && process && !wait_readable(process.get(), end)) {
                 result.timed_out = true;
                 ::kill(pid, SIGKILL);
+        }
+        // Without a pidfd (Linux 5.3) it is waited for as long as it takes.
+        if (result.timed_out && process && !wait_readable(process.get(), Clock::now() + time_to_die)) {
+                result.status = 128 + SIGKILL;
+                return result;
         }
         int status = 0;
         while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)

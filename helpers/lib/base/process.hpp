@@ -13,7 +13,8 @@ struct ProcessResult {
         bool timed_out = false;
 };
 
-// Run a program by absolute path and wait for it; it is killed at the deadline. Throws Error (file_io) if it
+// Run a program by absolute path and wait for it; it is killed at the deadline, and left behind
+// if that does not end it. Throws Error (file_io) if it
 // cannot be started.
 ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds deadline);
 
