@@ -219,14 +219,18 @@ class Machine:
         self.folder = folder
         self.image = image
         self.disks = [Disk(f"{ROOT_SIZE}M", "vol0root"), *disks]
-        for disk in disks:
-            run("truncate", "-s", disk.size, self._file(disk))
+        self._blank(disks)
         run("cp", "--reflink=auto", "--sparse=always", image.disk, self._file(self.disks[0]))
         self.console = folder / "console"
         self.spent = 0.0
 
     def _file(self, disk: Disk) -> Path:
         return self.folder / f"disk-{disk.serial}"
+
+    def _blank(self, disks: list[Disk]):
+        for disk in disks:
+            self._file(disk).unlink(missing_ok=True)
+            run("truncate", "-s", disk.size, self._file(disk))
 
     def _start(self):
         command = ["qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "3G", "-no-user-config", "-nodefaults", "-nic",
@@ -292,9 +296,9 @@ class Machine:
         status, lines = self._until_mark("status", timeout + 60)
         return int(status), lines
 
-    def reboot(self, timeout=600):
+    def reboot(self, blank=False, timeout=600):
         """Let the system shut down and restart, on a new machine with the same disks: the emulated board does not start
-        reliably a second time on a busy host."""
+        reliably a second time on a busy host. `blank`: all disks but the root's are new, as after a stop and a start."""
         self.process.stdin.write(b"60 systemctl reboot\n")
         self.process.stdin.flush()
         end = time.monotonic() + timeout
@@ -306,5 +310,7 @@ class Machine:
                 raise Lost(f"the system did not shut down within {timeout} s") from None
         self._ended()
         self.clock = timedelta()
+        if blank:
+            self._blank(self.disks[1:])
         self._start()
         self.wait_until_up()
