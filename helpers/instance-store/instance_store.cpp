@@ -40,14 +40,11 @@ int level_of(const LocalStorage& settings)
         return settings.strategy == LocalStorage::Strategy::raid10 ? 10 : 0;
 }
 
-bool is_filesystem(const DiskContent& content)
-{
-        return content.other.empty() && (content.type == "xfs" || content.type == "ext4");
-}
-
+// The name alone is no proof: whoever calls a mirror of his data so keeps it.
 bool is_member_of_ours(const StoreDisk& disk)
 {
-        return disk.content.type == member_type && is_our_array(disk.content.label);
+        return disk.content.type == member_type && disk.content.other.empty() &&
+               is_our_array(disk.content.label) && (disk.level == 0 || disk.level == 10);
 }
 
 bool contains(const std::vector<std::string>& list, const std::string& item)
@@ -83,7 +80,14 @@ public:
                         note("this machine has no instance store");
                         return std::nullopt;
                 }
-                return settings_->is_array() ? next_of_array() : next_of_disks();
+                if (!settings_->is_array())
+                        return next_of_disks();
+                // Nothing is put below what runs.
+                for (const auto& disk : disks_)
+                        if (disk.came_later)
+                                note_later(disk);
+                std::erase_if(disks_, [](const StoreDisk& disk) { return disk.came_later; });
+                return disks_.empty() ? std::nullopt : next_of_array();
         }
 
 private:
@@ -91,6 +95,11 @@ private:
         {
                 if (!contains(*notes_, text))
                         notes_->push_back(text);
+        }
+
+        void note_later(const StoreDisk& disk)
+        {
+                note(fmt::format("{} came after the boot and is left alone", disk.named()));
         }
 
         Error refusal(const Failure& failure, const std::string& what, const std::string& remedy) const
@@ -333,7 +342,7 @@ private:
                                 note(fmt::format("{} is mounted at '{}' and is left alone", disk.named(),
                                         disk.mounted));
                         else if (disk.came_later)
-                                note(fmt::format("{} came after the boot and is left alone", disk.named()));
+                                note_later(disk);
                         else
                                 disks.push_back(disk);
                 const auto arrays = arrays_of_store();
@@ -349,8 +358,9 @@ private:
                                 ++index;
                         while (taken.contains(place_of_disk(index)));
                         refuse_place(place_of_disk(index), {disk.serial});
+                        // A cipher is put over a filesystem of ours as it is: if that fails, its data stay.
                         const bool usable = is_filesystem(disk.content) && !disk.half_made &&
-                                            disk.content.label == disk_label && !settings_->encrypt;
+                                            disk.content.label == disk_label;
                         const bool is_ready =
                                 disk.content.blank() || usable || (settings_->encrypt && is_open(index));
                         if (!is_ready && !disk.half_made)
@@ -519,6 +529,11 @@ std::string normal(std::string model)
 
 } // namespace
 
+bool is_filesystem(const DiskContent& content)
+{
+        return content.other.empty() && (content.type == "xfs" || content.type == "ext4");
+}
+
 std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks)
 {
         std::vector<StoreDisk> found;
@@ -534,6 +549,40 @@ bool is_our_array(std::string_view name)
 {
         // mdadm puts the name of the host in front.
         return name.substr(name.rfind(':') + 1) == array_name; // npos + 1 is 0
+}
+
+// The superblock of version 1.2, in the kernel's md_p.h: at 4 KiB, in little endian. Other versions are at
+// other places, and no array of ours.
+void read_member(StoreDisk& disk, std::string_view beginning)
+{
+        constexpr std::size_t at = 4096;
+        constexpr std::string_view magic("\xfc\x4e\x2b\xa9\x01\0\0\0", 8);
+        constexpr std::size_t id_at = 16;
+        constexpr std::size_t id_length = 16;
+        constexpr std::size_t level_at = 72;
+        constexpr std::size_t devices_at = 92;
+        constexpr std::size_t boot_mark_at = 510;
+        constexpr std::string_view boot_mark = "\x55\xaa";
+        if (beginning.size() < member_bytes)
+                return;
+        // libblkid looks for no partition table on a member.
+        if (beginning.substr(boot_mark_at).starts_with(boot_mark)) {
+                disk.content.other = "a boot sector and a former member of an array";
+                return;
+        }
+        const auto superblock = beginning.substr(at);
+        if (!superblock.starts_with(magic))
+                return;
+        const auto number = [&](std::size_t from) {
+                std::uint32_t value = 0;
+                for (std::size_t i = sizeof value; i-- > 0;)
+                        value = value << 8U | static_cast<unsigned char>(superblock[from + i]);
+                return value;
+        };
+        for (const char byte : superblock.substr(id_at, id_length))
+                disk.array_id += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+        disk.level = static_cast<int>(number(level_at));
+        disk.devices = number(devices_at);
 }
 
 std::vector<BoundDirectory> bound_directories(const LocalStorage& settings)
@@ -618,8 +667,9 @@ void foresee(StorageFacts& facts, const LocalStorage& settings, const StorageAct
                         if (array.path == action.what)
                                 array.serials.insert(
                                         array.serials.end(), action.serials.begin(), action.serials.end());
-                each([](StoreDisk& disk) {
+                each([&](StoreDisk& disk) {
                         disk.content = {.type = member_type, .label = std::string(array_name)};
+                        disk.level = level_of(settings);
                 });
                 break;
         case Kind::encrypt:

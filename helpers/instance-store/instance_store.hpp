@@ -27,7 +27,7 @@ struct StoreDisk {
         std::uint64_t size = 0; // bytes
         DiskContent content;
         std::string array_id;    // of an array that it is a member of
-        int level = -1;          // of that array
+        int level = -1;          // of that array; -1 if its superblock is none that this step writes
         unsigned devices = 0;    // of that array, if all are there
         std::string mounted;     // where
         std::string in_use;      // "is part of /dev/dm-1"; not if our array or cipher uses it
@@ -83,6 +83,13 @@ std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks)
 
 // Whether an array that is a member's by name was made by this step, or by setup-local-disks before it.
 bool is_our_array(std::string_view name);
+
+// Whether it is one that this step mounts.
+bool is_filesystem(const DiskContent& content);
+
+// What the first bytes of a member say: the array, or that a boot sector was written over it since.
+inline constexpr std::size_t member_bytes = 4096 + 256;
+void read_member(StoreDisk& disk, std::string_view beginning);
 
 // What has to be done next; nothing if all is done. Pure: the step and `eksnode storage plan` use it.
 // Remarks are added to `notes`, each once. Throws Error: disks_too_few, disks_missing, disk_in_use,

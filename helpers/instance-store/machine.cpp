@@ -2,7 +2,6 @@
 #include "machine.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -37,6 +36,7 @@ constexpr std::chrono::seconds time_after_copy{600};
 constexpr auto poll_interval = 20ms;
 constexpr std::string_view blocks = "/sys/class/block/";
 constexpr std::uint64_t sector = 512;
+constexpr std::string_view disk_word = "disk"; // of a disk that was there from the start, in the record
 
 using Device = std::unique_ptr<sd_device, Deleter<sd_device_unref>>;
 
@@ -106,30 +106,22 @@ std::string use_of(const std::string& name, const std::string& mounts)
         return {};
 }
 
-// The superblock of version 1.2, in the kernel's md_p.h: at 4 KiB, in little endian.
-void read_member(StoreDisk& disk)
+std::string first_bytes(const std::string& path, std::size_t count)
 {
-        constexpr off_t at = 4096;
-        constexpr std::array<unsigned char, 8> magic{0xfc, 0x4e, 0x2b, 0xa9, 1, 0, 0, 0};
-        constexpr std::size_t id_at = 16;
-        constexpr std::size_t id_length = 16;
-        constexpr std::size_t level_at = 72;
-        constexpr std::size_t devices_at = 92;
-        std::array<unsigned char, 256> bytes{};
-        const UniqueFd fd(::open(disk.path.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!fd || ::pread(fd.get(), bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size()) ||
-                !std::equal(magic.begin(), magic.end(), bytes.begin()))
-                return;
-        const auto number = [&](std::size_t from) {
-                return static_cast<std::uint32_t>(bytes.at(from)) |
-                       static_cast<std::uint32_t>(bytes.at(from + 1)) << 8U |
-                       static_cast<std::uint32_t>(bytes.at(from + 2)) << 16U |
-                       static_cast<std::uint32_t>(bytes.at(from + 3)) << 24U;
-        };
-        for (std::size_t i = 0; i < id_length; ++i)
-                disk.array_id += fmt::format("{:02x}", bytes.at(id_at + i));
-        disk.level = static_cast<int>(number(level_at));
-        disk.devices = number(devices_at);
+        std::string bytes(count, '\0');
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        const auto length = fd ? ::pread(fd.get(), bytes.data(), count, 0) : 0;
+        bytes.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+        return bytes;
+}
+
+// Of the device that a cipher is on.
+DiskContent content_below(const std::string& cipher)
+{
+        std::error_code ignored;
+        const auto name = std::filesystem::canonical(cipher, ignored).filename().string();
+        const auto lower = below(name, "slaves");
+        return lower.empty() ? DiskContent{} : content_of("/dev/" + lower.front()).value_or(DiskContent{});
 }
 
 Directory directory_at(const std::string& path)
@@ -277,8 +269,7 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
 StorageFacts StorageMachine::look() const
 {
         StorageFacts facts;
-        const auto recorded =
-                disks_in_summary(read_file_if_exists(std::string(storage_record)).value_or(""));
+        const auto record = read_file_if_exists(std::string(storage_record));
         const auto mounts = mountinfo();
         for (const auto& name : list_directory(std::string(blocks)))
                 if (is_nvme_disk(name))
@@ -287,12 +278,12 @@ StorageFacts StorageMachine::look() const
         for (auto& disk : facts.disks) {
                 const auto name = disk.path.substr(5);
                 disk.mounted = mount_point_in(mounts, attribute(name, "dev"));
-                disk.came_later = !recorded.empty() && std::ranges::count(recorded, disk.serial) == 0;
+                disk.came_later = came_later(record, disk.serial);
                 disk.in_use = use_of(name, mounts);
                 disk.content = content_of(disk.path).value_or(DiskContent{.other = "what cannot be read"});
                 disk.half_made = making_.includes(disk.serial) && may_be_half_made(disk.path, disk.content);
                 if (disk.content.type == member_type)
-                        read_member(disk);
+                        read_member(disk, first_bytes(disk.path, member_bytes));
         }
         for (const auto& name : list_directory(std::string(blocks))) {
                 if (name.starts_with("md") && has_attribute(name, "md") && !below(name, "slaves").empty())
@@ -336,15 +327,36 @@ Manager& StorageMachine::manager()
         return *manager_;
 }
 
-void StorageMachine::record(const std::vector<std::string>& serials)
+std::vector<std::string> StorageMachine::record(const std::vector<std::string>& serials)
 {
         auto names = making_.names();
-        const auto before = names.size();
-        for (const auto& serial : serials)
-                if (std::ranges::find(names, serial) == names.end())
-                        names.push_back(serial);
-        if (names.size() > before)
+        std::vector<std::string> added;
+        std::ranges::copy_if(serials, std::back_inserter(added),
+                [&](const auto& serial) { return std::ranges::find(names, serial) == names.end(); });
+        names.insert(names.end(), added.begin(), added.end());
+        if (!added.empty())
                 making_.begin(names);
+        return added;
+}
+
+// mkfs may refuse before it writes. What is below a cipher is then still a filesystem, which the next run
+// mounts if encrypt is taken back; mkfs begins with overwriting the old superblock.
+void StorageMachine::format(const StorageAction& action)
+{
+        const auto added = record(action.serials);
+        try {
+                run(action);
+        } catch (const Error&) {
+                if (settings_->encrypt && is_filesystem(content_below(action.what)))
+                        making_.end(added);
+                throw;
+        }
+}
+
+void StorageMachine::run(const StorageAction& action)
+{
+        run_disk_program(action.command, failure_of(action.kind),
+                action.serials.empty() ? "" : fmt::format("disk {}: ", join(action.serials, ", ")));
 }
 
 Manager::StartedMount StorageMachine::start_mount(
@@ -370,17 +382,18 @@ void StorageMachine::finish()
 void StorageMachine::perform(const StorageAction& action)
 {
         switch (action.kind) {
+        case Kind::format:
+                format(action);
+                break;
         case Kind::wipe:
         case Kind::create:
-        case Kind::encrypt:
-        case Kind::format:
                 record(action.serials);
                 [[fallthrough]];
+        case Kind::encrypt: // cryptsetup writes nothing on the disk
         case Kind::stop:
         case Kind::assemble:
         case Kind::add:
-                run_disk_program(action.command, failure_of(action.kind),
-                        action.serials.empty() ? "" : fmt::format("disk {}: ", join(action.serials, ", ")));
+                run(action);
                 break;
         case Kind::mount:
                 announce_array(action.what);
@@ -407,13 +420,14 @@ void StorageMachine::perform(const StorageAction& action)
         }
 }
 
-std::vector<std::string> disks_in_summary(std::string_view summary)
+bool came_later(const std::optional<std::string>& record, std::string_view serial)
 {
-        std::vector<std::string> serials;
-        for (const auto line : lines(summary))
-                if (const auto words = split(line, ' '); words.size() > 2 && words[0] == "disk")
-                        serials.emplace_back(words[2]);
-        return serials;
+        if (!record) // no run has ended well since the boot
+                return false;
+        return std::ranges::none_of(lines(*record), [&](std::string_view line) {
+                const auto words = split(line, ' ');
+                return words.size() > 2 && words[0] == disk_word && words[2] == serial;
+        });
 }
 
 std::string storage_summary(const LocalStorage& settings, const StorageFacts& facts)
@@ -421,8 +435,8 @@ std::string storage_summary(const LocalStorage& settings, const StorageFacts& fa
         constexpr double gibibyte = 1U << 30U;
         std::string text;
         for (const auto& disk : instance_store_disks(facts.disks))
-                text += fmt::format("disk {} {} {:.1f} GiB\n", disk.path, disk.serial,
-                        static_cast<double>(disk.size) / gibibyte);
+                text += fmt::format("{} {} {} {:.1f} GiB\n", disk.came_later ? "later-disk" : disk_word,
+                        disk.path, disk.serial, static_cast<double>(disk.size) / gibibyte);
         if (settings.is_array())
                 for (const auto& array : facts.arrays)
                         text += fmt::format("array {} RAID{} of {}\n", array.path, array.level,

@@ -34,7 +34,10 @@ public:
         void finish();
 
 private:
-        void record(const std::vector<std::string>& serials);
+        // Those that were not recorded before.
+        std::vector<std::string> record(const std::vector<std::string>& serials);
+        void format(const StorageAction& action);
+        static void run(const StorageAction& action);
         Manager::StartedMount start_mount(
                 const StorageAction& action, const char* options, const std::string& description);
         StoreDisk disk(const std::string& name) const;
@@ -49,7 +52,7 @@ private:
 
 // What there is, as text for storage_record.
 std::string storage_summary(const LocalStorage& settings, const StorageFacts& facts);
-// The serial numbers of its disks.
-std::vector<std::string> disks_in_summary(std::string_view summary);
+// Whether a disk was not there yet when a run of this boot has written that text.
+bool came_later(const std::optional<std::string>& record, std::string_view serial);
 
 } // namespace eks

@@ -94,6 +94,8 @@ def cases():
                      "disks": [f"AWS{n:02}" for n in range(2, count + 1)]}]}
         foreign = {"filesystem": {"holds": "ext4", "label": "data"}, "partition-table": {"holds": "a partition table (gpt)"},
                    "member": {"holds": "linux_raid_member", "label": "storage:backup", "arrayId": "b", "level": 1, "devices": 2},
+                   "mirror-of-our-name": {"holds": "linux_raid_member", "label": "storage:kubernetes", "arrayId": "b", "level": 1, "devices": 2},
+                   "other-superblock": {"holds": "linux_raid_member", "label": "storage:kubernetes"},
                    "unknown": {"holds": "data of an unknown kind"}, "mounted": {"holds": "xfs", "mounted": "/srv"},
                    "in-use": {"inUse": "is a part of '/dev/dm-3'"}}
         for kind, what in foreign.items():
@@ -107,6 +109,8 @@ def cases():
         yield "encrypted", f"reboot, {strategy}", strategy, ENCRYPTED, \
             blank(4, holds="data of an unknown kind", halfMade=True) if level is None else \
             assembled(4, level, holds="data of an unknown kind")
+        yield "encrypted", f"turned on, {strategy}", strategy, ENCRYPTED, \
+            blank(4, holds="xfs", label="eks-disk") if level is None else assembled(4, level)
     yield "encrypted", "a partition table on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="a partition table (gpt)")
     yield "encrypted", "LVM on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="LVM2_member")
     yield "other-strategy", "RAID0 to Mount", "Mount", "", assembled(2, 0)
@@ -139,6 +143,13 @@ def cases():
     yield "later", "Mount, a disk is gone", "Mount", "", without(running, 2)
     yield "later", "Mount, by somebody below mountPath", "Mount", "", \
         {"disks": [disk(1, holds="xfs", mounted="/mnt/k8s-disks/data"), disk(2)], "mounts": {"/mnt/k8s-disks/data": "/dev/nvme1n1"}}
+    for level, strategy in (0, "RAID0"), (10, "RAID10"):
+        late = [d | {"cameLater": True} for d in members(4, level)["disks"]]
+        yield "later", f"{strategy}, no disk was there at the boot", strategy, "", {"disks": late}
+        yield "later", f"{strategy}, no disk was there at the boot, and they are blank", strategy, "", blank(4, cameLater=True)
+    running = mounted(4, 10)
+    short = running | {"arrays": [a | {"disks": a["disks"][1:]} for a in running["arrays"]]}
+    yield "later", "RAID10, a disk came for one that was lost", "RAID10", "", replaced(short, 1, disk(5, cameLater=True))
     yield "directories", "baked images", "RAID0", "", blank(2) | {"directories": baked}
     yield "directories", "baked images, copied before", "RAID0", "", \
         assembled(2, 0) | {"directories": baked | {"/mnt/k8s-disks/0/containerd": {"empty": False}}}

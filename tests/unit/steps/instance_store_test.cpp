@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "instance_store.hpp"
+#include "machine.hpp"
+
+using namespace eks;
+
+namespace {
+
+constexpr auto store_model = "Amazon EC2 NVMe Instance Storage";
+
+// The beginning of a disk of an array of two.
+std::string member_of(char level)
+{
+        std::string bytes(member_bytes, '\0');
+        bytes.replace(4096, 8, std::string("\xfc\x4e\x2b\xa9\x01\0\0\0", 8));
+        bytes.replace(4096 + 16, 16, "an array's uuid.");
+        bytes[4096 + 72] = level;
+        bytes[4096 + 92] = 2;
+        return bytes;
+}
+
+StoreDisk disk_with(const std::string& beginning)
+{
+        StoreDisk disk{.path = "/dev/nvme1n1",
+                .model = store_model,
+                .serial = "AWS1",
+                .content = {.type = member_type,
+                        .label = "node:kubernetes",
+                        .partition_label = {},
+                        .other = {}}};
+        read_member(disk, beginning);
+        return disk;
+}
+
+std::string refusal_of(const StoreDisk& disk)
+{
+        std::vector<std::string> notes;
+        try {
+                auto blank = disk;
+                blank.path = "/dev/nvme2n1";
+                blank.serial = "AWS2";
+                blank.content = {};
+                const auto action = next_action({.source = "test"}, {.disks = {disk, blank}}, notes);
+                return action ? std::string(name_of(action->kind)) : "nothing";
+        } catch (const Error& error) {
+                return error.what();
+        }
+}
+
+} // namespace
+
+TEST_CASE("The superblock of a member says its array, level and number of disks", "[instance-store]")
+{
+        const auto disk = disk_with(member_of('\n'));
+        CHECK(disk.array_id == "616e206172726179277320757569642e");
+        CHECK(disk.level == 10);
+        CHECK(disk.devices == 2);
+        CHECK(disk.content.other.empty());
+}
+
+TEST_CASE("A member is ours by its level, too", "[instance-store]")
+{
+        CHECK(refusal_of(disk_with(member_of(0))) == "wipe"); // the other disk of its array has gone
+        CHECK(refusal_of(disk_with(member_of('\n'))) == "wipe");
+        for (const char level : {'\1', '\5'}) {
+                INFO("level " << int{level});
+                CHECK(refusal_of(disk_with(member_of(level))).find("holds linux_raid_member") !=
+                        std::string::npos);
+        }
+        // Of a linear array.
+        CHECK(refusal_of(disk_with(member_of('\xff'))).find("holds linux_raid_member") != std::string::npos);
+}
+
+TEST_CASE("A member without a superblock at 4 KiB is not ours", "[instance-store]")
+{
+        for (const auto length : {std::size_t{0}, member_bytes - 1, member_bytes}) {
+                INFO("length " << length);
+                const auto disk = disk_with(std::string(length, '\0'));
+                CHECK(disk.level == -1);
+                CHECK(refusal_of(disk).find("holds linux_raid_member") != std::string::npos);
+        }
+}
+
+TEST_CASE("A member that was given a boot sector is not ours", "[instance-store]")
+{
+        auto bytes = member_of(0);
+        bytes.replace(510, 2, "\x55\xaa");
+        CHECK(refusal_of(disk_with(bytes)).find("holds a boot sector and a former member of an array") !=
+                std::string::npos);
+}
+
+TEST_CASE("A disk came later if a run of this boot has ended well without it", "[instance-store]")
+{
+        CHECK_FALSE(came_later(std::nullopt, "AWS1"));
+        CHECK(came_later("", "AWS1"));
+        const auto record = "disk /dev/nvme1n1 AWS1 5.0 GiB\nmount /mnt/k8s-disks/1 /dev/nvme1n1\n";
+        CHECK_FALSE(came_later(record, "AWS1"));
+        CHECK(came_later(record, "AWS2"));
+}
+
+TEST_CASE("A disk that came later is one at the next run, too", "[instance-store]")
+{
+        const StorageFacts facts{.disks = {{.path = "/dev/nvme1n1", .model = store_model, .serial = "AWS1"},
+                                         {.path = "/dev/nvme2n1",
+                                                 .model = store_model,
+                                                 .serial = "AWS2",
+                                                 .came_later = true}}};
+        const auto record = storage_summary({}, facts);
+        CHECK(record == "disk /dev/nvme1n1 AWS1 0.0 GiB\nlater-disk /dev/nvme2n1 AWS2 0.0 GiB\n");
+        CHECK(came_later(record, "AWS2"));
+        CHECK_FALSE(came_later(record, "AWS1"));
+}
