@@ -224,6 +224,11 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 if (facts.soci) {
                         outputs.push_back({"containerd.service.wants/soci-snapshotter.service",
                                 UNITDIR "/soci-snapshotter.service"});
+                        // What it wrote before a mount would be hidden below it.
+                        for (const auto* const step :
+                                {"eks-containerd-volume.service", "eks-instance-store.service"})
+                                outputs.push_back({fmt::format("soci-snapshotter.service.requires/{}", step),
+                                        fmt::format(UNITDIR "/{}", step)});
                         // An import that failed without the snapshotter is tried again when it starts.
                         outputs.push_back({"soci-snapshotter.service.wants/eks-sandbox-image.service",
                                 UNITDIR "/eks-sandbox-image.service"});

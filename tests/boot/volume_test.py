@@ -86,15 +86,19 @@ class Volume(BootTest):
     def test_a_disk_that_is_not_there_keeps_containerd_down_until_it_is(self):
         node = self.node()
         node.disk()
-        self.configure(node, device="vol-0123456789abcdef0")
+        soci = '[containerd]\nsnapshotter = "soci"\nvolume.device = "%s"\n'
+        node.soci(soci % "vol-0123456789abcdef0")
         node.write(f"etc/systemd/system/{self.UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_VOLUME_TIMEOUT=1\n")
         node.boot()
         self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "volume-missing")
         self.assertKubeletDown(node)
-        self.configure(node, device=node.disks[0])
+        # It would write to the root filesystem.
+        self.assertFalse(node.file("/var/lib/soci-snapshotter-grpc/index.json").exists())
+        self.assertEqual(node.show("soci-snapshotter.service", "ActiveState")["ActiveState"], "inactive")
+        node.soci(soci % node.disks[0])
         node.systemctl("restart", "eks-config.service")
         node.systemctl("start", "eks-node.target")
-        self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT)
+        self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT, "soci-snapshotter.service")
 
     def test_a_mount_that_failed_once_is_tried_again(self):
         node = self.node()

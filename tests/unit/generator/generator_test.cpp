@@ -384,6 +384,10 @@ TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[ge
         CHECK(std::ranges::count(generate(machine).paths,
                       "/normal/soci-snapshotter.service.wants/eks-sandbox-image.service -> " UNITDIR
                       "/eks-sandbox-image.service"s) == 1);
+        for (const auto& step : {"/eks-containerd-volume.service"s, "/eks-instance-store.service"s})
+                CHECK(std::ranges::count(generate(machine).paths,
+                              "/normal/soci-snapshotter.service.requires" + step + " -> " UNITDIR + step) ==
+                        1);
         machine.write("/etc/eks/node.disabled", "");
         CHECK(std::ranges::count(generate(machine).paths, link) == 0);
 }
