@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include "base/conffile.hpp"
+#include "base/drop_ins.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
 #include "base/secrets.hpp"
 #include "base/swaps.hpp"
+#include "base/text.hpp"
+#include "config/kernel_settings.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
 #include "kubelet_config.hpp"
@@ -90,6 +93,52 @@ Json shown(const SchemaKey& entry, Json value)
         return value;
 }
 
+// The huge pages that the kernel has set aside, of what the configuration names.
+std::string pages_there(const Root& root, const Resolved& resolved)
+{
+        Problems problems; // of which the configuration has none
+        std::string text;
+        for (const auto& pages : huge_pages(resolved.merged.tree, resolved.merged.marks, problems))
+                if (const auto there = read_file_if_exists(root(pages.name)))
+                        text += fmt::format("  on this node: {} = {}\n", pages.name, trim(*there));
+        return text;
+}
+
+// What systemd gives a unit that limits its tasks by nothing of its own, and the file that says so.
+std::string task_limit(const Root& root)
+{
+        constexpr std::string_view name = "DefaultTasksMax=";
+        std::string found;
+        for (const auto& path : drop_ins(
+                     root, {"/usr/lib/systemd/system.conf.d", "/etc/systemd/system.conf.d"}, {".conf"})) {
+                const auto text = read_file_if_exists(root(path), drop_in_limit).value_or("");
+                for (const auto line : lines(text))
+                        if (line.starts_with(name))
+                                found = fmt::format("  tasks of a container: {}, from {}\n",
+                                        line.substr(name.size()), path);
+        }
+        return found;
+}
+
+// The limits of containers, as containerd reads them.
+std::string limits_there(const Root& root, const std::string& key)
+{
+        constexpr auto path = "/etc/containerd/base-runtime-spec.json";
+        const auto document = try_parse_json(read_file_if_exists(root(path)).value_or(""));
+        const auto* const limits = value_at(document, "process.rlimits");
+        if (limits == nullptr || !limits->is_array())
+                return {};
+        std::string text;
+        for (const auto& limit : *limits) {
+                const auto name = lower(limit.value("type", std::string()));
+                if (key == "limits" || name == "rlimit_" + parts_of(key).back())
+                        text += fmt::format("  on this node: {} {}:{}, from {}\n", name,
+                                limit.value("soft", std::uint64_t{0}), limit.value("hard", std::uint64_t{0}),
+                                path);
+        }
+        return text;
+}
+
 std::string said(const std::vector<Note>& notes)
 {
         std::string text;
@@ -162,6 +211,10 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
                 const auto areas = swap_areas(root);
                 return fmt::format("  on this node: {}\n", areas.empty() ? "none" : names_of(areas));
         }
+        if (below("hugepages"))
+                return pages_there(root, resolved);
+        if (below("limits"))
+                return limits_there(root, key) + (key == "limits" ? task_limit(root) : "");
         const bool reserved = below("kubelet.config.kubeReserved");
         if (!reserved && !below("node.labels") && key != "kubelet.config.maxPods" && key != "node.taints")
                 return {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "explain.hpp"
 #include "fixture.hpp"
@@ -7,6 +8,7 @@
 
 using namespace eks;
 using test::ReferenceNode;
+using std::string_literals::operator""s;
 
 namespace {
 
@@ -44,6 +46,35 @@ TEST_CASE("What is reserved is explained with its policy and what goes into it",
                               "the machine's 16384 MiB") != std::string::npos);
         CHECK(explained(node, "[kubelet.reservations]\npolicy = \"none\"\n", "kubelet.config.kubeReserved")
                         .find("computed by the none policy: nothing is reserved") != std::string::npos);
+}
+
+TEST_CASE("Huge pages and limits are explained with what the kernel and containers have", "[explain]")
+{
+        const ReferenceNode node;
+        const auto pages = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+        const auto toml = "[hugepages]\n2Mi = 8\n[limits]\nnofile = \"4096:8192\"\n";
+        CHECK(explained(node, toml, "hugepages").find("on this node") == std::string::npos);
+        node.write(pages, "6\n");
+        CHECK(explained(node, toml, "hugepages").find(fmt::format("  on this node: {} = 6\n", pages)) !=
+                std::string::npos);
+        CHECK(explained(node, toml, "limits").find("on this node") == std::string::npos);
+        node.write("/etc/containerd/base-runtime-spec.json",
+                R"({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "hard": 8192, "soft": 4096},
+                                            {"type": "RLIMIT_CORE", "hard": 1, "soft": 0}]}})");
+        node.write("/usr/lib/systemd/system.conf.d/90-eks.conf", "[Manager]\nDefaultTasksMax=infinity\n");
+        const auto file = "/etc/containerd/base-runtime-spec.json\n"s;
+        CHECK(explained(node, toml, "limits.nofile")
+                        .ends_with("  on this node: rlimit_nofile 4096:8192, from " + file));
+        CHECK(explained(node, toml, "limits")
+                        .ends_with(
+                                "  on this node: rlimit_nofile 4096:8192, from " + file +
+                                "  on this node: rlimit_core 0:1, from " + file +
+                                "  tasks of a container: infinity, from /usr/lib/systemd/system.conf.d/90-eks.conf\n"));
+        node.write("/etc/systemd/system.conf.d/95-mine.conf", "[Manager]\nDefaultTasksMax=4915\n");
+        CHECK(explained(node, "", "limits") ==
+                "limits is not set\n  on this node: rlimit_nofile 4096:8192, from " + file +
+                        "  on this node: rlimit_core 0:1, from " + file +
+                        "  tasks of a container: 4915, from /etc/systemd/system.conf.d/95-mine.conf\n");
 }
 
 TEST_CASE("A user's setting is not called ours, in whatever file of kubelet's it stands", "[explain]")
