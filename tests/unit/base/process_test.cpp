@@ -72,7 +72,8 @@ TEST_CASE("Output without end is capped", "[process]")
         CHECK(result.output.size() < 128U << 10U);
 }
 
-TEST_CASE("A program that cannot be started is an error that names it", "[process]")
+// qemu for user programs runs vfork() as fork(), and posix_spawn() then does not learn of it.
+TEST_CASE("A program that cannot be started is an error that names it", "[process][vfork]")
 {
         const test::TemporaryDirectory directory;
         directory.write("/no-program", "x", 0644);
