@@ -38,7 +38,7 @@ constexpr std::size_t version_at = 1024;
 constexpr std::size_t last_page_at = 1028;
 constexpr std::size_t uuid_at = 1036;
 constexpr std::size_t label_at = 1052;
-constexpr auto partial_suffix = ".partial";
+constexpr auto partial_name = ".eks-swap.partial"; // nobody else's
 constexpr double gibibyte = 1U << 30U;
 
 // The kernel fills the area of the highest priority first.
@@ -179,7 +179,7 @@ private:
 
         void remove_file(const std::string& path)
         {
-                remove_if_exists(root()(path + partial_suffix));
+                remove_if_exists(root()(partial_of(path)));
                 if (!size_of_our_swap(page_of(path))) // none, or somebody else's
                         return;
                 if (is_on(path))
@@ -199,6 +199,11 @@ private:
         }
 
         static std::string path_in(const SwapSettings& settings) { return settings.directory + "/swap"; }
+
+        static std::string partial_of(const std::string& path)
+        {
+                return path.substr(0, path.rfind('/') + 1) + partial_name;
+        }
 
         void turn_all_off()
         {
@@ -385,7 +390,7 @@ private:
                 if (settings.kind == Kind::store)
                         write_atomically(root()(swap_on_store_path), path + "\n", 0644, Durability::synced);
                 // Under its name only when it is complete.
-                const auto partial = path + partial_suffix;
+                const auto partial = partial_of(path);
                 if (const int error = write_file(partial, path, size); error != 0) {
                         remove_if_exists(root()(partial));
                         throw failed(settings,

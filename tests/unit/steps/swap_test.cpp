@@ -137,6 +137,21 @@ bool has(const std::string& text, const std::string& part)
 
 } // namespace
 
+TEST_CASE("What a run that was killed has left is removed, and no file of others", "[swap]")
+{
+        Machine machine;
+        const auto left = "/var/lib/eks/.eks-swap.partial";
+        const auto others = "/var/lib/eks/swap.partial";
+        machine.write(others, "somebody's");
+        for (const auto& wanted :
+                {std::optional(settings(SwapSettings::Kind::file, "file")), std::optional<SwapSettings>()}) {
+                machine.write(left, "half");
+                CHECK(machine.run(wanted).refused.what.empty());
+                CHECK_FALSE(machine.has(left));
+                CHECK(machine.read(others) == "somebody's");
+        }
+}
+
 TEST_CASE("The first page is as the kernel reads it", "[swap]")
 {
         const Uuid uuid{1, 2, 3};
