@@ -196,10 +196,12 @@ std::string render_storage(
                 return {};
         std::string text = "\ninstance store:\n";
         for (const auto line : lines(record)) {
-                const auto words = split(line, ' ');
+                constexpr std::string_view mount = "mount ";
                 text += fmt::format("  {}", line);
-                if (words.size() == 3 && words[0] == "mount") {
-                        const auto [used, size] = use(std::string(words[1]));
+                // The device is the last word; there may be blanks in the directory.
+                if (const auto end = line.rfind(' '); line.starts_with(mount) && end > mount.size()) {
+                        const auto [used, size] =
+                                use(std::string(line.substr(mount.size(), end - mount.size())));
                         text += fmt::format(", {:.1f} of {:.1f} GiB used", used / gibibyte, size / gibibyte);
                 }
                 text += "\n";

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/proc_path.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -22,22 +23,6 @@ std::vector<std::string> words(std::string_view line)
                 if (!word.empty())
                         found.emplace_back(word);
         return found;
-}
-
-// The kernel writes blanks and backslashes of a path as \ and three octal digits.
-std::string unescaped(const std::string& text)
-{
-        std::string plain;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-                const auto digits = std::string_view(text).substr(i + 1, 3);
-                const bool is_octal = text[i] == '\\' && digits.size() == 3 &&
-                                      digits.find_first_not_of("01234567") == std::string_view::npos;
-                plain += is_octal ? static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 +
-                                                      (digits[2] - '0'))
-                                  : text[i];
-                i += is_octal ? digits.size() : 0;
-        }
-        return plain;
 }
 
 std::uint64_t bytes(const std::string& kib)

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
+#include "base/proc_path.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 
@@ -123,7 +124,7 @@ std::string mount_point_in(std::string_view mountinfo, std::string_view device)
 {
         for (const auto line : lines(mountinfo))
                 if (const auto fields = mount_fields(line); fields[2] == device)
-                        return std::string(fields[4]);
+                        return unescaped(fields[4]);
         return {};
 }
 
@@ -131,12 +132,12 @@ std::string mounted_in(std::string_view mountinfo, std::string_view directory)
 {
         std::string source;
         for (const auto line : lines(mountinfo)) {
-                if (mount_fields(line)[4] != directory)
+                if (unescaped(mount_fields(line)[4]) != directory)
                         continue;
                 const auto dash = line.find(" - "); // then: type, source, options
                 const auto rest = dash == line.npos ? std::vector<std::string_view>()
                                                     : split(line.substr(dash + 3), ' ');
-                source = rest.size() >= 2 ? std::string(rest[1]) : "something";
+                source = rest.size() >= 2 ? unescaped(rest[1]) : "something";
         }
         return source;
 }

@@ -271,7 +271,10 @@ TEST_CASE("Mounts are read from the kernel's table", "[containerd-volume]")
                 "22 1 259:1 / / rw,noatime shared:1 - xfs /dev/nvme0n1p1 rw\n"
                 "40 22 0:30 / /var/lib/containerd rw - overlay overlay rw\n"
                 "41 22 259:4 / /var/lib/containerd rw,noatime shared:9 - xfs /dev/nvme1n1 rw\n"
+                "42 22 259:5 / /mnt/two\\040words/1 rw - xfs /dev/mapper/a\\134b rw\n"
                 "broken\n";
+        CHECK(mount_point_in(table, "259:5") == "/mnt/two words/1");
+        CHECK(mounted_in(table, "/mnt/two words/1") == "/dev/mapper/a\\b");
         CHECK(mount_point_in(table, "259:4") == "/var/lib/containerd");
         CHECK(mount_point_in(table, "259:1") == "/");
         CHECK(mount_point_in(table, "259:9").empty());

@@ -250,7 +250,7 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
 TEST_CASE("The instance store is shown with its use", "[status]")
 {
         const auto use = [](const std::string& directory) {
-                CHECK(directory == "/mnt/k8s-disks/0");
+                CHECK((directory == "/mnt/k8s-disks/0" || directory == "/mnt/two words/0"));
                 return SpaceUse{.used = 1.5 * (1 << 30), .size = 10.0 * (1 << 30)};
         };
         CHECK(render_storage("", use).empty());
@@ -259,6 +259,8 @@ TEST_CASE("The instance store is shown with its use", "[status]")
                       use) == "\ninstance store:\n  disk /dev/nvme1n1 AWS1 5.0 GiB\n"
                               "  array /dev/md127 RAID0 of AWS1, AWS2\n"
                               "  mount /mnt/k8s-disks/0 /dev/md127, 1.5 of 10.0 GiB used\n");
+        CHECK(render_storage("mount /mnt/two words/0 /dev/md127\n", use) ==
+                "\ninstance store:\n  mount /mnt/two words/0 /dev/md127, 1.5 of 10.0 GiB used\n");
 }
 
 TEST_CASE("Swap is shown as configured and as it is on", "[status]")
