@@ -53,6 +53,8 @@ StorageFacts read_facts(const Json& description)
                         .content = content(array),
                         .in_use = text(array, "inUse"),
                         .half_made = array.value("halfMade", false)});
+        for (const auto& cipher : description.value("ciphers", Json::array()))
+                facts.opened[cipher.at("on")] = {.path = cipher.at("path"), .content = content(cipher)};
         facts.mounts = description.value("mounts", std::map<std::string, std::string>());
         const auto directories = description.value("directories", Json::object());
         for (const auto& [path, state] : directories.items())

@@ -22,10 +22,11 @@ constexpr std::string_view array_name = "kubernetes";
 constexpr auto disk_label = "eks-disk"; // of a filesystem that this step makes on a disk
 constexpr std::size_t fewest_of_raid10 = 4;
 constexpr auto mdadm = "/usr/sbin/mdadm";
-constexpr std::array bound{BoundDirectory{"Kubelet", "/var/lib/kubelet", "kubelet"},
-        BoundDirectory{"Containerd", "/var/lib/containerd", "containerd"},
-        BoundDirectory{"SOCI", "/var/lib/soci-snapshotter-grpc", "soci-snapshotter-grpc"},
-        BoundDirectory{"PodLogs", "/var/log/pods", "pods"}};
+// The modes are those with which their daemons make them.
+constexpr std::array bound{BoundDirectory{"Kubelet", "/var/lib/kubelet", "kubelet", 0750},
+        BoundDirectory{"Containerd", "/var/lib/containerd", "containerd", 0700},
+        BoundDirectory{"SOCI", "/var/lib/soci-snapshotter-grpc", "soci-snapshotter-grpc", 0700},
+        BoundDirectory{"PodLogs", "/var/log/pods", "pods", 0755}};
 
 std::vector<std::string> serials_of(const std::vector<StoreDisk>& disks)
 {
@@ -55,6 +56,11 @@ bool contains(const std::vector<std::string>& list, const std::string& item)
 std::string cipher_of(unsigned index)
 {
         return fmt::format("eks-instance-store-{}", index);
+}
+
+std::string mapped(const std::string& cipher)
+{
+        return "/dev/mapper/" + cipher;
 }
 
 // A device to be mounted: the array, or a disk.
@@ -295,7 +301,10 @@ private:
 
         static StorageAction stop(const StoreArray& array)
         {
-                return {.kind = Kind::stop, .command = {mdadm, "--stop", array.path}, .what = array.path};
+                return {.kind = Kind::stop,
+                        .serials = array.serials,
+                        .command = {mdadm, "--stop", array.path},
+                        .what = array.path};
         }
 
         static StorageAction wipe(const StoreDisk& disk)
@@ -362,7 +371,7 @@ private:
                         const bool usable = is_filesystem(disk.content) && !disk.half_made &&
                                             disk.content.label == disk_label;
                         const bool is_ready =
-                                disk.content.blank() || usable || (settings_->encrypt && is_open(index));
+                                disk.content.blank() || usable || (settings_->encrypt && is_open(disk));
                         if (!is_ready && !disk.half_made)
                                 return wipe(disk);
                         const Target target{disk.path, index, &disk.content, disk.half_made, {disk.serial}};
@@ -384,9 +393,17 @@ private:
                 return fmt::format("{}/{}", settings_->mount_path, index);
         }
 
-        bool is_open(unsigned index) const
+        bool is_open(const StoreDisk& disk) const { return facts_->opened.contains(disk.path); }
+
+        // A name that no cipher has: what is opened keeps its own, and a disk may have another place by now.
+        std::string free_cipher(unsigned index) const
         {
-                return facts_->opened.contains("/dev/mapper/" + cipher_of(index));
+                const auto is_taken = [&](const auto& one) {
+                        return one.second.path == mapped(cipher_of(index));
+                };
+                while (std::ranges::any_of(facts_->opened, is_taken))
+                        ++index;
+                return cipher_of(index);
         }
 
         std::string mounted_at(const std::string& directory) const
@@ -424,18 +441,22 @@ private:
         std::optional<StorageAction> next_on_target(const Target& target)
         {
                 const auto where = place_of_disk(target.index);
-                const auto cipher = cipher_of(target.index);
-                const auto device = settings_->encrypt ? "/dev/mapper/" + cipher : target.path;
+                const auto opened = facts_->opened.find(target.path);
+                const bool is_opened = opened != facts_->opened.end();
+                const auto cipher = free_cipher(target.index);
+                const auto device = !settings_->encrypt ? target.path
+                                    : is_opened         ? opened->second.path
+                                                        : mapped(cipher);
                 if (const auto there = mounted_at(where); there == device || there == target.path)
                         return std::nullopt;
                 refuse_place(where, target.serials);
                 if (settings_->encrypt) {
-                        const auto opened = facts_->opened.find(device);
-                        if (opened == facts_->opened.end())
+                        if (!is_opened)
                                 return open_cipher(target, cipher, device);
-                        if (!is_filesystem(opened->second))
-                                return format(target, device, !opened->second.blank());
-                        return mount(target, device, where, opened->second.type);
+                        const auto& content = opened->second.content;
+                        if (!is_filesystem(content))
+                                return format(target, device, !content.blank());
+                        return mount(target, device, where, content.type);
                 }
                 const auto& content = *target.content;
                 if (target.half_made || content.blank())
@@ -462,7 +483,8 @@ private:
                         .command = {"/usr/sbin/cryptsetup", "open", "--type=plain", "--batch-mode",
                                 "--cipher=aes-xts-plain64", "--key-size=512", "--key-file=/dev/urandom",
                                 target.path, cipher},
-                        .what = device};
+                        .what = device,
+                        .lower = target.path};
         }
 
         StorageAction format(const Target& target, const std::string& device, bool force) const
@@ -478,7 +500,8 @@ private:
                         .serials = target.serials,
                         .command = mkfs_command(device, settings_->filesystem, options),
                         .what = device,
-                        .type = settings_->filesystem};
+                        .type = settings_->filesystem,
+                        .lower = target.path};
         }
 
         static StorageAction mount(const Target& target, const std::string& device, const std::string& where,
@@ -494,7 +517,7 @@ private:
         std::optional<StorageAction> next_directory(const std::string& array)
         {
                 const auto device = mounted_at(array);
-                for (const auto& [name, path, sub] : bound_directories(*settings_)) {
+                for (const auto& [name, path, sub, mode] : bound_directories(*settings_)) {
                         const std::string where(path);
                         const auto what = fmt::format("{}/{}", array, sub);
                         if (const auto there = mounted_at(where); there == device)
@@ -673,12 +696,12 @@ void foresee(StorageFacts& facts, const LocalStorage& settings, const StorageAct
                 });
                 break;
         case Kind::encrypt:
-                facts.opened[action.what] = {};
+                facts.opened[action.lower] = {.path = action.what, .content = {}};
                 break;
         case Kind::format: {
                 const DiskContent made{.type = action.type, .label = settings.is_array() ? "" : disk_label};
                 if (settings.encrypt)
-                        facts.opened[action.what] = made;
+                        facts.opened[action.lower].content = made;
                 for (auto& array : facts.arrays)
                         if (array.path == action.what) {
                                 array.content = made;

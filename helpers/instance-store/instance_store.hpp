@@ -49,6 +49,12 @@ struct StoreArray {
         bool half_made = false; // its filesystem, by this step, on this instance
 };
 
+// An open cipher.
+struct Cipher {
+        std::string path; // "/dev/mapper/eks-instance-store-0"
+        DiskContent content;
+};
+
 struct Directory {
         bool exists = false;
         bool empty = true;
@@ -58,7 +64,7 @@ struct Directory {
 struct StorageFacts {
         std::vector<StoreDisk> disks;
         std::vector<StoreArray> arrays;
-        std::map<std::string, DiskContent> opened;    // ciphers by the path of their device
+        std::map<std::string, Cipher> opened;         // by the path of the device below
         std::map<std::string, std::string> mounts;    // directory to device
         std::map<std::string, Directory> directories; // those that matter; others are empty and writable
 };
@@ -67,11 +73,12 @@ struct StorageAction {
         enum class Kind { stop, wipe, create, assemble, add, encrypt, format, mount, copy, prepare, bind };
 
         Kind kind;
-        std::vector<std::string> serials = {}; // of the disks that it writes
+        std::vector<std::string> serials = {}; // of the disks that it is about
         std::vector<std::string> command = {}; // of the program that does it
         std::string what = {};                 // device or directory
         std::string where = {};                // directory
         std::string type = {};                 // filesystem
+        std::string lower = {};                // device below the cipher
 };
 
 // "make array /dev/md/kubernetes (RAID0) of AWS1, AWS2"
@@ -111,6 +118,7 @@ struct BoundDirectory {
         std::string_view name; // in disabledMounts
         std::string_view path;
         std::string_view directory;
+        unsigned mode; // if the path is not there
 };
 std::vector<BoundDirectory> bound_directories(const LocalStorage& settings);
 

@@ -2,6 +2,7 @@
 #include "machine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -76,7 +78,9 @@ bool is_partition(const std::string& name)
 
 bool is_nvme_disk(const std::string& name)
 {
-        return name.starts_with("nvme") && has_attribute(name, "device") && !is_partition(name);
+        // A path of multipath, which has no device node, is hidden.
+        return name.starts_with("nvme") && has_attribute(name, "device") && !is_partition(name) &&
+               attribute(name, "hidden") != "1";
 }
 
 std::string mountinfo()
@@ -115,15 +119,6 @@ std::string first_bytes(const std::string& path, std::size_t count)
         return bytes;
 }
 
-// Of the device that a cipher is on.
-DiskContent content_below(const std::string& cipher)
-{
-        std::error_code ignored;
-        const auto name = std::filesystem::canonical(cipher, ignored).filename().string();
-        const auto lower = below(name, "slaves");
-        return lower.empty() ? DiskContent{} : content_of("/dev/" + lower.front()).value_or(DiskContent{});
-}
-
 Directory directory_at(const std::string& path)
 {
         Directory directory{.exists = exists(path), .empty = list_directory(path).empty()};
@@ -142,15 +137,43 @@ Error failed(const std::string& what, int error)
                 "See `journalctl -k` for errors of the disk"};
 }
 
-// The mode and owner of the directory that will be hidden.
-void make_like(const std::string& path, const std::string& like)
+// The label of SELinux, if there is one.
+void copy_label(const std::string& from, const std::string& to)
+{
+        constexpr auto name = "security.selinux";
+        std::array<char, 4096> label{};
+        const auto length = ::lgetxattr(from.c_str(), name, label.data(), label.size());
+        if (length > 0 &&
+                ::lsetxattr(to.c_str(), name, label.data(), static_cast<std::size_t>(length), 0) != 0 &&
+                errno != ENOTSUP)
+                throw failed(fmt::format("cannot set the label of '{}'", to), errno);
+}
+
+// Mode, owner and label are those of the directory that will be hidden. It has its name only then.
+void make_like(const std::string& path, const std::string& like, unsigned mode_if_absent)
 {
         struct stat status {};
         const bool known = ::stat(like.c_str(), &status) == 0;
-        make_directories(path);
-        if (known && (::chown(path.c_str(), status.st_uid, status.st_gid) != 0 ||
-                             ::chmod(path.c_str(), status.st_mode & 07777U) != 0))
+        const auto partial = path + ".partial";
+        std::error_code ignored;
+        std::filesystem::remove_all(partial, ignored);
+        make_directories(partial);
+        const auto mode = known ? status.st_mode & 07777U : mode_if_absent;
+        if ((known && ::chown(partial.c_str(), status.st_uid, status.st_gid) != 0) ||
+                ::chmod(partial.c_str(), mode) != 0)
                 throw failed(fmt::format("cannot set the mode of '{}'", path), errno);
+        if (known)
+                copy_label(like, partial);
+        if (::rename(partial.c_str(), path.c_str()) != 0)
+                throw failed(fmt::format("cannot finish '{}'", path), errno);
+}
+
+unsigned mode_of(const LocalStorage& settings, const std::string& path)
+{
+        for (const auto& directory : bound_directories(settings))
+                if (directory.path == path)
+                        return directory.mode;
+        return 0700;
 }
 
 // While mdadm makes an array, this file says so to udev, which keeps the device from the manager. After
@@ -292,13 +315,16 @@ StorageFacts StorageMachine::look() const
                 if (!cipher.starts_with("eks-instance-store-"))
                         continue;
                 const auto path = "/dev/mapper/" + cipher;
-                facts.opened[path] = content_of(path).value_or(DiskContent{.other = "what cannot be read"});
                 // Mounted is the device below it, as far as this step decides.
                 const auto place = mount_point_in(mounts, attribute(name, "dev"));
-                for (const auto& lower_name : below(name, "slaves"))
+                for (const auto& lower_name : below(name, "slaves")) {
+                        facts.opened["/dev/" + lower_name] = {.path = path,
+                                .content = content_of(path).value_or(
+                                        DiskContent{.other = "what cannot be read"})};
                         for (auto& disk : facts.disks)
                                 if (disk.path == "/dev/" + lower_name)
                                         disk.mounted = place;
+                }
         }
         look_at_mounts(facts);
         return facts;
@@ -314,7 +340,7 @@ void StorageMachine::look_at_mounts(StorageFacts& facts) const
         };
         for (std::size_t i = 0; i <= facts.disks.size(); ++i)
                 look(fmt::format("{}/{}", settings_->mount_path, i));
-        for (const auto& [name, path, sub] : bound_directories(*settings_)) {
+        for (const auto& [name, path, sub, mode] : bound_directories(*settings_)) {
                 look(std::string(path));
                 look(fmt::format("{}/{}", settings_->array_directory(), sub));
         }
@@ -347,7 +373,7 @@ void StorageMachine::format(const StorageAction& action)
         try {
                 run(action);
         } catch (const Error&) {
-                if (settings_->encrypt && is_filesystem(content_below(action.what)))
+                if (settings_->encrypt && is_filesystem(content_of(action.lower).value_or(DiskContent{})))
                         making_.end(added);
                 throw;
         }
@@ -411,7 +437,7 @@ void StorageMachine::perform(const StorageAction& action)
                 copy_directory(action.what, action.where);
                 break;
         case Kind::prepare:
-                make_like(action.where, action.what);
+                make_like(action.where, action.what, mode_of(*settings_, action.what));
                 break;
         case Kind::bind:
                 started_.push_back(

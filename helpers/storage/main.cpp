@@ -9,6 +9,7 @@
 #include "config/sources.hpp"
 #include "description.hpp"
 #include "machine.hpp"
+#include "node/node.hpp"
 #include "offline/verbs.hpp"
 
 namespace {
@@ -29,6 +30,13 @@ constexpr auto usage =
         "Exit status: 0; 78 bad configuration; 1 a disk is in use or not ours; 2 usage; see\n"
         "eksnode-storage(1).\n";
 
+// Of this machine, whose record of disks that are being written names it; "" before eks-imds has run.
+std::string instance_id()
+{
+        const Root machine;
+        return exists(machine("/run/eks/imds.json")) ? instance_facts(load_imds(machine)).instance_id : "";
+}
+
 int storage(const Arguments& arguments)
 {
         if (arguments.positional() != std::vector<std::string>{"plan"})
@@ -47,7 +55,7 @@ int storage(const Arguments& arguments)
                 const auto description = try_parse_json(read_file(*file));
                 plan = plan_storage(*settings, storage_facts(description));
         } else {
-                plan = plan_storage(*settings, StorageMachine(*settings, "").look());
+                plan = plan_storage(*settings, StorageMachine(*settings, instance_id()).look());
         }
         if (arguments.has("json"))
                 fmt::print("{}\n", storage_plan_as_json(plan).dump(2));

@@ -111,6 +111,12 @@ def cases():
             assembled(4, level, holds="data of an unknown kind")
         yield "encrypted", f"turned on, {strategy}", strategy, ENCRYPTED, \
             blank(4, holds="xfs", label="eks-disk") if level is None else assembled(4, level)
+    # The first disk has gone since its boot, so that the others have other places.
+    opened = {"disks": [disk(n, holds="data of an unknown kind", halfMade=True) for n in (2, 3)],
+              "ciphers": [{"on": f"/dev/nvme{n}n1", "path": f"/dev/mapper/eks-instance-store-{n}"} for n in (2, 3)]}
+    yield "encrypted", "opened before a kill", "Mount", ENCRYPTED, opened
+    yield "encrypted", "one is opened under the name of the other", "Mount", ENCRYPTED, \
+        opened | {"ciphers": [{"on": "/dev/nvme3n1", "path": "/dev/mapper/eks-instance-store-1"}]}
     yield "encrypted", "a partition table on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="a partition table (gpt)")
     yield "encrypted", "LVM on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="LVM2_member")
     yield "other-strategy", "RAID0 to Mount", "Mount", "", assembled(2, 0)
