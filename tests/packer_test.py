@@ -536,6 +536,25 @@ class FrontEndTest(PackerTest):
         self.fails(self.make("1.34", PACKER_BINARY=packer, config=config, environment={"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}),
                    "without credentials", "iam_instance_profile=NAME")
 
+    def test_images_that_need_credentials(self):
+        self.add_packages()
+        packer = self.fake_packer("1.11.2")
+        packer.write_text(packer.read_text() + f'env | grep ^PKR_VAR_aws_access | sort >"{self.directory}/given"\n')
+        file = self.directory / "credentials"
+        file.write_text(f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n")
+        private = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/pause:3.10"
+        for variables, what in ({"cache_container_images": "true"}, "the images of cache_container_images=true"), (
+                {"pause_container_image": private}, f"the pause image {private}"):
+            with self.subTest(what):
+                self.succeeds(self.make("1.34", PACKER_BINARY=packer, environment={"AWS_SHARED_CREDENTIALS_FILE": str(file)}, **variables))
+                self.assertEqual((self.directory / "given").read_text(), f"PKR_VAR_aws_access_key_id={KEY_ID}\n")
+                self.fails(self.make("1.34", PACKER_BINARY=packer, environment={"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}, **variables),
+                           f"{what} cannot be read without credentials", "iam_instance_profile=NAME")
+        # of the environment of whoever builds, where it means something else
+        self.succeeds(self.make("1.34", PACKER_BINARY=packer, environment={
+            "AWS_SHARED_CREDENTIALS_FILE": str(file), "cache_container_images": "true", "pause_container_image": private}))
+        self.assertEqual((self.directory / "given").read_text(), "")
+
     def test_credentials_that_the_bucket_does_not_know(self):
         keys = {"AWS_ACCESS_KEY_ID": "AKIDOTHER", "AWS_SECRET_ACCESS_KEY": "x"}
         self.assertIn("1.34.1", self.succeeds(self.make("list-versions", environment=keys)))  # it is public
