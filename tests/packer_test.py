@@ -918,7 +918,8 @@ class FrontEndTest(PackerTest):
             (["packages"], {"os": "ubuntu"}, "there is no operating system 'ubuntu' here, say os=al2023 or os=debian12"),
             (["1.34"], {"enable_fips": "yes"}, "enable_fips=yes: say true or false"),
             (["1.34"], {"enable_efa": "1"}, "enable_efa=1: say true or false"),
-            (["check-bucket"], {}, "no kubernetes_version is given", "make list-versions"),
+            (["list-builds"], {}, "no kubernetes_version is given", "make list-versions"),
+            (["check-bucket"], {}, "has no Kubernetes 1.36; the newest is 1.34.11", "make list-versions"),
         ):
             with self.subTest(words=words, variables=variables):
                 self.fails(self.make(*words, **variables), *expected)
@@ -928,6 +929,13 @@ class FrontEndTest(PackerTest):
         self.fails(self.make("list-versions"), "is in the region eu-west-1, not in us-west-2", "binary_bucket_region=eu-west-1")
         self.fails(self.make("list-versions", binary_endpoint="http://127.0.0.1:1"), "cannot read the bucket 'amazon-eks'",
                    "http://127.0.0.1:1/amazon-eks")
+
+    def test_files_of_the_newest_build(self):
+        for variables, version, date in (({}, "1.34.10", "2025-12-02"), ({"arch": "arm64"}, "1.34.1", "2025-11-13")):
+            text = self.succeeds(self.make("check-bucket", k8s="1.34", binary_bucket_name="binaries", **variables))
+            self.assertIn(f"s3://binaries/{version}/{date}/bin/linux/", text)
+        text = self.succeeds(self.make("check-bucket", kubernetes_version="<1.34", k8s="1.34"))
+        self.assertIn("s3://amazon-eks/1.33.5/", text)
 
     def test_files_of_a_bucket(self):
         build = {**BUILD, "binary_bucket_name": "binaries"}
