@@ -257,11 +257,14 @@ class TemplateTest(PackerTest):
     def values(self, file):
         return re.findall(r"^(\w+) += ", (self.packer / "versions" / file).read_text(), re.MULTILINE)
 
-    def validate(self, builder, *words, minor="1.34", **variables):
+    def validate(self, builder, **variables):
+        return self.packer_command("validate", builder, **variables)
+
+    def packer_command(self, command, builder, minor="1.34", **variables):
         variables = {**BUILD, "ami_name": "test", "package_directory": str(self.directory), **variables}
         return self.run_program(
-            "packer", "validate", f"-only=image.{builder}.node", f"-var-file={self.packer}/versions/default.pkrvars.hcl",
-            f"-var-file={self.packer}/versions/{minor}.pkrvars.hcl", *words,
+            "packer", command, f"-only=image.{builder}.node", f"-var-file={self.packer}/versions/default.pkrvars.hcl",
+            f"-var-file={self.packer}/versions/{minor}.pkrvars.hcl",
             *(word for name, value in variables.items() for word in ("-var", f"{name}={value}")), self.packer / "template")
 
     def key(self):
@@ -304,6 +307,60 @@ class TemplateTest(PackerTest):
             temporary_security_group_source_cidrs="192.0.2.0/24", associate_public_ip_address="false",
             ssh_interface="private_ip", security_group_id="sg-1", subnet_id="subnet-1"))
 
+    def start_ec2(self, region):
+        """EC2 as far as a build comes that finds no base image. The queries that it gets."""
+        queries = []
+
+        class Ec2(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                query = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                queries.append(query)
+                found = "<imagesSet/>" if query["Action"] == "DescribeImages" else f"<regionInfo><item><regionName>{region}</regionName></item></regionInfo>"
+                body = f"<{query['Action']}Response>{found}</{query['Action']}Response>".encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ec2)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}", queries
+
+    def test_a_base_image_that_is_named_needs_no_filter(self):
+        self.environment |= {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
+        image = {"source_ami_id": "ami-0123456789abcdef0"}
+        for variables, expected in (
+            ({"os": "debian12", "aws_region": "cn-north-1"} | image, {"ImageId.1": "ami-0123456789abcdef0"}),
+            ({"aws_region": "us-iso-east-1", "source_ami_owners": "self", "source_ami_filter_name": "mine"} | image,
+             {"ImageId.1": "ami-0123456789abcdef0"}),
+            ({"aws_region": "cn-north-1", "os": "al2023"}, {"Owner.1": "141808717104"}),
+            ({"aws_region": "eu-isoe-west-1", "source_ami_owners": "111122223333,self"}, {"Owner.1": "111122223333", "Owner.2": "self"}),
+        ):
+            with self.subTest(variables):
+                self.succeeds(self.validate("amazon-ebs", **variables))
+                url, queries = self.start_ec2(variables["aws_region"])
+                done = self.packer_command("build", "amazon-ebs", custom_endpoint_ec2=url, **variables)
+                self.assertIn("No AMI was found", done.stdout + done.stderr)
+                query = [query for query in queries if query["Action"] == "DescribeImages"][-1]
+                self.assertEqual({name: value for name, value in query.items() if name.startswith(("ImageId", "Owner"))}, expected)
+                filtered = {query[name] for name in query if name.endswith(".Name")}
+                self.assertEqual(filtered, set() if "source_ami_id" in variables else
+                                 {"architecture", "name", "root-device-type", "state", "virtualization-type"})
+        for variables in {"os": "debian12", "aws_region": "cn-north-1"}, {"aws_region": "us-isob-east-1"}, {"aws_region": "eusc-de-east-1"}:
+            done = self.validate("amazon-ebs", **variables)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("must declare an owner", done.stdout + done.stderr)
+        self.succeeds(self.validate("null", ssh_host="192.0.2.1", ssh_private_key_file=self.key(), os="debian12", aws_region="cn-north-1"))
+
+    def test_the_tag_has_all_variants(self):
+        text = (self.packer / "template/amazon-ebs.pkr.hcl").read_text()
+        self.assertEqual(re.search(r"(?m)^    variants += (.*)$", text)[1], "local.variants")
+
     def test_bad_values_are_refused(self):
         bad = {
             "os": "al2", "arch": "amd64", "kubernetes_version": "1.34", "kubernetes_build_date": "yesterday",
@@ -311,7 +368,7 @@ class TemplateTest(PackerTest):
             "runc_version": "", "cni_plugin_version": "1.6.2", "kernel_version": "six", "ssm_agent_sha256": "12",
             "variants": "a,,b", "ami_name": "x", "source_ami_id": "al2023", "source_ami_owners": "me", "volume_type": "io1",
             "launch_block_device_mappings_volume_size": "1", "ssh_interface": "session_manager",
-            "temporary_key_pair_type": "dsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
+            "temporary_key_pair_type": "ecdsa", "remote_folder": "tmp", "qemu_image_checksum": "none", "efa_version": "new",
             "nerdctl_version": "a b", "soci_snapshotter_version": "", "nvidia_driver_version": "570.1", "cuda_version": "12",
             "credential_provider_version": "1.34", "credential_provider_build_date": "now",
             "neuron_driver_version": "", "kontain_sha256": "12", "crictl_version": "1.34", "nvidia_grid_sha256": "12",

@@ -4,6 +4,7 @@
 locals {
   partition = (substr(var.aws_region, 0, 3) == "cn-" ? "aws-cn" :
     substr(var.aws_region, 0, 7) == "us-gov-" ? "aws-us-gov" :
+    regex_replace(var.aws_region, "^(us-iso[a-z]*|eu-iso[a-z]*|eusc)-.*$", "") == "" ? "" :
   "aws")
   owners = {
     "al2023" = {
@@ -15,7 +16,8 @@ locals {
       "aws" = "136693071363"
     }
   }
-  owner = var.source_ami_owners == "" ? local.owners[var.os][local.partition] : var.source_ami_owners
+  # Where nobody is known, there are no owners, and Packer refuses a filter without them.
+  owner = var.source_ami_owners == "" ? lookup(local.owners[var.os], local.partition, "") : var.source_ami_owners
 
   # The minimal image of each kernel line is a starting point of its own; install-kernel finds it installed.
   # A range may be of any line.
@@ -28,6 +30,14 @@ locals {
   }
   pattern = var.source_ami_filter_name == "" ? local.patterns[var.os] : var.source_ami_filter_name
 
+  filters = {
+    architecture        = var.arch
+    name                = local.pattern
+    root-device-type    = "ebs"
+    state               = "available"
+    virtualization-type = "hvm"
+  }
+
   components = "(k8s: ${var.kubernetes_version}, containerd: ${var.containerd_version})"
 }
 
@@ -39,17 +49,12 @@ source "amazon-ebs" "node" {
     max_attempts  = 480
   }
 
+  # EC2 would want the image of an id to pass the filter, too.
   source_ami = var.source_ami_id
   source_ami_filter {
-    filters = {
-      architecture        = var.arch
-      name                = local.pattern
-      root-device-type    = "ebs"
-      state               = "available"
-      virtualization-type = "hvm"
-    }
+    filters     = { for name, value in local.filters : name => value if var.source_ami_id == "" }
     most_recent = true
-    owners      = split(",", local.owner)
+    owners      = [for owner in compact(split(",", local.owner)) : owner if var.source_ami_id == ""]
   }
 
   instance_type               = var.instance_type
@@ -111,6 +116,6 @@ source "amazon-ebs" "node" {
     source_ami_id         = "{{ .SourceAMI }}"
     source_ami_name       = "{{ .SourceAMIName }}"
     ssm_agent_version     = var.ssm_agent_version
-    variants              = var.variants
+    variants              = local.variants
   }
 }

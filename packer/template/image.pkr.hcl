@@ -125,7 +125,7 @@ build {
     execute_command   = local.run_steps
     expect_disconnect = true
     inline            = ["bash '${local.working_dir}/provisioners/restart-into-kernel'"]
-    pause_after       = "30s"
+    pause_after       = "90s"
     remote_folder     = local.working_dir
     use_env_var_file  = true
   }

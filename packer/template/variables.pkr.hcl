@@ -404,7 +404,7 @@ variable "aws_session_token" {
 
 variable "source_ami_id" {
   type        = string
-  description = "Base image. Empty for the newest one that the filter finds."
+  description = "Base image, to which the filter and the owner do not apply. Empty for the newest one that the filter finds."
   validation {
     condition     = regex_replace(var.source_ami_id, "^ami-[0-9a-f]+$", "") == ""
     error_message = "The source_ami_id must be empty or an id such as ami-0123456789abcdef0."
@@ -555,8 +555,8 @@ variable "temporary_key_pair_type" {
   type        = string
   description = "Type of the builder's temporary key."
   validation {
-    condition     = contains(["ed25519", "ecdsa", "rsa"], var.temporary_key_pair_type)
-    error_message = "The temporary_key_pair_type must be ed25519, ecdsa or rsa."
+    condition     = contains(["ed25519", "rsa"], var.temporary_key_pair_type)
+    error_message = "The temporary_key_pair_type must be ed25519 or rsa: EC2 knows no other."
   }
 }
 
