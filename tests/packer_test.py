@@ -1887,6 +1887,7 @@ class ProvisionerTest(MachineTest):
             var/log/audit/audit.log.1 var/cache/dnf/x etc/hostname etc/resolv.conf home/ec2-user/.python_history
             root/.ssh/id_ed25519 root/.ssh/known_hosts var/log/pods/x etc/netplan/50-cloud-init.yaml
             etc/network/interfaces.d/50-cloud-init etc/ssh/sshd_config.d/50-cloud-init.conf var/lib/chrony/chrony.drift
+            var/lib/amazon/ssm/Vault/Store/RegistrationKey var/log/amazon/ssm/amazon-ssm-agent.log
             var/lib/sudo/lectured/admin var/lib/sudo/ts/admin home/admin/.cache/motd.legal-displayed tmp/x tmp/.x var/tmp/x/y""".split()
         kept = """etc/ssh/sshd_config home/ec2-user/.ssh/config etc/eks/release var/lib/kubelet/x etc/netplan/10-mine.yaml
             etc/ssh/sshd_config.d/10-mine.conf tmp/systemd-private-0-x.service/tmp/x var/tmp/mine/worker/lib/x""".split()
@@ -1900,8 +1901,8 @@ class ProvisionerTest(MachineTest):
             self.assertEqual([path for path in gone if (self.root / path).exists()], [])
             self.assertEqual([path for path in kept if not (self.root / path).exists()], [])
             self.assertEqual((self.root / "etc/machine-id").read_text(), "")
-            self.assert_in_order(self.calls(), "systemctl stop systemd-random-seed.service", "systemctl stop chrony.service",
-                                 "journalctl --relinquish-var")
+            self.assert_in_order(self.calls(), "systemctl stop systemd-random-seed.service", "systemctl stop amazon-ssm-agent.service",
+                                 "systemctl stop chrony.service", "journalctl --relinquish-var")
             self.assertEqual((self.root / "var/log/audit/audit.log").read_text(), "")
             self.assertTrue((self.root / "var/log/journal").is_dir())
         (self.root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
@@ -1911,7 +1912,13 @@ class ProvisionerTest(MachineTest):
         # what later steps write
         self.put_file("var/log/sudo.log", "x")
         self.put_file("var/log/audit/audit.log", "x")
+        script = f"trap 'echo stopped >>{self.root}/var/log/audit/audit.log; exit' TERM; while :; do sleep 0.1; done"
+        auditd = subprocess.Popen(["bash", "-c", script])
+        threading.Thread(target=auditd.wait, daemon=True).start()
+        self.addCleanup(lambda: auditd.poll() is None and auditd.kill())
+        self.answer("systemctl", f'[ "$*" != "show --property=MainPID --value auditd.service" ] || echo {auditd.pid}')
         self.succeeds(self.step("remove-traces", **work))
+        self.assertIsNotNone(auditd.poll())
         self.assertEqual([(path.name, path.read_text()) for path in (self.root / "var/log").rglob("*") if path.is_file()], [("audit.log", "")])
         self.assertFalse((self.root / "var/tmp/mine/worker").exists())
         self.assertTrue((self.root / "etc/eks/release").exists())
