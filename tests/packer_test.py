@@ -1927,15 +1927,16 @@ class ProvisionerTest(MachineTest):
         self.put_file("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 quiet"\n')
         (self.packer / "variants/mine.list").write_text(
             "summary all kinds\nkernel-argument quiet\nkernel-argument psi=1\nmodule ib_umad\nmodule sctp\nenable mine.service\n"
-            "stream al2023 mine:1\npackages al2023 one two\npackages debian12 three\nrun mine\n")
+            "stream al2023 mine:1\npackages al2023 one two\npackages debian12 three\nrun mine\nrun mine\n")
         program = self.packer / "provisioners/variants/mine"
-        program.write_text(f'#!/bin/bash\necho script >>"{self.directory}/calls"\n')
+        program.write_text(f'#!/bin/bash\ncat >/dev/null\necho script >>"{self.directory}/calls"\n')
         program.chmod(0o755)
         for _ in range(2):
             self.succeeds(self.step("apply-variants", VARIANTS="mine"))
             self.assert_in_order(
-                self.calls(), "dnf --assumeyes --quiet module enable mine:1", "dnf --assumeyes --quiet install one two",
-                "grubby --update-kernel=ALL --args=quiet psi=1", "script", "systemctl enable mine.service")
+                self.calls(), "dnf --assumeyes --quiet module reset mine", "dnf --assumeyes --quiet module enable mine:1",
+                "dnf --assumeyes --quiet install one two",
+                "grubby --update-kernel=ALL --args=quiet psi=1", "script", "script", "systemctl enable mine.service")
             self.assertEqual((self.root / "etc/default/grub").read_text(),
                              'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 quiet psi=1"\n')
             self.assertEqual((self.root / "etc/modules-load.d/eks-variants.conf").read_text(), "ib_umad\nsctp\n")
@@ -2034,6 +2035,10 @@ class ProvisionerTest(MachineTest):
         self.put_file("boot/config-6.12.40-63.amzn2023.x86_64", "CONFIG_CRYPTO=y\nCONFIG_CRYPTO_FIPS=y\n")
         self.succeeds(self.step("apply-variants", VARIANTS="fips"))
         self.assert_in_order(self.calls(), "dnf --assumeyes --quiet install crypto-policies", "fips-mode-setup --enable")
+        self.put_file("etc/crypto-policies/config", "DEFAULT\n")
+        self.fails(self.step("check-controls", VARIANTS="fips"), "holds in_file /etc/crypto-policies/config ^FIPS is not in force")
+        self.put_file("etc/crypto-policies/config", "FIPS\n")
+        self.succeeds(self.step("check-controls", VARIANTS="fips"))
         self.answer("fips-mode-setup", "exit 1")
         self.fails(self.step("apply-variants", VARIANTS="fips"), "cannot be switched to FIPS mode")
 

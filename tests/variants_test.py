@@ -92,6 +92,15 @@ class ListTest(unittest.TestCase):
                              not (item[0] == "packages" and not item[2].startswith(system))]
                     self.assertTrue(there or control.waived, f"nothing for {system}")
 
+    def test_settings_of_sshd_are_for_the_systems_of_their_control(self):
+        for control in (control for name in self.names for control in controls(name)):
+            systems = {entry.split(":")[0] for entry in control.ids}
+            if len(systems) == 1 and systems <= {"al2023", "debian12"}:
+                for word, system, rest in control.items:
+                    if word == "sshd":
+                        with self.subTest(ids=control.ids, item=rest):
+                            self.assertEqual({system}, systems)
+
     def test_all_controls_of_level_1_are_there(self):
         """The benchmarks' own numbers: how many there are, and the first and last of each chapter."""
         ids = [entry for control in controls("cis") for entry in control.ids]
