@@ -2162,6 +2162,14 @@ class ProvisionerTest(MachineTest):
         self.assert_in_order(self.calls(), "selinuxenabled", f"restorecon -R {self.root}/usr/bin", "matchpathcon -V")
         self.answer("matchpathcon", 'shift; for path; do echo "$path has context a, should be b"; done')
         self.fails(self.step("label-files"), "another label than SELinux's policy says", "should be b")
+        self.answer("matchpathcon", "exit 2")
+        self.fails(self.step("label-files"), "the labels are not checked")
+        (self.commands / "matchpathcon").unlink()
+        if not shutil.which("matchpathcon", path=self.environment["PATH"]):
+            self.fails(self.step("label-files"), "there is no program matchpathcon", "install the package libselinux-utils")
+        (self.commands / "restorecon").unlink()
+        if not shutil.which("restorecon", path=self.environment["PATH"]):
+            self.succeeds(self.step("label-files"))
 
 
 class BuildTest(MachineTest):
