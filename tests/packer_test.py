@@ -1822,6 +1822,20 @@ class ProvisionerTest(MachineTest):
         self.assertEqual((self.root / "etc/eks/pause-image.txt").read_text(), "registry.example/pause:4\n")
         self.assertEqual(len([call for call in self.calls() if call.startswith("cache-pause-container")]), 1)
 
+    def test_images_of_the_base_image_stay(self):
+        blob = "var/lib/containerd/io.containerd.content.v1.content/blobs/sha256/01"
+        (self.root / "etc/eks").mkdir()
+        self.succeeds(self.step("cache-pause-image"))
+        self.assertFalse((self.root / "var/lib/containerd").exists())
+        self.put_file(blob)
+        self.answer("ctr", f"""[ "$4" != list ] || {{ echo mine; cat "{self.directory}/pulled" || true; }} 2>/dev/null""")
+        self.answer("cache-pause-container", f'printf archive >"$4"; printf "%s\\n" "$2" localhost/pause >"{self.directory}/pulled"')
+        self.calls()
+        self.succeeds(self.step("cache-pause-image", PAUSE_CONTAINER_IMAGE="registry.example/pause:4"))
+        self.assertTrue((self.root / blob).exists())
+        self.assert_in_order(self.calls(), "ctr --namespace k8s.io images remove --sync localhost/pause registry.example/pause:4",
+                             "systemctl stop containerd.service")
+
     def test_a_restart_only_into_another_kernel(self):
         self.succeeds(self.step("restart-into-kernel"))
         self.assertNotIn("systemctl reboot", self.calls())
