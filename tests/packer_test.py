@@ -1836,6 +1836,17 @@ class ProvisionerTest(MachineTest):
         self.assert_in_order(self.calls(), "ctr --namespace k8s.io images remove --sync localhost/pause registry.example/pause:4",
                              "systemctl stop containerd.service")
 
+    def test_a_base_image_with_another_mask(self):
+        """As the variant cis leaves it to the next build."""
+        mask = os.umask(0o027)
+        try:
+            for name in self.steps()[:-1]:
+                self.succeeds(self.step(name, VARIANTS="neuron", ENABLE_AWS_CLI="true"))
+        finally:
+            os.umask(mask)
+        for path in "etc/kubernetes/manifests", "etc/eks/image-credential-provider", "opt/cni/bin", "var/lib/kubelet", "etc/yum.repos.d":
+            self.assertEqual((self.root / path).stat().st_mode & 0o777, 0o755, path)
+
     def test_a_restart_only_into_another_kernel(self):
         self.succeeds(self.step("restart-into-kernel"))
         self.assertNotIn("systemctl reboot", self.calls())

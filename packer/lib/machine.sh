@@ -3,6 +3,7 @@
 # What the provisioners share. They run as root on the machine that becomes an image, on AL2023 and Debian 12, and leave the
 # same result if they run again. Tests set IMAGE_ROOT, a directory that stands for '/'.
 set -euo pipefail
+umask 022 # a hardened base image may have another
 root=${IMAGE_ROOT:-}
 step=${0##*/}
 library=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
