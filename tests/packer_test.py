@@ -2197,6 +2197,34 @@ class ProvisionerTest(MachineTest):
             self.succeeds(self.step("label-files"))
 
 
+class PackageTest(PackerTest):
+    """What the packages do when they are removed, on a directory that stands for a machine; tests/boot/packages_test.py has one."""
+
+    def forget(self):
+        text = (self.packer / "packages/forget").read_text()
+        script = "set -e\n" + re.sub(r"(?<![\w/*])/(etc|proc|run|var)/", rf"{self.directory}/\1/", text)
+        return self.run_program("sh", "-c", script, PATH=f"{self.directory}/commands:{self.environment['PATH']}")
+
+    def test_swap_is_turned_off_before_its_file_is_removed(self):
+        (self.directory / "commands").mkdir()
+        # as the kernel, which keeps a file that is swapped to
+        for name, text in {"rm": f'! grep -qs "eks/swap " {self.directory}/proc/swaps || exit 1\nexec /bin/rm "$@"',
+                           "swapoff": f'[ "$1" = {self.directory}/var/lib/eks/swap ] && [ -z "$FULL" ] && : >{self.directory}/proc/swaps'}.items():
+            (self.directory / "commands" / name).write_text(f"#!/bin/sh\n{text}\n")
+            (self.directory / "commands" / name).chmod(0o755)
+        for full in "yes", "":
+            for path, text in {"var/lib/eks/swap": "", "run/eks/node.json": "", "etc/eks/node.d/x": "",
+                               "proc/swaps": f"Filename Type\n{self.directory}/var/lib/eks/swap file 1 0 -2\n"}.items():
+                (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.directory / path).write_text(text)
+            self.environment["FULL"] = full
+            done = self.forget()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual((self.directory / "var/lib/eks").exists(), bool(full))
+            self.assertEqual("cannot be turned off" in done.stderr and "files remain in" in done.stderr, bool(full), done.stderr)
+        self.assertEqual(done.stderr, "")
+
+
 class BuildTest(MachineTest):
     """Packer itself works through the template, over ssh on loopback, with the stand-ins at the other end."""
 
@@ -2305,5 +2333,5 @@ def run_side_by_side(names):
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        sys.exit(run_side_by_side(["FrontEndTest", "BuildTest", "ProvisionerTest", "TemplateTest"]))
+        sys.exit(run_side_by_side(["FrontEndTest", "BuildTest", "ProvisionerTest", "TemplateTest", "PackageTest"]))
     unittest.main()
