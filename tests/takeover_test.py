@@ -44,6 +44,8 @@ KEPT = {
 }
 WANTS = f"{UNITS}/multi-user.target.wants"
 DISABLED = {
+    f"{WANTS}/ebs-initialize-bin@containerd.service": "/etc/systemd/system/ebs-initialize-bin@.service",
+    f"{WANTS}/ebs-initialize-bin@kubelet.service": "/etc/systemd/system/ebs-initialize-bin@.service",
     f"{WANTS}/kubelet.service": "/etc/systemd/system/kubelet.service",
     f"{WANTS}/nodeadm-boot-hook.service": "/etc/systemd/system/nodeadm-boot-hook.service",
     f"{WANTS}/nodeadm-config.service": "/etc/systemd/system/nodeadm-config.service",
@@ -53,7 +55,7 @@ DISABLED = {
 }
 STILL_ENABLED = {
     f"{WANTS}/cni-cache-reset.service": "/etc/systemd/system/cni-cache-reset.service",
-    f"{WANTS}/ebs-initialize-bin@kubelet.service": "/etc/systemd/system/ebs-initialize-bin@.service",
+    f"{WANTS}/ebs-initialize-bin@mine.service": "/etc/systemd/system/ebs-initialize-bin@.service",
 }
 
 

@@ -48,8 +48,9 @@ constexpr std::string_view unit_directory = "/etc/systemd/system";
 // Units that the image, or nodeadm on it, has enabled and that eksnode starts itself or does the work of.
 bool is_enabled_by_image(std::string_view unit)
 {
-        constexpr std::array names{"kubelet.service", "nodeadm-boot-hook.service", "nodeadm-config.service",
-                "nodeadm-run.service", "soci-snapshotter.socket"};
+        constexpr std::array names{"ebs-initialize-bin@containerd.service",
+                "ebs-initialize-bin@kubelet.service", "kubelet.service", "nodeadm-boot-hook.service",
+                "nodeadm-config.service", "nodeadm-run.service", "soci-snapshotter.socket"};
         return std::ranges::find(names, unit) != names.end() ||
                (unit.starts_with("udev-net-manager@") && unit.ends_with(".service"));
 }
