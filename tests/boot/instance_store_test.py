@@ -78,6 +78,9 @@ class InstanceStore(BootTest):
                        f"I:1\nE:ID_MODEL=Amazon EC2 NVMe Instance Storage\nE:ID_SERIAL_SHORT=AWS{index}\n")
         for name, number in numbers.items():
             node.write(f"{SYSFS}/block/{name}/dev", f"{number}\n")
+        # A path of multipath has no device node, and udev does not announce it.
+        node.write(f"{SYSFS}/block/nvme1c1n1/hidden", "1\n")
+        node.write(f"{SYSFS}/block/nvme1c1n1/device/serial", "AWS0\n")
         for name, value in {"array_state": "clean", "level": "raid0", "raid_disks": len(DISKS)}.items():
             node.write(f"{SYSFS}/block/{ARRAY}/md/{name}", f"{value}\n")
         for number in range(controllers):
