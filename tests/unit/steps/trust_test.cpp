@@ -16,8 +16,8 @@ using test::TemporaryDirectory;
 
 namespace {
 
-// That of Fedora and Amazon Linux is only played here, because Debian has no package of it. The boot tests run
-// Debian's.
+// That of Fedora and Amazon Linux is only played here, because Debian has no package of it. The boot tests
+// run Debian's.
 constexpr const char* fedora = "/usr/bin/update-ca-trust";
 constexpr const char* debian = "/usr/sbin/update-ca-certificates";
 constexpr const char* fedora_sources = "/etc/pki/ca-trust/source/anchors";
