@@ -74,8 +74,8 @@ public:
                 const auto node = load_node_inputs(root, need);
                 const auto planned = plan_steps(node);
                 auto steps = affected_steps(root, planned);
-                std::ranges::stable_partition( // the others look names up
-                        steps, [](const Affected& one) { return one.step == resolved_step; });
+                std::stable_partition(steps.begin(), steps.end(), // the others look names up
+                        [](const Affected& one) { return one.step == resolved_step; });
                 restart_containerd_ = std::ranges::any_of(planned, [&](const PlannedStep& step) {
                         return changes_what_containerd_has_read(root, step);
                 });
