@@ -28,6 +28,13 @@ DiskContent content(const Json& table)
                 .other = one_word ? "" : holds};
 }
 
+DiskContent content_of_cipher(const Json& cipher)
+{
+        auto found = content(cipher);
+        found.unfinished = cipher.value("unfinished", false);
+        return found;
+}
+
 StorageFacts read_facts(const Json& description)
 {
         StorageFacts facts;
@@ -54,7 +61,8 @@ StorageFacts read_facts(const Json& description)
                         .in_use = text(array, "inUse"),
                         .half_made = array.value("halfMade", false)});
         for (const auto& cipher : description.value("ciphers", Json::array()))
-                facts.opened[cipher.at("on")] = {.path = cipher.at("path"), .content = content(cipher)};
+                facts.opened[cipher.at("on")] = {
+                        .path = cipher.at("path"), .content = content_of_cipher(cipher)};
         facts.mounts = description.value("mounts", std::map<std::string, std::string>());
         const auto directories = description.value("directories", Json::object());
         for (const auto& [path, state] : directories.items())

@@ -454,7 +454,7 @@ private:
                         if (!is_opened)
                                 return open_cipher(target, cipher, device);
                         const auto& content = opened->second.content;
-                        if (!is_filesystem(content))
+                        if (!is_filesystem(content) || content.unfinished)
                                 return format(target, device, !content.blank());
                         return mount(target, device, where, content.type);
                 }

@@ -318,9 +318,11 @@ StorageFacts StorageMachine::look() const
                 // Mounted is the device below it, as far as this step decides.
                 const auto place = mount_point_in(mounts, attribute(name, "dev"));
                 for (const auto& lower_name : below(name, "slaves")) {
-                        facts.opened["/dev/" + lower_name] = {.path = path,
-                                .content = content_of(path).value_or(
-                                        DiskContent{.other = "what cannot be read"})};
+                        auto content =
+                                content_of(path).value_or(DiskContent{.other = "what cannot be read"});
+                        // mkfs was stopped. What is under our name is of this boot and of this step.
+                        content.unfinished = may_be_half_made(path, content);
+                        facts.opened["/dev/" + lower_name] = {.path = path, .content = content};
                         for (auto& disk : facts.disks)
                                 if (disk.path == "/dev/" + lower_name)
                                         disk.mounted = place;

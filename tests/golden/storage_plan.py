@@ -115,6 +115,8 @@ def cases():
     opened = {"disks": [disk(n, holds="data of an unknown kind", halfMade=True) for n in (2, 3)],
               "ciphers": [{"on": f"/dev/nvme{n}n1", "path": f"/dev/mapper/eks-instance-store-{n}"} for n in (2, 3)]}
     yield "encrypted", "opened before a kill", "Mount", ENCRYPTED, opened
+    yield "encrypted", "mkfs was killed", "RAID0", ENCRYPTED, assembled(2, 0, holds="data of an unknown kind", halfMade=True) | {
+        "ciphers": [{"on": "/dev/md127", "path": "/dev/mapper/eks-instance-store-0", "holds": "xfs", "unfinished": True}]}
     yield "encrypted", "one is opened under the name of the other", "Mount", ENCRYPTED, \
         opened | {"ciphers": [{"on": "/dev/nvme3n1", "path": "/dev/mapper/eks-instance-store-1"}]}
     yield "encrypted", "a partition table on ours", "RAID0", ENCRYPTED, assembled(4, 0, holds="a partition table (gpt)")
