@@ -47,7 +47,7 @@ class NvidiaTest(MachineTest):
         super().setUp()
         for path in f"lib/modules/{KERNEL}", "usr/src", "var/lib/dkms", "kernel-source/include":
             (self.root / path).mkdir(parents=True)
-        self.answer("uname", f"case $1 in -r) echo {KERNEL} ;; -s) echo Linux ;; *) echo x86_64 ;; esac")
+        self.answer("uname", f"case $1 in -r) echo {KERNEL} ;; -s) echo Linux ;; *) echo ${{MACHINE:-x86_64}} ;; esac")
         self.answer("depmod", "")
         self.answer("rpm", "exit 1")  # dkms asks it for the architecture of the kernel
         self.answer("dkms", f"exec /usr/sbin/dkms --dkmstree={self.root}/var/lib/dkms --sourcetree={self.root}/usr/src "
@@ -192,6 +192,15 @@ class NvidiaTest(MachineTest):
                                            "nvidia-open/nvidia-open-580.105.08.tar.gz": "open 580.105.08"})
         self.succeeds(self.apply(NVIDIA_DRIVER_VERSION="latest"))  # another version replaces the first
         self.assertEqual(sorted(self.archived()), ["nvidia-open/nvidia-open-590.48.01.tar.gz", "nvidia/nvidia-590.48.01.tar.gz"])
+
+    def test_arm64(self):
+        self.variables |= {"ARCH": "arm64", "MACHINE": "aarch64"}
+        self.fails(self.apply(**self.grid), "NVIDIA has the GRID driver for x86_64 only", "leave nvidia_grid_runfile empty")
+        self.succeeds(self.apply())
+        self.assertEqual(self.archived(), {"nvidia/nvidia-580.105.08.tar.gz": "proprietary 580.105.08",
+                                           "nvidia-open/nvidia-open-580.105.08.tar.gz": "open 580.105.08"})
+        self.succeeds(self.kmod_util("load", "nvidia"))
+        self.assertTrue((self.root / f"var/lib/dkms/nvidia/kernel-{KERNEL}-aarch64").is_symlink())
 
     def test_mistakes(self):
         self.fails(self.apply(**self.grid | {"NVIDIA_GRID_SHA256": "0" * 64}), "has the SHA-256")

@@ -742,7 +742,7 @@ class FrontEndTest(PackerTest):
             ({"variant": "fips", "kernel": "6.6"}, "does not work with the kernel 6.6", "kernel_version=6.1"),
             ({"variant": "gpu"}, "there is no variant 'gpu'", "make list-variants"),
             ({"variant": "fips", "os": "debian12"}, "is for al2023, not for debian12"),
-            ({"variant": "gpu-nvidia", "arch": "arm64"}, "is for x86_64, not for arm64"),
+            ({"variant": "gpu-nvidia-grid", "arch": "arm64"}, "is for x86_64, not for arm64"),
         ):
             self.fails(self.make("plan", **BUILD, **variables), *expected)
         (self.packer / "versions/1.34.pkrvars.hcl").write_text('kernel_version = "6.7"\n')
@@ -1036,7 +1036,9 @@ class FrontEndTest(PackerTest):
             ({"builder": "lambda"}, "there is no builder 'lambda'", "builder=qemu"),
             ({"variant": "gpu"}, "there is no variant 'gpu'", "make list-variants"),
             ({"variant": "fips", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
-            ({"variant": "gpu-nvidia", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
+            ({"variant": "gpu-nvidia-grid", "arch": "arm64", "kubernetes_version": "1.34.1"}, "is for x86_64, not for arm64"),
+            ({"variant": "gpu-nvidia-all", "arch": "arm64", "kubernetes_version": "1.34.1", "nvidia_grid_runfile": "x.run",
+              "nvidia_grid_sha256": "0" * 64}, "the GRID driver for x86_64 only"),
             ({"os": "debian12", "ssm_agent_version": "3.3.1"}, "without ssm_agent_sha256", "Debian has no package"),
             ({"ssm_agent_sha256": "0" * 64}, "ssm_agent_sha256 is given without ssm_agent_version"),
             ({"variant": "fips", "kernel": "6.6"}, "the variant 'fips' does not work with the kernel 6.6, but with 6.1 6.12 6.18",
@@ -1550,6 +1552,10 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("apply-variants", VARIANTS="gpu-nvidia-proprietary"))
         self.assert_in_order(self.calls(), "dnf --assumeyes --quiet module enable nvidia-driver:580-dkms",
                              "dnf --assumeyes --quiet install dkms nvidia-container-toolkit kmod-nvidia-latest-dkms-580.105.08")
+        for arch, name in ("arm64", "sbsa"), ("x86_64", "x86_64"):
+            for variants in "gpu-nvidia", "cuda":
+                self.succeeds(self.step("apply-variants", VARIANTS=variants, ARCH=arch))
+                self.assertIn(f"/compute/cuda/repos/amzn2023/{name}\n", (self.root / "etc/yum.repos.d/cuda-amzn2023.repo").read_text())
         key = "grid-19/NVIDIA-Linux-x86_64-580.95.05-grid-aws.run"
         installer = f'echo grid "$@" >>"{self.directory}/calls"; exit ${{GRID_STATUS:-0}}\n'
         self.bucket.put(key, installer)
