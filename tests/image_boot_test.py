@@ -34,10 +34,15 @@ VERSION, DATE = "1.34.1", "2025-11-13"
 FOLDER = f"{VERSION}/{DATE}/bin/linux/amd64"
 CNI = "cni-plugins-linux-amd64-v1.1.1.tgz"
 REGISTRY = "127.0.0.1:5000"
-PAUSE = "localhost:5000/team/pause:1"
+PAUSE, OTHER_PAUSE = "localhost:5000/team/pause:1", f"{REGISTRY}/team/pause:1"
 # containerd unpacks on another filesystem than the container's root, which this is. It is in no image.
 UNPACKED = "run/unpacked"
 REPOSITORY = "srv/repository"
+# Still at work when Packer has logged in
+CLOUD_INIT = """[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'until [ -e /var/tmp/worker/packages ]; do sleep 0.1; done; sleep 4'
+"""
 # What kubelet needs, and what systemd starts before everything else. Nothing else may delay a node.
 NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
                     r"|systemd-(journald.*|tmpfiles-setup.*|sysusers|sysctl|modules-load|remount-fs|update-utmp|machine-id-commit|journal-flush|udev.*|random-seed"
@@ -149,13 +154,17 @@ class ImageBootTest(support.BootTest):
             builder.write(f"usr/bin/{file.name}", file.read_text())
         builder.write("etc/ssh/sshd_config.d/test.conf", "PubkeyAcceptedAlgorithms +ssh-rsa\nHostKeyAlgorithms +ssh-rsa\n")
         self.authorize(builder)
+        self.boot_builder(builder, "eks.node=0")
+        builder.file("/run/systemd/system/cloud-final.service").write_text(CLOUD_INIT)
+        return builder
+
+    def boot_builder(self, builder, argument):
         # Only containerd sees it there: a build removes the directory.
         builder.unpacked = UNPACKED
-        builder.boot("eks.node=0")
+        builder.boot(argument)
         drop_in = builder.file("/run/systemd/system/containerd.service.d/test.conf")
         drop_in.parent.mkdir(parents=True)
         drop_in.write_text(f"[Service]\nBindPaths=/{UNPACKED}:/var/lib/containerd\n")
-        return builder
 
     def start_registry(self, builder):
         """A registry in the network of the builder, in the root of the boot tests, which has its program."""
@@ -243,8 +252,10 @@ class ImageBootTest(support.BootTest):
         machine_id = builder.file("/etc/machine-id").read_text().strip()
         self.fail_in_three_ways(builder, bucket)
 
+        builder.output("systemctl", "start", "--no-block", "cloud-final.service")
         done = self.build(builder, bucket)
         self.assertEqual(done.returncode, 0, self.end_of(done))
+        self.assertIn("settle-machine: waiting for cloud-final.service", done.stdout)
         print(f"a build takes {self.seconds:.0f} s", flush=True)
         print("".join(re.findall(r"(?m) +\d+ MiB  .*\n", done.stdout)), end="", flush=True)
         self.assertPauseImage(builder)
@@ -265,6 +276,27 @@ class ImageBootTest(support.BootTest):
         ca = certificate_authority()
         ids = [self.boot_instance(builder, ca, number) for number in (1, 2)]
         self.assertEqual(len({machine_id, *ids}), 3, "machine ids are shared")
+        self.build_on_the_image(builder)
+
+    def build_on_the_image(self, image):
+        """Its instance, which is the builder, is a node without a NodeConfig."""
+        builder = self.enterContext(Machine(self.scratch, image.dir / "upper", self.base))
+        self.put_fake_aws(builder, 3)
+        builder.write("usr/lib/eks/node.enabled", "")  # as the hardware says it of an EC2 instance
+        self.boot_builder(builder, "quiet")
+        home = "home/admin"
+        self.authorize(builder, home)
+        builder.output("chown", "--recursive", "admin:", f"/{home}")
+        self.assertNotEqual(builder.call("systemctl", "start", "containerd.service").returncode, 0)
+        machine_id = builder.file("/etc/machine-id").read_text().strip()
+        bucket = self.start_bucket(builder)
+        self.start_registry(builder)
+        done = self.build(builder, bucket, ssh_username="admin", enable_cis="true", pause_container_image=OTHER_PAUSE)
+        self.assertEqual(done.returncode, 0, self.end_of(done))
+        self.assertEqual((builder.root / "etc/eks/pause-image.txt").read_text(), f"{OTHER_PAUSE}\n")
+        self.assertEqual(builder.call("systemctl", "list-units", "--no-legend", "--state=active", "eks-*", "kubelet.service").stdout, "")
+        builder.power_off()
+        self.assertNoTrace(builder, machine_id)
 
     def fail_in_three_ways(self, builder, bucket):
         key = f"{FOLDER}/kubelet"
@@ -330,16 +362,19 @@ class ImageBootTest(support.BootTest):
         for place in "tmp", "var/tmp":
             self.assertEqual([name for name in os.listdir(root / place) if not name.startswith("systemd-private-")], [])
 
-    def boot_instance(self, builder, ca, number):
-        node = self.enterContext(Machine(self.scratch, builder.dir / "upper", self.base))
+    def put_fake_aws(self, node, number):
         profile = (HERE / "profiles/reference.json").read_text().replace("i-1234567890abcdef0", f"i-{number}234567890abcdef0")
         node.write("srv/aws/profile.json", profile)
-        node.write("srv/aws/user-data", node_config(ca))
         for name in ("fake-aws", "aws_signature.py"):
             node.write(f"usr/local/lib/{name}", (HERE / name).read_text())
         node.write("etc/systemd/system/fake-aws.service", FAKE_AWS_UNIT)
         node.link("etc/systemd/system/multi-user.target.wants/fake-aws.service", "../fake-aws.service")
         run("ssh-keygen", "-A", "-f", node.root, stdout=subprocess.DEVNULL)  # as cloud-init does
+
+    def boot_instance(self, builder, ca, number):
+        node = self.enterContext(Machine(self.scratch, builder.dir / "upper", self.base))
+        self.put_fake_aws(node, number)
+        node.write("srv/aws/user-data", node_config(ca))
         node.boot()
         self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
         self.assertCalm(node)

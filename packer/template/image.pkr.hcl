@@ -2,8 +2,9 @@
 # The steps that turn a machine into an image. They run in this order on every builder.
 
 locals {
-  before_restart = ["upgrade-packages", "install-kernel"]
+  before_restart = ["settle-machine", "upgrade-packages", "install-kernel"]
   after_restart = [
+    "settle-machine",
     "install-host-packages",
     "speed-up-boot",
     "install-containerd",
