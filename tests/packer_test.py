@@ -1331,7 +1331,8 @@ class ProvisionerTest(MachineTest):
             "dnf --assumeyes --quiet install soci-snapshotter-0.9.0-1.amzn2023", "dnf --assumeyes --quiet install runc-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install containerd-2.1.4-1.amzn2023", "dnf --quiet versionlock add containerd",
             "dnf --assumeyes --quiet install amazon-ssm-agent",
-            f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", "systemctl start containerd.service",
+            f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", f"eksnode takeover --root {self.root}",
+            "systemctl start containerd.service",
             "cache-pause-container -i public.ecr.aws/eks-distro/kubernetes/pause:3.10", "systemctl stop containerd.service",
             "dnf --assumeyes --quiet install kernel6.12-devel-6.12.40-63.amzn2023.x86_64 kernel6.12-headers",
             "dnf --assumeyes --quiet install aws-neuronx-dkms-2.22.0.0 aws-neuronx-tools", "dnf --quiet clean all")
@@ -1451,6 +1452,12 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("settle-machine"))
         self.assert_in_order(self.calls(), "systemctl stop eks-node.target eks-retry.timer", "systemctl daemon-reload", "systemctl list-jobs")
         self.assertEqual([path.name for path in (self.root / "run/eks").iterdir()], ["installed"])
+
+    def test_an_image_of_aws_as_the_base(self):
+        self.put_file("etc/eks/nodeadm/udev-net-manager/i-1/ens5", "io.systemd.Network")
+        self.put_file("etc/eks/nodeadm.d/mine.yaml")
+        self.succeeds(self.step("install-eksnode"))
+        self.assertEqual([path.name for path in (self.root / "etc/eks").iterdir()], ["nodeadm.d"])
 
     def test_the_ciphers_of_sshd(self):
         self.put_file("etc/ssh/sshd_config", "Ciphers aes128-cbc\n")
