@@ -1134,11 +1134,16 @@ class FrontEndTest(PackerTest):
         program.write_text('#!/bin/sh\necho "$@"\n')
         program.chmod(0o755)
         self.add_packages("debian12-arm64", "eksnode_1-1_arm64.deb")
-        done = self.make("-s", "packages", os="debian12", arch="aarch64")
         directory = self.directory / "build/packages/debian12-arm64"
-        self.assertEqual(self.succeeds(done), f"deb --arch arm64 --output {directory}\n")
-        self.assertEqual(list(directory.iterdir()), [])  # one version at a time
-        self.assertIn("rpm --arch x86_64", self.succeeds(self.make("-s", "packages")))
+        (self.directory / "etc").mkdir()
+        self.environment["IMAGE_ROOT"] = str(self.directory)
+        clean = "--suite bookworm "
+        for identity, deb, rpm in ("debian 12", "", ""), ("debian 13", clean, clean), ("amzn 2023", clean, ""), ("arch", clean, clean):
+            (self.directory / "etc/os-release").write_text("ID={}\nVERSION_ID={}\n".format(*identity.split(), ""))
+            done = self.make("-s", "packages", os="debian12", arch="aarch64")
+            self.assertEqual(self.succeeds(done), f"deb --arch arm64 {deb}--output {directory}\n")
+            self.assertEqual(list(directory.iterdir()), [])  # one version at a time
+            self.assertIn(f"rpm --arch x86_64 {rpm}--output ", self.succeeds(self.make("-s", "packages")))
 
     def test_help_and_clean(self):
         text = self.succeeds(self.make("help"))
@@ -2239,6 +2244,25 @@ class PackageTest(PackerTest):
         text = (self.packer / "packages/forget").read_text()
         script = "set -e\n" + re.sub(r"(?<![\w/*])/(etc|proc|run|var)/", rf"{self.directory}/\1/", text)
         return self.run_program("sh", "-c", script, PATH=f"{self.directory}/commands:{self.environment['PATH']}")
+
+    def test_libraries_that_amazon_linux_lacks(self):
+        commands = self.directory / "commands"
+        commands.mkdir()
+        (self.directory / "meson.build").write_text("        version: '1',\n")
+        stubs = {"meson": 'mkdir -p "$DESTDIR/usr/bin" "$DESTDIR/etc"\ncd "$DESTDIR/usr/bin"\ncase "$*" in *host*) touch host ;; *compat*) touch imds ;;'
+                 " *) install -m 755 /dev/null eksnode; touch host imds ;; esac",
+                 "readelf": 'for file; do :; done\n[ "${file##*/}" = eksnode ] && printf "  0x0060:   Name: %s  Flags: none\\n" $NEEDS', "rpmbuild": "", "ninja": ""}
+        for name, text in stubs.items():
+            (commands / name).write_text(f"#!/bin/sh\n{text}\n")
+            (commands / name).chmod(0o755)
+        for needs, newest in ("GLIBC_2.4 GLIBC_2.34 GLIBCXX_3.4.9 GLIBCXX_3.4.29", ""), ("GLIBC_2.34 GLIBC_2.38", "GLIBC_2.38"), (
+                "GLIBC_2.34 GLIBCXX_3.4.30 GLIBCXX_3.4.9", "GLIBCXX_3.4.30"):
+            done = self.run_program(self.packer / "packages/build", "rpm", "--from", self.directory, "--maintainer", "Nobody <nobody@example.org>", "--output",
+                                    self.directory / "output", NEEDS=needs, PATH=f"{commands}:{self.environment['PATH']}")
+            if newest:
+                self.fails(done, f"the programs need {newest}, and Amazon Linux 2023 has {newest.partition('_')[0]}_", "--suite bookworm")
+            else:
+                self.succeeds(done)
 
     def test_swap_is_turned_off_before_its_file_is_removed(self):
         (self.directory / "commands").mkdir()
