@@ -219,9 +219,8 @@ class Machine:
         self.folder = folder
         self.image = image
         self.disks = [Disk(f"{ROOT_SIZE}M", "vol0root"), *disks]
-        self._blank(disks)
-        run("cp", "--reflink=auto", "--sparse=always", image.disk, self._file(self.disks[0]))
         self.console = folder / "console"
+        self.process = None
         self.spent = 0.0
 
     def _file(self, disk: Disk) -> Path:
@@ -254,12 +253,18 @@ class Machine:
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True).start()
 
     def __enter__(self):
+        self._blank(self.disks[1:])
+        run("cp", "--reflink=auto", "--sparse=always", self.image.disk, self._file(self.disks[0]))
         self._start()
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        self.kill()
         self._ended()
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
 
     def _ended(self):
         _, _, usage = os.wait4(self.process.pid, 0)
