@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/manager.hpp"
+#include "base/text.hpp"
 #include "status.hpp"
 
 namespace {
@@ -109,6 +110,20 @@ SpaceUse space_use(const std::string& directory)
                 .size = static_cast<double>(status.f_blocks) * block};
 }
 
+std::string loss_of_array(const std::string& path)
+{
+        const auto value = [&](const char* file) {
+                return std::string(trim(read_file_if_exists(
+                        fmt::format("/sys/class/block/{}/md/{}", path.substr(path.rfind('/') + 1), file))
+                                                .value_or("")));
+        };
+        // RAID0 does not count them.
+        if (value("array_state").empty() || value("array_state") == "broken")
+                return "lost, with its data";
+        const auto lost = value("degraded");
+        return lost.empty() || lost == "0" ? "" : fmt::format("it lacks {} of its disks", lost);
+}
+
 UnitStates read_chain(Manager& manager)
 {
         UnitStates units;
@@ -139,8 +154,8 @@ int main(int argc, char** argv)
                 const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
                 const Root root;
                 fmt::print("{}{}{}{}", render_status(units, root_unit, retry),
-                        render_storage(storage, space_use), render_swap(swap_record(root), swap_areas(root)),
-                        render_edits(edited_files(root)));
+                        render_storage(storage, {.use = space_use, .loss = loss_of_array}),
+                        render_swap(swap_record(root), swap_areas(root)), render_edits(edited_files(root)));
                 return chain_exit_status(units, root_unit, retry);
         });
 }

@@ -188,8 +188,7 @@ std::string render_edits(const std::vector<std::string>& paths)
         return text + fmt::format("our versions are below {}/\n", rendered_directory);
 }
 
-std::string render_storage(
-        const std::string& record, const std::function<SpaceUse(const std::string& directory)>& use)
+std::string render_storage(const std::string& record, const StorageNow& now)
 {
         constexpr double gibibyte = 1U << 30U;
         if (record.empty())
@@ -198,10 +197,13 @@ std::string render_storage(
         for (const auto line : lines(record)) {
                 constexpr std::string_view mount = "mount ";
                 text += fmt::format("  {}", line);
+                if (const auto words = split(line, ' '); words.size() > 1 && words[0] == "array")
+                        if (const auto loss = now.loss(std::string(words[1])); !loss.empty())
+                                text += ": " + loss;
                 // The device is the last word; there may be blanks in the directory.
                 if (const auto end = line.rfind(' '); line.starts_with(mount) && end > mount.size()) {
                         const auto [used, size] =
-                                use(std::string(line.substr(mount.size(), end - mount.size())));
+                                now.use(std::string(line.substr(mount.size(), end - mount.size())));
                         text += fmt::format(", {:.1f} of {:.1f} GiB used", used / gibibyte, size / gibibyte);
                 }
                 text += "\n";

@@ -51,10 +51,13 @@ struct SpaceUse {
         double size = 0;
 };
 
-// The disks, array and mounts of the instance store, as eks-instance-store has recorded them, and how full
-// the mounts are; "" without a record.
-std::string render_storage(
-        const std::string& record, const std::function<SpaceUse(const std::string& directory)>& use);
+// The disks, array and mounts of the instance store, as eks-instance-store has recorded them, what the array
+// has lost since, and how full the mounts are; "" without a record.
+struct StorageNow {
+        std::function<SpaceUse(const std::string& directory)> use;
+        std::function<std::string(const std::string& array)> loss; // "" if it is whole
+};
+std::string render_storage(const std::string& record, const StorageNow& now);
 
 // Swap: what the configuration asks for, and what is on; "" if there is neither.
 std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& areas);

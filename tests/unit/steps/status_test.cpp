@@ -249,10 +249,16 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
 
 TEST_CASE("The instance store is shown with its use", "[status]")
 {
-        const auto use = [](const std::string& directory) {
-                CHECK((directory == "/mnt/k8s-disks/0" || directory == "/mnt/two words/0"));
-                return SpaceUse{.used = 1.5 * (1 << 30), .size = 10.0 * (1 << 30)};
-        };
+        const StorageNow use{
+                .use =
+                        [](const std::string& directory) {
+                                CHECK((directory == "/mnt/k8s-disks/0" || directory == "/mnt/two words/0"));
+                                return SpaceUse{.used = 1.5 * (1 << 30), .size = 10.0 * (1 << 30)};
+                        },
+                .loss =
+                        [](const std::string& array) {
+                                return std::string(array == "/dev/md127" ? "" : "it lacks 1 of its disks");
+                        }};
         CHECK(render_storage("", use).empty());
         CHECK(render_storage("disk /dev/nvme1n1 AWS1 5.0 GiB\narray /dev/md127 RAID0 of AWS1, AWS2\n"
                              "mount /mnt/k8s-disks/0 /dev/md127\n",
@@ -261,6 +267,8 @@ TEST_CASE("The instance store is shown with its use", "[status]")
                               "  mount /mnt/k8s-disks/0 /dev/md127, 1.5 of 10.0 GiB used\n");
         CHECK(render_storage("mount /mnt/two words/0 /dev/md127\n", use) ==
                 "\ninstance store:\n  mount /mnt/two words/0 /dev/md127, 1.5 of 10.0 GiB used\n");
+        CHECK(render_storage("array /dev/md0 RAID10 of AWS1\n", use) ==
+                "\ninstance store:\n  array /dev/md0 RAID10 of AWS1: it lacks 1 of its disks\n");
 }
 
 TEST_CASE("Swap is shown as configured and as it is on", "[status]")
