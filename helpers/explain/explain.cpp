@@ -109,8 +109,10 @@ std::string task_limit(const Root& root)
 {
         constexpr std::string_view name = "DefaultTasksMax=";
         std::string found;
-        for (const auto& path : drop_ins(
-                     root, {"/usr/lib/systemd/system.conf.d", "/etc/systemd/system.conf.d"}, {".conf"})) {
+        for (const auto& path : drop_ins(root,
+                     {"/usr/lib/systemd/system.conf.d", "/usr/local/lib/systemd/system.conf.d",
+                             "/run/systemd/system.conf.d", "/etc/systemd/system.conf.d"},
+                     {".conf"})) {
                 const auto text = read_file_if_exists(root(path), drop_in_limit).value_or("");
                 for (const auto line : lines(text))
                         if (line.starts_with(name))
