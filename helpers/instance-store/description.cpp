@@ -68,7 +68,8 @@ StorageFacts read_facts(const Json& description)
         for (const auto& [path, state] : directories.items())
                 facts.directories[path] = {.exists = state.value("exists", true),
                         .empty = state.value("empty", true),
-                        .read_only = state.value("readOnly", false)};
+                        .read_only = state.value("readOnly", false),
+                        .unit = text(state, "unit")};
         return facts;
 }
 

@@ -63,6 +63,19 @@ std::string mapped(const std::string& cipher)
         return "/dev/mapper/" + cipher;
 }
 
+// mkfs.xfs takes it once.
+bool has_log_unit(const std::vector<std::string>& options)
+{
+        std::string_view before;
+        for (const std::string_view option : options) {
+                if ((before == "-l" || option.starts_with("-l")) &&
+                        (option.find("su=") != option.npos || option.find("sunit=") != option.npos))
+                        return true;
+                before = option;
+        }
+        return false;
+}
+
 // A device to be mounted: the array, or a disk.
 struct Target {
         std::string path;
@@ -88,12 +101,13 @@ public:
                 }
                 if (!settings_->is_array())
                         return next_of_disks();
-                // Nothing is put below what runs.
+                // Nothing is put below what runs, and of an array that is mounted any disk may come again.
+                const auto all = arrays_of_store();
                 for (const auto& disk : disks_)
                         if (disk.came_later)
                                 note_later(disk);
                 std::erase_if(disks_, [](const StoreDisk& disk) { return disk.came_later; });
-                return disks_.empty() ? std::nullopt : next_of_array();
+                return disks_.empty() ? std::nullopt : next_of_array(all);
         }
 
 private:
@@ -198,21 +212,25 @@ private:
                 return present == devices || (level_of(*settings_) == 10 && present + 1 == devices);
         }
 
-        std::optional<StorageAction> next_of_array()
+        std::optional<StorageAction> next_of_array(const std::vector<const StoreArray*>& arrays)
         {
-                const auto arrays = arrays_of_store();
                 for (const auto* array : arrays)
                         if (array->active && array->level == level_of(*settings_) &&
                                 is_complete(static_cast<unsigned>(array->serials.size()), array->devices))
                                 return next_on_array(*array);
+                for (const auto* array : arrays)
+                        refuse_broken(*array);
                 // Only what no program uses is stopped.
                 for (const auto* array : arrays)
                         if (!array->in_use.empty())
                                 throw used(*array, ", and is not the array that is configured",
                                         "Reboot, after you have stopped what uses it");
                 refuse_place(settings_->array_directory(), serials_of(disks_));
-                for (const auto& bound_directory : bound_directories(*settings_))
-                        refuse_read_only(std::string(bound_directory.path));
+                for (const auto& [name, path, sub, mode] : bound_directories(*settings_))
+                        if (const std::string where(path); mounted_at(where).empty()) {
+                                refuse_unit(where);
+                                refuse_read_only(where);
+                        }
                 const auto members = members_of_one_array();
                 if (members.empty())
                         refuse_too_few();
@@ -222,6 +240,18 @@ private:
                 if (!members.empty())
                         return assemble(members);
                 return create();
+        }
+
+        // It is mounted, and what uses it gets errors.
+        void refuse_broken(const StoreArray& array) const
+        {
+                if (array.serials.size() < array.devices &&
+                        mounted_at(settings_->array_directory()) == array.path)
+                        throw refusal(failure::array_failed,
+                                fmt::format("{} of the {} disks of '{}', which is mounted, are left: {}",
+                                        array.serials.size(), array.devices, array.path,
+                                        join(array.serials, ", ")),
+                                "See `journalctl -k`, and stop and start the instance, which gives it other disks");
         }
 
         using Members = std::map<std::string, std::vector<StoreDisk>>; // by the id of their array
@@ -427,6 +457,16 @@ private:
                                 "Make the directory in the image, or configure another one");
         }
 
+        // The manager takes no transient unit of this name.
+        void refuse_unit(const std::string& where) const
+        {
+                if (const auto unit = directory(where).unit; !unit.empty())
+                        throw refusal(failure::mount_point_busy,
+                                fmt::format("'{}' is there to mount something else at '{}'", unit, where),
+                                "Remove it, with the line of /etc/fstab that it may be of, and run `systemctl "
+                                "daemon-reload`");
+        }
+
         // Nothing is written if its mount would fail.
         void refuse_place(const std::string& where, const std::vector<std::string>& serials) const
         {
@@ -435,6 +475,7 @@ private:
                                 fmt::format("'{}' is mounted at '{}' already, the place of {}", there, where,
                                         join(serials, ", ")),
                                 "Remove that mount, or name another directory by instance.localStorage.mountPath");
+                refuse_unit(where);
                 refuse_read_only(where);
         }
 
@@ -490,7 +531,8 @@ private:
         StorageAction format(const Target& target, const std::string& device, bool force) const
         {
                 FilesystemOptions options{.force = force};
-                if (settings_->filesystem == "xfs") // 32 KiB, whatever the array's chunks are
+                // 32 KiB, whatever the array's chunks are.
+                if (settings_->filesystem == "xfs" && !has_log_unit(settings_->mkfs_options))
                         options.more = {"-l", "su=8b"};
                 if (!settings_->is_array()) // the next boot knows the disk by it
                         options.more.insert(options.more.end(), {"-L", disk_label});
@@ -527,6 +569,7 @@ private:
                                         "'{}' is a mount of {} already and is left alone", where, there));
                                 continue;
                         }
+                        refuse_unit(where);
                         refuse_read_only(where);
                         if (!directory(what).exists)
                                 return StorageAction{

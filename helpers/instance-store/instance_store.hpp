@@ -59,6 +59,8 @@ struct Directory {
         bool exists = false;
         bool empty = true;
         bool read_only = false; // its filesystem, or that of the nearest directory above it
+        std::string unit =
+                {}; // the file of a mount unit, such as fstab's, which a transient one cannot replace
 };
 
 struct StorageFacts {

@@ -119,9 +119,21 @@ std::string first_bytes(const std::string& path, std::size_t count)
         return bytes;
 }
 
+// Of what the manager reads, but for transient units.
+std::string mount_unit_at(const std::string& directory)
+{
+        const auto name = mount_unit_name(directory);
+        for (const auto* const units : {"/etc/systemd/system", "/run/systemd/system",
+                     "/run/systemd/generator", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"})
+                if (auto file = fmt::format("{}/{}", units, name); exists(file))
+                        return file;
+        return {};
+}
+
 Directory directory_at(const std::string& path)
 {
-        Directory directory{.exists = exists(path), .empty = list_directory(path).empty()};
+        Directory directory{
+                .exists = exists(path), .empty = list_directory(path).empty(), .unit = mount_unit_at(path)};
         auto nearest = path;
         while (nearest.size() > 1 && !exists(nearest))
                 nearest = std::filesystem::path(nearest).parent_path();
@@ -135,6 +147,36 @@ Error failed(const std::string& what, int error)
 {
         return {failure::volume_failed, fmt::format("{}: {}", what, ::strerror(error)),
                 "See `journalctl -k` for errors of the disk"};
+}
+
+struct Controllers {
+        unsigned all = 0;
+        unsigned of_store = 0; // or of another kind than EBS's
+};
+
+// The NVMe controllers that have a disk, or will have one. EBS's are known by their ids.
+Controllers count_controllers()
+{
+        constexpr std::string_view nvme_class = "0x0108";
+        constexpr std::string_view amazon = "0x1d0f";
+        constexpr std::array<std::string_view, 3> ebs{"0x0061", "0x0065", "0x8061"};
+        constexpr std::string_view pci = "/sys/bus/pci/devices";
+        Controllers found;
+        for (const auto& address : list_directory(std::string(pci))) {
+                const auto value = [&](const char* file) {
+                        return std::string(
+                                trim(read_file_if_exists(fmt::format("{}/{}/{}", pci, address, file))
+                                                .value_or("")));
+                };
+                const auto driver = read_link_if_exists(fmt::format("{}/{}/driver", pci, address));
+                // One that is passed to a virtual machine has no disk here.
+                if (!value("class").starts_with(nvme_class) || (driver && !driver->ends_with("/nvme")))
+                        continue;
+                ++found.all;
+                found.of_store +=
+                        value("vendor") != amazon || std::ranges::find(ebs, value("device")) == ebs.end();
+        }
+        return found;
 }
 
 // The label of SELinux, if there is one.
@@ -215,17 +257,11 @@ StorageMachine::StorageMachine(const LocalStorage& settings, const std::string& 
 {
 }
 
-std::string StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
+LateDisks StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
 {
-        constexpr std::string_view nvme_class = "0x0108";
         if (!exists("/run/udev/control")) // a container
                 return {};
-        unsigned controllers = 0;
-        constexpr std::string_view pci = "/sys/bus/pci/devices";
-        for (const auto& address : list_directory(std::string(pci)))
-                controllers += read_file_if_exists(fmt::format("{}/{}/class", pci, address))
-                                       .value_or("")
-                                       .starts_with(nvme_class);
+        const auto [controllers, of_store] = count_controllers();
         const auto deadline = std::chrono::steady_clock::now() + limit;
         for (;;) {
                 unsigned announced = 0;
@@ -241,9 +277,10 @@ std::string StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
                 if (all && announced >= controllers)
                         return {};
                 if (std::chrono::steady_clock::now() + poll_interval > deadline)
-                        return fmt::format("{} disks of {} NVMe controllers were there after {} s",
-                                announced, controllers,
-                                std::chrono::duration_cast<std::chrono::seconds>(limit).count());
+                        return {fmt::format("{} disks of {} NVMe controllers were there after {} s",
+                                        announced, controllers,
+                                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
+                                of_store > 0};
                 std::this_thread::sleep_for(poll_interval);
         }
 }
@@ -401,6 +438,19 @@ Manager::StartedMount StorageMachine::start_mount(
                 mount_timeout);
 }
 
+void StorageMachine::end_record(const StorageFacts& facts)
+{
+        std::vector<std::string> complete;
+        const auto place = facts.mounts.find(settings_->array_directory());
+        for (const auto& array : facts.arrays)
+                if (place != facts.mounts.end() && place->second == array.path)
+                        complete.insert(complete.end(), array.serials.begin(), array.serials.end());
+        for (const auto& disk : facts.disks)
+                if (!disk.mounted.empty())
+                        complete.push_back(disk.serial);
+        making_.end(complete);
+}
+
 void StorageMachine::finish()
 {
         for (const auto& mount : std::exchange(started_, {}))
@@ -467,8 +517,10 @@ std::string storage_summary(const LocalStorage& settings, const StorageFacts& fa
                         disk.path, disk.serial, static_cast<double>(disk.size) / gibibyte);
         if (settings.is_array())
                 for (const auto& array : facts.arrays)
-                        text += fmt::format("array {} RAID{} of {}\n", array.path, array.level,
-                                join(array.serials, ", "));
+                        // The others have a disk of another kind.
+                        if (std::ranges::find(array.serials, "") == array.serials.end())
+                                text += fmt::format("array {} RAID{} of {}\n", array.path, array.level,
+                                        join(array.serials, ", "));
         for (const auto& [directory, device] : facts.mounts)
                 text += fmt::format("mount {} {}\n", directory, device);
         return text;

@@ -16,13 +16,18 @@ inline constexpr std::string_view making_mark = "/var/lib/eks/instance-store.mak
 // What is mounted, for `eksnode status`: a line for each disk, array and mount.
 inline constexpr std::string_view storage_record = "/run/eks/instance-store";
 
+// What is missing at the deadline.
+struct LateDisks {
+        std::string text;      // "" if all are there
+        bool of_store = false; // one of the controllers may be of the instance store
+};
+
 class StorageMachine {
 public:
         StorageMachine(const LocalStorage& settings, const std::string& instance);
 
-        // Wait until udev has announced a disk for each NVMe controller. Returns "" then, and what was
-        // there at the deadline.
-        static std::string wait_for_disks(std::chrono::milliseconds limit);
+        // Wait until udev has announced a disk for each NVMe controller.
+        static LateDisks wait_for_disks(std::chrono::milliseconds limit);
 
         StorageFacts look() const;
         // Only at mounts and directories, which other actions do not change.
@@ -30,6 +35,8 @@ public:
 
         // A bind mount is only started. Throws Error: failure_of() the action, manager_unreachable.
         void perform(const StorageAction& action);
+        // Forget that the disks which are mounted where they belong were being written.
+        void end_record(const StorageFacts& facts);
         // Wait for what was started. Throws Error: volume_failed, manager_unreachable.
         void finish();
 

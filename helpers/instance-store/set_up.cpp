@@ -34,12 +34,18 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
         using Kind = StorageAction::Kind;
         StorageMachine machine(settings, instance);
         context.awaiting("Waiting for the disks of the instance store");
-        if (const auto missing = StorageMachine::wait_for_disks(limit); !missing.empty())
-                context.log().write(
-                        Level::warning, missing + ", proceeding without the others", event::disks_late.id);
+        const auto late = StorageMachine::wait_for_disks(limit);
         std::vector<std::string> notes;
         std::set<std::string> done;
         auto facts = machine.look();
+        if (settings.is_array() && late.of_store && facts.disks.empty())
+                throw Error(failure::disks_missing,
+                        fmt::format("{}: {}, and none of the instance store", settings.source, late.text),
+                        "See `journalctl -k`. If the instance has no instance store, remove "
+                        "instance.localStorage.strategy");
+        if (!late.text.empty())
+                context.log().write(
+                        Level::warning, late.text + ", proceeding without the others", event::disks_late.id);
         if (!facts.disks.empty())
                 confine_to(context, settings.mount_path);
         while (const auto action = next_action(settings, facts, notes)) {
@@ -61,6 +67,9 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                         machine.look_at_mounts(facts);
         }
         machine.finish();
+        // Somebody else may have made what is mounted. What is encrypted is made again at each boot.
+        if (!settings.encrypt)
+                machine.end_record(facts);
         StepPlan remarks;
         for (const auto& note : notes)
                 remarks.notes.push_back({Level::info, note});

@@ -27,8 +27,8 @@ constexpr auto usage =
         "                   (default: the layers of this node, see eks-node.toml(5))\n"
         "  --root DIR       prefix of every path that is read\n"
         "\n"
-        "Exit status: 0; 78 bad configuration; 1 a disk is in use or not ours; 2 usage; see\n"
-        "eksnode-storage(1).\n";
+        "Exit status: 0; 78 bad configuration; 69 a disk is missing; 1 a disk is in use or not ours;\n"
+        "2 usage; see eksnode-storage(1).\n";
 
 // Of this machine, whose record of disks that are being written names it; "" before eks-imds has run.
 std::string instance_id()

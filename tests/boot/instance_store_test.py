@@ -128,6 +128,35 @@ class InstanceStore(BootTest):
         self.assertEqual(failure["EKS_FAILURE"], "volume-failed")
         self.assertIn("cannot be mounted at '/var/log/pods': mount(8) refuses it", failure["MESSAGE"])
 
+    def without_disks(self, ids: dict):
+        """A node whose NVMe controllers, with these ids, have no disk when the time is over."""
+        node = self.with_array()
+        for folder in "udev/data", "last":
+            shutil.rmtree(node.root / SYSFS / folder)
+            (node.root / SYSFS / folder).mkdir()
+        for number in range(len(DISKS)):
+            for name, value in ids.items():
+                node.write(f"{SYSFS}/pci/0000:00:{number:02x}.0/{name}", f"{value}\n")
+        node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_INSTANCE_STORE_TIMEOUT=2\n")
+        return node
+
+    def test_no_disk_comes(self):
+        node = self.without_disks({"vendor": "0x1d0f", "device": "0xcd01"})
+        node.boot(wait=False)
+        node.wait_for_unit(UNIT, "failed")  # it is tried again
+        failure = self.failure(node, UNIT)
+        self.assertEqual(failure["EKS_FAILURE"], "disks-missing")
+        self.assertIn("0 disks of 2 NVMe controllers were there after 2 s, and none of the instance store", failure["MESSAGE"])
+        self.assertEqual(node.show(UNIT, "ExecMainStatus")["ExecMainStatus"], "69")
+        self.assertNotEqual(node.show("containerd.service", "ActiveState")["ActiveState"], "active")
+        self.assertFalse((node.root / "run/eks/instance-store").exists())
+
+    def test_a_volume_does_not_come(self):
+        node = self.without_disks({"vendor": "0x1d0f", "device": "0x8061"})
+        node.boot()
+        self.assertActive(node, "eks-node.target", UNIT)
+        self.assertIn("0 disks of 2 NVMe controllers", *self.late(node))
+
     def unmount(self, node):
         for directory in [*reversed(BOUND), f"{BASE}/0"]:
             node.output("systemctl", "stop", node.output("systemd-escape", "--path", "--suffix=mount", directory).strip())

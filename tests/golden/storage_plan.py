@@ -158,6 +158,15 @@ def cases():
     running = mounted(4, 10)
     short = running | {"arrays": [a | {"disks": a["disks"][1:]} for a in running["arrays"]]}
     yield "later", "RAID10, a disk came for one that was lost", "RAID10", "", replaced(short, 1, disk(5, cameLater=True))
+    yield "later", "RAID10, its own disk came again", "RAID10", "", changed(running, 1, cameLater=True)
+    yield "one-missing", "RAID0 that is mounted", "RAID0", "", mounted(4, 0) | {
+        "disks": mounted(4, 0)["disks"][1:], "arrays": [a | {"disks": a["disks"][1:]} for a in mounted(4, 0)["arrays"]]}
+    for path, file in ("/var/lib/containerd", "var-lib-containerd.mount"), ("/mnt/k8s-disks/0", "mnt-k8s\\x2ddisks-0.mount"):
+        unit = {"directories": {path: {"unit": f"/etc/systemd/system/{file}"}}}
+        yield "directories", f"a unit of {path}, blank disks", "RAID0", "", blank(2) | unit
+        yield "directories", f"a unit of {path}, which is mounted", "RAID0", "", mounted(2, 0) | unit
+    yield "directories", "a unit of a disk's place", "Mount", "", \
+        blank(2) | {"directories": {"/mnt/k8s-disks/2": {"unit": "/run/systemd/generator/mnt-k8s\\x2ddisks-2.mount"}}}
     yield "directories", "baked images", "RAID0", "", blank(2) | {"directories": baked}
     yield "directories", "baked images, copied before", "RAID0", "", \
         assembled(2, 0) | {"directories": baked | {"/mnt/k8s-disks/0/containerd": {"empty": False}}}
@@ -173,6 +182,8 @@ def cases():
     yield "filesystems", "ext4", "RAID0", "filesystem = 'ext4'\n", blank(2)
     yield "filesystems", "ext4, Mount", "Mount", "filesystem = 'ext4'\nmkfsOptions = ['-m', '0']\n", blank(1)
     yield "filesystems", "ext4 with extended options", "RAID0", "filesystem = 'ext4'\nmkfsOptions = ['-E', 'stride=8', '-Estripe_width=16']\n", blank(1)
+    yield "filesystems", "a log unit of its own", "RAID0", "mkfsOptions = ['-d', 'su=64k,sw=2', '-l', 'su=64k']\n", blank(2)
+    yield "filesystems", "a stripe unit of its own", "RAID0", "mkfsOptions = ['-d', 'su=64k,sw=2']\n", blank(2)
     yield "filesystems", "options", "RAID0", "mkfsOptions = ['-i', 'size=1024']\n", blank(2)
     yield "filesystems", "a volume of containerd's own", "RAID0", "\n[containerd.volume]\ndevice = 'sdf'\n", blank(2)
     yield "filesystems", "both want the instance store", "RAID0", "\n[containerd.volume]\ndevice = 'instance-store'\n", blank(2)
@@ -180,6 +191,7 @@ def cases():
     yield "wrong", "mountPath with dots", "RAID0", "mountPath = '/mnt/../etc'\n", blank(2)
     for path in "/var/lib/containerd", "/var/lib/kubelet/disks":
         yield "wrong", f"mountPath {path}", "RAID0", f"mountPath = '{path}'\n", blank(2)
+    yield "wrong", "mkfsOptions that make something else", "Mount", "filesystem = 'ext4'\nmkfsOptions = ['-t', 'ext3', '-n', '-J', 'device=/dev/nvme0n1']\n", blank(2)
     yield "wrong", "mkfsOptions that are ours", "Mount", "mkfsOptions = ['-L', 'data', '-f', '-Ldata']\n", blank(2)
     yield "wrong", "unknown strategy", "RAID5", "", blank(2)
     yield "wrong", "no description", "RAID0", "", {"disks": [{"path": 5}]}

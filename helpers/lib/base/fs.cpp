@@ -204,10 +204,13 @@ std::optional<std::string> read_link_if_exists(const std::string& path)
         return std::string(target.data(), static_cast<std::size_t>(n));
 }
 
-bool remove_if_exists(const std::string& path)
+bool remove_if_exists(const std::string& path, Durability durability)
 {
-        if (::unlink(path.c_str()) == 0)
+        if (::unlink(path.c_str()) == 0) {
+                if (durability == Durability::synced)
+                        sync_directory(parent_of(path));
                 return true;
+        }
         if (errno == ENOENT || errno == ENOTDIR)
                 return false;
         throw io_error("remove", path, errno);

@@ -42,7 +42,7 @@ void link_atomically(const std::string& path, const std::string& target);
 // The target of a symbolic link; nothing if `path` is absent or is something else.
 std::optional<std::string> read_link_if_exists(const std::string& path);
 
-// unlink(); true if there was something to remove.
-bool remove_if_exists(const std::string& path);
+// unlink(); true if there was something to remove. Synced, it does not come back after a power cut.
+bool remove_if_exists(const std::string& path, Durability durability = Durability::unsynced);
 
 } // namespace eks

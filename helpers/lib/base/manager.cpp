@@ -71,7 +71,19 @@ std::vector<std::string> list_property(
         return items;
 }
 
-// As systemd-escape --path --suffix=mount.
+// Whether a moment, in microseconds since 1970, is before the file was written; false without the file.
+bool is_before(std::uint64_t moment, const std::string& file)
+{
+        struct stat st {};
+        if (::stat(file.c_str(), &st) != 0)
+                return false;
+        const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
+                             static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
+        return moment < written;
+}
+
+} // namespace
+
 std::string mount_unit_name(std::string_view path)
 {
         std::string name;
@@ -88,19 +100,6 @@ std::string mount_unit_name(std::string_view path)
         }
         return name + ".mount";
 }
-
-// Whether a moment, in microseconds since 1970, is before the file was written; false without the file.
-bool is_before(std::uint64_t moment, const std::string& file)
-{
-        struct stat st {};
-        if (::stat(file.c_str(), &st) != 0)
-                return false;
-        const auto written = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000 +
-                             static_cast<std::uint64_t>(st.st_mtim.tv_nsec) / 1000;
-        return moment < written;
-}
-
-} // namespace
 
 Manager::Manager()
 {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <systemd/sd-bus.h>
@@ -15,6 +16,9 @@
 #include "base/fd.hpp"
 
 namespace eks {
+
+// As systemd-escape --path --suffix=mount.
+std::string mount_unit_name(std::string_view path);
 
 class Manager {
 public:

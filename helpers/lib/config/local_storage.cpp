@@ -64,10 +64,16 @@ std::optional<LocalStorage> local_storage(const Json& tree, const Marks& marks, 
                         reader.wrong("mountPath",
                                 fmt::format("is in {}, which is put on the array", directory),
                                 "Give a directory outside of it, or leave it out");
+        // -t and -N, -n: another filesystem than the one configured, or none.
+        const auto own = storage.filesystem == "xfs" ? std::vector<std::string_view>{"-L", "-f", "-N"}
+                                                     : std::vector<std::string_view>{"-L", "-F", "-t", "-n"};
         for (const auto& option : storage.mkfs_options)
-                if (option.starts_with("-L") || option.starts_with("-F") || option.starts_with("-f"))
+                if (std::ranges::any_of(own, [&](const auto& one) { return option.starts_with(one); }))
                         reader.wrong("mkfsOptions", option, "an option that eks-instance-store sets itself",
                                 "Remove it");
+                else if (option.find("/dev/") != std::string::npos)
+                        reader.wrong(
+                                "mkfsOptions", option, "an option that names another device", "Remove it");
                 else if (option.empty() || has_control_characters(option))
                         reader.wrong("mkfsOptions", option, "not an option of mkfs",
                                 "Give one word of mkfs's command line in each item");

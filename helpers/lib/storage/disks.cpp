@@ -156,7 +156,7 @@ void Making::end(const std::vector<std::string>& names) const
         const auto before = left.size();
         std::erase_if(left, [&](const std::string& name) { return std::ranges::count(names, name) > 0; });
         if (left.empty())
-                remove_if_exists(file_);
+                remove_if_exists(file_, Durability::synced); // what is written from now on is data
         else if (left.size() < before)
                 begin(left);
 }
