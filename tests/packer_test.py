@@ -2204,6 +2204,11 @@ class ProvisionerTest(MachineTest):
         calls = self.calls()
         self.assert_in_order(calls, "grubby --update-kernel=ALL --args=intel_idle.max_cstate=1 processor.max_cstate=1",
                              "installer --minimal --yes", "rpm --erase --nodeps efa-nv-peermem")
+        (self.packer / "variants/mine.list").write_text("summary mine\nrun mine\n")
+        (self.packer / "provisioners/variants/mine").write_text("dkms my driver\n")
+        self.answer("dkms", "")
+        self.succeeds(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables | {"VARIANTS": "efa,mine"}))
+        self.assert_in_order(self.calls(), "dkms my driver", "installer --minimal --yes")  # AWS installs it after the drivers
         (self.packer / "variants/mine.list").write_text("summary mine\nincludes gpu-nvidia\n")
         for others in "gpu-nvidia-proprietary", "mine":
             self.succeeds(self.step("apply-variants", EFA_FINGERPRINT=fingerprint, **variables | {"VARIANTS": f"efa,{others}"}))

@@ -18,11 +18,12 @@
 #   module NAME                     a kernel module that is loaded at boot
 #   enable UNIT                     a unit to enable
 #   run SCRIPT                      a script of provisioners/variants/, after all of the above
+#   run-last SCRIPT                 likewise, after the scripts of all other variants
 #
 # and what lib/controls.sh does and checks. A word with a system, as in 'enable@al2023', is for that system only.
 # @NAME@ stands for the value of a variable of the template, in capitals.
 set -euo pipefail
-variant_words='summary|systems|architectures|conflicts|kernels|includes|repository|version|stream|packages|kernel-modules-source|kernel-argument|module|run|enable'
+variant_words='summary|systems|architectures|conflicts|kernels|includes|repository|version|stream|packages|kernel-modules-source|kernel-argument|module|run|run-last|enable'
 control_words='control|waived|sysctl|module-off|mode|homes|absent-package|mask|mount|sshd|text|line|setting|assign|group|missing-file|holds|by'
 
 # variant_lines FILE WORD [SYSTEM]: the rest of the lines that begin with this word, or with this word for a system.
