@@ -2077,6 +2077,11 @@ class ProvisionerTest(MachineTest):
         self.assertEqual((self.root / "etc/apt/sources.list.d/mine.list").read_text(),
                          "deb [signed-by=/etc/apt/keyrings/mine.asc] https://repository.example/ ./\n")
         self.assertEqual((self.root / "etc/apt/keyrings/mine.asc").read_text(), KEY)
+        # a package's script may read its standard input
+        self.answer("apt-get", "cat >/dev/null")
+        (self.packer / "variants/mine.list").write_text(f"summary x\n{line} {KEY_FINGERPRINT}\n{line.replace('mine', 'other')} {KEY_FINGERPRINT}\n")
+        self.succeeds(self.step("apply-variants", VARIANTS="mine"))
+        self.assertTrue((self.root / "etc/apt/sources.list.d/other.list").exists())
         del self.bucket.objects["releases/key.asc"]
         self.fails(self.step("apply-variants", VARIANTS="mine"), "cannot fetch")
         (self.packer / "variants/mine.list").write_text(f"summary x\n{line}\n")

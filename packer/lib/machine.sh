@@ -75,13 +75,13 @@ include_sshd_files() {
 
 apt() {
         DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends \
-                -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
+                -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" </dev/null
 }
 
-# install_packages NAME...: packages of the distribution, or files of packages.
+# install_packages NAME...: packages of the distribution, or files of packages. Their scripts read nothing of the caller's.
 install_packages() {
         if [ "$system" = al2023 ]; then
-                dnf --assumeyes --quiet install "$@"
+                dnf --assumeyes --quiet install "$@" </dev/null
         else
                 apt install "$@"
         fi
