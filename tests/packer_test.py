@@ -1916,7 +1916,10 @@ class ProvisionerTest(MachineTest):
         self.fails(self.step("install-ssm-agent", SSM_AGENT_SHA256="0" * 64, **version), "has the SHA-256")
         self.assertEqual(self.calls(), [])
         self.succeeds(self.step("install-ssm-agent", SSM_AGENT_SHA256=sha256(b"rpm"), **version))
-        self.assertEqual(self.calls(), [f"dnf --assumeyes --quiet install {self.work}/amazon-ssm-agent.rpm"])
+        self.assertEqual(self.calls(), [f"dnf --assumeyes --quiet install {self.work}/amazon-ssm-agent.rpm", "systemctl enable amazon-ssm-agent.service"])
+        # AWS's bucket in the builder's region, whatever that of kubelet's is
+        self.fails(self.step("install-ssm-agent", SSM_AGENT_SHA256="0" * 64, SSM_AGENT_VERSION="3.3.1", AWS_REGION="eu-west-1"),
+                   "/amazon-ssm-eu-west-1/3.3.1/linux_amd64/amazon-ssm-agent.rpm")
         self.become("debian12")
         self.fails(self.step("install-ssm-agent", ENABLE_SSM_AGENT="true"), "Debian has no package", "ssm_agent_version=VERSION")
 
