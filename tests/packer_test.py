@@ -851,6 +851,7 @@ class FrontEndTest(PackerTest):
         """From what write-version-info writes; test_al2023 compares this file with it."""
         file = self.directory / "test-version-info.json"
         build = {**BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "binary_bucket_region": "eu-west-1", "cni_plugin_version": "",
+                 "aws_region": "eu-central-1", "nerdctl_version": "*", "soci_snapshotter_version": "0.*",
                  "variants": "neuron,efa,cis", "kernel": "6.12.40-63.114.amzn2023.aarch64", "source_ami_id": "ami-0base"}
         # of another value than by default
         others = {
@@ -874,24 +875,36 @@ class FrontEndTest(PackerTest):
         for name, value in {
             **BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "containerd_version": "2.1.4-1.amzn2023.0.1",
             "runc_version": "1.*", "nerdctl_version": "2.1.2-1.amzn2023", "kernel_version": "6.12.40-63.114.amzn2023", "creator": "me",
-            "variants": "neuron,efa", "enable_cis": True, "source_ami_id": "ami-0ba5e", "neuron_driver_version": "2.24-1",
-            "nvidia_driver_version": "580.95.05", "cni_plugin_version": "", **others, "cuda_version": "12.9.1",
+            "variants": "neuron,efa", "enable_cis": True, "source_ami_id": "ami-0ba5e", "aws_region": "eu-central-1", "neuron_driver_version": "2.24-1",
+            "soci_snapshotter_version": "0.*", "nvidia_driver_version": "580.95.05", "cni_plugin_version": "", **others, "cuda_version": "12.9.1",
         }.items():
             if value in ("true", "false"):
                 value = value == "true"
             self.assertEqual(plan[name], value, name)
         for name in "kernel_version", *others:
             self.assertRegex(text_of_plan, rf"(?m)^{name} = .* # {file}$")
+        self.fails(self.make("plan", **{"from": file}, aws_region="us-east-1"), f"the base image ami-0ba5e of '{file}' is in eu-central-1: say source_ami_id= ")
+        plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file}, aws_region="us-east-1", source_ami_id="")))
+        self.assertEqual((plan["aws_region"], plan["source_ami_id"]), ("us-east-1", ""))
         nothing = dict.fromkeys(("crictl_version", "credential_provider_version", "nvidia_grid_runfile", "pause_container_image", "ssm_agent_sha256"), "")
         build |= nothing | {"enable_ssm_agent": "true", "ssm_agent_version": "3.*", "arch": "x86_64", "source_ami_id": "ami-0ba5e"}
         file.write_text(text())
         plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
         for name, value in {**nothing, "enable_ssm_agent": True, "ssm_agent_version": "3.4"}.items():
             self.assertEqual(plan[name], value, name)
-        build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": ""}
+        build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": "",
+                  "nerdctl_version": "2.1.2", "soci_snapshotter_version": "0.11.1", "enable_ssm_agent": "false", "ssm_agent_version": ""}
+        packages = {"containerd": "1.6.20~ds1-1", "runc": "1.1.5", "eksnode": "1-1"}
         file.write_text(text())
-        plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
-        self.assertEqual((plan["kernel_version"], plan["enable_cis"], plan["variants"]), ("", False, ""))
+        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
+        done = self.make("plan", **{"from": file})
+        plan = tomllib.loads(self.succeeds(done))
+        self.assertEqual((plan["kernel_version"], plan["enable_cis"], plan["variants"], plan["aws_region"]), ("", False, "", "us-west-2"))
+        self.assertEqual((plan["nerdctl_version"], plan["soci_snapshotter_version"]), ("2.1.2", "0.11.1"))
+        self.assertEqual(done.stderr, "")
+        packages["eksnode"] = "2-1"
+        file.write_text(text())
+        self.assertIn(f"warning: the packages of eksnode are of the version 1-1, and the image of {file} has 2-1", self.make("plan", **{"from": file}).stderr)
         file.write_text("{}")
         self.fails(self.make("plan", **{"from": file}), "nothing is built from")
         self.fails(self.make("plan", **{"from": "/proc/nonexistent"}), "there is no file '/proc/nonexistent'", "from=NAME-version-info.json")
@@ -1367,7 +1380,8 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(info["packages"], {"bash": "5.2.15-1.amzn2023", "zlib": "1.2"})
         self.assertEqual((info["images"], info["kernel_modules"]), (["eks-distro/kubernetes/pause:3.10"], {"ena": "2.17.2g"}))
         self.assertEqual(info["build"], BUILD | {
-            "arch": "x86_64", "binary_bucket_name": "binaries", "binary_bucket_region": REGION, "cni_plugin_version": "v1.6.2",
+            "arch": "x86_64", "aws_region": REGION, "nerdctl_version": "*", "soci_snapshotter_version": "0.*",
+            "binary_bucket_name": "binaries", "binary_bucket_region": REGION, "cni_plugin_version": "v1.6.2",
             "kernel": "6.12.40-63.amzn2023.x86_64", "os": "al2023", "source_ami_id": "ami-0base", "variants": "neuron",
             "cache_container_images": "false", "credential_provider_build_date": "", "credential_provider_version": "", "crictl_version": "v1.34.0",
             "cuda_version": "12.9", "ecr_credential_provider_sha256": "", "efa_version": "1.49.0", "enable_authenticator": "false",
