@@ -963,6 +963,7 @@ class FrontEndTest(PackerTest):
     def test_mistakes_are_explained(self):
         for words, variables, *expected in (
             (["1.34"], {"arhc": "arm64"}, "there is no variable 'arhc'"),
+            (["help"], {"MAKE_VERSION": "3.81"}, "this is make 3.81: install GNU make 4.2 or newer, on Linux"),
             (["1.34"], {"docker_version": "20"}, "there is no variable 'docker_version' here", "containerd_version=VERSION"),
             (["1.34"], {"nvidia_driver_major_version": "570"}, "it is nvidia_driver_version now"),
             (["1.34"], {"arch": "sparc"}, "there is no architecture 'sparc'", "arch=x86_64 or arch=arm64"),
