@@ -236,9 +236,13 @@ class PackerTest(unittest.TestCase):
             self.assertIn(text, done.stderr)
 
     def add_packages(self, where="al2023-x86_64", name="eksnode-1-1.x86_64.rpm"):
+        """Those of one version, or others without eksnode's own."""
         directory = self.directory / "build/packages" / where
         directory.mkdir(parents=True, exist_ok=True)
         (directory / name).touch()
+        others = re.sub(r"(?<=_)(amd64|arm64)(?=\.deb)|(?<=\.)(x86_64|aarch64)(?=\.rpm)", lambda found: "all" if found[1] else "noarch", name)
+        for package in "eksnode-host", "eksnode-compat":
+            (directory / re.sub("^eksnode(?=[-_][0-9])", package, others)).touch()
 
     def fake_packer(self, version):
         """A Packer that says this version and writes down how it is called."""
@@ -377,6 +381,8 @@ class TemplateTest(PackerTest):
             "instance_type": "large", "iam_instance_profile": "a/b", "subnet_id": "s", "security_group_id": "default",
             "temporary_security_group_source_cidrs": "here", "custom_endpoint_ec2": "ec2", "ssh_username": "1", "ssh_host": "a b",
             "working_dir": "{{user `remote_folder`}}/worker", "ssh_port": "0", "ecr_credential_provider_sha256": "12",
+            "kms_key_id": "my key", "ami_description": "a" * 127, "ami_component_description": "ä", "creator": "a" * 257,
+            "source_ami_filter_name": "al2023;",
         }
         done = self.validate("amazon-ebs", **bad)
         self.assertNotEqual(done.returncode, 0, done.stdout)
@@ -384,6 +390,13 @@ class TemplateTest(PackerTest):
         self.assertEqual(sorted(refused), sorted(bad))
         rules = [name for name, body in self.variables().items() if "validation" in body]
         self.assertEqual(sorted(rules), sorted(bad))
+        # secrets, and names of files, which Packer looks for
+        self.assertEqual({name for name, body in self.variables().items() if "validation" not in body and "bool" not in body}, {
+            "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "output_directory", "package_directory", "qemu_image",
+            "qemu_seed_directory", "ssh_private_key_file", "user_data_file"})
+        for name, good in ("kms_key_id", "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"), (
+                "kms_key_id", "1234abcd-12ab-34cd-56ef-1234567890ab"), ("source_ami_filter_name", "my [golden]-image's *_?"):
+            self.succeeds(self.validate("amazon-ebs", encrypted="true", **{name: good}))
 
     def test_every_variable_has_a_type_a_description_and_a_value(self):
         variables, required = self.variables(), {"ami_name", "package_directory", *BUILD}
@@ -758,6 +771,28 @@ class FrontEndTest(PackerTest):
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", os="debian12", containerd_version="1.6*")))
         self.assertEqual(arguments["containerd_version"], "1.6*")
 
+    def test_containerd_that_is_too_old(self):
+        self.bucket.put_build("1.35.2", "2026-02-01", "amd64")
+        self.bucket.put_build("1.36.0", "2026-08-01", "amd64")
+        self.add_packages()
+        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
+        plan = tomllib.loads(self.succeeds(self.make("plan", os="debian12")))
+        self.assertEqual(plan["kubernetes_version"], "1.35.2")  # and on Amazon Linux the newest
+        self.assertEqual(tomllib.loads(self.succeeds(self.make("plan")))["kubernetes_version"], "1.36.0")
+        for k8s, system, wanted, old in (
+            ("1.35", "debian12", "*", False), ("1.36", "debian12", "*", True), ("1.36", "debian12", ">=1.6", True), ("1.36", "debian12", "2.*", False),
+            ("1.36", "al2023", "2.*", False), ("1.36", "al2023", "1.7.*", True), ("1.36", "al2023", ">=1.7,<2.0", True), ("1.36", "al2023", "<=1.7", True),
+            ("1.36", "al2023", ">=1.7,<2.1", False), ("1.36", "al2023", "latest", False), ("1.35", "al2023", "1.7.*", False),
+        ):
+            with self.subTest(k8s=k8s, os=system, containerd=wanted):
+                done = self.make("plan", k8s=k8s, os=system, containerd_version=wanted)
+                self.succeeds(done)
+                self.assertEqual("Kubernetes 1.36 does not support containerd 1.x" in done.stderr, old, done.stderr)
+        text = self.succeeds(self.make("check", k8s="1.36", containerd_version="1.7.*", PACKER_BINARY=self.fake_packer("1.11.2")))
+        self.assertIn("warning     Kubernetes 1.36 does not support containerd 1.x, and kubelet 1.38 will not start with it: say k8s=1.35 or containerd_version=2.*\n", text)
+        text = self.succeeds(self.make("check", k8s="1.36", os="debian12", PACKER_BINARY=self.fake_packer("1.11.2")))
+        self.assertIn("start with it: say k8s=1.35\n", text)
+
     def test_the_environment_is_no_variable(self):
         others = {"arch": "sparc", "variant": "x", "kubernetes_version": "0.0.1", "instance_type": "t1.micro", "os": "dos"}
         arguments, _ = self.build_arguments(self.succeeds(self.make("-n", "1.34", environment=others)))
@@ -1029,10 +1064,12 @@ class FrontEndTest(PackerTest):
         packer = self.fake_packer("1.11.2")
         self.fails(self.make("1.34", PACKER_BINARY=packer), "there are 0 files eksnode-[0-9]*.x86_64.rpm in ",
                    "run: make packages os=al2023 arch=x86_64")
-        self.add_packages(name="eksnode-host-1-1.noarch.rpm")
         self.add_packages(name="eksnode-1-1.aarch64.rpm")
         self.fails(self.make("1.34", PACKER_BINARY=packer), "there are 0 files")
         self.add_packages()
+        (compat := self.directory / "build/packages/al2023-x86_64/eksnode-compat-1-1.noarch.rpm").unlink()
+        self.fails(self.make("1.34", PACKER_BINARY=packer), "there are 0 files eksnode-compat-[0-9]*.noarch.rpm in ")
+        compat.touch()
         self.assertNotIn("build", (self.directory / "calls").read_text())
         text = self.succeeds(self.make("1.34", PACKER_BINARY=packer))
         for line in "1.34.10, build of 2025-12-02", "one m5.xlarge in us-west-2 with a 20 GiB volume", "free tier", "'Permissions'":
@@ -1082,6 +1119,11 @@ class FrontEndTest(PackerTest):
              "launch_block_device_mappings_volume_size=4"),
             ({"variant": "cuda,gpu-nvidia", "launch_block_device_mappings_volume_size": "15"}, "which needs 16 GiB"),
             ({"launch_block_device_mappings_volume_size": "4", "cache_container_images": "true"}, "which needs 5 GiB"),
+            ({"launch_block_device_mappings_volume_size": "7", "os": "debian12"}, "which needs 8 GiB"),
+            ({"encrypted": "true", "ami_users": "111122223333"}, "encrypted with the account's default key", "say kms_key_id=KEY"),
+            ({"encrypted": "true", "ami_users": "111122223333", "kms_key_id": "alias/mine", "ami_regions": "us-west-2,eu-west-1"},
+             "the default keys of their regions", "one image in each region"),
+            ({"ssh_interface": "session_manager"}, "the build stops the SSM agent"),
         ):
             with self.subTest(variables):
                 if variables.get("arch") == "arm64" and "variant" not in variables:
@@ -1089,6 +1131,9 @@ class FrontEndTest(PackerTest):
                 self.fails(self.make("1.34", **({"PACKER_BINARY": packer} | variables)), *expected)
         self.assertNotIn("build\n", (self.directory / "calls").read_text())
         self.succeeds(self.make("1.34", PACKER_BINARY=packer, kernel="5.4", source_ami_id="ami-0123"))
+        self.succeeds(self.make("1.34", PACKER_BINARY=packer, encrypted="true", ami_users="111122223333", kms_key_id="alias/mine", ami_regions="us-west-2"))
+        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
+        self.succeeds(self.make("1.34", PACKER_BINARY=packer, os="debian12", source_ami_id="ami-0123", launch_block_device_mappings_volume_size="4"))
         for kind in "g4dn.xlarge", "gr6.4xlarge", "m5.large", "x2iedn.xlarge", "u-6tb1.56xlarge", "p4d.24xlarge":
             self.succeeds(self.make("1.34", PACKER_BINARY=packer, instance_type=kind))
 

@@ -323,17 +323,29 @@ variable "ami_name" {
 variable "ami_description" {
   type        = string
   description = "First half of the image's description."
+  validation {
+    condition     = regex_replace(var.ami_description, "^[ -~]{1,126}$", "") == ""
+    error_message = "The ami_description must have at most 126 characters of ASCII: with the second half, EC2 takes 255."
+  }
 }
 
 variable "ami_component_description" {
   type        = string
   description = "Second half of the image's description. Empty for the versions of Kubernetes and containerd."
+  validation {
+    condition     = regex_replace(var.ami_component_description, "^[ -~]{1,126}$", "") == ""
+    error_message = "The ami_component_description must have at most 126 characters of ASCII: with the first half, EC2 takes 255."
+  }
 }
 
 variable "creator" {
   type        = string
   description = "Tag 'creator' of the builder."
   default     = env("USER")
+  validation {
+    condition     = regex_replace(var.creator, "^.{1,256}$", "") == ""
+    error_message = "The creator must have at most 256 characters, as a tag."
+  }
 }
 
 variable "output_directory" {
@@ -369,6 +381,10 @@ variable "encrypted" {
 variable "kms_key_id" {
   type        = string
   description = "KMS key for the encryption. Empty for the account's default key."
+  validation {
+    condition     = regex_replace(var.kms_key_id, "^(alias/[A-Za-z0-9/_-]+|(mrk-)?[0-9a-f-]{32,36}|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(alias|key)/[A-Za-z0-9/_-]+)$", "") == ""
+    error_message = "The kms_key_id must be empty, the id of a key, an alias such as alias/images, or an ARN."
+  }
 }
 
 # The builder in EC2
@@ -414,6 +430,10 @@ variable "source_ami_id" {
 variable "source_ami_filter_name" {
   type        = string
   description = "Pattern of the base image's name. Empty for the pattern of the operating system and kernel line."
+  validation {
+    condition     = regex_replace(var.source_ami_filter_name, "^[]A-Za-z0-9 ()./_'@*?[-]{3,128}$", "") == ""
+    error_message = "The source_ami_filter_name must be empty, or a pattern of 3 to 128 characters that the name of an AMI may have, * and ?."
+  }
 }
 
 variable "source_ami_owners" {
@@ -524,7 +544,7 @@ variable "ssh_interface" {
   description = "Address that Packer connects to: public_ip, private_ip, public_dns or private_dns. Empty for Packer's choice."
   validation {
     condition     = contains(["", "public_ip", "private_ip", "public_dns", "private_dns"], var.ssh_interface)
-    error_message = "The ssh_interface must be public_ip, private_ip, public_dns or private_dns. The minimal images have no SSM agent for session_manager."
+    error_message = "The ssh_interface must be public_ip, private_ip, public_dns or private_dns. Not session_manager: the build stops the SSM agent, and a minimal image has none."
   }
 }
 
