@@ -38,10 +38,11 @@ PAUSE, OTHER_PAUSE = "localhost:5000/team/pause:1", f"{REGISTRY}/team/pause:1"
 # containerd unpacks on another filesystem than the container's root, which this is. It is in no image.
 UNPACKED = "run/unpacked"
 REPOSITORY = "srv/repository"
-# Still at work when Packer has logged in
+# Still at work when settle-machine looks, after it has written that file
 CLOUD_INIT = """[Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'until [ -e /var/tmp/worker/packages ]; do sleep 0.1; done; sleep 4'
+ExecStart=/bin/sh -c 'until [ -e /run/eks/installed ]; do sleep 0.1; done; sleep 5'
+TimeoutStartSec=300
 """
 # What kubelet needs, and what systemd starts before everything else. Nothing else may delay a node.
 NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
@@ -252,6 +253,7 @@ class ImageBootTest(support.BootTest):
         machine_id = builder.file("/etc/machine-id").read_text().strip()
         self.fail_in_three_ways(builder, bucket)
 
+        builder.file("/run/eks/installed").unlink()  # of the builds that failed
         builder.output("systemctl", "start", "--no-block", "cloud-final.service")
         done = self.build(builder, bucket)
         self.assertEqual(done.returncode, 0, self.end_of(done))

@@ -1501,12 +1501,16 @@ class ProvisionerTest(MachineTest):
         queue.write_text("12 cloud-final.service start waiting\n13 apt-daily.service start running\n")
         self.answer("systemctl", f"[ $1 != list-jobs ] || cat {queue}")
         self.fails(self.step("settle-machine", WAIT_SECONDS="0"), "the machine does not come to rest:\n12 cloud-final.service start waiting\n",
-                   "check user_data_file=")
+                   "'systemctl status cloud-final.service apt-daily.service'", "check user_data_file=")
+        self.answer("systemctl", "[ $1 != list-jobs ]")
+        self.fails(self.step("settle-machine", WAIT_SECONDS="0"), "systemd does not list its jobs", "'systemctl list-jobs'")
+        self.answer("systemctl", f"[ $1 != list-jobs ] || {{ [ -e {queue}.asked ] || {{ touch {queue}.asked; exit 1; }}; }}")
+        self.assertIn("waiting for systemd", self.succeeds(self.step("settle-machine")))
         self.answer("systemctl", f"[ $1 != list-jobs ] || {{ cat {queue}; sed -i 1d {queue}; }}")
         self.calls()
         self.assertIn("waiting for cloud-final.service apt-daily.service\n", self.succeeds(self.step("settle-machine")))
         asked = "systemctl list-jobs --no-legend cloud-* apt-daily*"
-        self.assertEqual(self.calls(), ["systemctl daemon-reload", asked, asked, asked])
+        self.assertEqual(self.calls(), ["systemctl is-active kubelet.service", "systemctl daemon-reload", asked, asked, asked])
         self.become("debian12")
         self.succeeds(self.step("settle-machine"))
         self.assert_in_order(self.calls(), "systemctl stop apt-daily.timer apt-daily-upgrade.timer", asked)
@@ -1514,9 +1518,25 @@ class ProvisionerTest(MachineTest):
     def test_an_image_of_eksnode_as_the_base(self):
         self.put_file("usr/lib/systemd/system/eks-node.target")
         self.put_file("run/eks/done/eks-imds")
+        # one that is stopped at work starts the next attempt, and has been done then
+        self.answer("systemctl", f'case $1,$2 in cat,eks-retry.timer) exit 1 ;; stop,eks-*) mkdir -p {self.root}/run/eks/done; touch {self.root}/run/eks/done/x ;; esac')
         self.succeeds(self.step("settle-machine"))
-        self.assert_in_order(self.calls(), "systemctl stop eks-node.target eks-retry.timer", "systemctl daemon-reload", "systemctl list-jobs")
+        self.assert_in_order(self.calls(), "systemctl mask --runtime eks-retry.service eks-retry.timer",
+                             "systemctl stop eks-node.target eks-retry.service eks-imds.service", "systemctl daemon-reload", "systemctl list-jobs")
         self.assertEqual([path.name for path in (self.root / "run/eks").iterdir()], ["installed"])
+
+    def test_a_builder_that_joins_a_cluster(self):
+        for path, text, reason in (("var/lib/kubelet/pki/kubelet-client-current.pem", "x", "/var/lib/kubelet/pki"), ("etc/eks/node.enabled", "", "/etc/eks/node.enabled"),
+                                   ("proc/cmdline", "quiet eks.node=1\n", "eks.node"), ("proc/cmdline", "eks.node", "eks.node")):
+            self.put_file(path, text)
+            self.calls()
+            self.fails(self.step("settle-machine"), reason, "build from the base image")
+            self.assertEqual(self.calls(), ["systemctl is-active kubelet.service"])
+            (self.root / path).unlink()
+        self.put_file("proc/cmdline", "quiet eks.node=0\n")
+        self.succeeds(self.step("settle-machine"))
+        self.answer("systemctl", "echo active")
+        self.fails(self.step("settle-machine"), "kubelet runs", "build from the base image")
 
     def test_an_image_of_aws_as_the_base(self):
         self.put_file("etc/eks/nodeadm/udev-net-manager/i-1/ens5", "io.systemd.Network")
@@ -2010,7 +2030,7 @@ class ProvisionerTest(MachineTest):
         gone = """etc/ssh/ssh_host_rsa_key etc/ssh/ssh_host_rsa_key.pub root/.ssh/authorized_keys
             home/ec2-user/.ssh/authorized_keys home/ec2-user/.bash_history root/.bash_history root/.aws/credentials
             var/lib/cloud/instances/i-1/user-data.txt var/lib/cloud/data/x var/lib/cloud/sem/x var/lib/dhclient/x.lease
-            var/lib/dnf/history.sqlite var/lib/systemd/random-seed var/lib/eks/commands.d/x.toml var/log/cloud-init.log
+            var/lib/dnf/history.sqlite var/lib/systemd/random-seed var/lib/eks/commands.d/x.toml var/lib/kubelet/pki/x var/lib/kubelet/pods/x var/log/cloud-init.log
             var/log/cloud-init-output.log var/log/messages var/log/secure var/log/wtmp var/log/journal/abc/system.journal
             var/log/audit/audit.log.1 var/cache/dnf/x etc/hostname etc/resolv.conf home/ec2-user/.python_history
             root/.ssh/id_ed25519 root/.ssh/known_hosts var/log/pods/x etc/netplan/50-cloud-init.yaml
