@@ -221,6 +221,8 @@ class Machine:
         self.disks = [Disk(f"{ROOT_SIZE}M", "vol0root"), *disks]
         self.console = folder / "console"
         self.process = None
+        self.killed = False
+        self.lock = threading.Lock()
         self.spent = 0.0
 
     def _file(self, disk: Disk) -> Path:
@@ -246,7 +248,9 @@ class Machine:
                         f"file.inject-error.0.event=write_aio,file.inject-error.0.sector={disk.bad_sector}")
             command += ["-drive", f"if=none,id={disk.serial},{file},cache=unsafe",
                         "-device", f"nvme,drive={disk.serial},serial={disk.serial}"]
-        with open(self.folder / "qemu", "w") as errors:
+        with open(self.folder / "qemu", "w") as errors, self.lock:
+            if self.killed:
+                raise Lost("the machine was killed")
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, env=self.environment)
         self.lines = queue.SimpleQueue()
@@ -263,11 +267,17 @@ class Machine:
         self._ended()
 
     def kill(self):
-        if self.process:
-            self.process.kill()
+        """Also of another thread; it does not start again."""
+        with self.lock:
+            self.killed = True
+            if self.process:
+                self.process.kill()
 
     def _ended(self):
-        _, _, usage = os.wait4(self.process.pid, 0)
+        try:
+            _, _, usage = os.wait4(self.process.pid, 0)
+        except ChildProcessError:  # it had ended before it was to be killed
+            return
         self.process.returncode = 0
         self.spent += usage.ru_utime + usage.ru_stime
 
@@ -294,18 +304,23 @@ class Machine:
     def wait_until_up(self, timeout=600):
         self._until_mark("up", timeout)
 
+    def _say(self, line: str):
+        try:
+            self.process.stdin.write(f"{line}\n".encode())
+            self.process.stdin.flush()
+        except OSError:
+            raise Lost("the machine ended") from None
+
     def call(self, *words: str, timeout=300) -> tuple[int, list[str]]:
         """Run a test inside, or any command: its status and the lines that it printed."""
-        self.process.stdin.write(f"{timeout} {' '.join(words)}\n".encode())
-        self.process.stdin.flush()
+        self._say(f"{timeout} {' '.join(words)}")
         status, lines = self._until_mark("status", timeout + 60)
         return int(status), lines
 
     def reboot(self, blank=False, timeout=600):
         """Let the system shut down and restart, on a new machine with the same disks: the emulated board does not start
         reliably a second time on a busy host. `blank`: all disks but the root's are new, as after a stop and a start."""
-        self.process.stdin.write(b"60 systemctl reboot\n")
-        self.process.stdin.flush()
+        self._say("60 systemctl reboot")
         end = time.monotonic() + timeout
         while True:
             try:
