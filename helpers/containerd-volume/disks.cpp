@@ -107,6 +107,12 @@ Disks real_disks(const Root& root, const std::string& instance)
         };
         const auto format = [making, content](const std::string& path, const std::string& filesystem,
                                     const std::string& label) {
+                if (const auto unit = mount_unit_at(std::string(containerd_directory)); !unit.empty())
+                        throw Error(failure::volume_occupied,
+                                fmt::format("'{}' is there to mount something else at '{}'", unit,
+                                        containerd_directory),
+                                "Remove it, with the line of /etc/fstab that it may be of, and run `systemctl "
+                                "daemon-reload`");
                 const auto present = content(path);
                 const auto command = mkfs_command(
                         path, filesystem, {.more = {"-L", label}, .force = present && present->unfinished});

@@ -102,7 +102,11 @@ public:
                 if (!settings_->is_array())
                         return next_of_disks();
                 // Nothing is put below what runs, and of an array that is mounted any disk may come again.
-                const auto all = arrays_of_store();
+                auto all = arrays_of_store();
+                std::erase_if(all, [&](const StoreArray* array) {
+                        return std::ranges::all_of(array->serials,
+                                [&](const auto& serial) { return disk_of(serial)->came_later; });
+                });
                 for (const auto& disk : disks_)
                         if (disk.came_later)
                                 note_later(disk);
@@ -192,9 +196,14 @@ private:
         bool is_of_store(const StoreArray& array) const
         {
                 return !array.serials.empty() && std::ranges::all_of(array.serials, [&](const auto& serial) {
-                        const auto disk = std::ranges::find(disks_, serial, &StoreDisk::serial);
+                        const auto disk = disk_of(serial);
                         return disk != disks_.end() && is_member_of_ours(*disk);
                 });
+        }
+
+        std::vector<StoreDisk>::const_iterator disk_of(const std::string& serial) const
+        {
+                return std::ranges::find(disks_, serial, &StoreDisk::serial);
         }
 
         std::vector<const StoreArray*> arrays_of_store() const
@@ -226,11 +235,7 @@ private:
                                 throw used(*array, ", and is not the array that is configured",
                                         "Reboot, after you have stopped what uses it");
                 refuse_place(settings_->array_directory(), serials_of(disks_));
-                for (const auto& [name, path, sub, mode] : bound_directories(*settings_))
-                        if (const std::string where(path); mounted_at(where).empty()) {
-                                refuse_unit(where);
-                                refuse_read_only(where);
-                        }
+                refuse_bound();
                 const auto members = members_of_one_array();
                 if (members.empty())
                         refuse_too_few();
@@ -242,16 +247,28 @@ private:
                 return create();
         }
 
+        void refuse_bound() const
+        {
+                for (const auto& [name, path, sub, mode] : bound_directories(*settings_))
+                        if (const std::string where(path); mounted_at(where).empty()) {
+                                refuse_unit(where);
+                                refuse_read_only(where);
+                        }
+        }
+
         // It is mounted, and what uses it gets errors.
         void refuse_broken(const StoreArray& array) const
         {
-                if (array.serials.size() < array.devices &&
-                        mounted_at(settings_->array_directory()) == array.path)
+                const auto opened = facts_->opened.find(array.path);
+                const auto& device = opened == facts_->opened.end() ? array.path : opened->second.path;
+                if (array.level == level_of(*settings_) && array.serials.size() < array.devices &&
+                        mounted_at(settings_->array_directory()) == device)
                         throw refusal(failure::array_failed,
                                 fmt::format("{} of the {} disks of '{}', which is mounted, are left: {}",
                                         array.serials.size(), array.devices, array.path,
                                         join(array.serials, ", ")),
-                                "See `journalctl -k`, and stop and start the instance, which gives it other disks");
+                                "See `journalctl -k`. Save what can be read, then stop and start the instance, "
+                                "which gives it other disks");
         }
 
         using Members = std::map<std::string, std::vector<StoreDisk>>; // by the id of their array
@@ -347,6 +364,7 @@ private:
 
         std::optional<StorageAction> next_on_array(const StoreArray& array)
         {
+                refuse_bound();
                 for (const auto& disk : disks_) {
                         if (contains(array.serials, disk.serial))
                                 continue;
@@ -391,12 +409,18 @@ private:
                 refuse_what_is_not_ours(disks);
                 if (!arrays.empty())
                         return stop(*arrays.front());
-                unsigned index = 0;
+                unsigned last = 0;
+                std::vector<unsigned> places;
                 for (const auto& disk : disks) {
                         do
-                                ++index;
-                        while (taken.contains(place_of_disk(index)));
-                        refuse_place(place_of_disk(index), {disk.serial});
+                                ++last;
+                        while (taken.contains(place_of_disk(last)));
+                        refuse_place(place_of_disk(last), {disk.serial});
+                        places.push_back(last);
+                }
+                for (std::size_t i = 0; i < disks.size(); ++i) {
+                        const auto& disk = disks[i];
+                        const auto index = places[i];
                         // A cipher is put over a filesystem of ours as it is: if that fails, its data stay.
                         const bool usable = is_filesystem(disk.content) && !disk.half_made &&
                                             disk.content.label == disk_label;
@@ -569,8 +593,6 @@ private:
                                         "'{}' is a mount of {} already and is left alone", where, there));
                                 continue;
                         }
-                        refuse_unit(where);
-                        refuse_read_only(where);
                         if (!directory(what).exists)
                                 return StorageAction{
                                         .kind = directory(where).empty ? Kind::prepare : Kind::copy,

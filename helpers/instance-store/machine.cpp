@@ -119,17 +119,6 @@ std::string first_bytes(const std::string& path, std::size_t count)
         return bytes;
 }
 
-// Of what the manager reads, but for transient units.
-std::string mount_unit_at(const std::string& directory)
-{
-        const auto name = mount_unit_name(directory);
-        for (const auto* const units : {"/etc/systemd/system", "/run/systemd/system",
-                     "/run/systemd/generator", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"})
-                if (auto file = fmt::format("{}/{}", units, name); exists(file))
-                        return file;
-        return {};
-}
-
 Directory directory_at(const std::string& path)
 {
         Directory directory{
@@ -151,15 +140,15 @@ Error failed(const std::string& what, int error)
 
 struct Controllers {
         unsigned all = 0;
-        unsigned of_store = 0; // or of another kind than EBS's
+        unsigned of_store = 0;
 };
 
-// The NVMe controllers that have a disk, or will have one. EBS's are known by their ids.
+// The NVMe controllers that have a disk, or will have one.
 Controllers count_controllers()
 {
         constexpr std::string_view nvme_class = "0x0108";
         constexpr std::string_view amazon = "0x1d0f";
-        constexpr std::array<std::string_view, 3> ebs{"0x0061", "0x0065", "0x8061"};
+        constexpr std::string_view store_devices = "0xcd0"; // EBS's are 0x0061, 0x0065 and 0x8061
         constexpr std::string_view pci = "/sys/bus/pci/devices";
         Controllers found;
         for (const auto& address : list_directory(std::string(pci))) {
@@ -173,8 +162,7 @@ Controllers count_controllers()
                 if (!value("class").starts_with(nvme_class) || (driver && !driver->ends_with("/nvme")))
                         continue;
                 ++found.all;
-                found.of_store +=
-                        value("vendor") != amazon || std::ranges::find(ebs, value("device")) == ebs.end();
+                found.of_store += value("vendor") == amazon && value("device").starts_with(store_devices);
         }
         return found;
 }
@@ -309,6 +297,9 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
                 array.level = parse_int<int>(level.substr(4)).value_or(-1);
         array.devices = parse_int<unsigned>(attribute(name, "md/raid_disks")).value_or(0);
         for (const auto& member : below(name, "slaves")) {
+                if (!exists(std::string(blocks) +
+                            member)) // it is gone, and the kernel has not told the array
+                        continue;
                 const auto found = std::ranges::find(disks, "/dev/" + member, &StoreDisk::path);
                 array.serials.push_back(found == disks.end() ? "" : found->serial);
         }
@@ -385,6 +376,18 @@ void StorageMachine::look_at_mounts(StorageFacts& facts) const
         }
 }
 
+void StorageMachine::await_mounts(StorageFacts& facts)
+{
+        bool found = false;
+        for (const auto& [path, directory] : facts.directories)
+                if (!directory.unit.empty() && !facts.mounts.contains(path)) {
+                        found = true;
+                        manager().wait_for_job(mount_unit_name(path), mount_timeout);
+                }
+        if (found)
+                look_at_mounts(facts);
+}
+
 Manager& StorageMachine::manager()
 {
         if (!manager_)
@@ -442,11 +445,12 @@ void StorageMachine::end_record(const StorageFacts& facts)
 {
         std::vector<std::string> complete;
         const auto place = facts.mounts.find(settings_->array_directory());
+        // What is under a cipher looks like random data at the next boot.
         for (const auto& array : facts.arrays)
                 if (place != facts.mounts.end() && place->second == array.path)
                         complete.insert(complete.end(), array.serials.begin(), array.serials.end());
         for (const auto& disk : facts.disks)
-                if (!disk.mounted.empty())
+                if (!disk.mounted.empty() && !facts.opened.contains(disk.path))
                         complete.push_back(disk.serial);
         making_.end(complete);
 }

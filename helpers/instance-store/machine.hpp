@@ -33,6 +33,9 @@ public:
         // Only at mounts and directories, which other actions do not change.
         void look_at_mounts(StorageFacts& facts) const;
 
+        // Wait for mounts of others that the manager has yet to make.
+        void await_mounts(StorageFacts& facts);
+
         // A bind mount is only started. Throws Error: failure_of() the action, manager_unreachable.
         void perform(const StorageAction& action);
         // Forget that the disks which are mounted where they belong were being written.

@@ -157,8 +157,16 @@ class InstanceStore(BootTest):
         self.assertActive(node, "eks-node.target", UNIT)
         self.assertIn("0 disks of 2 NVMe controllers", *self.late(node))
 
+    def test_a_controller_without_a_driver_of_disks_is_not_waited_for(self):
+        node = self.with_array(controllers=len(DISKS) + 1)
+        node.link(f"{SYSFS}/pci/0000:00:{len(DISKS):02x}.0/driver", "../../../bus/pci/drivers/vfio-pci")
+        node.boot()
+        self.assertActive(node, "eks-node.target", UNIT)
+        self.assertEqual(self.late(node), [])
+
     def mounting(self, node) -> float:
-        """Milliseconds in which the manager was about the mounts that the step has asked for."""
+        """Milliseconds in which the manager was about the mounts that the step has asked for. What the step does beside that
+        is not in the rest."""
         names = ("InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
         units = (node.output("systemd-escape", "--path", "--suffix=mount", path).strip() for path in [f"{BASE}/0", *BOUND])
         times = sorted(tuple(int(node.show(unit, *names)[name]) for name in names) for unit in units)

@@ -71,10 +71,11 @@ std::optional<LocalStorage> local_storage(const Json& tree, const Marks& marks, 
                 if (std::ranges::any_of(own, [&](const auto& one) { return option.starts_with(one); }))
                         reader.wrong("mkfsOptions", option, "an option that eks-instance-store sets itself",
                                 "Remove it");
-                else if (option.find("/dev/") != std::string::npos)
+                else if (option.starts_with("/dev/") || option.find("=/dev/") != std::string::npos)
                         reader.wrong(
                                 "mkfsOptions", option, "an option that names another device", "Remove it");
-                else if (option.empty() || has_control_characters(option))
+                else if (option.empty() || has_control_characters(option) ||
+                         (option.size() > 2 && (option.starts_with("-q") || option.starts_with("-K"))))
                         reader.wrong("mkfsOptions", option, "not an option of mkfs",
                                 "Give one word of mkfs's command line in each item");
         // What has a volume of its own is not put on the array.

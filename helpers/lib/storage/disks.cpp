@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
+#include "base/manager.hpp"
 #include "base/proc_path.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -140,6 +141,17 @@ std::string mounted_in(std::string_view mountinfo, std::string_view directory)
                 source = rest.size() >= 2 ? unescaped(rest[1]) : "something";
         }
         return source;
+}
+
+std::string mount_unit_at(const std::string& directory)
+{
+        const auto name = mount_unit_name(directory);
+        for (const auto* const units : {"/etc/systemd/system", "/run/systemd/system",
+                     "/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late",
+                     "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"})
+                if (auto file = fmt::format("{}/{}", units, name); exists(file))
+                        return file;
+        return {};
 }
 
 void Making::begin(const std::vector<std::string>& names) const

@@ -50,6 +50,11 @@ std::string device_number(const std::string& path);
 std::string mount_point_in(std::string_view mountinfo, std::string_view device_number);
 std::string mounted_in(std::string_view mountinfo, std::string_view directory);
 
+// The file of a mount unit for a directory, fstab's or somebody's; the manager takes no transient unit of
+// its name.
+// "" if there is none.
+std::string mount_unit_at(const std::string& directory);
+
 // Records the disks that are being written, by their serial numbers. If the machine stops meanwhile, they
 // are neither blank nor complete, and the record shows that the step may write them again. Other such disks
 // are never written.
