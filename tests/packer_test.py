@@ -128,6 +128,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if path == "/latest/meta-data/ami-id":
             given = self.headers.get("X-aws-ec2-metadata-token")
             return self.reply(200, b"ami-0base") if given == "token-of-imds" else self.reply(401)
+        if path == "/latest/meta-data/placement/region":
+            return self.reply(200, b"eu-central-1")
         if path.startswith("/latest/meta-data/iam/security-credentials/") and server.role:
             if self.headers.get("X-aws-ec2-metadata-token") != "token-of-imds":
                 return self.reply(401)
@@ -1426,7 +1428,7 @@ class ProvisionerTest(MachineTest):
         self.assertEqual(info["packages"], {"bash": "5.2.15-1.amzn2023", "zlib": "1.2"})
         self.assertEqual((info["images"], info["kernel_modules"]), (["eks-distro/kubernetes/pause:3.10"], {"ena": "2.17.2g"}))
         self.assertEqual(info["build"], BUILD | {
-            "arch": "x86_64", "aws_region": REGION, "nerdctl_version": "*", "soci_snapshotter_version": "0.*",
+            "arch": "x86_64", "aws_region": "eu-central-1", "nerdctl_version": "*", "soci_snapshotter_version": "0.*",
             "binary_bucket_name": "binaries", "binary_bucket_region": REGION, "cni_plugin_version": "v1.6.2",
             "kernel": "6.12.40-63.amzn2023.x86_64", "os": "al2023", "source_ami_id": "ami-0base", "variants": "neuron",
             "cache_container_images": "false", "credential_provider_build_date": "", "credential_provider_version": "", "crictl_version": "v1.34.0",
