@@ -444,7 +444,7 @@ class TemplateTest(PackerTest):
     def lines_for_al2023(self):
         """File and line: what only Amazon Linux runs, and what calls its programs elsewhere."""
         programs = re.compile(r"(?<![\w'./-])(dnf|rpm|all_packages|grubby|fips-mode-setup|restorecon|selinuxenabled|matchpathcon) (?!--showduplicates)"
-                              "|command -v restorecon|sh \"\\$file\"|/nvidia-driver-assistant/")
+                              "|command -v restorecon|sh \"\\$file\"|/nvidia-driver-assistant/|^eksnode takeover |/etc/eks/nodeadm\"$")
         nothing = re.compile(r"(fi|esac|;;|return|END|(local|case|need|say|fail|lock_package|unlock_package) .*|(\w+=\$?[\w-]+|\*\[.*|#.*|))$")
         for file in sorted([*self.packer.glob("provisioners/**/*"), *self.packer.glob("lib/*.sh")]):
             name, inside, goes_on = str(file.relative_to(self.packer)), None, False
@@ -1396,7 +1396,7 @@ class ProvisionerTest(MachineTest):
             "dnf --assumeyes --quiet install aws-cfn-bootstrap chrony", "dnf --assumeyes --quiet install nerdctl-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install soci-snapshotter-0.9.0-1.amzn2023", "dnf --assumeyes --quiet install runc-2.1.4-1.amzn2023",
             "dnf --assumeyes --quiet install containerd-2.1.4-1.amzn2023", "dnf --quiet versionlock add containerd",
-            "dnf --assumeyes --quiet install amazon-ssm-agent",
+            "dnf --assumeyes --quiet install amazon-ssm-agent", "systemctl enable amazon-ssm-agent.service",
             f"dnf --assumeyes --quiet install {self.work}/packages/eksnode-1.rpm", f"eksnode takeover --root {self.root}",
             "systemctl start containerd.service",
             "cache-pause-container -i public.ecr.aws/eks-distro/kubernetes/pause:3.10", "systemctl stop containerd.service",
