@@ -932,6 +932,15 @@ class FrontEndTest(PackerTest):
         build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": "",
                   "nerdctl_version": "2.1.2", "soci_snapshotter_version": "0.11.1", "enable_ssm_agent": "false", "ssm_agent_version": ""}
         packages = {"containerd": "1.6.20~ds1-1", "runc": "1.1.5", "eksnode": "1-1"}
+        # a plan is a configuration of that region
+        config = self.write_config(text_of_plan)
+        self.fails(self.make("plan", config=config, aws_region="us-east-1"), f"the base image ami-0ba5e of '{config}' is in eu-central-1: say source_ami_id= ")
+        for words in {}, {"aws_region": "us-east-1", "source_ami_id": "ami-0123"}, {"aws_region": "us-east-1", "source_ami_id": ""}:
+            self.succeeds(self.make("plan", config=config, **words))
+        file.write_text(re.sub(r'(?m)^.*"aws_region".*\n', "", text().replace("ami-0base", "ami-0ba5e")))
+        self.fails(self.make("plan", **{"from": file}), "does not say in which region its base image ami-0ba5e is: say aws_region=REGION")
+        for words in {"aws_region": "us-east-1"}, {"source_ami_id": ""}:
+            self.succeeds(self.make("plan", **{"from": file}, **words))
         file.write_text(text())
         self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
         done = self.make("plan", **{"from": file})
