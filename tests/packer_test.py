@@ -783,7 +783,7 @@ class FrontEndTest(PackerTest):
         self.assertEqual(tomllib.loads(self.succeeds(self.make("plan")))["kubernetes_version"], "1.36.0")
         for k8s, system, wanted, old in (
             ("1.35", "debian12", "*", False), ("1.36", "debian12", "*", True), ("1.36", "debian12", ">=1.6", True), ("1.36", "debian12", "2.*", False),
-            ("1.36", "al2023", "2.*", False), ("1.36", "al2023", "1.7.*", True), ("1.36", "al2023", ">=1.7,<2.0", True), ("1.36", "al2023", "<=1.7", True),
+            ("1.36", "al2023", "2.*", False), ("1.36", "al2023", "1*", True), ("1.36", "al2023", "1", True), ("1.36", "al2023", "1.7.*", True), ("1.36", "al2023", ">=1.7,<2.0", True), ("1.36", "al2023", "<=1.7", True),
             ("1.36", "al2023", ">=1.7,<2.1", False), ("1.36", "al2023", "latest", False), ("1.35", "al2023", "1.7.*", False),
         ):
             with self.subTest(k8s=k8s, os=system, containerd=wanted):
@@ -794,6 +794,15 @@ class FrontEndTest(PackerTest):
         self.assertIn("warning     Kubernetes 1.36 does not support containerd 1.x, and kubelet 1.38 will not start with it: say k8s=1.35 or containerd_version=2.*\n", text)
         text = self.succeeds(self.make("check", k8s="1.36", os="debian12", PACKER_BINARY=self.fake_packer("1.11.2")))
         self.assertIn("start with it: say k8s=1.35\n", text)
+        self.assertEqual(text.count("does not support containerd"), 1)
+        known = {"kubernetes_version": "1.36.0", "kubernetes_build_date": "2026-08-01", "PACKER_BINARY": self.fake_packer("1.11.2")}
+        self.assertIn("packer: warning: Kubernetes 1.36 does not", self.make("validate", os="debian12", **known).stderr)
+        (self.packer / "variants/mine.list").write_text(f"summary mine\nrepository debian12 docker https://example.org https://example.org/key {KEY_FINGERPRINT}\n")
+        (self.packer / "variants/more.list").write_text("summary more\nincludes mine\n")
+        for wanted, old in ("*", False), ("1.7.*", True):
+            done = self.make("validate", os="debian12", variant="more", containerd_version=wanted, **known)
+            self.succeeds(done)
+            self.assertEqual("does not support containerd" in done.stderr, old, done.stderr)
 
     def test_the_environment_is_no_variable(self):
         others = {"arch": "sparc", "variant": "x", "kubernetes_version": "0.0.1", "instance_type": "t1.micro", "os": "dos"}
@@ -923,15 +932,6 @@ class FrontEndTest(PackerTest):
         self.fails(self.make("plan", **{"from": file}, aws_region="us-east-1"), f"the base image ami-0ba5e of '{file}' is in eu-central-1: say source_ami_id= ")
         plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file}, aws_region="us-east-1", source_ami_id="")))
         self.assertEqual((plan["aws_region"], plan["source_ami_id"]), ("us-east-1", ""))
-        nothing = dict.fromkeys(("crictl_version", "credential_provider_version", "nvidia_grid_runfile", "pause_container_image", "ssm_agent_sha256"), "")
-        build |= nothing | {"enable_ssm_agent": "true", "ssm_agent_version": "3.*", "arch": "x86_64", "source_ami_id": "ami-0ba5e"}
-        file.write_text(text())
-        plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
-        for name, value in {**nothing, "enable_ssm_agent": True, "ssm_agent_version": "3.4"}.items():
-            self.assertEqual(plan[name], value, name)
-        build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": "",
-                  "nerdctl_version": "2.1.2", "soci_snapshotter_version": "0.11.1", "enable_ssm_agent": "false", "ssm_agent_version": ""}
-        packages = {"containerd": "1.6.20~ds1-1", "runc": "1.1.5", "eksnode": "1-1"}
         # a plan is a configuration of that region
         config = self.write_config(text_of_plan)
         self.fails(self.make("plan", config=config, aws_region="us-east-1"), f"the base image ami-0ba5e of '{config}' is in eu-central-1: say source_ami_id= ")
@@ -941,6 +941,15 @@ class FrontEndTest(PackerTest):
         self.fails(self.make("plan", **{"from": file}), "does not say in which region its base image ami-0ba5e is: say aws_region=REGION")
         for words in {"aws_region": "us-east-1"}, {"source_ami_id": ""}:
             self.succeeds(self.make("plan", **{"from": file}, **words))
+        nothing = dict.fromkeys(("crictl_version", "credential_provider_version", "nvidia_grid_runfile", "pause_container_image", "ssm_agent_sha256"), "")
+        build |= nothing | {"enable_ssm_agent": "true", "ssm_agent_version": "3.*", "arch": "x86_64", "source_ami_id": "ami-0ba5e"}
+        file.write_text(text())
+        plan = tomllib.loads(self.succeeds(self.make("plan", **{"from": file})))
+        for name, value in {**nothing, "enable_ssm_agent": True, "ssm_agent_version": "3.4"}.items():
+            self.assertEqual(plan[name], value, name)
+        build |= {"os": "debian12", "arch": "x86_64", "variants": "", "kernel": "6.1.0-28-cloud-amd64", "source_ami_id": "",
+                  "nerdctl_version": "2.1.2", "soci_snapshotter_version": "0.11.1", "enable_ssm_agent": "false", "ssm_agent_version": ""}
+        packages = {"containerd": "1.6.20~ds1-1", "runc": "1.1.5", "eksnode": "1-1"}
         file.write_text(text())
         self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
         done = self.make("plan", **{"from": file})
@@ -948,6 +957,9 @@ class FrontEndTest(PackerTest):
         self.assertEqual((plan["kernel_version"], plan["enable_cis"], plan["variants"], plan["aws_region"]), ("", False, "", "us-west-2"))
         self.assertEqual((plan["nerdctl_version"], plan["soci_snapshotter_version"]), ("2.1.2", "0.11.1"))
         self.assertEqual(done.stderr, "")
+        packages["eksnode"] = "1-1+deb13"
+        file.write_text(text())
+        self.assertEqual(self.make("plan", **{"from": file}).stderr, "")
         packages["eksnode"] = "2-1"
         file.write_text(text())
         self.assertIn(f"warning: the packages of eksnode are of the version 1-1, and the image of {file} has 2-1", self.make("plan", **{"from": file}).stderr)
