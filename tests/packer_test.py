@@ -1567,6 +1567,20 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("install-eksnode"))
         self.assertEqual([path.name for path in (self.root / "etc/eks").iterdir()], ["nodeadm.d"])
 
+    def test_packages_of_another_architecture(self):
+        for system, names in (("al2023", ("eksnode-1-1.x86_64.rpm", "eksnode-1-1.aarch64.rpm", "eksnode-host-1-1.noarch.rpm")),
+                              ("debian12", ("eksnode_1-1_amd64.deb", "eksnode_1-1_arm64.deb", "eksnode-host_1-1_all.deb"))):
+            self.become(system)
+            for file in (self.work / "packages").iterdir():
+                file.unlink()
+            for name in names:
+                (self.work / "packages" / name).touch()
+            for arch, other in ("x86_64", 1), ("arm64", 0):
+                self.calls()
+                self.succeeds(self.step("install-eksnode", ARCH=arch))
+                call, = (call for call in self.calls() if " install " in call)
+                self.assertEqual({word.rpartition("/")[2] for word in call.split() if word.startswith("/")}, {*names} - {names[other]})
+
     def test_the_ciphers_of_sshd(self):
         self.put_file("etc/ssh/sshd_config", "Ciphers aes128-cbc\n")
         (self.root / "etc/ssh/sshd_config").chmod(0o600)
