@@ -121,8 +121,7 @@ std::string first_bytes(const std::string& path, std::size_t count)
 
 Directory directory_at(const std::string& path)
 {
-        Directory directory{
-                .exists = exists(path), .empty = list_directory(path).empty(), .unit = mount_unit_at(path)};
+        Directory directory{.exists = exists(path), .empty = list_directory(path).empty()};
         auto nearest = path;
         while (nearest.size() > 1 && !exists(nearest))
                 nearest = std::filesystem::path(nearest).parent_path();
@@ -364,9 +363,11 @@ void StorageMachine::look_at_mounts(StorageFacts& facts) const
 {
         const auto mounts = mountinfo();
         const auto look = [&](const std::string& path) {
-                facts.directories[path] = directory_at(path);
+                auto& directory = facts.directories[path] = directory_at(path);
                 if (const auto there = mounted_in(mounts, path); !there.empty())
                         facts.mounts[path] = there;
+                else
+                        directory.unit = mount_unit_at(path);
         };
         for (std::size_t i = 0; i <= facts.disks.size(); ++i)
                 look(fmt::format("{}/{}", settings_->mount_path, i));
