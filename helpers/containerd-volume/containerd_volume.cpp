@@ -142,6 +142,9 @@ MountedVolume ensure_volume(
         if (const auto other = disks.mounted(std::string(containerd_directory)); !other.empty())
                 throw occupied(fmt::format("'{}' is mounted at '{}' already", other, containerd_directory),
                         "Remove that mount, or containerd.volume");
+        if (const auto unit = disks.mount_unit(std::string(containerd_directory)); !unit.empty())
+                throw mount_unit_in_the_way(
+                        failure::volume_occupied, volume.source, unit, std::string(containerd_directory));
         const auto content = disks.content(path);
         if (!content)
                 throw Error(failure::volume_failed, fmt::format("'{}' cannot be read", path),

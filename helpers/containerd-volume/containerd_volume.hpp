@@ -26,6 +26,7 @@ struct Disks {
         std::function<std::string(const std::string& path)> mapping_name; // EC2's, "" if it has none
         std::function<std::string(const std::string& path)> mount_point;  // where it is mounted, or ""
         std::function<std::string(const std::string& directory)> mounted; // what is mounted there, or ""
+        std::function<std::string(const std::string& directory)> mount_unit; // mount_unit_at()
         std::function<void(const std::string& path, const std::string& filesystem, const std::string& label)>
                 format;
         std::function<void(const std::string& path, const std::string& type)>

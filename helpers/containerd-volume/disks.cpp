@@ -107,12 +107,6 @@ Disks real_disks(const Root& root, const std::string& instance)
         };
         const auto format = [making, content](const std::string& path, const std::string& filesystem,
                                     const std::string& label) {
-                if (const auto unit = mount_unit_at(std::string(containerd_directory)); !unit.empty())
-                        throw Error(failure::volume_occupied,
-                                fmt::format("'{}' is there to mount something else at '{}'", unit,
-                                        containerd_directory),
-                                "Remove it, with the line of /etc/fstab that it may be of, and run `systemctl "
-                                "daemon-reload`");
                 const auto present = content(path);
                 const auto command = mkfs_command(
                         path, filesystem, {.more = {"-L", label}, .force = present && present->unfinished});
@@ -137,6 +131,7 @@ Disks real_disks(const Root& root, const std::string& instance)
                         [](const std::string& directory) {
                                 return mounted_in(read_file("/proc/self/mountinfo"), directory);
                         },
+                .mount_unit = mount_unit_at,
                 .format = format,
                 .mount = mount};
 }

@@ -485,10 +485,8 @@ private:
         void refuse_unit(const std::string& where) const
         {
                 if (const auto unit = directory(where).unit; !unit.empty())
-                        throw refusal(failure::mount_point_busy,
-                                fmt::format("'{}' is there to mount something else at '{}'", unit, where),
-                                "Remove it, with the line of /etc/fstab that it may be of, and run `systemctl "
-                                "daemon-reload`");
+                        throw mount_unit_in_the_way(
+                                failure::mount_point_busy, settings_->source, unit, where);
         }
 
         // Nothing is written if its mount would fail.

@@ -59,8 +59,7 @@ struct Directory {
         bool exists = false;
         bool empty = true;
         bool read_only = false; // its filesystem, or that of the nearest directory above it
-        std::string unit =
-                {}; // the file of a mount unit, such as fstab's, which a transient one cannot replace
+        std::string unit = {};  // see mount_unit_at(); "" if something is mounted
 };
 
 struct StorageFacts {

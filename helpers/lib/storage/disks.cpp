@@ -154,6 +154,14 @@ std::string mount_unit_at(const std::string& directory)
         return {};
 }
 
+Error mount_unit_in_the_way(const Failure& failure, const std::string& source, const std::string& unit,
+        const std::string& directory)
+{
+        return {failure,
+                fmt::format("{}: '{}' is there to mount something else at '{}'", source, unit, directory),
+                "Remove it, with the line of /etc/fstab that it may be of, and run `systemctl daemon-reload`"};
+}
+
 void Making::begin(const std::vector<std::string>& names) const
 {
         std::string text;

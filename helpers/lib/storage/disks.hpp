@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/root.hpp"
 #include "storage/messages.hpp"
 
@@ -50,10 +51,11 @@ std::string device_number(const std::string& path);
 std::string mount_point_in(std::string_view mountinfo, std::string_view device_number);
 std::string mounted_in(std::string_view mountinfo, std::string_view directory);
 
-// The file of a mount unit for a directory, fstab's or somebody's; the manager takes no transient unit of
-// its name.
-// "" if there is none.
+// The file of a mount unit for a directory, such as fstab's, whose name the manager takes for no transient
+// unit; "" if there is none. And what to say if that mount is not there.
 std::string mount_unit_at(const std::string& directory);
+Error mount_unit_in_the_way(const Failure& failure, const std::string& source, const std::string& unit,
+        const std::string& directory);
 
 // Records the disks that are being written, by their serial numbers. If the machine stops meanwhile, they
 // are neither blank nor complete, and the record shows that the step may write them again. Other such disks

@@ -21,6 +21,7 @@ struct FakeDisks {
         std::map<std::string, std::string> names = {};  // device to its name in EC2's mapping
         std::map<std::string, std::string> places = {}; // device to where it is mounted
         std::string there = {};                         // what is mounted at containerd's directory
+        std::string unit = {};                          // the file of a mount unit of that directory
         unsigned appears_after = 0;                     // looks
         std::vector<std::string> calls = {};
 
@@ -49,6 +50,7 @@ struct FakeDisks {
                                         return places.contains(path) ? places.at(path) : std::string();
                                 },
                         .mounted = [this](const std::string&) { return there; },
+                        .mount_unit = [this](const std::string&) { return unit; },
                         .format =
                                 [this](const std::string& path, const std::string& filesystem,
                                         const std::string& label) {
@@ -179,6 +181,17 @@ TEST_CASE("What is mounted stays", "[containerd-volume]")
         const auto result = ensure_volume(volume("sdf"), fake.disks(), 0ms);
         CHECK_FALSE(result.changed);
         CHECK(result.remark == "/dev/nvme1n1 is mounted at /var/lib/containerd");
+        CHECK(fake.calls.empty());
+}
+
+TEST_CASE("Nothing is formatted that cannot be mounted", "[containerd-volume]")
+{
+        auto fake = machine();
+        fake.unit = "/etc/systemd/system/var-lib-containerd.mount";
+        const auto refused = refusal([&] { ensure_volume(volume("sdf"), fake.disks(), 0ms); });
+        CHECK(refused.failure == "volume-occupied");
+        CHECK(refused.mentions(
+                "'/etc/systemd/system/var-lib-containerd.mount' is there to mount something else"));
         CHECK(fake.calls.empty());
 }
 
