@@ -156,9 +156,11 @@ Controllers count_controllers()
                                 trim(read_file_if_exists(fmt::format("{}/{}/{}", pci, address, file))
                                                 .value_or("")));
                 };
-                const auto driver = read_link_if_exists(fmt::format("{}/{}/driver", pci, address));
+                if (!value("class").starts_with(nvme_class))
+                        continue;
                 // One that is passed to a virtual machine has no disk here.
-                if (!value("class").starts_with(nvme_class) || (driver && !driver->ends_with("/nvme")))
+                if (const auto driver = read_link_if_exists(fmt::format("{}/{}/driver", pci, address));
+                        driver && !driver->ends_with("/nvme"))
                         continue;
                 ++found.all;
                 found.of_store += value("vendor") == amazon && value("device").starts_with(store_devices);
@@ -296,8 +298,8 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
                 array.level = parse_int<int>(level.substr(4)).value_or(-1);
         array.devices = parse_int<unsigned>(attribute(name, "md/raid_disks")).value_or(0);
         for (const auto& member : below(name, "slaves")) {
-                if (!exists(std::string(blocks) +
-                            member)) // it is gone, and the kernel has not told the array
+                // One that is gone stays in the list of a RAID0 array.
+                if (!exists(std::string(blocks) + member))
                         continue;
                 const auto found = std::ranges::find(disks, "/dev/" + member, &StoreDisk::path);
                 array.serials.push_back(found == disks.end() ? "" : found->serial);
@@ -381,7 +383,7 @@ void StorageMachine::await_mounts(StorageFacts& facts)
 {
         bool found = false;
         for (const auto& [path, directory] : facts.directories)
-                if (!directory.unit.empty() && !facts.mounts.contains(path)) {
+                if (!directory.unit.empty()) {
                         found = true;
                         manager().wait_for_job(mount_unit_name(path), mount_timeout);
                 }
@@ -444,9 +446,11 @@ Manager::StartedMount StorageMachine::start_mount(
 
 void StorageMachine::end_record(const StorageFacts& facts)
 {
+        if (settings_->encrypt) // is made again at each boot
+                return;
         std::vector<std::string> complete;
         const auto place = facts.mounts.find(settings_->array_directory());
-        // What is under a cipher looks like random data at the next boot.
+        // What is under a cipher, of a run with encrypt, looks like random data at the next boot.
         for (const auto& array : facts.arrays)
                 if (place != facts.mounts.end() && place->second == array.path)
                         complete.insert(complete.end(), array.serials.begin(), array.serials.end());

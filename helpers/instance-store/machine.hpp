@@ -35,11 +35,11 @@ public:
 
         // Wait for mounts of others that the manager has yet to make.
         void await_mounts(StorageFacts& facts);
+        // Forget that disks were being written which are mounted: somebody else may have completed them.
+        void end_record(const StorageFacts& facts);
 
         // A bind mount is only started. Throws Error: failure_of() the action, manager_unreachable.
         void perform(const StorageAction& action);
-        // Forget that the disks which are mounted where they belong were being written.
-        void end_record(const StorageFacts& facts);
         // Wait for what was started. Throws Error: volume_failed, manager_unreachable.
         void finish();
 

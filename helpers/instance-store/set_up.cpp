@@ -39,12 +39,7 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
         std::set<std::string> done;
         auto facts = machine.look();
         machine.await_mounts(facts);
-        // Somebody else may have made what is mounted. What is encrypted is made again at each boot.
-        const auto end_record = [&] {
-                if (!settings.encrypt)
-                        machine.end_record(facts);
-        };
-        end_record();
+        machine.end_record(facts);
         // An earlier run of this boot has gone on without them.
         const bool goes_on = exists(std::string(storage_record));
         if (settings.is_array() && late.of_store && facts.disks.empty() && !goes_on)
@@ -76,7 +71,6 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                         machine.look_at_mounts(facts);
         }
         machine.finish();
-        end_record();
         StepPlan remarks;
         for (const auto& note : notes)
                 remarks.notes.push_back({Level::info, note});

@@ -117,8 +117,8 @@ std::string loss_of_array(const std::string& path)
                         fmt::format("/sys/class/block/{}/md/{}", path.substr(path.rfind('/') + 1), file))
                                                 .value_or("")));
         };
-        // RAID0 does not count them.
-        if (value("array_state").empty() || value("array_state") == "broken")
+        // RAID0 does not count what it lacks.
+        if (const auto state = value("array_state"); state.empty() || state == "broken")
                 return "lost, with its data";
         const auto lost = value("degraded");
         return lost.empty() || lost == "0" ? "" : fmt::format("it lacks {} of its disks", lost);

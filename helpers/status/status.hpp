@@ -51,12 +51,14 @@ struct SpaceUse {
         double size = 0;
 };
 
-// The disks, array and mounts of the instance store, as eks-instance-store has recorded them, what the array
-// has lost since, and how full the mounts are; "" without a record.
+// What has changed since eks-instance-store has run.
 struct StorageNow {
         std::function<SpaceUse(const std::string& directory)> use;
         std::function<std::string(const std::string& array)> loss; // "" if it is whole
 };
+
+// The disks, array and mounts of the instance store, as eks-instance-store has recorded them, what the array
+// has lost since, and how full the mounts are; "" without a record.
 std::string render_storage(const std::string& record, const StorageNow& now);
 
 // Swap: what the configuration asks for, and what is on; "" if there is neither.
