@@ -219,10 +219,9 @@ class Machine:
         self.folder = folder
         self.image = image
         self.disks = [Disk(f"{ROOT_SIZE}M", "vol0root"), *disks]
+        self._blank(disks)
+        run("cp", "--reflink=auto", "--sparse=always", image.disk, self._file(self.disks[0]))
         self.console = folder / "console"
-        self.process = None
-        self.killed = False
-        self.lock = threading.Lock()
         self.spent = 0.0
 
     def _file(self, disk: Disk) -> Path:
@@ -248,30 +247,19 @@ class Machine:
                         f"file.inject-error.0.event=write_aio,file.inject-error.0.sector={disk.bad_sector}")
             command += ["-drive", f"if=none,id={disk.serial},{file},cache=unsafe",
                         "-device", f"nvme,drive={disk.serial},serial={disk.serial}"]
-        with open(self.folder / "qemu", "w") as errors, self.lock:
-            if self.killed:
-                raise Lost("the machine was killed")
+        with open(self.folder / "qemu", "w") as errors:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, env=self.environment)
         self.lines = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True).start()
 
     def __enter__(self):
-        self._blank(self.disks[1:])
-        run("cp", "--reflink=auto", "--sparse=always", self.image.disk, self._file(self.disks[0]))
         self._start()
         return self
 
     def __exit__(self, *_):
-        self.kill()
+        self.process.kill()
         self._ended()
-
-    def kill(self):
-        """Also of another thread; it does not start again."""
-        with self.lock:
-            self.killed = True
-            if self.process:
-                self.process.kill()
 
     def _ended(self):
         try:
