@@ -181,7 +181,8 @@ def accelerator() -> list[str]:
     # Some machines have the device without what it stands for.
     if flags and {"vmx", "svm"} & set(flags[1].split()) and os.access("/dev/kvm", os.R_OK | os.W_OK):
         return ["-accel", "kvm", "-cpu", "host"]
-    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+    # Copying byte by byte, as such processors want it, is what an emulated one does worst.
+    return ["-accel", "tcg,thread=multi", "-cpu", "max,-erms"]
 
 
 @functools.cache
@@ -208,20 +209,23 @@ class Machine:
     # emulated processor may stand still for seconds on a busy host; it is not the node's fault what the timers make of it.
     KERNEL_OPTIONS = (f"root=PARTUUID={DISK_ID:08x}-01 rw console=ttyS0 loglevel=4 systemd.show_status=no panic=-1 "
                       "no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
+                      "norandmaps "  # what the emulator has translated for one run of a program serves the next
                       "tsc=reliable clocksource=tsc")  # the other clocks are devices, which cost more to read
 
     def __init__(self, image: MachineImage, folder: Path, disks: list[Disk] = (), clock: timedelta = timedelta(),
-                 options: str = "", environment: dict[str, str] | None = None):
+                 options: str = "", environment: dict[str, str] | None = None, processors: int = 2):
         """`clock` is by how much the machine's clock is wrong when it starts for the first time; `options` are more words
         of the kernel command line, and `environment` is QEMU's."""
+        self.processors = processors
         self.options, self.environment = options, {**os.environ, **(environment or {})}
         self.clock = clock
         self.folder = folder
         self.image = image
         self.disks = [Disk(f"{ROOT_SIZE}M", "vol0root"), *disks]
-        self._blank(disks)
-        run("cp", "--reflink=auto", "--sparse=always", image.disk, self._file(self.disks[0]))
         self.console = folder / "console"
+        self.process = None
+        self.killed = False
+        self.lock = threading.Lock()
         self.spent = 0.0
 
     def _file(self, disk: Disk) -> Path:
@@ -233,7 +237,7 @@ class Machine:
             run("truncate", "-s", disk.size, self._file(disk))
 
     def _start(self):
-        command = ["qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "3G", "-no-user-config", "-nodefaults", "-nic",
+        command = ["qemu-system-x86_64", *accelerator(), "-smp", f"{self.processors},maxcpus=2", "-m", "3G", "-no-user-config", "-nodefaults", "-nic",
                    "none", "-display", "none", "-no-reboot", "-kernel", self.image.kernel, "-append", f"{self.KERNEL_OPTIONS} {clock_options()} {self.options}",
                    "-rtc", f"base={datetime.now(timezone.utc) + self.clock:%Y-%m-%dT%H:%M:%S}",
                    "-smbios", "type=1,manufacturer=Amazon EC2,product=m5.large",
@@ -247,19 +251,30 @@ class Machine:
                         f"file.inject-error.0.event=write_aio,file.inject-error.0.sector={disk.bad_sector}")
             command += ["-drive", f"if=none,id={disk.serial},{file},cache=unsafe",
                         "-device", f"nvme,drive={disk.serial},serial={disk.serial}"]
-        with open(self.folder / "qemu", "w") as errors:
+        with open(self.folder / "qemu", "w") as errors, self.lock:
+            if self.killed:
+                raise Lost("the machine was killed")
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, env=self.environment)
         self.lines = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True).start()
 
     def __enter__(self):
+        self._blank(self.disks[1:])
+        run("cp", "--reflink=auto", "--sparse=always", self.image.disk, self._file(self.disks[0]))
         self._start()
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        self.kill()
         self._ended()
+
+    def kill(self):
+        """Also of another thread; it does not start again."""
+        with self.lock:
+            self.killed = True
+            if self.process:
+                self.process.kill()
 
     def _ended(self):
         try:
