@@ -88,13 +88,14 @@ StorageFacts storage_facts(const Json& description)
 StoragePlan plan_storage(const LocalStorage& settings, StorageFacts facts)
 {
         StoragePlan plan;
-        while (const auto action = next_action(settings, facts, plan.notes)) {
-                if (plan.actions.size() == most_actions)
+        for (;;) {
+                const auto actions = next_actions(settings, facts, plan.notes);
+                if (actions.empty())
+                        return plan;
+                plan.actions.insert(plan.actions.end(), actions.begin(), actions.end());
+                if (plan.actions.size() > most_actions)
                         throw Error(failure::internal, "the plan for the disks has no end");
-                plan.actions.push_back(*action);
-                foresee(facts, settings, *action);
         }
-        return plan;
 }
 
 std::string show_storage_plan(const StoragePlan& plan)

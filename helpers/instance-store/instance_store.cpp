@@ -418,21 +418,22 @@ private:
                         refuse_place(place_of_disk(last), {disk.serial});
                         places.push_back(last);
                 }
+                // One kind after the other, since those of a kind are done side by side.
+                std::optional<StorageAction> next;
                 for (std::size_t i = 0; i < disks.size(); ++i) {
                         const auto& disk = disks[i];
-                        const auto index = places[i];
                         // A cipher is put over a filesystem of ours as it is: if that fails, its data stay.
                         const bool usable = is_filesystem(disk.content) && !disk.half_made &&
                                             disk.content.label == disk_label;
                         const bool is_ready =
                                 disk.content.blank() || usable || (settings_->encrypt && is_open(disk));
-                        if (!is_ready && !disk.half_made)
-                                return wipe(disk);
-                        const Target target{disk.path, index, &disk.content, disk.half_made, {disk.serial}};
-                        if (auto action = next_on_target(target))
-                                return action;
+                        const Target target{
+                                disk.path, places[i], &disk.content, disk.half_made, {disk.serial}};
+                        auto action = !is_ready && !disk.half_made ? wipe(disk) : next_on_target(target);
+                        if (action && (!next || action->kind < next->kind))
+                                next = std::move(action);
                 }
-                return std::nullopt;
+                return next;
         }
 
         bool is_place_of_disk(std::string_view directory) const
@@ -682,10 +683,21 @@ std::vector<BoundDirectory> bound_directories(const LocalStorage& settings)
         return directories;
 }
 
-std::optional<StorageAction> next_action(
-        const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes)
+std::vector<StorageAction> next_actions(
+        const LocalStorage& settings, StorageFacts& facts, std::vector<std::string>& notes)
 {
-        return Planner(settings, facts, notes).next();
+        std::vector<StorageAction> actions;
+        while (auto action = Planner(settings, facts, notes).next()) {
+                const auto kind = action->kind;
+                if (!actions.empty() && kind != actions.front().kind)
+                        break;
+                foresee(facts, settings, *action);
+                actions.push_back(std::move(*action));
+                const bool of_many = kind == Kind::encrypt || kind == Kind::format || kind == Kind::mount;
+                if (settings.is_array() || !of_many)
+                        break;
+        }
+        return actions;
 }
 
 const Failure& failure_of(Kind kind)

@@ -99,11 +99,12 @@ bool is_filesystem(const DiskContent& content);
 inline constexpr std::size_t member_bytes = 4096 + 256;
 void read_member(StoreDisk& disk, std::string_view beginning);
 
-// What has to be done next; nothing if all is done. Pure: the step and `eksnode storage plan` use it.
-// Remarks are added to `notes`, each once. Throws Error: disks_too_few, disks_missing, disk_in_use,
-// disk_foreign, mount_point_busy, volume_failed (a directory that cannot be made).
-std::optional<StorageAction> next_action(
-        const LocalStorage& settings, const StorageFacts& facts, std::vector<std::string>& notes);
+// What has to be done next, all of it side by side; nothing if all is done. Pure: the step and `eksnode
+// storage plan` use it. The facts become those after it. Remarks are added to `notes`, each once. Throws
+// Error: disks_too_few, disks_missing, disk_in_use, disk_foreign, mount_point_busy, volume_failed (a
+// directory that cannot be made).
+std::vector<StorageAction> next_actions(
+        const LocalStorage& settings, StorageFacts& facts, std::vector<std::string>& notes);
 
 // The facts after an action.
 void foresee(StorageFacts& facts, const LocalStorage& settings, const StorageAction& action);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <filesystem>
 #include <memory>
@@ -223,6 +224,40 @@ void announce_array(const std::string& path)
                 throw failed(fmt::format("cannot announce '{}' to udev", path), errno);
 }
 
+std::vector<std::string> serials_of(const std::vector<StorageAction>& actions)
+{
+        std::vector<std::string> serials;
+        for (const auto& action : actions)
+                serials.insert(serials.end(), action.serials.begin(), action.serials.end());
+        return serials;
+}
+
+// Side by side; all have ended before the failure of one is thrown.
+void run(const std::vector<StorageAction>& actions)
+{
+        std::vector<std::exception_ptr> failures(actions.size());
+        const auto run_one = [&](std::size_t index) {
+                const auto& action = actions[index];
+                try {
+                        run_disk_program(action.command, failure_of(action.kind),
+                                action.serials.empty()
+                                        ? ""
+                                        : fmt::format("disk {}: ", join(action.serials, ", ")));
+                } catch (...) {
+                        failures[index] = std::current_exception();
+                }
+        };
+        {
+                std::vector<std::jthread> others;
+                for (std::size_t i = 1; i < actions.size(); ++i)
+                        others.emplace_back(run_one, i);
+                run_one(0);
+        }
+        for (const auto& failure : failures)
+                if (failure)
+                        std::rethrow_exception(failure);
+}
+
 // Complete under its name, or absent. What is copied stays where it is, below the mount: a disk that comes
 // back blank gets it again.
 void copy_directory(const std::string& from, const std::string& to)
@@ -412,22 +447,23 @@ std::vector<std::string> StorageMachine::record(const std::vector<std::string>& 
 
 // mkfs may refuse before it writes. What is below a cipher is then still a filesystem, which the next run
 // mounts if encrypt is taken back; mkfs begins with overwriting the old superblock.
-void StorageMachine::format(const StorageAction& action)
+void StorageMachine::format(const std::vector<StorageAction>& actions)
 {
-        const auto added = record(action.serials);
+        const auto added = record(serials_of(actions));
         try {
-                run(action);
+                run(actions);
         } catch (const Error&) {
-                if (settings_->encrypt && is_filesystem(content_of(action.lower).value_or(DiskContent{})))
-                        making_.end(added);
+                std::vector<std::string> untouched;
+                for (const auto& action : actions)
+                        if (settings_->encrypt &&
+                                is_filesystem(content_of(action.lower).value_or(DiskContent{})))
+                                std::ranges::copy_if(action.serials, std::back_inserter(untouched),
+                                        [&](const auto& serial) {
+                                                return std::ranges::find(added, serial) != added.end();
+                                        });
+                making_.end(untouched);
                 throw;
         }
-}
-
-void StorageMachine::run(const StorageAction& action)
-{
-        run_disk_program(action.command, failure_of(action.kind),
-                action.serials.empty() ? "" : fmt::format("disk {}: ", join(action.serials, ", ")));
 }
 
 Manager::StartedMount StorageMachine::start_mount(
@@ -466,33 +502,37 @@ void StorageMachine::finish()
                 manager().finish_mount(mount, mount_timeout);
 }
 
-void StorageMachine::perform(const StorageAction& action)
+void StorageMachine::perform(const std::vector<StorageAction>& actions)
 {
+        const auto& action = actions.front();
         switch (action.kind) {
         case Kind::format:
-                format(action);
+                format(actions);
                 break;
         case Kind::wipe:
         case Kind::create:
-                record(action.serials);
+                record(serials_of(actions));
                 [[fallthrough]];
         case Kind::encrypt: // cryptsetup writes nothing on the disk
         case Kind::stop:
         case Kind::assemble:
         case Kind::add:
-                run(action);
+                run(actions);
                 break;
         case Kind::mount:
-                announce_array(action.what);
                 // What is mounted is complete, and may hold data from now on. Without its key, a disk of an
                 // earlier boot holds none.
                 if (!settings_->encrypt)
-                        making_.end(action.serials);
-                manager().finish_mount(start_mount(action, "noatime",
-                                               fmt::format("Instance Store on {}, {} {}", action.what,
-                                                       action.serials.size() == 1 ? "Disk" : "Disks",
-                                                       join(action.serials, ", "))),
-                        mount_timeout);
+                        making_.end(serials_of(actions));
+                for (const auto& one : actions) {
+                        announce_array(one.what);
+                        started_.push_back(start_mount(one, "noatime",
+                                fmt::format("Instance Store on {}, {} {}", one.what,
+                                        one.serials.size() == 1 ? "Disk" : "Disks",
+                                        join(one.serials, ", "))));
+                }
+                if (settings_->is_array())
+                        finish();
                 break;
         case Kind::copy:
                 copy_directory(action.what, action.where);

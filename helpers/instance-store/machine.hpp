@@ -38,16 +38,16 @@ public:
         // Forget that disks were being written which are mounted: somebody else may have completed them.
         void end_record(const StorageFacts& facts);
 
-        // A bind mount is only started. Throws Error: failure_of() the action, manager_unreachable.
-        void perform(const StorageAction& action);
+        // Of next_actions(). Mounts that nothing has to be put on are only started. Throws Error:
+        // failure_of() the first that fails, manager_unreachable.
+        void perform(const std::vector<StorageAction>& actions);
         // Wait for what was started. Throws Error: volume_failed, manager_unreachable.
         void finish();
 
 private:
         // Those that were not recorded before.
         std::vector<std::string> record(const std::vector<std::string>& serials);
-        void format(const StorageAction& action);
-        static void run(const StorageAction& action);
+        void format(const std::vector<StorageAction>& actions);
         Manager::StartedMount start_mount(
                 const StorageAction& action, const char* options, const std::string& description);
         StoreDisk disk(const std::string& name) const;

@@ -18,7 +18,7 @@ namespace {
 // What mdadm, cryptsetup and mkfs write, and the place of the mounts.
 void confine_to(const Context& context, const std::string& mount_path)
 {
-        // If that fails, next_action() says so before a disk is written.
+        // If that fails, next_actions() says so before a disk is written.
         std::error_code ignored;
         std::filesystem::create_directories(mount_path, ignored);
         if (const auto missing = confine_writes({"/dev", "/run", "/sys", "/var/lib/eks", mount_path});
@@ -52,22 +52,26 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                         Level::warning, late.text + ", proceeding without the others", event::disks_late.id);
         if (!facts.disks.empty())
                 confine_to(context, settings.mount_path);
-        while (const auto action = next_action(settings, facts, notes)) {
-                const auto text = text_of(*action);
-                if (!done.insert(text).second)
-                        throw Error(failure_of(action->kind),
-                                fmt::format(
-                                        "disk {}: it had no effect: {}", join(action->serials, ", "), text),
-                                "See `journalctl -k` and `cat /proc/mdstat`");
-                context.awaiting(text);
-                machine.perform(*action);
-                context.did(text, true);
-                if (needs_look(action->kind)) {
-                        facts = machine.look();
-                        continue;
+        for (;;) {
+                const auto actions = next_actions(settings, facts, notes);
+                if (actions.empty())
+                        break;
+                std::vector<std::string> texts;
+                for (const auto& action : actions) {
+                        texts.push_back(text_of(action));
+                        if (!done.insert(texts.back()).second)
+                                throw Error(failure_of(action.kind),
+                                        fmt::format("disk {}: it had no effect: {}",
+                                                join(action.serials, ", "), texts.back()),
+                                        "See `journalctl -k` and `cat /proc/mdstat`");
                 }
-                foresee(facts, settings, *action);
-                if (action->kind == Kind::mount)
+                context.awaiting(join(texts, "; "));
+                machine.perform(actions);
+                for (const auto& text : texts)
+                        context.did(text, true);
+                if (needs_look(actions.front().kind))
+                        facts = machine.look();
+                else if (actions.front().kind == Kind::mount && settings.is_array())
                         machine.look_at_mounts(facts);
         }
         machine.finish();

@@ -9,7 +9,7 @@
 
 namespace eks {
 
-// Throws Error: what next_action() and StorageMachine throw.
+// Throws Error: what next_actions() and StorageMachine throw.
 void set_up_instance_store(Context& context, const LocalStorage& settings, const std::string& instance,
         std::chrono::milliseconds limit);
 

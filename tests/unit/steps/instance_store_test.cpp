@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "instance_store.hpp"
 #include "machine.hpp"
@@ -42,8 +43,9 @@ std::string refusal_of(const StoreDisk& disk)
                 blank.path = "/dev/nvme2n1";
                 blank.serial = "AWS2";
                 blank.content = {};
-                const auto action = next_action({.source = "test"}, {.disks = {disk, blank}}, notes);
-                return action ? std::string(name_of(action->kind)) : "nothing";
+                StorageFacts facts{.disks = {disk, blank}};
+                const auto actions = next_actions({.source = "test"}, facts, notes);
+                return actions.empty() ? "nothing" : std::string(name_of(actions.front().kind));
         } catch (const Error& error) {
                 return error.what();
         }
@@ -111,4 +113,43 @@ TEST_CASE("A disk that came later is one at the next run, too", "[instance-store
         CHECK(record == "disk /dev/nvme1n1 AWS1 0.0 GiB\nlater-disk /dev/nvme2n1 AWS2 0.0 GiB\n");
         CHECK(came_later(record, "AWS2"));
         CHECK_FALSE(came_later(record, "AWS1"));
+}
+
+namespace {
+
+// What is done at a time with so many blank disks.
+std::vector<std::string> batches(const LocalStorage& settings, unsigned count)
+{
+        StorageFacts facts;
+        for (unsigned n = 1; n <= count; ++n)
+                facts.disks.push_back({.path = fmt::format("/dev/nvme{}n1", n),
+                        .model = store_model,
+                        .serial = fmt::format("AWS{:02}", n)});
+        std::vector<std::string> done;
+        std::vector<std::string> notes;
+        for (;;) {
+                const auto actions = next_actions(settings, facts, notes);
+                if (actions.empty())
+                        return done;
+                done.push_back(fmt::format("{} {}", name_of(actions.front().kind), actions.size()));
+        }
+}
+
+} // namespace
+
+TEST_CASE("With Mount, what is alike is done to all disks side by side", "[instance-store]")
+{
+        LocalStorage settings{.strategy = LocalStorage::Strategy::mount, .source = "test"};
+        CHECK(batches(settings, 24) == std::vector<std::string>{"format 24", "mount 24"});
+        settings.encrypt = true;
+        CHECK(batches(settings, 24) == std::vector<std::string>{"encrypt 24", "format 24", "mount 24"});
+}
+
+TEST_CASE("What is on an array follows after its mount", "[instance-store]")
+{
+        const auto done = batches({.source = "test"}, 4);
+        REQUIRE(done.size() > 4);
+        CHECK(std::vector(done.begin(), done.begin() + 5) == std::vector<std::string>{"create-array 1",
+                                                                     "format 1", "mount 1",
+                                                                     "make-directory 1", "bind 1"});
 }
