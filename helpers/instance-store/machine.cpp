@@ -25,6 +25,7 @@
 #include "base/fs.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "copy.hpp"
 
 namespace eks {
 
@@ -33,9 +34,7 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = StorageAction::Kind;
 
-constexpr std::chrono::seconds copy_limit{3600}; // 36 GB at 10 MB/s, as a snapshot's blocks are first read
-constexpr auto mount_timeout = 60s;              // a journal to be replayed
-constexpr std::chrono::seconds time_after_copy{600};
+constexpr auto mount_timeout = 60s; // a journal to be replayed
 constexpr auto poll_interval = 20ms;
 constexpr std::string_view blocks = "/sys/class/block/";
 constexpr std::uint64_t sector = 512;
@@ -256,22 +255,6 @@ void run(const std::vector<StorageAction>& actions)
         for (const auto& failure : failures)
                 if (failure)
                         std::rethrow_exception(failure);
-}
-
-// Complete under its name, or absent. What is copied stays where it is, below the mount: a disk that comes
-// back blank gets it again.
-void copy_directory(const std::string& from, const std::string& to)
-{
-        const auto partial = to + ".partial";
-        std::error_code error;
-        std::filesystem::remove_all(partial, error);
-        notify_extend_timeout(static_cast<unsigned>((copy_limit + time_after_copy).count()));
-        run_disk_program(
-                {"/usr/bin/cp", "--archive", "--one-file-system", "--no-target-directory", from, partial},
-                failure::volume_failed, {}, copy_limit);
-        const UniqueFd fd(::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!fd || ::syncfs(fd.get()) != 0 || ::rename(partial.c_str(), to.c_str()) != 0)
-                throw failed(fmt::format("cannot finish '{}'", to), errno);
 }
 
 } // namespace

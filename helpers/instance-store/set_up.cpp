@@ -65,7 +65,9 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                                                 join(action.serials, ", "), texts.back()),
                                         "See `journalctl -k` and `cat /proc/mdstat`");
                 }
-                context.awaiting(join(texts, "; "));
+                context.awaiting(texts.size() == 1
+                                         ? texts.front()
+                                         : fmt::format("{}; {} more", texts.front(), texts.size() - 1));
                 machine.perform(actions);
                 for (const auto& text : texts)
                         context.did(text, true);

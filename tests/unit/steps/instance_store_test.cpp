@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "copy.hpp"
 #include "instance_store.hpp"
 #include "machine.hpp"
+#include "support.hpp"
 
 using namespace eks;
 
@@ -152,4 +154,34 @@ TEST_CASE("What is on an array follows after its mount", "[instance-store]")
         CHECK(std::vector(done.begin(), done.begin() + 5) == std::vector<std::string>{"create-array 1",
                                                                      "format 1", "mount 1",
                                                                      "make-directory 1", "bind 1"});
+}
+
+TEST_CASE("A directory is copied as it is", "[instance-store]")
+{
+        const test::TemporaryDirectory root;
+        for (int folder = 0; folder < 20; ++folder)
+                for (int file = 0; file < 20; ++file)
+                        root.write(fmt::format("/from/{}/below/{}", folder, file),
+                                fmt::format("{} of {}", file, folder));
+        root.write("/from/empty", "", 0600);
+        root.write("/from/large", std::string(5'000'000, 'x'));
+        root.link("/from/link", "nowhere");
+        root.write("/to.partial/left", "of an earlier run");
+        copy_directory(root("/from"), root("/to"));
+        CHECK(root.names("/to").size() == 23);
+        CHECK(root.read("/to/7/below/13") == "13 of 7");
+        CHECK(root.read("/to/large").size() == 5'000'000);
+        CHECK(root.mode("/to/empty") == 0600);
+        CHECK(root.has("/to/link"));
+        CHECK(!root.has("/to.partial"));
+        CHECK(root.has("/from/empty"));
+}
+
+TEST_CASE("A directory that cannot be copied leaves nothing under the name of the copy", "[instance-store]")
+{
+        const test::TemporaryDirectory root;
+        const auto refused = test::refusal([&] { copy_directory(root("/absent"), root("/to")); });
+        CHECK(refused.failure == "volume-failed");
+        CHECK(refused.mentions("/usr/bin/cp"));
+        CHECK(!root.has("/to"));
 }
