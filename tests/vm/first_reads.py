@@ -93,7 +93,7 @@ def slow_motion(image: MachineImage, scratch: Path) -> float:
 
 
 def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool) -> float:
-    """The share of the time without eks-readahead that a first boot takes with it."""
+    """The share of the time without eks-readahead that a first boot takes with it, also if it reads its own lists only."""
     scratch = Path(tempfile.mkdtemp(prefix="eks-first-reads-"))
     try:
         slow = scratch / "slow-disk.so"
@@ -111,7 +111,7 @@ def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool) ->
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     medians = {name: statistics.median(values) for name, values in times.items()}
-    share = medians["with eks-readahead"] / medians["without"]
+    share = max(medians["with eks-readahead"], medians["its own lists only"]) / medians["without"]
     if as_json:
         print(json.dumps({"read_ms": read_ms, "reads": READS, "slow_motion": factor, "first_boot_s": medians}, indent=2))
         return share
