@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "storage/disks.hpp"
 
 namespace eks {
 
@@ -14,8 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view ebs_model = "Amazon Elastic Block Store";
-constexpr std::string_view instance_store_model = "Amazon EC2 NVMe Instance Storage";
 constexpr auto default_label = "containerd";
 constexpr std::size_t xfs_label = 12; // characters
 constexpr auto poll_interval = 100ms;
@@ -27,6 +26,13 @@ std::string label_of(const VolumeSettings& volume)
         return fits ? volume.label : default_label;
 }
 
+Error same_label(const std::string& one, const std::string& other, const std::string& label)
+{
+        return {failure::volume_occupied,
+                fmt::format("'{}' and '{}' both have the label '{}'", one, other, label),
+                "Name the volume by containerd.volume.device, or change one label"};
+}
+
 std::optional<std::string> find_label(const std::string& label, const Disks& disks)
 {
         std::optional<std::string> found;
@@ -35,10 +41,7 @@ std::optional<std::string> find_label(const std::string& label, const Disks& dis
                 if (!content || (content->label != label && content->partition_label != label))
                         continue;
                 if (found)
-                        throw Error(failure::volume_occupied,
-                                fmt::format("'{}' and '{}' both have the label '{}'", *found, device.path,
-                                        label),
-                                "Name the volume by containerd.volume.device, or change one label");
+                        throw same_label(*found, device.path, label);
                 found = device.path;
         }
         return found;
@@ -49,15 +52,20 @@ std::optional<std::string> find_label(const std::string& label, const Disks& dis
 std::optional<std::string> find_instance_store(const VolumeSettings& volume, const Disks& disks)
 {
         auto devices = disks.list();
-        std::erase_if(
-                devices, [](const BlockDevice& device) { return device.model != instance_store_model; });
+        std::erase_if(devices,
+                [](const BlockDevice& device) { return !is_model(device.model, instance_store_model); });
         std::ranges::sort(devices, {}, &BlockDevice::serial);
+        std::optional<std::string> ours;
         std::optional<std::string> blank;
         std::string occupied;
         for (const auto& device : devices) {
                 const auto content = disks.content(device.path);
-                if (content && content->label == label_of(volume))
-                        return device.path;
+                if (content && content->label == label_of(volume)) {
+                        if (ours)
+                                throw same_label(*ours, device.path, label_of(volume));
+                        ours = device.path;
+                        continue;
+                }
                 const auto place = disks.mount_point(device.path);
                 if (content && content->blank() && place.empty())
                         blank = blank ? blank : device.path;
@@ -67,6 +75,8 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
                                 : !content     ? "cannot be read"
                                                : fmt::format("holds {}", content->what()));
         }
+        if (ours)
+                return ours;
         if (!blank && !occupied.empty())
                 throw Error(failure::volume_occupied,
                         fmt::format(
@@ -94,7 +104,7 @@ std::optional<std::string> find_device(const std::string& name, const Disks& dis
                 if (disks.exists(prefix + key))
                         return prefix + key;
         for (const auto& device : disks.list())
-                if (device.model == ebs_model && mapping_key(disks.mapping_name(device.path)) == key)
+                if (is_model(device.model, ebs_model) && mapping_key(disks.mapping_name(device.path)) == key)
                         return device.path;
         return std::nullopt;
 }

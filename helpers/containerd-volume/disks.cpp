@@ -14,6 +14,7 @@
 #include "base/fs.hpp"
 #include "base/manager.hpp"
 #include "base/text.hpp"
+#include "storage/nvme.hpp"
 
 namespace eks {
 
@@ -31,6 +32,16 @@ std::string name_of(const std::string& path)
         const auto found = std::ranges::find(devices, path, &BlockDevice::path);
         const bool has_serial = found != devices.end() && !found->serial.empty();
         return has_serial ? found->serial : path;
+}
+
+// Their models as udev says them, as eks-instance-store finds them.
+std::vector<BlockDevice> announced_devices()
+{
+        auto devices = block_devices(Root());
+        for (auto& device : devices)
+                if (auto model = udev_property(device.path, "ID_MODEL"); !model.empty())
+                        device.model = std::move(model);
+        return devices;
 }
 
 std::string ask_for_mapping_name(const std::string& path)
@@ -111,14 +122,14 @@ Disks real_disks(const Root& root, const std::string& instance)
                 const auto command = mkfs_command(
                         path, filesystem, {.more = {"-L", label}, .force = present && present->unfinished});
                 making.begin({name_of(path)});
-                run_disk_program(command, failure::mkfs_failed);
+                run_disk_program(command, failure::mkfs_failed, fmt::format("disk {}: ", name_of(path)));
         };
         const auto mount = [making](const std::string& path, const std::string& type) {
                 making.end(
                         {name_of(path)}); // a mounted filesystem is complete, and may hold data from now on
                 mount_volume(path, type);
         };
-        return {.list = [] { return block_devices(Root()); },
+        return {.list = announced_devices,
                 .exists = [](const std::string& path) { return !device_number(path).empty(); },
                 .content = content,
                 .mapping_name = ask_for_mapping_name,

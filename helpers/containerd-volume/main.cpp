@@ -4,6 +4,7 @@
 #include "disks.hpp"
 #include "node/node.hpp"
 #include "offline/verbs.hpp"
+#include "storage/nvme.hpp"
 
 namespace {
 
@@ -22,6 +23,11 @@ void mount_volume(Context& context)
         const auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         context.awaiting("Waiting for the volume " + node.spec.storage.containerd_volume->name());
+        if (node.spec.storage.containerd_volume->device == instance_store)
+                // A blank disk is only used if none that is still to come has the data.
+                if (const auto late = wait_for_disks(limit).text; !late.empty())
+                        context.log().write(Level::warning, late + ", proceeding without the others",
+                                event::disks_late.id);
         const auto result = ensure_volume(*node.spec.storage.containerd_volume,
                 real_disks(context.root(), node.facts.instance_id), limit);
         if (node.decided.soci) // also where the volume was mounted before that was chosen
@@ -33,12 +39,13 @@ void mount_volume(Context& context)
 
 int eks::containerd_volume_step(int argc, char** argv)
 {
-        return run_step({.name = "eks-containerd-volume",
-                                .purpose = "format and mount the disk that containerd has for itself",
-                                .access = {.reads = {"/etc/mke2fs.conf", "/etc/mtab", "/run/eks"},
-                                        .writes = {"/var/lib/eks"},
-                                        .devices = {"/dev"},
-                                        .asks_manager = true,
-                                        .runs_programs = true}},
+        return run_step(
+                {.name = "eks-containerd-volume",
+                        .purpose = "format and mount the disk that containerd has for itself",
+                        .access = {.reads = {"/etc/mke2fs.conf", "/etc/mtab", "/run/eks", "/run/udev"},
+                                .writes = {"/var/lib/eks"},
+                                .devices = {"/dev"},
+                                .asks_manager = true,
+                                .runs_programs = true}},
                 argc, argv, mount_volume);
 }

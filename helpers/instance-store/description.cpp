@@ -63,6 +63,7 @@ StorageFacts read_facts(const Json& description)
         for (const auto& cipher : description.value("ciphers", Json::array()))
                 facts.opened[cipher.at("on")] = {
                         .path = cipher.at("path"), .content = content_of_cipher(cipher)};
+        facts.late = description.value("late", false);
         facts.mounts = description.value("mounts", std::map<std::string, std::string>());
         const auto directories = description.value("directories", Json::object());
         for (const auto& [path, state] : directories.items())

@@ -16,7 +16,6 @@ namespace {
 
 using Kind = StorageAction::Kind;
 
-constexpr std::string_view store_model = "Amazon EC2 NVMe Instance Storage";
 constexpr auto array_link = "/dev/md/kubernetes";
 constexpr std::string_view array_name = "kubernetes";
 constexpr auto disk_label = "eks-disk"; // of a filesystem that this step makes on a disk
@@ -295,11 +294,13 @@ private:
                                 "with more disks");
         }
 
-        // A disk that is late is not lost: another one is in the place of those that are.
+        // A disk that is late is not lost: another one is in the place of those that are. Where one is known
+        // to be late, the others may be beyond the array.
         void refuse_missing() const
         {
                 for (const auto& [id, members] : members_of_arrays())
-                        if (members.size() == disks_.size() && disks_.size() < members.front().devices)
+                        if ((facts_->late || members.size() == disks_.size()) &&
+                                members.size() < members.front().devices)
                                 throw refusal(failure::disks_missing,
                                         fmt::format(
                                                 "no disk was written: {} of the {} disks of the array are there: {}",
@@ -608,12 +609,6 @@ private:
         std::vector<StoreDisk> disks_;
 };
 
-std::string normal(std::string model)
-{
-        std::ranges::replace(model, '_', ' ');
-        return std::string(trim(model));
-}
-
 } // namespace
 
 bool is_filesystem(const DiskContent& content)
@@ -625,7 +620,7 @@ std::vector<StoreDisk> instance_store_disks(const std::vector<StoreDisk>& disks)
 {
         std::vector<StoreDisk> found;
         for (const auto& disk : disks)
-                if (normal(disk.model) == store_model &&
+                if (is_model(disk.model, instance_store_model) &&
                         std::ranges::find(found, disk.serial, &StoreDisk::serial) == found.end())
                         found.push_back(disk);
         std::ranges::sort(found, {}, &StoreDisk::serial);

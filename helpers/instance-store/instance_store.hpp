@@ -63,6 +63,7 @@ struct Directory {
 };
 
 struct StorageFacts {
+        bool late = false; // a disk of the instance store may not be there yet
         std::vector<StoreDisk> disks;
         std::vector<StoreArray> arrays;
         std::map<std::string, Cipher> opened;         // by the path of the device below

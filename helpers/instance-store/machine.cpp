@@ -18,7 +18,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <systemd/sd-device.h>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
@@ -26,6 +25,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "copy.hpp"
+#include "storage/nvme.hpp"
 
 namespace eks {
 
@@ -35,31 +35,9 @@ using namespace std::chrono_literals;
 using Kind = StorageAction::Kind;
 
 constexpr auto mount_timeout = 60s; // a journal to be replayed
-constexpr auto poll_interval = 20ms;
 constexpr std::string_view blocks = "/sys/class/block/";
 constexpr std::uint64_t sector = 512;
 constexpr std::string_view disk_word = "disk"; // of a disk that was there from the start, in the record
-
-using Device = std::unique_ptr<sd_device, Deleter<sd_device_unref>>;
-
-Device udev_device(const std::string& path)
-{
-        sd_device* device = nullptr;
-        ::sd_device_new_from_devname(&device, path.c_str());
-        return Device(device);
-}
-
-std::string property(const Device& device, const char* name)
-{
-        const char* value = nullptr;
-        return device && ::sd_device_get_property_value(device.get(), name, &value) >= 0 ? value : "";
-}
-
-std::string attribute(const std::string& name, const char* file)
-{
-        return std::string(
-                trim(read_file_if_exists(fmt::format("{}{}/{}", blocks, name, file)).value_or("")));
-}
 
 bool has_attribute(const std::string& name, const char* file)
 {
@@ -76,13 +54,6 @@ bool is_partition(const std::string& name)
         return has_attribute(name, "partition");
 }
 
-bool is_nvme_disk(const std::string& name)
-{
-        // A path of multipath, which has no device node, is hidden.
-        return name.starts_with("nvme") && has_attribute(name, "device") && !is_partition(name) &&
-               attribute(name, "hidden") != "1";
-}
-
 std::string mountinfo()
 {
         return read_file("/proc/self/mountinfo");
@@ -93,7 +64,7 @@ std::string use_of(const std::string& name, const std::string& mounts)
 {
         for (const auto& holder : below(name, "holders"))
                 if (!holder.starts_with("md") &&
-                        !attribute(holder, "dm/name").starts_with("eks-instance-store-"))
+                        !block_attribute(holder, "dm/name").starts_with("eks-instance-store-"))
                         return fmt::format("is a part of '/dev/{}'", holder);
         if (read_file_if_exists("/proc/swaps").value_or("").find(fmt::format("/dev/{} ", name)) !=
                 std::string::npos)
@@ -101,7 +72,7 @@ std::string use_of(const std::string& name, const std::string& mounts)
         for (const auto& part : list_directory(fmt::format("{}{}", blocks, name))) {
                 if (!part.starts_with(name) || !is_partition(part))
                         continue;
-                if (const auto place = mount_point_in(mounts, attribute(part, "dev")); !place.empty())
+                if (const auto place = mount_point_in(mounts, block_attribute(part, "dev")); !place.empty())
                         return fmt::format("has a partition that is mounted at '{}'", place);
                 if (!below(part, "holders").empty())
                         return fmt::format(
@@ -135,37 +106,6 @@ Error failed(const std::string& what, int error)
 {
         return {failure::volume_failed, fmt::format("{}: {}", what, ::strerror(error)),
                 "See `journalctl -k` for errors of the disk"};
-}
-
-struct Controllers {
-        unsigned all = 0;
-        unsigned of_store = 0;
-};
-
-// The NVMe controllers that have a disk, or will have one.
-Controllers count_controllers()
-{
-        constexpr std::string_view nvme_class = "0x0108";
-        constexpr std::string_view amazon = "0x1d0f";
-        constexpr std::string_view store_devices = "0xcd0"; // EBS's are 0x0061, 0x0065 and 0x8061
-        constexpr std::string_view pci = "/sys/bus/pci/devices";
-        Controllers found;
-        for (const auto& address : list_directory(std::string(pci))) {
-                const auto value = [&](const char* file) {
-                        return std::string(
-                                trim(read_file_if_exists(fmt::format("{}/{}/{}", pci, address, file))
-                                                .value_or("")));
-                };
-                if (!value("class").starts_with(nvme_class))
-                        continue;
-                // One that is passed to a virtual machine has no disk here.
-                if (const auto driver = read_link_if_exists(fmt::format("{}/{}/driver", pci, address));
-                        driver && !driver->ends_with("/nvme"))
-                        continue;
-                ++found.all;
-                found.of_store += value("vendor") == amazon && value("device").starts_with(store_devices);
-        }
-        return found;
 }
 
 // The label of SELinux, if there is one.
@@ -252,9 +192,24 @@ void run(const std::vector<StorageAction>& actions)
                         others.emplace_back(run_one, i);
                 run_one(0);
         }
-        for (const auto& failure : failures)
-                if (failure)
-                        std::rethrow_exception(failure);
+        const auto first =
+                std::ranges::find_if(failures, [](const auto& failure) { return failure != nullptr; });
+        if (first == failures.end())
+                return;
+        std::string also;
+        for (auto other = first + 1; other != failures.end(); ++other)
+                if (*other)
+                        also += fmt::format("{}{}", also.empty() ? "" : ", ",
+                                join(actions[static_cast<std::size_t>(other - failures.begin())].serials,
+                                        ", "));
+        try {
+                std::rethrow_exception(*first);
+        } catch (const Error& error) {
+                if (also.empty())
+                        throw;
+                throw Error(error.failure(), fmt::format("{}; it fails for {}, too", error.what(), also),
+                        error.remedy());
+        }
 }
 
 } // namespace
@@ -264,57 +219,28 @@ StorageMachine::StorageMachine(const LocalStorage& settings, const std::string& 
 {
 }
 
-LateDisks StorageMachine::wait_for_disks(std::chrono::milliseconds limit)
-{
-        if (!exists("/run/udev/control")) // a container
-                return {};
-        const auto [controllers, of_store] = count_controllers();
-        const auto deadline = std::chrono::steady_clock::now() + limit;
-        for (;;) {
-                unsigned announced = 0;
-                bool all = true;
-                for (const auto& name : list_directory(std::string(blocks))) {
-                        if (!is_nvme_disk(name))
-                                continue;
-                        const auto device = udev_device("/dev/" + name);
-                        const bool known = device && ::sd_device_get_is_initialized(device.get()) > 0;
-                        announced += known;
-                        all = all && known;
-                }
-                if (all && announced >= controllers)
-                        return {};
-                if (std::chrono::steady_clock::now() + poll_interval > deadline)
-                        return {fmt::format("{} disks of {} NVMe controllers were there after {} s",
-                                        announced, controllers,
-                                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
-                                of_store > 0};
-                std::this_thread::sleep_for(poll_interval);
-        }
-}
-
 StoreDisk StorageMachine::disk(const std::string& name) const
 {
         StoreDisk disk{.path = "/dev/" + name};
-        const auto device = udev_device(disk.path);
         const auto or_attribute = [&](const char* known, const char* file) {
-                auto text = property(device, known);
-                return text.empty() ? attribute(name, file) : text;
+                auto text = udev_property(disk.path, known);
+                return text.empty() ? block_attribute(name, file) : text;
         };
         disk.model = or_attribute("ID_MODEL", "device/model");
         disk.serial = or_attribute("ID_SERIAL_SHORT", "device/serial");
-        disk.size = parse_int<std::uint64_t>(attribute(name, "size")).value_or(0) * sector;
+        disk.size = parse_int<std::uint64_t>(block_attribute(name, "size")).value_or(0) * sector;
         return disk;
 }
 
 StoreArray StorageMachine::array(const std::string& name, const std::vector<StoreDisk>& disks) const
 {
         StoreArray array{.path = "/dev/" + name};
-        const auto state = attribute(name, "md/array_state");
+        const auto state = block_attribute(name, "md/array_state");
         array.active = !state.empty() && state != "inactive" && state != "clear";
-        const auto level = attribute(name, "md/level");
+        const auto level = block_attribute(name, "md/level");
         if (level.starts_with("raid"))
                 array.level = parse_int<int>(level.substr(4)).value_or(-1);
-        array.devices = parse_int<unsigned>(attribute(name, "md/raid_disks")).value_or(0);
+        array.devices = parse_int<unsigned>(block_attribute(name, "md/raid_disks")).value_or(0);
         for (const auto& member : below(name, "slaves")) {
                 // One that is gone stays in the list of a RAID0 array.
                 if (!exists(std::string(blocks) + member))
@@ -330,7 +256,7 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
                                   [&](const auto& serial) { return making_.includes(serial); });
         const auto mounts = mountinfo();
         array.in_use = use_of(name, mounts);
-        const auto place = mount_point_in(mounts, attribute(name, "dev"));
+        const auto place = mount_point_in(mounts, block_attribute(name, "dev"));
         if (!place.empty() && place != settings_->array_directory())
                 array.in_use = fmt::format("is mounted at '{}'", place);
         return array;
@@ -347,7 +273,7 @@ StorageFacts StorageMachine::look() const
         facts.disks = instance_store_disks(facts.disks);
         for (auto& disk : facts.disks) {
                 const auto name = disk.path.substr(5);
-                disk.mounted = mount_point_in(mounts, attribute(name, "dev"));
+                disk.mounted = mount_point_in(mounts, block_attribute(name, "dev"));
                 disk.came_later = came_later(record, disk.serial);
                 disk.in_use = use_of(name, mounts);
                 disk.content = content_of(disk.path).value_or(DiskContent{.other = "what cannot be read"});
@@ -358,12 +284,12 @@ StorageFacts StorageMachine::look() const
         for (const auto& name : list_directory(std::string(blocks))) {
                 if (name.starts_with("md") && has_attribute(name, "md") && !below(name, "slaves").empty())
                         facts.arrays.push_back(array(name, facts.disks));
-                const auto cipher = attribute(name, "dm/name");
+                const auto cipher = block_attribute(name, "dm/name");
                 if (!cipher.starts_with("eks-instance-store-"))
                         continue;
                 const auto path = "/dev/mapper/" + cipher;
                 // Mounted is the device below it, as far as this step decides.
-                const auto place = mount_point_in(mounts, attribute(name, "dev"));
+                const auto place = mount_point_in(mounts, block_attribute(name, "dev"));
                 for (const auto& lower_name : below(name, "slaves")) {
                         auto content =
                                 content_of(path).value_or(DiskContent{.other = "what cannot be read"});
@@ -399,11 +325,14 @@ void StorageMachine::look_at_mounts(StorageFacts& facts) const
 
 void StorageMachine::await_mounts(StorageFacts& facts)
 {
+        using Clock = std::chrono::steady_clock;
+        const auto end = Clock::now() + mount_timeout;
         bool found = false;
         for (const auto& [path, directory] : facts.directories)
                 if (!directory.unit.empty()) {
                         found = true;
-                        manager().wait_for_job(mount_unit_name(path), mount_timeout);
+                        manager().wait_for_job(mount_unit_name(path),
+                                std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()));
                 }
         if (found)
                 look_at_mounts(facts);

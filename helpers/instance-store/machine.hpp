@@ -16,18 +16,9 @@ inline constexpr std::string_view making_mark = "/var/lib/eks/instance-store.mak
 // What is mounted, for `eksnode status`: a line for each disk, array and mount.
 inline constexpr std::string_view storage_record = "/run/eks/instance-store";
 
-// What is missing at the deadline.
-struct LateDisks {
-        std::string text;      // "" if all are there
-        bool of_store = false; // one of the controllers may be of the instance store
-};
-
 class StorageMachine {
 public:
         StorageMachine(const LocalStorage& settings, const std::string& instance);
-
-        // Wait until udev has announced a disk for each NVMe controller.
-        static LateDisks wait_for_disks(std::chrono::milliseconds limit);
 
         StorageFacts look() const;
         // Only at mounts and directories, which other actions do not change.

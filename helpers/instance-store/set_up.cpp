@@ -10,6 +10,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "machine.hpp"
+#include "storage/nvme.hpp"
 
 namespace eks {
 
@@ -34,10 +35,15 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
         using Kind = StorageAction::Kind;
         StorageMachine machine(settings, instance);
         context.awaiting("Waiting for the disks of the instance store");
-        const auto late = StorageMachine::wait_for_disks(limit);
+        const auto late = wait_for_disks(limit);
         std::vector<std::string> notes;
         std::set<std::string> done;
-        auto facts = machine.look();
+        const auto look = [&] {
+                auto found = machine.look();
+                found.late = late.of_store;
+                return found;
+        };
+        auto facts = look();
         machine.await_mounts(facts);
         machine.end_record(facts);
         // An earlier run of this boot has gone on without them.
@@ -72,7 +78,7 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                 for (const auto& text : texts)
                         context.did(text, true);
                 if (needs_look(actions.front().kind))
-                        facts = machine.look();
+                        facts = look();
                 else if (actions.front().kind == Kind::mount && settings.is_array())
                         machine.look_at_mounts(facts);
         }

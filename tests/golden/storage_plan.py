@@ -159,6 +159,11 @@ def cases():
     short = running | {"arrays": [a | {"disks": a["disks"][1:]} for a in running["arrays"]]}
     yield "later", "RAID10, a disk came for one that was lost", "RAID10", "", replaced(short, 1, disk(5, cameLater=True))
     yield "later", "RAID10, its own disk came again", "RAID10", "", changed(running, 1, cameLater=True)
+    beyond = {"disks": [*without(members(3, 0), 1)["disks"], disk(4)]}
+    yield "one-missing", "RAID0 of 3, a disk beyond the array is there", "RAID0", "", beyond
+    yield "one-missing", "RAID0 of 3, a disk beyond the array is there, one is late", "RAID0", "", beyond | {"late": True}
+    yield "one-missing", "RAID10 of 6, 2 of 7 are late", "RAID10", "", {
+        "disks": [*members(6, 10)["disks"][2:], disk(7)], "late": True}
     yield "one-missing", "RAID0 that is mounted", "RAID0", "", mounted(4, 0) | {
         "disks": mounted(4, 0)["disks"][1:], "arrays": [a | {"disks": a["disks"][1:]} for a in mounted(4, 0)["arrays"]]}
     for path, file in ("/var/lib/containerd", "var-lib-containerd.mount"), ("/mnt/k8s-disks/0", "mnt-k8s\\x2ddisks-0.mount"):
@@ -175,6 +180,8 @@ def cases():
     yield "directories", "mountPath is busy", "RAID0", "", blank(2) | {"mounts": {"/mnt/k8s-disks/0": "/dev/sdf"}}
     yield "directories", "a mount of its own", "RAID0", "", blank(2) | {"mounts": {"/var/lib/containerd": "/dev/nvme5n1"}}
     yield "directories", "read-only root", "RAID0", "", blank(2) | {"directories": {"/mnt/k8s-disks/0": {"exists": False, "readOnly": True}}}
+    yield "directories", "read-only root, RAID10", "RAID10", "", blank(4) | {"directories": {"/mnt/k8s-disks/0": {"exists": False, "readOnly": True}}}
+    yield "directories", "read-only root, Mount", "Mount", "", blank(2) | {"directories": {"/mnt/k8s-disks/2": {"exists": False, "readOnly": True}}}
     yield "directories", "read-only root with the directory", "RAID0", "", \
         blank(2) | {"directories": {"/mnt/k8s-disks/0": {"exists": True, "readOnly": True}}}
     yield "directories", "read-only root without a directory", "RAID0", "", \
@@ -192,6 +199,9 @@ def cases():
     for path in "/var/lib/containerd", "/var/lib/kubelet/disks":
         yield "wrong", f"mountPath {path}", "RAID0", f"mountPath = '{path}'\n", blank(2)
     yield "wrong", "mkfsOptions that make something else", "Mount", "filesystem = 'ext4'\nmkfsOptions = ['-t', 'ext3', '-n', '-J', 'device=/dev/nvme0n1']\n", blank(2)
+    yield "wrong", "mkfsOptions of ext4 that leave none", "Mount", "filesystem = 'ext4'\nmkfsOptions = ['-S', '-z', 'undo']\n", blank(2)
+    yield "wrong", "mkfsOptions of xfs for a file", "Mount", "mkfsOptions = ['-d', 'file,name=x']\n", blank(2)
+    yield "wrong", "mountPath of the kernel", "RAID0", "mountPath = '/proc/x'\n", blank(2)
     yield "wrong", "mkfsOptions that are ours", "Mount", "mkfsOptions = ['-L', 'data', '-f', '-Ldata']\n", blank(2)
     yield "wrong", "unknown strategy", "RAID5", "", blank(2)
     yield "wrong", "no description", "RAID0", "", {"disks": [{"path": 5}]}

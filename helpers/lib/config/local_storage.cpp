@@ -64,16 +64,27 @@ std::optional<LocalStorage> local_storage(const Json& tree, const Marks& marks, 
                         reader.wrong("mountPath",
                                 fmt::format("is in {}, which is put on the array", directory),
                                 "Give a directory outside of it, or leave it out");
-        // -t and -N, -n: another filesystem than the one configured, or none.
-        const auto own = storage.filesystem == "xfs" ? std::vector<std::string_view>{"-L", "-f", "-N"}
-                                                     : std::vector<std::string_view>{"-L", "-F", "-t", "-n"};
+        for (const std::string_view directory : {"/proc/", "/sys/"})
+                if (storage.mount_path.starts_with(directory))
+                        reader.wrong("mountPath",
+                                fmt::format("is in {}, where the kernel takes no directory", directory),
+                                "Give a directory of the root filesystem, or leave it out");
+        // -t and -N, -n, -S: another filesystem than the one configured, or none.
+        const auto own = storage.filesystem == "xfs"
+                                 ? std::vector<std::string_view>{"-L", "-f", "-N"}
+                                 : std::vector<std::string_view>{"-L", "-F", "-t", "-n", "-S"};
+        const auto names_file = [&](const std::string& option) {
+                return storage.filesystem == "xfs" ? option.find("name=") != std::string::npos
+                                                   : option.starts_with("-z");
+        };
         for (const auto& option : storage.mkfs_options)
                 if (std::ranges::any_of(own, [&](const auto& one) { return option.starts_with(one); }))
                         reader.wrong("mkfsOptions", option, "an option that eks-instance-store sets itself",
                                 "Remove it");
-                else if (option.starts_with("/dev/") || option.find("=/dev/") != std::string::npos)
-                        reader.wrong(
-                                "mkfsOptions", option, "an option that names another device", "Remove it");
+                else if (option.starts_with("/dev/") || option.find("=/dev/") != std::string::npos ||
+                         names_file(option))
+                        reader.wrong("mkfsOptions", option, "an option that names another device or a file",
+                                "Remove it");
                 else if (option.empty() || has_control_characters(option) ||
                          (option.size() > 2 && (option.starts_with("-q") || option.starts_with("-K"))))
                         reader.wrong("mkfsOptions", option, "not an option of mkfs",

@@ -143,6 +143,12 @@ std::string mounted_in(std::string_view mountinfo, std::string_view directory)
         return source;
 }
 
+bool is_model(std::string model, std::string_view of)
+{
+        std::ranges::replace(model, '_', ' ');
+        return trim(model) == of;
+}
+
 std::string mount_unit_at(const std::string& directory)
 {
         const auto name = mount_unit_name(directory);

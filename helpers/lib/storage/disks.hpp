@@ -51,6 +51,12 @@ std::string device_number(const std::string& path);
 std::string mount_point_in(std::string_view mountinfo, std::string_view device_number);
 std::string mounted_in(std::string_view mountinfo, std::string_view directory);
 
+// The model of a disk of the instance store, and that of an EBS volume.
+inline constexpr std::string_view instance_store_model = "Amazon EC2 NVMe Instance Storage";
+inline constexpr std::string_view ebs_model = "Amazon Elastic Block Store";
+// Whether a model is that, also as udev writes it, with "_" for " ".
+bool is_model(std::string model, std::string_view of);
+
 // The file of a mount unit for a directory, such as fstab's, whose name the manager takes for no transient
 // unit; "" if there is none. And what to say if that mount is not there.
 std::string mount_unit_at(const std::string& directory);

@@ -122,6 +122,11 @@ TEST_CASE("Of the instance store, the first disk that is blank and unused is tak
         fake.places["/dev/nvme3n1"] = "/data";
         CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme2n1");
 
+        auto two = machine();
+        two.contents["/dev/nvme2n1"] = two.contents["/dev/nvme3n1"] = xfs;
+        const auto same = refusal([&] { find_volume(volume("instance-store"), two.disks()); });
+        CHECK(same.failure == "volume-occupied");
+        CHECK(same.mentions("'/dev/nvme3n1' and '/dev/nvme2n1' both have the label 'containerd'"));
         fake.contents["/dev/nvme2n1"] = {.type = "xfs"}; // without our label it is not ours
         const auto none = refusal([&] { ensure_volume(volume("instance-store"), fake.disks(), 0ms); });
         CHECK(none.failure == "volume-occupied");
