@@ -209,7 +209,7 @@ class Machine:
     # emulated processor may stand still for seconds on a busy host; it is not the node's fault what the timers make of it.
     KERNEL_OPTIONS = (f"root=PARTUUID={DISK_ID:08x}-01 rw console=ttyS0 loglevel=4 systemd.show_status=no panic=-1 "
                       "no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
-                      "norandmaps "  # what the emulator has translated for one run of a program serves the next
+                      "mitigations=off norandmaps "  # what the emulator has translated for one run of a program serves the next
                       "tsc=reliable clocksource=tsc")  # the other clocks are devices, which cost more to read
 
     def __init__(self, image: MachineImage, folder: Path, disks: list[Disk] = (), clock: timedelta = timedelta(),
