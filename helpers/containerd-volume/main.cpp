@@ -20,14 +20,16 @@ void mount_volume(Context& context)
                 context.did("containerd has no volume of its own", false);
                 return;
         }
-        const auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
+        auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         context.awaiting("Waiting for the volume " + node.spec.storage.containerd_volume->name());
         if (node.spec.storage.containerd_volume->device == instance_store)
                 // A blank disk is only used if none that is still to come has the data.
-                if (const auto late = wait_for_disks(limit).text; !late.empty())
+                if (const auto late = wait_for_disks(limit).text; !late.empty()) {
                         context.log().write(Level::warning, late + ", proceeding without the others",
                                 event::disks_late.id);
+                        limit = {}; // has passed
+                }
         const auto result = ensure_volume(*node.spec.storage.containerd_volume,
                 real_disks(context.root(), node.facts.instance_id), limit);
         if (node.decided.soci) // also where the volume was mounted before that was chosen
