@@ -87,7 +87,10 @@ try() {
 fetch() {
         local region=$1 status=0
         shift
-        local options=(--silent --fail --retry "${FETCH_RETRIES:-4}" --retry-connrefused --connect-timeout 10 --speed-limit 1000 --speed-time 60)
+        # No redirection leads from HTTPS to HTTP. A mirror without TLS is one that the caller named.
+        local protocols='=https'
+        [[ ${*: -1} != http://* ]] || protocols='=http,https'
+        local options=(--proto "$protocols" --proto-redir "$protocols" --silent --fail --retry "${FETCH_RETRIES:-4}" --retry-connrefused --connect-timeout 10 --speed-limit 1000 --speed-time 60)
         if [ "$region" = - ]; then
                 try curl "${options[@]}" --location "$@"
                 return

@@ -143,10 +143,18 @@ download() {
         mv "$3.part" "$3"
 }
 
-# download_checked REGION URL FILE [SHA256]: fetch a file and hold it against its checksum, by default that of URL.sha256.
+# pinned_checksum FILE: the SHA-256 of a release that is known here, whatever its origin says; nothing for others. CHECKSUMS
+# replaces the table.
+pinned_checksum() {
+        awk -F '\t' -v name="$1" '$1 == name { print $2 }' "${CHECKSUMS:-$(dirname "${BASH_SOURCE[0]}")/checksums.tsv}"
+}
+
+# download_checked REGION URL FILE [SHA256]: fetch a file and hold it against its checksum, by default the pinned one, or that of
+# URL.sha256.
 download_checked() {
         local sum=${4:-} temporary found
         temporary=$(mktemp -d)
+        sum=${sum:-$(pinned_checksum "${2##*/}")}
         if [ -z "$sum" ]; then
                 download "$1" "$2.sha256" "$temporary/${2##*/}.sha256"
                 sum=$(first_checksum "$temporary/${2##*/}.sha256")

@@ -27,7 +27,7 @@ tags_of_image() {
         url=$scheme://$host/v2/${1#*/}/tags/list
         : >"$scratch/tags"
         while :; do
-                code=$(curl --silent --connect-timeout 10 --retry "${FETCH_RETRIES:-4}" --dump-header "$scratch/head" --output "$scratch/page" \
+                code=$(curl --proto "=$scheme" --silent --connect-timeout 10 --retry "${FETCH_RETRIES:-4}" --dump-header "$scratch/head" --output "$scratch/page" \
                         --write-out '%{http_code}' --header @- "$url" <<<"${token:+Authorization: Bearer $token}") || return
                 if [ "$code" = 401 ] && [ -z "$token" ]; then
                         challenge=$(registry_header www-authenticate)

@@ -76,6 +76,12 @@ check_variants() {
                         echo "the variant '$name' has a line that means nothing: $other"
                         return 1
                 fi
+                for other in $(variant_lines "$1/$name.list" run) $(variant_lines "$1/$name.list" run-last); do
+                        if ! [ -f "$1/../provisioners/variants/$other" ]; then
+                                echo "the variant '$name' runs provisioners/variants/$other, which does not exist"
+                                return 1
+                        fi
+                done
                 only=$(variant_lines "$1/$name.list" systems)
                 if [ -n "$only" ] && [[ " $only " != *" $3 "* ]]; then
                         echo "the variant '$name' is for $only, not for $3"
