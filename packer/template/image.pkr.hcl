@@ -85,8 +85,13 @@ build {
   name    = "image"
   sources = ["source.amazon-ebs.node", "source.null.node", "source.qemu.node"]
 
+  # Its scripts run as root. Another user of the machine may have made the directory, so it must be a new one.
   provisioner "shell" {
-    inline        = ["mkdir -p '${local.working_dir}/packages'"]
+    inline = [
+      "mkdir -p \"$(dirname '${local.working_dir}')\"",
+      "mkdir -m 0700 '${local.working_dir}' || { echo \"packer: remove '${local.working_dir}' on this machine if an earlier build has left it\" >&2; exit 1; }",
+      "mkdir '${local.working_dir}/packages'",
+    ]
     remote_folder = var.remote_folder
   }
   provisioner "file" {
