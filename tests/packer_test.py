@@ -1182,6 +1182,37 @@ class FrontEndTest(PackerTest):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(expected, done.stdout + done.stderr)
 
+    def test_validate_needs_no_bucket(self):
+        nowhere = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "GITHUB": "http://127.0.0.1:9", "FETCH_RETRIES": "0"}
+        for variables, assumed in (
+            ({}, "1.36.0"), ({"k8s": "1.33"}, "1.33.0"), ({"kubernetes_version": ">=1.32.4,<1.34"}, "1.32.4"),
+            ({"kubernetes_version": "latest", "cni_plugin_version": "1.*", "crictl_version": "latest"}, "1.36.0"),
+        ):
+            with self.subTest(variables):
+                done = self.make("validate", environment=nowhere, **variables)
+                self.succeeds(done)
+                self.assertIn(f"is not looked up; it is checked as {assumed}\n", done.stderr)
+        self.fails(self.make("validate", environment=nowhere, kubernetes_version="1.34.1-corp.1"), "suffixes are not supported")
+        self.fails(self.make("check", environment=nowhere), "cannot read the bucket")
+
+    def test_files_are_found_from_where_make_is_called(self):
+        elsewhere = self.directory / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "image.toml").write_text('volume_type = "gp2"\n')
+        command = ["make", "--silent", "-C", self.packer, "plan", "config=image.toml", *(f"{n}={v}" for n, v in BUILD.items())]
+        done = subprocess.run(command, cwd=elsewhere, env=self.environment | {"PWD": str(elsewhere), "AWS_ENDPOINT_URL_S3": self.bucket.url},
+                              capture_output=True, text=True, check=False)
+        self.assertRegex(self.succeeds(done), r'(?m)^volume_type = "gp2" ')
+        self.assertNotIn("directory", done.stdout.replace("package_directory", "").replace("_directory", ""))
+        tomllib.loads(done.stdout)
+        self.fails(self.make("plan", config="none.toml"), "cannot read the image configuration 'none.toml'", "relative to the folder")
+
+    def test_a_variant_whose_script_is_missing(self):
+        (self.packer / "variants/corp.list").write_text("summary ours\nrun install-corp\n")
+        self.fails(self.make("validate", variant="corp", **BUILD), "runs provisioners/variants/install-corp, which does not exist")
+        (self.packer / "provisioners/variants/install-corp").write_text("#!/bin/bash\n")
+        self.succeeds(self.make("validate", variant="corp", **BUILD))
+
     def test_a_check_starts_nothing(self):
         packer = self.fake_packer("1.11.2")
         self.fails(self.make("check", k8s="1.34", PACKER_BINARY=packer), "there are 0 files", "make packages")
@@ -1321,6 +1352,7 @@ class MachineTest(PackerTest):
             "NERDCTL_VERSION": "*", "SOCI_SNAPSHOTTER_VERSION": "0.*", "NEURON_DRIVER_VERSION": "2.*", "CUDA_VERSION": "12.9",
             "NVIDIA_DRIVER_VERSION": "580.*", "CACHE_CONTAINER_IMAGES": "false", "AWS_REGION": REGION,
             "PAUSE_CONTAINER_IMAGE": "public.ecr.aws/eks-distro/kubernetes/pause:3.10", "EKS_IMDS_ENDPOINT": self.bucket.url,
+            "CHECKSUMS": os.devnull,  # the releases of these tests are none of those that are pinned
         }
         self.become("al2023")
 
@@ -1627,6 +1659,32 @@ class ProvisionerTest(MachineTest):
         self.fails(self.step("install-cni-plugins"), "has the SHA-256")
         self.fails(self.step("install-cni-plugins", PULL_CNI_FROM_GITHUB="false"), "has the SHA-256")
         self.assertFalse(list((self.root / "opt/cni/bin").iterdir()))
+
+    def test_a_release_with_a_pinned_checksum(self):
+        pinned = self.directory / "checksums.tsv"
+        name = "cni-plugins-linux-amd64-v1.6.2.tgz"
+        right = self.bucket.objects[f"releases/v1.6.2/{name}.sha256"].decode().split()[0]
+        pinned.write_text(f"# comment\n{name}\t{'0' * 64}\ncrictl-v1.34.0-linux-amd64.tar.gz\t{'0' * 64}\n")
+        for step in "install-cni-plugins", "install-tools":  # although the checksums beside the files fit
+            self.fails(self.step(step, CHECKSUMS=str(pinned)), "has the SHA-256", f"not {'0' * 64}")
+        pinned.write_text(f"{name}\t{right}\n")
+        self.bucket.put(f"releases/v1.6.2/{name}.sha256", f"{'0' * 64}  {name}\n")
+        self.succeeds(self.step("install-cni-plugins", CHECKSUMS=str(pinned)))
+
+    def test_the_default_releases_are_pinned(self):
+        defaults = dict(re.findall(r'(?m)^(\w+)\s*= "(.*)"$', (self.packer / "versions/default.pkrvars.hcl").read_text()))
+        names = [name for arch in ("amd64", "arm64") for name in (
+            f"cni-plugins-linux-{arch}-{defaults['cni_plugin_version']}.tgz", f"crictl-{defaults['crictl_version']}-linux-{arch}.tar.gz")]
+        table = dict(line.split("\t") for line in (self.packer / "lib/checksums.tsv").read_text().splitlines() if not line.startswith("#"))
+        for name in names:
+            self.assertRegex(table.get(name, ""), "^[0-9a-f]{64}$", name)
+
+    def test_a_redirection_to_http_is_not_followed(self):
+        # A server with TLS is not needed to see it: curl is told, and says which protocols it may follow.
+        self.answer("curl", 'exit 1')
+        self.fails(self.step("install-cni-plugins", CNI_RELEASES="https://127.0.0.1:9/releases", FETCH_RETRIES="0"), "cannot fetch")
+        calls = (self.directory / "calls").read_text()
+        self.assertIn("curl --proto =https --proto-redir =https ", calls)
 
     def test_a_damaged_file_is_replaced(self):
         self.succeeds(self.step("install-kubelet", ENABLE_AUTHENTICATOR="true"))
@@ -2445,7 +2503,7 @@ class BuildTest(MachineTest):
             self.port = free.getsockname()[1]
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", exist_ok=True)
-        environment = " ".join(f"{name}={self.variables[name]}" for name in ("IMAGE_ROOT", "PATH", "CNI_RELEASES", "GITHUB"))
+        environment = " ".join(f"{name}={self.variables[name]}" for name in ("IMAGE_ROOT", "PATH", "CNI_RELEASES", "GITHUB", "CHECKSUMS"))
         config = self.directory / "sshd_config"
         config.write_text(f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.key}\nAuthorizedKeysFile {self.key}.pub\n"
                           f"PidFile none\nStrictModes no\nUsePAM no\nSetEnv {environment}\n"
@@ -2494,6 +2552,12 @@ class BuildTest(MachineTest):
             self.assertEqual(build["custom_data"], {"arch": "x86_64", "kubernetes_build_date": "2025-11-13", "kubernetes_version": "1.34.1",
                                                     "os": "debian12", "variants": "mine,cis"})
         self.assertNothingIsLeft()
+
+    def test_a_working_directory_of_somebody_else_is_refused(self):
+        self.work.mkdir(mode=0o777)
+        done = self.build_image()
+        self.fails(done, f"remove '{self.work}' on this machine")
+        self.assertEqual(list(self.work.iterdir()), [])
 
     def test_a_build_that_fails(self):
         self.bucket.put("1.34.1/2025-11-13/bin/linux/amd64/kubelet.sha256", "0" * 64)

@@ -27,7 +27,7 @@ variable "kubernetes_version" {
   description = "Kubernetes version with its patch level and without v, such as 1.34.1. A part of the path in the bucket. The front end also accepts a pattern, a range, or latest."
   validation {
     condition     = var.kubernetes_version != "" && regex_replace(var.kubernetes_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
-    error_message = "The kubernetes_version must be a full version such as 1.34.1. The front end (make) accepts a range, and makes it one."
+    error_message = "The kubernetes_version must be MAJOR.MINOR.PATCH, such as 1.34.1; suffixes are not supported. The front end (make) also accepts a range."
   }
 }
 
