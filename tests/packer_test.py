@@ -16,6 +16,7 @@ import pwd
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tarfile
@@ -279,6 +280,24 @@ class TemplateTest(PackerTest):
             self.succeeds(self.run_program("openssl", "genrsa", "-traditional", "-out", key, "2048"))
         return key
 
+    def test_a_working_directory_of_somebody_else_is_refused(self):
+        text = (self.packer / "template/image.pkr.hcl").read_text()
+        block = text[text.index('provisioner "shell"'):text.index('provisioner "file"')]
+        commands = [json.loads(line.strip().rstrip(",")) for line in re.search(r"inline = \[\n(.*?)\n    \]", block, re.DOTALL)[1].splitlines()]
+        directory = self.directory / "var/worker"
+
+        def run():  # as Packer runs the commands of `inline`
+            script = "\n".join(commands).replace("${local.working_dir}", str(directory))
+            return self.run_program("/bin/sh", "-e", "-c", script)
+
+        self.succeeds(run())
+        self.assertEqual(stat.S_IMODE(directory.stat().st_mode), 0o700)
+        self.fails(run(), f"remove '{directory}'")
+        shutil.rmtree(directory)
+        directory.symlink_to(self.directory / "etc")
+        self.fails(run(), f"remove '{directory}'")
+        self.assertFalse((self.directory / "etc/packages").exists())
+
     def test_the_tag_is_the_path_in_the_bucket(self):
         text = (self.packer / "template/amazon-ebs.pkr.hcl").read_text()
         path = re.search(r' kubernetes += "(.*)"', text)[1]
@@ -290,7 +309,8 @@ class TemplateTest(PackerTest):
             self.succeeds(self.run_program("packer", "fmt", "-check", "-diff", self.packer / name))
 
     def test_format_of_scripts(self):
-        scripts = [file for name in ("lib", "provisioners") for file in (self.packer / name).rglob("*") if file.is_file()]
+        scripts = [file for name in ("lib", "provisioners") for file in (self.packer / name).rglob("*")
+                   if file.is_file() and file.suffix != ".tsv"]
         self.succeeds(self.run_program("shfmt", "-i", "8", "-d", self.packer / "image", *scripts))
 
     def test_every_version_and_system_is_valid(self):
