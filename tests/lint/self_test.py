@@ -14,7 +14,7 @@ import lint
 
 # They look at one file after another and take seconds for all: they get only the files that a plant has changed.
 BY_FILE = [("cpp_format", "check_format"), ("man", "check_renders"), ("shell", "check_shellcheck")]
-MODULES = ["access", "binaries", "cpp_format", "data", "generator", "man", "messages", "paths", "shell", "text", "tidy", "units"]
+MODULES = ["access", "binaries", "commits", "cpp_format", "data", "generator", "man", "messages", "paths", "shell", "text", "tidy", "units"]
 PLANTS = []
 
 CA = f"{lint.UNIT_DIRECTORY}/eks-ca.service"
@@ -515,6 +515,32 @@ def tidy_tree(tree):
     return lint.Tree(directory, directory, directory)
 
 
+BAD_MESSAGES = {
+    "check_subjects": [
+        (f"units: order {'x' * 70}\n\nWhy.", "the subject has 83 characters"),
+        ("order kubelet\n\nWhy.", "names no area"),
+        ("units: Order kubelet\n\nWhy.", "begins with a capital"),
+        ("units: orders kubelet\n\nWhy.", "'orders' is no imperative"),
+        ("units: mend what a review found\n\nWhy.", "'review' says nothing"),
+    ],
+    "check_bodies": [
+        ("units: order kubelet", "has no body"),
+        ("units: order kubelet\nWhy.", "no blank line after the subject"),
+        (f"units: order kubelet\n\nWhy {'x' * 80}.", "85 columns"),
+    ],
+}
+
+
+def commit_tree(tree, message):
+    """A clone without the history since which messages are checked: its newest commit is."""
+    directory = tree.temporary()
+    git = "git", "-C", directory, "-c", "user.name=a", "-c", "user.email=a@example.com"
+    for words in ["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "-m", message]:
+        done = lint.run(*git, *words)
+        assert done.returncode == 0, done.stdout
+    return lint.Tree(directory, directory, directory)
+
+
 class SelfTest:
     def __init__(self, tree):
         self.tree = tree
@@ -551,11 +577,17 @@ class SelfTest:
         self.expect("tidy.check_tidy", "helpers/phantom.hpp:2: .*modernize-use-nullptr", findings)
         self.expect("tidy.check_tidy", "helpers/forgotten.cpp:1: is compiled by no target", findings)
 
+    def try_commits(self):
+        for name, messages in BAD_MESSAGES.items():
+            for message, expected in messages:
+                with commit_tree(self.tree, message) as planted:
+                    self.expect(f"commits.{name}", expected, set(self.checks["commits", name](planted)))
+
     def run(self):
-        planted = {(module, name) for module, name, _, _ in PLANTS} | {("tidy", "check_tidy")}
+        planted = {(module, name) for module, name, _, _ in PLANTS} | {("tidy", "check_tidy")} | {("commits", name) for name in BAD_MESSAGES}
         for module, name in sorted(self.checks.keys() - planted):
             self.failures.append(f"{module}.{name} has no plant, add one")
-        for attempt, arguments in [*((self.try_plant, p) for p in PLANTS), (self.try_tidy, ())]:
+        for attempt, arguments in [*((self.try_plant, p) for p in PLANTS), (self.try_tidy, ()), (self.try_commits, ())]:
             try:
                 attempt(*arguments)
             except lint.Skip as reason:
