@@ -64,8 +64,8 @@ def check_top_level(tree):
             yield at(path, 1, f"'{path.parts[0]}' is not one of the top level's names, move it into one of the folders")
         elif path.parts[0] == ".ci" and str(path) != ".ci/run":
             yield at(path, 1, "CI has one entry, .ci/run: move it to tests/ and call it from there")
-        elif path.parts[0] == ".github" and str(path) != ".github/SECURITY.md":
-            yield at(path, 1, ".github holds SECURITY.md only")
+        elif path.parts[0] == ".github" and path.name not in ("CONTRIBUTING.md", "SECURITY.md"):
+            yield at(path, 1, ".github holds CONTRIBUTING.md and SECURITY.md only")
 
 
 if __name__ == "__main__":

@@ -412,7 +412,7 @@ def _(source, stage):
     write(source / "notes/today.txt", "")
 
 
-@plant("paths.check_top_level", ".github holds SECURITY.md only")
+@plant("paths.check_top_level", ".github holds CONTRIBUTING.md and SECURITY.md only")
 def _(source, stage):
     write(source / ".github/workflows/phantom.yml", "")
 
