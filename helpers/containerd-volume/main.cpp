@@ -48,6 +48,7 @@ int eks::containerd_volume_step(int argc, char** argv)
                                 .writes = {"/var/lib/eks"},
                                 .devices = {"/dev"},
                                 .asks_manager = true,
+                                .administers = true,
                                 .runs_programs = true}},
                 argc, argv, mount_volume);
 }

@@ -42,6 +42,7 @@ int eks::instance_store_step(int argc, char** argv)
                                         .writes = {"/run/eks", "/var/lib/eks"},
                                         .changes = {"/"}, // see confine.cpp
                                         .asks_manager = true,
+                                        .administers = true,
                                         .runs_programs = true}},
                 argc, argv, use_instance_store);
 }

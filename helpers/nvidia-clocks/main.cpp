@@ -41,6 +41,7 @@ int eks::nvidia_clocks_step(int argc, char** argv)
                                                    "/usr/lib", "/usr/lib64"},
                                         .writes = {},
                                         .devices = devices(),
-                                        .asks_manager = true}},
+                                        .administers = true,
+                                        .connects = true}},
                 argc, argv, set_clocks);
 }

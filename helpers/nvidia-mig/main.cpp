@@ -49,8 +49,9 @@ int eks::nvidia_mig_step(int argc, char** argv)
                                 .access = {.reads = {"/dev", "/run/eks", "/run/nvidia-persistenced"},
                                         .writes = {},
                                         .changes = {"/dev"},
-                                        .asks_manager = true,
+                                        .administers = true,
                                         .runs_programs = true,
+                                        .connects = true,
                                         .makes_devices = true}},
                 argc, argv, divide);
 }

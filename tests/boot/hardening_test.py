@@ -4,8 +4,9 @@
 import json
 import stat
 
+import support
 from support import BootTest, RENDERED
-from node import node_config
+from node import node_config, packages_listed
 
 
 def status_of(node, unit, pid=None) -> dict:
@@ -29,28 +30,38 @@ class Confinement(BootTest):
             self.assertEqual(int(status[capabilities], 16), 0, capabilities)
         self.assertEqual(status["NoNewPrivs"], "1")
 
-    def test_the_step_that_waits_for_scripts_has_one_capability(self):
-        node = self.node()
+    def drive_the_manager_without_capabilities(self, node):
+        """A step sets the manager's environment, and another restarts what a script has changed."""
         node.write("etc/systemd/system/cloud-final.service",
                    "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'until test -e /run/go; do sleep .1; done'\n")
         node.link("etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
         node.user_data("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
-                       "Content-Type: application/node.eks.aws\n\n" + node_config(node.image.ca) +
+                       "Content-Type: application/node.eks.aws\n\n" +
+                       node_config(node.image.ca, "  instance: {environment: {default: {OF_A_STEP: 'yes'}}}\n") +
                        "\n--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ntrue\n--b--\n")
         node.boot(wait=False)
         node.wait_for(lambda: node.leader() and node.call("systemctl", "is-active", "eks-user-scripts").stdout ==
                       "activating\n", "eks-user-scripts to wait")
-        cap_sys_admin = 1 << 21
-        status = node.wait_for(lambda: (s := status_of(node, "eks-user-scripts.service")) and
-                               all(int(s[c], 16) == cap_sys_admin for c in ("CapBnd", "CapPrm", "CapEff")) and s,
-                               "its one capability, and no other")
-        self.assertEqual(int(status["CapInh"], 16) & ~cap_sys_admin, 0)
-        # What a script changes is taken over with that capability alone.
+        node.wait_for(lambda: not any(int(status_of(node, "eks-user-scripts.service")[c], 16)
+                                      for c in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")), "no capability")
         node.write("etc/eks/node.d/50-script.toml", '[kubelet]\nflags = ["--node-labels=of-a-script=yes"]\n')
         node.output("touch", "/run/go")
         node.wait_until_booted()
         self.assertActive(node, "eks-user-scripts.service", "eks-node.target")
         self.assertEqual(node.kubelet()["flags"]["node-labels"].get("of-a-script"), "yes")
+        self.assertIn("OF_A_STEP=yes", node.output("systemctl", "show-environment").splitlines())
+
+    def test_the_manager_of_systemd_252_asks_for_no_capability(self):
+        self.drive_the_manager_without_capabilities(self.node())
+
+    def test_the_manager_of_a_newer_systemd_asks_for_no_capability_with_d_bus(self):
+        node = self.node([package.root for what in ("--list-systemd", "--list-bus")
+                          for package in packages_listed(support.IMAGE.cache, what)])
+        with open(node.root / "etc/passwd", "a") as users:
+            users.write("messagebus:x:101:101::/nonexistent:/usr/sbin/nologin\n")
+        self.drive_the_manager_without_capabilities(node)
+        self.assertNotIn("systemd 252", node.output("systemctl", "--version"))
+        self.assertActive(node, "dbus.service")
 
 
 class Permissions(BootTest):

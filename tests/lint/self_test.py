@@ -107,6 +107,8 @@ for check, expected, old, new in (
         ("units.check_capabilities", "keeps every capability", "ExecStart=", "ExecStart=+"),
         ("units.check_capabilities", "CapabilityBoundingSet=CAP_CHOWN, expected ''", "CapabilityBoundingSet=",
          "CapabilityBoundingSet=CAP_CHOWN"),
+        ("units.check_capabilities", "CapabilityBoundingSet=CAP_SYS_ADMIN, expected ''", "CapabilityBoundingSet=",
+         "CapabilityBoundingSet=CAP_SYS_ADMIN"),
         ("units.check_sandbox_cost", "PrivateTmp= needs a mount namespace", "Type=", "PrivateTmp=yes\nType="),
         ("units.check_sandbox_cost", "SystemCallFilter= needs a seccomp", "Type=",
          "SystemCallFilter=@system-service\nType=")):

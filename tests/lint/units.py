@@ -13,10 +13,9 @@ from lint import (
 # Steps that need a running containerd and so cannot come before eks-configured.target; eks-node.target wants them.
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
 
-# Steps that restart, reload or mount: the manager wants to see this capability on them.
-ASKS_MANAGER = {"eks-containerd-volume.service", "eks-efa.service", "eks-environment.service", "eks-instance-store.service",
-                "eks-kubelet-edits.service", "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service", "eks-resolved.service",
-                "eks-retry.service", "eks-swap.service", "eks-user-scripts.service"}
+# Steps whose calls the kernel or a driver refuses without CAP_SYS_ADMIN. The service manager never asks for it: it accepts root.
+ADMINISTERS = {"eks-containerd-volume.service", "eks-instance-store.service", "eks-nvidia-clocks.service",
+               "eks-nvidia-mig.service", "eks-swap.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
 CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
@@ -302,12 +301,13 @@ def check_sandbox_cost(tree):
 
 
 def check_capabilities(tree):
-    """No step runs with more than it names: no '+' or '!' before a command, no capability but the manager's and CAP_MKNOD."""
+    """No step runs with more than it names: no '+' or '!' before a command, no capability that it does not need."""
     for name, unit in steps(tree).items():
         for key, prefix, _, line in commands(unit):
             if set(prefix) & set("+!"):
                 yield at(unit.path, line, f"{key}={prefix} keeps every capability, name those it needs instead")
-        wanted = " ".join(FOR_FILESYSTEMS * (name in MAKES_FILESYSTEMS) + ["CAP_MKNOD"] * (name in MAKES_DEVICES) + ["CAP_SYS_ADMIN"] * (name in ASKS_MANAGER))
+        wanted = " ".join(FOR_FILESYSTEMS * (name in MAKES_FILESYSTEMS) + ["CAP_MKNOD"] * (name in MAKES_DEVICES) +
+                          ["CAP_SYS_ADMIN"] * (name in ADMINISTERS))
         if unit.value("CapabilityBoundingSet") != wanted:
             yield at(unit.path, unit.line("CapabilityBoundingSet"),
                      f"CapabilityBoundingSet={unit.value('CapabilityBoundingSet')}, expected '{wanted}'")

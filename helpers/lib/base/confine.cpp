@@ -93,7 +93,7 @@ constexpr std::uint32_t for_filesystems = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRI
 void drop_capabilities(const Access& access)
 {
         const std::uint32_t needed =
-                (access.asks_manager ? 1U << static_cast<unsigned>(CAP_SYS_ADMIN) : 0U) |
+                (access.administers || access.swaps ? 1U << static_cast<unsigned>(CAP_SYS_ADMIN) : 0U) |
                 (access.makes_devices ? 1U << static_cast<unsigned>(CAP_MKNOD) : 0U) |
                 (changes_all(access) ? for_filesystems : 0U);
         for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)

@@ -18,17 +18,18 @@ struct Access {
         std::vector<std::string> changes = {}; // directories as in `writes`, but not made if missing
         // Directories beside /usr whose files the programs may read and run, as hooks.
         std::vector<std::string> of_programs = {};
-        bool asks_manager =
-                false; // restarts, reloads or mounts: the manager requires CAP_SYS_ADMIN for that
+        // Asks the manager. That needs no capability: it trusts processes of root, which may restart and mount.
+        bool asks_manager = false;
+        bool administers = false; // the kernel or a driver requires CAP_SYS_ADMIN
         bool runs_programs = false; // may execute programs below /usr, which may read /proc and /sys
         bool internet = false;      // may make sockets of IPv4 and IPv6
         bool connects = false; // may connect to a Unix socket, as containerd's; the manager's is implied
         bool makes_devices = false; // may make and remove nodes in /dev, with CAP_MKNOD
-        bool swaps = false;         // may turn swap on and off; the kernel requires CAP_SYS_ADMIN
+        bool swaps = false;         // may turn swap on and off, with CAP_SYS_ADMIN
 };
 
 // From here on this process and its children can open nothing else, make no other sockets, and have no
-// capability but the one that the manager requires, and CAP_MKNOD if it makes devices. Returns what failed
+// capability but CAP_SYS_ADMIN and CAP_MKNOD if it declares that it needs them. Returns what failed
 // and why (an old kernel, a container that rejects Landlock), empty if everything succeeded. Throws only if
 // a directory to write cannot be made. With a prefix, as in tests, capabilities stay and system calls are
 // not limited, because its files may belong to any user, and a tracer or valgrind may be in use.
