@@ -34,7 +34,8 @@ class AfterKubelet(Machine):
     def test_clocks_persistence_and_cdi_after_kubelet(self):
         node = self.machine(DRIVER)
         with_persistenced(node)
-        program(node, "usr/bin/nvidia-ctk", '#!/bin/sh\nmkdir -p /run/cdi\necho "$@" > "${3#--output=}"\n')
+        program(node, "usr/bin/nvidia-ctk", '#!/bin/sh\nmkdir -p /run/cdi\necho "$@" > "${3#--output=}"\n'
+                'touch /usr/escaped /etc/escaped\ntrue\n')
         with_clocks(node)
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-nvidia.service", "nvidia-persistenced.service")
@@ -42,6 +43,8 @@ class AfterKubelet(Machine):
         self.assertEqual(node.show("eks-nvidia-clocks.service", "StatusText")["StatusText"],
                          "GPU 0: 6251 MHz of memory, 1710 MHz of graphics, GPU 1: chooses its clocks itself")
         self.assertEqual(node.file("/run/cdi/nvidia.yaml").read_text(), "cdi generate --output=/run/cdi/nvidia.yaml\n")
+        for folder in "usr", "etc":
+            self.assertFalse(node.file(f"/{folder}/escaped").exists(), "nvidia-ctk is not confined")
         kubelet = self.when(node, "kubelet.service", "ActiveEnterTimestampMonotonic")
         for unit in "nvidia-persistenced.service", "eks-nvidia-clocks.service", "nvidia-cdi.service":
             self.assertGreater(self.when(node, unit, "InactiveExitTimestampMonotonic"), kubelet, unit)
