@@ -4,6 +4,7 @@
 import base64
 import calendar
 import json
+import re
 import time
 
 import support
@@ -52,6 +53,17 @@ class Failures(BootTest):
         self.assertIn("/etc/eks/node.toml (absent)", record["MESSAGE"])
         self.assertIn("user data", record["MESSAGE"])
         self.check_console(node, "eks-config failed")
+        # Whole lines, once each, of our steps only.
+        node.write("etc/systemd/system/other.service",
+                   "[Service]\nType=oneshot\nExecStart=/bin/systemd-cat --priority=err echo of another service\n")
+        node.output("systemctl", "daemon-reload")
+        node.output("systemctl", "start", "other")
+        node.output("journalctl", "--sync")
+        self.assertEqual(len(node.journal("PRIORITY=3", "MESSAGE=of another service")), 1)
+        console = node.console.read_text(errors="replace").splitlines()
+        self.assertEqual([line for line in console if "of another service" in line], [])
+        said = [line for line in console if re.match(r"eks-config\[\d+\]: eks-config failed: ", line)]
+        self.assertEqual([line.split(": ", 1)[1] for line in said], [record["MESSAGE"]])
         self.assertKubeletDown(node)
         self.assertFalse(node.file("/run/eks/node.json").exists())
         self.assertFalse(node.file("/etc/kubernetes/kubelet/config.json").exists())

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
+#include "base/fd.hpp"
 #include "base/secrets.hpp"
 
 namespace eks {
@@ -25,6 +27,18 @@ bool stderr_is_journal()
         struct stat st {};
         return stream != nullptr && ::fstat(STDERR_FILENO, &st) == 0 &&
                fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
+}
+
+// A failed node often lets nobody log in, and EC2 keeps what the console shows. journald would forward the
+// records of every service, and wait for the serial line each time. Never waits: a line that does not fit
+// into the terminal's buffer is cut.
+void write_to_console(std::string_view step, std::string_view text)
+{
+        const UniqueFd console(::open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+        if (!console)
+                return;
+        const auto line = fmt::format("{}[{}]: {}\n", step, ::getpid(), text);
+        [[maybe_unused]] const auto written = ::write(console.get(), line.data(), line.size());
 }
 
 } // namespace
@@ -64,6 +78,8 @@ void Log::write(Level level, std::string_view message, std::string_view message_
         for (auto& record : records)
                 parts.push_back({record.data(), record.size()});
         ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+        if (level == Level::err)
+                write_to_console(step_, text);
 }
 
 void notify_status(std::string_view text)

@@ -76,7 +76,7 @@ std::vector<Field> result_fields(std::string_view result)
 int fail(const Step& step, const Log& log, const Failure& kind, const std::string& cause,
         const std::string& remedy)
 {
-        // One record contains everything, because journald also forwards its text to the serial console.
+        // One record contains everything, because its text also goes to the serial console.
         const auto text = Error(kind, cause, remedy).full_text();
         auto fields = result_fields("failed");
         fields.push_back({"EKS_FAILURE", std::string(kind.name)});
