@@ -88,22 +88,20 @@ Error call_missing(const Root& root, const std::string& why)
                                    "/etc/eks/bootstrap.sh is missing")};
 }
 
-Resolved await_call(const Context& context)
+Resolved await_call(const Context& context, ScriptsObserver& observer)
 {
         const auto& root = context.root();
         const auto limit = scripts_timeout();
         notify_extend_timeout(static_cast<unsigned>((limit + time_to_resolve).count()));
         context.awaiting("Waiting for a script in the user data to call /etc/eks/bootstrap.sh or nodeadm "
                          "(cloud-final.service)");
-        Manager manager;
-        manager.watch({last_stage});
         const auto calls = watch_calls(root);
         const auto end = std::chrono::steady_clock::now() + limit;
         std::string seen; // and since when: a systemctl that is about to end must not count
         auto since = std::chrono::steady_clock::now();
         for (;;) {
                 // Checked first, because a script writes its files before it ends.
-                const auto state = look_at_scripts(manager);
+                const auto state = observer.look();
                 const auto over = no_call_to_come(state);
                 std::optional<Error> unreadable;
                 try {
@@ -123,7 +121,7 @@ Resolved await_call(const Context& context)
                                 fmt::format(
                                         "the scripts in the user data have not called /etc/eks/bootstrap.sh or nodeadm in {} s",
                                         limit.count()));
-                manager.wait_for_change(look_again, calls.get());
+                observer.wait_for_change(look_again, calls.get());
                 drain(calls);
         }
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include "await_call.hpp"
 #include "config.hpp"
 
 int main(int argc, char** argv)
 {
         using namespace eks;
+        std::optional<ScriptsObserver> observer;
         return run_step(
                 {.name = "eks-config",
                         .purpose = "merge, validate and resolve the node's configuration",
@@ -13,13 +16,13 @@ int main(int argc, char** argv)
                                            "/proc/cmdline", "/proc/meminfo", "/proc/sys/crypto", "/proc/1",
                                            "/sys/devices/system"},
                                 .writes = {"/run/eks"},
-                                .runs_programs = true, // runs a daemon that has no version file
-                                .connects = true}},    // the manager knows whether scripts still run
-                argc, argv, [](Context& context) {
+                                .runs_programs = true}, // runs a daemon that has no version file
+                        .connect = [&] { observer.emplace(); }},
+                argc, argv, [&](Context& context) {
                         const auto& root = context.root();
                         auto resolved = resolve_node_layers(root);
-                        if (root.prefix().empty() && awaits_call(resolved))
-                                resolved = await_call(context);
+                        if (observer && awaits_call(resolved))
+                                resolved = await_call(context, *observer);
                         context.apply(plan_config(root, std::move(resolved), load_imds(root),
                                 {.kubelet = kubelet_version(root), .containerd = containerd_version(root)})
                                               .plan);

@@ -8,12 +8,10 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
-#include "base/manager.hpp"
 #include "base/text.hpp"
 #include "config/network.hpp"
 #include "interface.hpp"
 #include "net/imds.hpp"
-#include "networkd.hpp"
 #include "node/node.hpp"
 
 namespace eks {
@@ -93,7 +91,7 @@ InterfaceFacts ask_metadata(Context& context, const std::string& mac)
 
 } // namespace
 
-void configure_interface(Context& context)
+void configure_interface(Context& context, Networkd* networkd)
 {
         const auto& root = context.root();
         const auto node = load_node_inputs(root, ClusterNeed::as_configured);
@@ -103,10 +101,9 @@ void configure_interface(Context& context)
                         fmt::format("there is no interface '{}' any more", interface.name), false);
         const auto& managed = node.spec.host.managed_interfaces;
         const auto keeper = keeper_of(interface, managed, node.facts.all.value("mac", std::string()));
-        const bool runs = root.prefix().empty() &&
-                          Manager().unit("systemd-networkd.service").text("ActiveState") == "active";
+        const bool runs = networkd != nullptr && networkd->runs();
         if (keeper == Keeper::host && runs && !is_named(interface, managed)) {
-                const auto file = Networkd().network_file(interface.name);
+                const auto file = networkd->network_file(interface.name);
                 if (is_of_admin(file))
                         return context.did(
                                 fmt::format("'{}' is configured by '{}'", interface.name, file), false);
@@ -125,7 +122,7 @@ void configure_interface(Context& context)
                         false);
         if (!runs)
                 return context.did("systemd-networkd does not run; it reads the file when it starts", false);
-        Networkd().reload();
+        networkd->reload();
         context.did(fmt::format("systemd-networkd configures '{}'", interface.name), context.changed());
 }
 

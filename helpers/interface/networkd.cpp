@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/json_text.hpp"
+#include "base/manager.hpp"
 #include "document/layer.hpp"
 
 namespace eks {
@@ -43,21 +44,29 @@ struct BusError {
 
 } // namespace
 
-Networkd::Networkd()
+Networkd::Networkd() : runs_(Manager().unit("systemd-networkd.service").text("ActiveState") == "active")
 {
+        if (!runs_)
+                return;
         sd_bus* bus = nullptr;
-        const int result = ::sd_bus_open_system(&bus);
+        refusal_ = ::sd_bus_open_system(&bus);
         bus_.reset(bus);
-        if (result < 0)
-                fail("connect to D-Bus, to ask systemd-networkd", ::strerror(-result));
-        ::sd_bus_set_method_call_timeout(bus, timeout_usec);
+        if (refusal_ >= 0)
+                ::sd_bus_set_method_call_timeout(bus, timeout_usec);
+}
+
+sd_bus* Networkd::bus() const
+{
+        if (refusal_ < 0)
+                fail("connect to D-Bus, to ask systemd-networkd", ::strerror(-refusal_));
+        return bus_.get();
 }
 
 std::string Networkd::network_file(const std::string& interface)
 {
         BusError error;
         sd_bus_message* raw = nullptr;
-        if (::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface, "GetLinkByName",
+        if (::sd_bus_call_method(bus(), destination, manager_path, manager_interface, "GetLinkByName",
                     &error.error, &raw, "s", interface.c_str()) < 0)
                 return {}; // it does not know the interface yet
         const MessagePtr found(raw);
@@ -68,7 +77,7 @@ std::string Networkd::network_file(const std::string& interface)
         raw = nullptr;
         BusError of_link;
         if (const int result = ::sd_bus_call_method(
-                    bus_.get(), destination, path, link_interface, "Describe", &of_link.error, &raw, "");
+                    bus(), destination, path, link_interface, "Describe", &of_link.error, &raw, "");
                 result < 0)
                 fail(fmt::format("ask systemd-networkd about '{}'", interface), of_link.why(result));
         const MessagePtr described(raw);
@@ -83,7 +92,7 @@ std::string Networkd::network_file(const std::string& interface)
 void Networkd::reload()
 {
         BusError error;
-        if (const int result = ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+        if (const int result = ::sd_bus_call_method(bus(), destination, manager_path, manager_interface,
                     "Reload", &error.error, nullptr, "");
                 result < 0)
                 fail("make systemd-networkd read its files", error.why(result));

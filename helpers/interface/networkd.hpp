@@ -13,16 +13,23 @@ namespace eks {
 
 class Networkd {
 public:
-        // Throws Error (daemon_refused), as every call here.
+        // Asks the manager whether it runs, and connects to D-Bus if so. Throws Error (manager_unreachable).
         Networkd();
 
-        // The .network file by which it configures an interface; "" if there is none.
+        bool runs() const { return runs_; }
+
+        // Both throw Error (daemon_refused), also if D-Bus was not reached. The .network file by which it
+        // configures an interface; "" if there is none.
         std::string network_file(const std::string& interface);
 
         // It reads its files again, and configures the interfaces whose files have changed.
         void reload();
 
 private:
+        sd_bus* bus() const;
+
+        bool runs_;
+        int refusal_ = 0; // of D-Bus
         std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
 };
 

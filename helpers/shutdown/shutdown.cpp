@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shutdown.hpp"
 
-#include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <memory>
 #include <thread>
 
 #include <fmt/format.h>
-#include <systemd/sd-bus.h>
 
 #include "node/shutdown_period.hpp"
 
@@ -29,33 +26,6 @@ constexpr auto interval = 10ms;
                 "See `systemctl status systemd-logind dbus`");
 }
 
-using BusPtr = std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>>;
-
-BusPtr system_bus()
-{
-        sd_bus* raw = nullptr;
-        const int result = ::sd_bus_open_system(&raw);
-        BusPtr bus(raw);
-        if (result < 0)
-                refused(fmt::format("cannot connect to D-Bus: {}", ::strerror(-result)));
-        ::sd_bus_set_method_call_timeout(bus.get(), std::chrono::microseconds(patience).count());
-        return bus;
-}
-
-std::chrono::microseconds inhibit_delay(sd_bus* bus)
-{
-        std::uint64_t value = 0;
-        sd_bus_error error{};
-        const int result =
-                ::sd_bus_get_property_trivial(bus, "org.freedesktop.login1", "/org/freedesktop/login1",
-                        "org.freedesktop.login1.Manager", "InhibitDelayMaxUSec", &error, 't', &value);
-        const std::string why = error.message != nullptr ? error.message : ::strerror(-result);
-        ::sd_bus_error_free(&error);
-        if (result < 0)
-                refused(why);
-        return std::chrono::microseconds(value);
-}
-
 template <typename F>
 bool wait_until(const F& reached)
 {
@@ -70,6 +40,31 @@ bool wait_until(const F& reached)
 
 } // namespace
 
+Logind::Logind()
+{
+        sd_bus* raw = nullptr;
+        refusal_ = ::sd_bus_open_system(&raw);
+        bus_.reset(raw);
+        if (refusal_ >= 0)
+                ::sd_bus_set_method_call_timeout(raw, std::chrono::microseconds(patience).count());
+}
+
+std::chrono::microseconds Logind::inhibit_delay()
+{
+        if (refusal_ < 0)
+                refused(fmt::format("cannot connect to D-Bus: {}", ::strerror(-refusal_)));
+        std::uint64_t value = 0;
+        sd_bus_error error{};
+        const int result = ::sd_bus_get_property_trivial(bus_.get(), "org.freedesktop.login1",
+                "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "InhibitDelayMaxUSec", &error,
+                't', &value);
+        const std::string why = error.message != nullptr ? error.message : ::strerror(-result);
+        ::sd_bus_error_free(&error);
+        if (result < 0)
+                refused(why);
+        return std::chrono::microseconds(value);
+}
+
 StepPlan plan_shutdown(const NodeInputs& node)
 {
         File file{.path = std::string(logind_drop_in), .content = {}};
@@ -83,22 +78,22 @@ StepPlan plan_shutdown(const NodeInputs& node)
         return {.files = {std::move(file)}, .notes = {}};
 }
 
-void take_over_logind(Context& context, Manager& manager, std::optional<std::chrono::seconds> period)
+void take_over_logind(Context& context, Logind& logind, std::optional<std::chrono::seconds> period)
 {
+        auto& manager = logind.manager();
         const auto unit = manager.unit(logind_unit);
         // It may be on its way, and have read its files before ours was there.
         wait_until([&] { return unit.text("ActiveState") != "activating"; });
         if (unit.text("ActiveState") != "active")
                 return context.did("systemd-logind does not run; it reads the file when it starts", false);
-        const auto bus = system_bus();
-        if (period && inhibit_delay(bus.get()) == *period)
+        if (period && logind.inhibit_delay() == *period)
                 return context.did("systemd-logind has read it", false);
         context.awaiting("Waiting for systemd-logind to read its configuration");
         // As kubelet does it, which does not wait for the answer.
-        const auto pid = unit.service_count("MainPID");
-        if (pid == 0 || ::kill(static_cast<pid_t>(pid), SIGHUP) < 0)
-                refused(pid == 0 ? "it has ended" : ::strerror(errno));
-        if (period && !wait_until([&] { return inhibit_delay(bus.get()) == *period; }))
+        if (unit.service_count("MainPID") == 0)
+                refused("it has ended");
+        manager.signal(logind_unit, SIGHUP);
+        if (period && !wait_until([&] { return logind.inhibit_delay() == *period; }))
                 refused(fmt::format("its InhibitDelayMaxSec= is not {} s; a file in "
                                     "/etc/systemd/logind.conf.d may override it",
                         period->count()));

@@ -5,6 +5,9 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
+
+#include <systemd/sd-bus.h>
 
 #include "base/manager.hpp"
 #include "base/step.hpp"
@@ -18,8 +21,23 @@ inline constexpr std::string_view logind_drop_in = "/run/systemd/logind.conf.d/9
 // The drop-in; it is absent where the configuration says nothing of the time.
 StepPlan plan_shutdown(const NodeInputs& node);
 
+// The connections that take_over_logind() needs.
+class Logind {
+public:
+        // Throws Error (manager_unreachable); that D-Bus cannot be reached matters only if logind runs.
+        Logind();
+
+        Manager& manager() { return manager_; }
+        std::chrono::microseconds inhibit_delay(); // throws Error (daemon_refused)
+
+private:
+        Manager manager_;
+        int refusal_ = 0; // of D-Bus
+        std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
+};
+
 // Let logind read the drop-in, if it runs, and wait until it has. Throws Error: daemon_refused if it does
 // not, manager_unreachable.
-void take_over_logind(Context& context, Manager& manager, std::optional<std::chrono::seconds> period);
+void take_over_logind(Context& context, Logind& logind, std::optional<std::chrono::seconds> period);
 
 } // namespace eks

@@ -20,10 +20,15 @@ struct Access {
         std::vector<std::string> of_programs = {};
         // Asks the manager. That needs no capability: it trusts processes of root, which may restart and mount.
         bool asks_manager = false;
-        bool administers = false; // the kernel or a driver requires CAP_SYS_ADMIN
-        bool runs_programs = false; // may execute programs below /usr, which may read /proc and /sys
-        bool internet = false;      // may make sockets of IPv4 and IPv6
-        bool connects = false; // may connect to a Unix socket, as containerd's; the manager's is implied
+        bool administers = false;     // the kernel or a driver requires CAP_SYS_ADMIN
+        bool runs_programs = false;   // may execute programs below /usr, which may read /proc and /sys
+        bool loads_libraries = false; // may load shared libraries after its start
+        // Its programs change modes, owners, times or extended attributes of files.
+        bool changes_attributes = false;
+        bool internet = false; // may make sockets of IPv4 and IPv6
+        // May connect to any Unix socket, as containerd's, which is as much as being root; the manager's is
+        // implied. Step::connect opens one before.
+        bool connects = false;
         bool makes_devices = false; // may make and remove nodes in /dev, with CAP_MKNOD
         bool swaps = false;         // may turn swap on and off, with CAP_SYS_ADMIN
 };

@@ -268,6 +268,13 @@ bool Manager::run_job(const char* method, const std::string& unit_name, std::chr
         return wait_for_job(unit_name, deadline);
 }
 
+void Manager::signal(const std::string& unit_name, int number)
+{
+        check(::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface, "KillUnit",
+                      nullptr, nullptr, "ssi", unit_name.c_str(), "main", number),
+                fmt::format("signal '{}'", unit_name));
+}
+
 std::string Manager::queue_job(const char* method, const std::string& unit_name, const char* mode)
 {
         sd_bus_error error{};

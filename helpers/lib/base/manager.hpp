@@ -71,6 +71,9 @@ public:
         // Command lines of the processes of a unit.
         std::vector<std::string> processes(const std::string& unit);
 
+        // Sends a signal to the main process of a unit, which the caller itself may not be able to do.
+        void signal(const std::string& unit, int number);
+
         // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; does not wait for the job. Returns its
         // path.
         std::string queue_job(const char* method, const std::string& unit, const char* mode = "replace");

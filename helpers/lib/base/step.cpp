@@ -198,6 +198,8 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 }
                 log = Log(std::string(step.name), options.threshold);
                 const Root root(options.root);
+                if (step.connect && root.prefix().empty())
+                        step.connect();
                 if (const auto missing = confine(root, step.access); !missing.empty())
                         log.debug(missing);
 

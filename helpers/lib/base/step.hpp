@@ -63,6 +63,9 @@ struct Step {
         std::string_view name;    // "eks-ca": unit stem, syslog identifier, name in /usr/libexec/eksnode
         std::string_view purpose; // one line for --help
         Access access;
+        // Opens the connections that the step needs before it confines itself, so that it may open no others
+        // later. It reads no input. Not called with a root prefix.
+        std::function<void()> connect = {};
 };
 
 // Run one step and return its exit status: 0 done or nothing to do, else Error::exit_status(). Never throws.
