@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "await_call.hpp"
+#include "base/fs.hpp"
 #include "config.hpp"
 
 int main(int argc, char** argv)
@@ -17,7 +18,8 @@ int main(int argc, char** argv)
                                            "/sys/devices/system"},
                                 .writes = {"/run/eks"},
                                 .runs_programs = true}, // runs a daemon that has no version file
-                        .connect = [&] { observer.emplace(); }},
+                        .connect = [&] { observer.emplace(); },
+                        .reports_confinement = !exists(std::string(node_path))}, // once a boot
                 argc, argv, [&](Context& context) {
                         const auto& root = context.root();
                         auto resolved = resolve_node_layers(root);

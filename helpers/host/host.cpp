@@ -275,7 +275,17 @@ Check check_security_module(const Root& root)
         return {"security module", State::ok, "neither SELinux nor AppArmor", "", ""};
 }
 
-std::vector<Check> check_host(const Root& root, bool clock_is_right)
+Check check_landlock(long abi)
+{
+        if (abi > 0)
+                return {"landlock", State::ok, fmt::format("ABI {}", abi), "", ""};
+        return {"landlock", State::warning, "not available",
+                "available, as the steps confine themselves with it",
+                "Boot a kernel that has it (Linux 5.13), and name landlock in lsm= on the kernel command line "
+                "if that is there"};
+}
+
+std::vector<Check> check_host(const Root& root, bool clock_is_right, long landlock)
 {
         auto checks = check_modules(root);
         const auto append = [&](std::vector<Check> more) {
@@ -285,7 +295,7 @@ std::vector<Check> check_host(const Root& root, bool clock_is_right)
         append({check_cgroup(root), check_swap(root)});
         append(check_limits(root));
         append({check_networkd(root), check_iptables(root), check_firewall(root),
-                check_clock(root, clock_is_right), check_security_module(root)});
+                check_clock(root, clock_is_right), check_security_module(root), check_landlock(landlock)});
         return checks;
 }
 

@@ -30,8 +30,8 @@ struct Check {
 std::string_view state_name(Check::State state);
 
 // All checks of the machine below `root`, in the order of the manual page. `clock_is_right` is the kernel's
-// state of the clock. Reads files only. Throws Error (file_io).
-std::vector<Check> check_host(const Root& root, bool clock_is_right);
+// state of the clock, `landlock` what landlock_abi() says. Reads files only. Throws Error (file_io).
+std::vector<Check> check_host(const Root& root, bool clock_is_right, long landlock);
 
 // Whether the kernel considers its clock synchronised: adjtimex(2).
 bool clock_is_synchronised();
@@ -53,5 +53,6 @@ Check check_iptables(const Root& root);
 Check check_firewall(const Root& root);
 Check check_clock(const Root& root, bool clock_is_right);
 Check check_security_module(const Root& root);
+Check check_landlock(long abi);
 
 } // namespace eks

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "base/confine.hpp"
 #include "base/error.hpp"
 #include "host.hpp"
 #include "offline/verbs.hpp"
@@ -32,7 +33,8 @@ int check(const Arguments& arguments)
                         words.empty() ? "a command is needed"
                                       : fmt::format("unknown command '{}'", words.back()),
                         "Use `eksnode host check`");
-        const auto checks = check_host(Root(arguments.last("root").value_or("")), clock_is_synchronised());
+        const auto checks = check_host(
+                Root(arguments.last("root").value_or("")), clock_is_synchronised(), landlock_abi());
         fmt::print("{}", arguments.has("json") ? render_checks_as_json(checks) : render_checks(checks));
         return std::ranges::count(checks, Check::State::problem, &Check::state) > 0 ? 1 : 0;
 }

@@ -9,6 +9,9 @@ from support import BootTest, RENDERED
 from node import node_config, packages_listed
 
 
+CONFINED_LESS = "a60cb806c3f64c6aa732c62b1e861db5"
+
+
 def status_of(node, unit, pid=None) -> dict:
     """/proc/PID/status of the process that a unit runs now."""
     pid = pid or node.wait_for(lambda: int(node.show(unit, "MainPID")["MainPID"]), f"{unit} to run")
@@ -155,8 +158,21 @@ class OtherPeople(BootTest):
         node = self.node()
         node.write("etc/systemd/system/eks-foreign-agent.service",
                    "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
+        node.write("etc/systemd/system/host-check.service",
+                   "[Service]\nType=oneshot\nSuccessExitStatus=1\nExecStart=/usr/bin/eksnode host check\n")
+        node.landlock = False  # nspawn's filter refuses it then
         node.boot("eks.node=1", "eks.debug")
         self.assertActive(node, "eks-node.target")
+        # Without Landlock the steps work, and one of them says it once.
+        notices = [r for r in node.journal("PRIORITY=5") if r.get("MESSAGE_ID") == CONFINED_LESS]
+        self.assertEqual([r["EKS_STEP"] for r in notices], ["eks-config"])
+        self.assertIn("Landlock", notices[0]["MESSAGE"])
+        node.systemctl("reload", "eks-config")
+        self.assertEqual(len(node.journal(f"MESSAGE_ID={CONFINED_LESS}")), 1)
+        # As a child of the manager, which has the filter.
+        node.output("systemctl", "start", "host-check")
+        checked = "\n".join(r["MESSAGE"] for r in node.journal("--unit", "host-check"))
+        self.assertRegex(checked, r"(?m)^warning +landlock ")
         foreign = node.show("eks-foreign-agent.service", "CapabilityBoundingSet", "DropInPaths", "Environment",
                             "NoNewPrivileges", "RuntimeDirectory")
         self.assertIn("cap_sys_admin", foreign.pop("CapabilityBoundingSet"))

@@ -271,6 +271,7 @@ class Node:
         self.disks = []
         self.places = {}  # of the disks inside
         self.environment = {}  # settings of nspawn
+        self.landlock = True  # whether nspawn lets it in
 
     def __enter__(self):
         for name in ("root", "upper", "work", "containerd"):
@@ -367,7 +368,7 @@ class Node:
             ["systemd-nspawn", "--quiet", "--boot", "--register=no", *(["--keep-unit"] if self.group else []),
              "--private-network", "--console=read-only", "--kill-signal=SIGRTMIN+4", "--link-journal=no",
              f"--directory={self.root}", f"--machine=node-{number}", "--hostname=node",
-             f"--system-call-filter={LANDLOCK}", *self.binds(), "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
+             *([f"--system-call-filter={LANDLOCK}"] if self.landlock else []), *self.binds(), "--", *(arguments or ("eks.node=1",)), "systemd.show_status=no"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=prepare,
             env=os.environ | self.environment)
 

@@ -43,8 +43,7 @@ public:
         // A process that is confined without a rule for links cannot link from one directory to another.
         bool open(bool links = false)
         {
-                const auto abi =
-                        ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+                const auto abi = landlock_abi();
                 if (abi < (links ? 2 : 1))
                         return false;
                 handled_ = all_rights | (abi >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0) |
@@ -172,6 +171,12 @@ std::string confine_writes(const std::vector<std::string>& directories)
                 rules.allow(path, ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE});
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
+long landlock_abi()
+{
+        const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        return abi > 0 ? abi : 0;
+}
+
         return {};
 }
 

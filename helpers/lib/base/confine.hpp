@@ -41,3 +41,6 @@ struct Access {
 std::string confine(const Root& root, const Access& access);
 
 } // namespace eks
+// The version of Landlock that the kernel has; 0 without Landlock.
+long landlock_abi();
+

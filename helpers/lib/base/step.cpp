@@ -200,8 +200,14 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 const Root root(options.root);
                 if (step.connect && root.prefix().empty())
                         step.connect();
-                if (const auto missing = confine(root, step.access); !missing.empty())
-                        log.debug(missing);
+                if (const auto missing = confine(root, step.access); !missing.empty()) {
+                        if (step.reports_confinement)
+                                log.write(Level::notice,
+                                        fmt::format("the steps are confined less: {}", missing),
+                                        event::confined_less.id);
+                        else
+                                log.debug(missing);
+                }
 
                 Context context(root, log);
                 body(context);

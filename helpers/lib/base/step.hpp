@@ -66,6 +66,8 @@ struct Step {
         // Opens the connections that the step needs before it confines itself, so that it may open no others
         // later. It reads no input. Not called with a root prefix.
         std::function<void()> connect = {};
+        // Whether it is this step that says at level notice that the kernel cannot confine steps.
+        bool reports_confinement = false;
 };
 
 // Run one step and return its exit status: 0 done or nothing to do, else Error::exit_status(). Never throws.

@@ -56,7 +56,7 @@ TEST_CASE("A machine that is as a node needs it has no problem and no warning", 
 {
         const TemporaryDirectory machine;
         set_up(machine);
-        const auto checks = check_host(machine.root(), true);
+        const auto checks = check_host(machine.root(), true, 1);
         CHECK(checks.size() >= 19);
         for (const auto& one : checks) {
                 CAPTURE(one.name, one.found);
@@ -250,4 +250,13 @@ TEST_CASE("The checks are printed for people and as JSON", "[host]")
         const auto json = nlohmann::json::parse(render_checks_as_json(checks));
         CHECK(json["checks"][1] == nlohmann::json{{"name", "swap"}, {"state", "problem"}, {"found", "/swap"},
                                            {"wanted", "none"}, {"remedy", "Run `swapoff -a`"}});
+}
+
+TEST_CASE("A kernel without Landlock is a warning", "[host]")
+{
+        CHECK(check_landlock(1).state == State::ok);
+        CHECK(check_landlock(0).state == State::warning);
+        const TemporaryDirectory machine;
+        set_up(machine);
+        CHECK(named(check_host(machine.root(), true, 0), "landlock").state == State::warning);
 }
