@@ -33,6 +33,7 @@ int eks::cluster_step(int argc, char** argv)
                                     "/etc/resolv.conf", "/etc/ssl", "/lib", "/lib64", "/proc/sys/crypto",
                                     "/run/credentials", "/run/credstore", "/run/systemd/resolve", "/usr"},
                 .writes = {"/run/eks"},
+                .loads_libraries = true, // libeksnode-aws.so
                 .internet = true};
         return run_step({.name = "eks-cluster",
                                 .purpose = "ask EKS for what the configuration lacks about the cluster",

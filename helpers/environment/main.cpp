@@ -37,6 +37,7 @@ int eks::environment_step(int argc, char** argv)
                                            "/run/credentials", "/run/credstore", "/run/systemd"},
                                 .writes = {"/run/eks", "/run/systemd/system"},
                                 .asks_manager = true,
+                                .loads_libraries = true, // modules of nsswitch.conf(5)
                                 .internet = true}},
                 argc, argv, [](Context& context) {
                         if (!context.root().prefix().empty()) { // as in tests: there is no manager

@@ -81,7 +81,8 @@ Parts parts(std::string_view text)
 void replace_hosts(const std::string& path, const std::string& text)
 {
         struct stat st {};
-        const mode_t mode = ::stat(path.c_str(), &st) == 0 ? st.st_mode & 07777 : 0644;
+        // Nobody but root decides what a name means.
+        const mode_t mode = ::stat(path.c_str(), &st) == 0 ? st.st_mode & 0775 : 0644;
         write_atomically(path, text, mode, Durability::synced);
 }
 

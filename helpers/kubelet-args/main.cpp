@@ -15,7 +15,8 @@ int main(int argc, char** argv)
                                         .writes = {"/etc/eks/kubelet", "/var/lib/eks"},
                                         .devices = {"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2",
                                                 "/dev/nvidia3", "/dev/nvidia4", "/dev/nvidia5",
-                                                "/dev/nvidia6", "/dev/nvidia7", "/dev/nvidiactl"}}},
+                                                "/dev/nvidia6", "/dev/nvidia7", "/dev/nvidiactl"},
+                                        .loads_libraries = true}}, // NVML
                 argc, argv, [](Context& context) {
                         context.apply(plan_kubelet_args(load_node_inputs(context.root())));
                 });

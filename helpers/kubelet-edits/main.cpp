@@ -22,7 +22,8 @@ int eks::kubelet_edits_step(int argc, char** argv)
                                 .devices = {"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2", "/dev/nvidia3",
                                         "/dev/nvidia4", "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7",
                                         "/dev/nvidiactl"},
-                                .asks_manager = true}},
+                                .asks_manager = true,
+                                .loads_libraries = true}},
                 argc, argv, [](Context& context) {
                         Manager manager;
                         take_over_kubelet_edits(context, manager);

@@ -42,6 +42,7 @@ int eks::nvidia_clocks_step(int argc, char** argv)
                                         .writes = {},
                                         .devices = devices(),
                                         .administers = true,
+                                        .loads_libraries = true,
                                         .connects = true}},
                 argc, argv, set_clocks);
 }

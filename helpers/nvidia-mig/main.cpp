@@ -51,6 +51,7 @@ int eks::nvidia_mig_step(int argc, char** argv)
                                         .changes = {"/dev"},
                                         .administers = true,
                                         .runs_programs = true,
+                                        .changes_attributes = true,
                                         .connects = true,
                                         .makes_devices = true}},
                 argc, argv, divide);

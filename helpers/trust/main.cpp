@@ -15,7 +15,8 @@ int eks::trust_step(int argc, char** argv)
                                 .changes = {"/etc/pki", "/etc/ssl/certs", "/usr/local/share"},
                                 // Debian's tool runs the hooks of other packages, which read settings there.
                                 .of_programs = {"/etc"},
-                                .runs_programs = true}},
+                                .runs_programs = true,
+                                .changes_attributes = true}},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         const auto plan = plan_trust(node);

@@ -6,7 +6,7 @@ import stat
 
 import support
 from support import BootTest, RENDERED
-from node import node_config, packages_listed
+from node import TESTS, node_config, packages_listed, run
 
 
 CONFINED_LESS = "a60cb806c3f64c6aa732c62b1e861db5"
@@ -65,6 +65,52 @@ class Confinement(BootTest):
         self.drive_the_manager_without_capabilities(node)
         self.assertNotIn("systemd 252", node.output("systemctl", "--version"))
         self.assertActive(node, "dbus.service")
+
+
+class Escapes(BootTest):
+    """What a step that was taken over through its input would try, tried in the step's own process."""
+
+    ESCAPES = {"chmod", "chown", "utime", "setxattr", "truncate", "setuid-file", "map-written", "memfd", "execveat", "signal",
+               "prlimit", "containerd", "docker"}
+    PROBE = "/usr/local/lib/escapes.so"
+    FILE = "/usr/local/lib/victim"
+    # Whose programs map code; nobody runs what it writes, but its programs could.
+    ALLOWED = {"eks-ca": set(), "eks-config": {"map-written"}, "eks-shutdown": set()}
+
+    def results(self, node, *match) -> dict:
+        said = [r["MESSAGE"].split() for r in node.journal(*match) if r["MESSAGE"].startswith("escape ")]
+        return {name: result for _, name, result in said}
+
+    def test_a_step_cannot_get_out(self):
+        node = self.node()
+        run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / "usr/local/lib/escapes.so",
+            TESTS / "boot/escapes.cpp")
+        node.user_data(node_config(node.image.ca, "  kubelet: {config: {shutdownGracePeriod: 5m}}\n"))
+        node.write(self.FILE, "content")
+        for daemon in "victim", "fake-docker":
+            node.write(f"etc/systemd/system/{daemon}.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+        node.write("etc/systemd/system/fake-docker.socket", "[Socket]\nListenStream=/run/docker.sock\n")
+        for step in [*self.ALLOWED, "control"]:
+            node.write(f"etc/systemd/system/{step}.service.d/escape.conf", "[Service]\nEnvironmentFile=-/run/escape\n")
+        node.write("etc/systemd/system/control.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+        node.boot()
+        self.assertActive(node, "eks-node.target", *(f"{step}.service" for step in self.ALLOWED))
+        node.output("systemctl", "start", "victim.service", "fake-docker.socket")
+        node.file("/run/escape").write_text(
+            f"LD_PRELOAD={self.PROBE}\nESCAPE_FILE={self.FILE}\nESCAPE_OWN=/run/escaped\n"
+            f"ESCAPE_PID={node.show('victim.service', 'MainPID')['MainPID']}\n")
+        for step, allowed in self.ALLOWED.items():
+            own = {"eks-ca": "/etc/kubernetes/pki", "eks-shutdown": "/run/systemd/logind.conf.d"}.get(step, "/run/eks")
+            with open(node.file("/run/escape"), "a") as environment:
+                environment.write(f"ESCAPE_OWN={own}/escaped\n")
+            node.output("systemctl", "reload", step)
+            self.assertEqual(self.results(node, "--unit", step),
+                             {name: "allowed" if name in allowed else "refused" for name in self.ESCAPES}, step)
+        self.assertEqual((node.file(self.FILE).stat().st_mode & 0o7777, node.file(self.FILE).read_text()), (0o644, "content"))
+        # A service that is not confined does all of it.
+        node.output("systemctl", "start", "control")
+        self.assertEqual(self.results(node, "--unit", "control"), dict.fromkeys(self.ESCAPES, "allowed"))
+        self.assertEqual(node.file(self.FILE).stat().st_mode & 0o4000, 0)  # chown has taken it again
 
 
 class Permissions(BootTest):

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/confine_writes.hpp"
+#include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/system_calls.hpp"
@@ -28,6 +29,15 @@
 namespace eks {
 
 namespace {
+
+// Headers of Linux 6.1 know the first member only; ABI 6 has all.
+struct RulesetAttributes {
+        std::uint64_t handled_access_fs;
+        std::uint64_t handled_access_net;
+        std::uint64_t scoped;
+};
+constexpr long abi_of_scopes = 6;
+constexpr std::uint64_t abstract_sockets_and_signals = 1U << 0U | 1U << 1U;
 
 constexpr std::uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr std::uint64_t file_rights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -48,9 +58,12 @@ public:
                         return false;
                 handled_ = all_rights | (abi >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0) |
                            (links ? LANDLOCK_ACCESS_FS_REFER : 0);
-                const landlock_ruleset_attr attributes{.handled_access_fs = handled_};
-                fd_.reset(static_cast<int>(
-                        ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
+                const RulesetAttributes attributes{.handled_access_fs = handled_,
+                        .handled_access_net = 0,
+                        .scoped = abstract_sockets_and_signals};
+                const auto size =
+                        abi >= abi_of_scopes ? sizeof attributes : sizeof attributes.handled_access_fs;
+                fd_.reset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
                 return static_cast<bool>(fd_);
         }
 
@@ -88,6 +101,12 @@ constexpr std::uint32_t for_filesystems = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRI
                                           1U << CAP_FSETID | 1U << CAP_IPC_LOCK | 1U << CAP_MKNOD |
                                           1U << CAP_SETFCAP;
 
+Error not_confined(const std::string& why)
+{
+        return {failure::confinement_failed, fmt::format("the step cannot confine itself: {}", why),
+                "Look for what filters its system calls, such as a drop-in of the unit (systemctl cat)"};
+}
+
 // All but those that the step needs.
 void drop_capabilities(const Access& access)
 {
@@ -105,6 +124,16 @@ void drop_capabilities(const Access& access)
         // What an admin's drop-in took stays away.
         kept[0].effective = kept[0].permitted = held[0].permitted & needed;
         ::syscall(SYS_capset, &header, &kept);
+        // The state counts, not the results: a process without CAP_SETPCAP cannot drop what it does not
+        // have.
+        __user_cap_data_struct left[2] = {};
+        if (::syscall(SYS_capget, &header, &left) != 0)
+                throw not_confined(fmt::format("its capabilities cannot be read: {}", ::strerror(errno)));
+        const auto extra =
+                std::uint64_t{(left[0].effective | left[0].permitted | left[0].inheritable) & ~needed} |
+                std::uint64_t{left[1].effective | left[1].permitted | left[1].inheritable} << 32U;
+        if (extra != 0)
+                throw not_confined(fmt::format("it still has the capabilities {:#x}", extra));
 }
 
 // Landlock. Returns the reason if it is not available.
@@ -134,6 +163,7 @@ std::string confine_to_paths(const Root& root, const Access& access)
                 rules.allow(root("/dev"), LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_CHAR |
                                                   LANDLOCK_ACCESS_FS_REMOVE_FILE);
         rules.allow("/proc/self", read_rights);
+        rules.allow("/dev/console", LANDLOCK_ACCESS_FS_WRITE_FILE); // for a failure, see Log
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
         return {};
@@ -141,18 +171,29 @@ std::string confine_to_paths(const Root& root, const Access& access)
 
 } // namespace
 
+long landlock_abi()
+{
+        const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        return abi > 0 ? abi : 0;
+}
+
 std::string confine(const Root& root, const Access& access)
 {
         for (const auto& path : access.writes)
                 make_directories(root(path));
-        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+                throw not_confined(fmt::format("no_new_privs cannot be set: {}", ::strerror(errno)));
         if (!root.prefix().empty())
                 return confine_to_paths(root, access);
         drop_capabilities(access);
         auto missing = changes_all(access) ? std::string() : confine_to_paths(root, access);
         if (!limit_system_calls({.internet = access.internet,
                     .connects = access.connects || access.asks_manager,
-                    .swaps = access.swaps}))
+                    .swaps = access.swaps,
+                    .runs_programs = access.runs_programs,
+                    .loads_libraries = access.loads_libraries,
+                    .changes_attributes = access.changes_attributes,
+                    .any_mode = changes_all(access) && access.runs_programs}))
                 missing += fmt::format("{}system calls cannot be filtered ({}), proceeding without a filter",
                         missing.empty() ? "" : "; ", ::strerror(errno));
         return missing;
@@ -162,7 +203,6 @@ std::string confine_writes(const std::vector<std::string>& directories)
 {
         Ruleset rules;
         if (!rules.open(true))
-        rules.allow("/dev/console", LANDLOCK_ACCESS_FS_WRITE_FILE); // for a failure, see Log
                 return "Landlock with rules for links is not available, proceeding without it";
         rules.allow("/", read_rights);
         for (const auto* path : {"/usr", "/lib", "/lib64"})
@@ -171,12 +211,6 @@ std::string confine_writes(const std::vector<std::string>& directories)
                 rules.allow(path, ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE});
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
-long landlock_abi()
-{
-        const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-        return abi > 0 ? abi : 0;
-}
-
         return {};
 }
 

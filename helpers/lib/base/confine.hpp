@@ -18,7 +18,8 @@ struct Access {
         std::vector<std::string> changes = {}; // directories as in `writes`, but not made if missing
         // Directories beside /usr whose files the programs may read and run, as hooks.
         std::vector<std::string> of_programs = {};
-        // Asks the manager. That needs no capability: it trusts processes of root, which may restart and mount.
+        // Asks the manager. That needs no capability: it trusts processes of root, which may restart and
+        // mount.
         bool asks_manager = false;
         bool administers = false;     // the kernel or a driver requires CAP_SYS_ADMIN
         bool runs_programs = false;   // may execute programs below /usr, which may read /proc and /sys
@@ -35,12 +36,13 @@ struct Access {
 
 // From here on this process and its children can open nothing else, make no other sockets, and have no
 // capability but CAP_SYS_ADMIN and CAP_MKNOD if it declares that it needs them. Returns what failed
-// and why (an old kernel, a container that rejects Landlock), empty if everything succeeded. Throws only if
-// a directory to write cannot be made. With a prefix, as in tests, capabilities stay and system calls are
-// not limited, because its files may belong to any user, and a tracer or valgrind may be in use.
+// and why (an old kernel, a container that rejects Landlock), empty if everything succeeded. Throws Error
+// (file_io) if a directory to write cannot be made. With a prefix, as in tests, capabilities stay and system
+// calls are not limited, because its files may belong to any user, and a tracer or valgrind may be in use.
+// Throws Error (confinement_failed) if the capabilities are still there afterwards.
 std::string confine(const Root& root, const Access& access);
 
-} // namespace eks
 // The version of Landlock that the kernel has; 0 without Landlock.
 long landlock_abi();
 
+} // namespace eks

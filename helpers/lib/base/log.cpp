@@ -29,6 +29,15 @@ bool stderr_is_journal()
                fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
 }
 
+// A record that does not fit into a datagram would need memfd_create(), which a confined step has not.
+std::string shortened(std::string text)
+{
+        constexpr std::size_t longest = 48U << 10U;
+        if (text.size() > longest)
+                text.replace(longest, text.npos, " [...]");
+        return text;
+}
+
 // A failed node often lets nobody log in, and EC2 keeps what the console shows. journald would forward the
 // records of every service, and wait for the serial line each time. Never waits: a line that does not fit
 // into the terminal's buffer is cut.
@@ -53,7 +62,7 @@ void Log::write(Level level, std::string_view message, std::string_view message_
 {
         if (level > threshold_)
                 return;
-        const auto text = hide_secrets(message);
+        const auto text = shortened(hide_secrets(message));
         if (!journal_) {
                 // An interactive reader wants the text alone; a pipe gets the level as journald reads it.
                 const auto prefix = ::isatty(STDERR_FILENO) != 0
@@ -72,7 +81,7 @@ void Log::write(Level level, std::string_view message, std::string_view message_
         if (const char* unit = std::getenv("EKS_UNIT"))
                 records.push_back(fmt::format("OBJECT_SYSTEMD_UNIT={}", unit));
         for (const auto& field : fields)
-                records.push_back(fmt::format("{}={}", field.key, hide_secrets(field.value)));
+                records.push_back(fmt::format("{}={}", field.key, shortened(hide_secrets(field.value))));
         std::vector<iovec> parts;
         parts.reserve(records.size());
         for (auto& record : records)

@@ -38,6 +38,8 @@ namespace failure {
 inline constexpr Failure usage{"usage", "29b6ee7f65934d01b8bb0a880f685afd", Errc::usage};
 inline constexpr Failure internal{"internal", "4bd2cf9c7ba94dc998ea5d052de29e33", Errc::failed};
 inline constexpr Failure file_io{"file-io", "b7863dbcc42747e0a4bbb2743dc363bc", Errc::failed};
+inline constexpr Failure confinement_failed{
+        "confinement-failed", "b3ad8cedaf524895b94ada38501edab1", Errc::failed};
 inline constexpr Failure vendor_file{"vendor-file", "e73369189fbf4f8ebd4fdd6f59c48bdd", Errc::failed};
 inline constexpr Failure facts_missing{"facts-missing", "501893ff9d62421abe8414274534af6a", Errc::failed};
 inline constexpr Failure imds_unreachable{

@@ -5,15 +5,21 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <span>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 #include <vector>
 
 // The kernel passes 64-bit arguments in the machine's byte order; the filter checks the lower half.
@@ -31,6 +37,12 @@ constexpr std::uint32_t our_architecture = AUDIT_ARCH_AARCH64;
 #error "no AUDIT_ARCH_ for this architecture"
 #endif
 
+// Newer than the headers; their numbers are the same on every architecture.
+constexpr std::uint32_t call_fchmodat2 = 452;
+constexpr std::uint32_t call_setxattrat = 463;
+constexpr std::uint32_t call_removexattrat = 466;
+constexpr std::uint32_t call_file_setattr = 469;
+
 constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_acct,
         SYS_add_key,
@@ -40,6 +52,7 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_clock_adjtime,
         SYS_clock_settime,
         SYS_delete_module,
+        SYS_execveat,
         SYS_fanotify_init,
         SYS_finit_module,
         SYS_fsconfig,
@@ -54,6 +67,8 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_kexec_file_load,
         SYS_kexec_load,
         SYS_keyctl,
+        SYS_memfd_create,
+        SYS_memfd_secret,
         SYS_mount,
         SYS_mount_setattr,
         SYS_move_mount,
@@ -62,6 +77,7 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_open_tree,
         SYS_perf_event_open,
         SYS_personality,
+        SYS_pidfd_getfd,
         SYS_pivot_root,
         SYS_process_vm_readv,
         SYS_process_vm_writev,
@@ -75,6 +91,7 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_setns,
         SYS_settimeofday,
         SYS_syslog,
+        SYS_truncate, // Landlock refuses it since Linux 6.2
         SYS_umount2,
         SYS_unshare,
         SYS_userfaultfd,
@@ -84,6 +101,48 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
         SYS_iopl,
         SYS_modify_ldt,
 #endif
+});
+
+constexpr auto swap_calls = std::to_array<std::uint32_t>({SYS_swapoff, SYS_swapon});
+
+constexpr auto attribute_calls = std::to_array<std::uint32_t>({
+        SYS_fchmodat,
+        call_fchmodat2,
+        SYS_fchown,
+        SYS_fchownat,
+        SYS_fremovexattr,
+        SYS_fsetxattr,
+        SYS_lremovexattr,
+        SYS_lsetxattr,
+        SYS_removexattr,
+        call_removexattrat,
+        SYS_setxattr,
+        call_setxattrat,
+        call_file_setattr,
+        SYS_utimensat,
+#ifdef __x86_64__
+        SYS_chmod,
+        SYS_chown,
+        SYS_futimesat,
+        SYS_lchown,
+        SYS_utime,
+        SYS_utimes,
+#endif
+});
+
+// Of other processes; tgkill() and kill() are looked at below.
+constexpr auto process_calls = std::to_array<std::uint32_t>({
+        SYS_execve,
+        SYS_ioprio_set,
+        SYS_pidfd_send_signal,
+        SYS_rt_sigqueueinfo,
+        SYS_rt_tgsigqueueinfo,
+        SYS_sched_setaffinity,
+        SYS_sched_setattr,
+        SYS_sched_setparam,
+        SYS_sched_setscheduler,
+        SYS_setpriority,
+        SYS_tkill,
 });
 
 constexpr std::uint32_t new_namespaces = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS |
@@ -118,6 +177,18 @@ public:
         void if_any_of(std::uint32_t bits, const Rules& rules)
         {
                 unless(BPF_JMP | BPF_JSET | BPF_K, bits, false, rules);
+        }
+
+        // The value that was loaded last is one of these. The kernel runs the filter for each call there is
+        // when it is loaded, so it is kept short: one rule a call, and a common end.
+        void refuse_any(std::span<const std::uint32_t> values, std::uint32_t error)
+        {
+                for (std::size_t i = 0; i < values.size(); ++i) {
+                        add(BPF_JMP | BPF_JEQ | BPF_K, values[i]);
+                        code_.back().jt = static_cast<std::uint8_t>(values.size() - i);
+                }
+                add(BPF_JMP | BPF_JA, 1);
+                refuse(error);
         }
 
         bool load_into_kernel()
@@ -166,13 +237,15 @@ void limit_sockets(Filter& filter, const SystemCallLimits& limits)
         });
 }
 
-void limit_memory(Filter& filter)
+// Without programs and libraries nothing is mapped executable after the start, so that what the process
+// writes cannot be run.
+void limit_memory(Filter& filter, bool maps_code)
 {
         constexpr std::uint32_t both = PROT_WRITE | PROT_EXEC;
         filter.if_equal(SYS_mmap, [&] {
                 filter.load_argument(2);
-                filter.mask(both);
-                filter.if_equal(both, [&] { filter.refuse(EPERM); });
+                filter.mask(maps_code ? both : PROT_EXEC);
+                filter.if_equal(maps_code ? both : PROT_EXEC, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
         for (const auto call : {SYS_mprotect, SYS_pkey_mprotect})
@@ -186,6 +259,109 @@ void limit_memory(Filter& filter)
                 filter.if_any_of(SHM_EXEC, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
+}
+
+// Signals reach every process of root. Where the kernel can (6.12), Landlock keeps those of programs inside.
+void limit_signals(Filter& filter)
+{
+        const auto own = static_cast<std::uint32_t>(::getpid());
+        filter.if_equal(SYS_kill, [&] {
+                filter.load_argument(0);
+                filter.if_equal(own, [&] { filter.allow(); });
+                filter.load_argument(1); // whether a process exists may be asked
+                filter.if_different(0, [&] { filter.refuse(EPERM); });
+                filter.allow();
+        });
+        filter.if_equal(SYS_tgkill, [&] { // abort()
+                filter.load_argument(0);
+                filter.if_different(own, [&] { filter.refuse(EPERM); });
+                filter.allow();
+        });
+        // A descriptor can send its owner a signal.
+        filter.if_equal(SYS_fcntl, [&] {
+                filter.load_argument(1);
+                for (const std::uint32_t command : {F_SETOWN, F_SETSIG, F_SETOWN_EX})
+                        filter.if_equal(command, [&] { filter.refuse(EPERM); });
+                filter.allow();
+        });
+        filter.if_equal(SYS_ioctl, [&] {
+                filter.load_argument(1);
+                for (const std::uint32_t command : {FIOSETOWN, SIOCSPGRP})
+                        filter.if_equal(command, [&] { filter.refuse(EPERM); });
+                filter.allow();
+        });
+}
+
+void limit_other_processes(Filter& filter, const SystemCallLimits& limits)
+{
+        filter.if_equal(SYS_prlimit64, [&] {
+                filter.load_argument(0);
+                filter.if_different(0, [&] { filter.refuse(EPERM); });
+                filter.allow();
+        });
+        if (limits.runs_programs)
+                return;
+        filter.refuse_any(process_calls, EPERM);
+        limit_signals(filter);
+}
+
+void refuse_mode(Filter& filter, std::uint32_t call, std::size_t argument, std::uint32_t bits)
+{
+        filter.if_equal(call, [&] {
+                filter.load_argument(argument);
+                filter.if_any_of(bits, [&] { filter.refuse(EPERM); });
+                filter.allow();
+        });
+}
+
+void limit_open(Filter& filter, std::uint32_t call, std::size_t flags, bool any_mode)
+{
+        filter.if_equal(call, [&] {
+                filter.load_argument(flags);
+                filter.mask(O_ACCMODE | O_TRUNC);
+                // It truncates a file that can only be read; Landlock refuses it since Linux 6.2.
+                filter.if_equal(O_RDONLY | O_TRUNC, [&] { filter.refuse(EPERM); });
+                if (!any_mode) {
+                        filter.load_argument(flags);
+                        filter.if_any_of(O_CREAT | (O_TMPFILE & ~O_DIRECTORY), [&] {
+                                filter.load_argument(flags + 1);
+                                filter.if_any_of(S_ISUID | S_ISGID, [&] { filter.refuse(EPERM); });
+                                filter.allow();
+                        });
+                }
+                filter.allow();
+        });
+}
+
+// Landlock knows no attributes of files.
+void limit_files(Filter& filter, const SystemCallLimits& limits)
+{
+        limit_open(filter, SYS_openat, 2, limits.any_mode);
+        filter.if_equal(SYS_openat2, [&] { filter.refuse(ENOSYS); }); // its flags are in memory
+#ifdef __x86_64__
+        limit_open(filter, SYS_open, 1, limits.any_mode);
+#endif
+        if (limits.any_mode)
+                return;
+        constexpr std::uint32_t setid = S_ISUID | S_ISGID;
+        // A descriptor may be of any file that can be read.
+        refuse_mode(filter, SYS_fchmod, 1, limits.changes_attributes ? setid : setid | S_IWOTH);
+        refuse_mode(filter, SYS_mkdirat, 2, setid);
+        refuse_mode(filter, SYS_mknodat, 2, setid);
+#ifdef __x86_64__
+        refuse_mode(filter, SYS_creat, 1, setid);
+        refuse_mode(filter, SYS_mkdir, 1, setid);
+        refuse_mode(filter, SYS_mknod, 1, setid);
+#endif
+        if (limits.changes_attributes) {
+                refuse_mode(filter, SYS_fchmodat, 2, setid);
+                refuse_mode(filter, call_fchmodat2, 2, setid);
+#ifdef __x86_64__
+                refuse_mode(filter, SYS_chmod, 1, setid);
+#endif
+                return;
+        }
+        filter.refuse_any(attribute_calls, EPERM);
 }
 
 // In a user namespace a process has every capability again.
@@ -212,13 +388,13 @@ bool limit_system_calls(const SystemCallLimits& limits)
 #ifdef __x86_64__
         filter.if_any_of(0x4000'0000, [&] { filter.refuse(ENOSYS); }); // x32
 #endif
-        for (const auto call : refused_calls)
-                filter.if_equal(call, [&] { filter.refuse(EPERM); });
+        filter.refuse_any(refused_calls, EPERM);
         if (!limits.swaps)
-                for (const auto call : {SYS_swapoff, SYS_swapon})
-                        filter.if_equal(static_cast<std::uint32_t>(call), [&] { filter.refuse(EPERM); });
+                filter.refuse_any(swap_calls, EPERM);
         limit_sockets(filter, limits);
-        limit_memory(filter);
+        limit_memory(filter, limits.runs_programs || limits.loads_libraries);
+        limit_other_processes(filter, limits);
+        limit_files(filter, limits);
         limit_namespaces(filter);
         filter.allow();
         return filter.load_into_kernel();

@@ -8,14 +8,21 @@
 namespace eks {
 
 struct SystemCallLimits {
-        bool internet = false; // sockets of IPv4 and IPv6; netlink, by which libc learns of addresses
-        bool connects = false; // connections to Unix sockets; datagrams are always allowed
-        bool swaps = false;    // swapon() and swapoff()
+        bool internet = false;        // sockets of IPv4 and IPv6; netlink, by which libc learns of addresses
+        bool connects = false;        // connections to Unix sockets; datagrams are always allowed
+        bool swaps = false;           // swapon() and swapoff()
+        bool runs_programs = false;   // execve(), signals to other processes, executable mappings
+        bool loads_libraries = false; // executable mappings
+        bool changes_attributes = false; // modes, owners, times and extended attributes of files
+        bool any_mode = false;           // files that are setuid or setgid
 };
 
 // From here on this process and its children cannot make other sockets; have no namespaces, keys, tracing,
-// mounts, modules or io_uring; and no memory that is writable and executable. Refused calls fail with EPERM,
-// or with EAFNOSUPPORT for sockets. Needs no_new_privs. False, with errno, if the kernel refuses.
+// mounts, modules or io_uring; no memory that is writable and executable, and none from memfd_create(); and
+// cannot signal, limit or schedule another process, or change what Landlock does not protect: attributes of
+// files, and their length on kernels before 6.2. A mode that is set by descriptor, as for a new file, gives
+// no others write access. Refused calls fail with EPERM, or with EAFNOSUPPORT for sockets. Needs
+// no_new_privs. False, with errno, if the kernel refuses.
 bool limit_system_calls(const SystemCallLimits& limits);
 
 } // namespace eks

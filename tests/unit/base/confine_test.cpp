@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstddef>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -186,6 +191,45 @@ TEST_CASE("A confined process can gain no privileges", "[confine]")
                 confine(node.root(), {});
                 return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
         }) == 1);
+}
+
+TEST_CASE("A process that cannot drop its capabilities is not confined, and fails", "[confine]")
+{
+        if (::geteuid() != 0) {
+                WARN("not root: not tested");
+                return;
+        }
+        CHECK(test::in_child([] {
+                // capset() does nothing, and says that it worked.
+                const std::array<sock_filter, 4> code{
+                        sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+                        sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_capset},
+                        sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO},
+                        sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+                auto filter = code;
+                const sock_fprog program{.len = filter.size(), .filter = filter.data()};
+                ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+                return test::refusal([] { confine(Root(), {}); }).failure == "confinement-failed" ? 0 : 1;
+        }) == 0);
+}
+
+TEST_CASE("Where the kernel can, Landlock keeps signals inside", "[confine]")
+{
+        if (landlock_abi() < 6) {
+                WARN("no scopes of Landlock on this kernel: not tested");
+                return;
+        }
+        const TemporaryDirectory node;
+        const auto signal_parent = [] { return ::kill(::getppid(), SIGURG) == 0 ? 0 : errno; };
+        CHECK(test::in_child(signal_parent) == 0);
+        CHECK(confined(node, {.runs_programs = true}, signal_parent) == EPERM);
+        CHECK(confined(node, {.runs_programs = true}, [] {
+                const auto child = ::fork();
+                if (child == 0)
+                        ::pause();
+                return ::kill(child, SIGKILL) == 0 ? 0 : errno;
+        }) == 0);
 }
 
 TEST_CASE("On a node, without a root prefix, a confined process has no capabilities", "[confine]")
