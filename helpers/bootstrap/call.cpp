@@ -187,19 +187,10 @@ private:
                         problems_.add({bootstrap_name}, given.name, "", "it has an unclosed quote", remedy);
                         return flags;
                 }
-                bool takes_value = false; // "--name value" is two words for kubelet, but one flag
-                for (const auto& word : split.words) {
-                        if (word.starts_with('-')) {
-                                takes_value = word.find('=') == std::string::npos;
-                                flags.push_back(word);
-                        } else if (takes_value) {
-                                takes_value = false;
-                                flags.back().get_ref<std::string&>() += "=" + word;
-                        } else {
-                                problems_.add(
-                                        {bootstrap_name}, given.name, "", "an item is not a flag", remedy);
-                        }
-                }
+                std::vector<std::string> others;
+                flags = join_flags(split.words, others);
+                for (std::size_t i = 0; i < others.size(); ++i)
+                        problems_.add({bootstrap_name}, given.name, "", "an item is not a flag", remedy);
                 if (!flags.empty())
                         set("kubelet", "flags", flags);
                 return flags;
@@ -249,6 +240,24 @@ private:
 };
 
 } // namespace
+
+std::vector<std::string> join_flags(const std::vector<std::string>& words, std::vector<std::string>& others)
+{
+        std::vector<std::string> flags;
+        bool takes_value = false;
+        for (const auto& word : words) {
+                if (word.starts_with('-')) {
+                        takes_value = word.find('=') == std::string::npos;
+                        flags.push_back(word);
+                } else if (takes_value) {
+                        takes_value = false;
+                        flags.back() += "=" + word;
+                } else {
+                        others.push_back(word);
+                }
+        }
+        return flags;
+}
 
 std::optional<Layer> parse_bootstrap_call(const BootstrapCall& call)
 {

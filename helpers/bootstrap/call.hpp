@@ -33,4 +33,8 @@ BootstrapCall bootstrap_call(int argc, char** argv);
 // add_bootstrap_dns().
 std::optional<Layer> parse_bootstrap_call(const BootstrapCall& call);
 
+// The flags among the words of a command line. "--name value" is two words for kubelet, but one flag here.
+// `others` gets the words that belong to no flag.
+std::vector<std::string> join_flags(const std::vector<std::string>& words, std::vector<std::string>& others);
+
 } // namespace eks

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edits.hpp"
 
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/conffile.hpp"
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
+#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "bootstrap.hpp"
+#include "call.hpp"
 #include "document/toml.hpp"
 
 namespace eks {
@@ -52,6 +59,8 @@ std::optional<std::string> edited_text(
 
 constexpr std::string_view containerd_vendor_file = "/usr/share/eks/containerd/config-2.toml";
 constexpr std::string_view max_pods_vendor_file = "/usr/share/eks/eni-max-pods.txt";
+constexpr std::string_view kubelet_unit_vendor_file = "/usr/share/eks/containerd/kubelet-containerd.service";
+constexpr std::string_view sandbox_unit_vendor_file = "/usr/share/eks/containerd/sandbox-image.service";
 
 // The second word of the line that begins with the type, as bootstrap.sh looked it up.
 std::string max_pods_in(std::string_view table, std::string_view type)
@@ -63,6 +72,67 @@ std::string max_pods_in(std::string_view table, std::string_view type)
                         return std::string(trim(row.substr(end)));
         }
         return {};
+}
+
+// The settings of a unit's file by their name with "=". A line that ends with a backslash continues.
+std::multimap<std::string, std::string> settings_of_unit(std::string_view text)
+{
+        std::multimap<std::string, std::string> settings;
+        std::string setting;
+        for (const auto line : lines(text)) {
+                const auto part = trim(line);
+                if (part.starts_with('#') || part.starts_with(';'))
+                        continue;
+                setting += part;
+                if (setting.ends_with('\\')) {
+                        setting.back() = ' ';
+                        continue;
+                }
+                if (const auto end = setting.find('='); end != setting.npos)
+                        settings.emplace(setting.substr(0, end + 1), trim(setting.substr(end + 1)));
+                setting.clear();
+        }
+        return settings;
+}
+
+struct UnitEdits {
+        std::vector<std::string> flags; // that were added to kubelet's command line, or have another value
+        std::set<std::string> others;   // names of the settings that differ otherwise
+};
+
+UnitEdits edits_of_unit(std::string_view base, std::string_view edited)
+{
+        constexpr const char* command = "ExecStart=";
+        auto was = settings_of_unit(base);
+        auto is = settings_of_unit(edited);
+        UnitEdits edits;
+
+        const auto old_words =
+                split_as_systemd(was.count(command) == 1 ? was.find(command)->second : "").words;
+        auto words = split_as_systemd(is.count(command) == 1 ? is.find(command)->second : "").words;
+        for (const auto& word : old_words)
+                if (const auto found = std::ranges::find(words, word); found != words.end())
+                        words.erase(found);
+                else
+                        edits.others.insert(command);
+        std::vector<std::string> strays;
+        for (auto& flag : join_flags(words, strays))
+                if (flag.find('$') == flag.npos) // systemd would expand a variable, but not in kubelet.flags
+                        edits.flags.push_back(std::move(flag));
+                else
+                        strays.push_back(std::move(flag));
+        if (!strays.empty())
+                edits.others.insert(command);
+
+        was.erase(command);
+        is.erase(command);
+        for (const auto* settings : {&was, &is})
+                for (const auto& [name, value] : *settings) {
+                        const auto same = std::pair<const std::string, std::string>(name, value);
+                        if (std::ranges::count(was, same) != std::ranges::count(is, same))
+                                edits.others.insert(name);
+                }
+        return edits;
 }
 
 } // namespace
@@ -109,6 +179,25 @@ Json edits_of_files(const Root& root, const std::string& instance_type, std::vec
                 if (const auto pods = max_pods_in(*text, instance_type);
                         !pods.empty() && pods != max_pods_in(base, instance_type))
                         tree["kubelet"]["maxPodsExpression"] = pods;
+        if (const auto text = edited_text(root, kubelet_unit_edited, kubelet_unit_vendor_file, base)) {
+                const auto edits = edits_of_unit(base, *text);
+                if (!edits.flags.empty())
+                        tree["kubelet"]["flags"] = edits.flags;
+                const std::vector<std::string> others(edits.others.begin(), edits.others.end());
+                if (!others.empty())
+                        notes.push_back({Level::warning,
+                                fmt::format(
+                                        "'{}': only flags added to ExecStart= have an effect; changes of "
+                                        "{} have none, ignoring; put them into a drop-in in "
+                                        "'/etc/systemd/system/kubelet.service.d'",
+                                        kubelet_unit_edited, join(others, ", "))});
+        }
+        if (edited_text(root, sandbox_unit_edited, sandbox_unit_vendor_file, base))
+                notes.push_back({Level::warning,
+                        fmt::format("'{}' was edited, which has no effect, ignoring; set the image in "
+                                    "'{}', and other settings of the unit with `systemctl edit "
+                                    "eks-sandbox-image`",
+                                sandbox_unit_edited, containerd_config_edited)});
         return tree;
 }
 

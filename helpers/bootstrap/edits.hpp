@@ -19,9 +19,11 @@ Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes);
 // Files that scripts may edit before the call; each is a link to a copy of the vendor's file in /run.
 inline constexpr std::string_view containerd_config_edited = "/etc/eks/containerd/containerd-config.toml";
 inline constexpr std::string_view max_pods_edited = "/etc/eks/eni-max-pods.txt";
+inline constexpr std::string_view kubelet_unit_edited = "/etc/eks/containerd/kubelet-containerd.service";
+inline constexpr std::string_view sandbox_unit_edited = "/etc/eks/containerd/sandbox-image.service";
 
-// What scripts have changed in kubelet-config.json and in these two: as a tree of the configuration. Throws
-// Error (config_syntax).
+// What scripts have changed in kubelet-config.json and in these files: as a tree of the configuration. A
+// note names changes without an effect. Throws Error (config_syntax).
 Json edits_of_files(const Root& root, const std::string& instance_type, std::vector<Note>& notes);
 
 // Without the lines that hold SANDBOX_IMAGE, a word that bootstrap.sh of Amazon Linux 2 replaced by the

@@ -145,6 +145,9 @@ cat >> /etc/eks/containerd/containerd-config.toml <<'END'
 [plugins."io.containerd.grpc.v1.cri".x509_key_pair_streaming]
 tls_cert_file = "/etc/containerd/stream.crt"
 END
+sed -i 's/\$KUBELET_EXTRA_ARGS/& --v=3/' /etc/eks/containerd/kubelet-containerd.service
+sed -i '/^\[Service\]/a Nice=1' /etc/eks/containerd/kubelet-containerd.service
+sed -i 's/^TimeoutStartSec=.*/TimeoutStartSec=9min/' /etc/eks/containerd/sandbox-image.service
 echo 'exit 1' > /etc/eks/bootstrap-gpu.sh
 {self.call("--containerd-config-file /srv/containerd.toml")}
 touch /srv/ended
@@ -158,8 +161,11 @@ touch /srv/ended
         self.assertEqual(cri["max_concurrent_downloads"], 7)
         self.assertEqual(cri["x509_key_pair_streaming"], {"tls_cert_file": "/etc/containerd/stream.crt"})
         self.assertIs(cri["containerd"]["discard_unpacked_layers"], False)
-        self.assertIn("'/etc/eks/bootstrap-gpu.sh' is not run, ignoring",
-                      (node.root / "var/log/cloud-init-output.log").read_text())
+        self.assertEqual([flag for flag in node.kubelet()["argv"] if flag.startswith("--v=")][-1:], ["--v=3"])
+        said = (node.root / "var/log/cloud-init-output.log").read_text()
+        self.assertIn("'/etc/eks/bootstrap-gpu.sh' is not run, ignoring", said)
+        self.assertIn("kubelet-containerd.service': only flags added to ExecStart= have an effect; changes of Nice= ", said)
+        self.assertIn("'/etc/eks/containerd/sandbox-image.service' was edited, which has no effect", said)
         self.assertEqual(set(tomllib.loads(node.file("/var/lib/eks/commands.d/bootstrap-edits.toml").read_text())),
                          {"kubelet", "containerd"})
 

@@ -421,6 +421,53 @@ TEST_CASE("What scripts changed in other files of Amazon Linux 2 is found", "[bo
         CHECK(refusal([&] { edits("m5.large"); }).failure == "config-syntax");
 }
 
+TEST_CASE("Flags that scripts added to the unit of kubelet are found, and other edits of units named",
+        "[bootstrap]")
+{
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        const std::string unit =
+                "# Why: ExecStart=/bin/false\n[Service]\nEnvironment=A=b\nExecStart=/usr/bin/kubelet \\\n"
+                "    --config /c.json \\\n    $KUBELET_ARGS \\\n    $KUBELET_EXTRA_ARGS\n";
+        machine.write("/usr/share/eks/containerd/kubelet-containerd.service", unit);
+        machine.write("/usr/share/eks/containerd/sandbox-image.service", "[Service]\nType=oneshot\n");
+        std::vector<Note> said;
+        const auto edits = [&](const std::string& what, const std::string& into) {
+                auto text = unit;
+                text.replace(text.find(what), what.size(), into);
+                machine.write(kubelet_unit_edited, text);
+                said.clear();
+                const auto tree = edits_of_files(root, "m5.large", said);
+                return tree.contains("kubelet") ? tree["kubelet"]["flags"] : Json();
+        };
+        const auto is_named = [&](const std::string& settings) {
+                return said.size() == 1 && said[0].level == Level::warning &&
+                       said[0].text.find("changes of " + settings + " have none") != std::string::npos;
+        };
+
+        CHECK(edits("[Service]", "[Service]") == Json());
+        CHECK(edits("# Why", "; Or\n\n# Why") == Json());
+        CHECK(said.empty());
+        CHECK(edits("$KUBELET_EXTRA_ARGS", "--v=4 --node-labels a=b,c=d $KUBELET_EXTRA_ARGS") ==
+                Json{"--v=4", "--node-labels=a=b,c=d"});
+        CHECK(edits("    --config", "    --max-pods=9 \\\n    --config") == Json{"--max-pods=9"});
+        CHECK(said.empty());
+
+        CHECK(edits("$KUBELET_EXTRA_ARGS", "--v=4") == Json{"--v=4"});
+        CHECK(is_named("ExecStart="));
+        CHECK(edits("$KUBELET_EXTRA_ARGS", "$KUBELET_EXTRA_ARGS --node-ip=${IP}") == Json());
+        CHECK(is_named("ExecStart="));
+        CHECK(edits("Environment=A=b", "EnvironmentFile=/etc/environment\nSlice=a.slice") == Json());
+        CHECK(is_named("Environment=, EnvironmentFile=, Slice="));
+
+        machine.write(kubelet_unit_edited, unit);
+        machine.write(sandbox_unit_edited, "[Service]\nType=simple\n");
+        said.clear();
+        CHECK(edits_of_files(root, "m5.large", said) == Json::object());
+        REQUIRE(said.size() == 1);
+        CHECK(said[0].text.find(sandbox_unit_edited) != std::string::npos);
+}
+
 TEST_CASE("A configuration file of containerd that a call names is taken over", "[bootstrap]")
 {
         BootstrapCall call{.arguments = {"c", "--containerd-config-file", "/srv/c.toml"}, .environment = {}};
