@@ -1799,6 +1799,22 @@ class ProvisionerTest(MachineTest):
         self.succeeds(self.step("apply-variants", **grid))
         self.assertFalse([call for call in self.calls() if call.startswith("grid")])
 
+    def test_labels_of_the_hardware(self):
+        file = self.root / "usr/lib/eks/node.d/20-labels.toml"
+        expected = {"nvidia-toolkit": {"gpuLabels": True, "hardwareLabels": True}, "neuron": {"hardwareLabels": True},
+                    "efa": {"hardwareLabels": True}}
+        for name, labels in expected.items():
+            (self.packer / f"variants/mine-{name}.list").write_text("summary labels\n" + "".join(
+                line for line in (self.packer / f"variants/{name}.list").read_text().splitlines(True) if line.startswith("line ")))
+            file.unlink(missing_ok=True)
+            self.succeeds(self.step("apply-variants", VARIANTS=f"mine-{name}"))
+            self.assertEqual(tomllib.loads(file.read_text()), {"node": labels})
+        for _ in range(2):  # together, and again
+            self.succeeds(self.step("apply-variants", VARIANTS="mine-neuron,mine-nvidia-toolkit,mine-efa"))
+            self.assertEqual(tomllib.loads(file.read_text()), {"node": expected["nvidia-toolkit"]})
+        for name in "gpu-nvidia", "gpu-nvidia-all", "gpu-nvidia-grid", "gpu-nvidia-proprietary":
+            self.assertIn("includes nvidia-toolkit\n", (self.packer / f"variants/{name}.list").read_text())
+
     def test_names_of_buckets(self):
         for name, url in {"mine": "https://mine.s3.us-west-2.amazonaws.com", "my.bucket": "https://s3.us-west-2.amazonaws.com/my.bucket"}.items():
             done = self.run_program("bash", "-c", f". {self.packer}/lib/bucket.sh; bucket_root {name} us-west-2")
