@@ -35,6 +35,12 @@ SINCE_17 = {
     "plugins/io.containerd.grpc.v1.cri/containerd/runtimes/*/snapshotter",
     "proxy_plugins/*/exports/*",
 }
+# containerd 2.3 and later, which no suite of Debian has yet.
+SINCE_23 = {
+    "debug/log_trace_id",
+    "plugins/io.containerd.cri.v1.runtime/enable_criu",
+    "plugins/io.containerd.cri.v1.runtime/stats_collect_period",
+}
 # Settings that a case gives to check that unknown settings are kept.
 UNKNOWN = {
     "containerd-toml-2-on-2": {

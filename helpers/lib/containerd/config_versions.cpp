@@ -18,7 +18,8 @@ namespace {
 
 using Path = SettingPath;
 
-// Calls f with the path and key of every value that is not a table. An empty table has no effect.
+// Calls f with the path, in schema 2 or 3, and the key of every value that is not a table. An empty table
+// has no effect.
 using Visit = std::function<void(const Path&, const std::string&, const Json&)>;
 
 void each_setting(const Json& table_node, Path& path, const std::string& key, const Visit& f)
@@ -29,7 +30,7 @@ void each_setting(const Json& table_node, Path& path, const std::string& key, co
                 if (value.is_object())
                         each_setting(value, path, child, f);
                 else
-                        f(path, child, value);
+                        f(without_schema_4(path), child, value);
                 path.pop_back();
         }
 }
@@ -262,12 +263,13 @@ private:
 void check_version(const Layer& layer)
 {
         const auto version = layer.tree.value("version", Json(3));
-        if (version == 2 || version == 3)
+        if (version == 2 || version == 3 || version == 4)
                 return;
         throw Error(failure::config_invalid,
-                fmt::format("{}: version = {}: eksnode knows schema 2 and 3 of containerd's configuration",
+                fmt::format(
+                        "{}: version = {}: eksnode knows schema 2, 3 and 4 of containerd's configuration",
                         place_of(layer.marks, "version", {layer.source}).text(), version.dump()),
-                "Write the settings in one of them; containerd reads both");
+                "Write the settings in one of them");
 }
 
 } // namespace

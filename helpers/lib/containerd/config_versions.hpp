@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two schemas of containerd's configuration, and the settings that have different places in them.
+// The schemas of containerd's configuration, and the settings that have different places in them.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace eks {
 
-// Holds the defaults of either schema: config-2.toml and config-3.toml.
+// Holds the defaults of the schemas that are written: config-2.toml and config-3.toml.
 inline constexpr std::string_view containerd_vendor_directory = "/usr/share/eks/containerd";
 
 // The places of our settings in a schema.
@@ -28,10 +28,10 @@ const Schema& schema_of(int version); // 2 or 3
 
 inline constexpr Version newest_containerd{2, 3, 0}; // that the tables were made for, and every patch of it
 
-// The schema for a daemon: 2 for containerd 1.x, 3 for 2.x and later.
+// The schema for a daemon: 2 for containerd 1.x, 3 for 2.x and later. 2.3 reads schema 4, too.
 int schema_for(const Version& containerd);
 
-// A text of either schema, or of a mixture. Throws Error: config_syntax, config_invalid.
+// A text of schema 2, 3 or 4, or of a mixture. Throws Error: config_syntax, config_invalid.
 Layer parse_containerd_config(const std::string& text, const std::string& source);
 
 // The tree of such a text in the schema of that daemon: a setting with different places in the schemas is
@@ -44,7 +44,7 @@ Json translate(
         const Layer& layer, const Version& containerd, std::vector<Note>& notes, Marks* places = nullptr);
 
 // The notes about settings that are in no schema. Throws Error (config_invalid) for wrong types, and for a
-// version other than 2 and 3.
+// version other than 2, 3 and 4.
 void check_known(const Layer& layer, std::vector<Note>& notes);
 
 } // namespace eks

@@ -85,6 +85,16 @@ SettingPath fill(const SettingPath& pattern, const SettingPath& wild)
         return path;
 }
 
+SettingPath without_schema_4(const SettingPath& path)
+{
+        if (path.size() <= 2 || path.front() != "plugins") // too short for a setting of a plugin
+                return path;
+        for (const auto& entry : renamed_settings())
+                if (const auto wild = match(pattern_of(entry.four), path))
+                        return fill(pattern_of(entry.three), *wild);
+        return path;
+}
+
 std::optional<FoundSetting> find_setting(const SettingPath& path, SettingPath SettingPatterns::*side)
 {
         for (const auto& entry : patterns())

@@ -26,6 +26,9 @@ struct FoundSetting {
         SettingPath wild; // what "*" and "..." stand for, in order
 };
 
+// The place in schema 3 of a setting that schema 4 has in another one; other paths stay.
+SettingPath without_schema_4(const SettingPath& path);
+
 // `side` is &SettingPatterns::two or three.
 std::optional<FoundSetting> find_setting(const SettingPath& path, SettingPath SettingPatterns::*side);
 

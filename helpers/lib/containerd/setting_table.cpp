@@ -9,7 +9,7 @@ namespace {
 
 using Row = SettingRow;
 
-// Schema 2: `containerd config default` of 1.6 and 1.7. Schema 3: that of 2.0 to 2.2, and docs/cri/config.md
+// Schema 2: `containerd config default` of 1.6 and 1.7. Schema 3: that of 2.0 to 2.3, and docs/cri/config.md
 // of containerd; the moves are those that containerd 2.x makes when it reads schema 2, and those of the
 // streaming server, which it omits. Handlers of users may have any options.
 constexpr std::array table{
@@ -126,6 +126,10 @@ constexpr std::array table{
         Row{"", "runtime:cni/use_internal_loopback", Shape::toggle},
         Row{"", "runtime:containerd/runtimes/*/cgroup_writable", Shape::toggle, 1},
         Row{"", "runtime:containerd/runtimes/*/io_type", Shape::text},
+        Row{"", "runtime:enable_criu", Shape::toggle, 3},
+        Row{"", "runtime:enable_experimental_restore_via_create", Shape::toggle, 3},
+        Row{"", "runtime:stats_collect_period", Shape::text, 3},
+        Row{"", "runtime:stats_retention_period", Shape::text, 3},
 
         // The streaming server is in the same place.
         Row{"cri:disable_tcp_service", "=", Shape::toggle},
@@ -165,7 +169,28 @@ constexpr std::array table{
         Row{"", "io.containerd.snapshotter.v1.erofs:..."},
 };
 
+// The moves that containerd 2.3 makes when it reads schema 3, backwards.
+constexpr std::array renamed{
+        RenamedSetting{"io.containerd.metrics.v1.grpc-prometheus:...", "metrics/..."},
+        RenamedSetting{"io.containerd.server.v1.debug:...", "debug/..."},
+        RenamedSetting{"io.containerd.server.v1.grpc:...", "grpc/..."},
+        RenamedSetting{"io.containerd.server.v1.grpc-tcp:address", "grpc/tcp_address"},
+        RenamedSetting{"io.containerd.server.v1.grpc-tcp:tls_ca", "grpc/tcp_tls_ca"},
+        RenamedSetting{"io.containerd.server.v1.grpc-tcp:tls_cert", "grpc/tcp_tls_cert"},
+        RenamedSetting{"io.containerd.server.v1.grpc-tcp:tls_common_name", "grpc/tcp_tls_common_name"},
+        RenamedSetting{"io.containerd.server.v1.grpc-tcp:tls_key", "grpc/tcp_tls_key"},
+        RenamedSetting{
+                "io.containerd.server.v1.grpc-tcp:...", "grpc/..."}, // the sizes, which both servers share
+        RenamedSetting{"io.containerd.server.v1.metrics:...", "metrics/..."},
+        RenamedSetting{"io.containerd.server.v1.ttrpc:...", "ttrpc/..."},
+};
+
 } // namespace
+
+std::span<const RenamedSetting> renamed_settings()
+{
+        return renamed;
+}
 
 std::span<const SettingRow> setting_rows()
 {

@@ -32,6 +32,15 @@ struct SettingRow {
         }
 };
 
+// Schema 4, of containerd 2.3, is schema 3 with the settings of the daemon's own servers in plugins, below
+// which some have another name. containerd 2.3 reads both, but the old place of a plugin only if the new one
+// has no setting at all.
+struct RenamedSetting {
+        std::string_view four;
+        std::string_view three;
+};
+
 std::span<const SettingRow> setting_rows();
+std::span<const RenamedSetting> renamed_settings();
 
 } // namespace eks

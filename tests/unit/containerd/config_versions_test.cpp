@@ -187,9 +187,48 @@ TEST_CASE("One setting with two values is refused, with the same value it is not
         }
 }
 
-TEST_CASE("A version that is neither 2 nor 3 is refused", "[schemas]")
+TEST_CASE("Settings of servers in the places of schema 4 are those of schema 3", "[schemas]")
 {
-        for (const auto* version : {"1", "4", "'3'"}) {
+        constexpr Version containerd_23{2, 3, 0};
+        const std::string server = "plugins.'io.containerd.server.v1.";
+        const std::vector<std::pair<std::string, std::string>> rows{
+                {server + "grpc'.address = '/a'", "grpc.address = '/a'"},
+                {server + "grpc'.max_recv_message_size = 5", "grpc.max_recv_message_size = 5"},
+                {server + "grpc-tcp'.address = 'a:1'", "grpc.tcp_address = 'a:1'"},
+                {server + "grpc-tcp'.tls_common_name = 'b'", "grpc.tcp_tls_common_name = 'b'"},
+                {server + "grpc-tcp'.max_send_message_size = 5", "grpc.max_send_message_size = 5"},
+                {server + "ttrpc'.uid = 7", "ttrpc.uid = 7"},
+                {server + "debug'.address = '/d'", "debug.address = '/d'"},
+                {server + "metrics'.address = 'a:2'", "metrics.address = 'a:2'"},
+                {"plugins.'io.containerd.metrics.v1.grpc-prometheus'.grpc_histogram = true",
+                        "metrics.grpc_histogram = true"},
+                {runtime + "enable_selinux = true", runtime + "enable_selinux = true"}};
+        for (const auto& [four, three] : rows)
+                for (const auto& daemon : {containerd_2, containerd_23}) {
+                        CAPTURE(four);
+                        const auto found = translated("version = 4\n" + four, daemon);
+                        CHECK(found.tree == tree(three));
+                        CHECK(found.notes.empty());
+                }
+        CHECK(translated("version = 4\n" + rows[0].first, containerd_17).tree == tree(rows[0].second));
+
+        const auto too_new = translated(runtime + "enable_criu = false", containerd_2);
+        REQUIRE(too_new.notes.size() == 1);
+        CHECK(too_new.notes[0].text.ends_with("does not read it, 2.3 and later do, proceeding"));
+
+        const auto wrong = refusal([&] { translated(server + "grpc'.address = 5", containerd_23); });
+        CHECK(wrong.mentions("file, line 1, column "));
+        CHECK(wrong.mentions("plugins.\"io.containerd.server.v1.grpc\".address = 5"));
+        const auto twice = refusal([&] {
+                translated("grpc.address = '/a'\n" + server + "grpc'.address = '/b'", containerd_23);
+        });
+        CHECK(twice.mentions("the same setting as grpc.address"));
+        CHECK(refusal([&] { translated(server + "grpc' = 5", containerd_23); }).mentions("must be a table"));
+}
+
+TEST_CASE("A version other than 2, 3 and 4 is refused", "[schemas]")
+{
+        for (const auto* version : {"1", "5", "'3'"}) {
                 CAPTURE(version);
                 const auto text = std::string("version = ") + version;
                 CHECK(refusal([&] {
