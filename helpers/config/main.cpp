@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 
 #include "await_call.hpp"
@@ -23,8 +24,14 @@ int main(int argc, char** argv)
                 argc, argv, [&](Context& context) {
                         const auto& root = context.root();
                         auto resolved = resolve_node_layers(root);
-                        if (observer && awaits_call(resolved))
+                        if (observer && awaits_call(resolved)) {
+                                const StepPlan remarks{.notes = resolved.merged.notes};
+                                context.apply(remarks); // they may say why no call will come
                                 resolved = await_call(context, *observer);
+                                std::erase_if(resolved.merged.notes, [&](const Note& note) {
+                                        return std::ranges::count(remarks.notes, note.text, &Note::text) > 0;
+                                });
+                        }
                         context.apply(plan_config(root, std::move(resolved), load_imds(root),
                                 {.kubelet = kubelet_version(root), .containerd = containerd_version(root)})
                                               .plan);

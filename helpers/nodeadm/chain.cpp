@@ -59,22 +59,34 @@ bool is_config_name(const std::string& name)
                 suffixes, [&](std::string_view suffix) { return lower(name).ends_with(suffix); });
 }
 
-std::vector<Layer> parse_file(const Root& root, const std::string& path)
+using Warn = std::function<void(const std::string&)>;
+
+std::vector<Layer> parse_bytes(std::string_view bytes, const std::string& source, const Warn& warn)
 {
-        auto layers = parse_documents(read_user_data(read_file(root(path), config_limit), path));
+        const auto data = read_user_data(bytes, source);
+        auto notes = data.notes;
+        auto layers = parse_documents(data, notes);
+        for (const auto& note : notes)
+                warn(note.text);
+        return layers;
+}
+
+std::vector<Layer> parse_file(const Root& root, const std::string& path, const Warn& warn)
+{
+        auto layers = parse_bytes(read_file(root(path), config_limit), path, warn);
         if (layers.empty())
                 throw Error(failure::config_invalid, fmt::format("{}: no NodeConfig in it", path));
         return layers;
 }
 
-std::vector<Layer> parse_directory(const Root& root, const std::string& path)
+std::vector<Layer> parse_directory(const Root& root, const std::string& path, const Warn& warn)
 {
         std::vector<Layer> layers;
         for (const auto& name : list_directory(root(path))) {
                 const auto file = fmt::format("{}{}{}", path, path.ends_with('/') ? "" : "/", name);
                 if (!is_config_name(name) || is_directory(root(file)))
                         continue;
-                for (auto& layer : parse_file(root, file))
+                for (auto& layer : parse_file(root, file, warn))
                         layers.push_back(std::move(layer));
         }
         return layers;
@@ -131,13 +143,13 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                 in_context(failed, failure::config_invalid, [&] {
                         const auto& path = sources[i].path;
                         if (path && is_directory(root(*path))) {
-                                layers = parse_directory(root, *path);
+                                layers = parse_directory(root, *path, warn);
                                 if (layers.empty())
                                         warn(fmt::format("no config in directory '{}', skipping", *path));
                                 return;
                         }
                         if (path) {
-                                layers = parse_file(root, *path);
+                                layers = parse_file(root, *path, warn);
                                 return;
                         }
                         const auto bytes = read_instance();
@@ -147,7 +159,7 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                         // Data with damaged compression cannot be another format, so this is an error.
                         const auto text = is_gzip(*bytes) ? gunzip(*bytes, user_data_limit, source) : *bytes;
                         try {
-                                layers = parse_documents(read_user_data(text, source));
+                                layers = parse_bytes(text, source, warn);
                         } catch (const Error& e) { // scripts and foreign documents are not nodeadm's
                                 warn(fmt::format("{}, skipping", e.what()));
                                 return;

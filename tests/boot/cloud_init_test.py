@@ -26,6 +26,7 @@ cloud_final_modules: [scripts_per_boot, scripts_user, final_message]
 system_info: {distro: debian}
 output: {all: "| tee -a /var/log/cloud-init-output.log"}
 """
+CONFIG_WARNING = "2643fc222a424143a305cb5e58f27fea"
 LAYER = "/var/lib/eks/commands.d/bootstrap.toml"
 EDITS_LAYER = "/var/lib/eks/commands.d/bootstrap-edits.toml"
 KUBELET_CONFIG = "/etc/kubernetes/kubelet/kubelet-config.json"
@@ -138,7 +139,13 @@ runcmd:
         self.assertTrue((node.root / "srv/ended").exists())
 
     def test_terraform_s(self):
+        # As EKS Blueprints has it, without an empty line before the script: cloud-init runs it all the same.
         node = self.cloud_node(f"""\
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="//"
+
+--//
+Content-Type: text/x-shellscript; charset="us-ascii"
 #!/bin/bash
 set -ex
 cat > /etc/profile.d/bootstrap.sh <<'END'
@@ -155,8 +162,12 @@ API_SERVER_URL=https://example.com
 /etc/eks/bootstrap.sh my-cluster --kubelet-extra-args '--node-labels=team=web' --b64-cluster-ca $B64_CLUSTER_CA \\
   --apiserver-endpoint $API_SERVER_URL --ip-family ipv4 --service-ipv4-cidr 10.100.0.0/16
 echo done > /srv/ended
+--//--
 """)
         self.assertCalled(node)
+        left = [r for r in node.journal("--unit", "eks-config.service") if "left to cloud-init" in r.get("MESSAGE", "")]
+        self.assertEqual([r["MESSAGE_ID"] for r in left], [CONFIG_WARNING])
+        self.assertIn("user data, line 6, column 1", left[0]["MESSAGE"])
         self.assertEqual(self.labels(node), {"team": "web"})
         self.assertTrue((node.root / "srv/ended").exists())
         self.assertFalse((node.root / "etc/eks/bootstrap.sh").is_symlink())  # sed has put a copy there

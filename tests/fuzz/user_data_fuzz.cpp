@@ -9,7 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 {
         try {
                 const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-                for (const auto& layer : eks::parse_documents(eks::read_user_data(bytes, "user data")))
+                std::vector<eks::Note> notes;
+                for (const auto& layer :
+                        eks::parse_documents(eks::read_user_data(bytes, "user data"), notes))
                         layer.tree.dump();
         } catch (const eks::Error&) { // refused; anything else that is thrown ends the run
         }

@@ -108,13 +108,33 @@ void add_file(const Root& root, Resolved& resolved, const std::string& path,
         }
 }
 
+Layer parse_document(const UserDataDocument& document)
+{
+        const auto& [form, text, source, nested, below_header] = document;
+        if (form == UserDataDocument::Form::toml)
+                return parse_node_toml(text, source);
+        try {
+                return parse_node_config(text, source);
+        } catch (const Error& e) {
+                if (!below_header)
+                        throw;
+                throw Error(e.failure(),
+                        fmt::format("{}: the header of a mail is before the document, and is read as its "
+                                    "beginning: {}",
+                                Where{source, 1, 1}.text(), e.what()),
+                        "Remove the header, or write a MIME multipart document with the NodeConfig as a part");
+        }
+}
+
 void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes, const std::string& source)
 {
         const auto data = read_user_data(bytes, source);
         resolved.has_scripts = resolved.has_scripts || data.has_scripts;
         resolved.names_bootstrap = resolved.names_bootstrap || data.names_bootstrap;
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
-        for (auto& layer : parse_documents(data))
+        auto& notes = resolved.merged.notes;
+        notes.insert(notes.end(), data.notes.begin(), data.notes.end());
+        for (auto& layer : parse_documents(data, notes))
                 add(root, resolved, std::move(layer));
 }
 
@@ -158,12 +178,17 @@ std::vector<std::string> admin_files(const Root& root, const std::optional<Draft
 
 } // namespace
 
-std::vector<Layer> parse_documents(const UserData& data)
+std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& notes)
 {
         std::vector<Layer> layers;
-        for (const auto& [form, text, source] : data.documents)
-                layers.push_back(form == UserDataDocument::Form::toml ? parse_node_toml(text, source)
-                                                                      : parse_node_config(text, source));
+        for (const auto& document : data.documents)
+                try {
+                        layers.push_back(parse_document(document));
+                } catch (const Error& e) {
+                        if (!document.nested)
+                                throw;
+                        notes.push_back(ignored_document(e));
+                }
         return layers;
 }
 

@@ -45,7 +45,8 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
 // eks.KEY=VALUE words as a layer. Does not throw: errors are in Layer::problems.
 Layer command_line_layer(const std::vector<std::string>& words);
 
-// The documents of user data, as layers.
-std::vector<Layer> parse_documents(const UserData& data);
+// The documents of user data, as layers. Throws Error (config_syntax, config_invalid); documents that
+// nodeadm does not read are then left out, with a note.
+std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& notes);
 
 } // namespace eks

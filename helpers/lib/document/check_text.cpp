@@ -72,4 +72,12 @@ void check_text(std::string_view text, const std::string& source)
         }
 }
 
+std::string_view without_byte_order_mark(std::string_view text)
+{
+        constexpr std::string_view mark = "\xef\xbb\xbf";
+        if (text.starts_with(mark))
+                text.remove_prefix(mark.size());
+        return text;
+}
+
 } // namespace eks

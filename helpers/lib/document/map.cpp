@@ -49,6 +49,7 @@ Json load_json(std::string text, Layer& layer)
 Json parse_map(std::string_view text, Layer& layer)
 {
         check_text(text, layer.source);
+        text = without_byte_order_mark(text);
         auto document =
                 trim(text).starts_with('{') ? load_json(std::string(text), layer) : parse_yaml(text, layer);
         if (!document.is_object())

@@ -2,6 +2,7 @@
 #include "userdata/mime.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,17 +17,18 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 
-[[noreturn]] void syntax_error(const std::string& source, int line, std::string_view what)
+Error syntax_error(const std::string& source, int line, std::string_view what)
 {
-        throw Error(failure::config_syntax, fmt::format("{}: {}", Where{source, line, 1}.text(), what),
-                "Correct the MIME document; `cloud-init devel make-mime` writes such documents");
+        return {failure::config_syntax, fmt::format("{}: {}", Where{source, line, 1}.text(), what),
+                "Correct the MIME document; `cloud-init devel make-mime` writes such documents"};
 }
 
 // RFC 2045: the characters of a type, a parameter's name or an unquoted value.
+constexpr std::string_view special_characters = "()<>@,;:\\\"/[]?=";
+
 bool token_character(char c)
 {
-        constexpr std::string_view special = "()<>@,;:\\\"/[]?=";
-        return c > 0x20 && c < 0x7f && special.find(c) == std::string_view::npos;
+        return c > 0x20 && c < 0x7f && special_characters.find(c) == std::string_view::npos;
 }
 
 bool is_token(std::string_view text)
@@ -77,35 +79,65 @@ struct Header {
         int content_type_line = 0;
 };
 
-enum class HeaderLine { field, end, malformed };
+enum class HeaderLine {
+        field,
+        odd, // nodeadm rejects it, cloud-init takes or ignores it
+        end,
+        body, // cloud-init takes it for the first line of the body, without the empty line before
+};
 
 class HeaderReader {
 public:
+        enum class Of { document, part };
+
+        explicit HeaderReader(Of of) : of_(of) {}
+
         HeaderLine take(std::string_view line, int number)
         {
                 if (line.empty())
                         return HeaderLine::end;
+                const bool first = !std::exchange(any_, true);
                 if (blanks.find(line.front()) != std::string_view::npos) { // it continues the previous field
-                        if (!any_)
-                                return HeaderLine::malformed;
                         if (current_ != nullptr)
                                 current_->append(current_->empty() ? "" : " ").append(trim(line));
-                        return HeaderLine::field;
+                        return first || holds_control(line) ? HeaderLine::odd : HeaderLine::field;
                 }
                 const auto colon = line.find(':');
                 const auto name = line.substr(0, colon);
-                const bool printable =
-                        std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
-                if (colon == std::string_view::npos || name.empty() || !printable)
-                        return HeaderLine::malformed;
-                any_ = true;
-                start_field(lower(name), trim(line.substr(colon + 1)), number);
-                return HeaderLine::field;
+                const auto value = line.substr(std::min(colon, line.size()));
+                if (colon == std::string_view::npos || !is_name(name))
+                        return HeaderLine::body;
+                start_field(lower(name), trim(value.substr(1)), number);
+                return is_valid(name) && !holds_control(value) ? HeaderLine::field : HeaderLine::odd;
         }
 
         Header header;
 
 private:
+        // What Go's net/mail or cloud-init takes for a field.
+        bool is_name(std::string_view name) const
+        {
+                return is_valid(name) ||
+                       std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
+        }
+
+        // Go is stricter with parts than with the document itself.
+        bool is_valid(std::string_view name) const
+        {
+                if (of_ == Of::document)
+                        return true;
+                return !name.empty() && std::ranges::all_of(name, [](char c) {
+                        return c == ' ' || (token_character(c) && c != '{' && c != '}');
+                });
+        }
+
+        bool holds_control(std::string_view text) const
+        {
+                return of_ == Of::part && std::ranges::any_of(text, [](char c) {
+                        return c != '\t' && has_control_characters({&c, 1});
+                });
+        }
+
         void start_field(const std::string& name, std::string_view value, int number)
         {
                 current_ = nullptr;
@@ -117,14 +149,25 @@ private:
                 }
         }
 
+        Of of_;
         std::string* current_ = nullptr;
         bool any_ = false;
 };
 
 struct ContentType {
         std::string name; // lower case
-        std::string boundary;
+        std::optional<std::string> boundary;
+        bool valid = true;
+
+        bool is_multipart() const { return name.starts_with("multipart/"); }
 };
+
+bool is_media_type(std::string_view name)
+{
+        const auto slash = name.find('/');
+        return is_token(name.substr(0, slash)) &&
+               (slash == std::string_view::npos || is_token(name.substr(slash + 1)));
+}
 
 // "multipart/mixed; boundary=\"//\""; nothing for another form.
 std::optional<ContentType> parse_content_type(std::string_view text)
@@ -138,9 +181,7 @@ std::optional<ContentType> parse_content_type(std::string_view text)
         };
 
         const auto name = trim(text.substr(0, text.find(';')));
-        const auto slash = name.find('/');
-        if (!is_token(name.substr(0, slash)) ||
-                (slash != std::string_view::npos && !is_token(name.substr(slash + 1))))
+        if (!is_media_type(name))
                 return std::nullopt;
         ContentType type{.name = lower(name), .boundary = {}};
         take(text.substr(std::min(text.find(';'), text.size())));
@@ -157,7 +198,8 @@ std::optional<ContentType> parse_content_type(std::string_view text)
                 if (text.starts_with('"')) {
                         std::size_t i = 1;
                         for (; i < text.size() && text[i] != '"'; ++i) {
-                                if (text[i] == '\\' && i + 1 < text.size())
+                                if (text[i] == '\\' && i + 1 < text.size() &&
+                                        special_characters.find(text[i + 1]) != std::string_view::npos)
                                         ++i;
                                 value += text[i];
                         }
@@ -170,15 +212,63 @@ std::optional<ContentType> parse_content_type(std::string_view text)
                         if (value.empty())
                                 return std::nullopt;
                 }
-                if (lower(parameter) == "boundary" && type.boundary.empty())
+                if (lower(parameter) == "boundary" && !type.boundary)
                         type.boundary = std::move(value);
         }
         return text.empty() ? std::optional(std::move(type)) : std::nullopt;
 }
 
-bool is_multipart(const ContentType& type)
+// The same of a malformed one, as Python's email module has it, with which cloud-init reads MIME.
+ContentType guess_content_type(std::string_view text)
 {
-        return type.name.starts_with("multipart/");
+        const auto take_piece = [&] { // up to a ';' that is not between quotes
+                std::size_t i = 0;
+                for (bool quoted = false; i < text.size() && (quoted || text[i] != ';'); ++i)
+                        quoted ^= text[i] == '"' && (i == 0 || text[i - 1] != '\\');
+                const auto piece = trim(text.substr(0, i));
+                text.remove_prefix(std::min(i + 1, text.size()));
+                return piece;
+        };
+        const auto name = take_piece();
+        const bool one_slash = std::ranges::count(name, '/') == 1;
+        ContentType type{
+                .name = is_media_type(name) || one_slash ? lower(name) : "", .boundary = {}, .valid = false};
+        while (!text.empty()) {
+                const auto piece = take_piece();
+                const auto equals = piece.find('=');
+                if (equals == std::string_view::npos || lower(trim(piece.substr(0, equals))) != "boundary")
+                        continue;
+                auto value = trim(piece.substr(equals + 1));
+                if (value.size() > 1 && value.starts_with('"') && value.ends_with('"'))
+                        value = value.substr(1, value.size() - 2);
+                type.boundary = std::string(value);
+                break;
+        }
+        return type;
+}
+
+ContentType read_content_type(const Header& header)
+{
+        const auto& text = header.content_type.value_or("");
+        if (text.empty())
+                return {};
+        return parse_content_type(text).value_or(guess_content_type(text));
+}
+
+// What is wrong with a Content-Type; "" if nothing is.
+std::string content_type_error(const ContentType& type)
+{
+        if (type.valid)
+                return type.is_multipart() && type.boundary.value_or("").empty()
+                               ? "Content-Type is multipart, but has no boundary"
+                               : "";
+        const auto& boundary = type.boundary.value_or("");
+        const bool needs_quotes =
+                !boundary.empty() && !is_token(boundary) && boundary.find('"') == boundary.npos;
+        return needs_quotes ? fmt::format("Content-Type is malformed: put the boundary into double quotes, "
+                                          "boundary=\"{}\"",
+                                      boundary)
+                            : "Content-Type is malformed";
 }
 
 // Only used to distinguish a broken multipart document from other text.
@@ -198,58 +288,121 @@ std::optional<int> hex_digit(char c)
         return std::nullopt;
 }
 
+// Blanks at the end of a line were added in transport, because a sender encodes its own. As in Go, a '='
+// that is not followed by two hex digits stands for itself.
+std::string quoted_printable(std::string_view body)
+{
+        std::string result;
+        result.reserve(body.size());
+        Lines lines(body, 1);
+        while (lines.next()) {
+                auto line = lines.line();
+                const auto newline =
+                        body.substr(lines.begin() + line.size(), lines.end() - lines.begin() - line.size());
+                line = line.substr(0, line.find_last_not_of(blanks) + 1);
+                const bool goes_on = line.ends_with('=');
+                if (goes_on)
+                        line.remove_suffix(1);
+                for (std::size_t i = 0; i < line.size(); ++i) {
+                        const bool encoded = line[i] == '=' && i + 2 < line.size();
+                        const auto high = encoded ? hex_digit(line[i + 1]) : std::nullopt;
+                        const auto low = encoded ? hex_digit(line[i + 2]) : std::nullopt;
+                        if (high && low) {
+                                result += static_cast<char>(*high * 16 + *low);
+                                i += 2;
+                        } else {
+                                result += line[i];
+                        }
+                }
+                if (!goes_on)
+                        result += newline;
+        }
+        return result;
+}
+
+// A body that does not have its encoding is taken as it is: nodeadm asks the body of a NodeConfig, not the
+// header, whether it is base64, and does not read others.
+std::string decoded(std::string_view body, const Header& header)
+{
+        const auto encoding = lower(header.encoding.value_or(""));
+        if (encoding == "quoted-printable")
+                return quoted_printable(body);
+        if (encoding == "base64")
+                if (auto bytes = decode_base64(body))
+                        return *std::move(bytes);
+        return std::string(body);
+}
+
 class Parser {
 public:
         explicit Parser(const std::string& source) : source_(&source) {}
 
-        std::vector<MimePart> parts;
-
-        ContentType content_type(const Header& header) const
-        {
-                const auto line = header.content_type_line;
-                auto type = parse_content_type(header.content_type.value_or(""));
-                if (!type)
-                        syntax_error(*source_, line, "Content-Type is malformed");
-                if (is_multipart(*type) && type->boundary.empty())
-                        syntax_error(*source_, line, "Content-Type is multipart, but has no boundary");
-                return *std::move(type);
-        }
-
         // `body` begins on line `first_line` of the document.
-        void multipart(std::string_view body, int first_line, const std::string& boundary, std::size_t depth)
+        void multipart(std::string_view body, int first_line, const std::string& boundary, std::size_t depth,
+                MimeDocument& found)
         {
                 const auto delimiter = "--" + boundary;
                 Lines lines(body, first_line);
                 std::optional<OpenPart> open;
+                bool ended = false; // before the first part
                 while (lines.next()) {
                         const auto kind = classify(lines.line(), delimiter);
                         if (kind == LineKind::content) {
                                 if (open)
-                                        content(*open, lines);
+                                        content(*open, lines, found);
+                                continue;
+                        }
+                        if (open && !open->any) { // cloud-init reads several delimiters as one
+                                reject(found, open->line, no_empty_line);
+                                open->line = lines.number();
+                                continue;
+                        }
+                        if (!open && kind == LineKind::closing) {
+                                ended = true;
+                                // Go has not seen yet that lines end in LF, and takes this one for text.
+                                if (body.substr(lines.begin(), lines.end() - lines.begin())
+                                                .ends_with("\r\n"))
+                                        return;
                                 continue;
                         }
                         if (open)
-                                close(*open, body, lines.begin(), depth);
+                                close(*open, body, lines.begin(), depth, found);
                         if (kind == LineKind::closing)
                                 return;
                         open.emplace().line = lines.number();
-                        if (++begun_ > mime_part_limit)
-                                syntax_error(*source_, lines.number(),
+                        if (++begun_ > mime_part_limit) {
+                                reject(found, lines.number(),
                                         fmt::format("more than {} MIME parts", mime_part_limit));
+                                return;
+                        }
                 }
-                if (!open)
-                        syntax_error(*source_, std::max(first_line - 1, 1),
+                if (!open && !ended)
+                        reject(found, std::max(first_line - 1, 1),
                                 fmt::format("no MIME part after this header: no line is '{}'", delimiter));
-                syntax_error(*source_, open->line,
+                // Go takes the parts before a delimiter or a header at the end.
+                if (!open || (!open->in_body && !found.error && (open->any || body.ends_with('\n'))))
+                        return;
+                reject(found, open->line,
                         fmt::format("this MIME part has no end: no line after it is '{}--'", delimiter));
+                if (open->any)
+                        close(*open, body, body.size(), depth, found);
+        }
+
+        void reject(MimeDocument& found, int line, std::string_view what) const
+        {
+                if (!found.error)
+                        found.error = syntax_error(*source_, line, what);
         }
 
 private:
         enum class LineKind { content, delimiter, closing };
 
+        static constexpr std::string_view no_empty_line = "no empty line after the header of this MIME part";
+
         struct OpenPart {
-                int line = 0; // of its delimiter
-                HeaderReader header;
+                int line = 0;     // of its delimiter
+                bool any = false; // a line of it has been read
+                HeaderReader header{HeaderReader::Of::part};
                 bool in_body = false;
                 std::size_t body_begin = 0;
                 int body_line = 0;
@@ -268,31 +421,30 @@ private:
                 return closing ? LineKind::closing : LineKind::delimiter;
         }
 
-        void content(OpenPart& part, const Lines& lines) const
+        void content(OpenPart& part, const Lines& lines, MimeDocument& found) const
         {
+                part.any = true;
                 if (part.in_body)
                         return;
-                switch (part.header.take(lines.line(), lines.number())) {
-                case HeaderLine::field:
-                        break;
-                case HeaderLine::end:
-                        part.in_body = true;
-                        part.body_begin = lines.end();
-                        part.body_line = lines.number() + 1;
-                        break;
-                case HeaderLine::malformed:
-                        syntax_error(*source_, lines.number(),
+                const auto kind = part.header.take(lines.line(), lines.number());
+                if (kind == HeaderLine::odd || kind == HeaderLine::body)
+                        reject(found, lines.number(),
                                 "not a 'Name: value' line of a MIME part's header, which ends with an empty "
                                 "line");
+                if (kind == HeaderLine::end || kind == HeaderLine::body) {
+                        const bool here = kind == HeaderLine::body;
+                        part.in_body = true;
+                        part.body_begin = here ? lines.begin() : lines.end();
+                        part.body_line = lines.number() + (here ? 0 : 1);
                 }
         }
 
-        void close(const OpenPart& part, std::string_view text, std::size_t end, std::size_t depth)
+        void close(const OpenPart& part, std::string_view text, std::size_t end, std::size_t depth,
+                MimeDocument& found)
         {
                 if (!part.in_body)
-                        syntax_error(
-                                *source_, part.line, "no empty line after the header of this MIME part");
-                auto body = text.substr(part.body_begin, end - part.body_begin);
+                        reject(found, part.line, no_empty_line);
+                auto body = part.in_body ? text.substr(part.body_begin, end - part.body_begin) : "";
                 // The line break before a delimiter belongs to the delimiter.
                 if (body.ends_with('\n'))
                         body.remove_suffix(1);
@@ -300,91 +452,102 @@ private:
                         body.remove_suffix(1);
 
                 const auto& header = part.header.header;
-                const auto type = header.content_type ? content_type(header) : ContentType{};
-                if (!is_multipart(type)) {
-                        parts.push_back({type.name, decoded(body, header, part.body_line), part.body_line});
+                const auto type = read_content_type(header);
+                const auto wrong = content_type_error(type);
+                if (!type.valid)
+                        reject(found, header.content_type_line, wrong);
+                if (!type.is_multipart()) {
+                        found.parts.push_back({.content_type = type.name,
+                                .body = decoded(body, header),
+                                .line = part.body_line});
                         return;
                 }
+                // nodeadm ignores it, and so no error in it is one of the document.
+                MimeDocument nested;
+                if (!wrong.empty())
+                        reject(nested, header.content_type_line, wrong);
                 if (depth >= mime_depth_limit)
-                        syntax_error(*source_, part.line,
+                        reject(nested, part.line,
                                 fmt::format("more than {} multiparts in each other", mime_depth_limit));
-                multipart(body, part.body_line, type.boundary, depth + 1);
-        }
-
-        std::string decoded(std::string_view body, const Header& header, int line) const
-        {
-                const auto encoding = lower(header.encoding.value_or(""));
-                if (encoding == "quoted-printable")
-                        return quoted_printable(body, line);
-                if (encoding != "base64")
-                        return std::string(body);
-                auto bytes = decode_base64(body);
-                if (!bytes)
-                        syntax_error(*source_, line, "this MIME part says that it is base64, but it is not");
-                return *std::move(bytes);
-        }
-
-        std::string quoted_printable(std::string_view body, int first_line) const
-        {
-                std::string result;
-                result.reserve(body.size());
-                Lines lines(body, first_line);
-                while (lines.next()) {
-                        auto line = lines.line();
-                        const auto newline = body.substr(
-                                lines.begin() + line.size(), lines.end() - lines.begin() - line.size());
-                        // Blanks at the end were added in transport, because a sender encodes its own.
-                        line = line.substr(0, line.find_last_not_of(blanks) + 1);
-                        const bool goes_on = line.ends_with('=');
-                        if (goes_on)
-                                line.remove_suffix(1);
-                        for (std::size_t i = 0; i < line.size(); ++i) {
-                                if (line[i] != '=') {
-                                        result += line[i];
-                                        continue;
-                                }
-                                const auto high =
-                                        i + 2 < line.size() ? hex_digit(line[i + 1]) : std::nullopt;
-                                const auto low = i + 2 < line.size() ? hex_digit(line[i + 2]) : std::nullopt;
-                                if (!high || !low)
-                                        syntax_error(*source_, lines.number(),
-                                                "'=' without two hex digits in quoted-printable text");
-                                result += static_cast<char>(*high * 16 + *low);
-                                i += 2;
-                        }
-                        if (!goes_on)
-                                result += newline;
+                else if (type.boundary)
+                        multipart(body, part.body_line, *type.boundary, depth + 1, nested);
+                if (nested.error)
+                        found.nested_errors.emplace_back(nested.error->what());
+                std::ranges::move(nested.nested_errors, std::back_inserter(found.nested_errors));
+                for (auto& inner : nested.parts) {
+                        inner.nested = true;
+                        inner.in_broken = inner.in_broken || nested.error;
+                        found.parts.push_back(std::move(inner));
                 }
-                return result;
         }
 
         const std::string* source_;
         std::size_t begun_ = 0;
 };
 
-} // namespace
+struct Message {
+        Header header;
+        HeaderLine end = HeaderLine::field; // `field` if the text ends in the header
+        std::size_t body = 0;               // where it begins
+        int body_line = 0;
+};
 
-std::optional<std::vector<MimePart>> parse_mime(std::string_view text, const std::string& source)
+// Nothing if the first line is not one of a header.
+std::optional<Message> read_header(std::string_view text)
 {
+        if (text.empty() || blanks.find(text.front()) != std::string_view::npos)
+                return std::nullopt;
         Lines lines(text, 1);
-        HeaderReader reader;
-        auto last = HeaderLine::field;
-        while (last == HeaderLine::field && lines.next()) {
+        HeaderReader reader(HeaderReader::Of::document);
+        while (lines.next()) {
                 // Mail folders and some tools write this first; cloud-init ignores it.
                 if (lines.number() == 1 && lines.line().starts_with("From "))
                         continue;
-                last = reader.take(lines.line(), lines.number());
+                const auto kind = reader.take(lines.line(), lines.number());
+                if (kind == HeaderLine::field || kind == HeaderLine::odd)
+                        continue;
+                if (lines.number() == 1)
+                        return std::nullopt;
+                const bool here = kind == HeaderLine::body;
+                return Message{reader.header, kind, here ? lines.begin() : lines.end(),
+                        lines.number() + (here ? 0 : 1)};
         }
-        const auto& header = reader.header;
-        if (!means_multipart(header))
+        return Message{reader.header, HeaderLine::field, text.size(), lines.number() + 1};
+}
+
+} // namespace
+
+std::optional<MimeDocument> parse_mime(std::string_view text, const std::string& source)
+{
+        const auto message = read_header(text);
+        if (!message || !means_multipart(message->header))
                 return std::nullopt;
-        if (last != HeaderLine::end)
-                syntax_error(source, lines.number(), "no empty line after the header of a MIME document");
 
         Parser parser(source);
-        const auto type = parser.content_type(header);
-        parser.multipart(text.substr(lines.end()), lines.number() + 1, type.boundary, 1);
-        return std::move(parser.parts);
+        MimeDocument found;
+        const auto type = read_content_type(message->header);
+        if (message->end != HeaderLine::end)
+                parser.reject(found,
+                        message->end == HeaderLine::body ? message->body_line : message->body_line - 1,
+                        "no empty line after the header of a MIME document");
+        if (const auto wrong = content_type_error(type); !wrong.empty())
+                parser.reject(found, message->header.content_type_line, wrong);
+        if (type.boundary)
+                parser.multipart(text.substr(message->body), message->body_line, *type.boundary, 1, found);
+        return found;
+}
+
+std::optional<MimePart> parse_mime_message(std::string_view text)
+{
+        constexpr std::size_t cloud_init_looks = 4096; // bytes
+        if (lower(text.substr(0, cloud_init_looks)).find("mime-version:") == std::string::npos)
+                return std::nullopt;
+        const auto message = read_header(text);
+        if (!message)
+                return MimePart{.content_type = {}, .body = std::string(text), .line = 1};
+        return MimePart{.content_type = read_content_type(message->header).name,
+                .body = decoded(text.substr(message->body), message->header),
+                .line = message->body_line};
 }
 
 } // namespace eks

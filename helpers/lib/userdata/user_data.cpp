@@ -19,15 +19,16 @@ namespace eks {
 
 namespace {
 
+constexpr std::string_view node_config_group = "node.eks.aws"; // of apiVersion
 constexpr std::string_view node_config_type = "application/node.eks.aws";
 constexpr std::string_view node_toml_type = "application/vnd.eksnode+toml";
 constexpr std::string_view script_type = "text/x-shellscript";
 constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
 
-[[noreturn]] void syntax_error(const std::string& where, std::string_view what)
+Error syntax_error(const std::string& where, std::string_view what)
 {
-        throw Error(failure::config_syntax, fmt::format("{}: {}", where, what),
-                "Correct the document; `eksnode validate user-data:FILE` checks it anywhere");
+        return {failure::config_syntax, fmt::format("{}: {}", where, what),
+                "Correct the document; `eksnode validate user-data:FILE` checks it anywhere"};
 }
 
 struct CloudInitForm {
@@ -85,6 +86,40 @@ bool is_bottlerocket_s(std::string_view text)
                 "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
 }
 
+std::string_view without_blanks_before(std::string_view text)
+{
+        return text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
+}
+
+bool configures(const MimePart& part)
+{
+        return part.content_type == node_config_type || part.content_type == node_toml_type;
+}
+
+// Whether a line says that a part is configuration, in a document whose parts cannot be found.
+bool names_configuration(std::string_view text)
+{
+        return std::ranges::any_of(lines(text), [](std::string_view line) {
+                const auto words = lower(line);
+                return words.starts_with("content-type:") &&
+                       (words.find(node_config_type) != words.npos ||
+                               words.find(node_toml_type) != words.npos);
+        });
+}
+
+bool is_script(const MimePart& part)
+{
+        return part.content_type == script_type || part.body.starts_with("#!");
+}
+
+// Whether cloud-init does.
+bool acts_on(const MimePart& part)
+{
+        return is_script(part) || begins_as_cloud_init_form(part.body) ||
+               std::ranges::find(cloud_init_forms, part.content_type, &CloudInitForm::type) !=
+                       cloud_init_forms.end();
+}
+
 class Reader {
 public:
         UserData result;
@@ -102,27 +137,56 @@ public:
                 } else if (is_bottlerocket_s(text)) {
                         refuse_bottlerocket(source);
                 } else {
-                        keep(UserDataDocument::Form::node_config, std::string(text), source);
-                        hold(source, "NodeConfig");
+                        const auto message = parse_mime_message(without_blanks_before(text));
+                        if (message && acts_on(*message) && !configures(*message)) {
+                                part(*message, source);
+                        } else if (message && text.find(node_config_group) == text.npos &&
+                                   !configures(*message)) {
+                                leave(fmt::format("{}: a MIME document without parts", source));
+                                hold(source, "a MIME document without parts");
+                        } else {
+                                keep({.form = UserDataDocument::Form::node_config,
+                                        .text = std::string(text),
+                                        .source = source,
+                                        .below_header = message.has_value()});
+                                hold(source, "NodeConfig");
+                        }
                 }
+        }
+
+        void mime(const MimeDocument& document, std::string_view text, const std::string& source)
+        {
+                const bool has_configuration = std::ranges::any_of(document.parts, configures) ||
+                                               (document.parts.empty() && document.nested_errors.empty() &&
+                                                       names_configuration(text));
+                if (document.error && has_configuration)
+                        throw Error(*document.error);
+                if (document.error)
+                        leave(document.error->what());
+                for (const auto& error : document.nested_errors)
+                        result.notes.push_back({Level::warning,
+                                fmt::format("{}; this multipart inside a MIME part is left to "
+                                            "cloud-init, proceeding",
+                                        error),
+                                true});
+                for (std::size_t i = 0; i < document.parts.size(); ++i)
+                        part(document.parts[i], fmt::format("{}, MIME part {}", source, i + 1));
+                if (document.parts.empty())
+                        hold(source, "a MIME document without parts");
         }
 
         void part(const MimePart& part, const std::string& source)
         {
                 const auto& type = part.content_type;
                 const std::string_view name = type.empty() ? "no type" : std::string_view(type);
-                if (type == node_config_type) {
-                        keep(UserDataDocument::Form::node_config, unpacked(part.body, source), source);
-                        hold(source, fmt::format("{}, NodeConfig", name));
-                } else if (type == node_toml_type) {
-                        keep(UserDataDocument::Form::toml, unpacked(part.body, source), source);
-                        hold(source, fmt::format("{}, TOML", name));
-                } else if (type == script_type || part.body.starts_with("#!")) {
+                if (configures(part) && part.in_broken) {
+                        hold(source, fmt::format("{}, ignored", name));
+                } else if (configures(part)) {
+                        configuration(part, source);
+                } else if (is_script(part)) {
                         script(part.body, source, name);
                 } else {
-                        const bool acts = begins_as_cloud_init_form(part.body) ||
-                                          std::ranges::find(cloud_init_forms, type, &CloudInitForm::type) !=
-                                                  cloud_init_forms.end();
+                        const bool acts = acts_on(part);
                         result.has_scripts = result.has_scripts || acts;
                         result.names_bootstrap =
                                 result.names_bootstrap ||
@@ -139,10 +203,40 @@ private:
                 result.held.push_back(fmt::format("{}: {}", source, what));
         }
 
-        void keep(UserDataDocument::Form form, std::string text, const std::string& source)
+        void leave(std::string_view why)
         {
-                check_text(text, source);
-                result.documents.push_back({form, std::move(text), source});
+                result.notes.push_back({Level::warning,
+                        fmt::format(
+                                "{}; the document has no configuration and is left to cloud-init, proceeding",
+                                why),
+                        true});
+        }
+
+        void configuration(const MimePart& part, const std::string& source)
+        {
+                const bool toml = part.content_type == node_toml_type;
+                const auto read = [&] {
+                        keep({.form = toml ? UserDataDocument::Form::toml
+                                           : UserDataDocument::Form::node_config,
+                                .text = unpacked(part.body, source),
+                                .source = source,
+                                .nested = part.nested});
+                        hold(source, fmt::format("{}, {}", part.content_type, toml ? "TOML" : "NodeConfig"));
+                };
+                if (!part.nested)
+                        return read();
+                try {
+                        read();
+                } catch (const Error& e) {
+                        result.notes.push_back(ignored_document(e));
+                        hold(source, fmt::format("{}, ignored", part.content_type));
+                }
+        }
+
+        void keep(UserDataDocument document)
+        {
+                check_text(document.text, document.source);
+                result.documents.push_back(std::move(document));
         }
 
         void script(std::string_view text, const std::string& source, std::string_view name)
@@ -170,29 +264,39 @@ private:
 
 } // namespace
 
+Note ignored_document(const Error& error)
+{
+        return {Level::warning,
+                fmt::format("{}; in a multipart inside a MIME part, where nodeadm does not look, ignoring",
+                        error.what()),
+                true};
+}
+
 UserData read_user_data(std::string_view bytes, const std::string& source)
 {
         auto text = decode_base64(bytes, Base64::strict).value_or(std::string(bytes));
         if (is_gzip(text))
                 text = gunzip(text, user_data_limit, source);
         if (text.size() > user_data_limit)
-                syntax_error(source, fmt::format("more than {} bytes", user_data_limit));
+                throw syntax_error(source, fmt::format("more than {} bytes", user_data_limit));
+
+        const auto body = without_byte_order_mark(text);
 
         Reader reader;
-        if (const auto parts = parse_mime(text, source)) {
-                for (std::size_t i = 0; i < parts->size(); ++i)
-                        reader.part((*parts)[i], fmt::format("{}, MIME part {}", source, i + 1));
-                if (parts->empty())
-                        reader.result.held.push_back(
-                                fmt::format("{}: a MIME document without parts", source));
+        if (const auto document = parse_mime(body, source)) {
+                reader.mime(*document, body, source);
         } else {
-                // With a blank line before the header it is not a MIME document, as in nodeadm and
-                // cloud-init. A message tells the author.
-                const auto rest = text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
-                if (rest.size() < text.size() && parse_mime(rest, source))
-                        syntax_error(Where{source, 1, 1}.text(), "the header of a MIME document must begin "
-                                                                 "on the first line, without blanks");
-                reader.document(text, source);
+                // With a blank line before the header it is not a MIME document, as in nodeadm. A message
+                // tells the author.
+                const auto rest = without_blanks_before(body);
+                auto shifted = rest.size() < body.size() ? parse_mime(rest, source) : std::nullopt;
+                if (!shifted) {
+                        reader.document(body, source);
+                } else {
+                        shifted->error = syntax_error(Where{source, 1, 1}.text(),
+                                "the header of a MIME document must begin on the first line, without blanks");
+                        reader.mime(*shifted, body, source);
+                }
         }
         return std::move(reader.result);
 }

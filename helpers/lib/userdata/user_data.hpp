@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/step.hpp"
+
 namespace eks {
 
 // Bytes after base64, and again after decompression; EC2 user data ends at 16 KiB. Parts that are compressed
@@ -17,7 +19,9 @@ struct UserDataDocument {
         enum class Form { node_config, toml };
         Form form;
         std::string text;
-        std::string source; // "user data, MIME part 2"
+        std::string source;        // "user data, MIME part 2"
+        bool nested = false;       // in a multipart inside the document: nodeadm does not read it
+        bool below_header = false; // of a mail, which nodeadm takes for the beginning of the NodeConfig
 };
 
 struct UserData {
@@ -27,11 +31,17 @@ struct UserData {
         // A description of each part: "user data, MIME part 2: text/x-shellscript, which cloud-init runs on
         // the node".
         std::vector<std::string> held;
+        std::vector<Note> notes; // what was left to cloud-init, or ignored, because of an error
 };
 
 // `source` names it in messages; parts are "<source>, MIME part N", counted from 1, and their lines from the
-// first of their body. User data without configuration is not an error. Parts that cannot be decoded, which
-// nodeadm would ignore, are an Error (config_syntax, config_invalid).
+// first of their body. User data without configuration is not an error, and the errors of a MIME document
+// without configuration are notes: cloud-init reads it, with other rules. Throws Error (config_syntax,
+// config_invalid) for a MIME document with configuration that nodeadm rejects, and for a NodeConfig or TOML
+// that cannot be decoded.
 UserData read_user_data(std::string_view bytes, const std::string& source);
+
+// The note for an error in a document that is `nested`.
+Note ignored_document(const Error& error);
 
 } // namespace eks

@@ -23,8 +23,9 @@ struct ReadUserData : eks::UserData {
 
 ReadUserData read(const std::string& bytes)
 {
-        const auto data = read_user_data(bytes, "user data");
-        return {data, eks::parse_documents(data)};
+        auto data = read_user_data(bytes, "user data");
+        auto layers = eks::parse_documents(data, data.notes);
+        return {std::move(data), std::move(layers)};
 }
 
 test::Refusal refused(const std::string& bytes)
@@ -255,8 +256,16 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                         "must begin on the first line, without blanks"},
                 {mime({node_config("c")}).substr(0, 150), "config-syntax",
                         "user data, line 4, column 1: this MIME part has no end"},
-                {"Content-Type: multipart/mixed\n\n--//--\n", "config-syntax",
-                        "user data, line 1, column 1: Content-Type is multipart"},
+                {"Content-Type: multipart/mixed\n\n--//\n" + node_config_header + "\n" + yaml + "--//--\n",
+                        "config-syntax", "user data, line 1, column 1: Content-Type is multipart"},
+                {"Content-Type: multipart/mixed; boundary=//\n\n--//\n" + node_config_header + "\n" + yaml +
+                                "--//--\n",
+                        "config-syntax", "put the boundary into double quotes"},
+                {"MIME-Version: 1.0\nContent-Type: application/node.eks.aws\n\n---\n" + yaml,
+                        "config-invalid",
+                        "user data, line 1, column 1: the header of a mail is before the document"},
+                {"MIME-Version: 1.0\nContent-Type: application/vnd.eksnode+toml\n\n[cluster]\nname = 'c'\n",
+                        "config-syntax", "the header of a mail is before the document"},
                 {mime({node_config("c"), {node_config_header, "a: [\n"}}), "config-syntax",
                         "user data, MIME part 2, line "},
                 {mime({{node_config_header, ""}}), "config-syntax", "user data, MIME part 1 is not a map"},
@@ -281,6 +290,106 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                 CHECK(wrong.mentions(row.wrong));
                 CHECK_FALSE(wrong.remedy.empty());
         }
+}
+
+TEST_CASE("A broken MIME document without configuration is left to cloud-init", "[user-data]")
+{
+        const auto script = "--//\n" + script_header + "\n#!/bin/bash\n/etc/eks/bootstrap.sh c\n"s;
+        const auto start = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"//\"\n"s;
+        for (const auto& text :
+                {start + "\n--//\n" + script_header + "#!/bin/bash\n/etc/eks/bootstrap.sh c\n--//--\n",
+                        "\n\n" + start + "\n" + script + "--//--\n", start + "\n" + script + "--//",
+                        start + "\n" + script + "--//--\\\n", start + "\n" + script,
+                        start + script + "--//--\n",
+                        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=//\n\n" + script +
+                                "--//--\n"}) {
+                CAPTURE(text);
+                for (const auto& bytes : {text, crlf(text), base64(gzip(text))}) {
+                        const auto data = read(bytes);
+                        CHECK(data.layers.empty());
+                        CHECK(data.has_scripts);
+                        CHECK(data.names_bootstrap);
+                        REQUIRE(data.notes.size() == 1);
+                        CHECK(data.notes[0].level == eks::Level::warning);
+                        CHECK(data.notes[0].strict);
+                        CHECK_THAT(data.notes[0].text,
+                                Catch::StartsWith("user data, line ") &&
+                                        Catch::EndsWith("left to cloud-init, proceeding"));
+                }
+        }
+        for (const auto* text : {"MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--a\n\nx\n--a--\n",
+                     "MIME-Version: 1.0\nContent-Type: text/plain\n\nhello: [\n",
+                     "--a\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=a\n"}) {
+                CAPTURE(text);
+                const auto data = read(text);
+                CHECK_FALSE(data.has_scripts);
+                CHECK(data.held == Names{"user data: a MIME document without parts"});
+                CHECK(data.notes.size() == 1);
+        }
+}
+
+TEST_CASE("A message with one script is cloud-init's", "[user-data]")
+{
+        const auto data =
+                read("MIME-Version: 1.0\n" + script_header + "\n#!/bin/bash\necho node.eks.aws/v1alpha1\n");
+        CHECK(data.has_scripts);
+        CHECK(data.notes.empty());
+        CHECK(data.layers.empty());
+}
+
+TEST_CASE("The body of a script is not asked whether it has its encoding", "[user-data]")
+{
+        for (const std::string encoding : {"base64", "quoted-printable"}) {
+                const auto data = read(mime(
+                        {node_config("c"), {script_header + "Content-Transfer-Encoding: " + encoding + "\n",
+                                                   "#!/bin/sh\necho =4"}}));
+                CHECK(names(data) == Names{"c"});
+                CHECK(data.has_scripts);
+                CHECK(data.notes.empty());
+        }
+        CHECK(names(read(mime({{node_config_header + "Content-Transfer-Encoding: base64\n",
+                      cluster_document("c")}}))) == Names{"c"});
+}
+
+TEST_CASE("A broken multipart in a part does not matter to the document", "[user-data]")
+{
+        const auto inner = "--x\n" + node_config_header + "\n" + cluster_document("two");
+        const auto script = "--x\n" + script_header + "\n#!/bin/bash\n";
+        for (const auto& [header, body] : std::vector<Part>{{"Content-Type: multipart/mixed\n", inner},
+                     {"Content-Type: multipart/mixed; boundary=x\n", inner + script},
+                     {"Content-Type: multipart/mixed; boundary=x\n", "x"}}) {
+                CAPTURE(body);
+                const auto data = read(mime({node_config("one"), {header, body}}));
+                CHECK(names(data) == Names{"one"});
+                CHECK(data.has_scripts == (body.find("#!") != body.npos));
+                REQUIRE(data.notes.size() == 1);
+                CHECK(data.notes[0].strict);
+        }
+        // nodeadm does not read it, so it cannot end the boot.
+        for (const auto& wrong : {"kind: Pod\n"s, "a: [\n"s, "\xff\n"s, gzip("a").substr(0, 12)}) {
+                CAPTURE(wrong);
+                const auto data = read(mime({node_config("one"),
+                        {"Content-Type: multipart/mixed; boundary=x\n",
+                                "--x\n" + node_config_header + "\n" + wrong + "\n--x--\n"}}));
+                CHECK(names(data) == Names{"one"});
+                REQUIRE(data.notes.size() == 1);
+                CHECK_THAT(data.notes[0].text, Catch::Contains("where nodeadm does not look"));
+        }
+}
+
+TEST_CASE("A byte order mark is skipped", "[user-data]")
+{
+        const auto mark = "\xef\xbb\xbf"s;
+        const auto yaml = cluster_document("c");
+        for (const auto& bytes : {mark + yaml, mark + crlf(yaml), base64(mark + yaml), gzip(mark + yaml),
+                     mark + mime({node_config("c")}), mime({{node_config_header, mark + yaml}}),
+                     mime({{node_config_header, base64(mark + yaml)}}),
+                     mark + R"({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": {"cluster": {"name": "c"}}})",
+                     mime({{toml_header, mark + "[cluster]\nname = \"c\"\n"}})}) {
+                CAPTURE(bytes);
+                CHECK(names(read(bytes)) == Names{"c"});
+        }
+        CHECK(read(mark + "#!/bin/sh\n").has_scripts);
 }
 
 TEST_CASE("A wrong key is the layer's problem, so that all are told at once", "[user-data]")
