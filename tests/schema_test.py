@@ -136,10 +136,10 @@ def golden(valid):
             if file.name == "node.toml" or file.parent.name in ("node.d", "nodeadm.d", "layers"):
                 form = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}.get(file.suffix)
             if file.name == "user-data" and b"\nkind: NodeConfig" in file.read_bytes() \
-                    and b"multipart/" not in file.read_bytes()[:200]:
+                    and not any(word in file.read_bytes()[:200] for word in (b"multipart/", b"MIME-Version")):
                 form = "yaml"
             if form:
-                yield str(file.relative_to(GOLDEN)), form, file.read_text()
+                yield str(file.relative_to(GOLDEN)), form, file.read_text(encoding="utf-8-sig")
 
 
 class SchemaTest(unittest.TestCase):
