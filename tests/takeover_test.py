@@ -29,6 +29,9 @@ REPLACED = {
     f"{UNITS}/soci-snapshotter.service": "[Service]\nExecStart=/usr/bin/soci-snapshotter-grpc --address fd://\n",
     f"{UNITS}/soci-snapshotter.socket": "[Socket]\nSocketMode=0660\n",
 }
+# Ours are elsewhere, because only nodes have them.
+OF_NODES = {"etc/sysctl.d/99-amazon.conf": "usr/lib/eks/sysctl.d/99-amazon.conf",
+            f"{UNITS}/kubelet.service": "usr/lib/eks/units/kubelet.service"}
 KEPT = {
     "etc/eks/nodeadm.d/50-mine.yaml": "kind: NodeConfig\n",
     "etc/sysctl.conf": "vm.max_map_count=524288\n",
@@ -61,7 +64,7 @@ STILL_ENABLED = {
 
 def installed(path):
     """Where eksnode has the file of this name."""
-    return "usr/lib/" + path.removeprefix("etc/")
+    return OF_NODES.get(path, "usr/lib/" + path.removeprefix("etc/"))
 
 
 def state(root):
@@ -108,7 +111,7 @@ class TakeoverTest(unittest.TestCase):
         self.assertEqual(state(self.root), self.moved(*REPLACED, *DISABLED))
         lines = said.splitlines()
         self.assertIn(f"set aside /{WANTS}/nodeadm-run.service: disables nodeadm-run.service", lines)
-        self.assertIn(f"set aside /{UNITS}/kubelet.service: has precedence over '/usr/lib/systemd/system/kubelet.service'", lines)
+        self.assertIn(f"set aside /{UNITS}/kubelet.service: has precedence over '/usr/lib/eks/units/kubelet.service'", lines)
         self.assertEqual(len(lines), len(REPLACED) + len(DISABLED) + 1)
         self.assertIn("next boot", lines[-1])
         self.assertEqual(self.run_it(), "nothing to set aside\n")

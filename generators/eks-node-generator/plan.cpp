@@ -105,6 +105,16 @@ constexpr const char* memlock_drop_in =
         "[Service]\n"
         "LimitMEMLOCK=infinity\n";
 
+// Files that machines which are not nodes must not have. A link here has precedence over a file of a
+// package, and a file of the admin over the link.
+void add_node_files(std::vector<Output>& outputs)
+{
+        for (const auto file : split("kubelet.service " NODE_DROP_INS, ' '))
+                outputs.push_back({std::string(file), fmt::format(NODE_UNITDIR "/{}", file)});
+        // kubeadm's package has it. It would replace kubelet's arguments.
+        outputs.push_back({"kubelet.service.d/10-kubeadm.conf", "/dev/null"});
+}
+
 // Only wanted: a driver that fails or hangs must not keep kubelet down.
 void add_devices(std::vector<Output>& outputs, const BootFacts& facts)
 {
@@ -204,6 +214,7 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 if (reads_ahead(facts))
                         outputs.push_back({"local-fs.target.wants/eks-readahead.service",
                                 UNITDIR "/eks-readahead.service"});
+                add_node_files(outputs);
                 // containerd is another package, and must wait for our steps on nodes only.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});
@@ -215,7 +226,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
                 outputs.push_back({"system.slice.d/50-eks-node.conf", no_swap_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
-                outputs.push_back({"containerd.service.wants/kubelet.service", UNITDIR "/kubelet.service"});
+                outputs.push_back(
+                        {"containerd.service.wants/kubelet.service", NODE_UNITDIR "/kubelet.service"});
                 add_devices(outputs, facts);
                 if (facts.watchdog)
                         outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});

@@ -18,7 +18,10 @@ namespace {
 
 using State = Check::State;
 
-// Those of eks-host(7), and that of eks-sysctl.
+// Only a node has these, which systemd-sysctl does not read.
+constexpr std::string_view node_directory = "/usr/lib/eks/sysctl.d";
+
+// Those of eks-host(7), that of eks-kernel-defaults.service, and that of eks-sysctl.
 bool is_ours(std::string_view path)
 {
         constexpr std::array names{"67-eks-reserved-ports.conf", "90-eks.conf", "99-amazon.conf",
@@ -75,16 +78,20 @@ std::string place(const SysctlLine& line)
         return fmt::format("{}, line {}", line.where.source, line.where.line);
 }
 
+std::string_view service_of(const SysctlLine& line)
+{
+        return line.where.source.starts_with(node_directory) ? "eks-kernel-defaults.service"
+                                                             : "systemd-sysctl.service";
+}
+
 std::string remedy_for(const SysctlLine& wanted, const SysctlLine* other)
 {
         if (other != nullptr)
-                return fmt::format("It is set in {}. Remove it there, and run `systemctl restart "
-                                   "systemd-sysctl.service`",
-                        place(*other));
-        return fmt::format(
-                "It is set in {}. Run `systemctl restart systemd-sysctl.service`; if that does not "
-                "help, another program sets it later",
-                place(wanted));
+                return fmt::format("It is set in {}. Remove it there, and run `systemctl restart {}`",
+                        place(*other), service_of(wanted));
+        return fmt::format("It is set in {}. Run `systemctl restart {}`; if that does not help, another "
+                           "program sets it later",
+                place(wanted), service_of(wanted));
 }
 
 } // namespace
@@ -93,7 +100,9 @@ std::vector<Check> check_sysctls(const Root& root)
 {
         std::map<std::string, SysctlLine> wanted;
         std::vector<SysctlLine> others;
-        auto files = drop_ins(root, {"/usr/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d"}, {".conf"});
+        auto files = drop_ins(root,
+                {std::string(node_directory), "/usr/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d"},
+                {".conf"});
         files.emplace_back("/etc/sysctl.conf");
         for (const auto& file : files)
                 for (auto& line : sysctl_lines(root, file)) {

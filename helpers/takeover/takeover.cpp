@@ -26,7 +26,7 @@ struct Pair {
 constexpr std::array pairs{
         Pair{"/etc/modules-load.d/containerd.conf", "/usr/lib/modules-load.d/containerd.conf"},
         Pair{"/etc/sysctl.d/67-eks-reserved-ports.conf", "/usr/lib/sysctl.d/67-eks-reserved-ports.conf"},
-        Pair{"/etc/sysctl.d/99-amazon.conf", "/usr/lib/sysctl.d/99-amazon.conf"},
+        Pair{"/etc/sysctl.d/99-amazon.conf", "/usr/lib/eks/sysctl.d/99-amazon.conf"},
         Pair{"/etc/sysctl.d/99-kubernetes-cri.conf", "/usr/lib/sysctl.d/99-kubernetes-cri.conf"},
         Pair{"/etc/systemd/network/99-default.link.d/99-no-policy.conf",
                 "/usr/lib/systemd/network/99-default.link.d/99-no-policy.conf"},
@@ -34,7 +34,7 @@ constexpr std::array pairs{
                 "/usr/lib/systemd/networkd.conf.d/80-release.conf"},
         Pair{"/etc/systemd/system/amazon-ssm-agent.service.d/00-oom-score.conf",
                 "/usr/lib/systemd/system/amazon-ssm-agent.service.d/00-oom-score.conf"},
-        Pair{"/etc/systemd/system/kubelet.service", "/usr/lib/systemd/system/kubelet.service"},
+        Pair{"/etc/systemd/system/kubelet.service", "/usr/lib/eks/units/kubelet.service"},
         Pair{"/etc/systemd/system/runtime.slice", "/usr/lib/systemd/system/runtime.slice"},
         Pair{"/etc/systemd/system/soci-snapshotter.service",
                 "/usr/lib/systemd/system/soci-snapshotter.service"},

@@ -82,8 +82,8 @@ bool is_unit_file(const Root& root, const std::string& unit)
         auto name = unit;
         if (const auto at = name.find('@'); at != name.npos) // of an instance, the template
                 name = name.substr(0, at + 1) + name.substr(name.rfind('.'));
-        return std::ranges::any_of(
-                std::array{"/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/"},
+        return std::ranges::any_of(std::array{"/etc/systemd/system/", "/usr/lib/systemd/system/",
+                                           "/lib/systemd/system/", "/usr/lib/eks/units/"},
                 [&](const char* directory) { return exists(root(directory + name)); });
 }
 
@@ -172,7 +172,8 @@ std::vector<Check> check_access(const Root& root)
         const auto top = look_at(root("/"));
         const auto owner = top ? top->st_uid : 0; // 0, but in a root that somebody else has unpacked
         for (const auto* place : {"/etc/eks", "/etc/systemd/system", "/opt/cni/bin", "/usr/bin/kubelet",
-                     "/usr/bin/aws-iam-authenticator", "/usr/lib/systemd/system", "/usr/libexec/eksnode"})
+                     "/usr/bin/aws-iam-authenticator", "/usr/lib/eks", "/usr/lib/systemd/system",
+                     "/usr/libexec/eksnode"})
                 walk_tree(root, place, [&](std::string_view path, const struct stat& st) {
                         if (st.st_uid != owner)
                                 checks.push_back(

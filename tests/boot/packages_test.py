@@ -18,6 +18,20 @@ COMMANDS = ["usr/bin/imds", "usr/bin/nodeadm", "usr/bin/vercmp", "etc/eks/bootst
 EDITED = "etc/logrotate.d/kube-proxy"
 MINE = "etc/eks/node.d/50-mine.toml"
 
+# Units have these paths in the packages of kubelet and kubeadm that Kubernetes publishes. Theirs restarts for ever; this one runs.
+KUBELET_UNIT = "usr/lib/systemd/system/kubelet.service"
+KUBEADM_DROP_IN = "usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
+OF_KUBELET = {
+    KUBELET_UNIT: "[Unit]\nDescription=kubelet: The Kubernetes Node Agent\n[Service]\nExecStart=/usr/bin/kubelet\n"
+                  "Restart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\n"}
+OF_KUBEADM = {
+    KUBEADM_DROP_IN: '[Service]\nEnvironment="KUBELET_CONFIG_ARGS=infinity"\n'
+                     "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\nExecStart=\nExecStart=/usr/bin/sleep $KUBELET_CONFIG_ARGS\n"}
+OURS = "/usr/lib/eks/units/kubelet.service"
+
+# Properties that may differ between two looks at a unit that nobody has touched.
+CHANGING = re.compile(r"CPUUsageNSec|IO(Read|Write)(Bytes|Operations)|IP(In|E)gress|Memory(Current|Available|Peak)|TasksCurrent|.*Timestamp.*|InvocationID")
+
 
 def build(kind: str, output: Path, *options: str, **environment: str) -> dict[str, Path]:
     """The packages of the build that is tested, by name; debs are not compressed, which takes longest."""
@@ -46,6 +60,21 @@ class PackageTest(BootTest):
         node.user_data(node_config(image.ca))
         return node
 
+    def properties(self, node, unit) -> dict:
+        """What systemd knows of a unit, but what changes by itself. Lists of units have no order."""
+        return {name: sorted(value.split(" ; start_time=")[0].split()) for name, value in node.show(unit).items()
+                if not CHANGING.match(name)}
+
+    def assertOurKubelet(self, node):
+        """kubelet's unit is ours, and no drop-in of a package changes it."""
+        show = node.show("kubelet.service", "FragmentPath", "DropInPaths", "ExecStart")
+        # `systemctl preset`, of kubelet's package, adds a link in /etc to what the generator has linked.
+        self.assertEqual(os.readlink(node.file(show["FragmentPath"])), OURS)
+        self.assertNotIn(KUBEADM_DROP_IN, show["DropInPaths"])
+        self.assertIn("$KUBELET_ARGS", show["ExecStart"])
+        # Its package enables it: multi-user.target must not wait for it.
+        self.assertNotIn("kubelet.service", node.show("multi-user.target", "After")["After"].split())
+
     def pid(self, node, unit) -> str:
         return node.show(unit, "MainPID")["MainPID"]
 
@@ -66,14 +95,31 @@ class DebianPackages(PackageTest):
 
         # H14: an image is built on a machine that could be a node.
         node.boot("quiet")
-        node.output("systemctl", "start", "containerd")
+        theirs = [self.foreign_deb(folder, "kubelet", OF_KUBELET | {"usr/bin/kubelet": (node.root / "usr/bin/kubelet").read_text()}),
+                  self.foreign_deb(folder, "kubeadm", OF_KUBEADM)]
+        self.dpkg(node, "--install", *theirs)
+        node.output("systemctl", "start", "containerd", "kubelet")
+        units = "containerd.service", "kubelet.service", "system.slice"
+        untouched = {unit: self.properties(node, unit) for unit in units}
+        self.assertEqual(untouched["kubelet.service"]["UnitFileState"], ["enabled"])
         containerd = self.pid(node, "containerd.service")
+
+        # It stays as it is, also when they are removed again. What any machine gets is in eksnode-host alone.
+        self.dpkg(node, "--install", first["eksnode"], first["eksnode-compat"])
+        for unit in units:
+            self.assertEqual(self.properties(node, unit), untouched[unit], unit)
+        self.assertNotRegex(node.output("/lib/systemd/systemd-sysctl", "--cat-config"), r"(?m)^(kernel\.panic|vm\.overcommit)")
+        self.dpkg(node, "--purge", "eksnode-compat", "eksnode")
+        for unit in units:
+            self.assertEqual(self.properties(node, unit), untouched[unit], unit)
+        node.output("systemctl", "stop", "kubelet")
+
         self.dpkg(node, "--install", *first.values())
         self.assertTrue(node.file("/run/eks/installed").exists())
         self.assertEqual(self.pid(node, "containerd.service"), containerd)
         self.assertEqual(node.output("systemctl", "list-units", "--no-legend", "eks-*", "kubelet.service"), "")
         node.output("systemctl", "restart", "containerd")
-        self.assertEqual(node.call("systemctl", "list-unit-files", "--no-legend", "--state=enabled", "eks-*", "kubelet*").stdout, "")
+        self.assertEqual(node.call("systemctl", "list-unit-files", "--no-legend", "--state=enabled", "eks-*").stdout, "")
 
         node.write(MINE, '[node.labels]\nteam = "a"\n')
         with open(node.root / EDITED, "a", encoding="utf-8") as file:
@@ -83,6 +129,15 @@ class DebianPackages(PackageTest):
         self.assertEqual(node.kubelet()["flags"]["node-labels"]["team"], "a")
         for command in COMMANDS:
             self.assertTrue((node.root / command).is_symlink(), command)
+
+        # kubelet's packages are there before eksnode; then they are removed, and installed after it.
+        self.assertOurKubelet(node)
+        self.dpkg(node, "--purge", "kubeadm", "kubelet")
+        self.assertOurKubelet(node)
+        self.dpkg(node, "--install", *theirs)
+        self.assertOurKubelet(node)
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target")
 
         pids = [self.pid(node, unit) for unit in ("containerd.service", "kubelet.service")]
         self.dpkg(node, "--force-confdef", "--install", *second.values())
@@ -98,8 +153,32 @@ class DebianPackages(PackageTest):
         self.assertEqual(self.pid(node, "containerd.service"), pids[0])
         self.assertFalse(Path(f"/proc/{node.leader()}/root/proc/{pids[1]}").exists(), "kubelet still runs")
         self.assertFalse(node.file("/run/eks").exists())
+        # The unit of kubelet's package is as if eksnode had never been there.
+        self.assertEqual(self.properties(node, "kubelet.service")["ExecStart"], untouched["kubelet.service"]["ExecStart"])
+        self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], f"/{KUBELET_UNIT}".removeprefix("/usr"))
+        self.dpkg(node, "--purge", "kubeadm", "kubelet")
         node.power_off()
         self.assertNothingLeft(node, before, "etc/containerd/config.toml", "etc/eks/node.d", MINE)
+
+    def foreign_deb(self, folder, name, contents) -> Path:
+        """A package of others. It enables the unit, and stops it when it is removed, as kubelet's does."""
+        root = folder / name
+        for path, text in contents.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+            (root / path).chmod(0o755 if path.startswith("usr/bin/") else 0o644)
+        (root / "DEBIAN").mkdir()
+        (root / "DEBIAN/control").write_text(
+            f"Package: {name}\nVersion: 1.34.1-1.1\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: a test\n")
+        if name == "kubelet":
+            for script, text in ("postinst", "systemctl daemon-reload; systemctl preset kubelet.service || :"), (
+                    "prerm", "systemctl disable --now kubelet.service || :"), ("postrm", "systemctl daemon-reload"):
+                (root / "DEBIAN" / script).write_text(f"#!/bin/sh\nset -e\n{text}\n")
+                (root / "DEBIAN" / script).chmod(0o755)
+        archive = folder / f"{name}.deb"
+        run("dpkg-deb", "-Znone", "--build", root, archive, stdout=subprocess.DEVNULL)
+        shutil.rmtree(root)
+        return archive
 
     def dpkg(self, node, *arguments):
         node.output("dpkg", *(f"/{a.relative_to(node.root)}" if isinstance(a, Path) else a for a in arguments))
@@ -176,13 +255,15 @@ class RpmPackages(PackageTest):
         scratch = node.dir / "rpm"
         scratch.mkdir()
         theirs = self.make_it_like_the_image(node)
+        rpm = ["rpm", f"--root={node.root}"]
+        kubelet = self.foreign_rpms(scratch)
+        run(*rpm, "--install", "--nodeps", *kubelet)
         before = files(node.root)
         # --repofrompath: nothing but these packages is known to dnf.
         stubs = repository(scratch / "repository", build("rpm", scratch / "packages"))
         second = self.next_version(scratch)
         run("dnf", "--quiet", "--assumeyes", f"--installroot={node.root}", "--releasever=2023", "--nogpgcheck", "--repo=stubs",
             f"--repofrompath=stubs,file://{stubs}", "install", *NAMES, stdout=subprocess.DEVNULL)
-        rpm = ["rpm", f"--root={node.root}"]
         self.assertEqual(self.said_by(*rpm, "--verify", *NAMES), "")
         self.assertNotIn("not installed", self.said_by(*rpm, "--query", "containerd", "cryptsetup", "libcurl-minimal", "mdadm", "xfsprogs"))
         self.assertFalse((node.root / "run/eks").exists(), "the root does not run")
@@ -203,15 +284,37 @@ class RpmPackages(PackageTest):
             self.assertTrue((node.root / command).is_symlink(), command)
         node.boot("quiet")
         self.assertActive(node, "eks-node.target")
-        self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], "/lib/systemd/system/kubelet.service")
+        self.assertOurKubelet(node)
         node.write(MINE, '[node.labels]\nteam = "a"\n')
         node.power_off()
 
+        # Neither package has files of the other, whichever comes first.
+        run(*rpm, "--erase", "kubeadm", "kubelet")
+        self.assertEqual(self.said_by(*rpm, "--verify", "eksnode"), "")
+        run(*rpm, "--install", "--nodeps", *kubelet)
         run(*rpm, "--erase", *NAMES)
+        self.assertEqual(self.said_by(*rpm, "--verify", "--nodeps", "kubelet", "kubeadm"), "")
         for path, text in theirs.items():
             self.assertEqual((node.root / path).read_text(), text, path)
         left = [path for path in files(node.root) - before if path.startswith(("etc/dnf", "etc/rpm", "usr/lib/sysimage"))]
         self.assertNothingLeft(node, before, "etc/eks/node.d", MINE, f"{EDITED}.rpmnew", f"{EDITED}.rpmsave", *left)
+
+    def foreign_rpms(self, scratch) -> list[Path]:
+        """Packages of kubelet's and kubeadm's units; the program is that of the machine."""
+        folder = scratch / "foreign"
+        folder.mkdir()
+        spec = "Name: kubelet\nVersion: 1.34.1\nRelease: 1\nSummary: a test\nLicense: none\nBuildArch: noarch\n%description\na test\n"
+        spec += "%package -n kubeadm\nSummary: a test\n%description -n kubeadm\na test\n"
+        install, lists = "%install\n", ""
+        for option, contents in ("", OF_KUBELET), ("-n kubeadm", OF_KUBEADM):
+            for path, text in contents.items():
+                (folder / Path(path).name).write_text(text)
+                install += f"install -D -m 644 {folder}/{Path(path).name} %{{buildroot}}/{path}\n"
+                lists += f"%files {option}\n/{path}\n"
+        (folder / "kubelet.spec").write_text(spec + install + lists)
+        run("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {folder}/work", "--define", f"_rpmdir {folder}", folder / "kubelet.spec",
+            stderr=subprocess.DEVNULL)
+        return sorted(folder.glob("noarch/*.rpm"))
 
     def files_in(self, folder):
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())

@@ -22,6 +22,7 @@ from pathlib import Path
 SKIPPED = 77
 STEP_LINES = "@STEP@"  # stands for units/step.conf
 UNIT_DIRECTORY = "usr/lib/systemd/system"
+NODE_UNIT_DIRECTORY = "usr/lib/eks/units"  # the generator links what is there
 LIBEXEC_DIRECTORY = "usr/libexec/eksnode"
 # What tests compare with byte for byte, and what users may send: not ours to tidy.
 FIXTURES = re.compile(r"tests/golden/[^/]+/.*|tests/(?:.*/)?(?:corpus|data|reference)/.*")
@@ -152,7 +153,7 @@ class Unit:
     def __init__(self, tree, file):
         self.file = file
         self.name = file.name
-        relative = file.relative_to(tree.stage / UNIT_DIRECTORY)
+        relative = unit_name(tree, file)
         candidates = [f"units/{relative}.in", f"units/{relative}", f"dropins/{relative}.in", f"dropins/{relative}"]
         existing = [c for c in candidates if (tree.source / c).exists()]
         self.path = existing[0] if existing else str(relative)
@@ -208,15 +209,24 @@ def settings(text):
             yield Setting(section, key.strip(), value.strip(), start)
 
 
+def unit_directories(tree):
+    return [tree.stage / UNIT_DIRECTORY, tree.stage / NODE_UNIT_DIRECTORY]
+
+
+def unit_name(tree, file):
+    """The path of a unit or drop-in below the directory that systemd has it from."""
+    return next(file.relative_to(top) for top in unit_directories(tree) if file.is_relative_to(top))
+
+
 def units(tree):
     """Our units, by name."""
-    found = (Unit(tree, file) for file in sorted((tree.stage / UNIT_DIRECTORY).iterdir()) if file.is_file())
+    found = (Unit(tree, file) for top in unit_directories(tree) for file in sorted(top.iterdir()) if file.is_file())
     return {unit.name: unit for unit in found}
 
 
 def drop_ins(tree):
     """Our drop-ins for units, ours and foreign."""
-    return [Unit(tree, file) for file in sorted((tree.stage / UNIT_DIRECTORY).glob("*.d/*.conf"))]
+    return [Unit(tree, file) for top in unit_directories(tree) for file in sorted(top.glob("*.d/*.conf"))]
 
 
 def steps(tree):

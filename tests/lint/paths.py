@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from lint import LIBEXEC_DIRECTORY, UNIT_DIRECTORY, Skip, at, main
+from lint import LIBEXEC_DIRECTORY, NODE_UNIT_DIRECTORY, UNIT_DIRECTORY, Skip, at, main
 
 TOP_LEVEL = {
     "meson.build", "meson_options.txt", "README.md", "LICENSE", ".ci", ".github", "generators", "units", "helpers", "dropins", "packer",
@@ -18,8 +18,10 @@ COMPAT = r"usr/bin/(?:cache-pause-container|imds|nodeadm|vercmp)|etc/eks/(?:log-
 PROGRAMS = "|".join((
     rf"{LIBEXEC_DIRECTORY}/eks(?:node)?-[a-z-]+", "usr/bin/eksnode", COMPAT, "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
 FILES = "|".join((
-    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|kubelet\.service|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
+    rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
+    # kubelet's package has a unit of this name
+    rf"{NODE_UNIT_DIRECTORY}/(?:kubelet\.service|[\w.@-]+\.d/\d\d-[a-z-]+\.conf)",
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system|timesyncd)\.conf\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/network/(?:99-default\.link|80-ec2\.network)\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/network/\d\d-eks-[a-z-]+\.network",

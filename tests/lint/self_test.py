@@ -127,7 +127,7 @@ plant("units.check_step_lines", "step.conf:1: no RuntimeDirectory")(
     lambda source, stage: replace(source / "units/step.conf", "RuntimeDirectory=", "#"))
 plant("units.check_step_lines", "eks-ca.service.in:1: no UMask=0022")(in_unit("UMask=", "#"))
 plant("units.check_containerd", "no TasksMax=infinity")(
-    in_unit("TasksMax=infinity", "TasksMax=100", f"{lint.UNIT_DIRECTORY}/containerd.service.d/10-eks.conf"))
+    in_unit("TasksMax=infinity", "TasksMax=100", f"{lint.NODE_UNIT_DIRECTORY}/containerd.service.d/10-eks.conf"))
 
 
 @plant("units.check_step_lines", "eks-.service.d applies to other people's units")

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from lint import (
-    LIBEXEC_DIRECTORY, STEP_LINES, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, settings, steps, tool, units,
-    without_comments)
+    LIBEXEC_DIRECTORY, NODE_UNIT_DIRECTORY, STEP_LINES, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, settings, steps,
+    tool, unit_name, units, without_comments)
 
 # Steps that need a running containerd and so cannot come before eks-configured.target; eks-node.target wants them.
 AFTER_CONFIGURED = {"eks-sandbox-image.service", "eks-user-scripts.service"}
@@ -32,6 +32,9 @@ MAKES_DEVICES = {"eks-nvidia-mig.service", "eks-nvidia.service"}
 OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.service", "eks-kubelet-edits.service",
              "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service",
              "eks-readahead.service", "eks-retry.service"}
+
+# Runs a program of systemd.
+RUNS_ANOTHER_PROGRAM = {"eks-kernel-defaults.service"}
 
 # These run again whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}
@@ -68,9 +71,10 @@ def all_units(tree):
 
 
 def node_root(tree):
-    """The installed tree with what other packages bring, as far as `systemd-analyze verify` looks."""
+    """The installed tree with what other packages bring, as far as `systemd-analyze verify` looks, and what the generator links."""
     root = tree.temporary() / "root"
     shutil.copytree(tree.stage, root, symlinks=True)
+    shutil.copytree(root / NODE_UNIT_DIRECTORY, root / UNIT_DIRECTORY, dirs_exist_ok=True)
     for unit in all_units(tree):
         for _, _, words, _ in commands(unit):
             program = root / words[0].lstrip("/")
@@ -90,7 +94,7 @@ def check_verify(tree):
     """Every unit and drop-in is accepted by systemd. --recursive-errors=no: without it 252 forgives unknown keys."""
     analyze = tool("systemd-analyze")
     root = node_root(tree)
-    sources = {str(unit.file.relative_to(tree.stage / UNIT_DIRECTORY)): unit.path for unit in all_units(tree)}
+    sources = {str(unit_name(tree, unit.file)): unit.path for unit in all_units(tree)}
     names = [*units(tree), "containerd.service"]
     verified = run(analyze, "verify", f"--root={root}", "--man=no", "--recursive-errors=no", *names)
     for text in verified.stdout.splitlines():
@@ -261,6 +265,8 @@ def check_executables(tree):
     for name, unit in steps(tree).items():
         for value, line in unit.values("ExecStart"):
             program = value.split()[0].lstrip("@-:+!")
+            if name in RUNS_ANOTHER_PROGRAM:
+                continue
             started.add(Path(program).name)
             expected = f"/{LIBEXEC_DIRECTORY}/{name.removesuffix('.service').removesuffix('@')}"
             if program != expected:
@@ -353,7 +359,7 @@ def check_exposure(tree):
     known = [name for name in services if name in thresholds]
     for name in services.keys() - thresholds.keys():
         yield at(table, 1, f"no threshold for {name}, add the value of systemd-analyze security --offline=yes")
-    measured = run(analyze, "security", f"--root={tree.stage}", "--offline=yes", "--no-pager", "--threshold=100", *known)
+    measured = run(analyze, "security", f"--root={node_root(tree)}", "--offline=yes", "--no-pager", "--threshold=100", *known)
     measurements = re.findall(r"Overall exposure level for (\S+): ([\d.]+)", measured.stdout)
     values = {name.replace("@i.", "@."): value for name, value in measurements}  # of a template an instance is measured
     for name in known:

@@ -206,14 +206,24 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
         }
         std::ranges::sort(links);
         const std::string units = UNITDIR;
+        const std::string of_nodes = "/usr/lib/eks/units";
         CHECK(links ==
-                std::vector<std::string>{"containerd.service.requires/eks-containerd-config.service -> " +
-                                                 units + "/eks-containerd-config.service",
+                std::vector<std::string>{"amazon-ssm-agent.service.d/10-eks-environment.conf -> " +
+                                                 of_nodes +
+                                                 "/amazon-ssm-agent.service.d/10-eks-environment.conf",
+                        "containerd.service.d/10-eks.conf -> " + of_nodes +
+                                "/containerd.service.d/10-eks.conf",
+                        "containerd.service.requires/eks-containerd-config.service -> " + units +
+                                "/eks-containerd-config.service",
                         "containerd.service.requires/eks-containerd-volume.service -> " + units +
                                 "/eks-containerd-volume.service",
                         "containerd.service.requires/eks-instance-store.service -> " + units +
                                 "/eks-instance-store.service",
-                        "containerd.service.wants/kubelet.service -> " + units + "/kubelet.service",
+                        "containerd.service.wants/kubelet.service -> " + of_nodes + "/kubelet.service",
+                        "docker.service.d/10-eks-environment.conf -> " + of_nodes +
+                                "/docker.service.d/10-eks-environment.conf",
+                        "kubelet.service -> " + of_nodes + "/kubelet.service",
+                        "kubelet.service.d/10-kubeadm.conf -> /dev/null",
                         "local-fs.target.wants/eks-readahead.service -> " + units + "/eks-readahead.service",
                         "multi-user.target.wants/eks-configured.target -> " + units +
                                 "/eks-configured.target",
@@ -413,7 +423,7 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
         image.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(image).docker);
 
-        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 11);
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 16);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() > 1);
 }

@@ -18,9 +18,11 @@ void set_up(const TemporaryDirectory& machine)
         machine.write("/proc/filesystems", "nodev\tsysfs\nnodev\toverlay\n\text4\n");
         machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n");
         machine.write("/proc/swaps", "Filename\t\t\t\tType\t\tSize\n");
-        for (const auto* name : {"67-eks-reserved-ports", "90-eks", "99-amazon", "99-kubernetes-cri"})
+        for (const auto* name : {"67-eks-reserved-ports", "90-eks", "99-kubernetes-cri"})
                 machine.write(fmt::format("/usr/lib/sysctl.d/{}.conf", name),
                         test::source_file(fmt::format("dropins/sysctl.d/{}.conf", name)));
+        machine.write("/usr/lib/eks/sysctl.d/99-amazon.conf",
+                test::source_file("dropins/sysctl.d/99-amazon.conf"));
         machine.write(
                 "/proc/sys/net/ipv4/ip_local_reserved_ports", "22,2703,9808-9809,10249-10256,61678-61679\n");
         machine.write("/proc/sys/kernel/pid_max", "4194304\n");
@@ -77,6 +79,7 @@ TEST_CASE("A kernel parameter with another value is said, with the file that has
         machine.write("/etc/sysctl.d/99-cis.conf", "# hardened\nnet.ipv4.ip_forward = 0\n");
         machine.write("/proc/sys/net/ipv4/ip_forward", "0\n");
         machine.write("/proc/sys/vm/max_map_count", "65530\n");
+        machine.write("/proc/sys/kernel/panic_on_oops", "0\n");
         machine.write("/proc/sys/net/ipv4/ip_local_reserved_ports", "\n");
         const auto checks = check_sysctls(machine.root());
         CHECK(named(checks, "sysctl net.ipv4.ip_forward") ==
@@ -88,6 +91,10 @@ TEST_CASE("A kernel parameter with another value is said, with the file that has
         CHECK(few.wanted == "524288 or more");
         CHECK(few.remedy.find("/usr/lib/sysctl.d/90-eks.conf, line 16") != std::string::npos);
         CHECK(named(checks, "sysctl net.ipv4.ip_local_reserved_ports").found == "empty");
+        const auto of_node = named(checks, "sysctl kernel.panic_on_oops");
+        CHECK(of_node.state == State::problem);
+        CHECK(of_node.remedy.find("/usr/lib/eks/sysctl.d/99-amazon.conf, line ") != std::string::npos);
+        CHECK(of_node.remedy.find("`systemctl restart eks-kernel-defaults.service`") != std::string::npos);
 }
 
 TEST_CASE("What the configuration sets is wanted, and beats our files", "[host]")
