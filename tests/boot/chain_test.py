@@ -135,8 +135,11 @@ class Generator(BootTest):
             self.assertEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "inactive")
             for step in STEPS:
                 self.assertEqual(self.starts(node, f"{step}.service"), 0)
-            # containerd alone is usable there, and brings no chain along.
+            # containerd alone is usable there as its package has it, and brings no chain along.
             node.output("systemctl", "start", "containerd")
+            self.assertEqual(node.show("containerd.service", "DropInPaths", "Slice", "LimitNOFILE"),
+                             {"DropInPaths": "", "Slice": "system.slice", "LimitNOFILE": "infinity"})
+            self.assertEqual(node.show("kubelet.service", "LoadState"), {"LoadState": "not-found"})
             self.assertEqual(node.show("eks-imds.service", "ActiveState")["ActiveState"], "inactive")
 
     def test_the_debug_option_makes_every_step_say_its_decisions(self):

@@ -3,11 +3,12 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 
 import support
-from node import node_config
+from node import TESTS, node_config
 from support import BootTest, STEPS
 
 
@@ -39,16 +40,32 @@ class Overrides(BootTest):
         node.systemctl("restart", "eks-ca")
         self.assertTrue([r for r in node.journal("--unit", "eks-ca") if r["PRIORITY"] == "7"])
 
-        script = 'cp /etc/eks/own-kubeconfig /var/lib/kubelet/kubeconfig'
+        # The example of eks-node(7), line by line, with another step's program.
+        page = (TESTS.parent / "man/eks-node.7.scd").read_text()
+        example = re.search(r"(?m)^\[Service\]\nExecStart=\n(?:Exec\w+=.*\n)+", page)[0]
+        node.file("/usr/local/sbin/write-kubeconfig").write_text("#!/bin/sh\ncp /etc/eks/own-kubeconfig /var/lib/kubelet/kubeconfig\n")
+        node.file("/usr/local/sbin/write-kubeconfig").chmod(0o755)
         own = node.file("/var/lib/kubelet/kubeconfig").read_text().replace("https://example.com", "https://own.example")
         node.file("/etc/eks/own-kubeconfig").write_text(own)
-        self.edit(node, "eks-kubeconfig.service", f"[Service]\nExecStart=\nExecStart=/bin/sh -c '{script}'\n")
+        self.edit(node, "eks-kubeconfig.service", example)
         node.systemctl("restart", "eks-kubeconfig")
         node.wait_for(lambda: node.kubelet()["kubeconfig"]["cluster"]["server"] == "https://own.example", "kubelet")
+        # What `eksnode apply` runs is the admin's program, too.
+        node.file("/etc/eks/own-kubeconfig").write_text(own + "# again\n")
+        node.output("systemctl", "reload", "eks-kubeconfig")
+        self.assertTrue(node.file("/var/lib/kubelet/kubeconfig").read_text().endswith("# again\n"))
+
+        # The unit that the generator links takes drop-ins, and a file of the admin's replaces it.
+        self.edit(node, "kubelet.service", "[Service]\nRestartSec=7\n")
+        self.assertEqual(node.show("kubelet.service", "RestartUSec"), {"RestartUSec": "7s"})
+        node.write("/etc/systemd/system/kubelet.service",
+                   node.file("/usr/lib/eks/units/kubelet.service").read_text() + "RestartPreventExitStatus=77\n")
 
         node.reboot()  # and the chain is whole with a program of the admin's in it
         self.assertActive(node, "eks-node.target", "eks-configured.target")
         self.assertEqual(node.kubelet()["kubeconfig"]["cluster"]["server"], "https://own.example")
+        self.assertEqual(node.show("kubelet.service", "FragmentPath", "RestartUSec", "RestartPreventExitStatus"),
+                         {"FragmentPath": "/etc/systemd/system/kubelet.service", "RestartUSec": "7s", "RestartPreventExitStatus": "77"})
 
     def test_a_masked_optional_step_is_left_out(self):
         node = self.node()
