@@ -40,6 +40,7 @@ constexpr std::array verbs{About{"apply", "apply a changed configuration to a ru
         About{"host", "check that this machine meets the needs of a node"},
         About{"image", "show what an image configuration makes"},
         About{"images", "list, pull and pin the images of a node"},
+        About{"logs", "write logs and states into an archive for support"},
         About{"max-pods", "show how many pods an instance type can run"},
         About{"migrate", "show what a call of AL2's bootstrap.sh sets"},
         About{"plan", "show every file that a node would be given, offline"},

@@ -13,11 +13,12 @@ namespace {
 using namespace eks;
 
 constexpr auto usage =
-        "usage: eksnode config [--format toml|json|nodeconfig] [--config SOURCE]... [--root DIR]\n"
+        "usage: eksnode config [--format toml|json|nodeconfig | --origins] [--config SOURCE]... [--root DIR]\n"
         "\n"
         "Show the resolved configuration: all layers merged.\n"
         "\n"
         "  --format FORMAT  toml (default), json, or nodeconfig (YAML)\n"
+        "  --origins        the place that set each key, without its value\n"
         "  --config SOURCE  a file, a directory, or user-data:FILE; repeatable, in order\n"
         "                   (default: the layers of this node, see eks-node.toml(5))\n"
         "  --root DIR       prefix of every path that is read\n"
@@ -37,6 +38,11 @@ int show_config(const Arguments& arguments)
         for (const auto& note : resolved.merged.notes)
                 fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
         const auto& tree = resolved.merged.tree;
+        if (arguments.has("origins")) {
+                for (const auto& [key, place] : resolved.merged.marks)
+                        fmt::print("{}: {}\n", key, place.text());
+                return 0;
+        }
         if (format == "toml") {
                 fmt::print("{}", config_as_toml(tree));
         } else if (format == "json") {
@@ -58,6 +64,6 @@ int show_config(const Arguments& arguments)
 int eks::config_verb(int argc, char** argv)
 {
         return run_verb("config", usage, argc, argv, [&] {
-                return show_config(Arguments::parse(argc, argv, {"format=", "config=", "root="}));
+                return show_config(Arguments::parse(argc, argv, {"format=", "origins", "config=", "root="}));
         });
 }

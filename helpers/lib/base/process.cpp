@@ -23,7 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 // A process that hangs in the kernel, as in a driver, does not die of a signal; then it is left behind.
 constexpr std::chrono::seconds time_to_die{1};
-constexpr std::size_t output_limit = 64U << 10U; // bytes kept; the rest is read and dropped
 
 // False at the deadline.
 bool wait_readable(int fd, Clock::time_point end)
@@ -39,7 +38,8 @@ bool wait_readable(int fd, Clock::time_point end)
 
 } // namespace
 
-ProcessResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds deadline)
+ProcessResult run_program(
+        const std::vector<std::string>& argv, std::chrono::milliseconds deadline, std::size_t output_limit)
 {
         std::array<int, 2> pipe_ends{};
         if (::pipe2(pipe_ends.data(), O_CLOEXEC) < 0)
