@@ -325,26 +325,27 @@ std::string Redactor::scan(std::string_view text)
                         continue;
                 // The next word, which another quote may be around.
                 const auto next = skip(text, end, " \t\"'\\,");
-                if (next == end || (next == text.size() && !is_flag))
+                if (next == text.size()) // alone on its line, as in a list
+                        hide_next_ =
+                                hide_next_ || (is_flag && skip(text, 0, " \t-\"',") >= end - word.size());
+                if (next == end || next == text.size())
                         continue;
-                if (next == text.size()) {
-                        hide_next_ = true;
-                        continue;
-                }
                 const char quote = is_quote(text[next - 1])      ? text[next - 1]
                                    : is_quote(before) && is_flag ? before
                                                                  : ' ';
                 const auto next_end =
                         std::min(quote == ' ' ? text.find_first_of(" \t\"'`", next) : text.find(quote, next),
                                 text.size());
-                const auto argument = text.substr(next, next_end - next);
+                auto argument = text.substr(next, next_end - next);
+                while (quote == ' ' && (argument.ends_with(',') || argument.ends_with(']')))
+                        argument.remove_suffix(1);
                 const bool hides = is_flag    ? !argument.starts_with('-')
                                    : is_login ? argument.find(':') != argument.npos
                                               : is_after_scheme(word, argument);
                 if (!hides)
                         continue;
                 out.append(text.substr(end, next - end)).append(hidden);
-                i = next_end;
+                i = next + argument.size();
         }
         return out;
 }
@@ -365,7 +366,11 @@ std::string Redactor::line(std::string_view given)
                 return all_hidden();
         if (hide_next_) {
                 hide_next_ = false;
-                if (const auto word = skip(text, 0, " \t-\"',"); word < text.size() && text[word] != '-')
+                auto word = skip(text, 0, " \t");
+                if (text.substr(word).starts_with("- "))
+                        word = skip(text, word + 1, " \t");
+                word = skip(text, word, "\"'");
+                if (word < text.size() && text[word] != '-')
                         return all_hidden();
         }
         if (key_lines_ > 0)
