@@ -408,16 +408,30 @@ class CachePauseContainerTest(unittest.TestCase):
 
 
 class LogCollectorTest(unittest.TestCase):
-    def test_it_says_that_it_collects_nothing(self):
-        done = run("eks-log-collector.sh", "--ignore_introspection=true", "--ignore_metrics=false", "--eks_hybrid")
-        self.assertEqual((done.returncode, done.stdout), (3, ""))
-        self.assertIn("collects no logs yet", done.stderr)
+    def test_the_script_s_options_are_those_of_eksnode_logs(self):
+        """A stand-in for that program prints its arguments."""
+        introspection = [f"--without=ipamd/{name}" for name in ("enis", "pods", "networkutils", "ipamd", "eni-configs")]
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "eksnode-plan", "libeksnode-runtime.so":
+                shutil.copy(next(p for p in (PROGRAMS / name, PROGRAMS / "lib/base" / name) if p.exists()), folder)
+            Path(folder, "eks-log-collector.sh").symlink_to("eksnode-plan")
+            logs = Path(folder, "eksnode-logs")
+            logs.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
+            logs.chmod(0o755)
+            for given, wanted in (((), [""]), (("--ignore_introspection=true",), introspection),
+                                  (("--ignore_metrics", "--eks_hybrid=yes"), ["--without=ipamd/metrics", "--no-instance-id"]),
+                                  (("--ignore_introspection=false", "--ignore_metrics=false", "--eks_hybrid=false"), [""])):
+                with self.subTest(given):
+                    done = subprocess.run([Path(folder, "eks-log-collector.sh"), *given], env=ENVIRONMENT | {
+                        "LD_LIBRARY_PATH": folder}, capture_output=True, text=True, timeout=60, check=False)
+                    self.assertEqual((done.returncode, done.stdout.splitlines(), done.stderr), (7, wanted, ""))
 
     def test_options(self):
         self.assertEqual(run("eks-log-collector.sh", "--help").returncode, 0)
-        done = run("eks-log-collector.sh", "-h")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("Parameter not found", done.stderr)
+        for word in "-h", "uname":
+            done = run("eks-log-collector.sh", word)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("Parameter not found", done.stderr)
 
 
 if __name__ == "__main__":

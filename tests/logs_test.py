@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -227,21 +226,16 @@ class ThisMachine(unittest.TestCase):
     """Whatever it is: no systemd, no root, no journal."""
 
     def test_what_can_be_had_is_collected(self):
-        with tempfile.TemporaryDirectory() as directory:
-            shutil.copytree(PROGRAMS, f"{directory}/programs", symlinks=True, ignore=lambda _, names: {
-                n for n in names if not n.startswith(("eksnode-logs", "libeksnode-runtime"))})
-            os.chmod(directory, 0o755)
-            nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-            done = run("--output", "-", "--timeout", "2s", "--without", "containerd/", "--without", "docker/", "--without", "ipamd/",
-                       **nobody)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:gz") as archive:
-                names = {m.name for m in archive.getmembers()}
-            self.assertLessEqual({"./index.html", "./errors.txt", "./kernel/uname.txt", "./system/os-release.txt"}, names)
-            self.assertIn(b"not root: only what every user may read\n", done.stderr)
-            if not Path("/run/systemd/system").exists():
-                self.assertIn(b"systemd does not run here", done.stderr)
-                self.assertNotIn("./system/systemd-analyze.svg", names)
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        done = run("--output", "-", "--timeout", "2s", "--without", "containerd/", "--without", "docker/", "--without", "ipamd/", **nobody)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:gz") as archive:
+            names = {m.name for m in archive.getmembers()}
+        self.assertLessEqual({"./index.html", "./errors.txt", "./kernel/uname.txt", "./system/os-release.txt"}, names)
+        self.assertIn(b"not root: only what every user may read\n", done.stderr)
+        if not Path("/run/systemd/system").exists():
+            self.assertIn(b"systemd does not run here", done.stderr)
+            self.assertNotIn("./system/systemd-analyze.svg", names)
 
 
 class Page(unittest.TestCase):

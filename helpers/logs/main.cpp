@@ -23,6 +23,7 @@ constexpr auto usage =
         "  --since TIME    how far back to read the journals, such as 2h or 10d (default: 10d)\n"
         "  --timeout TIME  how long to wait for each source (default: 10s)\n"
         "  --without NAME  leave out the sources whose names begin so, such as ipamd/; repeatable\n"
+        "  --no-instance-id  the default name of the archive has none\n"
         "  --root DIR      collect from the volume of another machine, which is mounted there\n"
         "  --list          print what is collected\n"
         "\n"

@@ -303,7 +303,7 @@ std::string Redactor::scan(std::string_view text)
                         const auto value = skip(text, separator, ":=>");
                         const bool is_assigned = word == "value" || word == "Value";
                         const bool is_secret = is_secret_key(word) || (is_assigned && named_secret_) ||
-                                               (in_secret_section_ && i == first);
+                                               (secret_section_ && i == first);
                         if (word == "name" || word == "Name" || word == "key" || word == "Key") {
                                 const auto name = skip(text, value, " \t\"'\\");
                                 const auto name_end =
@@ -376,7 +376,9 @@ std::string Redactor::line(std::string_view given)
         if (key_lines_ > 0)
                 text = without_key(text);
         if (const auto section = section_of(text))
-                in_secret_section_ = is_secret_key(*section);
+                secret_section_ = is_secret_key(*section) ? std::optional(indent) : std::nullopt;
+        else if (secret_section_ && indent < *secret_section_ && !trim(text).empty())
+                secret_section_.reset(); // TOML inside YAML
         const auto key = text.find(key_begin);
         const auto end = text.find(key_end);
         if (key != text.npos && (end == text.npos || end > key)) {

@@ -34,10 +34,10 @@ private:
 
         std::optional<Block> block_;
         bool in_cut_key_;
-        std::size_t key_lines_ = 0; // of a private key in PEM, that may follow
-        bool hide_next_ = false;    // the line before was a flag like --password
-        bool in_secret_section_ = false;
-        bool named_secret_ = false; // the last "name:" was that of a secret
+        std::size_t key_lines_ = 0;                 // of a private key in PEM, that may follow
+        bool hide_next_ = false;                    // the line before was a flag like --password
+        std::optional<std::size_t> secret_section_; // its indent
+        bool named_secret_ = false;                 // the last "name:" was that of a secret
 };
 
 // A whole text.
