@@ -27,7 +27,7 @@ MEBIBYTE = 1 << 20
 PLANTED = {
     "etc/eks/node.toml": (f'[proxy]\nhttps = "http://user:{MARK}@proxy.example:3128"\n[instance.environment.default]\n'
                           f'SITE = "{MARK}"\n[kubelet.config]\nmaxPods = 17\n', "maxPods = 17"),
-    "etc/eks/node.d/50-site.yaml": (f"spec:\n  containerd:\n    config: |\n      [plugins.registry.configs.a.auth]\n"
+    "etc/eks/node.d/50-site.yaml": (f"apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  containerd:\n    config: |\n      [plugins.registry.configs.a.auth]\n"
                                     f'      password = "{MARK}"\n  cluster:\n    name: a-cluster\n', "name: a-cluster"),
     "etc/eks/containerd.d/50-site.toml": (f'[x."registry.example".auth]\nusername = "{MARK}"\nauth = "{MARK}"\n[y]\na = "kept"\n',
                                           'a = "kept"'),
