@@ -93,6 +93,16 @@ class ScriptsTest(unittest.TestCase):
                 self.assertIn("note: no layer configures a cluster", done.stdout)
                 self.assertIn("`eksnode migrate -- ARGUMENTS...`", done.stdout)
 
+    def test_validate_leaves_a_broken_document_without_configuration_to_cloud_init(self):
+        name = "user-data:" + str(SOURCE / "tests/golden/mime-no-empty-line-before-script/root/run/eks/user-data")
+        done = run(VALIDATE, name)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, "^warning: .*, line 6, column 1: .* left to cloud-init, proceeding\n$")
+        self.assertIn("note: no layer configures a cluster", done.stdout)
+        done = run(VALIDATE, "--strict", name)
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stderr, "^error: .*, line 6, column 1: .* left to cloud-init\n")
+
     def migrate(self, *arguments, **variables):
         return run(str(Path(VALIDATE).with_name("eksnode-migrate")), *arguments, **variables)
 
