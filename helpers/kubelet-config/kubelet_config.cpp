@@ -61,6 +61,21 @@ Json register_with_taints(const NodeInputs& node)
         return list;
 }
 
+// kubelet then limits the processes of runtime.slice to what is reserved, where the shims of all pods are.
+bool enforces_kube_reserved(const KubeletSpec& kubelet)
+{
+        bool enforces = false;
+        if (const auto list = kubelet.config.find("enforceNodeAllocatable");
+                list != kubelet.config.end() && list->is_array())
+                enforces = std::ranges::find(*list, "kube-reserved") != list->end();
+        for (const auto& flag : parse_kubelet_flags(kubelet.flags))
+                if (flag.name == "enforce-node-allocatable" && flag.value) {
+                        const auto enforced = split(*flag.value, ',');
+                        enforces = std::ranges::find(enforced, "kube-reserved") != enforced.end();
+                }
+        return enforces;
+}
+
 void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
 {
         if (const auto reserved = kube_reserved(node, pods, notes); reserved.cpu.empty()) {
@@ -68,6 +83,8 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
         } else {
                 config["kubeReserved"]["cpu"] = reserved.cpu;
                 config["kubeReserved"]["memory"] = reserved.memory;
+                if (enforces_kube_reserved(node.spec.kubelet))
+                        config["kubeReserved"].erase("pid");
         }
         if (node.spec.kubelet.reservations.system_reserved)
                 config["systemReserved"] = default_system_reserved();

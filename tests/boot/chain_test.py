@@ -54,6 +54,7 @@ class ColdBoot(BootTest):
         config = kubelet["config"]
         self.assertEqual(config["maxPods"], 58)
         self.assertEqual(config["kubeReserved"]["memory"], "893Mi")
+        self.assertEqual(config["kubeReserved"]["pid"], "1000")
         self.assertEqual(config["clusterDNS"], ["10.100.0.10"])
         self.assertEqual(config["providerID"], "aws:///us-west-2f/i-1234567890abcdef0")
         self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://example.com")

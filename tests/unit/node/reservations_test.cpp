@@ -138,7 +138,7 @@ TEST_CASE("GKE's tiers of memory", "[reservations]")
         CHECK(reserved.why == "gke policy: tiers of the machine's 16384 MiB");
         CHECK(notes.empty());
         CHECK(rendered(inputs(node, {.policy = "gke"}))["kubeReserved"] ==
-                Json{{"cpu", "70m"}, {"ephemeral-storage", "1Gi"}, {"memory", "2662Mi"}});
+                Json{{"cpu", "70m"}, {"ephemeral-storage", "1Gi"}, {"memory", "2662Mi"}, {"pid", "1000"}});
 }
 
 TEST_CASE("A machine whose memory is unknown reserves by its pods", "[reservations]")

@@ -38,6 +38,7 @@ TEST_CASE("kubelet's configuration is the reference's, version by version", "[ku
                 auto wanted = Json::parse(test::reference("kubelet-config.json")); // of 1.34 and 1.35
                 // Unlike nodeadm's, ours has no gate that is on by itself.
                 wanted.erase("featureGates");
+                wanted["kubeReserved"]["pid"] = "1000"; // nodeadm reserves none
                 if (minor == 33)
                         wanted["featureGates"] = {{"DynamicResourceAllocation", true}};
                 if (minor == 34)
@@ -150,8 +151,29 @@ TEST_CASE("Pods and reserved memory follow the instance type", "[kubelet-config]
                 inputs.facts.instance_type = row.type;
                 const auto config = rendered(inputs);
                 CHECK(config["maxPods"] == row.pods);
-                CHECK(config["kubeReserved"] ==
-                        Json{{"cpu", "70m"}, {"ephemeral-storage", "1Gi"}, {"memory", row.memory}});
+                CHECK(config["kubeReserved"] == Json{{"cpu", "70m"}, {"ephemeral-storage", "1Gi"},
+                                                        {"memory", row.memory}, {"pid", "1000"}});
+        }
+}
+
+TEST_CASE("Process ids are reserved, unless kubelet would limit the daemons to them", "[kubelet-config]")
+{
+        struct Row {
+                const char* spec;
+                bool reserved;
+        };
+        const ReferenceNode node;
+        for (const auto& row : {Row{"", true},
+                     Row{"  kubelet: {config: {enforceNodeAllocatable: [pods]}}\n", true},
+                     Row{"  kubelet: {config: {enforceNodeAllocatable: [pods, kube-reserved-compressible]}}\n",
+                             true},
+                     Row{"  kubelet: {config: {enforceNodeAllocatable: [pods, kube-reserved]}}\n", false},
+                     Row{"  kubelet: {flags: ['--enforce-node-allocatable=pods,kube-reserved']}\n", false},
+                     Row{"  kubelet: {config: {enforceNodeAllocatable: [kube-reserved]}, "
+                         "flags: ['--enforce-node-allocatable=pods']}\n",
+                             true}}) {
+                CAPTURE(row.spec);
+                CHECK(rendered(node.inputs(row.spec))["kubeReserved"].contains("pid") == row.reserved);
         }
 }
 
