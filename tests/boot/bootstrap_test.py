@@ -135,6 +135,9 @@ class BeforeTheCall(CloudInitTest):
             node.write("/srv/containerd.toml", 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n'
                        'sandbox_image = "SANDBOX_IMAGE"\nmax_concurrent_downloads = 7\n')
 
+        # bootstrap.sh overwrote all of these.
+        edits = {"kubeReserved": {"cpu": "123m", "memory": "456Mi", "ephemeral-storage": "2Gi"},
+                 "evictionHard": {"memory.available": "150Mi", "nodefs.available": "8%", "nodefs.inodesFree": "4%"}}
         node = self.cloud_node(f"""\
 #!/bin/bash
 set -ex
@@ -145,6 +148,8 @@ cat >> /etc/eks/containerd/containerd-config.toml <<'END'
 [plugins."io.containerd.grpc.v1.cri".x509_key_pair_streaming]
 tls_cert_file = "/etc/containerd/stream.crt"
 END
+jq '. * {json.dumps(edits)}' {KUBELET_CONFIG} > /srv/edited.json
+mv /srv/edited.json {KUBELET_CONFIG}
 sed -i 's/\$KUBELET_EXTRA_ARGS/& --v=3/' /etc/eks/containerd/kubelet-containerd.service
 sed -i '/^\[Service\]/a Nice=1' /etc/eks/containerd/kubelet-containerd.service
 sed -i 's/^TimeoutStartSec=.*/TimeoutStartSec=9min/' /etc/eks/containerd/sandbox-image.service
@@ -155,6 +160,10 @@ touch /srv/ended
         self.assertCalled(node)
         self.assertTrue((node.root / "srv/ended").exists())
         self.assertEqual(node.kubelet()["config"]["maxPods"], 23)
+        for key, values in edits.items():
+            for name, value in values.items():
+                with self.subTest(f"{key}.{name}"):
+                    self.assertEqual(node.kubelet()["config"][key][name], value)
         config = tomllib.loads(node.file("/etc/containerd/config.toml").read_text())
         cri = config["plugins"]["io.containerd.grpc.v1.cri"]
         self.assertEqual(cri["sandbox_image"], "localhost/kubernetes/pause:latest")
