@@ -128,6 +128,8 @@ TEST_CASE("A taint is a key, perhaps a value, and an effect", "[labels]")
                 {"a:PreferNoSchedule", {"a", "", "PreferNoSchedule"}},
                 {"node.cilium.io/agent-not-ready=true:NoExecute",
                         {"node.cilium.io/agent-not-ready", "true", "NoExecute"}},
+                {"readiness.k8s.io/network-ready=pending:NoSchedule",
+                        {"readiness.k8s.io/network-ready", "pending", "NoSchedule"}},
         };
         for (const auto& row : good) {
                 CAPTURE(row.text);
