@@ -150,8 +150,8 @@ tls_cert_file = "/etc/containerd/stream.crt"
 END
 jq '. * {json.dumps(edits)}' {KUBELET_CONFIG} > /srv/edited.json
 mv /srv/edited.json {KUBELET_CONFIG}
-sed -i 's/\$KUBELET_EXTRA_ARGS/& --v=3/' /etc/eks/containerd/kubelet-containerd.service
-sed -i '/^\[Service\]/a Nice=1' /etc/eks/containerd/kubelet-containerd.service
+sed -i 's/\\$KUBELET_EXTRA_ARGS/& --v=3/' /etc/eks/containerd/kubelet-containerd.service
+sed -i '/^\\[Service\\]/a Nice=1' /etc/eks/containerd/kubelet-containerd.service
 sed -i 's/^TimeoutStartSec=.*/TimeoutStartSec=9min/' /etc/eks/containerd/sandbox-image.service
 echo 'exit 1' > /etc/eks/bootstrap-gpu.sh
 {self.call("--containerd-config-file /srv/containerd.toml")}
