@@ -48,7 +48,7 @@ int explain_key(const Arguments& arguments)
 {
         if (arguments.positional().size() != 1)
                 throw Error(failure::usage, "one KEY is needed", "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto sources = arguments.all("config");
         auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);

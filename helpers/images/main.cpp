@@ -156,7 +156,7 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
 
 int images(const Arguments& arguments)
 {
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto command = images_command(arguments);
         const auto& verb = command.verb;
         if (verb == "registry")

@@ -116,7 +116,7 @@ Arguments parse_max_pods_arguments(int argc, char** argv)
 
 std::string max_pods_output(const Arguments& arguments, const std::function<std::string()>& ask_imds)
 {
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         if (arguments.has("table"))
                 return table(root, arguments.positional());
         if (!arguments.positional().empty())

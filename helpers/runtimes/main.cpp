@@ -45,7 +45,7 @@ int list_runtimes(const Arguments& arguments)
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
         if (arguments.has("all") && !arguments.has("runtimeclass"))
                 throw Error(failure::usage, "--all is for --runtimeclass", "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto merged =
                 (sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources)).merged;

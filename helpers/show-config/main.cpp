@@ -31,7 +31,7 @@ int show_config(const Arguments& arguments)
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
         const auto format = arguments.last("format").value_or("toml");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);

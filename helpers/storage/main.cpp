@@ -41,7 +41,7 @@ int storage(const Arguments& arguments)
 {
         if (arguments.positional() != std::vector<std::string>{"plan"})
                 throw Error(failure::usage, "give one command: plan", "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);

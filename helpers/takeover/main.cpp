@@ -32,7 +32,7 @@ int take_over(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const bool undo = arguments.has("undo");
         const bool dry = arguments.has("dry-run");
         if (root.prefix().empty() && ::geteuid() != 0 && !dry)

@@ -63,7 +63,7 @@ int print_token(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto version = exec_api_version(environment("KUBERNETES_EXEC_INFO"));
         TokenRequest request{
                 cluster_of(arguments), region_of(arguments, root), endpoint_kind_from_environment()};

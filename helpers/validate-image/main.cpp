@@ -32,7 +32,7 @@ int validate(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto manifest = read_manifest(root);
         if (!manifest)
                 throw Error(failure::config_missing, fmt::format("there is no '{}'", root(manifest_path)),

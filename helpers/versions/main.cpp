@@ -31,7 +31,7 @@ int show(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto installed = installed_versions(root);
         const bool json = arguments.has("json");
         if (arguments.has("installed") && json) {

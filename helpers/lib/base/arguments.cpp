@@ -61,6 +61,12 @@ std::vector<std::string> Arguments::all(std::string_view name) const
         return found != values_.end() ? found->second : std::vector<std::string>();
 }
 
+Root Arguments::root() const
+{
+        const auto prefix = last("root").value_or("");
+        return prefix.empty() ? Root::of_program() : Root(prefix);
+}
+
 std::vector<std::string> Arguments::names() const
 {
         std::vector<std::string> names;

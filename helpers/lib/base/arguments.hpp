@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/root.hpp"
+
 namespace eks {
 
 class Arguments {
@@ -23,6 +25,8 @@ public:
         std::optional<std::string> last(std::string_view name) const;
         std::vector<std::string> all(std::string_view name) const;
         std::vector<std::string> names() const; // of the options that were given
+        // --root, else this machine; see Root::of_program().
+        Root root() const;
         const std::vector<std::string>& positional() const { return positional_; }
 
 private:

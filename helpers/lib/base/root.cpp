@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/root.hpp"
+
+#include "base/fs.hpp"
+
+namespace eks {
+
+Root Root::of_program()
+{
+        Root root;
+        const auto self = read_link_if_exists("/proc/self/exe").value_or("");
+        // PREFIX/libexec/eksnode/PROGRAM, and PREFIX/share/eks
+        std::string_view prefix = self;
+        for (int level = 0; level < 3; ++level)
+                prefix = prefix.substr(0, prefix.rfind('/') == prefix.npos ? 0 : prefix.rfind('/'));
+        if (auto data = std::string(prefix) + "/share/eks"; data != vendor_directory && exists(data))
+                root.vendor_ = std::move(data);
+        return root;
+}
+
+} // namespace eks
