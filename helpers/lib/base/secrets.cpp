@@ -105,6 +105,32 @@ std::string without_input(std::string_view message)
         return std::string(message);
 }
 
+std::string shown_key(std::string_view key)
+{
+        std::string text;
+        bool quoted = false;
+        bool cut = false;
+        for (std::size_t i = 0; i < key.size(); ++i) {
+                const char c = key[i];
+                if (c == '\\' && quoted && i + 1 < key.size()) {
+                        if (!cut)
+                                text += c;
+                        ++i;
+                } else if (c == '"') {
+                        quoted = !quoted;
+                        cut = false;
+                }
+                if (cut)
+                        continue;
+                text += key[i];
+                if (quoted && c == '=') {
+                        text += hidden;
+                        cut = true;
+                }
+        }
+        return text;
+}
+
 bool names_secret(std::string_view key)
 {
         constexpr std::array<std::string_view, 22> endings{"access_key", "accesskey", "api_key", "apikey",

@@ -18,6 +18,10 @@ std::string hide_secrets(std::string_view text);
 // A parser's text about a syntax error, without the quoted input: nlohmann's "last read: '…'".
 std::string without_input(std::string_view message);
 
+// A key path for a message. A quoted part is cut at '=': whoever writes "TOKEN=secret" as the name of a
+// variable means its value.
+std::string shown_key(std::string_view key);
+
 // Whether the value of a key must not be shown, judged by the names in its path: password, token, auth, …
 bool names_secret(std::string_view key);
 

@@ -82,9 +82,14 @@ bool is_dns_label(std::string_view text)
 
 namespace {
 
-std::size_t edit_distance(std::string_view a, std::string_view b)
+// The edit distance of two words, if it is below the limit; else any number from the limit on.
+std::size_t edit_distance(
+        std::string_view a, std::string_view b, std::size_t limit, std::vector<std::size_t>& row)
 {
-        std::vector<std::size_t> row(b.size() + 1);
+        const auto longer = std::max(a.size(), b.size()) - std::min(a.size(), b.size());
+        if (longer >= limit)
+                return longer;
+        row.resize(b.size() + 1);
         std::iota(row.begin(), row.end(), std::size_t{0});
         for (std::size_t i = 1; i <= a.size(); ++i) {
                 std::size_t diagonal = row[0];
@@ -94,6 +99,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b)
                         diagonal = row[j];
                         row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
                 }
+                if (const auto least = *std::ranges::min_element(row); least >= limit)
+                        return least;
         }
         return row.back();
 }
@@ -107,8 +114,10 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
                 return std::nullopt;
         std::optional<std::string> best;
         std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+        std::vector<std::size_t> row; // shared, because an allocation costs more than most comparisons
         for (const auto& candidate : candidates)
-                if (const auto distance = edit_distance(word, candidate); distance < best_distance) {
+                if (const auto distance = edit_distance(word, candidate, best_distance, row);
+                        distance < best_distance) {
                         best_distance = distance;
                         best = candidate;
                 }

@@ -93,3 +93,10 @@ TEST_CASE("A key that names a secret is known by any name in its path", "[secret
                 CHECK_FALSE(names_secret(key));
         }
 }
+
+TEST_CASE("A key is shown without what follows '=' in a name", "[secrets]")
+{
+        CHECK(shown_key("kubelet.config.maxPods") == "kubelet.config.maxPods");
+        CHECK(shown_key("a.\"b.c\".d") == "a.\"b.c\".d");
+        CHECK(shown_key("a.\"TOKEN=x\\\"y\".\"B=z\"") == "a.\"TOKEN=…\".\"B=…\"");
+}
