@@ -151,6 +151,33 @@ std::string said(const std::vector<Note>& notes)
 
 } // namespace
 
+namespace {
+
+// What the configuration and the facts come to where the other settings are unknown.
+Json computed_settings(const Root& root, const Resolved& resolved)
+{
+        try {
+                const NodeInputs node{.root = root,
+                        .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
+                        .facts = instance_facts(load_imds(root)),
+                        .versions = {},
+                        .credential_provider = {}};
+                std::vector<Note> notes;
+                const auto pods = max_pods(node, notes);
+                const auto kept = kube_reserved(node, pods.effective, notes);
+                Json settings{{"maxPods", pods.computed}};
+                if (!kept.cpu.empty())
+                        settings["kubeReserved"]["cpu"] = kept.cpu;
+                if (!kept.memory.empty())
+                        settings["kubeReserved"]["memory"] = kept.memory;
+                return settings;
+        } catch (const std::exception&) {
+                return nullptr;
+        }
+}
+
+} // namespace
+
 Json generated_settings(const Root& root, const Resolved& resolved)
 {
         try {
@@ -159,7 +186,7 @@ Json generated_settings(const Root& root, const Resolved& resolved)
                 std::vector<Note> notes;
                 return generated_kubelet_config(node, notes);
         } catch (const std::exception&) { // no node here, or an incomplete configuration
-                return nullptr;
+                return computed_settings(root, resolved);
         }
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "node/cpu.hpp"
+#include "node/max_pods.hpp"
 #include "node/memory.hpp"
 
 namespace eks {
@@ -19,8 +20,13 @@ unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
         try {
                 return online_millicpus(node.root);
         } catch (const Error& e) {
+                if (const auto type = find_instance_type(node.root, node.facts.instance_type);
+                        type && type->vcpus > 0)
+                        return type->vcpus * 1000;
                 notes.push_back({Level::warning,
-                        fmt::format("{}: no CPU is reserved for kubelet, proceeding", e.what())});
+                        fmt::format("{}, and the processors of the instance type '{}' are not known: no CPU "
+                                    "is reserved for kubelet, proceeding",
+                                e.what(), node.facts.instance_type)});
                 return 0;
         }
 }
