@@ -66,6 +66,14 @@ int migrate(const Arguments& arguments)
 
 int eks::migrate_verb(int argc, char** argv)
 {
-        return run_verb("migrate", usage, argc, argv,
-                [&] { return migrate(Arguments::parse(argc, argv, {"format="})); });
+        return run_verb("migrate", usage, argc, argv, [&] {
+                try {
+                        return migrate(Arguments::parse(argc, argv, {"format="}));
+                } catch (const Error& e) {
+                        if (std::string_view(e.what()).starts_with("unknown option"))
+                                throw Error(
+                                        e.failure(), e.what(), "Put `--` before bootstrap.sh's arguments");
+                        throw;
+                }
+        });
 }
