@@ -7,6 +7,7 @@ usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS EKSNODE-SET EKS
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,7 @@ class ScriptsTest(unittest.TestCase):
             if status == 0:
                 self.assertIn("MIME part 1: text/x-shellscript, which cloud-init runs on the node", done.stdout)
                 self.assertIn("MIME part 2: application/node.eks.aws, NodeConfig", done.stdout)
-                self.assertIn("note: no layer configures a cluster", done.stdout)
+                self.assertIn(": no cluster is configured; the node fails unless a script calls", done.stdout)
                 self.assertIn("`eksnode migrate -- ARGUMENTS...`", done.stdout)
 
     def test_validate_leaves_a_broken_document_without_configuration_to_cloud_init(self):
@@ -175,9 +176,12 @@ class SetTest(unittest.TestCase):
     def test_a_later_layer_is_named(self):
         (self.root / "run/eks").mkdir(parents=True)
         (self.root / "run/eks/user-data").write_text(USER_DATA.replace("maxPodsExpression:", "maxPodsLimit: none #"))
-        done = self.set("cluster.name=other")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, "^warning: cluster.name is \"[a-z-]+\" on this node, by user data, line")
+        overridden = r"^warning: user data, line \d+, column \d+: cluster\.name is \"[a-z-]+\" there"
+        for options, status in ((), 78), (("--force",), 0):
+            done = self.set(*options, "cluster.name=other")
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertRegex(done.stderr, overridden)
+            self.assertEqual((self.root / self.FILE).exists(), status == 0)
 
 
 class EksnodeTest(unittest.TestCase):
@@ -362,6 +366,114 @@ class ValidateContainerdTest(ValidateLayer):
                 status, text = self.validate(toml)
                 self.assertEqual(status, 78, text)
                 self.assertIn(f"error: node.toml, {wrong}", text)
+
+
+class ValidateAllTest(unittest.TestCase):
+    """Every stage reports, as at boot."""
+
+    CONTAINERD = "plugins.\"io.containerd.grpc.v1.cri\""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.top = Path(directory.name)
+
+    def staged(self, verb):
+        """A verb in a copy of an installation that is not in /usr."""
+        verbs = self.top / "copy/libexec/eksnode"
+        if not verbs.exists():
+            verbs.mkdir(parents=True)
+            for name in "max-pods", "validate":
+                shutil.copy(Path(VALIDATE).with_name(f"eksnode-{name}").resolve(), verbs / f"eksnode-{name}")
+            here = Path(VALIDATE).parent
+            for library in here.glob("lib/base/libeksnode-runtime.so"):  # as programs in the build directory find it
+                (verbs / "lib/base").mkdir(parents=True, exist_ok=True)
+                shutil.copy(library, verbs / library.relative_to(here))
+            text = (SOURCE / "helpers/meson.build").read_text()
+            block = re.search(r"^vendor_files = \{(.*?)^\}", text, re.M | re.S).group(1)
+            files = re.findall(r"'([^']+)': '([^']*)'", block)
+            for folder in "profiles", "runtimes.d":
+                files += [(f"{folder}/{file.name}", folder) for file in (SOURCE / "helpers" / folder).glob("*.toml")]
+            for file, folder in files:
+                (self.top / "copy/share/eks" / folder).mkdir(parents=True, exist_ok=True)
+                shutil.copy(SOURCE / "helpers" / file, self.top / "copy/share/eks" / folder)
+        return verbs / f"eksnode-{verb}"
+
+    def validate(self, text, *options, name="node.yaml", more=(), program=VALIDATE):
+        file = self.top / name
+        file.write_text(text)
+        done = run(program, *options, file, *more)
+        return done.returncode, done.stderr.replace(f"{self.top}/", ""), done.stdout.replace(f"{self.top}/", "")
+
+    def node(self, spec="", *, ca=None):
+        lines = USER_DATA.splitlines()
+        ca = ca or next(line.split()[-1] for line in lines if "certificateAuthority:" in line)
+        return "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster:\n    name: a\n" \
+               f"    apiServerEndpoint: https://example.com\n    certificateAuthority: {ca}\n    cidr: 10.100.0.0/16\n{spec}"
+
+    def test_one_error_does_not_hide_another(self):
+        broken = self.top / "broken.toml"
+        broken.write_text("[kubelet\n")
+        status, text, _ = self.validate(self.node(
+            "  kubelet:\n    flags: ['--register-with-taints=a']\n  containerd:\n    config: |\n      [a\n", ca="'%'"), more=[broken])
+        self.assertEqual(status, 78)
+        errors = [line for line in text.splitlines() if line.startswith("error:")]
+        for error, said in zip(errors, ("line 7,.*certificateAuthority", "line 10,.*taint", "containerd.config.*line 1", "broken.toml"),
+                               strict=True):
+            self.assertRegex(error, said)
+
+    def test_what_the_boot_refuses_is_refused(self):
+        both = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.registry]\n      config_path = '/x'\n" \
+               f"      [{self.CONTAINERD}.registry.mirrors.\"docker.io\"]\n      endpoint = ['https://a.example']\n"
+        status, text, _ = self.validate(self.node(both), program=self.staged("validate"))
+        self.assertEqual(status, 78, text)
+        self.assertRegex(text, "^error: .*registry.mirrors: containerd does not load CRI")
+
+    def test_a_program_that_a_script_may_install_is_a_warning(self):
+        own = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.containerd]\n      default_runtime_name = 'own'\n" \
+              f"      [{self.CONTAINERD}.containerd.runtimes.own]\n      runtime_type = '/opt/none/own'\n"
+        status, text, _ = self.validate(self.node(own), program=self.staged("validate"))
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, "^warning: .*its program is missing: no /opt/none/own; .*proceeding\n$")
+
+    def test_a_node_config_without_spec(self):
+        status, text, _ = self.validate("apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\ncluster: {name: a}\n")
+        self.assertEqual(status, 78)
+        self.assertIn("warning: node.yaml, line 3, column 1: cluster is at the top level and ignored; put it under 'spec:'\n", text)
+        self.assertIn("cluster is at the top level\nhint: Put it under 'spec:'\n", text)
+        _, text, _ = self.validate("apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {kubelet: {config: {maxPods: 9}}}\n")
+        self.assertIn("no cluster is configured in: node.yaml", text)
+
+    def test_scripts_without_a_cluster(self):
+        config = "#cloud-config\npackages: [vim]\n"
+        status, text, _ = self.validate(config, name="cc")
+        self.assertEqual(status, 0)
+        self.assertRegex(text, "^warning: cc: .*no cluster is configured; the node fails unless a script calls")
+        self.assertEqual(self.validate(config, "--strict", name="cc")[0], 78)
+
+    def test_a_list_that_a_blank_cuts(self):
+        _, text, _ = self.validate(self.node("  kubelet: {flags: ['--node-labels=a=b, c=d']}\n"))
+        self.assertIn("kubelet.flags[1] = \"c=d\": not a flag\nhint: Write the list without blanks: --node-labels=a=b,c=d\n", text)
+
+    def test_a_secret_in_a_name(self):
+        _, text, _ = self.validate(self.node("  instance: {environment: {kubelet: {'TOKEN=s3cret': x}}}\n  'KEY=s3cret': 1\n"))
+        self.assertNotIn("s3cret", text)
+        self.assertIn("TOKEN=…", text)
+
+    def test_a_copy_works(self):
+        table = run(self.staged("max-pods"), "--table", "m5")
+        self.assertEqual(table.returncode, 0, table.stderr)
+        self.assertIn("m5.large", table.stdout)
+
+    def test_absent_facts(self):
+        done = run(str(Path(VALIDATE).with_name("eksnode-plan")), "--config", f"user-data:{SOURCE}/tests/golden/common/root/run/eks/"
+                   "user-data", "--imds", "/nonexist", "--kubelet-version", "1.34.0", "--containerd-version", "2.1.0")
+        self.assertEqual((done.returncode, done.stderr), (1, "eksnode plan: /nonexist: no such file (--imds)\n"))
+
+    def test_migrate_without_dashes(self):
+        done = run(str(Path(VALIDATE).with_name("eksnode-migrate")), "a", "--kubelet-extra-args", "--v=3")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("Put `--` before bootstrap.sh's arguments", done.stderr)
 
 
 class MaxPodsTest(unittest.TestCase):

@@ -51,7 +51,7 @@ void fetch(Manager& manager)
 // 0, or the exit status of a problem that has been printed.
 int check(const Root& root, const Resolved& resolved, const Json& imds)
 {
-        const auto findings = check_configuration(root, resolved, imds, {.node = true});
+        const auto findings = check_configuration(root, resolved, imds, {.node = true, .steps = false});
         fmt::print(stderr, "{}", text_of(findings));
         return findings.problems.empty() ? 0 : static_cast<int>(Errc::bad_config);
 }
@@ -82,7 +82,7 @@ int apply(const Arguments& arguments)
         if (dry_run ? arguments.has("fetch") : arguments.has("root"))
                 throw Error(failure::usage, "--fetch is not for --dry-run, and --root only for it",
                         "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         if (root.prefix().empty() && ::geteuid() != 0)
                 throw Error(failure::usage, "only root can do this: it reads user data, and restarts units",
                         "Run it with sudo");

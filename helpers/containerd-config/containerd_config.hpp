@@ -12,8 +12,8 @@ namespace eks {
 
 // Throws Error: config_syntax for the user's TOML, with its line; config_invalid for settings of wrong
 // types, and for settings that containerd lacks or rejects; runtime_invalid as runtime_handlers() does, if
-// the default runtime is not defined or has no program, or if two layers of the user give one handler
-// different programs; vendor_file.
+// the default runtime is not defined, or if two layers of the user give one handler different programs;
+// vendor_file.
 StepPlan plan_containerd_config(const NodeInputs& node);
 
 } // namespace eks

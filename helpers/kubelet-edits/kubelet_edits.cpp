@@ -27,7 +27,7 @@ std::vector<PlannedStep> plan_all(const Root& root)
         auto resolved = resolve_node_layers(root);
         const auto imds = load_imds(root);
         add_bootstrap_dns(resolved, imds);
-        check_configuration(root, resolved, imds, {.node = true})
+        check_configuration(root, resolved, imds, {.node = true, .steps = false})
                 .problems.throw_if_any(failure::config_invalid);
         const auto versions = load_node_inputs(root).versions;
         auto steps = plan_node(root, resolved, imds, versions);

@@ -121,8 +121,8 @@ private:
                 resolved.merged = Layer{.notes = resolved.merged.notes};
                 for (const auto& layer : layers)
                         merge_layer(resolved.merged, layer);
-                const auto findings =
-                        check_configuration(*root_, std::move(resolved), facts(), {.node = true});
+                const auto findings = check_configuration(
+                        *root_, std::move(resolved), facts(), {.node = true, .steps = false});
                 findings.problems.throw_if_any(failure::config_invalid);
         }
 

@@ -49,14 +49,16 @@ int plan(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         for (const auto& remark : script_remarks(resolved))
                 fmt::print(stderr, "note: {}\n", remark);
-        const auto imds_file = arguments.last("imds").value_or(root(imds_path));
-        const auto imds = in_context(
-                imds_file, failure::facts_missing, [&] { return parse_json(read_file(imds_file)); });
+        const auto imds_file = arguments.last("imds");
+        const auto default_file = root(imds_path);
+        const auto imds = imds_file ? facts_in(*imds_file)
+                                    : in_context(default_file, failure::facts_missing,
+                                              [&] { return parse_json(read_file(default_file)); });
         const Versions versions{
                 .kubelet = version_option(arguments, "kubelet-version", root, kubelet_version),
                 .containerd = version_option(arguments, "containerd-version", root, containerd_version)};

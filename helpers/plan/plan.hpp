@@ -21,6 +21,8 @@ struct PlannedStep {
         std::string_view name;
         StepPlan plan;
         std::optional<Error> error;
+        Problems problems = {};  // what the error says, one by one
+        bool of_machine = false; // the error is about this machine
 };
 
 // The steps that write files, in the order of the chain. If one fails, the others are still planned, as on a

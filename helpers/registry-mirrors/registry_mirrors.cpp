@@ -30,7 +30,7 @@ Headers read_headers(const Root& root, const RegistryMirror& mirror)
 {
         Headers headers;
         const auto refuse = [&](const std::string& what) {
-                throw Error(failure::config_invalid,
+                throw MachineError(failure::config_invalid,
                         fmt::format("registry.mirrors ({}): headersFile '{}' {}", mirror.source,
                                 mirror.headers_file, what),
                         fmt::format("Write 'Name: value' lines into it, and `chmod 600 {}`",

@@ -18,15 +18,16 @@ namespace {
 using namespace eks;
 
 constexpr auto set_usage =
-        "usage: eksnode set [--root DIR] KEY=VALUE...\n"
+        "usage: eksnode set [--force] [--root DIR] KEY=VALUE...\n"
         "\n"
         "Write keys of configuration into /etc/eks/node.d/zz-eksnode-set.toml, a drop-in of the admin's, if "
         "the\n"
         "whole configuration is right with them. VALUE is TOML; text needs no quotes.\n"
         "\n"
+        "  --force     write a key that a later layer, such as user data, overrides\n"
         "  --root DIR  prefix of every path that is read or written\n"
         "\n"
-        "Exit status: 0; 78 a wrong key or value, and nothing was written; 1 a file cannot be read or\n"
+        "Exit status: 0; 78 a wrong key or value, or a later layer overrides it, and nothing was written; 1 a file cannot be read or\n"
         "written; 2 usage; see eksnode-set(1).\n";
 
 constexpr auto unset_usage =
@@ -80,25 +81,28 @@ void say_what_next(const Root& root)
                         : "it takes effect when this machine boots as a node");
 }
 
-// A later layer than the admin's files, such as user data, may override it.
-void warn_of_other_layers(const Resolved& resolved, const Setting& setting)
+// Whether a later layer than the admin's files, such as user data, overrides it. A warning says so.
+bool is_overridden(const Resolved& resolved, const Setting& setting)
 {
         const auto* value = value_at(resolved.merged.tree, setting.parts);
         const auto* entry = find_schema_key(setting.key);
         if (entry->adds_up() || (value != nullptr && *value == setting.value))
-                return;
-        fmt::print(stderr, "warning: {} is {} on this node, by {}: see `eksnode explain {}`\n", setting.key,
+                return false;
+        const auto where = nearest_place(resolved.merged.marks, setting.key, {"another layer"});
+        const auto key = shown_key(setting.key);
+        fmt::print(stderr, "warning: {}: {} is {} there, which overrides {}\n", where.text(), key,
                 value == nullptr            ? "not set"
                 : names_secret(setting.key) ? "another value"
                                             : shown_json(*value),
-                place_of(resolved.merged.marks, setting.key, {"another layer"}).text(), setting.key);
+                set_path);
+        return true;
 }
 
 Root root_of(const Arguments& arguments, const char* what)
 {
         if (arguments.positional().empty())
                 throw Error(failure::usage, fmt::format("no {} was given", what), "See --help");
-        const Root root(arguments.last("root").value_or(""));
+        const auto root = arguments.root();
         if (root.prefix().empty() && ::geteuid() != 0)
                 throw Error(
                         failure::usage, fmt::format("only root can write {}", set_path), "Run it with sudo");
@@ -118,8 +122,12 @@ int set(const Arguments& arguments)
         const Draft draft{std::string(set_path), render_settings(tree)};
         check_draft(root, draft);
         const auto resolved = resolve_node_layers(root, draft);
+        bool overridden = false;
         for (const auto& setting : settings)
-                warn_of_other_layers(resolved, setting);
+                overridden = is_overridden(resolved, setting) || overridden;
+        if (overridden && !arguments.has("force"))
+                throw Error(failure::config_invalid, "nothing was written, because it would have no effect",
+                        "Change it in that layer, or write it with --force");
         if (tree == old) {
                 fmt::print("{} already has these values\n", set_path);
                 return 0;
@@ -155,8 +163,9 @@ int unset(const Arguments& arguments)
 
 int eks::set_verb(int argc, char** argv)
 {
-        return run_verb(
-                "set", set_usage, argc, argv, [&] { return set(Arguments::parse(argc, argv, {"root="})); });
+        return run_verb("set", set_usage, argc, argv, [&] {
+                return set(Arguments::parse(argc, argv, {"force", "root="}));
+        });
 }
 
 int eks::unset_verb(int argc, char** argv)

@@ -2,6 +2,7 @@
 #include "set.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -214,10 +215,9 @@ Json read_settings(const std::string& path)
 std::vector<Problems::Problem> new_problems(const Problems& before, const Problems& after)
 {
         auto added = after.all();
-        const auto known = before.texts();
-        std::erase_if(added, [&](const Problems::Problem& problem) {
-                return std::ranges::find(known, problem.text) != known.end();
-        });
+        const auto texts = before.texts();
+        const std::set<std::string> known(texts.begin(), texts.end());
+        std::erase_if(added, [&](const Problems::Problem& problem) { return known.contains(problem.text); });
         return added;
 }
 

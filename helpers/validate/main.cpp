@@ -7,9 +7,9 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
-#include "base/json_text.hpp"
 #include "checks/find_problems.hpp"
 #include "config/sources.hpp"
+#include "node/node.hpp"
 #include "offline/verbs.hpp"
 #include "validate.hpp"
 
@@ -47,19 +47,23 @@ int validate_files(const Arguments& arguments)
         std::vector<std::string> sources;
         for (const auto& name : arguments.positional())
                 sources.push_back(source_of(name));
-        const Root root(arguments.last("root").value_or(""));
-        const auto resolved = resolve_sources(root, sources);
+        const auto root = arguments.root();
+        Problems unreadable; // the other sources are still checked
+        auto resolved = resolve_sources(root, sources, &unreadable);
+        resolved.merged.problems.add(unreadable);
         Json imds;
         if (const auto file = arguments.last("imds"))
-                imds = in_context(
-                        *file, failure::facts_missing, [&] { return parse_json(read_file(*file)); });
-        const auto findings = check_configuration(root, resolved, imds, {.strict = arguments.has("strict")});
+                imds = facts_in(*file);
+        // What cannot be read may have what seems to be missing.
+        const Strictness how{.strict = arguments.has("strict"), .complete = unreadable.empty()};
+        const auto findings = check_configuration(root, resolved, imds, how);
         fmt::print(stderr, "{}", text_of(findings));
         if (!findings.problems.empty())
                 return static_cast<int>(Errc::bad_config);
         fmt::print("valid: {}\n", fmt::join(resolved.tried, ", "));
         for (const auto& remark : script_remarks(resolved))
-                fmt::print("note: {}\n", remark);
+                if (remark != no_cluster_but_scripts(resolved) || resolved.names_bootstrap)
+                        fmt::print("note: {}\n", remark); // else it was a warning
         return 0;
 }
 

@@ -3,19 +3,24 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <ctime>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/fs.hpp"
 #include "base/secrets.hpp"
-#include "ca.hpp"
 #include "checks/find_problems.hpp"
 #include "config/known_keys.hpp"
+#include "containerd/config_versions.hpp"
 #include "containerd/user_settings.hpp"
+#include "node/kubelet_gates.hpp"
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
 #include "node/trusted_certificates.hpp"
+#include "plan.hpp"
 
 namespace eks {
 
@@ -35,6 +40,125 @@ void refuse_doubts(std::vector<Note>& notes, Problems& problems)
         });
 }
 
+// The problems of values that have no place of their own in the tables.
+void check_spec(const NodeSpec& spec, const Strictness& how, Problems& problems, std::vector<Note>& notes)
+{
+        try {
+                check_user_configs(spec, notes);
+        } catch (const InvalidConfiguration& e) {
+                problems.add(e.problems());
+        } catch (const Error& e) {
+                problems.add(e.what(), e.remedy());
+        }
+        if (!how.node) // eks-kubelet-config knows kubelet
+                for (const auto& conflict : locked_gate_conflicts(spec, {}))
+                        notes.push_back({Level::warning, conflict.text + ", proceeding", true});
+        if (const auto wrong =
+                        wrong_expression(spec.kubelet.max_pods_expression)) { // a node continues without
+                if (how.strict)
+                        problems.add(
+                                *wrong, "See eks-kubelet-config.service(8) for what an expression may hold");
+                else
+                        notes.push_back({Level::warning, *wrong + ", ignoring"});
+        }
+}
+
+// An instance as good as any, where none is given. What depends on its other facts is not checked.
+InstanceFacts example_facts()
+{
+        return {.instance_id = "i-0123456789abcdef0",
+                .instance_type = "m5.large",
+                .region = "us-west-2",
+                .availability_zone = "us-west-2a",
+                .local_hostname = "ip-10-0-0-1.us-west-2.compute.internal",
+                .local_ipv4 = "10.0.0.1"};
+}
+
+// The daemons of this machine, if it says which they are; else the oldest and the newest ones that eksnode
+// knows.
+std::vector<Versions> versions_to_check(const Root& root, const Strictness& how)
+{
+        std::vector<Versions> all{{.kubelet = oldest_kubelet, .containerd = oldest_containerd},
+                {.kubelet = newest_kubelet, .containerd = newest_containerd}};
+        const auto know = [&](const char* file, Version (*version)(const Root&), Version Versions::*which) {
+                if (!how.node && !exists(root(file)))
+                        return; // a laptop's daemons are not the node's
+                try {
+                        const auto known = version(root);
+                        for (auto& versions : all)
+                                versions.*which = known;
+                } catch (const Error&) { // the step that needs it says so
+                }
+        };
+        know("/etc/eks/kubelet-version.txt", kubelet_version, &Versions::kubelet);
+        know("/etc/eks/containerd-version.txt", containerd_version, &Versions::containerd);
+        return all;
+}
+
+// The key that a message is about, without the place in front of it.
+std::string_view key_in(std::string_view text)
+{
+        if (place_in_message(text).line > 0)
+                text.remove_prefix(text.find(": ") + 2);
+        return text.substr(0, std::min(text.find(" = "), text.find(": ")));
+}
+
+// A step stops at a value that the checks have refused, and says so in its own words.
+bool is_known(const Problems& problems, std::string_view text)
+{
+        const auto key = key_in(text);
+        return std::ranges::any_of(problems.all(), [&](const Problems::Problem& problem) {
+                const auto known = key_in(problem.text);
+                return known.starts_with(key) &&
+                       (known.size() == key.size() || known[key.size()] == '.' || known[key.size()] == '[');
+        });
+}
+
+// The problems and warnings of the steps themselves. A node that has one of the versions must have them all,
+// so those count that each version gives. Errors that are not of the configuration are those of this
+// machine.
+void check_steps(NodeInputs node, const Strictness& how, const std::vector<Layer>& layers,
+        Problems& problems, std::vector<Note>& notes)
+{
+        const auto versions = versions_to_check(node.root, how);
+        std::map<std::string_view, std::size_t> refusals; // of a step
+        std::map<std::string, std::size_t> doubts;
+        std::vector<PlannedStep> last;
+        for (const auto& candidate : versions) {
+                node.versions = candidate;
+                last = plan_steps(node);
+                for (const auto& step : last) {
+                        const bool wrong = step.error && step.error->failure().status == Errc::bad_config;
+                        refusals[step.name] += wrong ? 1 : 0;
+                        std::set<std::string> texts;
+                        for (const auto& note : step.plan.notes)
+                                texts.insert(note.text);
+                        for (const auto& text : texts)
+                                ++doubts[text];
+                }
+        }
+        const auto is_of_configuration = [&](const std::string& text) {
+                const auto place = place_in_message(text);
+                return std::ranges::any_of(
+                        layers, [&](const Layer& layer) { return layer.source == place.source; });
+        };
+        for (const auto& step : last) {
+                const bool elsewhere = step.of_machine && !how.node;
+                if (refusals[step.name] == versions.size())
+                        for (const auto& [text, remedy] : step.problems.all()) {
+                                if (elsewhere)
+                                        notes.push_back({Level::warning, text + ", proceeding"});
+                                else if (!is_known(problems, text))
+                                        problems.add(text, remedy);
+                        }
+                for (const auto& note : step.plan.notes)
+                        if (note.level == Level::warning && doubts[note.text] == versions.size() &&
+                                is_of_configuration(note.text) &&
+                                std::ranges::find(notes, note.text, &Note::text) == notes.end())
+                                notes.push_back(note);
+        }
+}
+
 } // namespace
 
 Findings check_configuration(const Root& root, Resolved resolved, const Json& imds, const Strictness& how)
@@ -43,63 +167,48 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
         auto notes = std::exchange(resolved.merged.notes, {});
         // On a node a script will have named the cluster.
         const bool later = !how.node && resolved.has_scripts && names_no_cluster(resolved);
-        auto problems = find_problems(resolved, imds, notes, how.complete && !later);
+        const auto no_cluster = how.complete && !later ? missing_cluster(resolved) : std::nullopt;
+        auto problems = find_problems(resolved, imds, notes, how.complete && !later && !no_cluster);
+        if (no_cluster)
+                problems.add(no_cluster->what(), no_cluster->remedy());
+        if (later && !resolved.names_bootstrap) // with a call in sight, main() remarks on it
+                notes.push_back({Level::warning, no_cluster_but_scripts(resolved), true});
         if (const auto without_step = keys_without_a_step(resolved.merged); how.node)
                 problems.add(without_step);
         else
-                for (const auto& missing : without_step.texts())
-                        notes.push_back({Level::warning, missing + "; a node does not start with it", true});
+                for (const auto& text : without_step.texts())
+                        notes.push_back({Level::warning, text + "; a node does not start with it", true});
 
-        // The errors of the steps, without the files and facts of a node.
-        const auto refused = [&](const std::function<void(const NodeSpec&)>& check) {
-                try {
-                        check(node_spec(resolved.merged.tree, resolved.merged.marks));
-                } catch (const Error& e) {
-                        problems.add(e.what(), e.remedy());
-                }
-        };
-        if (problems.empty()) {
-                const auto& merged = resolved.merged;
-                const auto found = trusted_certificates(
-                        root, trust_sources(merged.tree, merged.marks, problems), std::time(nullptr));
-                problems.add(found.problems);
-                notes.insert(notes.end(), found.notes.begin(), found.notes.end());
-                for (const auto& missing : found.missing) {
-                        if (how.node)
-                                problems.add(missing.text, "Put the file there, or remove the item");
-                        else // this need not be the node
-                                notes.push_back({Level::info, missing.text + "; not checked"});
-                }
+        const auto& merged = resolved.merged;
+        auto trust_problems = problems; // those of trust.certificates are in it
+        const auto found = trusted_certificates(
+                root, trust_sources(merged.tree, merged.marks, trust_problems), std::time(nullptr));
+        problems.add(found.problems);
+        notes.insert(notes.end(), found.notes.begin(), found.notes.end());
+        for (const auto& missing : found.missing) {
+                if (how.node)
+                        problems.add(missing.text, "Put the file there, or remove the item");
+                else // this need not be the node
+                        notes.push_back({Level::info, missing.text + "; not checked"});
         }
-        const bool has_cluster = std::ranges::all_of(
-                std::array{"cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority"},
-                [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
-        if (problems.empty() && has_cluster) {
-                refused([&](const NodeSpec& spec) {
-                        const auto plan = plan_ca({.root = root,
-                                .spec = spec,
-                                .facts = {},
-                                .versions = {},
-                                .credential_provider = {}});
-                        notes.insert(notes.end(), plan.notes.begin(), plan.notes.end());
-                });
-                refused([&](const NodeSpec& spec) { check_user_configs(spec, notes); });
-                if (!how.node) // eks-kubelet-config knows kubelet
-                        refused([&](const NodeSpec& spec) {
-                                for (const auto& conflict : locked_gate_conflicts(spec, {}))
-                                        notes.push_back(
-                                                {Level::warning, conflict.text + ", proceeding", true});
-                        });
-                refused([&](const NodeSpec& spec) { // a node continues without it
-                        if (const auto wrong = wrong_expression(spec.kubelet.max_pods_expression)) {
-                                if (how.strict)
-                                        problems.add(*wrong, "See eks-kubelet-config.service(8) for what an "
-                                                             "expression may hold");
-                                else
-                                        notes.push_back({Level::warning, *wrong + ", ignoring"});
-                        }
-                });
+
+        NodeInputs node{.root = root,
+                .spec = node_spec(merged.tree, merged.marks, &problems),
+                .facts = imds.is_object() ? instance_facts(imds) : example_facts(),
+                .versions = {},
+                .credential_provider = credential_provider_path(),
+                .lacks_cluster = std::ranges::any_of(std::array{"cluster.name", "cluster.apiServerEndpoint",
+                                                             "cluster.certificateAuthority"},
+                        [&](const char* key) { return find_path(merged.tree, key) == nullptr; })};
+        check_spec(node.spec, how, problems, notes);
+        if (how.steps) {
+                node.spec.host.trust.clear(); // checked above
+                check_steps(std::move(node), how, resolved.layers, problems, notes);
         }
+        std::vector<std::string> sources;
+        for (const auto& layer : resolved.layers)
+                sources.push_back(layer.source);
+        problems.sort_by_place(sources);
         if (how.strict)
                 refuse_doubts(notes, problems);
         return {std::move(problems), std::move(notes)};

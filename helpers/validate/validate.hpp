@@ -19,10 +19,12 @@ struct Strictness {
         bool strict = false;  // doubtful values are problems
         bool complete = true; // an image, which gets its cluster later, need not be
         bool node = false;    // keys that no step acts on are problems, not notes
+        bool steps = true;    // what the steps refuse, too; the caller may plan them itself
 };
 
-// The findings of the layers, the checks of values and the steps, without the files of a node. `imds` are
-// facts for the checks, or null. Throws Error (config_missing).
+// The findings of the layers, the checks of values and the steps, sorted by place. The steps are planned as
+// on a node, so that one with this configuration refuses nothing else; without facts (`imds`), for an
+// example instance. If this need not be the node, what it lacks is a note.
 Findings check_configuration(const Root& root, Resolved resolved, const Json& imds, const Strictness& how);
 
 // "warning:" and "error:" lines; a hint follows its errors.

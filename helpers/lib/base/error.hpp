@@ -29,6 +29,12 @@ private:
         std::string remedy_;
 };
 
+// An Error about this machine: on another one, the same configuration may be right.
+class MachineError : public Error {
+public:
+        using Error::Error;
+};
+
 // An Error of kind file_io with errno's text: "cannot <verb> '<path>': No such file or directory".
 Error io_error(std::string_view verb, std::string_view path, int errno_value);
 

@@ -70,12 +70,27 @@ private:
         }
         const std::string& item(const KubeletFlag& flag) const { return items_[flag.index]; }
 
+        // Whether a blank in a list has cut it in two: "--node-labels=a=b, c=d". What is left of other flags
+        // is not shown, because it may be a secret.
+        static bool continues_list(const KubeletFlag& before)
+        {
+                return (before.name == "node-labels" || before.name == "register-with-taints") &&
+                       before.value && before.value->ends_with(',');
+        }
+
         void check(std::size_t number)
         {
                 const auto& flag = flags_[number];
                 const auto key = item_key(flag);
                 if (flag.name.empty()) {
                         const auto value = flag.value.value_or("");
+                        if (number > 0 && flag.value == item(flag) && continues_list(flags_[number - 1])) {
+                                report_->problem(key, value, "not a flag",
+                                        fmt::format("Write the list without blanks: --{}={}{}",
+                                                flags_[number - 1].name,
+                                                plain(flags_[number - 1].value.value_or("")), plain(value)));
+                                return;
+                        }
                         const auto word = shown_word(value);
                         report_->problem(key, flag.value == item(flag) ? word : shown_word(item(flag)),
                                 flag.value == item(flag) || word.empty() ? "not a flag"
@@ -134,9 +149,8 @@ private:
                 const auto key = fmt::format("kubelet.config.{}", entry->key);
                 const bool both = report_->is_given(key);
                 report_->note(Level::warning, item_key(flag), item(flag),
-                        fmt::format("--{} has the key {}; kubelet will drop the flag{}, proceeding",
-                                flag.name, key,
-                                both ? fmt::format(", and it overrides the key in {}",
+                        fmt::format("--{} is deprecated; set {}{}", flag.name, key,
+                                both ? fmt::format(", which is set in {} and which it overrides",
                                                report_->where(key).text())
                                      : ""));
         }

@@ -32,7 +32,8 @@ void CheckReport::note(
         Level level, std::string_view key, std::string_view value, std::string_view text) const
 {
         const auto given = names_secret(key) ? std::string() : fmt::format(" = \"{}\"", plain(value));
-        notes_->push_back({level, fmt::format("{}: {}{}: {}", where(key).text(), key, given, text)});
+        notes_->push_back(
+                {level, fmt::format("{}: {}{}: {}", where(key).text(), shown_key(key), given, text)});
 }
 
 std::string plain(std::string_view word)

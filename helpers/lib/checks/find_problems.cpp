@@ -14,6 +14,7 @@
 #include "config/local_storage.hpp"
 #include "config/mig_profile.hpp"
 #include "config/mirrors.hpp"
+#include "config/profile.hpp"
 #include "config/proxy_settings.hpp"
 #include "config/swap_settings.hpp"
 #include "config/sysctl_settings.hpp"
@@ -47,14 +48,20 @@ bool names_no_cluster(const Resolved& resolved)
                 [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
 }
 
+std::string no_cluster_but_scripts(const Resolved& resolved)
+{
+        return fmt::format("{}: no cluster is configured; the node fails unless a script calls "
+                           "/etc/eks/bootstrap.sh or nodeadm",
+                join(resolved.tried, ", "));
+}
+
 std::vector<std::string> script_remarks(const Resolved& resolved)
 {
         std::vector<std::string> remarks;
         if (!resolved.has_scripts)
                 return remarks;
         if (names_no_cluster(resolved))
-                remarks.emplace_back("no layer configures a cluster: the node waits until a script calls "
-                                     "/etc/eks/bootstrap.sh or nodeadm, and fails if none does");
+                remarks.push_back(no_cluster_but_scripts(resolved));
         if (resolved.names_bootstrap)
                 remarks.emplace_back(
                         "a script names /etc/eks/bootstrap.sh: `eksnode migrate -- ARGUMENTS...` prints "
@@ -100,17 +107,38 @@ Problems keys_without_a_step(const Layer& merged)
         return problems;
 }
 
+std::optional<Error> missing_cluster(const Resolved& resolved)
+{
+        const auto& merged = resolved.merged;
+        if (!merged.problems.empty() || !names_no_cluster(resolved))
+                return std::nullopt;
+        const auto missing = [](const std::string& what, const std::string& remedy) {
+                return Error(failure::config_missing, what, remedy);
+        };
+        if (const auto cluster = merged.misplaced.find("cluster"); cluster != merged.misplaced.end())
+                return missing(fmt::format("{}: cluster is at the top level", cluster->second.text()),
+                        "Put it under 'spec:'");
+        const auto sources = join(resolved.tried, ", ");
+        if (resolved.has_scripts)
+                return missing(fmt::format("no configuration for this node in: {}", sources),
+                        std::string(see_migrate));
+        const auto* profile = find_path(merged.tree, "profile");
+        const auto chosen = profile != nullptr ? profile->get<std::string>() : std::string();
+        if (std::ranges::all_of(resolved.layers,
+                    [&](const Layer& layer) { return is_in_profile(layer.source, chosen); }))
+                return missing(fmt::format("no configuration for this node in: {}", sources),
+                        "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
+        return missing(fmt::format("no cluster is configured in: {}", sources),
+                "Set cluster.name to the name of the EKS cluster; in a NodeConfig it is spec.cluster.name");
+}
+
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete)
 {
         const auto& tree = resolved.merged.tree;
         const auto sources = join(resolved.tried, ", ");
-        if (complete && resolved.merged.problems.empty() && names_no_cluster(resolved))
-                throw Error(failure::config_missing,
-                        fmt::format("no configuration for this node in: {}", sources),
-                        resolved.has_scripts
-                                ? std::string(see_migrate)
-                                : "Put a NodeConfig into the instance's user data, or configure "
-                                  "/etc/eks/node.toml");
+        if (complete)
+                if (const auto missing = missing_cluster(resolved))
+                        throw *missing;
 
         auto problems = resolved.merged.problems;
         // EKS is asked for what is missing of a cluster with a name. If an AL2 call does not name the range,

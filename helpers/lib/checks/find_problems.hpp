@@ -2,6 +2,7 @@
 // The errors in the whole configuration of a node.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,13 @@ namespace eks {
 
 // Whether no layer has any key of a cluster.
 bool names_no_cluster(const Resolved& resolved);
+
+// That no layer names a cluster, which only a script can mend.
+std::string no_cluster_but_scripts(const Resolved& resolved);
+
+// The Error (config_missing) of a configuration without any key of a cluster; nothing if it has one, or
+// other problems that may be the cause.
+std::optional<Error> missing_cluster(const Resolved& resolved);
 
 // Remarks about the scripts in the user data, as sentences.
 std::vector<std::string> script_remarks(const Resolved& resolved);
@@ -26,7 +34,7 @@ void add_bootstrap_dns(Resolved& resolved, const Json& imds);
 Problems keys_without_a_step(const Layer& merged);
 
 // Everything that is missing or wrong, beginning with the layers. `imds` are facts for the checks, or null.
-// Throws Error (config_missing) if no layer has any key of a cluster. An image, which gets its cluster
+// Throws missing_cluster() if there is such. An image, which gets its cluster
 // later, need not be `complete`.
 Problems find_problems(
         const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete = true);

@@ -79,7 +79,7 @@ private:
 
         std::string shown(const std::string& key) const
         {
-                return (dialect_ == Dialect::toml ? "" : "spec.") + key;
+                return (dialect_ == Dialect::toml ? "" : "spec.") + shown_key(key);
         }
 
         Where where(const std::string& key) const { return place_of(layer_->marks, key, {layer_->source}); }
@@ -98,18 +98,22 @@ private:
 
         void unknown(const std::string& key)
         {
-                const auto hint = nearest_key_hint(key, dialect_ == Dialect::toml ? "" : "spec.");
+                constexpr int hinted = 100; // unknown keys of one layer; more are not typing slips
+                const auto hint = ++unknown_ > hinted
+                                          ? std::string()
+                                          : nearest_key_hint(key, dialect_ == Dialect::toml ? "" : "spec.");
                 if (dialect_ == Dialect::toml)
                         layer_->problems.add(where(key), shown(key), "", "unknown key" + hint,
                                 "See eks-node.toml(5) for every key");
                 else
-                        doubt(fmt::format("{}: {} is not a field that eksnode knows{}, ignoring",
-                                where(key).text(), shown(key), hint));
+                        doubt(fmt::format(
+                                "{}: {} is unknown and ignored{}", where(key).text(), shown(key), hint));
         }
 
         Layer* layer_;
         Dialect dialect_;
         std::vector<KnownKey> keys_;
+        int unknown_ = 0; // keys
 };
 
 Json& make_path(Json& tree, std::string_view path)
@@ -203,9 +207,12 @@ const SchemaKey* find_schema_key(std::string_view path)
 
 std::string nearest_key_hint(std::string_view key, std::string_view prefix)
 {
-        std::vector<std::string> names;
-        for (const auto& entry : schema())
-                names.emplace_back(entry.path);
+        static const auto names = [] {
+                std::vector<std::string> paths;
+                for (const auto& entry : schema())
+                        paths.emplace_back(entry.path);
+                return paths;
+        }();
         return did_you_mean(key, names, prefix);
 }
 
@@ -257,6 +264,7 @@ void merge_layer(Layer& under, const Layer& over)
         under.notes.insert(under.notes.end(), over.notes.begin(), over.notes.end());
         under.problems.add(over.problems);
         under.refused.insert(over.refused.begin(), over.refused.end());
+        under.misplaced.insert(over.misplaced.begin(), over.misplaced.end());
         for (const auto& entry : schema()) {
                 const std::string key(entry.path);
                 const Json* value = find_path(over.tree, key);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/node_config.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/systemd_words.hpp"
@@ -26,6 +28,13 @@ Marks below_spec(Marks marks)
                 kept.insert(kept.end(), std::move(node));
         }
         return kept;
+}
+
+bool is_key_of_spec(std::string_view key)
+{
+        return std::ranges::any_of(schema(), [&](const SchemaKey& entry) {
+                return entry.node_config && entry.path.substr(0, entry.path.find('.')) == key;
+        });
 }
 
 // nodeadm joins the items of a NodeConfig's kubelet.flags with blanks, and systemd splits them again: an
@@ -91,11 +100,20 @@ Layer parse_node_config(std::string_view text, const std::string& source)
         must_be("kind", "NodeConfig");
         problems.throw_if_any(failure::config_invalid);
 
-        for (const auto& [key, value] : document.items())
-                if (key != "apiVersion" && key != "kind" && key != "metadata" && key != "spec")
-                        layer.notes.push_back({Level::warning,
-                                fmt::format("{}: {} is not a field of NodeConfig, ignoring", source, key),
-                                true});
+        for (const auto& [key, value] : document.items()) {
+                if (key == "apiVersion" || key == "kind" || key == "metadata" || key == "spec")
+                        continue;
+                const auto path = key_path("", key);
+                const auto where = place_of(layer.marks, path, {source});
+                const bool of_spec = is_key_of_spec(path);
+                if (of_spec)
+                        layer.misplaced.emplace(path, where);
+                layer.notes.push_back({Level::warning,
+                        fmt::format("{}: {} is {}", where.text(), shown_key(path),
+                                of_spec ? "at the top level and ignored; put it under 'spec:'"
+                                        : "not a field of NodeConfig, ignoring"),
+                        true});
+        }
         const auto given = document.find("spec");
         auto spec = given != document.end() && !given->is_null() ? std::move(*given) : Json::object();
         if (!spec.is_object())

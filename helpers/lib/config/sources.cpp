@@ -272,8 +272,21 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
         return resolved;
 }
 
-Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources)
+Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources, Problems* unreadable)
 {
+        const auto read = [&](const auto& add_it) {
+                try {
+                        add_it();
+                } catch (const InvalidConfiguration& e) {
+                        if (unreadable == nullptr)
+                                throw;
+                        unreadable->add(e.problems());
+                } catch (const Error& e) {
+                        if (unreadable == nullptr || e.failure().status != Errc::bad_config)
+                                throw;
+                        unreadable->add(e.what(), e.remedy());
+                }
+        };
         constexpr std::string_view user_data = "user-data:";
         const Root here; // the sources were given on the command line
         Resolved resolved;
@@ -281,18 +294,22 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                 struct stat st {};
                 if (source.starts_with(user_data)) {
                         const auto path = source.substr(user_data.size());
-                        add_user_data(root, resolved, read_file(path, config_limit), path);
+                        read([&] { add_user_data(root, resolved, read_file(path, config_limit), path); });
                 } else if (::stat(source.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
                         const auto paths = drop_ins(here, {source}, all_suffixes);
                         if (paths.empty())
                                 resolved.tried.push_back(source + " (no configuration in this directory)");
                         for (const auto& path : paths) {
                                 resolved.tried.push_back(path);
-                                add(root, resolved, parse_file(read_file(path, config_limit), path));
+                                read([&] {
+                                        add(root, resolved, parse_file(read_file(path, config_limit), path));
+                                });
                         }
                 } else {
                         resolved.tried.push_back(source);
-                        add(root, resolved, parse_file(read_file(source, config_limit), source));
+                        read([&] {
+                                add(root, resolved, parse_file(read_file(source, config_limit), source));
+                        });
                 }
         }
         merge(root, resolved);

@@ -39,8 +39,9 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
 
 // The given sources in order: a file (*.toml is ours; *.yaml, *.yml and *.json are NodeConfig), a directory
 // of such, or "user-data:FILE". A kubelet.configFile is read below `root`. A missing source is an Error
-// (file_io).
-Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources);
+// (file_io). With `unreadable`, what cannot be parsed is added there, and the others are still read.
+Resolved resolve_sources(
+        const Root& root, const std::vector<std::string>& sources, Problems* unreadable = nullptr);
 
 // eks.KEY=VALUE words as a layer. Does not throw: errors are in Layer::problems.
 Layer command_line_layer(const std::vector<std::string>& words);

@@ -26,6 +26,7 @@ struct Schema {
 
 const Schema& schema_of(int version); // 2 or 3
 
+inline constexpr Version oldest_containerd{1, 6, 0}; // of the distributions that eksnode is for
 inline constexpr Version newest_containerd{2, 3, 0}; // that the tables were made for, and every patch of it
 
 // The schema for a daemon: 2 for containerd 1.x, 3 for 2.x and later. 2.3 reads schema 4, too.

@@ -59,7 +59,7 @@ public:
                         places_[key] = where;
         }
 
-        // Checked here, because containerd would start, but pods would not.
+        // Checked here, because containerd would start, but no pod would.
         void check_default(const Root& root) const
         {
                 const auto& containerd = config_->at(schema_->cri_containerd);
@@ -67,19 +67,28 @@ public:
                 const auto name = containerd.value("default_runtime_name", std::string());
                 const auto place = place_in(places_, schema_->cri_containerd / "default_runtime_name");
                 const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
-                if (!runtimes.contains(name))
-                        refuse_default(place, name,
-                                known == handlers_->all.end()
-                                        ? "no such runtime is defined"
-                                        : "not available on this machine: " + known->reason);
+                if (!runtimes.contains(name)) {
+                        if (known == handlers_->all.end())
+                                refuse_default<Error>(place, name, "no such runtime is defined");
+                        refuse_default<MachineError>(
+                                place, name, "not available on this machine: " + known->reason);
+                }
                 const auto missing = missing_program_of(root, runtimes.at(name));
                 if (!missing)
                         return;
-                // The program of a descriptor was looked up before: it exists, or the descriptor is forced.
+                // A script in the user data may still install it. The program of a descriptor was looked up
+                // before: it exists, or the descriptor is forced.
                 for (const auto& key : program_keys())
-                        if (!is_described(name, key, runtimes.at(name)))
-                                refuse_default(place ? place : place_in(places_, handler(name) / key), name,
-                                        "its program is missing: " + *missing);
+                        if (!is_described(name, key, runtimes.at(name))) {
+                                notes_->push_back({Level::warning,
+                                        fmt::format("{}: default_runtime_name = {}: its program is missing: "
+                                                    "{}; no pod starts until it is there, proceeding",
+                                                (place ? place : place_in(places_, handler(name) / key))
+                                                        .value_or(Where{"configuration"})
+                                                        .text(),
+                                                shown_value(name), *missing)});
+                                return;
+                        }
                 if (is_containerd_there(root))
                         notes_->push_back({Level::warning,
                                 fmt::format(
@@ -129,10 +138,11 @@ private:
                        (ours != described_->end() && Json(ours->value(key, std::string())) == table.at(key));
         }
 
+        template <typename Refusal>
         [[noreturn]] static void refuse_default(
                 const std::optional<Where>& where, const std::string& name, const std::string& wrong)
         {
-                throw Error(failure::runtime_invalid,
+                throw Refusal(failure::runtime_invalid,
                         fmt::format("{}: default_runtime_name = {}: {}",
                                 where.value_or(Where{"configuration"}).text(), shown_value(name), wrong),
                         "Correct it in containerd.config or its drop-ins; `eksnode runtimes` lists those that "

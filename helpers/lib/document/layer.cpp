@@ -25,6 +25,15 @@ Where parse_place(const std::string& text)
         return {text.substr(0, line_at), *line, *column};
 }
 
+Where place_in_message(std::string_view text)
+{
+        auto place = parse_place(std::string(text.substr(0, text.find(": "))));
+        const auto inner = place.source.find(" (");
+        if (inner == place.source.npos || !place.source.ends_with(')'))
+                return place;
+        return parse_place(place.source.substr(inner + 2, place.source.size() - inner - 3));
+}
+
 Where place_of(const Marks& marks, const std::string& key, Where otherwise)
 {
         const auto mark = marks.find(key);

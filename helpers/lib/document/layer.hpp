@@ -25,6 +25,11 @@ using Marks = std::map<std::string, Where>;
 // Parses the result of Where::text().
 Where parse_place(const std::string& text);
 
+// The place at the beginning of a message: "user data, line 3, column 5: kubelet.flags: …". Of
+// "containerd.config (user data, line 3, column 5), line 1, column 1: …" it is the place of the text that
+// the second one counts in.
+Where place_in_message(std::string_view text);
+
 // The place of a key; `otherwise` if there is no mark.
 Where place_of(const Marks& marks, const std::string& key, Where otherwise);
 
@@ -38,6 +43,7 @@ struct Layer {
         std::vector<Note> notes;       // ignored keys, with reasons
         Problems problems;             // invalid keys and types; their values are not in the tree
         std::set<std::string> refused; // the keys of wrong types
+        Marks misplaced = {};          // keys of a NodeConfig's spec that are beside it
         std::vector<std::string> flags_as_given = {}; // kubelet.flags of a NodeConfig, before it is split
 };
 

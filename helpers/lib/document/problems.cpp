@@ -2,6 +2,7 @@
 #include "document/problems.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,12 +10,12 @@
 #include "base/error.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
+#include "document/layer.hpp"
 
 namespace eks {
 
 std::string shown_value(std::string_view given)
 {
-        using Json = nlohmann::json;
         const auto value = without_secrets(given);
         constexpr std::size_t limit = 80; // bytes that help to find it
         const bool cut = value.size() > limit;
@@ -37,15 +38,16 @@ void Problems::add(const Where& where, std::string_view key, std::string_view va
         std::string remedy)
 {
         add(value.empty() || names_secret(key)
-                        ? fmt::format("{}: {}: {}", where.text(), key, wrong)
-                        : fmt::format("{}: {} = {}: {}", where.text(), key, shown_value(value), wrong),
+                        ? fmt::format("{}: {}: {}", where.text(), shown_key(key), wrong)
+                        : fmt::format("{}: {} = {}: {}", where.text(), shown_key(key), shown_value(value),
+                                  wrong),
                 std::move(remedy));
 }
 
 void Problems::add(std::string text, std::string remedy)
 {
         text = hide_secrets(text);
-        if (std::ranges::find(all_, text, &Problem::text) == all_.end())
+        if (texts_.insert(text).second)
                 all_.push_back({std::move(text), std::move(remedy)});
 }
 
@@ -53,6 +55,26 @@ void Problems::add(const Problems& other)
 {
         for (const auto& [text, remedy] : other.all_)
                 add(text, remedy);
+}
+
+void Problems::sort_by_place(const std::vector<std::string>& sources)
+{
+        struct Placed {
+                std::size_t source;
+                Where where;
+                Problem problem;
+        };
+        std::vector<Placed> placed;
+        for (auto& problem : all_) {
+                auto where = place_in_message(problem.text);
+                const auto source = std::ranges::find(sources, where.source) - sources.begin();
+                placed.push_back({static_cast<std::size_t>(source), std::move(where), std::move(problem)});
+        }
+        std::ranges::stable_sort(placed, {}, [](const Placed& one) {
+                return std::tie(one.source, one.where.source, one.where.line, one.where.column);
+        });
+        for (std::size_t i = 0; i < placed.size(); ++i)
+                all_[i] = std::move(placed[i].problem);
 }
 
 std::vector<std::string> Problems::texts() const
@@ -82,7 +104,7 @@ void Problems::throw_if_any(const Failure& failure) const
         };
         const auto more =
                 all_.size() > shown ? fmt::format("; and {} more", all_.size() - shown) : std::string();
-        throw Error(failure, first(texts(), "; ") + more, first(remedies(), ". "));
+        throw InvalidConfiguration(failure, first(texts(), "; ") + more, first(remedies(), ". "), *this);
 }
 
 } // namespace eks

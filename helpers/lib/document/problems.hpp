@@ -3,9 +3,10 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
-#include "base/messages.hpp"
+#include "base/error.hpp"
 
 namespace eks {
 
@@ -35,23 +36,42 @@ public:
         // Append the problems of another collection.
         void add(const Problems& other);
 
-        // One error and its remedy.
+        // One error and its remedy. The text begins with the place, if there is one.
         struct Problem {
                 std::string text;
                 std::string remedy;
                 bool operator==(const Problem&) const = default;
         };
 
+        // Sort by place: the sources in this order, then those that are not in it; then by line and column.
+        void sort_by_place(const std::vector<std::string>& sources);
+
         bool empty() const { return all_.empty(); }
         const std::vector<Problem>& all() const { return all_; }
         std::vector<std::string> texts() const;
         std::vector<std::string> remedies() const; // each once
 
-        // Throws Error (`failure`) if there are any.
+        // Throws InvalidConfiguration (`failure`) if there are any.
         void throw_if_any(const Failure& failure) const;
 
 private:
         std::vector<Problem> all_;
+        std::unordered_set<std::string> texts_; // of all_
+};
+
+// An Error that has its problems one by one, too.
+class InvalidConfiguration : public Error {
+public:
+        InvalidConfiguration(const Failure& failure, const std::string& what, const std::string& remedy,
+                Problems problems)
+                : Error(failure, what, remedy), problems_(std::move(problems))
+        {
+        }
+
+        const Problems& problems() const noexcept { return problems_; }
+
+private:
+        Problems problems_;
 };
 
 } // namespace eks

@@ -22,9 +22,9 @@ bool services_on_ipv6(const ClusterSpec& cluster, const Configured& given)
 
 ClusterSpec cluster_spec(const Configured& given)
 {
-        const auto& cluster = given.tree.at("cluster");
+        const auto& cluster = given.table("cluster"); // a script may name it later
         const auto& cni = given.table("cni");
-        ClusterSpec spec{.name = cluster.at("name"),
+        ClusterSpec spec{.name = cluster.value("name", std::string()),
                 .id = cluster.value("id", std::string()),
                 .outpost = cluster.value("enableOutpost", false),
                 .endpoint = std::string(trim(cluster.value("apiServerEndpoint", std::string()))),

@@ -12,6 +12,15 @@ namespace eks {
 struct Configured {
         const Json& tree;
         const Marks& marks;
+        Problems* problems = nullptr; // gets what is wrong; by default that is thrown
+
+        void refuse(const Problems& found) const
+        {
+                if (problems != nullptr)
+                        problems->add(found);
+                else
+                        found.throw_if_any(failure::config_invalid);
+        }
 
         // The map at a key of the top level; empty if absent.
         const Json& table(const char* key) const

@@ -22,7 +22,7 @@ ContainerdSpec containerd_spec(const Configured& given)
         // limits.
         if (auto limits = container_limits(given.tree, given.marks, problems); !limits.empty())
                 spec.base_runtime_spec["limits"] = std::move(limits);
-        problems.throw_if_any(failure::config_invalid);
+        given.refuse(problems);
         return spec;
 }
 

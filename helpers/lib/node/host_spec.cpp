@@ -15,7 +15,7 @@ HostSpec host_spec(const Configured& given)
         spec.swap = swap_settings(given.tree, given.marks, problems);
         spec.proxy = proxy_settings(given.tree, given.marks, problems);
         spec.trust = trust_sources(given.tree, given.marks, problems);
-        problems.throw_if_any(failure::config_invalid);
+        given.refuse(problems);
         const auto network = given.table("instance").value("network", Json::object());
         spec.name_servers = network.value("nameservers", std::vector<std::string>());
         spec.search_domains = network.value("domains", std::vector<std::string>());

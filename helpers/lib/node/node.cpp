@@ -89,9 +89,9 @@ void complete_document(const Root& root, NodeDocument& document)
 
 } // namespace
 
-NodeSpec node_spec(const Json& tree, const Marks& marks)
+NodeSpec node_spec(const Json& tree, const Marks& marks, Problems* problems)
 {
-        const Configured given{tree, marks};
+        const Configured given{tree, marks, problems};
         return {.cluster = cluster_spec(given),
                 .kubelet = kubelet_spec(given),
                 .containerd = containerd_spec(given),
@@ -116,13 +116,24 @@ InstanceFacts instance_facts(const Json& imds)
         return facts;
 }
 
+Json facts_in(const std::string& path)
+{
+        const auto text = read_file_if_exists(path);
+        if (!text)
+                throw Error(failure::file_io, fmt::format("{}: no such file (--imds)", path));
+        auto facts = in_context(path, failure::facts_missing, [&] { return parse_json(*text); });
+        if (!facts.is_object())
+                throw Error(failure::facts_missing, fmt::format("{}: must be an object (--imds)", path));
+        return facts;
+}
+
 std::string require(const std::string& fact, std::string_view name)
 {
         if (fact.empty())
-                throw Error(failure::facts_missing,
-                        fmt::format("the instance metadata has no '{}' (in '{}')", name, imds_path),
-                        "See `journalctl -u eks-imds` for what was fetched; `eksnode apply --fetch` "
-                        "tries again");
+                throw Error(failure::facts_missing, fmt::format("the instance metadata has no '{}'", name),
+                        fmt::format("'{}' is what eks-imds has fetched, unless --imds names another file; "
+                                    "`eksnode apply --fetch` tries again",
+                                imds_path));
         return fact;
 }
 

@@ -70,10 +70,14 @@ struct NodeInputs {
                 false; // the configuration lacks values of the cluster, and EKS has not answered yet
 };
 
-// `tree` has been validated; remaining errors are thrown as Error (config_invalid).
-NodeSpec node_spec(const Json& tree, const Marks& marks);
+// `tree` has been validated; remaining errors are added to `problems`, else thrown as Error
+// (config_invalid).
+NodeSpec node_spec(const Json& tree, const Marks& marks, Problems* problems = nullptr);
 
 InstanceFacts instance_facts(const Json& imds);
+
+// The object in a file that was named with --imds. Throws Error (facts_missing, file_io).
+Json facts_in(const std::string& path);
 
 // The fact, or Error (facts_missing) that names it.
 std::string require(const std::string& fact, std::string_view name);

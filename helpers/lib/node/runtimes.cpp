@@ -45,12 +45,16 @@ std::string choose_default(const RuntimeHandlers& handlers, const RuntimeSetting
                 const auto* handler = find_handler(handlers, settings.default_name);
                 if (handler != nullptr && handler->rendered)
                         return handler->name;
-                throw Error(failure::runtime_invalid,
-                        fmt::format("{}: containerd.defaultRuntime = \"{}\": {}", settings.default_source,
-                                settings.default_name,
-                                handler == nullptr ? "no such runtime is described"
-                                                   : "not available on this machine: " + handler->reason),
-                        "See `eksnode runtimes` for those that are available");
+                const auto refusal = [&](std::string_view wrong) {
+                        return fmt::format("{}: containerd.defaultRuntime = \"{}\": {}",
+                                settings.default_source, settings.default_name, wrong);
+                };
+                constexpr auto remedy = "See `eksnode runtimes` for those that are available";
+                if (handler == nullptr)
+                        throw Error(
+                                failure::runtime_invalid, refusal("no such runtime is described"), remedy);
+                throw MachineError(failure::runtime_invalid,
+                        refusal("not available on this machine: " + handler->reason), remedy);
         }
         const RuntimeHandler* chosen = nullptr;
         for (const auto& handler : handlers.all) {
@@ -83,7 +87,11 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
                         handler.descriptor["binary"] = present_path(root, handler.descriptor["binary"]);
                 handlers.all.push_back(std::move(handler));
         }
-        if (const auto* runc = find_handler(handlers, "runc"); runc == nullptr || !runc->rendered)
+        const auto* runc = find_handler(handlers, "runc");
+        if (runc == nullptr && !exists(root(vendor_directory)))
+                throw Error(failure::vendor_file, fmt::format("'{}' is not there", root(vendor_directory)),
+                        "Install eksnode, or name a tree that has it with --root");
+        if (runc == nullptr || !runc->rendered)
                 throw Error(failure::runtime_invalid,
                         fmt::format("{}the runtime handler runc is {}: a pod that asks for it could not run",
                                 runc == nullptr ? "" : runc->place.text() + ": ",

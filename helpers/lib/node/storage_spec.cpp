@@ -21,7 +21,7 @@ StorageSpec storage_spec(const Configured& given)
         Problems problems;
         StorageSpec spec{.containerd_volume = containerd_volume(given.tree, given.marks, problems)};
         const auto storage = local_storage(given.tree, given.marks, problems);
-        problems.throw_if_any(failure::config_invalid);
+        given.refuse(problems);
         spec.separate_images =
                 spec.containerd_volume ||
                 (storage && is_on_array(*storage, "Containerd") != is_on_array(*storage, "Kubelet"));

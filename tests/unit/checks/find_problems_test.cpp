@@ -60,7 +60,7 @@ TEST_CASE("No configuration at all is one message that names every source", "[va
         CHECK(result.remedy ==
                 "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
         CHECK(refused("  kubelet: {flags: [--v=2]}\n").what ==
-                "no configuration for this node in: /etc/eks/node.toml (absent), user data: NodeConfig");
+                "no cluster is configured in: /etc/eks/node.toml (absent), user data: NodeConfig");
 }
 
 TEST_CASE("A cluster without a name is refused", "[validate]")

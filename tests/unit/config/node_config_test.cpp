@@ -434,7 +434,7 @@ TEST_CASE("Unknown fields of NodeConfig are noted and left out, with the nearest
         const auto noted = [&](const std::string& start, const std::string& hint) {
                 for (const auto& note : layer.notes)
                         if (note.text.starts_with(start) && note.level == Level::warning &&
-                                note.text.ends_with("ignoring"))
+                                note.text.find("is unknown and ignored") != std::string::npos)
                                 return note.text.find(hint) != std::string::npos;
                 return false;
         };
@@ -512,7 +512,12 @@ TEST_CASE("Unknown fields beside spec are noted, metadata is ignored", "[node-co
         const auto layer = test::strict_node_config(
                 node_config("  {}\n") + "metadata: {name: x}\nstatus: {}\n", "user data");
         REQUIRE(layer.notes.size() == 1);
-        CHECK(layer.notes.front().text.find("status is not a field of NodeConfig") != std::string::npos);
+        CHECK(layer.notes.front().text ==
+                "user data, line 6, column 1: status is not a field of NodeConfig, ignoring");
+        CHECK(layer.misplaced.empty());
+        const auto misplaced =
+                test::strict_node_config(node_config("  {}\n") + "kubelet: {}\n", "user data");
+        CHECK(misplaced.misplaced.contains("kubelet"));
 }
 
 TEST_CASE("Values of the wrong type are all named, with line, key, value and what is right", "[node-config]")
