@@ -149,7 +149,7 @@ class Contents(RootTest):
         for text in files.values():
             self.assertNotRegex(text, "^(shadow|outside)")
         self.assertEqual(files["var_log/kube-system_coredns/4.log"], "kept\n")
-        self.assertIn("which is no log", files["errors.txt"])
+        self.assertIn("which is not a log", files["errors.txt"])
 
     def test_binary_files_are_named_and_left_out(self):
         self.write("var/log/pods/kube-system_coredns/0.log.gz", gzip.compress(b"a" * 100) + b"\0")

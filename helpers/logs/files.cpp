@@ -140,7 +140,7 @@ UniqueFd open_below(const Root& root, const std::string& path)
                 if (!place.starts_with(top + std::string(logs)) &&
                         !place.starts_with(top + std::string(docker_logs)))
                         throw Error(failure::file_io,
-                                fmt::format("'{}' is a link to '{}', which is no log", path, place));
+                                fmt::format("'{}' is a link to '{}', which is not a log", path, place));
         }
         return fd;
 }

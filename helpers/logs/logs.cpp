@@ -209,7 +209,7 @@ int write_bundle(const LogOptions& options)
 {
         if (!options.root.prefix().empty() && !exists(options.root("/.")))
                 throw Error(failure::usage,
-                        fmt::format("--root '{}' is no directory", options.root.prefix()),
+                        fmt::format("--root '{}' is not a directory", options.root.prefix()),
                         "Give the directory where the volume is mounted");
         if (options.output == "-" && ::isatty(STDOUT_FILENO) == 1)
                 throw Error(
