@@ -28,6 +28,12 @@ TEST_CASE("A value is TOML, and text needs no quotes", "[set]")
         }
         CHECK(refusal([] { parse_setting("kubelet.config.a=[1"); }).failure == "config-syntax");
         CHECK(refusal([] { parse_setting("cluster.name"); }).failure == "usage");
+        // TOML has no null, and text in its place would be a value that kubelet refuses.
+        const auto nothing = refusal([] { parse_setting("kubelet.config.featureGates.A=null"); });
+        CHECK(nothing.failure == "config-invalid");
+        CHECK(nothing.remedy.find("eksnode unset") != std::string::npos);
+        CHECK(parse_setting("node.labels.a=null").value == "null");
+        CHECK(parse_setting("kubelet.config.a=\"null\"").value == "null");
 }
 
 TEST_CASE("A key is one of the table, and the part behind a map of names is whole", "[set]")
