@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <sys/timex.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
+#include "base/process.hpp"
 #include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "node/cgroup.hpp"
@@ -181,7 +184,42 @@ Check check_iptables(const Root& root)
         return {name, State::ok, iptables.legacy ? "legacy" : "nf_tables", "", ""};
 }
 
-Check check_firewall(const Root& root)
+namespace {
+
+// The rules by which the machine itself drops packets, as of its own daemons. Rules in chains of kube-proxy
+// and CNI plugins are not among them.
+std::vector<std::string> dropping(const std::string& packet_rules)
+{
+        std::vector<std::string> rules;
+        for (const auto rule : lines(packet_rules)) {
+                const bool own = rule.starts_with("-A OUTPUT ") || rule.starts_with("-A INPUT ");
+                const bool policy = rule == "-P OUTPUT DROP" || rule == "-P INPUT DROP";
+                const bool drops = rule.find("-j DROP") != rule.npos || rule.find("-j REJECT") != rule.npos;
+                if (policy || (own && drops))
+                        rules.emplace_back(rule);
+        }
+        return rules;
+}
+
+} // namespace
+
+std::string iptables_rules()
+{
+        constexpr std::chrono::seconds limit{3};
+        const auto iptables = find_iptables(Root());
+        // The legacy program would load the kernel's module.
+        if (!iptables.installed || ::geteuid() != 0 ||
+                (iptables.legacy && std::ranges::count(iptables.old_tables, "filter") == 0))
+                return {};
+        try {
+                const auto listed = run_program({"/usr/sbin/iptables", "-w", "2", "-S"}, limit);
+                return listed.status == 0 && !listed.timed_out ? listed.output : std::string();
+        } catch (const Error&) {
+                return {};
+        }
+}
+
+Check check_firewall(const Root& root, const std::string& packet_rules)
 {
         for (const auto* unit : {"ufw.service", "firewalld.service"}) {
                 if (!runs(root, unit))
@@ -197,6 +235,10 @@ Check check_firewall(const Root& root)
                                 "`systemctl disable --now {}`; security groups filter the traffic",
                                 unit)};
         }
+        if (const auto rules = dropping(packet_rules); !rules.empty())
+                return {"firewall", State::warning, fmt::format("`{}`", join(rules, "`, `")), "none",
+                        "Check that these rules of iptables let kubelet reach the API server, and the node its "
+                        "metadata service (169.254.169.254); `iptables -D` removes one"};
         return {"firewall", State::ok, "none", "", ""};
 }
 
@@ -285,7 +327,8 @@ Check check_landlock(long abi)
                 "if that is there"};
 }
 
-std::vector<Check> check_host(const Root& root, bool clock_is_right, long landlock)
+std::vector<Check> check_host(
+        const Root& root, bool clock_is_right, long landlock, const std::string& packet_rules)
 {
         auto checks = check_modules(root);
         const auto append = [&](std::vector<Check> more) {
@@ -294,7 +337,7 @@ std::vector<Check> check_host(const Root& root, bool clock_is_right, long landlo
         append(check_sysctls(root));
         append({check_cgroup(root), check_swap(root)});
         append(check_limits(root));
-        append({check_networkd(root), check_iptables(root), check_firewall(root),
+        append({check_networkd(root), check_iptables(root), check_firewall(root, packet_rules),
                 check_clock(root, clock_is_right), check_security_module(root), check_landlock(landlock)});
         return checks;
 }

@@ -30,8 +30,14 @@ struct Check {
 std::string_view state_name(Check::State state);
 
 // All checks of the machine below `root`, in the order of the manual page. `clock_is_right` is the kernel's
-// state of the clock, `landlock` what landlock_abi() says. Reads files only. Throws Error (file_io).
-std::vector<Check> check_host(const Root& root, bool clock_is_right, long landlock);
+// state of the clock, `landlock` what landlock_abi() says, and `packet_rules` what iptables_rules()
+// returned. Reads files only. Throws Error (file_io).
+std::vector<Check> check_host(
+        const Root& root, bool clock_is_right, long landlock, const std::string& packet_rules = {});
+
+// The rules of the packet filter, as `iptables -S` prints them; "" if there are none, or for others than
+// root.
+std::string iptables_rules();
 
 // Whether the kernel considers its clock synchronised: adjtimex(2).
 bool clock_is_synchronised();
@@ -50,7 +56,7 @@ Check check_cgroup(const Root& root);
 Check check_swap(const Root& root);
 Check check_networkd(const Root& root);
 Check check_iptables(const Root& root);
-Check check_firewall(const Root& root);
+Check check_firewall(const Root& root, const std::string& packet_rules = {});
 Check check_clock(const Root& root, bool clock_is_right);
 Check check_security_module(const Root& root);
 Check check_landlock(long abi);

@@ -203,6 +203,14 @@ TEST_CASE("A running firewall is named", "[host]")
         CHECK(check_firewall(machine.root()).found == "none");
         machine.write("/etc/ufw/ufw.conf", "ENABLED=yes\n");
         CHECK(check_firewall(machine.root()).found == "ufw.service runs");
+        const TemporaryDirectory filtered;
+        const auto found = [&](const std::string& rules) { return check_firewall(filtered.root(), rules); };
+        CHECK(found("-P OUTPUT ACCEPT\n-A OUTPUT -j KUBE-FIREWALL\n-A KUBE-FIREWALL -j DROP\n").state ==
+                State::ok);
+        const auto dropped = found("-P INPUT ACCEPT\n-A OUTPUT -d 169.254.169.254/32 -j DROP\n");
+        CHECK(dropped.state == State::warning);
+        CHECK(dropped.found == "`-A OUTPUT -d 169.254.169.254/32 -j DROP`");
+        CHECK(found("-P OUTPUT DROP\n").state == State::warning);
         const TemporaryDirectory other;
         runs(other, "firewalld.service");
         CHECK(check_firewall(other.root()).state == State::warning);
