@@ -260,7 +260,7 @@ std::string describe(const Root& root, const FileChange& change)
         if (file.kind == File::Kind::link)
                 return text + fmt::format("  a link to {}\n", file.content);
         if (is_private(root, file))
-                return text + "  not shown: only root may read it\n";
+                return text + "  not shown, because it may be secret: others than root cannot read it\n";
         const auto before = present.value_or("");
         const auto shown = difference(hide_values(before), hide_values(file.content));
         for (const auto line : lines(shown))

@@ -79,7 +79,7 @@ class Apply(ApplyTest):
         shown = self.apply(node).stdout
         self.assertIn("/etc/containerd/config.toml changes (eks-containerd-config; containerd.service reads it)", shown)
         # It holds a text of the user's, which may be secret: only root may read it.
-        self.assertIn("not shown: only root may read it", shown)
+        self.assertIn("not shown, because it may be secret: others than root cannot read it", shown)
         self.assertNotIn("oom_score", shown)
         self.assertSameDaemons(node, pids)
         self.assertEqual((self.starts(node, "containerd.service"), self.starts(node, "kubelet.service")), (2, 2))
@@ -122,8 +122,8 @@ class Apply(ApplyTest):
                              'headersFile = "/etc/eks/headers"\n[sysctl]\nnet.ipv4.tcp_fin_timeout = 44\n')
         done = self.apply(node)
         self.assertIn("the gate registry-mirrors opens\nthe gate sysctl opens\n", done.stdout)
-        self.assertRegex(done.stdout, rf"{HOSTS} is new \(eks-registry-mirrors\)\n  not shown: only root may read it")
-        self.assertIn("/run/eks/node.json changes (eks-config)\n  not shown: only root may read it", done.stdout)
+        self.assertRegex(done.stdout, rf"{HOSTS} is new \(eks-registry-mirrors\)\n  not shown, because it may be secret: others than root cannot read it")
+        self.assertIn("/run/eks/node.json changes (eks-config)\n  not shown, because it may be secret: others than root cannot read it", done.stdout)
         self.assertNotIn(secret, done.stdout + done.stderr)
         self.assertIn(secret, node.file(HOSTS).read_text())
         self.assertActive(node, "eks-registry-mirrors.service", "eks-sysctl.service")
@@ -146,7 +146,7 @@ class Apply(ApplyTest):
         self.configure(node, '[kubelet.config]\nstaticPodURL = "https://p.example"\n'
                              f'staticPodURLHeader = {{Authorization = ["{secret}"]}}\n')
         done = self.apply(node)
-        self.assertIn("not shown: only root may read it", done.stdout)
+        self.assertIn("not shown, because it may be secret: others than root cannot read it", done.stdout)
         self.assertNotIn(secret, done.stdout + done.stderr)
         file = node.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf")
         self.assertIn(secret, file.read_text())

@@ -112,7 +112,7 @@ TEST_CASE("A change is described with its step and daemon; what only root may re
                 "/etc/a changes (eks-step; kubelet.service reads it)\n  @@ -1,1 +1,1 @@\n  -one\n  +two\n");
         CHECK(describe(node.root(), change("/etc/b", "two\n")).starts_with("/etc/b is new ("));
         CHECK(describe(node.root(), change("/etc/a", "hush\n", 0600)) ==
-                "/etc/a changes (eks-step; kubelet.service reads it)\n  not shown: only root may read it\n");
+                "/etc/a changes (eks-step; kubelet.service reads it)\n  not shown, because it may be secret: others than root cannot read it\n");
         node.write("/etc/a", "hush\n", 0600);
         CHECK(describe(node.root(), change("/etc/a", "two\n")).find("hush") == std::string::npos);
         node.write("/etc/a", "password = 1\n");
