@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the suite must not do to others, and what others must not learn from it."""
 
+import base64
+import hashlib
+import io
 import json
 import stat
+import tarfile
 
 import support
 from support import BootTest, RENDERED
@@ -129,6 +133,20 @@ class Permissions(BootTest):
                          ("4", f"'{path}' had mode 0666: its permissions are repaired, proceeding"))
 
 
+# Runs eksnode logs to a pipe: its memory in KiB, and the bundle in base64.
+MEASURE = """
+import base64, re, subprocess, sys
+with subprocess.Popen(["eksnode", "logs", "--output", "-", *sys.argv[1:]], stdout=subprocess.PIPE) as logs:
+    data, memory = b"", 0
+    while piece := logs.stdout.read1():
+        data += piece
+        if found := re.search(r"VmHWM:\\s+(\\d+)", open(f"/proc/{logs.pid}/status").read()):
+            memory = max(memory, int(found[1]))
+print(memory, base64.b64encode(data).decode())
+sys.exit(logs.returncode)
+"""
+
+
 class Secrets(BootTest):
     """Secrets in every input of a node, and then a look at all that it says and at every file that anybody can read."""
 
@@ -187,6 +205,77 @@ password = "{MARK}"
                      "/etc/containerd/certs.d/docker.io/hosts.toml", "/run/eks/user-data"):
             self.assertIn(self.MARK, node.file(path).read_text(), f"{path} has lost what was planted")
         self.assertSecret(node)
+        # Now in what others say too, for the support bundle.
+        node.output("systemd-run", "--unit=planted", "--", "/usr/bin/sleep", "600", f"--password={self.MARK}")
+        node.output("systemd-run", "--unit=planted-says", "--service-type=oneshot", "--", "/usr/bin/echo",
+                    f"a-unit-says token={self.MARK}")
+        node.output("journalctl", "--sync")
+        with self.subTest("a bundle"):
+            self.assertBundle(node)
+        with self.subTest("the log collector of AL2"):
+            self.assertOldCollector(node)
+        with self.subTest("a full disk"):
+            self.assertFullDisk(node)
+        with self.subTest("daemons hang"):
+            self.assertHungDaemons(node)
+
+    def unpack(self, data) -> dict:
+        """The texts of a bundle by name, none of which holds a secret."""
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+            files = {m.name.removeprefix("./"): archive.extractfile(m).read().decode(errors="replace") for m in archive}
+        for name, text in files.items():
+            self.assertNotIn(self.MARK, text, name)
+        return files
+
+    def bundle(self, node, *arguments):
+        """A bundle through a pipe, its problems, and the memory of the program itself, in KiB."""
+        done = node.call("/usr/bin/python3", "-c", MEASURE, *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        memory, data = done.stdout.split()
+        files = self.unpack(base64.b64decode(data))
+        return files, files.get("errors.txt", "").splitlines(), int(memory)
+
+    def assertBundle(self, node):
+        files, problems, memory = self.bundle(node, "--without", "ipamd/")
+        self.assertLess(memory, 64 << 10)
+        self.assertEqual([p for p in problems if not p.startswith(("kernel/", "modinfo/", "storage/", "networking/", "sysctls/"))], [])
+        for name, kept in {
+                "eksnode/status.txt": "● eks-node.target", "eksnode/config.toml": "my-cluster", "eksnode/origins.txt": "cluster.name: user data",
+                "eksnode/user-data.txt": f"SHA-256 {hashlib.sha256(node.file('/run/eks/user-data').read_bytes()).hexdigest()}",
+                "eksnode/eks.log": "eks-ca", "kubelet/kubelet.log": "Started", "kubelet/config.json": "kubeReserved",
+                "kubelet/kubelet_service.txt": "ExecStart=", "containerd/containerd-log.txt": "containerd",
+                "containerd/config.toml": "username = '…'", "containerd/containerd-images.txt": "pause:latest",
+                "containerd/containerd-config.txt": "sandbox_image", "containerd/certs.d/docker.io/hosts.toml": "mirror.example",
+                "system/services.txt": "kubelet.service", "system/systemd-analyze.svg": "<svg", "system/ps.txt": "/usr/bin/sleep 600",
+                "var_log/journal.log": "a-unit-says token=", "index.html": 'src="system/systemd-analyze.svg"'}.items():
+            self.assertIn(kept, files.get(name, "(absent)"), name)
+
+    def assertOldCollector(self, node):
+        path = node.output("/etc/eks/log-collector-script/eks-log-collector.sh", "--ignore_introspection=true",
+                           "--ignore_metrics=true").strip()
+        self.assertRegex(path, r"^/var/log/eks_i-1234567890abcdef0_\d{4}-\d\d-\d\d_\d{4}-UTC_[\w.]+\.tar\.gz$")
+        self.assertEqual(node.file(path).stat().st_mode & 0o777, 0o600)
+        self.assertFalse([name for name in self.unpack(node.file(path).read_bytes()) if name.startswith("ipamd/")])
+
+    def assertFullDisk(self, node):
+        node.output("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", "/mnt")
+        done = node.call("eksnode", "logs", "--output", "/mnt/a.tar.gz")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write '/mnt/a.tar.gz': No space left on device", done.stderr)
+        self.assertIn("eksnode logs --output -", done.stderr)
+        self.assertEqual(node.output("ls", "-A", "/mnt"), "")
+        node.output("umount", "/mnt")
+
+    def assertHungDaemons(self, node):
+        units = ("containerd.service", "kubelet.service")
+        node.output("systemctl", "kill", "--kill-whom=main", "--signal=SIGSTOP", *units)
+        try:
+            files, problems, _ = self.bundle(node, "--timeout", "1s")
+        finally:
+            node.output("systemctl", "kill", "--kill-whom=main", "--signal=SIGCONT", *units)
+        self.assertTrue([p for p in problems if p.startswith("containerd/containerd-tasks.txt: `ctr") and "deadline" in p], problems)
+        for name in "kubelet/kubelet.log", "containerd/containerd-log.txt", "eksnode/status.txt", "index.html":
+            self.assertIn(name, files)
 
     def test_a_node_that_fails(self):
         for mistake in (f"    unknown: [{self.MARK}\n", f"  kubelet:\n    config: {self.URL}\n",
