@@ -206,7 +206,7 @@ private:
         void collect_url() const
         {
                 const HttpRequest request{.method = "GET",
-                        .url = std::string(source_->from),
+                        .url = "http://127.0.0.1" + std::string(source_->from),
                         .headers = {},
                         .body = {},
                         .body_limit = source_->limit};
