@@ -85,7 +85,7 @@ def refused_by_eksnode(document, form):
     found = {m[1] for m in map(line.match, done.stderr.splitlines()) if m}
     # Within a free map the schema leaves it to eksnode. Of the merged result a name is one without "spec".
     return {f"spec.{key}" if (key, form) == ("cluster.name", "yaml") else key
-            for key in found if not key.startswith("kubelet.config.")}
+            for key in found if not key.startswith(("kubelet.config.", "containerd.runtimes."))}
 
 
 def leaves(schema, path=()):

@@ -254,8 +254,11 @@ class Set(ApplyTest):
                 self.assertIn(said, self.set(node, wrong, status=78).stderr)
                 self.assertEqual(node.file(SET).read_bytes(), before)
 
-        done = self.set(node, "kubelet.config.podsPerCore=3")
-        self.assertRegex(done.stderr, "warning: kubelet.config.podsPerCore is 9 on this node, by user data, line")
+        overridden = "warning: user data, line 10, .*: kubelet.config.podsPerCore is 9 there, which overrides"
+        self.assertRegex(self.set(node, "kubelet.config.podsPerCore=3", status=78).stderr, overridden)
+        self.assertEqual(node.file(SET).read_bytes(), before)
+        self.assertRegex(self.set(node, "--force", "kubelet.config.podsPerCore=3").stderr, overridden)
+        self.assertNotEqual(node.file(SET).read_bytes(), before)
         self.assertIn("is not set in", self.set(node, "cni.maxENIs", verb="unset").stdout)
         self.set(node, "kubelet.config", "node.labels.example.com/team", verb="unset")
         self.assertFalse(node.file(SET).exists())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -88,15 +89,28 @@ TEST_CASE("CPU is reserved by the number of cores", "[reservations]")
         CHECK(reserved_millicpus(896'000) == 2310);
 }
 
-TEST_CASE("CPUs that cannot be counted are a warning, not a failure", "[reservations]")
+TEST_CASE("CPUs that cannot be counted are those of the instance type", "[reservations]")
 {
         const ReferenceNode node;
         node.write("/sys/devices/system/cpu/online", "garbage\n");
         const auto plan = plan_kubelet_config(node.inputs());
+        CHECK(rendered(plan)["kubeReserved"]["cpu"] == "80m");
+        CHECK(plan.notes.empty());
+}
+
+TEST_CASE("Without CPUs in sysfs and in the table there is a warning, not a failure", "[reservations]")
+{
+        const ReferenceNode node;
+        node.write("/sys/devices/system/cpu/online", "garbage\n");
+        node.write(
+                instance_types_path, "# source\ninstance_type\tmax_enis\tipv4_per_eni\nx9.large\t3\t10\n");
+        const auto plan = plan_kubelet_config(node.inputs());
         CHECK(rendered(plan)["kubeReserved"]["cpu"] == "0m");
-        REQUIRE(plan.notes.size() == 1);
-        CHECK(plan.notes[0].level == Level::warning);
-        CHECK(plan.notes[0].text.ends_with("proceeding"));
+        const auto note = std::ranges::find_if(plan.notes, [](const Note& one) {
+                return one.text.find("no CPU is reserved for kubelet, proceeding") != std::string::npos;
+        });
+        REQUIRE(note != plan.notes.end());
+        CHECK(note->level == Level::warning);
 }
 
 TEST_CASE("Memory is reserved for the pods that kubelet will run", "[reservations]")

@@ -85,7 +85,7 @@ TEST_CASE("A user's setting is not called ours, in whatever file of kubelet's it
         node.write("/etc/eks/node.toml", "[kubelet.config]\npodsPerCore = 7\nmaxPods = 20\n");
         node.write("/etc/eks/kubelet-version.txt", "1.27.1\n");
         const auto resolved = resolve_node_layers(node.root());
-        CHECK(generated_settings(node.root(), resolved) == nullptr); // eks-config has not run
+        CHECK(generated_settings(node.root(), resolved)["maxPods"] == 58); // although eks-config has not run
         node.write("/run/eks/node.json",
                 render_node_json(resolved.merged, {.kubelet = {1, 27, 1}, .containerd = {1, 7, 27}}));
         // Before 1.28 the user's settings are in the same file as ours.
