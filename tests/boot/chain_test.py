@@ -49,6 +49,9 @@ class ColdBoot(BootTest):
         # containerd does not wait for kubelet's files.
         self.assertNotIn("eks-kubelet-config", self.n.show("containerd.service", "After")["After"])
 
+    def test_the_steps_run_in_order(self):
+        self.assertInOrder(self.n, left_out=["eks-hosts.service"])
+
     def test_kubelet_got_what_the_reference_input_asks_for(self):
         kubelet = self.n.kubelet()
         config = kubelet["config"]

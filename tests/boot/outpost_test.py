@@ -33,6 +33,7 @@ class Outpost(BootTest):
         support.let_be_killed(node, "eks-hosts.service")
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-hosts.service")
+        self.assertInOrder(node)
         hosts = node.file("/etc/hosts").read_text()
         lines = hosts.splitlines()
         self.assertEqual(lines[0], "127.0.0.1 localhost # ours")

@@ -18,6 +18,23 @@ STEPS = ["eks-imds", "eks-config", "eks-ca", "eks-kubeconfig", "eks-credential-p
 RENDERED = ["/etc/kubernetes/kubelet/config.json", "/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/kubeconfig",
             "/etc/eks/image-credential-provider/config.json", "/etc/eks/kubelet/environment",
             "/etc/containerd/config.toml", "/etc/containerd/base-runtime-spec.json"]
+# The order in which a machine becomes a node: the number of the step, its unit, and the steps that must have ended before
+# it starts. Steps 3 to 8 may run beside each other, but for the daemons.
+ORDER = [
+    ("1, instance data", "eks-imds.service", []),
+    ("2, configuration and version of kubelet", "eks-config.service", ["eks-imds.service"]),
+    ("3, CA of the cluster", "eks-ca.service", ["eks-config.service"]),
+    ("4, kubeconfig", "eks-kubeconfig.service", ["eks-config.service"]),
+    ("5, addresses of an Outpost's API server", "eks-hosts.service", ["eks-config.service"]),
+    ("6, kubelet's configuration with the number of pods", "eks-kubelet-config.service", ["eks-config.service"]),
+    ("7, containerd's configuration", "eks-containerd-config.service", ["eks-config.service"]),
+    ("7, containerd", "containerd.service", ["eks-containerd-config.service"]),
+    ("8, kubelet's arguments", "eks-kubelet-args.service", ["eks-config.service"]),
+    ("8, kubelet", "kubelet.service", ["eks-imds.service", "eks-config.service", "eks-ca.service", "eks-kubeconfig.service",
+                                       "eks-hosts.service", "eks-kubelet-config.service", "eks-containerd-config.service",
+                                       "containerd.service", "eks-kubelet-args.service"]),
+]
+
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # systemd's message id
 
 IMAGE = None  # the node image, set by `run` before any test starts
@@ -139,6 +156,25 @@ class BootTest(unittest.TestCase):
         for unit in units:
             state = node.show(unit, "ActiveState", "Result")
             self.assertEqual(state["ActiveState"], "active", f"{unit}: {state}\n{node.call('eksnode', 'status').stdout}")
+
+    def assertInOrder(self, node, left_out=()):
+        """This boot followed ORDER, by the manager's record of when each unit started and was up; `left_out` did not start."""
+        spans, never = {}, []
+        for _, unit, _ in ORDER:
+            show = node.show(unit, "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic", "NRestarts")
+            self.assertEqual(show.get("NRestarts", "0"), "0", unit)
+            began, up = int(show["InactiveExitTimestampMonotonic"]), int(show["ActiveEnterTimestampMonotonic"])
+            if began:
+                self.assertGreater(up, began, unit)
+                spans[unit] = began, up
+            else:
+                never.append(unit)
+        self.assertEqual(never, list(left_out))
+        for step, unit, before in ORDER:
+            for other in before:
+                if unit in spans and other in spans:
+                    self.assertLessEqual(spans[other][1], spans[unit][0],
+                                         f"step {step}: {unit} started before {other} was through; in µs: {spans}")
 
     def assertCalm(self, node):
         """containerd and kubelet run since they were started, and containerd complains of nothing that we wrote."""
