@@ -1,12 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain on an ordinary node: order, skips, re-runs, and which machine is a node."""
+"""The chain on an ordinary node: order, programs, skips, re-runs, and which machine is a node."""
 
 import json
 import os
+from fnmatch import fnmatchcase
 
 import support
+from executed import Executed
 from node import Node, node_config
 from support import BootTest, RENDERED, STEPS
+
+# What a boot executes: the unit, its program, and why it has to.
+PROGRAMS = [
+    ("*", "/usr/lib/*/ld-linux-*.so.*", "the dynamic loader, which the kernel runs for every program that is linked dynamically"),
+    ("init.scope", "/usr/lib/systemd/systemd", "PID 1"),
+    ("init.scope", "/usr/lib/systemd/system-generators/systemd-*-generator", "systemd's own, at every boot"),
+    ("init.scope", "/usr/lib/systemd/system-generators/eks-node-generator", "decides whether the machine is a node"),
+    ("systemd-*.service", "/usr/lib/systemd/systemd-*", "systemd's own services"),
+    ("systemd-*.service", "/usr/bin/systemd-*", "systemd's own: users and temporary files"),
+    ("systemd-journal-flush.service", "/usr/bin/journalctl", "systemd's own: moves the journal from /run to the disk"),
+    ("*.mount", "/usr/bin/mount", "by which systemd mounts file systems such as /dev/hugepages"),
+    ("fake-aws.service", "/usr/bin/python3.*", "the metadata service of the test"),
+    *((f"{step}.service", f"/usr/libexec/eksnode/{step}", "a step is one program") for step in STEPS),
+    ("containerd.service", "/usr/bin/containerd", "the daemon"),
+    ("eks-sandbox-image.service", "/usr/libexec/eksnode/eksnode-images", "imports the sandbox image that the machine image has"),
+    ("eks-sandbox-image.service", "/usr/bin/ctr", "containerd's client, by which it is imported"),
+    ("kubelet.service", "/usr/sbin/xtables-*-multi", "iptables: pods' packets are forwarded"),
+    ("kubelet.service", "/usr/bin/kubelet", "the daemon"),
+    ("kubelet.service", "/usr/bin/python3.*", "the stand-in for kubelet is a script"),
+]
 
 
 class ColdBoot(BootTest):
@@ -17,7 +39,8 @@ class ColdBoot(BootTest):
         cls.context = Node(support.IMAGE, support.SCRATCH)
         cls.n = cls.context.__enter__()
         cls.addClassCleanup(cls.context.__exit__)
-        cls.n.boot()
+        with Executed(cls.n.root) as cls.executed:
+            cls.n.boot()
 
     def test_reaches_the_node_target_with_no_failed_unit(self):
         self.assertActive(self.n, "eks-node.target", "eks-configured.target", "kubelet.service", "containerd.service",
@@ -51,6 +74,16 @@ class ColdBoot(BootTest):
 
     def test_the_steps_run_in_order(self):
         self.assertInOrder(self.n, left_out=["eks-hosts.service"])
+
+    def test_every_program_that_is_executed_has_a_reason(self):
+        self.stand_in_only("it executes programs of its own")
+        executed = dict.fromkeys(self.executed.programs)
+        for unit, program in executed:
+            self.assertTrue(any(fnmatchcase(unit, units) and fnmatchcase(program, programs) for units, programs, _ in PROGRAMS),
+                            f"{unit} executed {program}, which PROGRAMS gives no reason for")
+        for units, programs, reason in PROGRAMS:
+            self.assertTrue(any(fnmatchcase(unit, units) and fnmatchcase(program, programs) for unit, program in executed),
+                            f"nothing executed {programs} in {units} ({reason}), remove it from PROGRAMS")
 
     def test_kubelet_got_what_the_reference_input_asks_for(self):
         kubelet = self.n.kubelet()
@@ -130,6 +163,46 @@ class ColdBoot(BootTest):
             digest = self.n.output("sha256sum", path).split()[0]
             self.assertEqual(planned[path][3], digest, path)
             self.assertEqual(planned[path][1], "0644")
+
+
+class NoOtherPrograms(BootTest):
+    """A node whose PATH has what PROGRAMS lists and nothing else: no shell, no jq, no curl."""
+
+    CONTAINERD = "2"
+    KEPT = {"/usr/bin/systemctl": "by which the test looks at the node"}
+
+    @staticmethod
+    def target(root, path: str) -> str:
+        """Where a link of the node leads to."""
+        while (root / path.lstrip("/")).is_symlink():
+            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(root / path.lstrip("/"))))
+        return path
+
+    def remove_other_programs(self, node) -> list:
+        wanted = [programs for _, programs, _ in PROGRAMS] + list(self.KEPT)
+        removed = []
+        for folder in "/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin":
+            # a link is judged by its target, so all are resolved before any is removed
+            targets = {path: self.target(node.root, f"{folder}/{path.name}") for path in (node.root / folder[1:]).iterdir()}
+            for path, target in targets.items():
+                program = path.is_symlink() or (path.is_file() and os.access(path, os.X_OK))
+                if program and not any(fnmatchcase(target, pattern) for pattern in wanted):
+                    path.unlink()
+                    removed.append(f"{folder}/{path.name}")
+        return removed
+
+    def test_a_node_needs_no_other_programs(self):
+        self.stand_in_only("it executes programs of its own")
+        node = self.node()
+        removed = self.remove_other_programs(node)
+        self.assertLessEqual({"/usr/bin/sh", "/usr/bin/cat", "/usr/bin/eksnode", "/usr/sbin/sysctl"}, set(removed))
+        node.boot()
+        self.assertNotEqual(node.call("sh", "-c", ":").returncode, 0)
+        self.assertActive(node, "eks-node.target", "eks-configured.target", "containerd.service", "kubelet.service",
+                          "eks-sandbox-image.service", *(f"{step}.service" for step in STEPS))
+        self.assertEqual(node.output("systemctl", "--failed", "--no-legend"), "")
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
+        self.assertCalm(node)
 
 
 class Generator(BootTest):
