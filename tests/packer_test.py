@@ -1219,12 +1219,14 @@ class FrontEndTest(PackerTest):
         elsewhere = self.directory / "elsewhere"
         elsewhere.mkdir()
         (elsewhere / "image.toml").write_text('volume_type = "gp2"\n')
-        command = ["make", "--silent", "-C", self.packer, "plan", "config=image.toml", *(f"{n}={v}" for n, v in BUILD.items())]
+        # The recipe of the manual page, of which the output is a configuration
+        recipe = re.search(r"(?m)^\t(make .* plan config=image\.toml) from=\S+ >again\.toml", (SOURCE.parent / "man/eks-image.7.scd").read_text())[1]
+        command = [*recipe.replace(" packer ", f" {self.packer} ").split(), *(f"{n}={v}" for n, v in BUILD.items())]
         done = subprocess.run(command, cwd=elsewhere, env=self.environment | {"PWD": str(elsewhere), "AWS_ENDPOINT_URL_S3": self.bucket.url},
                               capture_output=True, text=True, check=False)
         self.assertRegex(self.succeeds(done), r'(?m)^volume_type = "gp2" ')
-        self.assertNotIn("directory", done.stdout.replace("package_directory", "").replace("_directory", ""))
-        tomllib.loads(done.stdout)
+        self.assertNotRegex(done.stdout, r"(?m)^make\b")
+        self.assertEqual(tomllib.loads(done.stdout)["volume_type"], "gp2")
         self.fails(self.make("plan", config="none.toml"), "cannot read the image configuration 'none.toml'", "relative to the folder")
 
     def test_a_variant_whose_script_is_missing(self):
@@ -2208,8 +2210,10 @@ class ProvisionerTest(MachineTest):
             "summary all kinds\nkernel-argument quiet\nkernel-argument psi=1\nmodule ib_umad\nmodule sctp\nenable mine.service\n"
             "stream al2023 mine:1\npackages al2023 one two\npackages debian12 three\nrun mine\nrun mine\n")
         program = self.packer / "provisioners/variants/mine"
-        program.write_text(f'#!/bin/bash\ncat >/dev/null\necho script >>"{self.directory}/calls"\n')
-        program.chmod(0o755)
+        program.write_text(f'#!/bin/bash\ncat >/dev/null\necho script >>"{self.directory}/calls"\n'
+                           f'install -D -m 0644 "$(dirname "$0")/mine-files/20-mine.toml" "{self.root}/etc/eks/node.d/20-mine.toml"\n')
+        (program.parent / "mine-files").mkdir()
+        (program.parent / "mine-files/20-mine.toml").write_text("# of a file next to the script\n")
         for _ in range(2):
             self.succeeds(self.step("apply-variants", VARIANTS="mine"))
             self.assert_in_order(
@@ -2219,6 +2223,7 @@ class ProvisionerTest(MachineTest):
             self.assertEqual((self.root / "etc/default/grub").read_text(),
                              'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 quiet psi=1"\n')
             self.assertEqual((self.root / "etc/modules-load.d/eks-variants.conf").read_text(), "ib_umad\nsctp\n")
+            self.assertEqual((self.root / "etc/eks/node.d/20-mine.toml").read_text(), "# of a file next to the script\n")
         self.become("debian12")
         self.succeeds(self.step("apply-variants", VARIANTS="mine"))
         calls = self.calls()
