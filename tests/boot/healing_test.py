@@ -63,6 +63,7 @@ class Containerd(Failing):
             after = self.pids(node)
             self.assertEqual(after[0], before[0])
             self.assertNotEqual(after[1], before[1])
+            self.assertEqual(node.show("kubelet.service", "NRestarts")["NRestarts"], "1")
 
         with self.subTest("containerd is killed"):
             before = self.pids(node)
@@ -85,9 +86,12 @@ class Containerd(Failing):
 
         with self.subTest("kubelet is restarted"):
             before = self.pids(node)
+            node.output("systemctl", "kill", "--signal=SIGKILL", "kubelet.service")
+            node.wait_for(lambda: node.show("kubelet.service", "NRestarts")["NRestarts"] == "1", "the count of restarts")
             node.systemctl("restart", "kubelet")
             self.wait_until_up(node)
             self.assertEqual(self.pids(node)[0], before[0])
+            self.assertEqual(node.show("kubelet.service", "NRestarts")["NRestarts"], "0")  # as kubelet.service(8) says
 
         with self.subTest("kubelet is stopped, and stays so"):
             node.systemctl("stop", "kubelet")
