@@ -288,7 +288,7 @@ class Report(StandIn):
         self.assertEqual(process.returncode, 0)
 
     def test_what_eks_renders_is_accepted_by_every_version(self):
-        for minor in range(28, 37):
+        for minor in range(28, 38):
             with self.subTest(minor=minor):
                 gates = {"RotateKubeletServerCertificate": True}
                 more = {}
@@ -307,7 +307,7 @@ class Report(StandIn):
     def test_every_profile_is_accepted_by_every_version(self):
         for file in sorted(pathlib.Path(HERE).parent.glob("helpers/profiles/*.toml")):
             settings = tomllib.loads(file.read_text()).get("kubelet", {}).get("config", {})
-            for minor in range(23, 37) if settings else ():
+            for minor in range(23, 38) if settings else ():
                 with self.subTest(profile=file.stem, minor=minor):
                     arguments = ARGUMENTS
                     if minor < 26:
@@ -522,6 +522,10 @@ class Configuration(StandIn):
                 ("KubeletCredentialProviders", True, 27, None),
                 ("KubeletCredentialProviders", False, 27, "feature is locked to true"),
                 ("KubeletCredentialProviders", True, 28, "unrecognized"),
+                ("DRAPrioritizedList", False, 36, None),
+                ("DRAPrioritizedList", False, 37, "feature is locked to true"),
+                ("AnyVolumeDataSource", True, 36, None),
+                ("AnyVolumeDataSource", True, 37, "unrecognized"),
                 ("AllAlpha", True, 34, None)]:
             with self.subTest(gate=gate, value=value, minor=minor):
                 self.change(featureGates={gate: value})

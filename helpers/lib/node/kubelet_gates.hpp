@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The settings of kubelet that depend on its version, Kubernetes 1.23 to 1.36. A test checks each row at its
+// The settings of kubelet that depend on its version, Kubernetes 1.23 to 1.37. A test checks each row at its
 // bounds and one version before them.
 #pragma once
 
@@ -11,7 +11,7 @@
 namespace eks {
 
 inline constexpr Version oldest_kubelet{1, 23, 0};
-inline constexpr Version newest_kubelet{1, 36, 0}; // and every patch of it
+inline constexpr Version newest_kubelet{1, 37, 0}; // and every patch of it
 
 enum class GatePlace {
         config,    // config.json: a JSON pointer, and JSON

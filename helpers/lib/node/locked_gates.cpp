@@ -14,7 +14,7 @@ namespace eks {
 
 namespace {
 
-// From pkg/features of Kubernetes 1.32 and 1.36, sorted by name.
+// From pkg/features of Kubernetes 1.32 and 1.36, and from the release notes of 1.37, sorted by name.
 constexpr std::array locked_gates_of_kubelet{
         LockedGate{"APIListChunking", 29},
         LockedGate{"APIServerTracing", 34},
@@ -38,9 +38,14 @@ constexpr std::array locked_gates_of_kubelet{
         LockedGate{"CronJobsScheduledAnnotation", 32},
         LockedGate{"CustomResourceFieldSelectors", 32},
         LockedGate{"DRAAdminAccess", 36},
+        LockedGate{"DRAExtendedResource", 37},
+        LockedGate{"DRAPrioritizedList", 37},
+        LockedGate{"DRAResourceClaimDeviceStatus", 37},
         LockedGate{"DeclarativeValidation", 36},
+        LockedGate{"DeclarativeValidationTakeover", 37, false},
         LockedGate{"DevicePluginCDIDevices", 31},
         LockedGate{"DisableAllocatorDualWrite", 35},
+        LockedGate{"DisableCPUQuotaWithExclusiveCPUs", 37},
         LockedGate{"DisableCloudProviders", 31},
         LockedGate{"DisableKubeletCloudCredentialProviders", 31},
         LockedGate{"DisableNodeKubeProxyVersion", 36},
@@ -50,6 +55,7 @@ constexpr std::array locked_gates_of_kubelet{
         LockedGate{"ExecProbeTimeout", 35},
         LockedGate{"ExternalServiceAccountTokenSigner", 36},
         LockedGate{"GitRepoVolumeDriver", 36, false},
+        LockedGate{"HPAConfigurableTolerance", 37},
         LockedGate{"ImageMaximumGCAge", 35},
         LockedGate{"ImageVolume", 36},
         LockedGate{"InPlacePodVerticalScaling", 35},
@@ -72,6 +78,7 @@ constexpr std::array locked_gates_of_kubelet{
         LockedGate{"MultiCIDRServiceAllocator", 34},
         LockedGate{"MutableCSINodeAllocatableCount", 36},
         LockedGate{"NFTablesProxyMode", 33},
+        LockedGate{"NodeDeclaredFeatures", 37},
         LockedGate{"NodeInclusionPolicyInPodTopologySpread", 33},
         LockedGate{"NodeLogQuery", 36},
         LockedGate{"NodeSwap", 34},
@@ -118,6 +125,7 @@ constexpr std::array locked_gates_of_kubelet{
         LockedGate{"UserNamespacesSupport", 36},
         LockedGate{"VolumeAttributesClass", 36},
         LockedGate{"WatchBookmark", 17},
+        LockedGate{"WatchCacheInitializationPostStartHook", 37},
         LockedGate{"WinDSR", 34},
         LockedGate{"WinOverlay", 34},
 };

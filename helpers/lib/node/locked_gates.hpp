@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feature gates that Kubernetes 1.32 to 1.36 lock to their default. With another value kubelet does not
+// The feature gates that Kubernetes 1.32 to 1.37 lock to their default. With another value kubelet does not
 // start; once the gate has been dropped, kubelet does not start with any value.
 #pragma once
 

@@ -176,7 +176,7 @@ TEST_CASE("No feature gate is set for ever", "[kubelet-gates]")
 TEST_CASE("Outside their range the credential provider's interfaces are v1", "[kubelet-gates]")
 {
         const ReferenceNode node;
-        for (unsigned minor = 27; minor <= 36; ++minor) {
+        for (unsigned minor = 27; minor <= 37; ++minor) {
                 const auto inputs = node.inputs({}, minor_version(minor));
                 CHECK(written(inputs, GatePlace::provider, "/apiVersion") == "\"kubelet.config.k8s.io/v1\"");
                 CHECK(written(inputs, GatePlace::provider, "/providers/0/apiVersion") ==
@@ -215,11 +215,11 @@ TEST_CASE("No argument has a key in kubelet's configuration, version by version"
         CHECK(has_key("max-pods", 23));
         CHECK(has_key("container-runtime-endpoint", 27));
         CHECK_FALSE(has_key("container-runtime-endpoint", 26));
-        CHECK_FALSE(has_key("node-labels", 36));
+        CHECK_FALSE(has_key("node-labels", 37));
 
         const ReferenceNode node;
         node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
-        for (unsigned minor = 23; minor <= 36; ++minor)
+        for (unsigned minor = 23; minor <= 37; ++minor)
                 for (const auto* spec : {"", "  kubelet: {config: {maxPods: 5}}\n",
                              "  featureGates: {InstanceIdNodeName: true}\n"}) {
                         const auto variables = variables_of(node.inputs(spec, minor_version(minor)));
@@ -254,7 +254,7 @@ TEST_CASE("Before 1.28 the user's settings are merged into the file", "[kubelet-
 
 TEST_CASE("A kubelet that the table was not made for is configured like its neighbour", "[kubelet-gates]")
 {
-        for (const auto& version : {Version{1, 23, 0}, Version{1, 30, 5}, Version{1, 36, 99}})
+        for (const auto& version : {Version{1, 23, 0}, Version{1, 30, 5}, Version{1, 37, 99}})
                 CHECK(kubelet_version_notes(version).empty());
         struct Wrong {
                 Version version;
@@ -264,17 +264,17 @@ TEST_CASE("A kubelet that the table was not made for is configured like its neig
         const ReferenceNode node;
         for (const auto& [version, text, level] : {
                      Wrong{{1, 22, 17},
-                             "kubelet 1.22.17 is not one of 1.23 to 1.36: the rules of 1.23 are used, proceeding"},
-                     Wrong{{1, 37, 0},
-                             "kubelet 1.37.0 is newer than 1.36, the newest that eksnode knows: its "
+                             "kubelet 1.22.17 is not one of 1.23 to 1.37: the rules of 1.23 are used, proceeding"},
+                     Wrong{{1, 38, 0},
+                             "kubelet 1.38.0 is newer than 1.37, the newest that eksnode knows: its "
                              "rules are used",
                              Level::notice},
                      Wrong{{2, 0, 1},
-                             "kubelet 2.0.1 is newer than 1.36, the newest that eksnode knows: its "
+                             "kubelet 2.0.1 is newer than 1.37, the newest that eksnode knows: its "
                              "rules are used",
                              Level::notice},
                      Wrong{{},
-                             "kubelet 0.0.0 is not one of 1.23 to 1.36: the rules of 1.23 are used, proceeding"}}) {
+                             "kubelet 0.0.0 is not one of 1.23 to 1.37: the rules of 1.23 are used, proceeding"}}) {
                 const auto plan = plan_kubelet_config(node.inputs({}, version));
                 REQUIRE(plan.notes.size() == 1);
                 CHECK(plan.notes[0].level == level);
@@ -332,6 +332,15 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
                                "with it: the gate is locked to true, proceeding");
         CHECK(plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(33))).notes.empty());
         CHECK(refused(config("NodeSwap: false"), 36).failure == "config-invalid");
+        // What is new in 1.37 is known from its release notes.
+        for (const auto* gate : {"NodeDeclaredFeatures: false", "DeclarativeValidationTakeover: true"}) {
+                CAPTURE(gate);
+                CHECK(plan_kubelet_config(node.inputs(config(gate), minor_version(36))).notes.empty());
+                const auto locked = plan_kubelet_config(node.inputs(config(gate), minor_version(37))).notes;
+                REQUIRE(locked.size() == 1);
+                CHECK(locked[0].strict);
+                CHECK(locked[0].text.find("kubelet 1.37.0 does not start with it") != std::string::npos);
+        }
 
         // A flag wins over the file.
         const std::string flags = "  kubelet:\n    config: {featureGates: {NodeSwap: false}}\n    flags:\n";

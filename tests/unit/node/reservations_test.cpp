@@ -123,7 +123,7 @@ TEST_CASE("Memory is reserved for the pods that kubelet will run", "[reservation
         for (const auto& row : {Row{"", "893Mi"}, Row{"  kubelet: {config: {maxPods: 110}}\n", "1465Mi"},
                      Row{"  kubelet: {flags: [--max-pods=20]}\n", "475Mi"},
                      Row{"  kubelet: {config: {maxPods: 110}, flags: [--max-pods=20]}\n", "475Mi"}})
-                for (unsigned minor = 23; minor <= 36; ++minor) {
+                for (unsigned minor = 23; minor <= 37; ++minor) {
                         CAPTURE(row.spec, minor);
                         const auto config = rendered(node.inputs(row.spec, {1, minor, 0}));
                         CHECK(config["kubeReserved"]["memory"] == row.memory);

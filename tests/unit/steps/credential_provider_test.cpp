@@ -39,7 +39,7 @@ TEST_CASE("The credential provider's configuration is the reference's, version b
         auto& images = before_132["providers"][0]["matchImages"];
         REQUIRE(images.back() == "ecr-public.aws.com");
         images.erase(images.size() - 1);
-        for (unsigned minor = 28; minor <= 36; ++minor) {
+        for (unsigned minor = 28; minor <= 37; ++minor) {
                 CAPTURE(minor);
                 CHECK(rendered_providers(node.inputs({}, {1, minor, 0})) ==
                         (minor >= 32 ? wanted : before_132));

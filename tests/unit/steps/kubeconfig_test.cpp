@@ -31,7 +31,7 @@ std::string rendered_kubeconfig(const NodeInputs& node)
 TEST_CASE("The kubeconfig is the reference's, for every version of kubelet", "[kubeconfig]")
 {
         const ReferenceNode node;
-        for (unsigned minor = 23; minor <= 36; ++minor) {
+        for (unsigned minor = 23; minor <= 37; ++minor) {
                 auto inputs = node.inputs({}, {1, minor, 0});
                 inputs.spec.registration.kubeconfig_auth = "aws";
                 CHECK(tree(rendered_kubeconfig(inputs)) == tree(test::reference("kubeconfig.yaml")));

@@ -100,7 +100,7 @@ TEST_CASE("User settings in a drop-in need its directory, and before 1.30 a vari
 {
         const ReferenceNode node;
         const std::string config = "  kubelet: {config: {maxPods: 5}}\n";
-        for (unsigned minor = 28; minor <= 36; ++minor) {
+        for (unsigned minor = 28; minor <= 37; ++minor) {
                 CAPTURE(minor);
                 const Version version{1, minor, 0};
                 CHECK(has(arguments(node.inputs(config, version)),
