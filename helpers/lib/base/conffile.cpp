@@ -92,6 +92,17 @@ std::string repair(const std::string& path, mode_t mode)
         return more.empty() || other.empty() ? more + other : more + " and " + other;
 }
 
+// The mode of a new version: permissions of the last one that somebody has taken away stay away.
+mode_t mode_of_new(const std::string& path, const std::string& memory, mode_t wanted)
+{
+        struct stat present {};
+        struct stat ours {};
+        if (::lstat(path.c_str(), &present) != 0 || !S_ISREG(present.st_mode) ||
+                ::stat(memory.c_str(), &ours) != 0)
+                return wanted;
+        return wanted & ~(ours.st_mode & ~present.st_mode & 0777);
+}
+
 } // namespace
 
 std::string repair_permissions(const Root& root, const File& file)
@@ -150,6 +161,8 @@ Outcome put_in_place(const Root& root, const File& file)
         const auto outcome = foresee(root, file);
         if (outcome == Outcome::edit_stands)
                 return outcome;
+        const auto memory = memory_of(root, file);
+        const auto mode = file.volatile_file() ? file.mode : mode_of_new(path, memory, file.mode);
         if (outcome == Outcome::edit_kept_beside)
                 keep_beside(path);
         const bool changes = outcome != Outcome::unchanged;
@@ -158,7 +171,6 @@ Outcome put_in_place(const Root& root, const File& file)
                         link_atomically(path, file.content);
                 return outcome;
         }
-        const auto memory = memory_of(root, file);
         if (file.kind == File::Kind::absent) {
                 if (changes)
                         remove_if_exists(path);
@@ -167,7 +179,7 @@ Outcome put_in_place(const Root& root, const File& file)
                 return outcome;
         }
         if (changes)
-                write_atomically(path, file.content, file.mode,
+                write_atomically(path, file.content, mode,
                         file.volatile_file() ? Durability::unsynced : Durability::synced);
         // The record is written after the file. A crash between the two leaves a file that looks edited,
         // which the next run recognises; an old rendering never counts as an edit. For the same reason the

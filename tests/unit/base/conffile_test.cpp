@@ -402,3 +402,37 @@ TEST_CASE("Files of others keep their permissions", "[conffile]")
         CHECK(repair_permissions(node.root(), absent()).empty());
         CHECK(repair_permissions(TemporaryDirectory().root(), regular("one")).empty());
 }
+
+TEST_CASE("A stricter mode stays when the content changes", "[conffile]")
+{
+        struct Row {
+                mode_t first, there, next, after;
+        };
+        for (const auto& row : {Row{0644, 0600, 0644, 0600}, Row{0644, 0640, 0644, 0640},
+                     Row{0644, 0644, 0644, 0644}, Row{0600, 0600, 0644, 0644}, Row{0600, 0400, 0644, 0444},
+                     Row{0644, 0644, 0600, 0600}, Row{0644, 0666, 0644, 0644}}) {
+                CAPTURE(row.first, row.there, row.next);
+                const TemporaryDirectory node;
+                auto file = regular("one");
+                file.mode = row.first;
+                REQUIRE(put_in_place(node.root(), file) == Outcome::written);
+                ::chmod(node(path).c_str(), row.there);
+                file.content = "two";
+                file.mode = row.next;
+                CHECK(put_in_place(node.root(), file) == Outcome::written);
+                CHECK(node.mode(path) == row.after);
+                file.content = "three";
+                CHECK(put_in_place(node.root(), file) == Outcome::written);
+                CHECK(node.mode(path) == row.after);
+        }
+}
+
+TEST_CASE("A file that was edited and made stricter is as strict when it has to change", "[conffile]")
+{
+        const TemporaryDirectory node;
+        REQUIRE(put_in_place(node.root(), regular("one")) == Outcome::written);
+        node.write(path, "theirs", 0600);
+        ::chmod(node(path).c_str(), 0600);
+        CHECK(put_in_place(node.root(), regular("two")) == Outcome::edit_kept_beside);
+        CHECK(node.mode(path) == 0600);
+}
