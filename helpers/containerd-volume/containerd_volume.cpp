@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "storage/disks.hpp"
 
 namespace eks {
@@ -33,15 +34,23 @@ Error same_label(const std::string& one, const std::string& other, const std::st
                 "Name the volume by containerd.volume.device, or change one label"};
 }
 
-std::optional<std::string> find_label(const std::string& label, const Disks& disks)
+// Anybody who may write to a disk can give it a label, such as a pod that has a volume as a block device. So
+// the label alone decides only until a disk is recorded.
+std::optional<std::string> find_label(const VolumeSettings& volume, const Disks& disks)
 {
+        const auto devices = disks.list();
+        const auto recorded = disks.recorded(volume);
         std::optional<std::string> found;
-        for (const auto& device : disks.list()) {
-                const auto content = disks.content(device.path);
-                if (!content || (content->label != label && content->partition_label != label))
+        for (const auto& device : devices) {
+                if (!recorded.empty() && known_as(devices, device.path) != recorded)
                         continue;
+                const auto content = disks.content(device.path);
+                if (!content || (content->label != volume.label && content->partition_label != volume.label))
+                        continue;
+                if (disks.mount_point(device.path) == containerd_directory)
+                        return device.path;
                 if (found)
-                        throw same_label(*found, device.path, label);
+                        throw same_label(*found, device.path, volume.label);
                 found = device.path;
         }
         return found;
@@ -55,12 +64,14 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
         std::erase_if(devices,
                 [](const BlockDevice& device) { return !is_model(device.model, instance_store_model); });
         std::ranges::sort(devices, {}, &BlockDevice::serial);
+        const auto recorded = disks.recorded(volume);
         std::optional<std::string> ours;
         std::optional<std::string> blank;
         std::string occupied;
         for (const auto& device : devices) {
                 const auto content = disks.content(device.path);
-                if (content && content->label == label_of(volume)) {
+                const bool may_be_ours = recorded.empty() || known_as(devices, device.path) == recorded;
+                if (content && content->label == label_of(volume) && may_be_ours) {
                         if (ours)
                                 throw same_label(*ours, device.path, label_of(volume));
                         ours = device.path;
@@ -109,6 +120,23 @@ std::optional<std::string> find_device(const std::string& name, const Disks& dis
         return std::nullopt;
 }
 
+Error missing(const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit)
+{
+        const auto recorded = volume.device.empty() ? disks.recorded(volume) : std::string();
+        return {failure::volume_missing,
+                fmt::format("{}: no disk matches '{}'{} after {} s", volume.source, volume.name(),
+                        recorded.empty()
+                                ? ""
+                                : fmt::format(" and is '{}', which this instance has used", recorded),
+                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
+                fmt::format(
+                        "See `lsblk -o NAME,SERIAL,LABEL` for what is there, and the instance's block device "
+                        "mapping{}",
+                        recorded.empty() ? ""
+                                         : fmt::format("; if another disk has taken its place, remove '{}'",
+                                                   volume_record))};
+}
+
 std::string wait_for_volume(
         const VolumeSettings& volume, const Disks& disks, std::chrono::milliseconds limit)
 {
@@ -117,24 +145,32 @@ std::string wait_for_volume(
                 if (auto path = find_volume(volume, disks))
                         return *path;
                 if (std::chrono::steady_clock::now() + poll_interval > deadline)
-                        throw Error(failure::volume_missing,
-                                fmt::format("{}: no disk matches '{}' after {} s", volume.source,
-                                        volume.name(),
-                                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
-                                "See `lsblk -o NAME,SERIAL,LABEL` for what is there, and the instance's "
-                                "block device "
-                                "mapping");
+                        throw missing(volume, disks, limit);
                 std::this_thread::sleep_for(poll_interval);
         }
 }
 
 } // namespace
 
+std::string known_as(const std::vector<BlockDevice>& devices, const std::string& path)
+{
+        for (const auto& device : devices) {
+                if (device.serial.empty() || !path.starts_with(device.path))
+                        continue;
+                const auto part = std::string_view(path).substr(device.path.size());
+                if (part.empty())
+                        return device.serial;
+                if (part.starts_with('p') && parse_int<unsigned>(part.substr(1))) // of NVMe: nvme1n1p1
+                        return fmt::format("{}-part{}", device.serial, part.substr(1));
+        }
+        return path;
+}
+
 std::optional<std::string> find_volume(const VolumeSettings& volume, const Disks& disks)
 {
         if (volume.device == instance_store)
                 return find_instance_store(volume, disks);
-        return volume.device.empty() ? find_label(volume.label, disks) : find_device(volume.device, disks);
+        return volume.device.empty() ? find_label(volume, disks) : find_device(volume.device, disks);
 }
 
 MountedVolume ensure_volume(
@@ -144,9 +180,15 @@ MountedVolume ensure_volume(
         const auto occupied = [&](const std::string& what, const std::string& remedy) {
                 return Error(failure::volume_occupied, fmt::format("{}: {}", volume.source, what), remedy);
         };
+        const auto record = [&] {
+                if (volume.device.empty() || volume.device == instance_store)
+                        disks.record(volume, known_as(disks.list(), path));
+        };
         const auto place = disks.mount_point(path);
-        if (place == containerd_directory)
+        if (place == containerd_directory) {
+                record();
                 return {fmt::format("{} is mounted at {}", path, place), false};
+        }
         if (!place.empty())
                 throw occupied(fmt::format("'{}' is mounted at '{}'", path, place), "Name another volume");
         if (const auto other = disks.mounted(std::string(containerd_directory)); !other.empty())
@@ -175,6 +217,7 @@ MountedVolume ensure_volume(
                         content->unfinished ? " once more, as that was not finished" : "");
         }
         disks.mount(path, type);
+        record();
         return {fmt::format("{}mounted {} at {}", remark, path, containerd_directory), true};
 }
 

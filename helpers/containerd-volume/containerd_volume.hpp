@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks-containerd-volume: finds a disk for containerd, formats it if it is blank, and mounts it before
 // containerd starts. Reads: /run/eks/node.json, sysfs, the disks. Changes: a blank disk; mounts; while it
-// formats, /var/lib/eks/containerd-volume.formatting. Again: what is mounted stays.
+// formats, /var/lib/eks/containerd-volume.formatting; /var/lib/eks/containerd-volume. Again: what is mounted
+// stays.
 #pragma once
 
 #include <chrono>
@@ -16,6 +17,8 @@
 namespace eks {
 
 inline constexpr std::string_view containerd_directory = "/var/lib/containerd";
+// Names the disk that this instance has used, for settings that a disk of somebody else may meet as well.
+inline constexpr std::string_view volume_record = "/var/lib/eks/containerd-volume";
 
 // The effects of this step, as functions, so that tests need no disks.
 struct Disks {
@@ -31,10 +34,16 @@ struct Disks {
                 format;
         std::function<void(const std::string& path, const std::string& type)>
                 mount; // at containerd_directory
+        // The disk that this instance has used for these settings: known_as() of it; "" if none is recorded.
+        std::function<std::string(const VolumeSettings& volume)> recorded = {};
+        std::function<void(const VolumeSettings& volume, const std::string& known_as)> record = {};
 };
 
+// What identifies a disk or partition across boots: its serial number, "SERIAL-part1", else its path.
+std::string known_as(const std::vector<BlockDevice>& devices, const std::string& path);
+
 // The device that the settings name; nothing if it is not there (yet). Throws Error (volume_occupied) if
-// there are two of that label.
+// there are two of that label, unless one of them is recorded.
 std::optional<std::string> find_volume(const VolumeSettings& volume, const Disks& disks);
 
 struct MountedVolume {

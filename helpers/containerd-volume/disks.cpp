@@ -90,6 +90,21 @@ std::string mapping_name_in(std::string_view identification)
         return std::string(trim(name.substr(0, name.find('\0'))));
 }
 
+std::string volume_record_of(
+        const std::string& instance, const VolumeSettings& volume, const std::string& known_as)
+{
+        return fmt::format("{} {} {}\n", instance, known_as, volume.name());
+}
+
+std::string recorded_disk(std::string_view record, const std::string& instance, const VolumeSettings& volume)
+{
+        const auto end = fmt::format(" {}\n", volume.name());
+        if (!record.starts_with(instance + ' ') || !record.ends_with(end))
+                return {};
+        const auto rest = record.substr(instance.size() + 1);
+        return std::string(rest.substr(0, rest.find(' ')));
+}
+
 void mount_soci_data()
 {
         if (!mounted_in(read_file("/proc/self/mountinfo"), soci_directory).empty())
@@ -144,7 +159,19 @@ Disks real_disks(const Root& root, const std::string& instance)
                         },
                 .mount_unit = mount_unit_at,
                 .format = format,
-                .mount = mount};
+                .mount = mount,
+                .recorded =
+                        [file = root(volume_record), instance](const VolumeSettings& volume) {
+                                const auto text = read_file_if_exists(file).value_or("");
+                                return recorded_disk(text, instance, volume);
+                        },
+                .record =
+                        [file = root(volume_record), instance](
+                                const VolumeSettings& volume, const std::string& known_as) {
+                                const auto text = volume_record_of(instance, volume, known_as);
+                                if (read_file_if_exists(file) != text)
+                                        write_atomically(file, text, 0644, Durability::synced);
+                        }};
 }
 
 } // namespace eks

@@ -12,6 +12,13 @@ inline constexpr std::string_view formatting_mark = "/var/lib/eks/containerd-vol
 // A disk that this step has half formatted on this instance counts as blank.
 Disks real_disks(const Root& root, const std::string& instance);
 
+// The text of volume_record, and the disk in such a text: "" if it is of another instance, as in an image
+// made from a node, or of other settings.
+std::string volume_record_of(
+        const std::string& instance, const VolumeSettings& volume, const std::string& known_as);
+std::string recorded_disk(
+        std::string_view record, const std::string& instance, const VolumeSettings& volume);
+
 // Put soci-snapshotter's data on the volume too, unless they are there. Throws Error: manager_unreachable,
 // volume_failed.
 void mount_soci_data();

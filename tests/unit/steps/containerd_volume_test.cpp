@@ -23,6 +23,7 @@ struct FakeDisks {
         std::string there = {};                         // what is mounted at containerd's directory
         std::string unit = {};                          // the file of a mount unit of that directory
         unsigned appears_after = 0;                     // looks
+        std::string recorded = {};
         std::vector<std::string> calls = {};
 
         Disks disks()
@@ -59,7 +60,10 @@ struct FakeDisks {
                         .mount =
                                 [this](const std::string& path, const std::string& type) {
                                         calls.push_back("mount " + path + " " + type);
-                                }};
+                                },
+                        .recorded = [this](const VolumeSettings&) { return recorded; },
+                        .record = [this](const VolumeSettings&,
+                                          const std::string& known_as) { recorded = known_as; }};
         }
 };
 
@@ -145,6 +149,66 @@ TEST_CASE("A label is a filesystem's or a partition's, and one device has it", "
         const auto two = refusal([&] { find_volume(volume({}, "containerd"), fake.disks()); });
         CHECK(two.failure == "volume-occupied");
         CHECK(two.mentions("'/dev/nvme1n1' and '/dev/nvme2n1'"));
+}
+
+TEST_CASE("Once a disk was used, no other one with its label is", "[containerd-volume]")
+{
+        auto fake = machine();
+        const auto labelled = volume({}, "containerd");
+        fake.contents["/dev/nvme1n1"] = xfs;
+        CHECK(ensure_volume(labelled, fake.disks(), 0ms).changed);
+        CHECK(fake.recorded == "vol0bbbbbbbbbbbbbbbb");
+
+        // A pod has written the label to its volume.
+        fake.contents["/dev/nvme0n1"] = xfs;
+        CHECK(find_volume(labelled, fake.disks()) == "/dev/nvme1n1");
+        // Ours is late.
+        fake.contents["/dev/nvme1n1"] = blank;
+        CHECK_FALSE(find_volume(labelled, fake.disks()));
+        const auto late = refusal([&] { ensure_volume(labelled, fake.disks(), 0ms); });
+        CHECK(late.failure == "volume-missing");
+        CHECK(late.mentions("vol0bbbbbbbbbbbbbbbb"));
+        CHECK(late.remedy.find("/var/lib/eks/containerd-volume") != std::string::npos);
+        CHECK(fake.calls == Calls{"mount /dev/nvme1n1 xfs"});
+}
+
+TEST_CASE("The one that is mounted is recorded, whatever else has its label", "[containerd-volume]")
+{
+        auto fake = machine();
+        fake.contents["/dev/nvme0n1"] = fake.contents["/dev/nvme1n1"] = fake.contents["/dev/nvme2n1"] = xfs;
+        fake.places["/dev/nvme1n1"] = "/var/lib/containerd";
+        CHECK_FALSE(ensure_volume(volume({}, "containerd"), fake.disks(), 0ms).changed);
+        CHECK(fake.recorded == "vol0bbbbbbbbbbbbbbbb");
+}
+
+TEST_CASE("Of the instance store only the recorded disk counts as ours", "[containerd-volume]")
+{
+        auto fake = machine();
+        fake.recorded = "AWS1";
+        fake.contents["/dev/nvme2n1"] = fake.contents["/dev/nvme3n1"] = xfs;
+        CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme3n1");
+        // The instance was stopped and has other disks.
+        fake.recorded = "AWS9";
+        fake.contents["/dev/nvme3n1"] = blank;
+        CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme3n1");
+        CHECK(ensure_volume(volume("instance-store"), fake.disks(), 0ms).changed);
+        CHECK(fake.recorded == "AWS1");
+}
+
+TEST_CASE("A disk is recorded by its serial number, for one instance and setting", "[containerd-volume]")
+{
+        const auto devices = machine().devices;
+        CHECK(known_as(devices, "/dev/nvme1n1") == "vol0bbbbbbbbbbbbbbbb");
+        CHECK(known_as(devices, "/dev/nvme1n1p2") == "vol0bbbbbbbbbbbbbbbb-part2");
+        CHECK(known_as(devices, "/dev/nvme1n12") == "/dev/nvme1n12");
+        CHECK(known_as(devices, "/dev/xvdf") == "/dev/xvdf");
+
+        const auto settings = volume({}, "two words");
+        const auto text = volume_record_of("i-1", settings, "vol0b");
+        CHECK(recorded_disk(text, "i-1", settings) == "vol0b");
+        CHECK(recorded_disk(text, "i-2", settings).empty());
+        CHECK(recorded_disk(text, "i-1", volume({}, "words")).empty());
+        CHECK(recorded_disk("", "i-1", settings).empty());
 }
 
 TEST_CASE("A blank volume is formatted, and mounted", "[containerd-volume]")
