@@ -149,10 +149,6 @@ std::string said(const std::vector<Note>& notes)
         return text;
 }
 
-} // namespace
-
-namespace {
-
 // What the configuration and the facts come to where the other settings are unknown.
 Json computed_settings(const Root& root, const Resolved& resolved)
 {

@@ -27,8 +27,8 @@ constexpr auto set_usage =
         "  --force     write a key that a later layer, such as user data, overrides\n"
         "  --root DIR  prefix of every path that is read or written\n"
         "\n"
-        "Exit status: 0; 78 a wrong key or value, or a later layer overrides it, and nothing was written; 1 a file cannot be read or\n"
-        "written; 2 usage; see eksnode-set(1).\n";
+        "Exit status: 0; 78 a wrong key or value, or a later layer overrides it, and nothing was\n"
+        "written; 1 a file cannot be read or written; 2 usage; see eksnode-set(1).\n";
 
 constexpr auto unset_usage =
         "usage: eksnode unset [--root DIR] KEY...\n"
