@@ -287,11 +287,15 @@ class TemplateTest(PackerTest):
         directory = self.directory / "var/worker"
 
         def run():  # as Packer runs the commands of `inline`
-            script = "\n".join(commands).replace("${local.working_dir}", str(directory))
-            return self.run_program("/bin/sh", "-e", "-c", script)
+            script = "\n".join(commands).replace("${local.remove}", "rm -rf '${local.working_dir}'")
+            return self.run_program("/bin/sh", "-e", "-c", script.replace("${local.working_dir}", str(directory)))
 
         self.succeeds(run())
         self.assertEqual(stat.S_IMODE(directory.stat().st_mode), 0o700)
+        (directory / "of an interrupted build").touch()
+        self.succeeds(run())
+        self.assertEqual([file.name for file in directory.iterdir()], ["packages"])
+        os.chown(directory, 65534, -1)
         self.fails(run(), f"remove '{directory}'")
         shutil.rmtree(directory)
         directory.symlink_to(self.directory / "etc")

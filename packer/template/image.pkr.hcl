@@ -85,10 +85,12 @@ build {
   name    = "image"
   sources = ["source.amazon-ebs.node", "source.null.node", "source.qemu.node"]
 
-  # Its scripts run as root. Another user of the machine may have made the directory, so it must be a new one.
+  # Its scripts run as root. Another user of the machine may have made the directory, so it must be a new one. One that an
+  # interrupted build of this user has left is removed first.
   provisioner "shell" {
     inline = [
       "mkdir -p \"$(dirname '${local.working_dir}')\"",
+      "if [ -O '${local.working_dir}' ] && ! [ -L '${local.working_dir}' ]; then ${local.remove}; fi",
       "mkdir -m 0700 '${local.working_dir}' || { echo \"packer: remove '${local.working_dir}' on this machine if an earlier build has left it\" >&2; exit 1; }",
       "mkdir '${local.working_dir}/packages'",
     ]
