@@ -70,6 +70,7 @@ StorageFacts read_facts(const Json& description)
                 facts.directories[path] = {.exists = state.value("exists", true),
                         .empty = state.value("empty", true),
                         .read_only = state.value("readOnly", false),
+                        .obstacle = state.value("obstacle", std::string()),
                         .unit = text(state, "unit")};
         return facts;
 }

@@ -250,6 +250,7 @@ private:
         {
                 for (const auto& [name, path, sub, mode] : bound_directories(*settings_))
                         if (const std::string where(path); mounted_at(where).empty()) {
+                                refuse_obstacle(where);
                                 refuse_unit(where);
                                 refuse_read_only(where);
                         }
@@ -474,6 +475,14 @@ private:
                 return found == facts_->directories.end() ? Directory{} : found->second;
         }
 
+        void refuse_obstacle(const std::string& where) const
+        {
+                if (const auto obstacle = directory(where).obstacle; !obstacle.empty())
+                        throw refusal(failure::mount_point_busy,
+                                fmt::format("nothing can be mounted at '{}': {}", where, obstacle),
+                                "Make it a directory, or configure another one");
+        }
+
         void refuse_read_only(const std::string& path) const
         {
                 if (const auto state = directory(path); state.read_only && !state.exists)
@@ -499,6 +508,7 @@ private:
                                 fmt::format("'{}' is mounted at '{}' already, the place of {}", there, where,
                                         join(serials, ", ")),
                                 "Remove that mount, or name another directory by instance.localStorage.mountPath");
+                refuse_obstacle(where);
                 refuse_unit(where);
                 refuse_read_only(where);
         }

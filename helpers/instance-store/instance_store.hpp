@@ -58,8 +58,9 @@ struct Cipher {
 struct Directory {
         bool exists = false;
         bool empty = true;
-        bool read_only = false; // its filesystem, or that of the nearest directory above it
-        std::string unit = {};  // see mount_unit_at(); "" if something is mounted
+        bool read_only = false;    // its filesystem, or that of the nearest directory above it
+        std::string obstacle = {}; // why nothing can be mounted there: "'/a' is a link"; "" if nothing is
+        std::string unit = {};     // see mount_unit_at(); "" if something is mounted
 };
 
 struct StorageFacts {

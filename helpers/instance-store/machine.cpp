@@ -92,7 +92,9 @@ std::string first_bytes(const std::string& path, std::size_t count)
 
 Directory directory_at(const std::string& path)
 {
-        Directory directory{.exists = exists(path), .empty = list_directory(path).empty()};
+        Directory directory{.exists = exists(path),
+                .empty = list_directory(path).empty(),
+                .obstacle = obstacle_at(path)};
         auto nearest = path;
         while (nearest.size() > 1 && !exists(nearest))
                 nearest = std::filesystem::path(nearest).parent_path();
@@ -213,6 +215,21 @@ void run(const std::vector<StorageAction>& actions)
 }
 
 } // namespace
+
+std::string obstacle_at(const std::string& path)
+{
+        std::filesystem::path above;
+        for (const auto& part : std::filesystem::path(path)) {
+                above /= part;
+                struct stat status {};
+                if (::lstat(above.c_str(), &status) != 0)
+                        return {};
+                if (!S_ISDIR(status.st_mode))
+                        return fmt::format("'{}' is {}", above.native(),
+                                S_ISLNK(status.st_mode) ? "a symbolic link" : "not a directory");
+        }
+        return {};
+}
 
 StorageMachine::StorageMachine(const LocalStorage& settings, const std::string& instance)
         : settings_(&settings), making_(std::string(making_mark), instance)

@@ -16,6 +16,10 @@ inline constexpr std::string_view making_mark = "/var/lib/eks/instance-store.mak
 // What is mounted, for `eksnode status`: a line for each disk, array and mount.
 inline constexpr std::string_view storage_record = "/run/eks/instance-store";
 
+// Why nothing can be mounted at a directory: "'/a' is a symbolic link", "'/a' is not a directory"; "" if
+// nothing is in the way. systemd mounts at no directory that leads over a link.
+std::string obstacle_at(const std::string& path);
+
 class StorageMachine {
 public:
         StorageMachine(const LocalStorage& settings, const std::string& instance);

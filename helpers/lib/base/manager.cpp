@@ -452,10 +452,10 @@ Manager::StartedMount Manager::start_unit_of(const std::string& name, const Moun
 
 namespace {
 
-Error mount_failed(const Manager::Mount& mount, std::string_view why)
+Error mount_failed(
+        const Manager::Mount& mount, std::string_view why, const Failure& failure = failure::volume_failed)
 {
-        return {failure::volume_failed,
-                fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
+        return {failure, fmt::format("'{}' cannot be mounted at '{}': {}", mount.what, mount.where, why),
                 fmt::format("See `systemctl status {}` and `journalctl -k`", mount_unit_name(mount.where))};
 }
 
@@ -469,7 +469,7 @@ Manager::StartedMount Manager::start_mount(const Mount& mount, std::chrono::mill
         if (started.is_loaded) {
                 // An earlier process that was killed has started it. If it fails, the manager unloads it.
                 if (!wait_for_job(name, deadline))
-                        throw mount_failed(mount, "it did not end in time");
+                        throw mount_failed(mount, "it did not end in time", failure::storage_timeout);
                 const bool active = unit(name).text("ActiveState") == "active";
                 const bool same = unit(name).text("Description") == mount.description;
                 if (active && same)
@@ -490,7 +490,7 @@ void Manager::finish_mount(const StartedMount& started, std::chrono::millisecond
                 return;
         const auto result = result_of_job(started.job, std::chrono::steady_clock::now() + deadline);
         if (result.empty())
-                throw mount_failed(started.mount, "it did not end in time");
+                throw mount_failed(started.mount, "it did not end in time", failure::storage_timeout);
         if (result != "done")
                 throw mount_failed(started.mount,
                         result == "failed" ? "mount(8) refuses it"

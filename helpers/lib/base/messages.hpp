@@ -126,6 +126,8 @@ inline constexpr Failure volume_missing{"volume-missing", "dd01c16fe118427c9d312
 inline constexpr Failure volume_occupied{
         "volume-occupied", "08558284e6e740a2b6ebfcf321a8f239", Errc::failed};
 inline constexpr Failure volume_failed{"volume-failed", "5f617b3ee9004f95bc7e48a92592cb79", Errc::failed};
+inline constexpr Failure storage_timeout{
+        "storage-timeout", "7d233d68720d45b8b9ea21775f9fe3d0", Errc::unreachable};
 inline constexpr Failure user_scripts_timeout{
         "user-scripts-timeout", "576ac4e9a83f4f1fbb09dd38b1062d42", Errc::try_again};
 inline constexpr Failure user_scripts_refused{

@@ -228,7 +228,7 @@ std::vector<std::string> mkfs_command(
         return command;
 }
 
-void run_disk_program(const std::vector<std::string>& command, const Failure& failure,
+void run_disk_program(const std::vector<std::string>& command, const Failure& refusal,
         const std::string& about, std::chrono::milliseconds limit)
 {
         const auto& program = command.front();
@@ -237,13 +237,13 @@ void run_disk_program(const std::vector<std::string>& command, const Failure& fa
                 const auto* const package = name == "mkfs.xfs"    ? "xfsprogs, or choose ext4"
                                             : name == "mkfs.ext4" ? "e2fsprogs"
                                                                   : name.c_str();
-                throw Error(failure, fmt::format("{}'{}' is not installed", about, program),
+                throw Error(refusal, fmt::format("{}'{}' is not installed", about, program),
                         fmt::format("Install {}", package));
         }
         const auto result = run_program(command, limit);
         const auto said = lines(trim(result.output)); // mkfs's first line says why; others are its usage
         if (result.timed_out || result.status != 0)
-                throw Error(failure,
+                throw Error(result.timed_out ? failure::storage_timeout : refusal,
                         fmt::format("{}`{}` {}: {}", about, join(command, " "),
                                 result.timed_out ? "did not end in time"
                                                  : fmt::format("ended with status {}", result.status),

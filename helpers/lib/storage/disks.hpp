@@ -97,8 +97,8 @@ std::vector<std::string> mkfs_command(
 // For a slow, large disk.
 inline constexpr std::chrono::seconds disk_program_limit{120};
 
-// Run a program that works on disks. Throws Error (`failure`) with its output if it fails, is not installed
-// or does not end in time; `about` is put in front.
+// Run a program that works on disks. Throws Error with its output: `failure` if it fails or is not
+// installed, storage_timeout if it does not end in time; `about` is put in front.
 void run_disk_program(const std::vector<std::string>& command, const Failure& failure,
         const std::string& about = {}, std::chrono::milliseconds limit = disk_program_limit);
 

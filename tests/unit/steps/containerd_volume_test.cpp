@@ -211,6 +211,16 @@ TEST_CASE("A disk is recorded by its serial number, for one instance and setting
         CHECK(recorded_disk("", "i-1", settings).empty());
 }
 
+TEST_CASE("A program that does not end is tried again, one that fails is not", "[containerd-volume]")
+{
+        const auto run = [](const std::vector<std::string>& command) {
+                return refusal([&] { run_disk_program(command, failure::mkfs_failed, {}, 50ms); });
+        };
+        CHECK(run({"/usr/bin/sleep", "60"}).failure == "storage-timeout");
+        CHECK(run({"/usr/bin/false"}).failure == "mkfs-failed");
+        CHECK(failure::storage_timeout.status == Errc::unreachable);
+}
+
 TEST_CASE("A blank volume is formatted, and mounted", "[containerd-volume]")
 {
         auto fake = machine();

@@ -185,3 +185,24 @@ TEST_CASE("A directory that cannot be copied leaves nothing under the name of th
         CHECK(refused.mentions("/usr/bin/cp"));
         CHECK(!root.has("/to"));
 }
+
+TEST_CASE("Nothing is written if a link or a file is where it would be mounted", "[instance-store]")
+{
+        for (const auto* where : {"/mnt/k8s-disks/0", "/var/lib/kubelet"}) {
+                CAPTURE(where);
+                StorageFacts facts{
+                        .disks = {{.path = "/dev/nvme1n1", .model = store_model, .serial = "AWS1"}}};
+                std::vector<std::string> notes;
+                facts.directories[where].obstacle = "'/mnt' is a symbolic link";
+                const auto refused = test::refusal([&] { next_actions({.source = "test"}, facts, notes); });
+                CHECK(refused.failure == "mount-point-busy");
+                CHECK(refused.mentions("'/mnt' is a symbolic link"));
+        }
+        const test::TemporaryDirectory root;
+        root.write("/real/file", "");
+        root.link("/link", root("/real"));
+        CHECK(obstacle_at(root("/real")).empty());
+        CHECK(obstacle_at(root("/real/absent/0")).empty());
+        CHECK(obstacle_at(root("/link/absent")) == fmt::format("'{}' is a symbolic link", root("/link")));
+        CHECK(obstacle_at(root("/real/file")) == fmt::format("'{}' is not a directory", root("/real/file")));
+}
