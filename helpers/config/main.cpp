@@ -2,14 +2,40 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "await_call.hpp"
 #include "base/fs.hpp"
+#include "base/manager.hpp"
+#include "base/start_unit.hpp"
 #include "config.hpp"
+
+namespace {
+
+using namespace eks;
+
+// The directory of eks-retry.service, which stays: a step has failed in this boot.
+constexpr std::string_view failed_before = "/run/eks/done/eks-retry";
+
+// They were skipped if this step had failed, and only udev would start them. They wait for this step to end.
+void start_interfaces(Context& context, Manager& manager)
+{
+        try {
+                start_skipped_interfaces(manager);
+        } catch (const Error& e) {
+                context.log().warning(fmt::format(
+                        "eks-interface@ is not started for network interfaces that were skipped before: {}, "
+                        "proceeding",
+                        e.what()));
+        }
+}
+
+} // namespace
 
 int main(int argc, char** argv)
 {
-        using namespace eks;
         std::optional<ScriptsObserver> observer;
+        std::optional<Manager> manager; // only after a failure
         return run_step(
                 {.name = "eks-config",
                         .purpose = "merge, validate and resolve the node's configuration",
@@ -19,7 +45,12 @@ int main(int argc, char** argv)
                                            "/sys/devices/system"},
                                 .writes = {"/run/eks"},
                                 .runs_programs = true}, // runs a daemon that has no version file
-                        .connect = [&] { observer.emplace(); },
+                        .connect =
+                                [&] {
+                                        observer.emplace();
+                                        if (exists(std::string(failed_before)))
+                                                manager.emplace();
+                                },
                         .reports_confinement = !exists(std::string(node_path))}, // once a boot
                 argc, argv, [&](Context& context) {
                         const auto& root = context.root();
@@ -35,5 +66,7 @@ int main(int argc, char** argv)
                         context.apply(plan_config(root, std::move(resolved), load_imds(root),
                                 {.kubelet = kubelet_version(root), .containerd = containerd_version(root)})
                                               .plan);
+                        if (manager)
+                                start_interfaces(context, *manager);
                 });
 }

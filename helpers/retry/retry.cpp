@@ -100,16 +100,8 @@ std::vector<FailedStep> failed_steps(Manager& manager)
         return failed;
 }
 
-// What a person runs. Only udev starts the instances for network interfaces, once for each.
-std::string start_command(Manager& manager)
-{
-        const auto units = manager.unit("kubelet.service").list("After");
-        const bool has_interfaces = std::ranges::any_of(
-                units, [](const std::string& unit) { return unit.starts_with("eks-interface@"); });
-        return has_interfaces
-                       ? "`systemctl start eks-node.target` and `systemctl start --all 'eks-interface@*'`"
-                       : "`systemctl start eks-node.target`";
-}
+// What a person runs.
+constexpr auto start_command = "`systemctl start eks-node.target`";
 
 void after_failure(Context& context, Manager& manager)
 {
@@ -119,7 +111,7 @@ void after_failure(Context& context, Manager& manager)
                 return;
         case Verdict::Kind::person:
                 context.did(fmt::format("{} is not temporary; run {} when its cause is removed", verdict.why,
-                                    start_command(manager)),
+                                    start_command),
                         false);
                 manager.queue_job("StopUnit", retry_timer);
                 return;
@@ -129,7 +121,7 @@ void after_failure(Context& context, Manager& manager)
         if (manager.unit(retry_timer).text("SubState") == "elapsed") {
                 context.log().write(Level::warning,
                         fmt::format("{} failed at each attempt of {}; to try again, run {}, giving up",
-                                verdict.why, retry_timer, start_command(manager)),
+                                verdict.why, retry_timer, start_command),
                         event::retry_ended.id);
                 manager.queue_job("StopUnit", retry_timer);
                 return;

@@ -186,7 +186,6 @@ class Interfaces(BootTest):
         self.assertSkippedWith(node, "eks-config.service")
         node.write("etc/eks/node.toml", "")
         node.output("systemctl", "start", "eks-node.target")
-        node.output("sh", "-c", "systemctl start --all 'eks-interface@*'")
         self.assertActive(node, "eks-node.target")
         self.assertHostHasSecond(node)
         self.assertPrimaryStands(node, "/usr/lib/systemd/network/80-ec2.network", 512)
