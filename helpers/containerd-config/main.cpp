@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fs.hpp"
+#include "base/restart_daemons.hpp"
 #include "containerd/snapshotter.hpp"
 #include "containerd_config.hpp"
 
@@ -14,7 +15,8 @@ int main(int argc, char** argv)
                 access.writes.push_back("/etc/soci-snapshotter-grpc");
         return run_step({.name = "eks-containerd-config",
                                 .purpose = "write containerd's configuration",
-                                .access = access},
+                                .access = access,
+                                .take_over = restart_if_running({containerd_unit, soci_unit})},
                 argc, argv, [](Context& context) {
                         context.apply(plan_containerd_config(
                                 load_node_inputs(context.root(), ClusterNeed::as_configured)));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/restart_daemons.hpp"
 #include "credential_provider.hpp"
 
 int main(int argc, char** argv)
@@ -10,7 +11,8 @@ int main(int argc, char** argv)
                                 .purpose = "write kubelet's image credential provider configuration",
                                 .access = {.reads = {"/etc/eks/credential-providers.d", "/run/eks",
                                                    "/usr/lib/eks", "/usr/share/eks"},
-                                        .writes = {"/etc/eks/image-credential-provider", "/var/lib/eks"}}},
+                                        .writes = {"/etc/eks/image-credential-provider", "/var/lib/eks"}},
+                                .take_over = restart_if_running({kubelet_unit})},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         const auto plan = plan_credential_provider(node);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/restart_daemons.hpp"
 #include "config/sources.hpp"
 #include "docker_runtimes.hpp"
 #include "offline/verbs.hpp"
@@ -11,7 +12,8 @@ int eks::docker_runtimes_step(int argc, char** argv)
                         .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes",
                                            "/run/eks", "/usr/share/eks"}, // and what programs may read
                                 .writes = {"/etc/docker", "/var/lib/eks"},
-                                .runs_programs = true}}, // Docker may be asked for its version
+                                .runs_programs = true}, // Docker may be asked for its version
+                        .take_over = restart_if_running({docker_unit})},
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();
                         const auto merged = resolve_node_layers(root).merged;

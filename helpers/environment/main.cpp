@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api_server.hpp"
+#include "base/restart_daemons.hpp"
 #include "environment_step.hpp"
 #include "offline/verbs.hpp"
 
@@ -38,7 +39,9 @@ int eks::environment_step(int argc, char** argv)
                                 .writes = {"/run/eks", "/run/systemd/system"},
                                 .asks_manager = true,
                                 .loads_libraries = true, // modules of nsswitch.conf(5)
-                                .internet = true}},
+                                .internet = true},
+                        // The others of the variables are restarted by the step itself.
+                        .take_over = restart_if_running({containerd_unit, kubelet_unit, soci_unit})},
                 argc, argv, [](Context& context) {
                         if (!context.root().prefix().empty()) { // as in tests: there is no manager
                                 context.apply(plan_environment(load_node_inputs(context.root())));

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/daemons.hpp"
 #include "base/drop_ins.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
@@ -30,12 +31,6 @@ using State = Check::State;
 std::string text_of(const Root& root, const std::string& path)
 {
         return std::string(trim(read_file_if_exists(root(path)).value_or("")));
-}
-
-// systemd has a link there for every running unit; every user may read it.
-bool runs(const Root& root, std::string_view unit)
-{
-        return read_link_if_exists(root(fmt::format("/run/systemd/units/invocation:{}", unit))).has_value();
 }
 
 bool has_line(const std::string& text, std::string_view last_word)
@@ -306,6 +301,17 @@ std::vector<Check> check_limits(const Root& root)
         return checks;
 }
 
+std::vector<Check> check_daemons(const Root& root)
+{
+        std::vector<Check> checks;
+        for (const auto& daemon : stale_daemons(root))
+                checks.push_back({fmt::format("configuration of {}", daemon.unit), State::warning,
+                        fmt::format("'{}' was written after its start", daemon.path),
+                        "the one that it has read",
+                        fmt::format("Run `systemctl restart {}`; pods keep running", daemon.unit)});
+        return checks;
+}
+
 Check check_security_module(const Root& root)
 {
         const auto enforce = text_of(root, "/sys/fs/selinux/enforce");
@@ -337,6 +343,7 @@ std::vector<Check> check_host(
         append(check_sysctls(root));
         append({check_cgroup(root), check_swap(root)});
         append(check_limits(root));
+        append(check_daemons(root));
         append({check_networkd(root), check_iptables(root), check_firewall(root, packet_rules),
                 check_clock(root, clock_is_right), check_security_module(root), check_landlock(landlock)});
         return checks;

@@ -52,6 +52,7 @@ std::string render_checks_as_json(const std::vector<Check>& checks);
 std::vector<Check> check_modules(const Root& root);
 std::vector<Check> check_sysctls(const Root& root);
 std::vector<Check> check_limits(const Root& root);
+std::vector<Check> check_daemons(const Root& root); // one for each that has an older configuration
 Check check_cgroup(const Root& root);
 Check check_swap(const Root& root);
 Check check_networkd(const Root& root);

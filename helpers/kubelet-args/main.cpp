@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/restart_daemons.hpp"
 #include "kubelet_args.hpp"
 
 int main(int argc, char** argv)
@@ -16,7 +17,8 @@ int main(int argc, char** argv)
                                         .devices = {"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2",
                                                 "/dev/nvidia3", "/dev/nvidia4", "/dev/nvidia5",
                                                 "/dev/nvidia6", "/dev/nvidia7", "/dev/nvidiactl"},
-                                        .loads_libraries = true}}, // NVML
+                                        .loads_libraries = true}, // NVML
+                                .take_over = restart_if_running({kubelet_unit})},
                 argc, argv, [](Context& context) {
                         context.apply(plan_kubelet_args(load_node_inputs(context.root())));
                 });

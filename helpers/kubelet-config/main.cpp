@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/restart_daemons.hpp"
 #include "checkpoints.hpp"
 #include "kubelet_config.hpp"
 
@@ -10,7 +11,8 @@ int main(int argc, char** argv)
                         .purpose = "write kubelet's configuration file and the user's drop-in",
                         .access = {.reads = {"/etc/resolv.conf", "/proc/meminfo", "/proc/swaps", "/run/eks",
                                            "/sys/devices/system", "/usr/share/eks"},
-                                .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}}},
+                                .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}},
+                        .take_over = restart_if_running({kubelet_unit})},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root());
                         drop_foreign_checkpoints(context, node.facts);

@@ -2,10 +2,10 @@
 #include "changes.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
+#include "base/daemons.hpp"
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
 #include "base/text.hpp"
@@ -26,30 +26,12 @@ constexpr std::string_view kubelet = "kubelet.service";
 constexpr std::string_view containerd = "containerd.service";
 constexpr std::string_view soci = "soci-snapshotter.service";
 
-// The environment that the manager gives to every service.
-bool is_of_all_services(std::string_view path)
+// The daemon to name beside a file; none for the environment that the manager gives to every service.
+std::string reader_of(const std::string& path)
 {
-        return path.starts_with(environment_directory) &&
-               path.substr(environment_directory.size()) == every_service;
-}
-
-// The daemon that reads a file once, when it starts. containerd reads the mirrors of registries at each
-// pull, and the files of runtimes when a pod starts.
-std::string reader_of(std::string_view step, const std::string& path)
-{
-        if (path.starts_with(environment_directory) && !is_of_all_services(path))
-                return path.substr(environment_directory.size()) + ".service";
-        constexpr std::array<std::string_view, 5> of_kubelet{"eks-ca", "eks-credential-provider",
-                "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"};
-        if (std::ranges::find(of_kubelet, step) != of_kubelet.end())
-                return std::string(kubelet);
-        if (path == soci_config_path)
-                return std::string(soci);
-        if (step == trust_step_name) // and soci, see concerns()
-                return std::string(containerd);
-        if (path == containerd_config_path || path == "/etc/containerd/base-runtime-spec.json")
-                return std::string(containerd);
-        return {};
+        const auto readers = readers_of(path);
+        const bool of_all = path == std::string(environment_directory).append(every_service);
+        return of_all || readers.empty() ? std::string() : readers.front();
 }
 
 bool takes_effect(const FileChange& change)
@@ -104,8 +86,7 @@ private:
                                         .push_back(gate);
                         return;
                 }
-                changes_.files.push_back(
-                        {std::string(step.name), file, outcome, reader_of(step.name, file.path)});
+                changes_.files.push_back({std::string(step.name), file, outcome, reader_of(file.path)});
         }
 
         // Changes that no file shows.
@@ -173,9 +154,7 @@ private:
         bool concerns(std::string_view daemon) const
         {
                 return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
-                        const bool reads_store = change.step == trust_step_name && daemon == soci;
-                        return (change.daemon == daemon || reads_store ||
-                                       is_of_all_services(change.file.path)) &&
+                        return contains(readers_of(change.file.path), std::string(daemon)) &&
                                takes_effect(change);
                 });
         }

@@ -153,7 +153,8 @@ int main(int argc, char** argv)
                 const auto retry = retry_in(manager);
                 const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
                 const Root root;
-                fmt::print("{}{}{}{}", render_status(units, root_unit, retry),
+                fmt::print("{}{}{}{}{}", render_status(units, root_unit, retry),
+                        render_stale(stale_daemons(root)),
                         render_storage(storage, {.use = space_use, .loss = loss_of_array}),
                         render_swap(swap_record(root), swap_areas(root)), render_edits(edited_files(root)));
                 return chain_exit_status(units, root_unit, retry);

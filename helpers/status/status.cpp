@@ -177,6 +177,14 @@ std::string render_status(const UnitStates& units, const std::string& root, Seco
         return printer.text();
 }
 
+std::string render_stale(const std::vector<StaleDaemon>& daemons)
+{
+        std::string text = daemons.empty() ? "" : "\nrunning on an older configuration:\n";
+        for (const auto& daemon : daemons)
+                text += fmt::format("! {}: run `systemctl restart {}`\n", text_of(daemon), daemon.unit);
+        return text;
+}
+
 std::string render_edits(const std::vector<std::string>& paths)
 {
         if (paths.empty())

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/daemons.hpp"
 #include "base/swaps.hpp"
 
 namespace eks {
@@ -41,6 +42,9 @@ bool in_chain(const std::string& unit);
 // not active.
 using Seconds = std::optional<std::uint64_t>;
 std::string render_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
+
+// The daemons that have an older configuration than what is on disk; "" if none.
+std::string render_stale(const std::vector<StaleDaemon>& daemons);
 
 // The rendered files that were edited, and which of them decide whom kubelet trusts; "" if none.
 std::string render_edits(const std::vector<std::string>& paths);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/restart_daemons.hpp"
 #include "offline/verbs.hpp"
 #include "trust.hpp"
 
@@ -16,7 +17,8 @@ int eks::trust_step(int argc, char** argv)
                                 // Debian's tool runs the hooks of other packages, which read settings there.
                                 .of_programs = {"/etc"},
                                 .runs_programs = true,
-                                .changes_attributes = true}},
+                                .changes_attributes = true},
+                        .take_over = restart_if_running({containerd_unit, soci_unit})},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         const auto plan = plan_trust(node);

@@ -15,10 +15,6 @@
 
 namespace eks {
 
-// The certificates that are in the store. Written after them, so that what was interrupted is seen as a
-// difference.
-inline constexpr std::string_view trusted_path = "/run/eks/trust.pem";
-
 struct TrustPlan {
         StepPlan step; // that file, and remarks about the certificates
         std::vector<Certificate> certificates;

@@ -10,6 +10,8 @@ from executed import Executed
 from node import Node, node_config
 from support import BootTest, RENDERED, STEPS
 
+STALE = "f9f2ba61e9f84082854d17f344f04f84"  # daemon-stale
+
 # What a boot executes: the unit, its program, and why it has to.
 PROGRAMS = [
     ("*", "/usr/lib/*/ld-linux-*.so.*", "the dynamic loader, which the kernel runs for every program that is linked dynamically"),
@@ -218,6 +220,52 @@ class Generator(BootTest):
                              {"DropInPaths": "", "Slice": "system.slice", "LimitNOFILE": "infinity"})
             self.assertEqual(node.show("kubelet.service", "LoadState"), {"LoadState": "not-found"})
             self.assertEqual(node.show("eks-imds.service", "ActiveState")["ActiveState"], "inactive")
+        self.becomes_a_node(node)
+
+    def becomes_a_node(self, node):
+        """While containerd and the kubelet of another package run, with the settings of their packages."""
+        self.assertIn("kubelet.service not found", node.call("systemctl", "start", "eks-node.target").stderr)
+        node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n")
+        node.systemctl("daemon-reload")
+        node.output("systemctl", "start", "kubelet")
+        daemons = "containerd.service", "kubelet.service"
+        before = self.main_processes(node, *daemons)
+        node.write("/etc/eks/node.enabled", "")
+        node.systemctl("daemon-reload")
+        node.systemctl("start", "eks-node.target")
+        self.assertActive(node, "eks-node.target", "eks-sandbox-image.service", *daemons)
+        for unit, process in self.main_processes(node, *daemons).items():
+            self.assertNotEqual(process, before[unit], unit)
+        # The other kubelet does not tell when it has started, so that systemd only says that it has.
+        self.assertEqual({unit: self.starts(node, unit) for unit in daemons}, {"containerd.service": 2, "kubelet.service": 1})
+        self.assertEqual(node.show("containerd.service", "Slice"), {"Slice": "runtime.slice"})
+        self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
+        self.assertNotIn("older configuration", node.output("eksnode", "status"))
+        self.assertEqual(node.journal(f"MESSAGE_ID={STALE}"), [])
+
+        # Now with a container, as its shim keeps it.
+        container = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/a-pod"
+        node.output("mkdir", "-p", container)
+        steps = {"containerd.service": ("eks-containerd-config", "/etc/containerd/config.toml"),
+                 "kubelet.service": ("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json")}
+        for unit, (_, path) in steps.items():
+            node.output("touch", path)
+            self.assertIn(f"{unit} was started before '{path}' was written: run `systemctl restart {unit}`",
+                          node.output("eksnode", "status"))
+            self.assertRegex(node.call("eksnode", "host", "check").stdout, rf"warning +configuration of {unit}")
+        before = self.main_processes(node, *daemons)
+        for step, _ in steps.values():
+            self.start_again(node, step)
+        after = self.main_processes(node, *daemons)
+        self.assertEqual(after["containerd.service"], before["containerd.service"])
+        self.assertNotEqual(after["kubelet.service"], before["kubelet.service"])
+        self.assertEqual([(record["EKS_STEP"], record["EKS_DAEMON"]) for record in node.journal(f"MESSAGE_ID={STALE}")],
+                         [("eks-containerd-config", "containerd.service")])
+        node.output("rmdir", container)
+        self.start_again(node, "eks-containerd-config")
+        self.assertNotEqual(self.main_processes(node, *daemons)["containerd.service"], before["containerd.service"])
+        self.assertActive(node, "eks-node.target", *daemons)
+        self.assertNotIn("older configuration", node.output("eksnode", "status"))
 
     def test_the_debug_option_makes_every_step_say_its_decisions(self):
         node = self.booted("eks.node=1", "eks.debug")

@@ -100,6 +100,21 @@ class Soci(SociTest):
         self.assertEqual(self.unpacked(node), 1)
         self.assertActive(node, "eks-node.target", self.UNIT, *clients)
 
+        # It runs since before its configuration was written: restarted, but not while there are containers.
+        container = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/a-pod"
+        node.output("touch", "/etc/soci-snapshotter-grpc/config.toml")
+        node.output("mkdir", "-p", container)
+        before = self.main_processes(node, self.SERVICE)
+        self.start_again(node, "eks-containerd-config")
+        self.assertEqual(self.main_processes(node, self.SERVICE), before)
+        said = node.journal("--unit", "eks-containerd-config", "--priority=warning")
+        self.assertEqual([record.get("EKS_DAEMON") for record in said], [self.SERVICE])
+        self.assertIn(f"run `systemctl restart {self.SERVICE}`", node.output("eksnode", "status"))
+        node.output("rmdir", container)
+        self.start_again(node, "eks-containerd-config")
+        self.assertNotEqual(self.main_processes(node, self.SERVICE), before)
+        self.assertActive(node, "eks-node.target", self.SERVICE, *clients)
+
     def test_failed_first_starts_of_it_are_made_good(self):
         node = self.node()
         node.soci()

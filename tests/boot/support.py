@@ -184,6 +184,14 @@ class BootTest(unittest.TestCase):
         bad = re.compile(r"level=warn.*(deprecat|[Ff]alling back|[Ii]gnoring unknown|migrated from)|^panic|^goroutine ")
         self.assertEqual([text for text in said if bad.search(text)], [])
 
+    def main_processes(self, node, *units) -> dict:
+        return {unit: node.show(unit, "MainPID")["MainPID"] for unit in units}
+
+    def start_again(self, node, step):
+        """A step as in its first start, while what requires it runs on."""
+        node.output("systemctl", "stop", step, "--job-mode=ignore-dependencies")
+        node.systemctl("start", step)
+
     def assertKubeletDown(self, node):
         self.assertNotEqual(node.show("kubelet.service", "ActiveState")["ActiveState"], "active")
         self.assertNotEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "active")

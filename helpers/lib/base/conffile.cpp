@@ -120,20 +120,25 @@ bool is_trusted(std::string_view path)
                path == "/var/lib/kubelet/bootstrap-kubeconfig";
 }
 
+std::vector<std::string> rendered_files(const Root& root)
+{
+        std::vector<std::string> rendered;
+        try {
+                add_files(root(rendered_directory), "", rendered);
+        } catch (const Error&) { // a directory for root only
+        }
+        return rendered;
+}
+
 std::vector<std::string> edited_files(const Root& root)
 {
         std::vector<std::string> edited;
         const auto memory = root(rendered_directory);
-        try {
-                std::vector<std::string> rendered;
-                add_files(memory, "", rendered);
-                for (auto& path : rendered)
-                        if (::access((memory + path).c_str(), R_OK) == 0 &&
-                                (::access(root(path).c_str(), R_OK) == 0 || errno == ENOENT) &&
-                                read_file_if_exists(root(path)) != read_file_if_exists(memory + path))
-                                edited.push_back(std::move(path));
-        } catch (const Error&) { // a directory for root only
-        }
+        for (auto& path : rendered_files(root))
+                if (::access((memory + path).c_str(), R_OK) == 0 &&
+                        (::access(root(path).c_str(), R_OK) == 0 || errno == ENOENT) &&
+                        read_file_if_exists(root(path)) != read_file_if_exists(memory + path))
+                        edited.push_back(std::move(path));
         return edited;
 }
 

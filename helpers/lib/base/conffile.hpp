@@ -46,6 +46,10 @@ enum class Outcome {
                          // (or .user-edited.1, … if there is one)
 };
 
+// The files that steps have put in place and that stay across boots, as paths of the node, sorted; none if
+// this process may not read the record of them.
+std::vector<std::string> rendered_files(const Root& root);
+
 // Rendered files that have been changed since, as paths of the node, sorted. Files that this process may not
 // read are left out.
 std::vector<std::string> edited_files(const Root& root);

@@ -30,6 +30,7 @@ inline constexpr Event user_edit_kept_beside{"user-edit-kept-beside", "fddacb34a
 inline constexpr Event trusted_edit_stands{"trusted-edit-stands", "aa8418fb0e644b3e8c8937abeddd9c00"};
 inline constexpr Event retry_ended{"retry-ended", "1364ab32f4e642cf9d56f28d5dd6d404"};
 inline constexpr Event permissions_repaired{"permissions-repaired", "b25ea8bc10834e45abf2e3cef7248703"};
+inline constexpr Event daemon_stale{"daemon-stale", "f9f2ba61e9f84082854d17f344f04f84"};
 inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
 inline constexpr Event confined_less{"confined-less", "a60cb806c3f64c6aa732c62b1e861db5"};
 } // namespace event

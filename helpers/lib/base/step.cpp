@@ -88,6 +88,13 @@ int fail(const Step& step, const Log& log, const Failure& kind, const std::strin
         return static_cast<int>(kind.status);
 }
 
+// With NotifyAccess=main the manager gives the socket to the process of ExecStart=, but not to that of
+// ExecReload=.
+bool is_reload()
+{
+        return std::getenv("NOTIFY_SOCKET") == nullptr;
+}
+
 void print_help(const Step& step)
 {
         fmt::print("{0}: {1}\n\n"
@@ -116,6 +123,7 @@ void Context::apply(const StepPlan& plan)
                 log_->write(note.level, note.text,
                         note.level == Level::warning ? event::config_warning.id : std::string_view());
         for (const auto& file : plan.files) {
+                planned_.push_back(file.path);
                 if (const auto wrong = repair_permissions(*root_, file); !wrong.empty()) {
                         say(Level::warning, event::permissions_repaired, file.path,
                                 fmt::format("'{}' had {}: its permissions are repaired, proceeding",
@@ -200,6 +208,9 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 const Root root(options.root);
                 if (step.connect && root.prefix().empty())
                         step.connect();
+                const bool takes_over = step.take_over.act && !is_reload();
+                if (takes_over && step.take_over.connect && root.prefix().empty())
+                        step.take_over.connect();
                 if (const auto missing = confine(root, step.access); !missing.empty()) {
                         if (step.reports_confinement)
                                 log.write(Level::notice,
@@ -211,6 +222,8 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
 
                 Context context(root, log);
                 body(context);
+                if (takes_over)
+                        step.take_over.act(context);
 
                 auto fields = result_fields(context.changed() ? "changed" : "unchanged");
                 for (const auto& path : context.written())

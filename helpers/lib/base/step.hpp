@@ -46,6 +46,7 @@ public:
 
         bool changed() const { return changed_; }
         const std::vector<std::string>& written() const { return written_; }
+        const std::vector<std::string>& planned() const { return planned_; } // files, also unchanged ones
         std::string summary() const;
 
 private:
@@ -56,6 +57,7 @@ private:
         bool changed_ = false;
         std::size_t unchanged_ = 0;
         std::vector<std::string> written_;
+        std::vector<std::string> planned_;
         std::vector<std::string> remarks_;
 };
 
@@ -68,6 +70,13 @@ struct Step {
         std::function<void()> connect = {};
         // Whether it is this step that says at level notice that the kernel cannot confine steps.
         bool reports_confinement = false;
+        // What follows when the files are in place, such as the restart of a daemon that has read older
+        // ones. Not if the unit is reloaded, because the client that reloads it also restarts the daemons.
+        struct TakeOver {
+                std::function<void()> connect = {}; // before the step confines itself
+                std::function<void(Context&)> act = {};
+        };
+        TakeOver take_over = {};
 };
 
 // Run one step and return its exit status: 0 done or nothing to do, else Error::exit_status(). Never throws.

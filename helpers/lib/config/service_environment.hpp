@@ -7,12 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/daemons.hpp"
 #include "document/layer.hpp"
 
 namespace eks {
-
-// The name that stands for all services.
-inline constexpr std::string_view every_service = "default";
 
 struct ServiceEnvironment {
         std::string service; // "kubelet", without ".service", or every_service

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/daemons.hpp"
 #include "node/node.hpp"
 
 namespace eks {
@@ -15,10 +16,6 @@ inline constexpr std::string_view step_that_pulls = "eks-sandbox-image";
 // A variable of that step: NO_PROXY, for when nothing else sets it. A file of variables would override what
 // an admin gave to the unit or to the manager.
 inline constexpr std::string_view missing_no_proxy = "EKS_NO_PROXY";
-
-// The files of eks-environment: one for each service, and `default`, which records the variables given to
-// the manager.
-inline constexpr std::string_view environment_directory = "/run/eks/environment/";
 
 // The host of the API server, if its addresses were found to be private. Written by eks-environment.
 inline constexpr std::string_view api_server_path = "/run/eks/private-api-server";

@@ -4,7 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/daemons.hpp"
 #include "changes.hpp"
+#include "config/kubelet_files.hpp"
+#include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
 #include "support.hpp"
 
@@ -84,6 +87,14 @@ private:
 using Texts = std::vector<std::string>;
 
 } // namespace
+
+TEST_CASE("The table of readers has the files of the steps", "[apply]")
+{
+        CHECK(readers_of(containerd_config_path).front() == "containerd.service");
+        CHECK(readers_of(soci_config_path).front() == "soci-snapshotter.service");
+        for (const auto path : {kubelet_config_path, kubelet_config_link})
+                CHECK(readers_of(path).front() == "kubelet.service");
+}
 
 TEST_CASE("A node that has its configuration needs nothing", "[changes]")
 {

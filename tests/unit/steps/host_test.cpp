@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -39,7 +42,7 @@ void set_up(const TemporaryDirectory& machine)
         machine.write("/usr/sbin/xtables-nft-multi", "");
 }
 
-void runs(const TemporaryDirectory& machine, const std::string& unit)
+void start(const TemporaryDirectory& machine, const std::string& unit)
 {
         machine.link("/run/systemd/units/invocation:" + unit, "0123456789abcdef0123456789abcdef");
 }
@@ -164,7 +167,7 @@ TEST_CASE("networkd must leave routes and rules of others alone", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_networkd(machine.root()).found == "does not run");
-        runs(machine, "systemd-networkd.service");
+        start(machine, "systemd-networkd.service");
         const auto bare = check_networkd(machine.root());
         CHECK(bare.state == State::problem);
         CHECK(bare.found == "ManageForeignRoutes=yes");
@@ -198,7 +201,7 @@ TEST_CASE("A running firewall is named", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_firewall(machine.root()).found == "none");
-        runs(machine, "ufw.service");
+        start(machine, "ufw.service");
         machine.write("/etc/ufw/ufw.conf", "ENABLED=no\n");
         CHECK(check_firewall(machine.root()).found == "none");
         machine.write("/etc/ufw/ufw.conf", "ENABLED=yes\n");
@@ -212,7 +215,7 @@ TEST_CASE("A running firewall is named", "[host]")
         CHECK(dropped.found == "`-A OUTPUT -d 169.254.169.254/32 -j DROP`");
         CHECK(found("-P OUTPUT DROP\n").state == State::warning);
         const TemporaryDirectory other;
-        runs(other, "firewalld.service");
+        start(other, "firewalld.service");
         CHECK(check_firewall(other.root()).state == State::warning);
 }
 
@@ -221,7 +224,7 @@ TEST_CASE("A clock without a time service is reported", "[host]")
         const TemporaryDirectory machine;
         CHECK(check_clock(machine.root(), true).state == State::ok);
         CHECK(check_clock(machine.root(), false).found == "not synchronised; no time service runs");
-        runs(machine, "chrony.service");
+        start(machine, "chrony.service");
         CHECK(check_clock(machine.root(), false).found == "not synchronised; chrony.service runs");
 }
 
@@ -274,4 +277,20 @@ TEST_CASE("A kernel without Landlock is a warning", "[host]")
         const TemporaryDirectory machine;
         set_up(machine);
         CHECK(named(check_host(machine.root(), true, 0), "landlock").state == State::warning);
+}
+
+TEST_CASE("A daemon that was started before its file was written is a warning", "[host]")
+{
+        const TemporaryDirectory machine;
+        CHECK(check_daemons(machine.root()).empty());
+        start(machine, "kubelet.service");
+        machine.write("/run/eks/environment/kubelet", "A=b\n");
+        const timespec times[2] = {{1'000, 0}, {1'000, 0}};
+        REQUIRE(::utimensat(AT_FDCWD, machine("/run/systemd/units/invocation:kubelet.service").c_str(),
+                        times, AT_SYMLINK_NOFOLLOW) == 0);
+        const auto checks = check_daemons(machine.root());
+        REQUIRE(checks.size() == 1);
+        CHECK(checks.front().name == "configuration of kubelet.service");
+        CHECK(checks.front().state == State::warning);
+        CHECK(checks.front().remedy.find("systemctl restart kubelet.service") != std::string::npos);
 }

@@ -271,6 +271,14 @@ TEST_CASE("The instance store is shown with its use", "[status]")
                 "\ninstance store:\n  array /dev/md0 RAID10 of AWS1: it lacks 1 of its disks\n");
 }
 
+TEST_CASE("Daemons on an older configuration are named with the command", "[status]")
+{
+        CHECK(render_stale({}).empty());
+        CHECK(render_stale({{"containerd.service", "/etc/containerd/config.toml"}}) ==
+                "\nrunning on an older configuration:\n! containerd.service was started before "
+                "'/etc/containerd/config.toml' was written: run `systemctl restart containerd.service`\n");
+}
+
 TEST_CASE("Swap is shown as configured and as it is on", "[status]")
 {
         CHECK(render_swap({}, {}).empty());

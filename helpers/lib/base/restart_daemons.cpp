@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/restart_daemons.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/manager.hpp"
+
+namespace eks {
+
+namespace {
+
+void warn(const Context& context, const StaleDaemon& daemon, std::string_view why)
+{
+        context.log().write(Level::warning,
+                fmt::format(
+                        "{}, and {}: it keeps its old configuration until `systemctl restart {}`, proceeding",
+                        text_of(daemon), why, daemon.unit),
+                event::daemon_stale.id, {{"EKS_PATH", daemon.path}, {"EKS_DAEMON", daemon.unit}});
+}
+
+} // namespace
+
+Step::TakeOver restart_if_running(const std::vector<std::string_view>& daemons)
+{
+        if (std::ranges::none_of(daemons, [](std::string_view unit) { return runs(Root(), unit); }))
+                return {};
+        struct State {
+                std::optional<Manager> manager = {};
+                bool with_containers = false;
+        };
+        const auto state = std::make_shared<State>();
+        return {.connect =
+                        [state] {
+                                state->with_containers = has_containers(Root());
+                                try {
+                                        state->manager.emplace();
+                                } catch (const Error&) { // its files do not need it, and the warning says so
+                                }
+                        },
+                .act =
+                        [state, daemons](Context& context) {
+                                restart_daemons(context, daemons, state->with_containers,
+                                        state->manager ? &*state->manager : nullptr);
+                        }};
+}
+
+void restart_daemons(Context& context, const std::vector<std::string_view>& daemons, bool with_containers,
+        Manager* manager)
+{
+        for (const auto& daemon : stale_daemons(context.root(), context.planned())) {
+                if (std::ranges::find(daemons, daemon.unit) == daemons.end())
+                        continue;
+                if (manager == nullptr)
+                        warn(context, daemon, "the service manager cannot be reached");
+                else if (with_containers && daemon.unit != kubelet_unit)
+                        warn(context, daemon, "containers run");
+                else
+                        try {
+                                manager->queue_job("RestartUnit", daemon.unit);
+                                context.did(fmt::format("restarts {}, because it {}", daemon.unit,
+                                                    text_of(daemon).substr(daemon.unit.size() + 1)),
+                                        true);
+                        } catch (const Error& e) {
+                                warn(context, daemon, fmt::format("cannot be restarted ({})", e.what()));
+                        }
+        }
+}
+
+bool has_containers(const Root& root)
+{
+        // A directory for each namespace, with one for each task. They are in memory, so that nothing of an
+        // earlier boot is in them.
+        for (const auto* const state : {"/run/containerd", "/run/docker/containerd/daemon"}) {
+                const auto tasks = root(fmt::format("{}/io.containerd.runtime.v2.task", state));
+                for (const auto& name : list_directory(tasks))
+                        if (!list_directory(fmt::format("{}/{}", tasks, name)).empty())
+                                return true;
+        }
+        return false;
+}
+
+} // namespace eks
