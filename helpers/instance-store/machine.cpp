@@ -90,16 +90,21 @@ std::string first_bytes(const std::string& path, std::size_t count)
         return bytes;
 }
 
+// It, or the nearest directory above it.
+std::string nearest_that_exists(std::string path)
+{
+        while (path.size() > 1 && !exists(path))
+                path = std::filesystem::path(path).parent_path();
+        return path;
+}
+
 Directory directory_at(const std::string& path)
 {
         Directory directory{.exists = exists(path),
                 .empty = list_directory(path).empty(),
                 .obstacle = obstacle_at(path)};
-        auto nearest = path;
-        while (nearest.size() > 1 && !exists(nearest))
-                nearest = std::filesystem::path(nearest).parent_path();
         struct statvfs status {};
-        directory.read_only = ::statvfs(nearest.c_str(), &status) == 0 &&
+        directory.read_only = ::statvfs(nearest_that_exists(path).c_str(), &status) == 0 &&
                               (status.f_flag & static_cast<unsigned long>(ST_RDONLY)) != 0;
         return directory;
 }
@@ -122,7 +127,8 @@ void copy_label(const std::string& from, const std::string& to)
                 throw failed(fmt::format("cannot set the label of '{}'", to), errno);
 }
 
-// Mode, owner and label are those of the directory that will be hidden. It has its name only then.
+// Mode, owner and label are those of the directory that will be hidden. If it does not exist, the label is
+// the one that it would have had from the directory above. It has its name only then.
 void make_like(const std::string& path, const std::string& like, unsigned mode_if_absent)
 {
         struct stat status {};
@@ -135,8 +141,7 @@ void make_like(const std::string& path, const std::string& like, unsigned mode_i
         if ((known && ::chown(partial.c_str(), status.st_uid, status.st_gid) != 0) ||
                 ::chmod(partial.c_str(), mode) != 0)
                 throw failed(fmt::format("cannot set the mode of '{}'", path), errno);
-        if (known)
-                copy_label(like, partial);
+        copy_label(nearest_that_exists(like), partial);
         if (::rename(partial.c_str(), path.c_str()) != 0)
                 throw failed(fmt::format("cannot finish '{}'", path), errno);
 }
