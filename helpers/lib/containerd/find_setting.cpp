@@ -62,6 +62,23 @@ const std::vector<SettingPatterns>& patterns()
         return made;
 }
 
+struct RenamedPatterns {
+        Path four;
+        Path three;
+};
+
+// Every setting is looked up here, so the patterns are made once.
+const std::vector<RenamedPatterns>& renamed_patterns()
+{
+        static const auto made = [] {
+                std::vector<RenamedPatterns> all;
+                for (const auto& entry : renamed_settings())
+                        all.push_back({pattern_of(entry.four), pattern_of(entry.three)});
+                return all;
+        }();
+        return made;
+}
+
 bool starts_as(const Path& pattern, const Path& path, std::size_t length)
 {
         for (std::size_t i = 0; i < length; ++i)
@@ -89,9 +106,9 @@ SettingPath without_schema_4(const SettingPath& path)
 {
         if (path.size() <= 2 || path.front() != "plugins") // too short for a setting of a plugin
                 return path;
-        for (const auto& entry : renamed_settings())
-                if (const auto wild = match(pattern_of(entry.four), path))
-                        return fill(pattern_of(entry.three), *wild);
+        for (const auto& entry : renamed_patterns())
+                if (const auto wild = match(entry.four, path))
+                        return fill(entry.three, *wild);
         return path;
 }
 
