@@ -114,8 +114,11 @@ void drop_capabilities(const Access& access)
                 (access.administers || access.swaps ? 1U << static_cast<unsigned>(CAP_SYS_ADMIN) : 0U) |
                 (access.makes_devices ? 1U << static_cast<unsigned>(CAP_MKNOD) : 0U) |
                 (changes_all(access) ? for_filesystems : 0U);
-        for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-                if (capability >= 32 || (needed >> capability & 1U) == 0)
+        // As a rule the unit's CapabilityBoundingSet= has left none to drop.
+        int held_of_set = 0;
+        for (unsigned long capability = 0;
+                (held_of_set = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0)) >= 0; ++capability)
+                if (held_of_set != 0 && (capability >= 32 || (needed >> capability & 1U) == 0))
                         ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
         __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
         __user_cap_data_struct held[2] = {};

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/system_calls.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
+#include <limits>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <numeric>
 #include <span>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -145,20 +148,56 @@ constexpr auto process_calls = std::to_array<std::uint32_t>({
         SYS_tkill,
 });
 
+constexpr std::uint32_t above_all_calls = 512; // of Linux 6.18; one above is found, too, but later
+
 constexpr std::uint32_t new_namespaces = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS |
                                          CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS;
 constexpr std::uint32_t socket_type = 0xf; // beside it: SOCK_CLOEXEC, SOCK_NONBLOCK
 
-// A filter is read from top to bottom; each rule either ends it or falls through to the next.
+using Code = std::vector<sock_filter>;
+
+sock_filter instruction(unsigned code, std::size_t value, std::size_t if_true = 0, std::size_t if_false = 0)
+{
+        return {.code = static_cast<std::uint16_t>(code),
+                .jt = static_cast<std::uint8_t>(if_true),
+                .jf = static_cast<std::uint8_t>(if_false),
+                .k = static_cast<std::uint32_t>(value)};
+}
+
+// What is decided about calls, which are allowed otherwise. One call is decided about once.
 class Filter {
 public:
-        void refuse(std::uint32_t error) { end(SECCOMP_RET_ERRNO | error); }
-        void allow() { end(SECCOMP_RET_ALLOW); }
-        void load(std::size_t offset) { add(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
-        void load_call() { load(offsetof(seccomp_data, nr)); }
+        Filter()
+        {
+                decisions_.reserve(256);
+                code_.reserve(512);
+                on_call(0, [&] { allow(); });                  // and above
+                on_call(0x4000'0000, [&] { refuse(ENOSYS); }); // and above: x32, which other machines lack
+        }
+
+        // What `rules` adds decides about this call: it ends with allow() or refuse().
+        template <typename Rules>
+        void on_call(std::uint32_t call, const Rules& rules)
+        {
+                const auto begin = code_.size();
+                rules();
+                decisions_.push_back({call, part_from(begin)});
+        }
+        void refuse_call(std::uint32_t call, std::uint32_t error)
+        {
+                on_call(call, [&] { refuse(error); });
+        }
+        void refuse_any(std::span<const std::uint32_t> calls, std::uint32_t error)
+        {
+                for (const auto call : calls)
+                        refuse_call(call, error);
+        }
+
+        void refuse(std::uint32_t error) { add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error); }
+        void allow() { add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW); }
         void load_argument(std::size_t number)
         {
-                load(offsetof(seccomp_data, args) + number * sizeof(std::uint64_t));
+                add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args) + number * sizeof(std::uint64_t));
         }
         void mask(std::uint32_t bits) { add(BPF_ALU | BPF_AND | BPF_K, bits); }
 
@@ -179,31 +218,26 @@ public:
                 unless(BPF_JMP | BPF_JSET | BPF_K, bits, false, rules);
         }
 
-        // The value that was loaded last is one of these. The kernel runs the filter for each call there is
-        // when it is loaded, so it is kept short: one rule a call, and a common end.
-        void refuse_any(std::span<const std::uint32_t> values, std::uint32_t error)
+        // The whole filter. The kernel compiles it, and runs it once for each call that exists, whenever it
+        // is loaded. So equal parts are written once, and a call is found by bisection.
+        Code program()
         {
-                for (std::size_t i = 0; i < values.size(); ++i) {
-                        add(BPF_JMP | BPF_JEQ | BPF_K, values[i]);
-                        code_.back().jt = static_cast<std::uint8_t>(values.size() - i);
-                }
-                add(BPF_JMP | BPF_JA, 1);
-                refuse(error);
-        }
-
-        bool load_into_kernel()
-        {
-                const sock_fprog program{
-                        .len = static_cast<unsigned short>(code_.size()), .filter = code_.data()};
-                return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+                Writer writer(*this);
+                return writer.code(ranges());
         }
 
 private:
-        void add(unsigned code, std::uint32_t value)
-        {
-                code_.push_back({.code = static_cast<std::uint16_t>(code), .jt = 0, .jf = 0, .k = value});
-        }
-        void end(std::uint32_t action) { add(BPF_RET | BPF_K, action); }
+        struct Part {
+                std::size_t begin;
+                std::size_t end;
+        };
+        // About `call`; in a range, also about those up to the next range.
+        struct Decision {
+                std::uint32_t call;
+                std::size_t part;
+        };
+
+        void add(unsigned code, std::size_t value) { code_.push_back(instruction(code, value)); }
 
         // A jump over `rules`, taken if the comparison comes out as `skip_if`.
         template <typename Rules>
@@ -216,13 +250,129 @@ private:
                 (skip_if ? code_[jump].jt : code_[jump].jf) = distance;
         }
 
-        std::vector<sock_filter> code_;
+        std::size_t part_from(std::size_t begin)
+        {
+                const auto is_same = [](const sock_filter& one, const sock_filter& other) {
+                        return one.code == other.code && one.jt == other.jt && one.jf == other.jf &&
+                               one.k == other.k;
+                };
+                for (std::size_t i = 0; i < parts_.size(); ++i)
+                        if (std::equal(code_.begin() + parts_[i].begin, code_.begin() + parts_[i].end,
+                                    code_.begin() + begin, code_.end(), is_same)) {
+                                code_.resize(begin);
+                                return i;
+                        }
+                parts_.push_back({begin, code_.size()});
+                return parts_.size() - 1;
+        }
+
+        // Neighbours with the same decision are one range.
+        std::vector<Decision> ranges()
+        {
+                std::ranges::sort(decisions_, {}, &Decision::call);
+                const auto allowed = decisions_.front().part;
+                std::vector<Decision> ranges;
+                ranges.reserve(decisions_.size());
+                std::uint32_t next = 0;
+                const auto add_range = [&](std::uint32_t call, std::size_t part) {
+                        if (ranges.empty() || ranges.back().part != part)
+                                ranges.push_back({call, part});
+                };
+                for (const auto& [call, part] : decisions_) {
+                        if (call > next)
+                                add_range(next, allowed);
+                        add_range(call, part);
+                        next = call + 1;
+                }
+                return ranges;
+        }
+
+        // Writes from the end, because jumps lead forward.
+        class Writer {
+        public:
+                explicit Writer(const Filter& filter) : filter_(&filter), places_(filter.parts_.size(), 0)
+                {
+                        reversed_.reserve(512);
+                }
+
+                Code code(std::span<const Decision> ranges)
+                {
+                        jump_to(find(ranges));
+                        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+                        // Calls of another ABI have other numbers; no step makes any.
+                        add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+                        reversed_.push_back(instruction(BPF_JMP | BPF_JEQ | BPF_K, our_architecture, 1));
+                        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
+                        std::ranges::reverse(reversed_);
+                        return std::move(reversed_);
+                }
+
+        private:
+                // Of an instruction: how many follow it, and one.
+                using Place = std::size_t;
+
+                void add(unsigned code, std::size_t value) { reversed_.push_back(instruction(code, value)); }
+
+                // From the instruction that is added next.
+                std::size_t distance(Place place) const { return reversed_.size() - place; }
+                // For a conditional jump, even if one instruction is added before.
+                bool is_near(Place place) const
+                {
+                        return distance(place) < std::numeric_limits<std::uint8_t>::max();
+                }
+                void jump_to(Place place)
+                {
+                        if (distance(place) > 0)
+                                add(BPF_JMP | BPF_JA, distance(place));
+                }
+
+                // Each comparison halves the numbers, of which most belong to a few wide ranges.
+                Place find(std::span<const Decision> ranges)
+                {
+                        if (ranges.size() == 1)
+                                return place_of(ranges.front().part);
+                        const auto half = std::midpoint(
+                                ranges.front().call, std::min(ranges.back().call, above_all_calls));
+                        const auto above = std::ranges::upper_bound(
+                                ranges.subspan(1, ranges.size() - 2), half, {}, &Decision::call);
+                        const auto lower = static_cast<std::size_t>(above - ranges.begin());
+                        auto if_above = find(ranges.subspan(lower));
+                        auto if_below = find(ranges.first(lower));
+                        for (auto* place : {&if_above, &if_below})
+                                if (!is_near(*place)) {
+                                        jump_to(*place);
+                                        *place = reversed_.size();
+                                }
+                        reversed_.push_back(instruction(BPF_JMP | BPF_JGE | BPF_K, above->call,
+                                distance(if_above), distance(if_below)));
+                        return reversed_.size();
+                }
+
+                Place place_of(std::size_t part)
+                {
+                        auto& place = places_[part];
+                        if (place == 0 || !is_near(place)) {
+                                const auto [begin, end] = filter_->parts_[part];
+                                for (auto i = end; i > begin; --i)
+                                        reversed_.push_back(filter_->code_[i - 1]);
+                                place = reversed_.size();
+                        }
+                        return place;
+                }
+
+                const Filter* filter_;
+                std::vector<Place> places_; // of each part; 0 if it is not written yet
+                Code reversed_;
+        };
+
+        std::vector<Decision> decisions_;
+        std::vector<Part> parts_; // of code_
+        Code code_;
 };
 
-// Every rule about a call ends the filter, so that the call's number needs to be loaded only once.
 void limit_sockets(Filter& filter, const SystemCallLimits& limits)
 {
-        filter.if_equal(SYS_socket, [&] {
+        filter.on_call(SYS_socket, [&] {
                 filter.load_argument(0);
                 if (limits.internet)
                         for (const auto family : {AF_INET, AF_INET6, AF_NETLINK})
@@ -242,19 +392,19 @@ void limit_sockets(Filter& filter, const SystemCallLimits& limits)
 void limit_memory(Filter& filter, bool maps_code)
 {
         constexpr std::uint32_t both = PROT_WRITE | PROT_EXEC;
-        filter.if_equal(SYS_mmap, [&] {
+        filter.on_call(SYS_mmap, [&] {
                 filter.load_argument(2);
                 filter.mask(maps_code ? both : PROT_EXEC);
                 filter.if_equal(maps_code ? both : PROT_EXEC, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
         for (const auto call : {SYS_mprotect, SYS_pkey_mprotect})
-                filter.if_equal(static_cast<std::uint32_t>(call), [&] {
+                filter.on_call(static_cast<std::uint32_t>(call), [&] {
                         filter.load_argument(2);
                         filter.if_any_of(PROT_EXEC, [&] { filter.refuse(EPERM); });
                         filter.allow();
                 });
-        filter.if_equal(SYS_shmat, [&] {
+        filter.on_call(SYS_shmat, [&] {
                 filter.load_argument(2);
                 filter.if_any_of(SHM_EXEC, [&] { filter.refuse(EPERM); });
                 filter.allow();
@@ -265,26 +415,26 @@ void limit_memory(Filter& filter, bool maps_code)
 void limit_signals(Filter& filter)
 {
         const auto own = static_cast<std::uint32_t>(::getpid());
-        filter.if_equal(SYS_kill, [&] {
+        filter.on_call(SYS_kill, [&] {
                 filter.load_argument(0);
                 filter.if_equal(own, [&] { filter.allow(); });
                 filter.load_argument(1); // whether a process exists may be asked
                 filter.if_different(0, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
-        filter.if_equal(SYS_tgkill, [&] { // abort()
+        filter.on_call(SYS_tgkill, [&] { // abort()
                 filter.load_argument(0);
                 filter.if_different(own, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
         // A descriptor can send its owner a signal.
-        filter.if_equal(SYS_fcntl, [&] {
+        filter.on_call(SYS_fcntl, [&] {
                 filter.load_argument(1);
                 for (const std::uint32_t command : {F_SETOWN, F_SETSIG, F_SETOWN_EX})
                         filter.if_equal(command, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
-        filter.if_equal(SYS_ioctl, [&] {
+        filter.on_call(SYS_ioctl, [&] {
                 filter.load_argument(1);
                 for (const std::uint32_t command : {FIOSETOWN, SIOCSPGRP})
                         filter.if_equal(command, [&] { filter.refuse(EPERM); });
@@ -294,7 +444,7 @@ void limit_signals(Filter& filter)
 
 void limit_other_processes(Filter& filter, const SystemCallLimits& limits)
 {
-        filter.if_equal(SYS_prlimit64, [&] {
+        filter.on_call(SYS_prlimit64, [&] {
                 filter.load_argument(0);
                 filter.if_different(0, [&] { filter.refuse(EPERM); });
                 filter.allow();
@@ -307,7 +457,7 @@ void limit_other_processes(Filter& filter, const SystemCallLimits& limits)
 
 void refuse_mode(Filter& filter, std::uint32_t call, std::size_t argument, std::uint32_t bits)
 {
-        filter.if_equal(call, [&] {
+        filter.on_call(call, [&] {
                 filter.load_argument(argument);
                 filter.if_any_of(bits, [&] { filter.refuse(EPERM); });
                 filter.allow();
@@ -316,7 +466,7 @@ void refuse_mode(Filter& filter, std::uint32_t call, std::size_t argument, std::
 
 void limit_open(Filter& filter, std::uint32_t call, std::size_t flags, bool any_mode)
 {
-        filter.if_equal(call, [&] {
+        filter.on_call(call, [&] {
                 filter.load_argument(flags);
                 filter.mask(O_ACCMODE | O_TRUNC);
                 // It truncates a file that can only be read; Landlock refuses it since Linux 6.2.
@@ -337,7 +487,7 @@ void limit_open(Filter& filter, std::uint32_t call, std::size_t flags, bool any_
 void limit_files(Filter& filter, const SystemCallLimits& limits)
 {
         limit_open(filter, SYS_openat, 2, limits.any_mode);
-        filter.if_equal(SYS_openat2, [&] { filter.refuse(ENOSYS); }); // its flags are in memory
+        filter.refuse_call(SYS_openat2, ENOSYS); // its flags are in memory
 #ifdef __x86_64__
         limit_open(filter, SYS_open, 1, limits.any_mode);
 #endif
@@ -367,13 +517,13 @@ void limit_files(Filter& filter, const SystemCallLimits& limits)
 // In a user namespace a process has every capability again.
 void limit_namespaces(Filter& filter)
 {
-        filter.if_equal(SYS_clone, [&] {
+        filter.on_call(SYS_clone, [&] {
                 filter.load_argument(0);
                 filter.if_any_of(new_namespaces, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
         // Its flags are in memory, where a filter cannot look. libc then calls clone().
-        filter.if_equal(SYS_clone3, [&] { filter.refuse(ENOSYS); });
+        filter.refuse_call(SYS_clone3, ENOSYS);
 }
 
 } // namespace
@@ -381,13 +531,6 @@ void limit_namespaces(Filter& filter)
 bool limit_system_calls(const SystemCallLimits& limits)
 {
         Filter filter;
-        // Calls of another ABI have other numbers; no step makes any.
-        filter.load(offsetof(seccomp_data, arch));
-        filter.if_different(our_architecture, [&] { filter.refuse(EPERM); });
-        filter.load_call();
-#ifdef __x86_64__
-        filter.if_any_of(0x4000'0000, [&] { filter.refuse(ENOSYS); }); // x32
-#endif
         filter.refuse_any(refused_calls, EPERM);
         if (!limits.swaps)
                 filter.refuse_any(swap_calls, EPERM);
@@ -396,8 +539,9 @@ bool limit_system_calls(const SystemCallLimits& limits)
         limit_other_processes(filter, limits);
         limit_files(filter, limits);
         limit_namespaces(filter);
-        filter.allow();
-        return filter.load_into_kernel();
+        auto code = filter.program();
+        const sock_fprog program{.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
+        return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 
 } // namespace eks
