@@ -42,17 +42,6 @@ std::string text_at(const Json& answer, const char* pointer)
         return text;
 }
 
-bool is_one_of(std::string_view kind, std::initializer_list<std::string_view> kinds)
-{
-        return std::ranges::any_of(kinds, [&](std::string_view one) { return kind.starts_with(one); });
-}
-
-std::string caller_of(const AwsRefused& refusal)
-{
-        return refusal.role.empty() ? "the credentials in the environment"
-                                    : fmt::format("the instance's role '{}'", refusal.role);
-}
-
 } // namespace
 
 bool ClusterAnswer::is_usable() const
@@ -113,27 +102,25 @@ AwsRequest describe_request(const std::string& name)
 Error explain_refusal(const AwsRefused& refusal, const ClusterQuestion& question)
 {
         const auto& [name, region, partition, account] = question;
-        if (is_one_of(refusal.kind, {"ResourceNotFound"}))
+        if (refusal.kind.starts_with("ResourceNotFound"))
                 return {failure::cluster_not_found,
                         fmt::format("there is no cluster '{}' in the region {} of the account {}: {}", name,
                                 region, account, refusal.what()),
                         "Check cluster.name: a node joins a cluster of its own region and account. If the "
                         "cluster is elsewhere, configure its endpoint, CA certificate and service CIDR"};
-        if (is_one_of(refusal.kind, {"AccessDenied", "NotAuthorized", "UnauthorizedOperation"}))
+        if (refusal.is_denied())
                 return {failure::cluster_denied,
                         fmt::format("{} may not call eks:DescribeCluster for the cluster '{}' in {}: {}",
-                                caller_of(refusal), name, region, refusal.what()),
+                                refusal.caller(), name, region, refusal.what()),
                         fmt::format(
                                 "Allow eks:DescribeCluster on arn:{}:eks:{}:{}:cluster/{} in the policies "
                                 "of that role, or configure the cluster's endpoint, CA certificate and "
                                 "service CIDR",
                                 partition, region, account, name)};
-        if (is_one_of(refusal.kind,
-                    {"UnrecognizedClient", "InvalidClientToken", "ExpiredToken", "RequestExpired",
-                            "InvalidSignature", "SignatureDoesNotMatch", "MissingAuthenticationToken"}))
+        if (refusal.is_unknown_caller())
                 return {failure::cluster_denied,
                         fmt::format("EKS in {} does not accept {} when asked for the cluster '{}': {}",
-                                region, caller_of(refusal), name, refusal.what()),
+                                region, refusal.caller(), name, refusal.what()),
                         "Check the machine's clock with `timedatectl`, and that the region is enabled for the "
                         "account"};
         return refusal;

@@ -85,6 +85,8 @@ inline constexpr Failure aws_unreachable{
 inline constexpr Failure aws_refused{"aws-refused", "a92c88c6290448cd90bbb151af3a6d48", Errc::failed};
 inline constexpr Failure aws_throttled{
         "aws-throttled", "a1996470f07d4a489f84c89ff39bca5e", Errc::unreachable};
+inline constexpr Failure registry_denied{
+        "registry-denied", "1761e926d1f3442088789c187061dc84", Errc::unreachable};
 inline constexpr Failure cluster_denied{
         "cluster-denied", "c7bbc19d4dcc4dd8863a56a4fd75550e", Errc::unreachable};
 inline constexpr Failure cluster_not_found{

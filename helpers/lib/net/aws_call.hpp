@@ -30,6 +30,12 @@ public:
         {
         }
 
+        // The role may not make the call, or the service does not know its credentials (yet). Both may pass:
+        // a policy is attached after the instance has started, and takes some time to be in effect.
+        bool is_denied() const;
+        bool is_unknown_caller() const;
+        std::string caller() const; // for a message
+
         std::string kind; // "AccessDeniedException"; "" if the answer names none
         std::string role; // of the instance, if its credentials were used
 };
@@ -42,7 +48,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
         const AwsCallOptions& options);
 
 // ECR's GetAuthorizationToken: a login for every registry of the region, good for twelve hours. `host` is
-// the registry it is to be used for. Throws as above, and aws_answer.
+// the registry it is to be used for. Throws as above, registry_denied and aws_answer.
 RegistryLogin ecr_login(const std::string& host, const std::string& region, const AwsCallOptions& options);
 
 } // namespace eks

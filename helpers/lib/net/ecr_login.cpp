@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -9,16 +10,42 @@ namespace eks {
 
 using Json = nlohmann::json;
 
+namespace {
+
+Error explain_refusal(const AwsRefused& refusal, const std::string& region)
+{
+        if (refusal.is_denied())
+                return {failure::registry_denied,
+                        fmt::format("{} may not call ecr:GetAuthorizationToken in {}: {}", refusal.caller(),
+                                region, refusal.what()),
+                        "Attach the policy AmazonEC2ContainerRegistryPullOnly to that role, and check that "
+                        "no service control policy or endpoint policy denies the call"};
+        if (refusal.is_unknown_caller())
+                return {failure::registry_denied,
+                        fmt::format("ECR in {} does not accept {}: {}", region, refusal.caller(),
+                                refusal.what()),
+                        "Check the machine's clock with `timedatectl`, and that the region is enabled for "
+                        "the account"};
+        return refusal;
+}
+
+} // namespace
+
 RegistryLogin ecr_login(const std::string& host, const std::string& region, const AwsCallOptions& options)
 {
-        const auto body = aws_call("ecr", region,
-                {.method = "POST",
-                        .host = {},
-                        .headers = {{"Content-Type", "application/x-amz-json-1.1"},
-                                {"X-Amz-Target",
-                                        "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}},
-                        .body = "{}"},
-                options);
+        std::string body;
+        try {
+                body = aws_call("ecr", region,
+                        {.method = "POST",
+                                .host = {},
+                                .headers = {{"Content-Type", "application/x-amz-json-1.1"},
+                                        {"X-Amz-Target",
+                                                "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}},
+                                .body = "{}"},
+                        options);
+        } catch (const AwsRefused& e) {
+                throw explain_refusal(e, region);
+        }
         // The error text does not contain the answer, because it may be a secret.
         const auto answer = try_parse_json(body);
         const Json::json_pointer place("/authorizationData/0/authorizationToken");

@@ -70,20 +70,27 @@ TEST_CASE("A refusal is told in AWS's words, and nothing of the credentials", "[
         struct Row {
                 const char* body;
                 const char* said;
+                const char* failure;
         };
         for (const auto& row :
                 {Row{R"({"__type":"com.amazon#AccessDeniedException","Message":"User: x is not authorized"})",
-                         "AccessDeniedException: User: x is not authorized"},
+                         "AccessDeniedException: User: x is not authorized", "registry-denied"},
                         Row{R"({"__type":"UnrecognizedClientException","message":"bad token"})",
-                                "UnrecognizedClientException: bad token"},
-                        Row{"<html>", "status 400"}}) {
+                                "UnrecognizedClientException: bad token", "registry-denied"},
+                        Row{"<html>", "status 400", "aws-refused"}}) {
                 ecr.answers(Json::array({post({{"status", 400}, {"body", row.body}})}));
                 const auto result = refusal([] { Ecr::login(); });
-                CHECK(result.failure == "aws-refused");
+                CHECK(result.failure == row.failure);
                 CHECK(result.mentions(row.said));
                 CHECK_FALSE(result.mentions("SECRETKEY"));
                 CHECK_FALSE(result.mentions("SESSION"));
         }
+}
+
+TEST_CASE("What ECR denies is tried again, for its policy may be attached later", "[aws-call]")
+{
+        CHECK(failure::registry_denied.status == Errc::unreachable);
+        CHECK(failure::registry_denied.status == failure::cluster_denied.status);
 }
 
 TEST_CASE("Throttling to the end has a failure of its own, which is tried again", "[aws-call]")
