@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.hpp"
 
+#include <cerrno>
 #include <cstring>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -22,9 +26,84 @@ std::string Error::full_text() const
         return fmt::format("{}{} {}", cause, cause.ends_with('?') ? "" : ".", remedy_);
 }
 
+namespace {
+
+std::string directory_above(const std::string& path)
+{
+        const auto slash = path.rfind('/');
+        return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+// The file, or a directory above it, that belongs to somebody else and has no rights for us. A step runs as
+// root, but without the capability to override permissions.
+std::string owner_in_the_way(const std::string& path)
+{
+        struct stat found {};
+        std::string foreign;
+        for (auto name = path;; name = directory_above(name)) {
+                if (::stat(name.c_str(), &found) == 0 && found.st_uid != ::geteuid())
+                        foreign = fmt::format(
+                                "'{}' belongs to user {} and has mode {:04o}. Run `chown root '{}'`", name,
+                                found.st_uid, found.st_mode & 07777U, name);
+                if (name == "/")
+                        return foreign; // the one nearest to the root
+        }
+}
+
+// Where the file system that holds it is mounted.
+std::string mount_point_of(const std::string& path)
+{
+        struct stat inside {};
+        auto name = path;
+        while (::stat(name.c_str(), &inside) != 0 && name != "/")
+                name = directory_above(name);
+        while (name != "/") {
+                struct stat above {};
+                const auto parent = directory_above(name);
+                if (::stat(parent.c_str(), &above) != 0 || above.st_dev != inside.st_dev)
+                        break;
+                name = parent;
+        }
+        return name;
+}
+
+std::string what_fills(const std::string& mount_point)
+{
+        struct statvfs space {};
+        const bool counted = ::statvfs(mount_point.c_str(), &space) == 0;
+        const bool inodes = counted && space.f_files > 0 && space.f_ffree == 0;
+        return fmt::format(
+                "The file system at '{0}' {1}; `du {2} '{0}' | sort -n | tail` shows what fills it",
+                mount_point, inodes ? "has no inode left" : "is full", inodes ? "--inodes -x" : "-xak");
+}
+
+std::string remedy_for(const std::string& path, int errno_value)
+{
+        if (!path.starts_with('/'))
+                return {};
+        switch (errno_value) {
+        case EACCES:
+        case EPERM:
+                return owner_in_the_way(path);
+        case ENOSPC:
+        case EDQUOT:
+                return what_fills(mount_point_of(path));
+        case EROFS:
+                return fmt::format(
+                        "The file system at '{0}' is mounted read-only: `journalctl -k` may say why; "
+                        "`mount -o remount,rw '{0}'` makes it writable",
+                        mount_point_of(path));
+        default:
+                return {};
+        }
+}
+
+} // namespace
+
 Error io_error(std::string_view verb, std::string_view path, int errno_value)
 {
-        return {failure::file_io, fmt::format("cannot {} '{}': {}", verb, path, ::strerror(errno_value))};
+        return {failure::file_io, fmt::format("cannot {} '{}': {}", verb, path, ::strerror(errno_value)),
+                remedy_for(std::string(path), errno_value)};
 }
 
 } // namespace eks

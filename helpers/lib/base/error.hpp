@@ -35,7 +35,8 @@ public:
         using Error::Error;
 };
 
-// An Error of kind file_io with errno's text: "cannot <verb> '<path>': No such file or directory".
+// An Error of kind file_io with errno's text: "cannot <verb> '<path>': No such file or directory". The
+// remedy names the owner or the file system that is in the way.
 Error io_error(std::string_view verb, std::string_view path, int errno_value);
 
 // Run f; an Error that leaves it gets "<where>: " in front of its text, any other exception becomes an Error

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -42,6 +44,28 @@ TEST_CASE("io_error says what was tried, on which path, and why it failed", "[er
         const auto error = io_error("open", "/etc/eks/x", EACCES);
         CHECK(std::string(error.what()) == "cannot open '/etc/eks/x': Permission denied");
         CHECK(error.failure().name == "file-io");
+}
+
+TEST_CASE("io_error names what is in the way: an owner, or a full file system", "[error]")
+{
+        const test::TemporaryDirectory directory;
+        directory.write("/theirs/file", "");
+        CHECK(io_error("open", directory("/theirs/file"), EACCES).remedy().empty());
+        CHECK(io_error("open", directory("/theirs/file"), ENOENT).remedy().empty());
+        CHECK(io_error("open", "relative", EACCES).remedy().empty());
+        if (::geteuid() == 0) {
+                REQUIRE(::chown(directory("/theirs").c_str(), 4711, 0) == 0);
+                REQUIRE(::chmod(directory("/theirs").c_str(), 0500) == 0);
+                const auto remedy = io_error("open", directory("/theirs/file"), EACCES).remedy();
+                CHECK(remedy.find(directory("/theirs") + "' belongs to user 4711 and has mode 0500") !=
+                        std::string::npos);
+                CHECK(remedy.find("`chown root '" + directory("/theirs") + "'`") != std::string::npos);
+        }
+        const auto full = io_error("write", "/proc/eks/not-there", ENOSPC).remedy();
+        CHECK(full.find("The file system at '/proc'") != std::string::npos);
+        CHECK(full.find("shows what fills it") != std::string::npos);
+        CHECK(io_error("write", "/proc/x", EROFS).remedy().find("`mount -o remount,rw '/proc'`") !=
+                std::string::npos);
 }
 
 TEST_CASE("in_context puts the place in front and keeps kind and remedy", "[error]")
