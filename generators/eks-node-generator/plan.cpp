@@ -198,6 +198,23 @@ bool is_node(const BootFacts& facts)
         return facts.on_ec2 && !facts.in_container;
 }
 
+std::string why_no_node(const BootFacts& facts)
+{
+        if (facts.in_initrd || is_node(facts))
+                return {};
+        if (facts.node_option)
+                return "eks.node=0 is on the kernel command line; remove it and reboot\n";
+        if (facts.admin)
+                return "/etc/eks/node.disabled exists; remove it, then run `systemctl daemon-reload` and "
+                       "`systemctl start eks-node.target`\n";
+        if (facts.installed_now && facts.image.value_or(facts.on_ec2 && !facts.in_container))
+                return "eksnode was installed in this boot; the machine becomes a node at its next boot\n";
+        if (facts.image)
+                return "/usr/lib/eks/node.disabled exists; create /etc/eks/node.enabled, then run `systemctl "
+                       "daemon-reload` and `systemctl start eks-node.target`\n";
+        return {};
+}
+
 bool reads_ahead(const BootFacts& facts)
 {
         return is_node(facts) && facts.readahead && !facts.in_container;
@@ -257,6 +274,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                                 "# Made by eks-node-generator, for eks.debug on the kernel command line.\n"
                                 "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n",
                                 false});
+        if (auto why = why_no_node(facts); !why.empty())
+                outputs.push_back({decision_file, std::move(why), false});
         return outputs;
 }
 

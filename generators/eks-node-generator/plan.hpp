@@ -44,6 +44,12 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
 // container on one is not) that had the package when it was booted.
 bool is_node(const BootFacts& facts);
 
+// What keeps the machine from being a node, and how to change that, as a line of text; "" if it is one, or
+// if only its kind decides. It is kept in decision_file for `eksnode status`. systemd ignores a file of this
+// name.
+std::string why_no_node(const BootFacts& facts);
+inline constexpr const char* decision_file = "eks-node.decision";
+
 // Whether this boot reads files ahead, if it is the first one of the instance. A container reads from the
 // disk of its host.
 bool reads_ahead(const BootFacts& facts);

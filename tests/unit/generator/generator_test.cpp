@@ -192,7 +192,40 @@ TEST_CASE("The decision: command line, admin, image, and last the hardware", "[g
                 const auto& f = row.facts;
                 CAPTURE(f.node_option, f.in_initrd, f.in_container, f.on_ec2, f.admin, f.image);
                 CHECK(is_node(f) == row.node);
-                CHECK(plan_generator(f).empty() == !row.node);
+                const auto outputs = plan_generator(f);
+                CHECK(std::ranges::any_of(outputs, [](const Output& output) { return output.link; }) ==
+                        row.node);
+                CHECK_FALSE((row.node && !why_no_node(f).empty()));
+        }
+}
+
+TEST_CASE("A machine that is no node keeps the reason and what to do about it", "[generator]")
+{
+        struct Row {
+                BootFacts facts;
+                std::vector<std::string> words;
+        };
+        const std::vector<Row> rows{
+                {{.node_option = false, .on_ec2 = true}, {"eks.node=0", "reboot"}},
+                {{.on_ec2 = true, .admin = false}, {"/etc/eks/node.disabled", "remove it", "daemon-reload"}},
+                {{.on_ec2 = true, .image = false},
+                        {"/usr/lib/eks/node.disabled", "/etc/eks/node.enabled", "daemon-reload"}},
+                {{.on_ec2 = true, .installed_now = true}, {"installed in this boot", "next boot"}},
+                {{.installed_now = true}, {}}, // not at its next boot either
+                {{.in_initrd = true, .on_ec2 = true}, {}},
+                {{}, {}},
+                {{.node_option = true}, {}},
+        };
+        for (const auto& row : rows) {
+                const auto why = why_no_node(row.facts);
+                CAPTURE(why);
+                CHECK(why.empty() == row.words.empty());
+                for (const auto& word : row.words)
+                        CHECK(why.find(word) != std::string::npos);
+                const auto outputs = plan_generator(row.facts);
+                CHECK(std::ranges::any_of(outputs, [](const Output& output) {
+                        return output.path == decision_file;
+                }) == !row.words.empty());
         }
 }
 
@@ -435,9 +468,10 @@ TEST_CASE("What is installed on a running machine changes nothing before the nex
         machine.write("/usr/lib/eks/docker.enabled", "");
         CHECK_FALSE(generate(machine).paths.empty());
         machine.write("/run/eks/installed", "");
-        CHECK(generate(machine).paths.empty());
+        const auto reason = "/normal/" + std::string(decision_file) + ": " + why_no_node(facts(machine));
+        CHECK(generate(machine).paths == std::vector<std::string>{reason});
         machine.write("/etc/eks/docker.enabled", "");
-        CHECK(generate(machine).paths.size() == 1);
+        CHECK(generate(machine).paths.size() == 2);
         machine.write("/run/eks/done/eks-ca/x", ""); // a node, on which it was removed and installed again
         const auto node = "/normal/multi-user.target.wants/eks-node.target -> " UNITDIR "/eks-node.target"s;
         CHECK(std::ranges::count(generate(machine).paths, node) == 1);
