@@ -61,17 +61,27 @@ Done run_step_again(Manager& manager, const std::string& name)
         return runs_well(unit) ? Done{fmt::format("ran {}", name)} : failed(name, "failed");
 }
 
+// Of a unit that the node does not need any more.
+void forget_failure(Manager& manager, const std::string& name)
+{
+        if (manager.unit(name).text("ActiveState") == "failed")
+                manager.reset_failed(name);
+}
+
 Done stop_alone(Manager& manager, const std::string& name)
 {
         if (!manager.run_job("StopUnit", name, daemon_timeout, alone))
                 return failed(name, "did not stop in time");
+        forget_failure(manager, name);
         return {fmt::format("stopped {}, which is no longer needed", name)};
 }
 
 Done close_step(Manager& manager, const std::string& name)
 {
-        if (manager.unit(name).text("ActiveState") != "active")
+        if (manager.unit(name).text("ActiveState") != "active") {
+                forget_failure(manager, name);
                 return {fmt::format("{} is no longer needed", name)};
+        }
         if (auto done = run_step_again(manager, name); !done.well)
                 return done;
         return stop_alone(manager, name);

@@ -94,6 +94,17 @@ class OpenedAndClosed(GatesTest):
         self.assertActive(node, image)
         self.assertEqual((self.pids(node), self.starts(node, image)), (pids, runs + 1))
 
+        # A step that has failed and is not needed any more is no failure of the node.
+        node.file(f"/run/systemd/system/{image}.d").mkdir(parents=True)
+        node.file(f"/run/systemd/system/{image}.d/broken.conf").write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
+        node.output("systemctl", "daemon-reload")
+        node.call("systemctl", "restart", image)
+        self.assertEqual(self.state(node, image), "failed")
+        archive.rename(archive.with_suffix(".away"))
+        self.assertIn(f"stopped {image}, which is no longer needed\n", self.applied(node, pulled))
+        self.assertEqual(self.state(node, image), "inactive")
+        self.assertNotIn("FAILED", node.call("eksnode", "status").stdout)
+
 
 class LocalCluster(GatesTest):
     """One boot beside a name server, as on an Outpost."""

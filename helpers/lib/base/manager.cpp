@@ -397,6 +397,13 @@ std::string Manager::result_of_job(const std::string& job, std::chrono::steady_c
                 if (const auto found = ended_jobs_.find(job); found != ended_jobs_.end())
                         return found->second;
                 const auto left =
+void Manager::reset_failed(const std::string& unit_name)
+{
+        check(::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+                      "ResetFailedUnit", nullptr, nullptr, "s", unit_name.c_str()),
+                fmt::format("forget the failure of '{}'", unit_name));
+}
+
                         std::chrono::ceil<std::chrono::microseconds>(end - std::chrono::steady_clock::now());
                 if (left.count() <= 0)
                         return {};

@@ -96,6 +96,9 @@ public:
         // Wait for such a change, or until `descriptor` can be read. False at the deadline.
         bool wait_for_change(std::chrono::milliseconds deadline, int descriptor = -1);
 
+        // Forget that a unit failed, as `systemctl reset-failed`.
+        void reset_failed(const std::string& unit);
+
         struct Mount {
                 std::string what;
                 std::string where;
