@@ -58,7 +58,7 @@ constexpr const char* ranges_path = "vpc-ipv4-cidr-blocks";
         throw Error(failure::imds_answer,
                 fmt::format("the instance metadata service answered '{}' with something that is {}", path,
                         wrong),
-                "Check what answers at the metadata address; `systemctl start eks-node.target` tries again");
+                "Check what answers at the metadata address");
 }
 
 // One word or line. Error pages of proxies and load balancers begin with a tag.

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds first_delay{100}; // before absent items are
 constexpr std::chrono::milliseconds max_delay{1000};
 constexpr auto how_to_look =
         "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
-        "no firewall, route or proxy is in the way; `systemctl start eks-node.target` tries again";
+        "no firewall, route or proxy is in the way";
 
 } // namespace
 
