@@ -88,13 +88,12 @@ Error call_missing(const Root& root, const std::string& why)
                                    "/etc/eks/bootstrap.sh is missing")};
 }
 
-Resolved await_call(const Context& context, ScriptsObserver& observer)
+Resolved await_call(Context& context, ScriptsObserver& observer)
 {
         const auto& root = context.root();
         const auto limit = scripts_timeout();
         notify_extend_timeout(static_cast<unsigned>((limit + time_to_resolve).count()));
-        context.awaiting("Waiting for a script in the user data to call /etc/eks/bootstrap.sh or nodeadm "
-                         "(cloud-final.service)");
+        context.wait_until(limit, "the step fails");
         const auto calls = watch_calls(root);
         const auto end = std::chrono::steady_clock::now() + limit;
         std::string seen; // and since when: a systemctl that is about to end must not count
@@ -103,6 +102,10 @@ Resolved await_call(const Context& context, ScriptsObserver& observer)
                 // Checked first, because a script writes its files before it ends.
                 const auto state = observer.look();
                 const auto over = no_call_to_come(state);
+                context.awaiting(
+                        fmt::format("Waiting for a script in the user data to call /etc/eks/bootstrap.sh or "
+                                    "nodeadm (cloud-final.service{})",
+                                running_script(state)));
                 std::optional<Error> unreadable;
                 try {
                         auto resolved = resolve_node_layers(root);

@@ -23,6 +23,6 @@ Error call_missing(const Root& root, const std::string& why);
 
 // Wait until a layer names a cluster. Throws Error (call_missing) when the scripts have ended without that,
 // when they cannot get there, and after $EKS_USER_SCRIPTS_TIMEOUT seconds.
-Resolved await_call(const Context& context, ScriptsObserver& observer);
+Resolved await_call(Context& context, ScriptsObserver& observer);
 
 } // namespace eks

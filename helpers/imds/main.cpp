@@ -17,6 +17,7 @@ void fetch_everything(Context& context)
         const auto timeout = environment_seconds("EKS_IMDS_TIMEOUT", default_timeout);
         if (timeout != default_timeout)
                 notify_extend_timeout(static_cast<unsigned>((timeout + unit_margin).count()));
+        context.wait_until(timeout, "the step fails, and eks-retry.timer tries it again");
         ImdsClient imds({.endpoint = imds_endpoint(),
                 .timeout = timeout,
                 .patience =

@@ -43,6 +43,8 @@ void ensure(Context& context)
                         },
                 .pull =
                         [&](const std::string& wanted) {
+                                context.wait_until(pull_timeout(),
+                                        "kubelet starts without the image, and eks-retry.timer tries it again");
                                 notify_extend_timeout(
                                         static_cast<unsigned>((pull_timeout() + unit_margin).count()));
                                 pull_sandbox_image(containerd, wanted, say);

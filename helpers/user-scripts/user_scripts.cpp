@@ -45,7 +45,7 @@ void wait_for_scripts(Context& context, Manager& manager)
 {
         const auto limit = scripts_timeout();
         notify_extend_timeout(static_cast<unsigned>((limit + time_to_take_over).count()));
-        context.awaiting("Waiting for the scripts in the user data (cloud-final.service)");
+        context.wait_until(limit, "kubelet starts without waiting for them");
         const auto end = std::chrono::steady_clock::now() + limit;
         for (;;) {
                 if (was_called(context.root())) {
@@ -54,7 +54,11 @@ void wait_for_scripts(Context& context, Manager& manager)
                                 false);
                         return;
                 }
-                switch (judge(look_at_scripts(manager))) {
+                const auto state = look_at_scripts(manager);
+                context.awaiting(
+                        fmt::format("Waiting for the scripts in the user data (cloud-final.service{})",
+                                running_script(state)));
+                switch (judge(state)) {
                 case Wait::over:
                         context.did("the scripts in the user data have ended", false);
                         return;

@@ -62,6 +62,8 @@ void Log::write(Level level, std::string_view message, std::string_view message_
 {
         if (level > threshold_)
                 return;
+        if (level == Level::warning)
+                ++warnings_;
         const auto text = shortened(hide_secrets(message));
         if (!journal_) {
                 // An interactive reader wants the text alone; a pipe gets the level as journald reads it.
@@ -89,6 +91,13 @@ void Log::write(Level level, std::string_view message, std::string_view message_
         ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
         if (level == Level::err)
                 write_to_console(step_, text);
+}
+
+void Log::write_with_console(Level level, const std::string& message, std::string_view message_id) const
+{
+        write(level, message, message_id);
+        if (journal_ && level != Level::err && level <= threshold_)
+                write_to_console(step_, shortened(hide_secrets(message)));
 }
 
 void notify_status(std::string_view text)

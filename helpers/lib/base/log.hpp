@@ -29,6 +29,11 @@ public:
         void write(Level level, std::string_view message, std::string_view message_id = {},
                 const std::vector<Field>& fields = {}) const;
 
+        // A record that is written to the console, too, as every error is.
+        void write_with_console(Level level, const std::string& message, std::string_view message_id) const;
+
+        std::size_t warnings() const { return warnings_; } // so far
+
         void warning(std::string_view message) const { write(Level::warning, message); }
         void notice(std::string_view message) const { write(Level::notice, message); }
         void info(std::string_view message) const { write(Level::info, message); }
@@ -37,6 +42,7 @@ public:
 private:
         std::string step_;
         Level threshold_;
+        mutable std::size_t warnings_ = 0;
         bool journal_; // stderr is a stream of journald's, so native records reach it as well
 };
 

@@ -33,6 +33,7 @@ inline constexpr Event permissions_repaired{"permissions-repaired", "b25ea8bc108
 inline constexpr Event daemon_stale{"daemon-stale", "f9f2ba61e9f84082854d17f344f04f84"};
 inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
 inline constexpr Event confined_less{"confined-less", "a60cb806c3f64c6aa732c62b1e861db5"};
+inline constexpr Event still_waiting{"still-waiting", "c40d32cbb3924ea2ac5864044be24180"};
 } // namespace event
 
 namespace failure {
@@ -83,10 +84,10 @@ inline constexpr Failure endpoint_unusable{
 inline constexpr Failure aws_unreachable{
         "aws-unreachable", "05c4b3e168674521bf3ae3ab856837d5", Errc::unreachable};
 inline constexpr Failure aws_refused{"aws-refused", "a92c88c6290448cd90bbb151af3a6d48", Errc::failed};
-inline constexpr Failure aws_throttled{
-        "aws-throttled", "a1996470f07d4a489f84c89ff39bca5e", Errc::unreachable};
 inline constexpr Failure registry_denied{
         "registry-denied", "1761e926d1f3442088789c187061dc84", Errc::unreachable};
+inline constexpr Failure aws_throttled{
+        "aws-throttled", "a1996470f07d4a489f84c89ff39bca5e", Errc::unreachable};
 inline constexpr Failure cluster_denied{
         "cluster-denied", "c7bbc19d4dcc4dd8863a56a4fd75550e", Errc::unreachable};
 inline constexpr Failure cluster_not_found{

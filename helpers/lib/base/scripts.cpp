@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "base/environment.hpp"
 #include "base/text.hpp"
 
@@ -34,6 +36,26 @@ ScriptsState look_at_scripts(Manager& manager)
         for (auto& process : manager.processes(all_stages))
                 state.processes.push_back(std::move(process));
         return state;
+}
+
+std::string running_script(const ScriptsState& state)
+{
+        // cloud-init runs /var/lib/cloud/instance/scripts/part-001, itself or by an interpreter.
+        const auto script_of = [](std::string_view line) {
+                for (const auto word : split(line, ' '))
+                        if (word.starts_with('/') && word.find("/scripts/") != word.npos)
+                                return std::string(word);
+                return std::string();
+        };
+        std::string text;
+        for (const auto& line : state.processes) { // a parent comes before its children
+                if (auto script = script_of(line); !script.empty())
+                        text = ": " + script;
+                else if (!text.empty())
+                        text = fmt::format("{}, which runs '{}'", text.substr(0, text.find(',')),
+                                split(line, ' ').front());
+        }
+        return text;
 }
 
 std::chrono::seconds scripts_timeout()

@@ -26,6 +26,10 @@ struct ScriptsState {
 };
 ScriptsState look_at_scripts(Manager& manager);
 
+// The script that runs, and the program that it waits for, as the end of a text: ": /var/lib/…/part-001,
+// which runs 'sleep'"; "" if there is none. Arguments are left out, because they may be secret.
+std::string running_script(const ScriptsState& state);
+
 // How long the steps wait for the scripts: $EKS_USER_SCRIPTS_TIMEOUT seconds, else 15 minutes, the time
 // after which Karpenter replaces a node. Throws Error (usage).
 std::chrono::seconds scripts_timeout();

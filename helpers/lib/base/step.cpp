@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/step.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <new>
+#include <pthread.h>
 #include <sys/resource.h>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "version.hpp"
@@ -15,6 +20,17 @@
 namespace eks {
 
 namespace {
+
+constexpr std::chrono::seconds usual_patience{30};
+
+// A node's steps cannot read /etc/localtime.
+std::string time_of_day(std::chrono::system_clock::time_point time)
+{
+        const auto seconds = std::chrono::system_clock::to_time_t(time);
+        tm parts{};
+        ::gmtime_r(&seconds, &parts);
+        return fmt::format("{:02}:{:02}:{:02}", parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
 
 struct Options {
         std::string root;
@@ -107,9 +123,87 @@ void print_help(const Step& step)
 
 } // namespace
 
+// Writes the text once, at its time, unless it is destroyed before. In a thread, because a step may wait in
+// one call; without std::thread, which would make each program 25 KiB larger.
+class Context::Notice {
+public:
+        Notice(const Log& log, std::chrono::seconds patience) : log_(&log)
+        {
+                ::clock_gettime(CLOCK_REALTIME, &when_);
+                when_.tv_sec += patience.count();
+                runs_ = ::pthread_create(
+                                &thread_, nullptr,
+                                [](void* self) -> void* {
+                                        static_cast<Notice*>(self)->wait();
+                                        return nullptr;
+                                },
+                                this) == 0;
+        }
+        Notice(const Notice&) = delete;
+        Notice& operator=(const Notice&) = delete;
+        ~Notice()
+        {
+                ::pthread_mutex_lock(&mutex_);
+                ended_ = true;
+                ::pthread_cond_signal(&changed_);
+                ::pthread_mutex_unlock(&mutex_);
+                if (runs_)
+                        ::pthread_join(thread_, nullptr);
+        }
+
+        void set(const std::string& text)
+        {
+                ::pthread_mutex_lock(&mutex_);
+                text_ = text;
+                ::pthread_mutex_unlock(&mutex_);
+        }
+
+private:
+        void wait()
+        {
+                ::pthread_mutex_lock(&mutex_);
+                while (!ended_)
+                        if (::pthread_cond_timedwait(&changed_, &mutex_, &when_) == ETIMEDOUT) {
+                                log_->write_with_console(
+                                        Level::notice, "still waiting: " + text_, event::still_waiting.id);
+                                break;
+                        }
+                ::pthread_mutex_unlock(&mutex_);
+        }
+
+        const Log* log_;
+        timespec when_{};
+        pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+        pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
+        bool ended_ = false;
+        std::string text_;
+        pthread_t thread_{};
+        bool runs_ = false;
+};
+
+Context::Context(const Root& root, const Log& log) : root_(&root), log_(&log) {}
+Context::~Context() = default;
+
 void Context::awaiting(std::string_view text) const
 {
-        notify_status(text);
+        if (!notice_) {
+                began_ = Clock::now();
+                notice_ = std::make_unique<Notice>(
+                        *log_, environment_seconds("EKS_WAIT_NOTICE", usual_patience));
+        }
+        auto line = fmt::format("{}; since {}", text, time_of_day(wait_ ? wait_->begin : began_));
+        line += wait_ ? fmt::format(", until {} UTC, then {}", time_of_day(wait_->end), wait_->then)
+                      : " UTC";
+        if (std::exchange(awaited_, line) == line)
+                return;
+        notice_->set(line);
+        notify_status(line);
+}
+
+void Context::wait_until(std::chrono::seconds limit, std::string then)
+{
+        const auto now = Clock::now();
+        wait_ = {now, now + limit, std::move(then)};
 }
 
 void Context::say(Level level, const Event& event, const std::string& path, const std::string& text) const
@@ -231,7 +325,11 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 const auto summary = context.summary();
                 log.write(context.changed() ? Level::notice : Level::info, summary, event::step_finished.id,
                         fields);
-                notify_status(summary);
+                notify_status(log.warnings() == 0
+                                      ? summary
+                                      : fmt::format("{}; {} {}, see `journalctl -b -p warning -t {}`",
+                                                summary, log.warnings(),
+                                                log.warnings() == 1 ? "warning" : "warnings", step.name));
                 return 0;
         } catch (const Error& e) {
                 return fail(step, log, e.failure(), e.what(), e.remedy());

@@ -2,7 +2,10 @@
 // Shared by all steps: arguments, root prefix, confinement, logging, the only catch, the result event.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,13 +33,21 @@ struct StepPlan {
 
 class Context {
 public:
-        Context(const Root& root, const Log& log) : root_(&root), log_(&log) {}
+        Context(const Root& root, const Log& log);
+        Context(const Context&) = delete;
+        Context& operator=(const Context&) = delete;
+        ~Context();
 
         const Root& root() const { return *root_; }
         const Log& log() const { return *log_; }
 
-        // What the step waits for now, for `systemctl status`.
+        // What the step waits for now, for `systemctl status`. If it still waits after $EKS_WAIT_NOTICE
+        // seconds, the journal and the console get the text once.
         void awaiting(std::string_view text) const;
+
+        // From now on the texts say since when and until when the step waits, and what happens then: "the
+        // step fails and is tried again".
+        void wait_until(std::chrono::seconds limit, std::string then);
 
         // Put the files in place and log the notes. Throws Error.
         void apply(const StepPlan& plan);
@@ -52,8 +63,20 @@ public:
 private:
         void say(Level level, const Event& event, const std::string& path, const std::string& text) const;
 
+        using Clock = std::chrono::system_clock;
+        struct Wait {
+                Clock::time_point begin;
+                Clock::time_point end;
+                std::string then;
+        };
+        class Notice;
+
         const Root* root_;
         const Log* log_;
+        std::optional<Wait> wait_;
+        mutable Clock::time_point began_; // the first wait
+        mutable std::string awaited_;     // the last text
+        mutable std::unique_ptr<Notice> notice_;
         bool changed_ = false;
         std::size_t unchanged_ = 0;
         std::vector<std::string> written_;

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <chrono>
 #include <cstdlib>
+#include <regex>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
+#include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/step.hpp"
 #include "support.hpp"
@@ -175,4 +183,54 @@ TEST_CASE("Debug messages are shown on request only", "[step]")
         ::setenv("EKS_LOG_LEVEL", "debug", 1);
         CHECK(run({"--root", node.path()}, body, access).err.find("<7>") != std::string::npos);
         ::unsetenv("EKS_LOG_LEVEL");
+}
+
+TEST_CASE("A wait says since when, until when, and what then; after some time once in the journal", "[step]")
+{
+        const auto waits = [](const std::function<void()>& rest) {
+                return run({}, [&](Context& context) {
+                        ::setenv("EKS_WAIT_NOTICE", "1", 1);
+                        context.wait_until(std::chrono::seconds(60), "the step fails");
+                        context.awaiting("Waiting for a test");
+                        context.awaiting("Waiting for a test");
+                        rest();
+                });
+        };
+        const auto quick = waits([] {});
+        CHECK(quick.status == 0);
+        CHECK(quick.err == "<6>eks-test: nothing to do\n");
+        const auto slow = waits([] { // within one call, as a step that waits for a disk
+                struct stat written {};
+                for (int i = 0; i < 3000 && written.st_size == 0; ++i) {
+                        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+                        ::fstat(STDERR_FILENO, &written);
+                }
+        });
+        CHECK(slow.status == 0);
+        CAPTURE(slow.err);
+        const std::regex once(
+                "<5>eks-test: still waiting: Waiting for a test; since [0-9:]{8}, until [0-9:]{8} "
+                "UTC, then the step fails\n<6>eks-test: nothing to do\n");
+        CHECK(std::regex_match(slow.err, once));
+}
+
+TEST_CASE("Warnings are counted in the status", "[step]")
+{
+        const TemporaryDirectory node;
+        const auto path = node("/notify");
+        const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        const auto result = run({}, [&](Context& context) {
+                ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+                context.log().warning("mind this");
+                context.did("done", false);
+        });
+        CHECK(result.status == 0);
+        std::array<char, 1000> said{};
+        const auto size = ::recv(socket.get(), said.data(), said.size(), 0);
+        REQUIRE(size > 0);
+        CHECK(std::string(said.data(), static_cast<std::size_t>(size)) ==
+                "STATUS=done; 1 warning, see `journalctl -b -p warning -t eks-test`");
 }
