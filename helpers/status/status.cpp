@@ -14,9 +14,11 @@ namespace eks {
 
 namespace {
 
+// It waits for its next start, or has failed and runs what comes before that (ExecStopPost=).
 bool restarts_itself(const UnitState& unit)
 {
-        return unit.active == "activating" && unit.sub == "auto-restart";
+        const bool ends = unit.active == "deactivating" && !unit.result.empty() && unit.result != "success";
+        return ends || (unit.active == "activating" && unit.sub.starts_with("auto-restart"));
 }
 
 // How its last run ended.
@@ -32,11 +34,6 @@ std::string times(unsigned count)
         return count == 1 ? "once" : fmt::format("{} times", count);
 }
 
-std::string until(std::uint64_t seconds)
-{
-        return seconds < 120 ? fmt::format("{} s", seconds) : fmt::format("{} min", (seconds + 30) / 60);
-}
-
 // In plain words, with the manager's own terms if they add information.
 std::string describe(const UnitState& unit)
 {
@@ -44,6 +41,8 @@ std::string describe(const UnitState& unit)
                 return "masked: run `systemctl unmask` to enable it";
         if (unit.load == "not-found")
                 return "not installed";
+        if (is_skipped(unit))
+                return "not needed";
         if (unit.active == "failed")
                 return unit.result == "exit-code" ? fmt::format("FAILED (exit status {})", unit.exit_status)
                                                   : fmt::format("FAILED ({})", unit.result);
@@ -63,15 +62,15 @@ std::string describe(const UnitState& unit)
                                : fmt::format("working, restarted itself {}", times(unit.restarts));
         if (!unit.asserts)
                 return "not started: an assertion failed";
-        if (!unit.conditions)
-                return "skipped: not needed here";
         return unit.active == "inactive" ? "not started" : unit.active;
 }
 
 const char* mark_of(const UnitState& unit)
 {
-        if (unit.active == "failed" || restarts_itself(unit))
+        if (has_failed(unit))
                 return "×";
+        if (unit.active == "active" && (!unit.warnings.empty() || !unit.not_registered.empty()))
+                return "!";
         if (unit.active == "active")
                 return "●";
         if (unit.active == "activating")
@@ -136,14 +135,22 @@ public:
                 text_ += left +
                          std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, 44 - width)), ' ');
                 text_ += fmt::format("{:>8}  {}\n", time_of(unit), describe(unit));
-                const auto& children = children_[name];
+                const auto children = shown_below(name);
                 const auto below = indent + (children.empty() ? "   " : "│  ");
                 if (!unit.status.empty() && (unit.active == "failed" || unit.active == "activating"))
                         text_ += fmt::format("{}  {}\n", below, unit.status);
+                if (unit.status.empty() && unit.active == "failed" && !unit.cause.empty())
+                        text_ += fmt::format("{}  {}\n", below, unit.cause);
                 if (!unit.last_line.empty())
-                        text_ += fmt::format("{}  Last message: {}\n", below, unit.last_line);
+                        text_ += fmt::format("{}  Last error: {}\n", below, unit.last_line);
+                if (!unit.last_error.empty())
+                        text_ += fmt::format("{}  Last error: {}\n", below, unit.last_error);
+                for (const auto& warning : unit.warnings)
+                        text_ += fmt::format("{}  Warning: {}\n", below, warning);
+                if (!unit.warnings.empty())
+                        text_ += fmt::format("{}  See: journalctl -b -x -p warning -u {}\n", below, name);
                 if (unit.active == "failed")
-                        text_ += fmt::format("{}  See: journalctl -x -u {}\n", below, name);
+                        text_ += fmt::format("{}  See: journalctl -b -x -u {}\n", below, name);
                 for (std::size_t i = 0; i < children.size(); ++i) {
                         const bool last = i + 1 == children.size();
                         print(children[i], indent + (last ? "   " : "│  "), indent + (last ? "└─ " : "├─ "));
@@ -153,6 +160,21 @@ public:
         const std::string& text() const { return text_; }
 
 private:
+        // In place of a step that is not needed, what stands below it.
+        std::vector<std::string> shown_below(const std::string& name)
+        {
+                std::vector<std::string> shown;
+                for (const auto& child : children_[name]) {
+                        if (!is_skipped(units_->at(child))) {
+                                shown.push_back(child);
+                                continue;
+                        }
+                        const auto inner = shown_below(child);
+                        shown.insert(shown.end(), inner.begin(), inner.end());
+                }
+                return shown;
+        }
+
         const UnitStates* units_;
         std::map<std::string, std::vector<std::string>> children_;
         std::string text_;
@@ -167,14 +189,61 @@ bool in_chain(const std::string& unit)
                (unit.starts_with("eks-") && (unit.ends_with(".service") || unit.ends_with(".target")));
 }
 
-std::string render_status(const UnitStates& units, const std::string& root, Seconds retry_in)
+bool has_failed(const UnitState& unit)
+{
+        return !is_skipped(unit) && (unit.active == "failed" || restarts_itself(unit));
+}
+
+bool is_skipped(const UnitState& unit)
+{
+        if (unit.load != "loaded")
+                return false;
+        return unit.active == "failed" ? unit.gate_closed
+                                       : unit.active == "inactive" && !unit.conditions && unit.asserts;
+}
+
+std::string reason_of(const UnitState& unit)
+{
+        if (unit.load != "loaded")
+                return unit.load == "masked" ? "masked" : "not installed";
+        if (unit.active == "activating" && !restarts_itself(unit))
+                return "ended " + times(unit.restarts);
+        if (restarts_itself(unit) || unit.result == "exit-code")
+                return ending(unit);
+        return unit.result;
+}
+
+namespace {
+
+std::string render_skipped(const UnitStates& units, const std::string& root)
+{
+        constexpr std::size_t width = 110;
+        std::string text;
+        std::size_t column = 0;
+        for (const auto& [name, unit] : units) {
+                if (name == root || !is_skipped(unit))
+                        continue;
+                const auto step = name.substr(0, name.rfind(".service"));
+                if (text.empty())
+                        text = "○ not needed:";
+                column = column == 0 ? text.size() : column;
+                if (column + 1 + step.size() > width) {
+                        text += "\n ";
+                        column = 1;
+                }
+                text += " " + step;
+                column += 1 + step.size();
+        }
+        return text.empty() ? text : text + "\n";
+}
+
+} // namespace
+
+std::string render_status(const UnitStates& units, const std::string& root)
 {
         Printer printer(units, tree_of(units, root));
         printer.print(root, "", "");
-        if (retry_in && units.at(root).active != "active")
-                return printer.text() +
-                       fmt::format("\neks-retry.timer starts what failed again in {}.\n", until(*retry_in));
-        return printer.text();
+        return printer.text() + render_skipped(units, root);
 }
 
 std::string render_stale(const std::vector<StaleDaemon>& daemons)
@@ -236,12 +305,16 @@ std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& a
 
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in)
 {
-        if (units.at(root).active == "active")
-                return 0;
-        const bool working =
-                std::ranges::any_of(units, [](const auto& u) { return u.second.active == "activating"; });
-        const bool failed =
-                std::ranges::any_of(units, [](const auto& u) { return u.second.active == "failed"; });
+        const bool failed = std::ranges::any_of(
+                units, [](const auto& u) { return has_failed(u.second) && !restarts_itself(u.second); });
+        if (units.at(root).active == "active") {
+                const auto kubelet = units.find("kubelet.service");
+                if (failed)
+                        return retry_in ? 75 : 1;
+                return kubelet != units.end() && !kubelet->second.not_registered.empty() ? 75 : 0;
+        }
+        const bool working = std::ranges::any_of(units,
+                [](const auto& u) { return u.second.active == "activating" || restarts_itself(u.second); });
         return retry_in || (working && !failed) ? 75 : 1;
 }
 

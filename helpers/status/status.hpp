@@ -16,32 +16,72 @@ namespace eks {
 
 // The manager's state of one unit.
 struct UnitState {
-        std::string load;                  // LoadState: loaded, masked, not-found
-        std::string active;                // ActiveState
-        std::string sub;                   // SubState
-        std::string result;                // Result of a service: success, exit-code, timeout, …
-        std::string status;                // the STATUS= a step sent last
-        int exit_status = 0;               // of the main process, or the signal that ended it
-        bool killed = false;               // it was a signal
-        unsigned restarts = 0;             // by Restart=, since the last explicit start
-        std::string last_line;             // of a daemon that restarts: its last message
-        bool conditions = true;            // ConditionResult of the last start
-        bool asserts = true;               // AssertResult of the last start
-        std::uint64_t started = 0;         // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
-        std::uint64_t finished = 0;        // became active, or failed
-        std::vector<std::string> pulls_in; // BindsTo=, Requires= and Wants= that belong to the chain
+        std::string load;                   // LoadState: loaded, masked, not-found
+        std::string active;                 // ActiveState
+        std::string sub;                    // SubState
+        std::string result;                 // Result of a service: success, exit-code, timeout, …
+        std::string status;                 // the STATUS= a step sent last
+        int exit_status = 0;                // of the main process, or the signal that ended it
+        bool killed = false;                // it was a signal
+        unsigned restarts = 0;              // by Restart=, since the last explicit start
+        std::uint64_t restart_delay = 0;    // RestartSec= in µs
+        std::string last_line;              // of a daemon that restarts: its last error
+        bool conditions = true;             // ConditionResult of the last start
+        bool asserts = true;                // AssertResult of the last start
+        std::uint64_t started = 0;          // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
+        std::uint64_t finished = 0;         // became active, or failed
+        std::vector<std::string> pulls_in;  // BindsTo=, Requires= and Wants= that belong to the chain
+        std::vector<std::string> requires_; // BindsTo= and Requires= of these
+        bool gate_closed = false;           // eks-config does not want the step (any more)
+        std::vector<std::string> lacks;     // steps without which its assertions fail
+        std::string cause = {}; // of a failure, from the journal: systemd's words, or the last line
+        std::string earlier_failure = {};       // of a step that works again: what its last run ended with
+        std::vector<std::string> warnings = {}; // of the last run of a step
+        std::vector<std::string> drop_ins = {}; // of an admin, that replace its program or settings
+        std::vector<std::string> places = {};   // of the configuration that the failure is about
+        std::string last_error = {};            // of a running kubelet, if it is new
+        std::string not_registered = {};        // why kubelet could not register the node
 };
+
+// Exit statuses by which systemd says why it could not execute a program (203) or apply a setting.
+inline constexpr int first_status_of_systemd = 200;
 
 using UnitStates = std::map<std::string, UnitState>;
 
 // True for units that the tree shows: ours, kubelet, containerd and soci-snapshotter.
 bool in_chain(const std::string& unit);
 
-// The tree below `root`, every unit once, at the place nearest the root. Times are of each unit's own start.
-// `retry_in` is how long until eks-retry.timer starts the chain again, if it is to; shown while `root` is
-// not active.
+// Whether a unit has failed that the node needs, also one that restarts itself.
+bool has_failed(const UnitState& unit);
+
+// A step that the configuration does not ask for.
+bool is_skipped(const UnitState& unit);
+
+// "exit status 78", "killed by signal 9", "masked": why the unit is not up.
+std::string reason_of(const UnitState& unit);
+
 using Seconds = std::optional<std::uint64_t>;
-std::string render_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
+
+// What is known beside the units.
+struct Situation {
+        Seconds retry_in = std::nullopt; // eks-retry.timer starts the chain again then
+        bool chosen = true;              // eks-node-generator has made this machine a node
+        std::string why_not = {};        // its reason if it has not; "" if only the machine's kind decided
+        std::string explain_key = {};    // the key that the first failure is about
+        std::uint64_t now = 0;           // CLOCK_MONOTONIC in µs
+};
+
+// The units that keep `root` from being reached, the root cause first: failed ones, daemons that end again
+// and again, and masked or absent ones that are needed.
+std::vector<std::string> find_blockers(const UnitStates& units, const std::string& root);
+
+// The first lines: whether this is a node, whether it is up, what blocks it or what it waits for; the cause,
+// where it can be changed, and what happens next.
+std::string render_verdict(const UnitStates& units, const std::string& root, const Situation& situation);
+
+// The tree below `root`, every unit once, at the place nearest the root. Times are of each unit's own start.
+// Steps that are not needed are listed on one line below it.
+std::string render_status(const UnitStates& units, const std::string& root);
 
 // The daemons that have an older configuration than what is on disk; "" if none.
 std::string render_stale(const std::vector<StaleDaemon>& daemons);
@@ -68,7 +108,8 @@ std::string render_storage(const std::string& record, const StorageNow& now);
 // Swap: what the configuration asks for, and what is on; "" if there is neither.
 std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& areas);
 
-// 0 if `root` is active, 1 if something failed, 75 while it is starting or will be tried again.
+// 0 if the node is up, 1 if something failed or nothing was started, 75 while it is starting, will be tried
+// again, or kubelet could not register the node yet.
 int chain_exit_status(const UnitStates& units, const std::string& root, Seconds retry_in = std::nullopt);
 
 } // namespace eks

@@ -88,6 +88,7 @@ class Containerd(Failing):
             before = self.pids(node)
             node.output("systemctl", "kill", "--signal=SIGKILL", "kubelet.service")
             node.wait_for(lambda: node.show("kubelet.service", "NRestarts")["NRestarts"] == "1", "the count of restarts")
+            self.wait_until_up(node)  # else both restarts are one job
             node.systemctl("restart", "kubelet")
             self.wait_until_up(node)
             self.assertEqual(self.pids(node)[0], before[0])
@@ -165,7 +166,7 @@ class Healing(Failing):
         self.assertEqual(self.starts(node, "eks-node.target"), 0)
         status = node.wait_for(lambda: re.search(
             r"^.* × kubelet\.service +FAILED \(exit status 1\), restarts itself; has done so \d+ times\n"
-            r".* Last message: start refused by a test$", node.call("eksnode", "status").stdout, re.MULTILINE), "its state")
+            r".* Last error: start refused by a test$", node.call("eksnode", "status").stdout, re.MULTILINE), "its state")
         self.assertTrue(status)
         self.assertEqual(node.call("eksnode", "status").returncode, 75)
         # The test's condition is removed, and nothing else is done.

@@ -30,7 +30,7 @@ class Retry(BootTest):
         self.assertKubeletDown(node)
         node.wait_for(lambda: self.attempts(node) >= 2, "a second attempt")
         self.assertIn(TIMER, node.output("systemctl", "list-timers", "--no-legend", "--no-pager"))
-        status = node.wait_for(lambda: re.search(r"^eks-retry\.timer starts what failed again in \d+ s\.$",
+        status = node.wait_for(lambda: re.search(r"Next: +next attempt in \d+ s \(eks-retry\.timer\)$",
                                                  node.call("eksnode", "status").stdout, re.MULTILINE), "the announcement")
         self.assertTrue(status)
         node.file("/srv/aws/faults.json").unlink()

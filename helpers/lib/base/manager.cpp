@@ -116,6 +116,128 @@ Manager::Manager()
         bus_.reset(bus);
 }
 
+namespace {
+
+template <typename Map>
+typename Map::mapped_type value_of(const Map& map, std::string_view name)
+{
+        const auto found = map.find(name);
+        return found == map.end() ? typename Map::mapped_type{} : found->second;
+}
+
+template <typename T>
+std::int64_t read_number(sd_bus_message* message, char type)
+{
+        T value{};
+        check(::sd_bus_message_read_basic(message, type, &value), "read a number of the manager");
+        return static_cast<std::int64_t>(value);
+}
+
+std::int64_t read_number(sd_bus_message* message, char type)
+{
+        switch (type) {
+        case 'b':
+                return read_number<int>(message, type);
+        case 'i':
+                return read_number<std::int32_t>(message, type);
+        case 'u':
+                return read_number<std::uint32_t>(message, type);
+        default:
+                return read_number<std::uint64_t>(message, type);
+        }
+}
+
+std::vector<Manager::Check> read_checks(sd_bus_message* message)
+{
+        std::vector<Manager::Check> checks;
+        check(::sd_bus_message_enter_container(message, 'a', "(sbbsi)"), "read the manager's answer");
+        const char* type = nullptr;
+        const char* parameter = nullptr;
+        int trigger = 0;
+        int negated = 0;
+        int state = 0;
+        while (::sd_bus_message_read(message, "(sbbsi)", &type, &trigger, &negated, &parameter, &state) > 0)
+                checks.push_back({type, parameter, trigger != 0, negated != 0});
+        check(::sd_bus_message_exit_container(message), "read the manager's answer");
+        return checks;
+}
+
+std::vector<std::string> read_list(sd_bus_message* message)
+{
+        std::vector<std::string> list;
+        check(::sd_bus_message_enter_container(message, 'a', "s"), "read the manager's answer");
+        const char* item = nullptr;
+        while (::sd_bus_message_read(message, "s", &item) > 0)
+                list.emplace_back(item);
+        check(::sd_bus_message_exit_container(message), "read the manager's answer");
+        return list;
+}
+
+} // namespace
+
+std::string Manager::Properties::text(std::string_view name) const
+{
+        return value_of(texts, name);
+}
+
+std::int64_t Manager::Properties::number(std::string_view name) const
+{
+        return value_of(numbers, name);
+}
+
+std::vector<std::string> Manager::Properties::list(std::string_view name) const
+{
+        return value_of(lists, name);
+}
+
+std::vector<Manager::Check> Manager::Properties::check(std::string_view name) const
+{
+        return value_of(checks, name);
+}
+
+Manager::Properties Manager::properties(const std::string& name)
+{
+        sd_bus_message* raw = nullptr;
+        // An empty name stands for the properties of all interfaces.
+        const int result = ::sd_bus_call_method(bus_.get(), destination, unit(name).path.c_str(),
+                "org.freedesktop.DBus.Properties", "GetAll", nullptr, &raw, "s", "");
+        const MessagePtr reply(raw);
+        eks::check(result, fmt::format("read the state of '{}'", name));
+        Properties all;
+        eks::check(::sd_bus_message_enter_container(raw, 'a', "{sv}"), "read the manager's answer");
+        while (::sd_bus_message_enter_container(raw, 'e', "sv") > 0) {
+                const char* key = nullptr;
+                const char* type = nullptr;
+                eks::check(::sd_bus_message_read(raw, "s", &key), "read the manager's answer");
+                eks::check(::sd_bus_message_peek_type(raw, nullptr, &type), "read the manager's answer");
+                const std::string_view signature(type);
+                const bool known = signature == "s" || signature == "b" || signature == "i" ||
+                                   signature == "u" || signature == "t" || signature == "as" ||
+                                   signature == "a(sbbsi)";
+                if (!known) {
+                        eks::check(::sd_bus_message_skip(raw, "v"), "read the manager's answer");
+                } else {
+                        eks::check(::sd_bus_message_enter_container(raw, 'v', type),
+                                "read the manager's answer");
+                        if (signature == "s") {
+                                const char* text = nullptr;
+                                eks::check(
+                                        ::sd_bus_message_read(raw, "s", &text), "read the manager's answer");
+                                all.texts.emplace(key, text);
+                        } else if (signature == "as") {
+                                all.lists.emplace(key, read_list(raw));
+                        } else if (signature == "a(sbbsi)") {
+                                all.checks.emplace(key, read_checks(raw));
+                        } else {
+                                all.numbers.emplace(key, read_number(raw, type[0]));
+                        }
+                        eks::check(::sd_bus_message_exit_container(raw), "read the manager's answer");
+                }
+                eks::check(::sd_bus_message_exit_container(raw), "read the manager's answer");
+        }
+        return all;
+}
+
 Manager::Unit Manager::unit(const std::string& name)
 {
         sd_bus_error error{};
@@ -275,6 +397,13 @@ void Manager::signal(const std::string& unit_name, int number)
                 fmt::format("signal '{}'", unit_name));
 }
 
+void Manager::reset_failed(const std::string& unit_name)
+{
+        check(::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+                      "ResetFailedUnit", nullptr, nullptr, "s", unit_name.c_str()),
+                fmt::format("forget the failure of '{}'", unit_name));
+}
+
 std::string Manager::queue_job(const char* method, const std::string& unit_name, const char* mode)
 {
         sd_bus_error error{};
@@ -397,13 +526,6 @@ std::string Manager::result_of_job(const std::string& job, std::chrono::steady_c
                 if (const auto found = ended_jobs_.find(job); found != ended_jobs_.end())
                         return found->second;
                 const auto left =
-void Manager::reset_failed(const std::string& unit_name)
-{
-        check(::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
-                      "ResetFailedUnit", nullptr, nullptr, "s", unit_name.c_str()),
-                fmt::format("forget the failure of '{}'", unit_name));
-}
-
                         std::chrono::ceil<std::chrono::microseconds>(end - std::chrono::steady_clock::now());
                 if (left.count() <= 0)
                         return {};

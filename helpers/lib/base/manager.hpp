@@ -29,6 +29,28 @@ public:
         Manager& operator=(const Manager&) = delete;
         ~Manager() = default;
 
+        // One line of Condition...= or Assert...=, as checked at the last start.
+        struct Check {
+                std::string type;      // ConditionPathExists, AssertPathExists
+                std::string parameter; // a path
+                bool trigger;          // with '|'
+                bool negated;          // with '!'
+        };
+        // All properties of a unit at one moment, by one call; booleans are numbers. Those of other types
+        // are left out, and absent ones are "", 0 or empty.
+        struct Properties {
+                std::map<std::string, std::string, std::less<>> texts;
+                std::map<std::string, std::int64_t, std::less<>> numbers;
+                std::map<std::string, std::vector<std::string>, std::less<>> lists;
+                std::map<std::string, std::vector<Check>, std::less<>> checks;
+
+                std::string text(std::string_view name) const;
+                std::int64_t number(std::string_view name) const;
+                std::vector<std::string> list(std::string_view name) const;
+                std::vector<Check> check(std::string_view name) const;
+        };
+        Properties properties(const std::string& unit);
+
         // Properties of a unit, which is loaded if necessary. Properties that its type lacks are "", 0 or
         // empty.
         struct Unit {
@@ -74,6 +96,9 @@ public:
         // Sends a signal to the main process of a unit, which the caller itself may not be able to do.
         void signal(const std::string& unit, int number);
 
+        // Forget that a unit failed, as `systemctl reset-failed`.
+        void reset_failed(const std::string& unit);
+
         // "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit"; does not wait for the job. Returns its
         // path.
         std::string queue_job(const char* method, const std::string& unit, const char* mode = "replace");
@@ -95,9 +120,6 @@ public:
 
         // Wait for such a change, or until `descriptor` can be read. False at the deadline.
         bool wait_for_change(std::chrono::milliseconds deadline, int descriptor = -1);
-
-        // Forget that a unit failed, as `systemctl reset-failed`.
-        void reset_failed(const std::string& unit);
 
         struct Mount {
                 std::string what;

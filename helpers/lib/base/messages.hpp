@@ -34,6 +34,7 @@ inline constexpr Event daemon_stale{"daemon-stale", "f9f2ba61e9f84082854d17f344f
 inline constexpr Event config_warning{"config-warning", "2643fc222a424143a305cb5e58f27fea"};
 inline constexpr Event confined_less{"confined-less", "a60cb806c3f64c6aa732c62b1e861db5"};
 inline constexpr Event still_waiting{"still-waiting", "c40d32cbb3924ea2ac5864044be24180"};
+inline constexpr Event daemon_ended{"daemon-ended", "63b0d9ed2ac84d3b8212e56e773ead02"};
 } // namespace event
 
 namespace failure {

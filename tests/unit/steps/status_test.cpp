@@ -115,7 +115,7 @@ TEST_CASE("A failure shows its status, what the step said, and where to look", "
                 "│  ├─ ● eks-imds.service                       10 ms  done\n"
                 "│  └─ × eks-ca.service                                FAILED (exit status 78)\n"
                 "│          Failed: no PEM certificate in it. Give one\n"
-                "│          See: journalctl -x -u eks-ca.service\n"
+                "│          See: journalctl -b -x -u eks-ca.service\n"
                 "└─ ○ kubelet.service                                  not started\n");
         CHECK(chain_exit_status(units, "eks-node.target") == 1);
 }
@@ -146,7 +146,7 @@ TEST_CASE("Every state has words", "[status]")
         const std::vector<Row> rows{
                 {{.load = "masked", .active = "inactive"}, "masked: run `systemctl unmask` to enable it"},
                 {{.load = "not-found", .active = "inactive"}, "not installed"},
-                {{.load = "loaded", .active = "inactive", .conditions = false}, "skipped: not needed here"},
+                {{.load = "loaded", .active = "inactive", .conditions = false}, "not needed"},
                 {{.load = "loaded", .active = "inactive", .asserts = false},
                         "not started: an assertion failed"},
                 {{.load = "loaded", .active = "inactive"}, "not started"},
@@ -190,7 +190,7 @@ TEST_CASE("The exit status says up, on its way, or neither", "[status]")
                 int status;
         };
         for (const auto& row :
-                {Row{"active", "active", 0}, Row{"active", "failed", 0}, Row{"inactive", "activating", 75},
+                {Row{"active", "active", 0}, Row{"active", "failed", 1}, Row{"inactive", "activating", 75},
                         Row{"activating", "active", 75}, Row{"inactive", "failed", 1},
                         Row{"activating", "failed", 1}, Row{"inactive", "inactive", 1}}) {
                 CAPTURE(row.root, row.other);
@@ -227,7 +227,13 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
                 .last_line = "Error: no such file"};
         CHECK(shown(daemon) ==
                 "└─ × kubelet.service                                  FAILED (exit status 1), restarts "
-                "itself\n        Last message: Error: no such file\n");
+                "itself\n        Last error: Error: no such file\n");
+        auto ending = daemon; // runs its ExecStopPost=
+        ending.active = "deactivating";
+        ending.sub = "stop-post";
+        CHECK(shown(ending) == shown(daemon));
+        CHECK(find_blockers({{"eks-node.target", target("inactive", {})}, {"kubelet.service", ending}},
+                      "eks-node.target") == std::vector<std::string>{"kubelet.service"});
         daemon.restarts = 3;
         CHECK(shown(daemon).find("FAILED (exit status 1), restarts itself; has done so 3 times\n") !=
                 std::string::npos);
@@ -239,7 +245,7 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
         daemon.sub = "start";
         CHECK(shown(daemon).find(
                       "◌ kubelet.service                                  working, restarted itself 3 "
-                      "times\n        Last message: Error: no such file\n") != std::string::npos);
+                      "times\n        Last error: Error: no such file\n") != std::string::npos);
         daemon.active = "active";
         daemon.sub = "running";
         daemon.restarts = 1;
@@ -291,24 +297,115 @@ TEST_CASE("Swap is shown as configured and as it is on", "[status]")
                 "\nswap: not configured\n  /dev/zram0, 0.5 of 2.0 GiB used, not of eksnode\n");
 }
 
-TEST_CASE("Until the node is up the next attempt is announced", "[status]")
+TEST_CASE("What happens next is said once: the next attempt, or that there is none", "[status]")
 {
-        UnitStates units{{"eks-node.target", target("inactive", {"eks-imds.service"})},
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service",
+                        {.load = "loaded", .active = "inactive", .requires_ = {"eks-imds.service"}}},
                 {"eks-imds.service",
                         {.load = "loaded", .active = "failed", .result = "exit-code", .exit_status = 69}}};
-        const auto ends_with = [&](std::uint64_t seconds, const std::string& words) {
-                CAPTURE(seconds);
-                CHECK(render_status(units, "eks-node.target", seconds)
-                                .ends_with(
-                                        "\n\neks-retry.timer starts what failed again in " + words + ".\n"));
+        const auto verdict = [&](Seconds retry_in) {
+                return render_verdict(units, "eks-node.target", {.retry_in = retry_in});
         };
-        ends_with(0, "0 s");
-        ends_with(119, "119 s");
-        ends_with(120, "2 min");
-        ends_with(899, "15 min");
+        for (const auto& [seconds, words] :
+                {std::pair(0, "0 s"), {119, "119 s"}, {120, "2 min"}, {899, "15 min"}}) {
+                const auto text = verdict(seconds);
+                CAPTURE(text);
+                CHECK(text.starts_with("× Blocked by eks-imds.service (exit status 69)\n"));
+                CHECK(text.find(std::string("next attempt in ") + words) != std::string::npos);
+                CHECK(text.find("will not try again") == std::string::npos);
+        }
+        CHECK(verdict({}).find("will not try again; when the cause is removed, run `systemctl start") !=
+                std::string::npos);
         CHECK(chain_exit_status(units, "eks-node.target", 5) == 75);
         CHECK(chain_exit_status(units, "eks-node.target") == 1);
-        units.at("eks-node.target").active = "active";
-        CHECK(render_status(units, "eks-node.target", 5).find("again") == std::string::npos);
-        CHECK(chain_exit_status(units, "eks-node.target", 5) == 0);
+}
+
+TEST_CASE("A machine that is not a node says why", "[status]")
+{
+        const UnitStates units{{"eks-node.target", target("inactive", {})}};
+        const auto text = render_verdict(units, "eks-node.target",
+                {.chosen = false, .why_not = "/etc/eks/node.disabled exists; remove it"});
+        CHECK(text.starts_with("○ This machine is not a node: /etc/eks/node.disabled exists; remove it\n"));
+}
+
+TEST_CASE("Steps that are not needed are listed below the tree, and hide nothing", "[status]")
+{
+        const auto skipped = [](std::vector<std::string> pulls_in) {
+                return UnitState{.load = "loaded",
+                        .active = "inactive",
+                        .conditions = false,
+                        .pulls_in = std::move(pulls_in)};
+        };
+        auto closed = skipped({});
+        closed.active = "failed"; // before `eksnode apply` closed its gate
+        closed.gate_closed = true;
+        const UnitStates units{
+                {"eks-node.target", target("active", {"eks-a.service", "eks-b.service", "eks-d.service"})},
+                {"eks-a.service", skipped({"eks-c.service"})},
+                {"eks-b.service", done(1, 2)},
+                {"eks-c.service", done(3, 4)},
+                {"eks-d.service", closed},
+        };
+        CHECK(render_status(units, "eks-node.target") ==
+                "● eks-node.target                                     reached\n"
+                "├─ ● eks-b.service                              0 ms  done\n"
+                "└─ ● eks-c.service                              0 ms  done\n"
+                "○ not needed: eks-a eks-d\n");
+        CHECK(chain_exit_status(units, "eks-node.target") == 0);
+}
+
+TEST_CASE("What blocks the node is named by its root, not by what follows from it", "[status]")
+{
+        const auto failed = [](std::uint64_t started, int status, std::vector<std::string> requires_) {
+                return UnitState{.load = "loaded",
+                        .active = "failed",
+                        .result = "exit-code",
+                        .exit_status = status,
+                        .started = started,
+                        .requires_ = std::move(requires_)};
+        };
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service", failed(9, 1, {"eks-config.service", "eks-ca.service"})},
+                {"eks-config.service", failed(1, 78, {"eks-imds.service"})},
+                {"eks-imds.service", failed(5, 69, {})},
+                {"eks-ca.service", {.load = "masked", .active = "inactive"}},
+                {"eks-sandbox-image.service", failed(2, 69, {})}};
+        using Names = std::vector<std::string>;
+        CHECK(find_blockers(units, "eks-node.target") ==
+                Names{"eks-imds.service", "eks-config.service", "kubelet.service"});
+        // systemd starts nothing that requires a masked unit.
+        for (const auto* name : {"kubelet.service", "eks-config.service", "eks-imds.service"})
+                units.at(name).active = "inactive";
+        CHECK(find_blockers(units, "eks-node.target") == Names{"eks-ca.service"});
+        units.at("eks-imds.service").active = "activating"; // at boot the others start
+        CHECK(find_blockers(units, "eks-node.target").empty());
+        units.at("eks-imds.service").active = "active";
+        units.at("kubelet.service").lacks = {"eks-ca.service"};
+        units.at("eks-config.service").active = "activating";
+        CHECK(find_blockers(units, "eks-node.target") == Names{"eks-ca.service"});
+        const auto text = render_verdict(units, "eks-node.target", {});
+        CHECK(text.starts_with("× Blocked by eks-ca.service (masked)\n"));
+        CHECK(text.find("`systemctl unmask eks-ca.service` and `systemctl start eks-node.target`") !=
+                std::string::npos);
+}
+
+TEST_CASE("A node that is up says what it lacks", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("active", {"kubelet.service"})},
+                {"kubelet.service", {.load = "loaded", .active = "active", .sub = "running"}},
+                {"eks-sandbox-image.service",
+                        {.load = "loaded", .active = "failed", .result = "exit-code", .exit_status = 69}}};
+        const auto first = [&] {
+                const auto text = render_verdict(units, "eks-node.target", {});
+                return text.substr(0, text.find('\n'));
+        };
+        CHECK(first() == "! The node is up, but without eks-sandbox-image.service (exit status 69)");
+        units.erase("eks-sandbox-image.service");
+        CHECK(first() == "● The node is up: kubelet is running");
+        units.at("kubelet.service").warnings = {"mind this"};
+        CHECK(first() == "● The node is up: kubelet is running; a step warned, see '!' below");
+        units.at("kubelet.service").not_registered = "Unauthorized";
+        CHECK(first() == "! kubelet runs, but could not register the node");
+        CHECK(chain_exit_status(units, "eks-node.target") == 75);
 }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "said.hpp"
+
+using namespace eks;
+using Json = nlohmann::json;
+
+namespace {
+
+// What kubelet 1.34 and containerd 1.7 write.
+constexpr auto klog =
+        R"(E1124 21:30:05.123456    1234 run.go:74] "command failed" err="failed to validate")";
+constexpr auto logfmt =
+        R"(time="2026-11-24T21:30:05Z" level=error msg="failed to load \"x\"" error="invalid plugin config")";
+constexpr auto harmless =
+        R"(I1124 21:30:05.123456    1234 server.go:211] "Kubelet version" kubeletVersion="v1.34.1")";
+constexpr auto refused =
+        R"(E1124 21:30:05.123456    1234 kubelet_node_status.go:107] "Unable to register node with API server" err="Unauthorized" node="node")";
+constexpr auto registered =
+        R"(I1124 21:30:09.123456    1234 kubelet_node_status.go:78] "Successfully registered node" node="node")";
+
+Said said(const char* text)
+{
+        return {.text = text};
+}
+
+Json node()
+{
+        return Json::parse(R"({
+                "spec": {"kubelet": {"flags": ["--v=2", "--max-pods=many"]},
+                         "containerd": {"config": [{"source": "user data, line 9",
+                                                    "text": "[grpc]\nmax_recv_message_size = \"much\"\n"}]}},
+                "sources": {"kubelet.config.featureGates": "user data, line 9",
+                            "kubelet.config.featureGates.NoSuchGate": "user data, line 10",
+                            "kubelet.config.maxPods": "/etc/eks/node.d/50-site.toml, line 3",
+                            "kubelet.flags[0]": "user data, line 20",
+                            "kubelet.flags[1]": "user data, line 21",
+                            "cluster.apiServerEndpoint": "/etc/eks/node.d/50-site.toml, line 2"}})");
+}
+
+} // namespace
+
+TEST_CASE("An error of a daemon is told from what it says besides", "[status]")
+{
+        for (const auto* line : {klog, logfmt, refused, "Error: no such file", "panic: runtime error",
+                     "containerd: failed to load TOML"})
+                CHECK(is_error(line));
+        for (const auto* line : {harmless, registered, "", "E", "Enabling something",
+                     R"(time="2026-11-24T21:30:05Z" level=info msg="error is a word here")"})
+                CHECK_FALSE(is_error(line));
+}
+
+TEST_CASE("Its text has no time and no place in the daemon's source", "[status]")
+{
+        CHECK(error_text(klog) == R"("command failed" err="failed to validate")");
+        CHECK(error_text(logfmt) == R"(failed to load "x": invalid plugin config)");
+        CHECK(error_text("Error: no such file") == "Error: no such file");
+}
+
+TEST_CASE("The newest error counts, else the newest line", "[status]")
+{
+        CHECK(last_error({}).empty());
+        CHECK(last_error({said("bye"), said(harmless)}) == "bye");
+        CHECK(last_error({said("bye"), said("Error: b"), said("Error: a")}) == "Error: b");
+}
+
+TEST_CASE("kubelet could not register if its last attempt says so", "[status]")
+{
+        CHECK(registration_error({}).empty());
+        CHECK(registration_error({said(harmless)}).empty());
+        CHECK(registration_error({said(harmless), said(refused)}).find("Unauthorized") != std::string::npos);
+        CHECK(registration_error({said(registered), said(refused)}).empty());
+        CHECK_FALSE(registration_error({said(refused), said(registered)}).empty());
+}
+
+TEST_CASE("The keys that a message names are found, with their places", "[status]")
+{
+        using Places = std::vector<std::string>;
+        CHECK(places_of(node(), "kubelet", "unrecognized feature gate: NoSuchGate") ==
+                Places{"kubelet.config.featureGates.NoSuchGate (user data, line 10)"});
+        CHECK(places_of(node(), "kubelet", "invalid configuration: maxPods (--max-pods) 0 must be positive")
+                        .front() == "kubelet.config.maxPods (/etc/eks/node.d/50-site.toml, line 3)");
+        CHECK(places_of(node(), "kubelet", R"(invalid argument "many" for "--max-pods" flag)") ==
+                Places{"--max-pods=many (user data, line 21)"});
+        CHECK(places_of(node(), "kubelet", "nothing that was set").empty());
+        CHECK(places_of(Json(), "kubelet", "NoSuchGate").empty());
+        CHECK(places_of(node(), "containerd", "cannot decode max_recv_message_size") ==
+                Places{"`max_recv_message_size = \"much\"` in line 2 of containerd.config (user data, line 9)"});
+        CHECK(places_of(node(), "containerd", "something else") ==
+                Places{"containerd.config (user data, line 9)"});
+}
+
+TEST_CASE("The key of a step's failure is the one of its place", "[status]")
+{
+        CHECK(key_in(node(), "Failed: /etc/eks/node.d/50-site.toml, line 2: no address") ==
+                "cluster.apiServerEndpoint");
+        CHECK(key_in(Json(), "Failed: user data, line 8, column 5: cluster.cidr = '1': not a range") ==
+                "cluster.cidr");
+        CHECK(key_in(node(), "Failed: no such file").empty());
+}
