@@ -108,11 +108,11 @@ Json parse_value(const std::string& text, Shape shape, std::size_t below)
         const bool is_text = shape == Shape::text || (shape == Shape::text_map && below == 1) ||
                              (shape == Shape::environment && below == 2);
         const char first = text.empty() ? '\0' : text.front();
-        if (is_text && !is_quoted(text))
-                return text;
         if (text == "null")
                 throw Error(failure::config_invalid, "null is not a value",
                         "`eksnode unset KEY` removes what `eksnode set` wrote; for the text, give KEY='\"null\"'");
+        if (is_text && !is_quoted(text))
+                return text;
         if (shape == Shape::list && first != '[')
                 return Json::array({parse_value(text, Shape::text, 0)});
         if (is_quoted(text) || first == '[' || first == '{') { // meant as TOML: its errors are reported

@@ -32,7 +32,13 @@ TEST_CASE("A value is TOML, and text needs no quotes", "[set]")
         const auto nothing = refusal([] { parse_setting("kubelet.config.featureGates.A=null"); });
         CHECK(nothing.failure == "config-invalid");
         CHECK(nothing.remedy.find("eksnode unset") != std::string::npos);
-        CHECK(parse_setting("node.labels.a=null").value == "null");
+        for (const auto* key : {"node.labels.a", "cluster.id", "kubelet.maxPodsExpression", "kubelet.flags",
+                     "instance.environment.kubelet.A"}) {
+                CAPTURE(key);
+                CHECK(refusal([&] { parse_setting(std::string(key) + "=null"); }).failure ==
+                        "config-invalid");
+        }
+        CHECK(parse_setting("node.labels.a='null'").value == "null");
         CHECK(parse_setting("kubelet.config.a=\"null\"").value == "null");
 }
 
