@@ -105,6 +105,16 @@ std::size_t edit_distance(
         return row.back();
 }
 
+// The longer of what follows the names between dots that both words begin with. If all of it differs,
+// nothing is alike: "cluster.aa" is not a slip for "cluster.id".
+std::size_t longest_own_part(std::string_view a, std::string_view b)
+{
+        const auto alike = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+        const auto dot = a.substr(0, alike).rfind('.');
+        const auto shared = dot == a.npos ? 0 : dot + 1;
+        return std::max({a.size() - shared, b.size() - shared, std::size_t{1}});
+}
+
 } // namespace
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates)
@@ -117,7 +127,7 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
         std::vector<std::size_t> row; // shared, because an allocation costs more than most comparisons
         for (const auto& candidate : candidates)
                 if (const auto distance = edit_distance(word, candidate, best_distance, row);
-                        distance < best_distance) {
+                        distance < best_distance && distance < longest_own_part(word, candidate)) {
                         best_distance = distance;
                         best = candidate;
                 }

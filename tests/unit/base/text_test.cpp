@@ -96,6 +96,8 @@ TEST_CASE("nearest finds the word of a typing slip and nothing else", "[text]")
         CAPTURE(row.word);
         CHECK(nearest(row.word, keys) == row.near);
         CHECK_FALSE(nearest("cluster.name", {}));
+        CHECK_FALSE(nearest("cluster.aa", std::vector<std::string>{"cluster.id"})); // nothing is alike
+        CHECK(nearest("cluster.ix", std::vector<std::string>{"cluster.id"}) == "cluster.id");
         CHECK_FALSE(nearest(std::string(100'000, 'c'), keys)); // quadratic work on foreign text
 }
 
