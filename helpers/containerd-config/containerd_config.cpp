@@ -37,7 +37,7 @@ Layer described_handlers(const RuntimeHandlers& handlers)
         return layer;
 }
 
-std::string render_config(const NodeInputs& node, const RuntimeHandlers& handlers, std::vector<Note>& notes)
+std::string render_config(const NodeInputs& node, RuntimeHandlers& handlers, std::vector<Note>& notes)
 {
         const auto& daemon = node.versions.containerd;
         const auto& schema = schema_of(schema_for(daemon));
@@ -135,7 +135,7 @@ void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files
 
 StepPlan plan_containerd_config(const NodeInputs& node)
 {
-        const auto handlers = runtime_handlers(node.root, node.spec.containerd.runtimes);
+        auto handlers = runtime_handlers(node.root, node.spec.containerd.runtimes);
         StepPlan plan;
         plan.notes = handlers.notes;
         if (const auto& daemon = node.versions.containerd;

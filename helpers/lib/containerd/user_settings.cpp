@@ -44,8 +44,8 @@ bool is_containerd_there(const Root& root)
 // Merges the user's TOML, layer by layer, over ours.
 class UserSettings {
 public:
-        UserSettings(Json& config, const Schema& schema, const RuntimeHandlers& handlers,
-                const Json& described, std::vector<Note>& notes)
+        UserSettings(Json& config, const Schema& schema, RuntimeHandlers& handlers, const Json& described,
+                std::vector<Note>& notes)
                 : config_(&config), schema_(&schema), handlers_(&handlers),
                   described_(&described.at(schema_of(3).cri_containerd / "runtimes")), notes_(&notes)
         {
@@ -60,21 +60,28 @@ public:
         }
 
         // Checked here, because containerd would start, but no pod would.
-        void check_default(const Root& root) const
+        void check_default(const NodeInputs& node)
         {
+                const auto& root = node.root;
                 const auto& containerd = config_->at(schema_->cri_containerd);
                 const auto& runtimes = containerd.at("runtimes");
                 const auto name = containerd.value("default_runtime_name", std::string());
                 const auto place = place_in(places_, schema_->cri_containerd / "default_runtime_name");
                 const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
                 if (!runtimes.contains(name)) {
+                        const auto said = fmt::format("{}: default_runtime_name = {}",
+                                place.value_or(Where{"configuration"}).text(), shown_value(name));
                         if (known == handlers_->all.end())
-                                refuse_default<Error>(place, name, "no such runtime is defined");
-                        refuse_default<MachineError>(
-                                place, name, "not available on this machine: " + known->reason);
+                                throw Error(failure::runtime_invalid, said + ": no such runtime is defined",
+                                        "Correct it in containerd.config or its drop-ins; `eksnode runtimes` "
+                                        "lists those that are available");
+                        render_default(*known, said, *notes_);
+                        deep_merge(*config_, translate({.tree = handler_settings(*known)},
+                                                     node.versions.containerd, *notes_));
                 }
                 const auto missing = missing_program_of(root, runtimes.at(name));
-                if (!missing)
+                const bool is_noted = known != handlers_->all.end() && known->awaited;
+                if (!missing || is_noted)
                         return;
                 // A script in the user data may still install it. The program of a descriptor was looked up
                 // before: it exists, or the descriptor is forced.
@@ -138,17 +145,6 @@ private:
                        (ours != described_->end() && Json(ours->value(key, std::string())) == table.at(key));
         }
 
-        template <typename Refusal>
-        [[noreturn]] static void refuse_default(
-                const std::optional<Where>& where, const std::string& name, const std::string& wrong)
-        {
-                throw Refusal(failure::runtime_invalid,
-                        fmt::format("{}: default_runtime_name = {}: {}",
-                                where.value_or(Where{"configuration"}).text(), shown_value(name), wrong),
-                        "Correct it in containerd.config or its drop-ins; `eksnode runtimes` lists those that "
-                        "are available");
-        }
-
         // If two layers name two programs for one handler, it is not clear which one is meant. A setting may
         // replace the program of a descriptor, which is common for runc and nvidia, but a warning says so.
         void check_programs(const Json& given, const Marks& places)
@@ -191,7 +187,7 @@ private:
 
         Json* config_;
         const Schema* schema_;
-        const RuntimeHandlers* handlers_;
+        RuntimeHandlers* handlers_;
         const Json* described_;
         std::vector<Note>* notes_;
         Marks places_; // the last one in the user's settings
@@ -212,7 +208,7 @@ std::vector<Sourced> user_texts(const NodeInputs& node)
 }
 
 void merge_user_settings(Json& config, const Json& described, const NodeInputs& node,
-        const RuntimeHandlers& handlers, std::vector<Note>& notes)
+        RuntimeHandlers& handlers, std::vector<Note>& notes)
 {
         const auto& daemon = node.versions.containerd;
         UserSettings user(config, schema_of(schema_for(daemon)), handlers, described, notes);
@@ -220,7 +216,7 @@ void merge_user_settings(Json& config, const Json& described, const NodeInputs& 
                 Marks places;
                 user.add(translate(parse_containerd_config(text, source), daemon, notes, &places), places);
         }
-        user.check_default(node.root);
+        user.check_default(node);
         user.check_registry();
 }
 

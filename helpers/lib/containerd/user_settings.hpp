@@ -13,10 +13,10 @@ namespace eks {
 std::vector<Sourced> user_texts(const NodeInputs& node);
 
 // Merges them over `config`, which is of the schema of the node's containerd. `described` is the result of
-// containerd_settings() for the handlers. Throws Error as plan_containerd_config() says of the user's
-// settings.
+// containerd_settings() for the handlers; one that is named as the default is rendered. Throws Error as
+// plan_containerd_config() says of the user's settings.
 void merge_user_settings(Json& config, const Json& described, const NodeInputs& node,
-        const RuntimeHandlers& handlers, std::vector<Note>& notes);
+        RuntimeHandlers& handlers, std::vector<Note>& notes);
 
 // Checks the user's TOML and descriptors without a node; returns notes about settings that are in no schema.
 // Throws Error as above.

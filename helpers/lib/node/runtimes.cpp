@@ -20,6 +20,8 @@ constexpr std::array containerd_keys{"base_runtime_spec", "cni_conf_dir", "conta
         "pod_annotations", "privileged_without_host_devices", "runtime_path", "runtime_type", "sandboxer",
         "snapshotter"};
 
+const Json::json_pointer containerd_table("/plugins/io.containerd.cri.v1.runtime/containerd");
+
 // Whether it is rendered, and the reason.
 void decide(RuntimeHandler& handler, const MissingParts& missing)
 {
@@ -33,28 +35,25 @@ void decide(RuntimeHandler& handler, const MissingParts& missing)
         handler.surprise = render == "auto" && !missing.all.empty() && (!handler.vendor || !missing.program);
 }
 
-const RuntimeHandler* find_handler(const RuntimeHandlers& handlers, const std::string& name)
+constexpr auto default_remedy = "See `eksnode runtimes` for those that are available";
+
+RuntimeHandler* find_handler(RuntimeHandlers& handlers, const std::string& name)
 {
         const auto found = std::ranges::find(handlers.all, name, &RuntimeHandler::name);
         return found != handlers.all.end() ? &*found : nullptr;
 }
 
-std::string choose_default(const RuntimeHandlers& handlers, const RuntimeSettings& settings)
+std::string choose_default(RuntimeHandlers& handlers, const RuntimeSettings& settings)
 {
         if (!settings.default_name.empty()) {
-                const auto* handler = find_handler(handlers, settings.default_name);
-                if (handler != nullptr && handler->rendered)
-                        return handler->name;
-                const auto refusal = [&](std::string_view wrong) {
-                        return fmt::format("{}: containerd.defaultRuntime = \"{}\": {}",
-                                settings.default_source, settings.default_name, wrong);
-                };
-                constexpr auto remedy = "See `eksnode runtimes` for those that are available";
+                const auto place = fmt::format("{}: containerd.defaultRuntime = \"{}\"",
+                        settings.default_source, settings.default_name);
+                auto* handler = find_handler(handlers, settings.default_name);
                 if (handler == nullptr)
-                        throw Error(
-                                failure::runtime_invalid, refusal("no such runtime is described"), remedy);
-                throw MachineError(failure::runtime_invalid,
-                        refusal("not available on this machine: " + handler->reason), remedy);
+                        throw Error(failure::runtime_invalid, place + ": no such runtime is described",
+                                default_remedy);
+                render_default(*handler, place, handlers.notes);
+                return handler->name;
         }
         const RuntimeHandler* chosen = nullptr;
         for (const auto& handler : handlers.all) {
@@ -71,6 +70,26 @@ std::string choose_default(const RuntimeHandlers& handlers, const RuntimeSetting
 }
 
 } // namespace
+
+void render_default(RuntimeHandler& handler, std::string_view place, std::vector<Note>& notes)
+{
+        if (handler.rendered)
+                return;
+        if (handler.descriptor["render"] == "never")
+                throw Error(failure::runtime_invalid,
+                        fmt::format("{}: its descriptor ({}) says that it is never rendered", place,
+                                handler.place.text()),
+                        default_remedy);
+        notes.push_back({Level::warning,
+                fmt::format(
+                        "{}: what this runtime requires is not here yet: {}; pods may not start until it "
+                        "is, proceeding",
+                        place, handler.reason)});
+        handler.reason += "; rendered all the same: it is the default";
+        handler.rendered = true;
+        handler.awaited = true;
+        handler.surprise = false;
+}
 
 RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settings)
 {
@@ -101,27 +120,31 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
         return handlers;
 }
 
+Json handler_settings(const RuntimeHandler& handler)
+{
+        const auto& tree = handler.descriptor;
+        Json table;
+        for (const auto* key : containerd_keys)
+                if (const auto value = tree.find(key); value != tree.end())
+                        table[key] = *value;
+        Json options = Json::object();
+        if (tree["kind"] == "runc-compatible")
+                options = {{"BinaryName", tree["binary"]}, {"SystemdCgroup", tree["systemd_cgroup"]}};
+        deep_merge(options, tree.value("options", Json::object()));
+        table["options"] = options;
+        Json settings;
+        settings[containerd_table]["runtimes"][handler.name] = table;
+        return settings;
+}
+
 Json containerd_settings(const RuntimeHandlers& handlers)
 {
-        Json runtimes = Json::object();
-        for (const auto& handler : handlers.all) {
-                if (!handler.rendered)
-                        continue;
-                const auto& tree = handler.descriptor;
-                auto& table = runtimes[handler.name];
-                for (const auto* key : containerd_keys)
-                        if (const auto value = tree.find(key); value != tree.end())
-                                table[key] = *value;
-                Json options = Json::object();
-                if (tree["kind"] == "runc-compatible")
-                        options = {
-                                {"BinaryName", tree["binary"]}, {"SystemdCgroup", tree["systemd_cgroup"]}};
-                deep_merge(options, tree.value("options", Json::object()));
-                table["options"] = options;
-        }
-        return {{"plugins", {{"io.containerd.cri.v1.runtime",
-                                    {{"containerd", {{"default_runtime_name", handlers.default_name},
-                                                            {"runtimes", runtimes}}}}}}}};
+        Json settings;
+        for (const auto& handler : handlers.all)
+                if (handler.rendered)
+                        deep_merge(settings, handler_settings(handler));
+        settings[containerd_table]["default_runtime_name"] = handlers.default_name;
+        return settings;
 }
 
 std::map<std::string, std::string> runtime_files(const RuntimeHandler& handler)

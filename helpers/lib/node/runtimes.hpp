@@ -20,6 +20,7 @@ struct RuntimeHandler {
         std::string reason;    // why it is rendered, or everything that this machine lacks
         bool vendor = false;   // as we ship it, or the image
         bool surprise = false; // not rendered although an admin requested it, or although its program exists
+        bool awaited = false;  // rendered as the default, although this machine lacks what `reason` says
 };
 
 struct RuntimeHandlers {
@@ -31,9 +32,17 @@ struct RuntimeHandlers {
 // Reads /usr/share/eks/runtimes.d and /etc/eks/runtimes.d by systemd's rules for drop-ins; a descriptor of
 // /etc also replaces one of /usr of the same handler. Their requirements are looked up below root. Throws
 // Error: config_syntax; runtime_invalid for an unknown key or a wrong value with its line, for two
-// descriptors of one handler in a directory, if there is no runc, and if the default is not defined, is not
-// available, or is claimed twice.
+// descriptors of one handler in a directory, if there is no runc, and if the default is not defined, is
+// never rendered, or is claimed twice.
 RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settings);
+
+// Renders a handler that the configuration names as the default at `place` ("FILE, line 2: KEY = VALUE").
+// What this machine lacks is only noted: a script in the user data may install it, and containerd starts
+// without CRI if its default is not defined. Throws Error (runtime_invalid) if the descriptor says never.
+void render_default(RuntimeHandler& handler, std::string_view place, std::vector<Note>& notes);
+
+// The settings of one handler, in schema 3.
+Json handler_settings(const RuntimeHandler& handler);
 
 // The handlers that are rendered, and the default, as settings of containerd in schema 3.
 Json containerd_settings(const RuntimeHandlers& handlers);

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "containerd/config_versions.hpp"
+#include "containerd/files.hpp"
 #include "containerd_config.hpp"
 #include "document/toml.hpp"
 #include "fixture.hpp"
@@ -327,15 +329,22 @@ TEST_CASE("Two descriptors of one handler in one directory must agree", "[runtim
 TEST_CASE("There is exactly one default, and it works", "[runtimes]")
 {
         const Node node;
-        const auto missing = refusal([&] { handlers(node, "\ncontainerd.defaultRuntime = 'krun'"); });
-        CHECK(missing.failure == "runtime-invalid");
-        CHECK(missing.mentions("node.toml, line 2, column "));
-        CHECK(missing.mentions("not available on this machine: no /opt/kontain/bin/krun"));
+        const auto awaited = handlers(node, "\ncontainerd.defaultRuntime = 'krun'");
+        CHECK(awaited.default_name == "krun");
+        CHECK(rendered(awaited) == Names{"krun", "runc"}); // a script may still install it
+        REQUIRE(awaited.notes.size() == 1);
+        CHECK(awaited.notes[0].level == Level::warning);
+        CHECK(awaited.notes[0].text.find("node.toml, line 2, column ") != std::string::npos);
+        CHECK(awaited.notes[0].text.find("requires is not here yet: no /opt/kontain/bin/krun") !=
+                std::string::npos);
+        const auto never = refusal([&] { handlers(node, "containerd.defaultRuntime = 'krun-shim'"); });
+        CHECK(never.failure == "runtime-invalid");
+        CHECK(never.mentions("says that it is never rendered"));
         CHECK(refusal([&] {
                 handlers(node, "containerd.defaultRuntime = 'x'");
         }).mentions("no such runtime is described"));
         node.install_kontain();
-        CHECK(handlers(node, "containerd.defaultRuntime = 'krun'").default_name == "krun");
+        CHECK(handlers(node, "containerd.defaultRuntime = 'krun'").notes.empty());
 
         node.write("/usr/bin/x", "", 0755);
         for (const auto* name : {"a", "b"})
@@ -360,7 +369,7 @@ TEST_CASE("runc stays", "[runtimes]")
         CHECK(result.mentions("runc is not described"));
 }
 
-TEST_CASE("A default that containerd.config names must be defined", "[runtimes]")
+TEST_CASE("A default that containerd.config names must be defined, and is rendered", "[runtimes]")
 {
         const Node node;
         auto inputs = node.inputs();
@@ -371,15 +380,26 @@ TEST_CASE("A default that containerd.config names must be defined", "[runtimes]"
                         return plan_containerd_config(inputs);
                 };
                 const std::string containerd = "[plugins.'io.containerd.grpc.v1.cri'.containerd]\n";
-                const auto result = refusal([&] { with(containerd + "default_runtime_name = 'krun'"); });
+                const auto plan = with(containerd + "default_runtime_name = 'krun'");
+                const auto table = (schema_of(schema_for(daemon)).cri_containerd / "runtimes") / "krun";
+                const auto& config = test::file_in(plan, std::string(containerd_config_path)).content;
+                CHECK(TomlDocument::parse(config, "x")
+                                .layer("x")
+                                .tree.at(table)
+                                .at("options")
+                                .at("BinaryName") == "/opt/kontain/bin/krun");
+                REQUIRE(plan.notes.size() == 1);
+                CHECK(plan.notes[0].text.starts_with(
+                        "containerd.config (user data), line 2, column 1: default_runtime_name = \"krun\": what "
+                        "this runtime requires is not here yet: no /opt/"));
+                const auto result = refusal([&] { with(containerd + "default_runtime_name = 'x'"); });
                 CHECK(result.failure == "runtime-invalid");
                 CHECK(result.mentions(
-                        "default_runtime_name = \"krun\": not available on this machine: no /opt/"));
-                CHECK(refusal([&] {
-                        with(containerd + "default_runtime_name = 'x'");
-                }).mentions("no such runtime is defined"));
-                CHECK(result.mentions(
                         "containerd.config (user data), line 2, column 1: default_runtime_name"));
+                CHECK(result.mentions("no such runtime is defined"));
+                CHECK(refusal([&] {
+                        with(containerd + "default_runtime_name = 'krun-shim'");
+                }).mentions("says that it is never rendered"));
                 CHECK_NOTHROW(with(
                         containerd +
                         "default_runtime_name = 'x'\nruntimes.x.runtime_type = 'io.containerd.runc.v2'"));
