@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "checks/check_kubelet_config.hpp"
 #include "checks/labels.hpp"
@@ -55,6 +56,8 @@ public:
                 LabelChecks& labels, const CheckReport& report)
                 : items_(items), flags_(flags), labels_(&labels), report_(&report)
         {
+                for (const auto& item : items)
+                        shown_.push_back(beginning(item));
         }
 
         void run()
@@ -69,6 +72,21 @@ private:
                 return fmt::format("kubelet.flags[{}]", flag.index);
         }
         const std::string& item(const KubeletFlag& flag) const { return items_[flag.index]; }
+        // For messages, of which a long list may give one for each of its items.
+        const std::string& shown(const KubeletFlag& flag) const { return shown_[flag.index]; }
+
+        // More than messages show of a value, without secrets, which may end anywhere in it.
+        static std::string beginning(const std::string& item)
+        {
+                constexpr std::size_t limit = 400; // bytes
+                return item.size() > limit ? without_secrets(item).substr(0, limit) : item;
+        }
+
+        // A word that is not a flag may be the end of a secret that a blank has cut off. A boolean is none.
+        static std::string_view shown_word_of(std::string_view word)
+        {
+                return word == "true" || word == "false" ? word : shown_word(word);
+        }
 
         // Whether a blank in a list has cut it in two: "--node-labels=a=b, c=d". What is left of other flags
         // is not shown, because it may be a secret.
@@ -91,37 +109,51 @@ private:
                                                 plain(flags_[number - 1].value.value_or("")), plain(value)));
                                 return;
                         }
-                        const auto word = shown_word(value);
-                        report_->problem(key, flag.value == item(flag) ? word : shown_word(item(flag)),
+                        if (item(flag) == "--")
+                                return check_end_of_flags(flag);
+                        const auto word = shown_word_of(value);
+                        report_->problem(key, flag.value == item(flag) ? word : shown_word_of(item(flag)),
                                 flag.value == item(flag) || word.empty() ? "not a flag"
                                                                          : ticked(word) + " is not a flag",
                                 "Write it as --name=value");
                         return;
                 }
                 if (const auto blank = flag.name.find_first_of(" \t"); blank != std::string::npos) {
-                        report_->problem(key, item(flag), "an argument is one flag, whose name has no blank",
+                        report_->problem(key, shown(flag),
+                                "an argument is one flag, whose name has no blank",
                                 "Write it as --name=value, or as two items");
                         return;
                 }
                 if (item(flag).find(" --") != std::string::npos)
                         report_->doubt(
-                                key, item(flag), "the blank and what follows are part of one argument");
+                                key, shown(flag), "the blank and what follows are part of one argument");
                 if (!flag.value && is_kubelet_switch(flag.name) == false) {
-                        report_->problem(key, item(flag), fmt::format("--{} needs a value", flag.name),
+                        report_->problem(key, shown(flag), fmt::format("--{} needs a value", flag.name),
                                 "Write it as --name=value");
                         return;
                 }
                 if (flag.name == "node-labels")
-                        labels_->check_flag_labels(key, item(flag), flag.value.value_or(""));
+                        labels_->check_flag_labels(key, shown(flag), flag.value.value_or(""));
                 else if (flag.name == "register-with-taints")
-                        labels_->check_flag_taints(key, item(flag), flag.value.value_or(""));
+                        labels_->check_flag_taints(key, shown(flag), flag.value.value_or(""));
                 else if (flag.name == "hostname-override")
                         check_hostname(flag);
                 else if (flag.name == "max-pods")
-                        check_max_pods(
-                                key, item(flag), parse_int<std::int64_t>(flag.value.value_or("")), *report_);
+                        check_max_pods(key, shown(flag), parse_int<std::int64_t>(flag.value.value_or("")),
+                                *report_);
                 note_own_flag_or_key(flag);
                 note_repetition(number);
+        }
+
+        // kubelet reads no flags behind it, and takes no other arguments.
+        void check_end_of_flags(const KubeletFlag& flag)
+        {
+                if (flag.index + 1 == items_.size())
+                        report_->doubt(item_key(flag), item(flag), "it ends the flags, and none follows");
+                else
+                        report_->problem(item_key(flag), item(flag),
+                                "it ends the flags, and kubelet does not start with the arguments behind it",
+                                "Remove the item");
         }
 
         void check_hostname(const KubeletFlag& flag)
@@ -137,7 +169,7 @@ private:
         {
                 const auto* const own = std::ranges::find(own_flags, flag.name, &OwnFlag::name);
                 if (own != own_flags.end() && (own->value.empty() || flag.value != own->value)) {
-                        report_->note(Level::warning, item_key(flag), item(flag),
+                        report_->note(Level::warning, item_key(flag), shown(flag),
                                 fmt::format("eksnode sets --{} itself; with this one {}; remove it unless "
                                             "you mean that, proceeding",
                                         flag.name, own->consequence));
@@ -148,7 +180,7 @@ private:
                         return;
                 const auto key = fmt::format("kubelet.config.{}", entry->key);
                 const bool both = report_->is_given(key);
-                report_->note(Level::warning, item_key(flag), item(flag),
+                report_->note(Level::warning, item_key(flag), shown(flag),
                         fmt::format("--{} is deprecated; set {}{}", flag.name, key,
                                 both ? fmt::format(", which is set in {} and which it overrides",
                                                report_->where(key).text())
@@ -166,22 +198,23 @@ private:
                 const auto& before = flags_[std::exchange(found->second, number)];
                 const auto there = report_->where(item_key(before));
                 if (flag.name == "register-with-taints") // labels of several flags add up, but taints do not
-                        report_->note(Level::warning, item_key(flag), item(flag),
+                        report_->note(Level::warning, item_key(flag), shown(flag),
                                 fmt::format("kubelet takes the last --register-with-taints alone; the "
                                             "taints in {} ({}) are lost, proceeding",
                                         item_key(before), there.text()));
                 else if (report_->where(item_key(flag)).source == there.source)
-                        report_->note(Level::warning, item_key(flag), item(flag),
+                        report_->note(Level::warning, item_key(flag), shown(flag),
                                 fmt::format(
                                         "--{} is there twice ({} too), kubelet takes the last, proceeding",
                                         plain(flag.name), item_key(before)));
                 else
-                        report_->note(Level::info, item_key(flag), item(flag),
+                        report_->note(Level::info, item_key(flag), shown(flag),
                                 fmt::format("--{} overrides {} of {}", plain(flag.name),
-                                        ticked(item(before)), there.text()));
+                                        ticked(shown(before)), there.text()));
         }
 
         std::span<const std::string> items_;
+        std::vector<std::string> shown_; // of items_
         std::span<const KubeletFlag> flags_;
         LabelChecks* labels_;
         const CheckReport* report_;

@@ -32,9 +32,12 @@ void check_gates(const Json& tree, const CheckReport& report)
         for (const auto& [name, on] : gates->items()) {
                 if (std::ranges::find(known_gates, name) != known_gates.end())
                         continue;
+                const auto near = nearest(name, known_gates);
                 report.note(Level::warning, key_path("featureGates", name), value_text(on),
-                        fmt::format("not a feature gate of this version{}, ignoring",
-                                did_you_mean(name, known_gates)));
+                        near ? fmt::format(
+                                       "not a feature gate of this version (did you mean '{}'?), ignoring",
+                                       *near)
+                             : "not a feature gate of this version, ignoring");
         }
 }
 

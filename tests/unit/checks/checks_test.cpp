@@ -413,7 +413,7 @@ TEST_CASE("An unknown feature gate is ignored with a hint", "[checks]")
         CHECK(result.refusal.failure == "nothing");
         CHECK(result.notes.size() == 2);
         CHECK(result.warns("user data, line 5, column 5: featureGates.InstanceIDNodeName = \"true\": not a "
-                           "feature gate of this version; did you mean 'InstanceIdNodeName'?, ignoring"));
+                           "feature gate of this version (did you mean 'InstanceIdNodeName'?), ignoring"));
         CHECK(result.warns("featureGates.Other = \"false\": not a feature gate of this version, ignoring"));
 }
 
@@ -506,7 +506,10 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
         const std::vector<Row> rows{
                 {{"word"}, "layer 1, line 1, column 3: kubelet.flags[0]: not a flag"},
                 {{"--v=2", "-max-pods=5"}, "kubelet.flags[1] = \"-max-pods=5\": not a flag"},
-                {{"--register-node", "false"}, "kubelet.flags[1]: not a flag"},
+                {{"--register-node", "false"}, "kubelet.flags[1] = \"false\": not a flag"},
+                {{"--my-token=a", "b"}, "kubelet.flags[1]: not a flag"}, // of which it may be a part
+                {{"--", "--v=2"},
+                        "kubelet.flags[0] = \"--\": it ends the flags, and kubelet does not start"},
                 {{"--register-node false"},
                         "kubelet.flags[0] = \"--register-node false\": an argument is one flag"},
                 {{"--max-pods"}, "kubelet.flags[0] = \"--max-pods\": --max-pods needs a value"},
