@@ -16,13 +16,42 @@ import tomllib
 import unittest
 from pathlib import Path
 
-SOURCE, VALIDATE, MAX_PODS, SET, UNSET, EKSNODE, VERSIONS, VALIDATE_IMAGE = Path(sys.argv[1]), *sys.argv[2:]
+SOURCE, BUILT_VALIDATE, MAX_PODS, SET, UNSET, EKSNODE, VERSIONS, VALIDATE_IMAGE = Path(sys.argv[1]), *sys.argv[2:]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 USER_DATA = (SOURCE / "tests/golden/max-pods-expression-bad/root/run/eks/user-data").read_text()
 
 
 def run(*command, **variables):
     return subprocess.run(command, env=ENVIRONMENT | variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def add_vendor_files(target):
+    """What is installed in /usr/share/eks."""
+    text = (SOURCE / "helpers/meson.build").read_text()
+    block = re.search(r"^vendor_files = \{(.*?)^\}", text, re.M | re.S).group(1)
+    files = re.findall(r"'([^']+)': '([^']*)'", block)
+    for folder in "profiles", "runtimes.d":
+        files += [(f"{folder}/{file.name}", folder) for file in (SOURCE / "helpers" / folder).glob("*.toml")]
+    for file, folder in files:
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(SOURCE / "helpers" / file, target / folder)
+
+
+def setUpModule():
+    """A copy of an installation that is not in /usr."""
+    global COPY, VALIDATE
+    directory = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(directory.cleanup)
+    COPY = Path(directory.name, "libexec/eksnode")
+    COPY.mkdir(parents=True)
+    for name in "max-pods", "plan", "validate":
+        shutil.copy(Path(BUILT_VALIDATE).with_name(f"eksnode-{name}").resolve(), COPY / f"eksnode-{name}")
+    here = Path(BUILT_VALIDATE).parent
+    for library in here.glob("lib/base/libeksnode-runtime.so"):  # as programs in the build directory find it
+        (COPY / "lib/base").mkdir(parents=True)
+        shutil.copy(library, COPY / library.relative_to(here))
+    add_vendor_files(Path(directory.name, "share/eks"))
+    VALIDATE = COPY / "eksnode-validate"
 
 
 class ValidateTest(unittest.TestCase):
@@ -105,7 +134,7 @@ class ScriptsTest(unittest.TestCase):
         self.assertRegex(done.stderr, "^error: .*, line 6, column 1: .* left to cloud-init\n")
 
     def migrate(self, *arguments, **variables):
-        return run(str(Path(VALIDATE).with_name("eksnode-migrate")), *arguments, **variables)
+        return run(str(Path(BUILT_VALIDATE).with_name("eksnode-migrate")), *arguments, **variables)
 
     def test_migrate_prints_what_validate_accepts(self):
         call = ["--", "my-cluster", "--kubelet-extra-args", '--node-labels="a=b,c=d" --v=3', "--service-ipv4-cidr", "10.100.0.0/16"]
@@ -322,13 +351,15 @@ class ValidateTrustTest(ValidateLayer):
 
     def test_files(self):
         with tempfile.TemporaryDirectory() as root:
+            add_vendor_files(Path(root, "usr/share/eks"))
             file = Path(root, "etc/eks/corp.pem")
             options = [f"--root={root}"]
             status, text = self.trust("/etc/eks/corp.pem", "site.ca", options=options)
             self.assertEqual(status, 0, text)
-            self.assertEqual(text, "note: node.toml, line 2, column 17: trust.certificates[0] ('/etc/eks/corp.pem'): is not there; "
-                             "not checked\nnote: node.toml, line 2, column 38: trust.certificates[1] ('site.ca'): is not there; "
-                             "not checked\n")
+            later = "; it is not checked here, and on a node this is an error\n"
+            self.assertEqual(text, "warning: node.toml, line 2, column 17: trust.certificates[0] ('/etc/eks/corp.pem'): is not there"
+                             f"{later}warning: node.toml, line 2, column 38: trust.certificates[1] ('site.ca'): there is no systemd "
+                             f"credential of this name{later}")
             file.parent.mkdir(parents=True)
             file.write_text("no certificate\n")
             status, text = self.trust("/etc/eks/corp.pem", options=options)
@@ -378,31 +409,10 @@ class ValidateAllTest(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.top = Path(directory.name)
 
-    def staged(self, verb):
-        """A verb in a copy of an installation that is not in /usr."""
-        verbs = self.top / "copy/libexec/eksnode"
-        if not verbs.exists():
-            verbs.mkdir(parents=True)
-            for name in "max-pods", "validate":
-                shutil.copy(Path(VALIDATE).with_name(f"eksnode-{name}").resolve(), verbs / f"eksnode-{name}")
-            here = Path(VALIDATE).parent
-            for library in here.glob("lib/base/libeksnode-runtime.so"):  # as programs in the build directory find it
-                (verbs / "lib/base").mkdir(parents=True, exist_ok=True)
-                shutil.copy(library, verbs / library.relative_to(here))
-            text = (SOURCE / "helpers/meson.build").read_text()
-            block = re.search(r"^vendor_files = \{(.*?)^\}", text, re.M | re.S).group(1)
-            files = re.findall(r"'([^']+)': '([^']*)'", block)
-            for folder in "profiles", "runtimes.d":
-                files += [(f"{folder}/{file.name}", folder) for file in (SOURCE / "helpers" / folder).glob("*.toml")]
-            for file, folder in files:
-                (self.top / "copy/share/eks" / folder).mkdir(parents=True, exist_ok=True)
-                shutil.copy(SOURCE / "helpers" / file, self.top / "copy/share/eks" / folder)
-        return verbs / f"eksnode-{verb}"
-
-    def validate(self, text, *options, name="node.yaml", more=(), program=VALIDATE):
+    def validate(self, text, *options, name="node.yaml", more=(), program=None):
         file = self.top / name
         file.write_text(text)
-        done = run(program, *options, file, *more)
+        done = run(program or VALIDATE, *options, file, *more)
         return done.returncode, done.stderr.replace(f"{self.top}/", ""), done.stdout.replace(f"{self.top}/", "")
 
     def node(self, spec="", *, ca=None):
@@ -425,16 +435,111 @@ class ValidateAllTest(unittest.TestCase):
     def test_what_the_boot_refuses_is_refused(self):
         both = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.registry]\n      config_path = '/x'\n" \
                f"      [{self.CONTAINERD}.registry.mirrors.\"docker.io\"]\n      endpoint = ['https://a.example']\n"
-        status, text, _ = self.validate(self.node(both), program=self.staged("validate"))
+        status, text, _ = self.validate(self.node(both))
         self.assertEqual(status, 78, text)
         self.assertRegex(text, "^error: .*registry.mirrors: containerd does not load CRI")
 
     def test_a_program_that_a_script_may_install_is_a_warning(self):
         own = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.containerd]\n      default_runtime_name = 'own'\n" \
               f"      [{self.CONTAINERD}.containerd.runtimes.own]\n      runtime_type = '/opt/none/own'\n"
-        status, text, _ = self.validate(self.node(own), program=self.staged("validate"))
+        status, text, _ = self.validate(self.node(own))
         self.assertEqual(status, 0, text)
         self.assertRegex(text, "^warning: .*its program is missing: no /opt/none/own; .*proceeding\n$")
+
+    def plan(self, file, facts):
+        done = run(COPY / "eksnode-plan", "--config", f"user-data:{self.top / file}", "--imds", facts, "--kubelet-version", "1.34.0",
+                   "--containerd-version", "2.1.0")
+        return done.returncode, done.stderr
+
+    def facts(self, name, tree):
+        (self.top / name).write_text(json.dumps(tree))
+        return self.top / name
+
+    FACTS = {"instanceId": "i-1", "instanceType": "m5.large", "region": "us-west-2", "availabilityZone": "us-west-2a",
+             "localHostname": "ip-10-0-0-1.us-west-2.compute.internal", "localIpv4": "10.0.0.1"}
+
+    def test_a_default_runtime_that_a_script_may_install(self):
+        named = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.containerd]\n      default_runtime_name = '%s'\n"
+        said = "line 2, column 1: default_runtime_name = \"kata-qemu\": what this runtime requires is not here yet: no "
+        for options in (), ("--strict",):
+            status, text, _ = self.validate(self.node(named % "kata-qemu"), *options)
+            self.assertEqual(status, 0, text)
+            self.assertRegex(text, f"^warning: .*{said}.*, proceeding\n$")
+        status, text = self.plan("node.yaml", self.facts("imds.json", self.FACTS))
+        self.assertEqual(status, 0, text)
+        self.assertIn(said, text)
+        for name in "krun-shim", "none":  # one that is never rendered, and one that is not described
+            status, text, _ = self.validate(self.node(named % name))
+            self.assertEqual(status, 78, text)
+            self.assertEqual(self.plan("node.yaml", self.top / "imds.json")[0], 78)
+
+    def test_without_the_files_of_eksnode(self):
+        (self.top / "empty").mkdir()
+        said = r"the files of eks-containerd-config are not checked: '.*/usr/share/eks' is not there"
+        for options in (["--root", self.top / "empty"],):
+            status, text, _ = self.validate(self.node(), *options)
+            self.assertEqual(status, 0, text)
+            self.assertRegex(text, f"(?m)^warning: {said}")
+            status, text, _ = self.validate(self.node(), "--strict", *options)
+            self.assertEqual(status, 78, text)
+            self.assertRegex(text, f"(?m)^error: {said}\nhint: Install eksnode")
+
+    def test_facts_that_are_missing(self):
+        whole = self.facts("imds.json", self.FACTS)
+        self.assertEqual(self.validate(self.node(), "--imds", whole)[:2], (0, ""))
+        thin = self.facts("thin.json", {})
+        status, text, _ = self.validate(self.node(), "--imds", thin)
+        self.assertEqual(status, 78, text)
+        self.assertRegex(text, "(?m)^error: the instance metadata has no 'region'$")
+        self.assertIn("hint: Add it to 'thin.json', which --imds names\n", text)
+        status, text = self.plan("node.yaml", thin)
+        self.assertEqual(status, 1, text)
+        self.assertIn(f"Add it to '{thin}', which --imds names\n", text)
+
+    def test_every_document_of_user_data_is_read(self):
+        part = "--x\nContent-Type: {}\n\n{}\n"
+        text = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n" + "".join([
+            part.format("application/node.eks.aws", self.node().replace("10.100.0.0/16", "banana")),
+            part.format("application/node.eks.aws", "spec: [\n"),
+            part.format("application/vnd.eksnode+toml", "[a\n")]) + "--x--\n"
+        status, text, _ = self.validate(text, name="ud")
+        self.assertEqual(status, 78)
+        errors = [line for line in text.splitlines() if line.startswith("error:")]
+        for error, said in zip(errors, ("part 1, line .*cluster.cidr", "part 2, line ", "part 3, line "), strict=True):
+            self.assertRegex(error, f"^error: ud, MIME {said}")
+
+    def test_warnings_are_sorted(self):
+        _, text, _ = self.validate(self.node("  featureGates: {b: true}\n  x: 1\n").replace("name: a", "nam: 1\n    name: a"))
+        lines = [int(n) for n in re.findall(r"(?m)^warning: node.yaml, line (\d+)", text)]
+        self.assertEqual(lines, [5, 10, 11], text)
+
+    def test_a_removed_gate(self):
+        gate = self.node("  kubelet: {config: {featureGates: {AnyVolumeDataSource: true}}}\n")
+        said = "node.yaml, line 9, column 37: kubelet.config.featureGates.AnyVolumeDataSource = true: kubelet "
+        self.assertIn(f"warning: {said}1.37 and later does not start with it", self.validate(gate)[1])
+        self.assertEqual(self.validate(gate, "--strict")[0], 78)
+        version = self.top / "etc/eks/kubelet-version.txt"
+        version.parent.mkdir(parents=True)
+        add_vendor_files(self.top / "usr/share/eks")
+        for text, status, error in ("1.36.0", 0, ""), ("1.37.0", 78, f"error: {said}1.37.0 does not start with it: the gate was removed"):
+            version.write_text(text)
+            done = self.validate(gate, "--root", self.top)
+            self.assertEqual(done[0], status, done[1])
+            self.assertIn(error, done[1])
+
+    def test_the_work_grows_with_the_errors(self):
+        """The processor time is limited, to less than quadratic work takes."""
+        sanitized = b"__asan_init" in Path(BUILT_VALIDATE).resolve().read_bytes()  # many times slower
+        count, seconds = (6_000, 30) if sanitized else (60_000, 12)
+        labels = self.node("  kubelet:\n    flags:\n    - --%s=" + ",".join(f"a{n}!" for n in range(count)) + "\n")
+        keys = "".join(f"k{n}=1\n" for n in range(count))
+        for text, name in (labels % "node-labels", "labels.yaml"), (labels % "register-with-taints", "taints.yaml"), \
+                (f"[containerd]\nconfig = \"\"\"\n[{self.CONTAINERD}]\n{keys}\"\"\"\n", "keys.toml"):
+            with self.subTest(name):
+                (self.top / name).write_text(text)
+                done = run("/bin/sh", "-c", f"ulimit -t {seconds}; exec \"$@\"", "sh", VALIDATE, "--strict", self.top / name)
+                self.assertEqual(done.returncode, 78, done.stderr[-500:])
+                self.assertGreaterEqual(done.stderr.count("error:"), count)
 
     def test_a_node_config_without_spec(self):
         status, text, _ = self.validate("apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\ncluster: {name: a}\n")
@@ -461,17 +566,17 @@ class ValidateAllTest(unittest.TestCase):
         self.assertIn("TOKEN=…", text)
 
     def test_a_copy_works(self):
-        table = run(self.staged("max-pods"), "--table", "m5")
+        table = run(COPY / "eksnode-max-pods", "--table", "m5")
         self.assertEqual(table.returncode, 0, table.stderr)
         self.assertIn("m5.large", table.stdout)
 
     def test_absent_facts(self):
-        done = run(str(Path(VALIDATE).with_name("eksnode-plan")), "--config", f"user-data:{SOURCE}/tests/golden/common/root/run/eks/"
+        done = run(str(Path(BUILT_VALIDATE).with_name("eksnode-plan")), "--config", f"user-data:{SOURCE}/tests/golden/common/root/run/eks/"
                    "user-data", "--imds", "/nonexist", "--kubelet-version", "1.34.0", "--containerd-version", "2.1.0")
         self.assertEqual((done.returncode, done.stderr), (1, "eksnode plan: /nonexist: no such file (--imds)\n"))
 
     def test_migrate_without_dashes(self):
-        done = run(str(Path(VALIDATE).with_name("eksnode-migrate")), "a", "--kubelet-extra-args", "--v=3")
+        done = run(str(Path(BUILT_VALIDATE).with_name("eksnode-migrate")), "a", "--kubelet-extra-args", "--v=3")
         self.assertEqual(done.returncode, 2)
         self.assertIn("Put `--` before bootstrap.sh's arguments", done.stderr)
 

@@ -160,12 +160,9 @@ Json computed_settings(const Root& root, const Resolved& resolved)
                         .credential_provider = {}};
                 std::vector<Note> notes;
                 const auto pods = max_pods(node, notes);
-                const auto kept = kube_reserved(node, pods.effective, notes);
                 Json settings{{"maxPods", pods.computed}};
-                if (!kept.cpu.empty())
-                        settings["kubeReserved"]["cpu"] = kept.cpu;
-                if (!kept.memory.empty())
-                        settings["kubeReserved"]["memory"] = kept.memory;
+                if (auto kept = generated_reservations(node, pods.effective, notes); !kept.empty())
+                        settings["kubeReserved"] = std::move(kept);
                 return settings;
         } catch (const std::exception&) {
                 return nullptr;
@@ -259,9 +256,13 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
                 if (!reserved)
                         return fmt::format(
                                 "  computed: {}, {}\n{}", pods.computed, pods.computed_why, said(notes));
+                if (!below("kubelet.config.kubeReserved.cpu") &&
+                        !below("kubelet.config.kubeReserved.memory") && key != "kubelet.config.kubeReserved")
+                        return {};
                 const auto kept = kube_reserved(node, pods.effective, notes);
-                return fmt::format(
-                        "  computed by the {} ({} pods: {})\n", kept.why, pods.effective, pods.why);
+                return fmt::format("  {}computed by the {} ({} pods: {})\n",
+                        key == "kubelet.config.kubeReserved" ? "cpu and memory are " : "", kept.why,
+                        pods.effective, pods.why);
         } catch (const std::exception&) { // no node here, or an incomplete configuration
                 return {};
         }

@@ -59,7 +59,7 @@ std::string fill(std::string_view text, const std::map<std::string, Json, std::l
 StepPlan plan_kubeconfig(const NodeInputs& node)
 {
         const auto& cluster = node.spec.cluster.outpost ? node.spec.cluster.id : node.spec.cluster.name;
-        const auto region = require(node.facts.region, "region");
+        const auto region = require(node.facts.region, "region", node.facts.source);
         const auto& program = token_program(node);
         auto args = Json::array();
         for (const auto* word : program.words)

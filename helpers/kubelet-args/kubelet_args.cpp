@@ -34,8 +34,10 @@ bool has_nvidia_device(const Root& root)
 
 std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
 {
-        const auto ipv4 = [&] { return require(node.facts.local_ipv4, "localIpv4"); };
-        const auto ipv6 = [&] { return require(reachable_ipv6(node.facts.ipv6s), "interfaces[].ipv6s"); };
+        const auto ipv4 = [&] { return require(node.facts.local_ipv4, "localIpv4", node.facts.source); };
+        const auto ipv6 = [&] {
+                return require(reachable_ipv6(node.facts.ipv6s), "interfaces[].ipv6s", node.facts.source);
+        };
         switch (node.spec.cluster.ip_family) {
         case IpFamily::ipv4:
                 return ipv4();
@@ -61,9 +63,9 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
         if (auto name = configured_node_name(node); !name.empty())
                 return name;
         if (node.spec.registration.instance_id_node_name)
-                return require(node.facts.instance_id, "instanceId");
-        const auto host = require(node.facts.local_hostname, "localHostname");
-        auto name = ec2_private_name(host, require(node.facts.region, "region"));
+                return require(node.facts.instance_id, "instanceId", node.facts.source);
+        const auto host = require(node.facts.local_hostname, "localHostname", node.facts.source);
+        auto name = ec2_private_name(host, require(node.facts.region, "region", node.facts.source));
         if (name != host.substr(0, host.find(' ')))
                 notes.push_back({Level::notice,
                         fmt::format("the node is named {}, as EC2's private DNS has it: {} is in the domain "

@@ -76,6 +76,19 @@ bool enforces_kube_reserved(const KubeletSpec& kubelet)
         return enforces;
 }
 
+Json vendor_kubelet_config(const Root& root)
+{
+        return in_vendor_file(kubelet_config_template, [&] {
+                auto document = parse_json(read_file(root(kubelet_config_template)));
+                document.get_ref<const Json::object_t&>();
+                // The maps that we add to, if they exist.
+                for (const char* map : {"featureGates", "kubeReserved"})
+                        if (document.contains(map))
+                                document.at(map).get_ref<const Json::object_t&>();
+                return document;
+        });
+}
+
 void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
 {
         if (const auto reserved = kube_reserved(node, pods, notes); reserved.cpu.empty()) {
@@ -175,9 +188,9 @@ void allow_swap(Json& config, const NodeInputs& node, std::vector<Note>& notes)
                                 swap->source, swap->name)});
 }
 
-void refuse_locked_gates(const NodeInputs& node, std::vector<Note>& notes)
+void refuse_gates(const NodeInputs& node, std::vector<Note>& notes)
 {
-        for (const auto& [text, certain] : locked_gate_conflicts(node.spec, node.versions.kubelet)) {
+        for (const auto& [text, certain] : gate_conflicts(node.spec, node.versions.kubelet)) {
                 if (certain)
                         throw Error(failure::config_invalid, text, "Remove the gate");
                 notes.push_back({Level::warning, text + ", proceeding", true});
@@ -198,25 +211,24 @@ void note_mixed_iptables(const Root& root, std::vector<Note>& notes)
 
 } // namespace
 
+Json generated_reservations(const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
+{
+        auto config = vendor_kubelet_config(node.root);
+        set_reservations(config, node, pods, notes);
+        return config.value("kubeReserved", Json::object());
+}
+
 Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto pods = max_pods(node, notes);
-        auto config = in_vendor_file(kubelet_config_template, [&] {
-                auto document = parse_json(read_file(node.root(kubelet_config_template)));
-                document.get_ref<const Json::object_t&>();
-                // The maps that we add to, if they exist.
-                for (const char* map : {"featureGates", "kubeReserved"})
-                        if (document.contains(map))
-                                document.at(map).get_ref<const Json::object_t&>();
-                return document;
-        });
+        auto config = vendor_kubelet_config(node.root);
         if (node.spec.cluster.service_cidr)
                 config["clusterDNS"] = {node.spec.cluster.service_cidr->dns_address()};
         set_reservations(config, node, pods.effective, notes);
         config["maxPods"] = pods.computed;
-        config["providerID"] =
-                fmt::format("aws:///{}/{}", require(node.facts.availability_zone, "availabilityZone"),
-                        require(node.facts.instance_id, "instanceId"));
+        config["providerID"] = fmt::format("aws:///{}/{}",
+                require(node.facts.availability_zone, "availabilityZone", node.facts.source),
+                require(node.facts.instance_id, "instanceId", node.facts.source));
         if (node.decided.soci) // which could read the login of each pull
                 config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
         if (resolv_conf_is_stub(node.root))
@@ -232,7 +244,7 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
 {
         StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
         note_mixed_iptables(node.root, plan.notes);
-        refuse_locked_gates(node, plan.notes);
+        refuse_gates(node, plan.notes);
         auto config = generated_kubelet_config(node, plan.notes);
         refuse_cgroup_v1(node, config);
         Json user{{"kind", kind}, {"apiVersion", api_version}};

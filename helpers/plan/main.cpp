@@ -44,6 +44,16 @@ Version version_option(const Arguments& arguments, std::string_view name, const 
                 "Give one such as 1.34.1");
 }
 
+Json fetched_facts(const std::string& path)
+{
+        const auto text = read_file_if_exists(path);
+        if (!text)
+                throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
+                        "Name a file with the facts of an instance with --imds; on a node, `eksnode status` "
+                        "tells why they are missing");
+        return in_context(path, failure::facts_missing, [&] { return parse_json(*text); });
+}
+
 int plan(const Arguments& arguments)
 {
         if (!arguments.positional().empty())
@@ -55,15 +65,13 @@ int plan(const Arguments& arguments)
         for (const auto& remark : script_remarks(resolved))
                 fmt::print(stderr, "note: {}\n", remark);
         const auto imds_file = arguments.last("imds");
-        const auto default_file = root(imds_path);
-        const auto imds = imds_file ? facts_in(*imds_file)
-                                    : in_context(default_file, failure::facts_missing,
-                                              [&] { return parse_json(read_file(default_file)); });
+        const auto imds = imds_file ? facts_in(*imds_file) : fetched_facts(root(imds_path));
         const Versions versions{
                 .kubelet = version_option(arguments, "kubelet-version", root, kubelet_version),
                 .containerd = version_option(arguments, "containerd-version", root, containerd_version)};
 
-        const auto steps = plan_node(root, resolved, imds, versions);
+        const auto steps = plan_node(
+                root, resolved, imds, versions, {}, imds_file ? std::string_view(*imds_file) : imds_path);
 
         int status = 0;
         for (const auto& step : steps) {

@@ -78,11 +78,9 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                 }
                 try {
                         steps.push_back({name, plan(node), std::nullopt});
-                } catch (const InvalidConfiguration& e) {
-                        steps.push_back({name, {}, e, e.problems()});
                 } catch (const Error& e) {
                         steps.push_back({name, {}, e});
-                        steps.back().problems.add(e.what(), e.remedy());
+                        steps.back().problems.add(e);
                         steps.back().of_machine = dynamic_cast<const MachineError*>(&e) != nullptr;
                 } catch (const std::exception& e) {
                         steps.push_back({name, {}, Error(failure::internal, without_input(e.what()))});
@@ -92,10 +90,10 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
 }
 
 std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Json& imds,
-        const Versions& versions, const std::optional<Json>& described)
+        const Versions& versions, const std::optional<Json>& described, std::string_view imds_source)
 {
-        const auto facts = in_context(
-                "instance metadata", failure::facts_missing, [&] { return instance_facts(imds); });
+        const auto facts = in_context("instance metadata", failure::facts_missing,
+                [&] { return instance_facts(imds, imds_source); });
         add_bootstrap_dns(resolved, imds);
         auto config = plan_config(root, resolved, imds, versions);
         std::vector<PlannedStep> steps{{"eks-config", std::move(config.plan), std::nullopt}};

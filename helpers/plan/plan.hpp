@@ -31,9 +31,11 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node);
 
 // The files of eks-config, which is the first step, and of the following ones. Values of the cluster that
 // the configuration lacks are taken from the answer of EKS (`described`), else from cluster.json if it is
-// about this cluster. Throws Error (config_missing, config_invalid).
+// about this cluster. Messages about facts name `imds_source`. Throws Error (config_missing,
+// config_invalid).
 std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Json& imds,
-        const Versions& versions, const std::optional<Json>& described = {});
+        const Versions& versions, const std::optional<Json>& described = {},
+        std::string_view imds_source = imds_path);
 
 // "path mode size sha256 step", a line each, sorted by path. Links show their target instead of a digest.
 std::string list_files(const std::vector<PlannedStep>& steps);

@@ -146,7 +146,7 @@ TrustPlan plan_trust(const NodeInputs& node, std::time_t now)
 {
         auto found = trusted_certificates(node.root, node.spec.host.trust, now);
         for (const auto& missing : found.missing)
-                found.problems.add(missing.text, "Put the file there, or remove the item");
+                found.problems.add(missing.text, missing.remedy);
         found.problems.throw_if_any(failure::certificate_invalid);
         File file{.path = std::string(trusted_path), .content = {}};
         for (const auto& certificate : found.certificates)

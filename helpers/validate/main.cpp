@@ -52,10 +52,13 @@ int validate_files(const Arguments& arguments)
         auto resolved = resolve_sources(root, sources, &unreadable);
         resolved.merged.problems.add(unreadable);
         Json imds;
-        if (const auto file = arguments.last("imds"))
-                imds = facts_in(*file);
+        const auto facts = arguments.last("imds");
+        if (facts)
+                imds = facts_in(*facts);
         // What cannot be read may have what seems to be missing.
-        const Strictness how{.strict = arguments.has("strict"), .complete = unreadable.empty()};
+        const Strictness how{.strict = arguments.has("strict"),
+                .complete = unreadable.empty(),
+                .imds = facts ? std::string_view(*facts) : imds_path};
         const auto findings = check_configuration(root, resolved, imds, how);
         fmt::print(stderr, "{}", text_of(findings));
         if (!findings.problems.empty())

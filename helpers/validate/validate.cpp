@@ -6,6 +6,7 @@
 #include <ctime>
 #include <map>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,17 +42,16 @@ void refuse_doubts(std::vector<Note>& notes, Problems& problems)
 }
 
 // The problems of values that have no place of their own in the tables.
-void check_spec(const NodeSpec& spec, const Strictness& how, Problems& problems, std::vector<Note>& notes)
+void check_spec(const NodeSpec& spec, bool knows_kubelet, const Strictness& how, Problems& problems,
+        std::vector<Note>& notes)
 {
         try {
                 check_user_configs(spec, notes);
-        } catch (const InvalidConfiguration& e) {
-                problems.add(e.problems());
         } catch (const Error& e) {
-                problems.add(e.what(), e.remedy());
+                problems.add(e);
         }
-        if (!how.node) // eks-kubelet-config knows kubelet
-                for (const auto& conflict : locked_gate_conflicts(spec, {}))
+        if (!knows_kubelet) // else eks-kubelet-config says it
+                for (const auto& conflict : gate_conflicts(spec, {}))
                         notes.push_back({Level::warning, conflict.text + ", proceeding", true});
         if (const auto wrong =
                         wrong_expression(spec.kubelet.max_pods_expression)) { // a node continues without
@@ -74,6 +74,14 @@ InstanceFacts example_facts()
                 .local_ipv4 = "10.0.0.1"};
 }
 
+constexpr auto kubelet_version_file = "/etc/eks/kubelet-version.txt";
+
+// A laptop's daemons are not the node's.
+bool knows_daemon(const Root& root, const char* file, const Strictness& how)
+{
+        return how.node || exists(root(file));
+}
+
 // The daemons of this machine, if it says which they are; else the oldest and the newest ones that eksnode
 // knows.
 std::vector<Versions> versions_to_check(const Root& root, const Strictness& how)
@@ -81,8 +89,8 @@ std::vector<Versions> versions_to_check(const Root& root, const Strictness& how)
         std::vector<Versions> all{{.kubelet = oldest_kubelet, .containerd = oldest_containerd},
                 {.kubelet = newest_kubelet, .containerd = newest_containerd}};
         const auto know = [&](const char* file, Version (*version)(const Root&), Version Versions::*which) {
-                if (!how.node && !exists(root(file)))
-                        return; // a laptop's daemons are not the node's
+                if (!knows_daemon(root, file, how))
+                        return;
                 try {
                         const auto known = version(root);
                         for (auto& versions : all)
@@ -90,7 +98,7 @@ std::vector<Versions> versions_to_check(const Root& root, const Strictness& how)
                 } catch (const Error&) { // the step that needs it says so
                 }
         };
-        know("/etc/eks/kubelet-version.txt", kubelet_version, &Versions::kubelet);
+        know(kubelet_version_file, kubelet_version, &Versions::kubelet);
         know("/etc/eks/containerd-version.txt", containerd_version, &Versions::containerd);
         return all;
 }
@@ -103,21 +111,31 @@ std::string_view key_in(std::string_view text)
         return text.substr(0, std::min(text.find(" = "), text.find(": ")));
 }
 
-// A step stops at a value that the checks have refused, and says so in its own words.
-bool is_known(const Problems& problems, std::string_view text)
+using Keys = std::set<std::string, std::less<>>;
+
+// The keys that the checks have refused.
+Keys keys_in(const Problems& problems)
 {
-        const auto key = key_in(text);
-        return std::ranges::any_of(problems.all(), [&](const Problems::Problem& problem) {
-                const auto known = key_in(problem.text);
-                return known.starts_with(key) &&
-                       (known.size() == key.size() || known[key.size()] == '.' || known[key.size()] == '[');
+        Keys keys;
+        for (const auto& problem : problems.all())
+                keys.emplace(key_in(problem.text));
+        return keys;
+}
+
+// A step stops at a value that the checks have refused, and says so in its own words.
+bool is_known(const Keys& refused, std::string_view text)
+{
+        const std::string key(key_in(text));
+        return refused.contains(key) || std::ranges::any_of(std::array{'.', '['}, [&](char separator) {
+                const auto below = refused.lower_bound(key + separator);
+                return below != refused.end() && below->starts_with(key + separator);
         });
 }
 
 // The problems and warnings of the steps themselves. A node that has one of the versions must have them all,
-// so those count that each version gives. Errors that are not of the configuration are those of this
-// machine.
-void check_steps(NodeInputs node, const Strictness& how, const std::vector<Layer>& layers,
+// so those count that each version gives. Without eksnode's own files, those of a step are not
+// checked. Other errors that are not of the configuration are those of this machine.
+void check_steps(NodeInputs node, bool has_facts, const Strictness& how, const std::vector<Layer>& layers,
         Problems& problems, std::vector<Note>& notes)
 {
         const auto versions = versions_to_check(node.root, how);
@@ -142,19 +160,36 @@ void check_steps(NodeInputs node, const Strictness& how, const std::vector<Layer
                 return std::ranges::any_of(
                         layers, [&](const Layer& layer) { return layer.source == place.source; });
         };
+        const auto refused = keys_in(problems);
+        std::unordered_set<std::string> noted;
+        for (const auto& note : notes)
+                noted.insert(note.text);
         for (const auto& step : last) {
                 const bool elsewhere = step.of_machine && !how.node;
+                const auto failed = step.error ? step.error->failure().name : std::string_view();
+                if (failed == failure::facts_missing.name && has_facts)
+                        problems.add(step.problems);
+                if (failed == failure::vendor_file.name || failed == failure::internal.name) {
+                        const auto text = fmt::format(
+                                "the files of {} are not checked: {}", step.name, step.error->what());
+                        if (how.strict)
+                                problems.add(text, step.error->remedy());
+                        else
+                                notes.push_back({Level::warning,
+                                        Error(step.error->failure(), text, step.error->remedy())
+                                                .full_text()});
+                }
                 if (refusals[step.name] == versions.size())
                         for (const auto& [text, remedy] : step.problems.all()) {
                                 if (elsewhere)
-                                        notes.push_back({Level::warning, text + ", proceeding"});
-                                else if (!is_known(problems, text))
+                                        notes.push_back({Level::warning,
+                                                fmt::format("{}; on a node this is an error", text)});
+                                else if (!is_known(refused, text))
                                         problems.add(text, remedy);
                         }
                 for (const auto& note : step.plan.notes)
                         if (note.level == Level::warning && doubts[note.text] == versions.size() &&
-                                is_of_configuration(note.text) &&
-                                std::ranges::find(notes, note.text, &Note::text) == notes.end())
+                                is_of_configuration(note.text) && noted.insert(note.text).second)
                                 notes.push_back(note);
         }
 }
@@ -187,30 +222,31 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
         notes.insert(notes.end(), found.notes.begin(), found.notes.end());
         for (const auto& missing : found.missing) {
                 if (how.node)
-                        problems.add(missing.text, "Put the file there, or remove the item");
+                        problems.add(missing.text, missing.remedy);
                 else // this need not be the node
-                        notes.push_back({Level::info, missing.text + "; not checked"});
+                        notes.push_back({Level::warning,
+                                fmt::format("{}; it is not checked here, and on a node this is an error",
+                                        missing.text)});
         }
 
         NodeInputs node{.root = root,
                 .spec = node_spec(merged.tree, merged.marks, &problems),
-                .facts = imds.is_object() ? instance_facts(imds) : example_facts(),
+                .facts = imds.is_object() ? instance_facts(imds, how.imds) : example_facts(),
                 .versions = {},
                 .credential_provider = credential_provider_path(),
                 .lacks_cluster = std::ranges::any_of(std::array{"cluster.name", "cluster.apiServerEndpoint",
                                                              "cluster.certificateAuthority"},
                         [&](const char* key) { return find_path(merged.tree, key) == nullptr; })};
-        check_spec(node.spec, how, problems, notes);
+        check_spec(node.spec, knows_daemon(root, kubelet_version_file, how), how, problems, notes);
         if (how.steps) {
                 node.spec.host.trust.clear(); // checked above
-                check_steps(std::move(node), how, resolved.layers, problems, notes);
+                check_steps(std::move(node), imds.is_object(), how, resolved.layers, problems, notes);
         }
-        std::vector<std::string> sources;
-        for (const auto& layer : resolved.layers)
-                sources.push_back(layer.source);
-        problems.sort_by_place(sources);
         if (how.strict)
                 refuse_doubts(notes, problems);
+        const auto sources = sources_of(resolved);
+        problems.sort_by_place(sources);
+        sort_by_place(notes, sources);
         return {std::move(problems), std::move(notes)};
 }
 

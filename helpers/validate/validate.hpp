@@ -16,10 +16,11 @@ struct Findings {
 };
 
 struct Strictness {
-        bool strict = false;  // doubtful values are problems
-        bool complete = true; // an image, which gets its cluster later, need not be
-        bool node = false;    // keys that no step acts on are problems, not notes
-        bool steps = true;    // what the steps refuse, too; the caller may plan them itself
+        bool strict = false;               // doubtful values are problems
+        bool complete = true;              // an image, which gets its cluster later, need not be
+        bool node = false;                 // keys that no step acts on are problems, not notes
+        bool steps = true;                 // what the steps refuse, too; the caller may plan them itself
+        std::string_view imds = imds_path; // the file of the facts, for messages
 };
 
 // The findings of the layers, the checks of values and the steps, sorted by place. The steps are planned as

@@ -136,7 +136,7 @@ class BeforeTheCall(CloudInitTest):
                        'sandbox_image = "SANDBOX_IMAGE"\nmax_concurrent_downloads = 7\n')
 
         # bootstrap.sh overwrote all of these.
-        edits = {"kubeReserved": {"cpu": "123m", "memory": "456Mi", "ephemeral-storage": "2Gi"},
+        edits = {"kubeReserved": {"cpu": "123m", "memory": "456Mi", "ephemeral-storage": "2Gi", "pid": "1500"},
                  "evictionHard": {"memory.available": "150Mi", "nodefs.available": "8%", "nodefs.inodesFree": "4%"}}
         node = self.cloud_node(f"""\
 #!/bin/bash

@@ -20,6 +20,7 @@
 #include "config/sysctl_settings.hpp"
 #include "config/trust_settings.hpp"
 #include "config/volume.hpp"
+#include "document/reader.hpp"
 
 namespace eks {
 
@@ -159,8 +160,8 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                 });
         };
         if (complete && find_path(tree, "cluster.name") == nullptr && !refused("cluster.name"))
-                problems.add({sources}, "cluster.name", "", "missing",
-                        "Set cluster.name to the name of the EKS cluster");
+                problems.add(nearest_place(resolved.merged.marks, "cluster.name", {sources}), "cluster.name",
+                        "", "missing", "Set cluster.name to the name of the EKS cluster");
 
         const auto mark = [&](const std::string& key) {
                 return place_of(resolved.merged.marks, key, {sources});
@@ -191,7 +192,9 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
 
 void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
 {
-        find_problems(resolved, imds, notes).throw_if_any(failure::config_invalid);
+        auto problems = find_problems(resolved, imds, notes);
+        problems.sort_by_place(sources_of(resolved));
+        problems.throw_if_any(failure::config_invalid);
 }
 
 } // namespace eks

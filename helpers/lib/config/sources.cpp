@@ -126,7 +126,8 @@ Layer parse_document(const UserDataDocument& document)
         }
 }
 
-void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes, const std::string& source)
+void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes, const std::string& source,
+        Problems* unreadable = nullptr)
 {
         const auto data = read_user_data(bytes, source);
         resolved.has_scripts = resolved.has_scripts || data.has_scripts;
@@ -134,7 +135,7 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
         auto& notes = resolved.merged.notes;
         notes.insert(notes.end(), data.notes.begin(), data.notes.end());
-        for (auto& layer : parse_documents(data, notes))
+        for (auto& layer : parse_documents(data, notes, unreadable))
                 add(root, resolved, std::move(layer));
 }
 
@@ -178,17 +179,35 @@ std::vector<std::string> admin_files(const Root& root, const std::optional<Draft
 
 } // namespace
 
-std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& notes)
+std::vector<std::string> sources_of(const Resolved& resolved)
+{
+        std::vector<std::string> sources;
+        for (const auto& layer : resolved.layers)
+                sources.push_back(layer.source);
+        return sources;
+}
+
+std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& notes, Problems* unreadable)
 {
         std::vector<Layer> layers;
+        Problems broken;
+        const Failure* first = nullptr;
         for (const auto& document : data.documents)
                 try {
                         layers.push_back(parse_document(document));
                 } catch (const Error& e) {
-                        if (!document.nested)
-                                throw;
-                        notes.push_back(ignored_document(e));
+                        if (document.nested) {
+                                notes.push_back(ignored_document(e));
+                                continue;
+                        }
+                        first = first != nullptr ? first : &e.failure();
+                        broken.add(e);
+                        layers.push_back({.source = document.source}); // in the order of the others
                 }
+        if (unreadable != nullptr)
+                unreadable->add(broken);
+        else if (first != nullptr)
+                broken.throw_if_any(*first);
         return layers;
 }
 
@@ -274,40 +293,40 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
 
 Resolved resolve_sources(const Root& root, const std::vector<std::string>& sources, Problems* unreadable)
 {
-        const auto read = [&](const auto& add_it) {
+        Resolved resolved;
+        const auto read = [&](const std::string& source, const auto& add_it) {
                 try {
                         add_it();
-                } catch (const InvalidConfiguration& e) {
-                        if (unreadable == nullptr)
-                                throw;
-                        unreadable->add(e.problems());
                 } catch (const Error& e) {
                         if (unreadable == nullptr || e.failure().status != Errc::bad_config)
                                 throw;
-                        unreadable->add(e.what(), e.remedy());
+                        unreadable->add(e);
+                        resolved.layers.push_back({.source = source}); // in the order of the others
                 }
         };
         constexpr std::string_view user_data = "user-data:";
         const Root here; // the sources were given on the command line
-        Resolved resolved;
         for (const auto& source : sources) {
                 struct stat st {};
                 if (source.starts_with(user_data)) {
                         const auto path = source.substr(user_data.size());
-                        read([&] { add_user_data(root, resolved, read_file(path, config_limit), path); });
+                        read(path, [&] {
+                                add_user_data(
+                                        root, resolved, read_file(path, config_limit), path, unreadable);
+                        });
                 } else if (::stat(source.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
                         const auto paths = drop_ins(here, {source}, all_suffixes);
                         if (paths.empty())
                                 resolved.tried.push_back(source + " (no configuration in this directory)");
                         for (const auto& path : paths) {
                                 resolved.tried.push_back(path);
-                                read([&] {
+                                read(path, [&] {
                                         add(root, resolved, parse_file(read_file(path, config_limit), path));
                                 });
                         }
                 } else {
                         resolved.tried.push_back(source);
-                        read([&] {
+                        read(source, [&] {
                                 add(root, resolved, parse_file(read_file(source, config_limit), source));
                         });
                 }

@@ -28,6 +28,9 @@ struct Resolved {
         bool has_bootstrap_call = false; // bootstrap.sh did
 };
 
+// The names of the layers' sources, in order.
+std::vector<std::string> sources_of(const Resolved& resolved);
+
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
 // user data, the calls of commands on this instance, kernel command line. Absent ones are skipped. With a
 // draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io).
@@ -46,8 +49,9 @@ Resolved resolve_sources(
 // eks.KEY=VALUE words as a layer. Does not throw: errors are in Layer::problems.
 Layer command_line_layer(const std::vector<std::string>& words);
 
-// The documents of user data, as layers. Throws Error (config_syntax, config_invalid); documents that
-// nodeadm does not read are then left out, with a note.
-std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& notes);
+// The documents of user data, as layers. The errors of all documents are added to `unreadable`, or thrown
+// together (config_syntax, config_invalid). A document that nodeadm does not read is left out, with a note.
+std::vector<Layer> parse_documents(
+        const UserData& data, std::vector<Note>& notes, Problems* unreadable = nullptr);
 
 } // namespace eks

@@ -66,7 +66,7 @@ std::optional<std::string> pulled_pause_image(const NodeInputs& node)
                 return node.decided.sandbox_image;
         if (exists(node.root(pause_archive)))
                 return std::nullopt;
-        return eks_pause_image(node.root, require(node.facts.region, "region"));
+        return eks_pause_image(node.root, require(node.facts.region, "region", node.facts.source));
 }
 
 std::string sandbox_image(const NodeInputs& node)

@@ -30,6 +30,9 @@ Where parse_place(const std::string& text);
 // the second one counts in.
 Where place_in_message(std::string_view text);
 
+// As Problems::sort_by_place().
+void sort_by_place(std::vector<Note>& notes, const std::vector<std::string>& sources);
+
 // The place of a key; `otherwise` if there is no mark.
 Where place_of(const Marks& marks, const std::string& key, Where otherwise);
 

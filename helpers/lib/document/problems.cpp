@@ -57,24 +57,49 @@ void Problems::add(const Problems& other)
                 add(text, remedy);
 }
 
-void Problems::sort_by_place(const std::vector<std::string>& sources)
+void Problems::add(const Error& error)
+{
+        if (const auto* all = dynamic_cast<const InvalidConfiguration*>(&error))
+                add(all->problems());
+        else
+                add(error.what(), error.remedy());
+}
+
+namespace {
+
+// Sorts messages by the places in their texts.
+template <typename Message>
+void sort_messages(std::vector<Message>& all, const std::vector<std::string>& sources)
 {
         struct Placed {
                 std::size_t source;
                 Where where;
-                Problem problem;
+                Message message;
         };
         std::vector<Placed> placed;
-        for (auto& problem : all_) {
-                auto where = place_in_message(problem.text);
+        placed.reserve(all.size());
+        for (auto& message : all) {
+                auto where = place_in_message(message.text);
                 const auto source = std::ranges::find(sources, where.source) - sources.begin();
-                placed.push_back({static_cast<std::size_t>(source), std::move(where), std::move(problem)});
+                placed.push_back({static_cast<std::size_t>(source), std::move(where), std::move(message)});
         }
         std::ranges::stable_sort(placed, {}, [](const Placed& one) {
                 return std::tie(one.source, one.where.source, one.where.line, one.where.column);
         });
         for (std::size_t i = 0; i < placed.size(); ++i)
-                all_[i] = std::move(placed[i].problem);
+                all[i] = std::move(placed[i].message);
+}
+
+} // namespace
+
+void Problems::sort_by_place(const std::vector<std::string>& sources)
+{
+        sort_messages(all_, sources);
+}
+
+void sort_by_place(std::vector<Note>& notes, const std::vector<std::string>& sources)
+{
+        sort_messages(notes, sources);
 }
 
 std::vector<std::string> Problems::texts() const
@@ -99,12 +124,20 @@ void Problems::throw_if_any(const Failure& failure) const
         if (all_.empty())
                 return;
         constexpr std::size_t shown = 20; // in one message; `eksnode validate` lists all
-        const auto first = [&](const std::vector<std::string>& all, std::string_view separator) {
-                return join(std::span(all).first(std::min(all.size(), shown)), separator);
-        };
-        const auto more =
-                all_.size() > shown ? fmt::format("; and {} more", all_.size() - shown) : std::string();
-        throw InvalidConfiguration(failure, first(texts(), "; ") + more, first(remedies(), ". "), *this);
+        const auto first = std::span(all_).first(std::min(all_.size(), shown));
+        // A remedy stands once, behind the last of its problems. That of the last one is the error's own.
+        std::string text;
+        for (std::size_t i = 0; i < first.size(); ++i) {
+                const auto& [wrong, remedy] = first[i];
+                const auto after = first.subspan(i + 1);
+                const bool again = std::ranges::find(after, remedy, &Problem::remedy) != after.end();
+                text += i > 0 ? "; " + wrong : wrong;
+                if (!again && !after.empty() && !remedy.empty())
+                        text += fmt::format("{} {}", wrong.ends_with('?') ? "" : ".", remedy);
+        }
+        if (all_.size() > shown)
+                text += fmt::format("; and {} more", all_.size() - shown);
+        throw InvalidConfiguration(failure, text, first.back().remedy, *this);
 }
 
 } // namespace eks

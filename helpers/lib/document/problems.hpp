@@ -33,8 +33,9 @@ public:
         // A complete text. The same text is kept once.
         void add(std::string text, std::string remedy);
 
-        // Append the problems of another collection.
+        // Append the problems of another collection, or of an Error.
         void add(const Problems& other);
+        void add(const Error& error);
 
         // One error and its remedy. The text begins with the place, if there is one.
         struct Problem {
@@ -51,7 +52,8 @@ public:
         std::vector<std::string> texts() const;
         std::vector<std::string> remedies() const; // each once
 
-        // Throws InvalidConfiguration (`failure`) if there are any.
+        // Throws InvalidConfiguration (`failure`) if there are any: with the remedies between the problems,
+        // each once, and the last one as that of the error.
         void throw_if_any(const Failure& failure) const;
 
 private:

@@ -16,6 +16,21 @@ ReservationSettings reservation_settings(const Json& tree)
         return settings;
 }
 
+// The places of a key and of what is below it.
+void add_places(const Marks& all, const std::string& key, Marks& found)
+{
+        for (auto mark = all.lower_bound(key); mark != all.end() && mark->first.starts_with(key); ++mark)
+                found.insert(*mark);
+}
+
+Marks places_of_gates(const Marks& all)
+{
+        Marks found;
+        add_places(all, "kubelet.config.featureGates", found);
+        add_places(all, "kubelet.flags", found);
+        return found;
+}
+
 } // namespace
 
 KubeletSpec kubelet_spec(const Configured& given)
@@ -24,6 +39,7 @@ KubeletSpec kubelet_spec(const Configured& given)
         return {.config = kubelet.value("config", Json::object()),
                 .config_replaces = kubelet.value("configMode", std::string()) == "replace",
                 .flags = kubelet.value("flags", std::vector<std::string>()),
+                .places = places_of_gates(given.marks),
                 .credential_provider_config = kubelet.value("credentialProviderConfig", Json::object()),
                 .max_pods_expression = {kubelet.value("maxPodsExpression", std::string()),
                         given.source("kubelet.maxPodsExpression")},

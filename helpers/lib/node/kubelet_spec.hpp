@@ -21,6 +21,7 @@ struct KubeletSpec {
         Json config = Json::object();
         bool config_replaces = false; // kubelet.configMode = "replace"
         std::vector<std::string> flags;
+        Marks places; // of the flags and of config.featureGates
         Json credential_provider_config = Json::object();
         Sourced max_pods_expression; // empty: none
         std::string max_pods_limit;  // none, recommended; empty: recommended with prefixes, else none

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "checks/kubelet_flags.hpp"
+#include "document/reader.hpp"
 
 namespace eks {
 
@@ -130,6 +131,112 @@ constexpr std::array locked_gates_of_kubelet{
         LockedGate{"WinOverlay", 34},
 };
 
+// From the same sources, sorted by name. A test compares it with what the stand-in kubelet knows.
+constexpr std::array removed_gates_of_kubelet{
+        RemovedGate{"APIPriorityAndFairness", 31},
+        RemovedGate{"APISelfSubjectReview", 30},
+        RemovedGate{"AnyVolumeDataSource", 37},
+        RemovedGate{"AppArmor", 33},
+        RemovedGate{"AppArmorFields", 33},
+        RemovedGate{"BoundServiceAccountTokenVolume", 24},
+        RemovedGate{"CPUManager", 34},
+        RemovedGate{"CSIInlineVolume", 27},
+        RemovedGate{"CSIMigration", 27},
+        RemovedGate{"CSIMigrationAWS", 27},
+        RemovedGate{"CSIMigrationAzureDisk", 27},
+        RemovedGate{"CSIMigrationAzureFile", 30},
+        RemovedGate{"CSIMigrationGCE", 28},
+        RemovedGate{"CSIMigrationOpenStack", 26},
+        RemovedGate{"CSIMigrationRBD", 31},
+        RemovedGate{"CSIMigrationvSphere", 29},
+        RemovedGate{"CSINodeExpandSecret", 31},
+        RemovedGate{"CSIServiceAccountToken", 25},
+        RemovedGate{"CSIStorageCapacity", 28},
+        RemovedGate{"CSIVolumeFSGroupPolicy", 26},
+        RemovedGate{"CSRDuration", 26},
+        RemovedGate{"CloudDualStackNodeIPs", 32},
+        RemovedGate{"ConfigurableFSGroupPolicy", 26},
+        RemovedGate{"ConsistentHTTPGetHandlers", 31},
+        RemovedGate{"ControllerManagerLeaderMigration", 27},
+        RemovedGate{"CronJobTimeZone", 29},
+        RemovedGate{"DaemonSetUpdateSurge", 27},
+        RemovedGate{"DefaultPodTopologySpread", 26},
+        RemovedGate{"DelegateFSGroupToCSIDriver", 28},
+        RemovedGate{"DevicePlugins", 28},
+        RemovedGate{"DisableAcceleratorUsageMetrics", 28},
+        RemovedGate{"DisableCloudProviders", 33},
+        RemovedGate{"DisableKubeletCloudCredentialProviders", 33},
+        RemovedGate{"DownwardAPIHugePages", 29},
+        RemovedGate{"DynamicKubeletConfig", 26},
+        RemovedGate{"EfficientWatchResumption", 33},
+        RemovedGate{"EphemeralContainers", 27},
+        RemovedGate{"ExpandCSIVolumes", 27},
+        RemovedGate{"ExpandInUsePersistentVolumes", 27},
+        RemovedGate{"ExpandPersistentVolumes", 27},
+        RemovedGate{"ExpandedDNSConfig", 30},
+        RemovedGate{"ExperimentalHostUserNamespaceDefaulting", 30},
+        RemovedGate{"GRPCContainerProbe", 29},
+        RemovedGate{"GenericEphemeralVolume", 25},
+        RemovedGate{"HPAContainerMetrics", 32},
+        RemovedGate{"HugePageStorageMediumSize", 25},
+        RemovedGate{"IPTablesOwnershipCleanup", 30},
+        RemovedGate{"IPv6DualStack", 25},
+        RemovedGate{"IdentifyPodOS", 27},
+        RemovedGate{"ImmutableEphemeralVolumes", 25},
+        RemovedGate{"InPlacePodVerticalScalingAllocatedStatus", 36},
+        RemovedGate{"InTreePluginAWSUnregister", 31},
+        RemovedGate{"IndexedJob", 26},
+        RemovedGate{"JobPodFailurePolicy", 34},
+        RemovedGate{"JobTrackingWithFinalizers", 28},
+        RemovedGate{"KMSv2", 32},
+        RemovedGate{"KMSv2KDF", 32},
+        RemovedGate{"KubeletCredentialProviders", 28},
+        RemovedGate{"KubeletPodResources", 30},
+        RemovedGate{"KubeletPodResourcesGetAllocatable", 30},
+        RemovedGate{"LegacyServiceAccountTokenCleanUp", 32},
+        RemovedGate{"LegacySidecarContainers", 34},
+        RemovedGate{"LocalStorageCapacityIsolation", 27},
+        RemovedGate{"MinDomainsInPodTopologySpread", 32},
+        RemovedGate{"MinimizeIPTablesRestore", 30},
+        RemovedGate{"MixedProtocolLBService", 28},
+        RemovedGate{"NetworkPolicyEndPort", 27},
+        RemovedGate{"NewVolumeManagerReconstruction", 32},
+        RemovedGate{"NodeOutOfServiceVolumeDetach", 32},
+        RemovedGate{"NonPreemptingPriority", 26},
+        RemovedGate{"OpenAPIV3", 29},
+        RemovedGate{"PersistentVolumeLastPhaseTransitionTime", 33},
+        RemovedGate{"PodAffinityNamespaceSelector", 26},
+        RemovedGate{"PodDisruptionBudget", 26},
+        RemovedGate{"PodDisruptionConditions", 34},
+        RemovedGate{"PodHasNetworkCondition", 28},
+        RemovedGate{"PodHostIPs", 32},
+        RemovedGate{"PodOverhead", 26},
+        RemovedGate{"PodSecurity", 28},
+        RemovedGate{"PreferNominatedNode", 26},
+        RemovedGate{"ProbeTerminationGracePeriod", 29},
+        RemovedGate{"ProxyTerminatingEndpoints", 30},
+        RemovedGate{"ReadWriteOncePod", 31},
+        RemovedGate{"RemainingItemCount", 32},
+        RemovedGate{"RetroactiveDefaultStorageClass", 29},
+        RemovedGate{"RuntimeClass", 25},
+        RemovedGate{"SeccompDefault", 29},
+        RemovedGate{"SecurityContextDeny", 30},
+        RemovedGate{"ServerSideApply", 32},
+        RemovedGate{"ServerSideFieldValidation", 32},
+        RemovedGate{"ServiceInternalTrafficPolicy", 28},
+        RemovedGate{"StableLoadBalancerNodeSet", 32},
+        RemovedGate{"StatefulSetMinReadySeconds", 27},
+        RemovedGate{"SuspendJob", 26},
+        RemovedGate{"TTLAfterFinished", 25},
+        RemovedGate{"TopologyManager", 29},
+        RemovedGate{"UserNamespacesPodSecurityStandards", 35},
+        RemovedGate{"UserNamespacesStatelessPodsSupport", 28},
+        RemovedGate{"ValidatingAdmissionPolicy", 32},
+        RemovedGate{"VolumeCapacityPriority", 33},
+        RemovedGate{"WatchBookmark", 33},
+        RemovedGate{"WindowsHostProcessContainers", 28},
+};
+
 // The kubelets that have been started with each gate of the table set against its lock. Other versions
 // follow from Kubernetes' history of the gates, which was wrong by one release once.
 constexpr std::array tried{32U, 36U};
@@ -143,11 +250,17 @@ struct Setting {
 std::map<std::string, Setting> user_gates(const NodeSpec& spec)
 {
         std::map<std::string, Setting> found;
+        const auto at = [&](const std::string& key) {
+                const auto place = nearest_place(spec.kubelet.places, key, {});
+                return place.source.empty() ? std::string() : place.text() + ": ";
+        };
         const auto map = spec.kubelet.config.find("featureGates");
         if (map != spec.kubelet.config.end() && map->is_object())
                 for (const auto& [name, value] : map->items())
-                        if (value.is_boolean())
-                                found[name] = {"kubelet.config.featureGates." + name, value.get<bool>()};
+                        if (value.is_boolean()) {
+                                const auto key = key_path("kubelet.config.featureGates", name);
+                                found[name] = {at(key) + key, value.get<bool>()};
+                        }
         for (const auto& flag : parse_kubelet_flags(spec.kubelet.flags))
                 if (flag.name == "feature-gates" && flag.value)
                         for (const auto item : split(*flag.value, ',')) {
@@ -156,7 +269,10 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
                                 const auto value = equals == item.npos ? "" : trim(item.substr(equals + 1));
                                 if (const auto on = go_boolean(value))
                                         found[name] = {
-                                                fmt::format("kubelet.flags: --feature-gates={}", name), *on};
+                                                fmt::format("{}kubelet.flags: --feature-gates={}",
+                                                        at(fmt::format("kubelet.flags[{}]", flag.index)),
+                                                        name),
+                                                *on};
                         }
         return found;
 }
@@ -168,10 +284,29 @@ std::span<const LockedGate> locked_gates()
         return locked_gates_of_kubelet;
 }
 
-std::vector<GateConflict> locked_gate_conflicts(const NodeSpec& spec, const std::optional<Version>& kubelet)
+std::span<const RemovedGate> removed_gates()
+{
+        return removed_gates_of_kubelet;
+}
+
+std::vector<GateConflict> gate_conflicts(const NodeSpec& spec, const std::optional<Version>& kubelet)
 {
         std::vector<GateConflict> conflicts;
         for (const auto& [name, setting] : user_gates(spec)) {
+                const auto removed =
+                        std::ranges::lower_bound(removed_gates_of_kubelet, name, {}, &RemovedGate::name);
+                if (removed != removed_gates_of_kubelet.end() && removed->name == name &&
+                        (!kubelet || *kubelet >= Version{1, removed->minor, 0})) {
+                        const auto which =
+                                kubelet ? kubelet->text() : fmt::format("1.{} and later", removed->minor);
+                        conflicts.push_back(
+                                {fmt::format(
+                                         "{} = {}: kubelet {} does not start with it: the gate was removed "
+                                         "in 1.{}",
+                                         setting.place, setting.on, which, removed->minor),
+                                        kubelet.has_value()});
+                        continue;
+                }
                 const auto gate =
                         std::ranges::lower_bound(locked_gates_of_kubelet, name, {}, &LockedGate::name);
                 if (gate == locked_gates_of_kubelet.end() || gate->name != name ||

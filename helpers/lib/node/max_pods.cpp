@@ -65,7 +65,7 @@ struct Computed {
 
 Computed compute(const NodeInputs& node, std::vector<Note>& notes)
 {
-        const auto type = require(node.facts.instance_type, "instanceType");
+        const auto type = require(node.facts.instance_type, "instanceType", node.facts.source);
         const auto known = find_instance_type(node.root, type);
         if (!known) {
                 if (const auto pods = parse_int<unsigned>(node.spec.kubelet.max_pods_expression.text))

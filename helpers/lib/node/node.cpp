@@ -100,7 +100,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks, Problems* problems)
                 .host = host_spec(given)};
 }
 
-InstanceFacts instance_facts(const Json& imds)
+InstanceFacts instance_facts(const Json& imds, std::string_view source)
 {
         const auto text = [&](const char* key) { return imds.value(key, std::string()); };
         InstanceFacts facts{.instance_id = text("instanceId"),
@@ -110,6 +110,7 @@ InstanceFacts instance_facts(const Json& imds)
                 .local_hostname = text("localHostname"),
                 .local_ipv4 = text("localIpv4")};
         facts.all = imds;
+        facts.source = source;
         for (const auto& interface : imds.value("interfaces", Json::array()))
                 if (interface.value("mac", std::string()) == text("mac"))
                         facts.ipv6s = interface.value("ipv6s", std::vector<std::string>());
@@ -127,13 +128,15 @@ Json facts_in(const std::string& path)
         return facts;
 }
 
-std::string require(const std::string& fact, std::string_view name)
+std::string require(const std::string& fact, std::string_view name, std::string_view source)
 {
         if (fact.empty())
                 throw Error(failure::facts_missing, fmt::format("the instance metadata has no '{}'", name),
-                        fmt::format("'{}' is what eks-imds has fetched, unless --imds names another file; "
-                                    "`eksnode apply --fetch` tries again",
-                                imds_path));
+                        source == imds_path
+                                ? fmt::format("'{}' is what eks-imds has fetched; `eksnode apply "
+                                              "--fetch` tries again",
+                                          source)
+                                : fmt::format("Add it to '{}', which --imds names", source));
         return fact;
 }
 

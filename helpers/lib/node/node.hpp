@@ -43,8 +43,9 @@ struct InstanceFacts {
         std::string availability_zone;
         std::string local_hostname;
         std::string local_ipv4;
-        std::vector<std::string> ipv6s; // of the primary interface
-        Json all = Json::object();      // the document, for templates
+        std::vector<std::string> ipv6s;              // of the primary interface
+        Json all = Json::object();                   // the document, for templates
+        std::string source = std::string(imds_path); // its file, for messages
 };
 
 struct Versions {
@@ -74,13 +75,13 @@ struct NodeInputs {
 // (config_invalid).
 NodeSpec node_spec(const Json& tree, const Marks& marks, Problems* problems = nullptr);
 
-InstanceFacts instance_facts(const Json& imds);
+InstanceFacts instance_facts(const Json& imds, std::string_view source = imds_path);
 
 // The object in a file that was named with --imds. Throws Error (facts_missing, file_io).
 Json facts_in(const std::string& path);
 
 // The fact, or Error (facts_missing) that names it.
-std::string require(const std::string& fact, std::string_view name);
+std::string require(const std::string& fact, std::string_view name, std::string_view source = imds_path);
 
 // From /etc/eks/{kubelet,containerd}-version.txt, else by asking the binary, which costs a start of it. A
 // binary is run only on a node, never with a root prefix. Throws Error (kubelet_missing,

@@ -37,7 +37,7 @@ std::string login_of(const Root& root, const ProxySettings& proxy)
                 return {};
         const auto path = credential_path(root, proxy.credentials_file, "eks-environment.service");
         const auto refuse = [&](std::string_view what) {
-                throw Error(failure::config_invalid,
+                throw MachineError(failure::config_invalid,
                         fmt::format("proxy.credentialsFile ({}): '{}' {}", proxy.source,
                                 proxy.credentials_file, what),
                         "Write one line, USER:PASSWORD, into it, and let only root read it (`chmod 600`)");

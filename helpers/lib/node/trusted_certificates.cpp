@@ -25,7 +25,8 @@ std::optional<std::string> pem_text(const Root& root, const TrustSource& source,
 {
         if (source.kind == TrustSource::Kind::text)
                 return source.given;
-        std::string why = "is not there";
+        const bool named = source.kind == TrustSource::Kind::credential;
+        std::string why = named ? "there is no systemd credential of this name" : "is not there";
         try {
                 if (auto text = read_file_if_exists(
                             root(credential_path(root, source.given, "eks-trust.service")), pem_limit))
@@ -33,7 +34,9 @@ std::optional<std::string> pem_text(const Root& root, const TrustSource& source,
         } catch (const Error& e) {
                 why = fmt::format("cannot be read: {}", e.what());
         }
-        found.missing.push_back({Level::warning, fmt::format("{}: {}", source.text(), why)});
+        found.missing.push_back({fmt::format("{}: {}", source.text(), why),
+                named ? "Provide the credential, give an absolute path, or remove the item"
+                      : "Put the file there, or remove the item"});
         return std::nullopt;
 }
 

@@ -17,10 +17,10 @@ namespace eks {
 inline constexpr std::string_view trust_stamp = "/var/lib/eks/trust";
 
 struct TrustedCertificates {
-        std::vector<Certificate> certificates; // each once
-        std::vector<Note> notes;               // expired ones, and those that are not CA certificates
-        std::vector<Note> missing;             // files and credentials that cannot be read
-        Problems problems;                     // what does not hold certificates alone
+        std::vector<Certificate> certificates;  // each once
+        std::vector<Note> notes;                // expired ones, and those that are not CA certificates
+        std::vector<Problems::Problem> missing; // files and credentials that cannot be read
+        Problems problems;                      // what does not hold certificates alone
 };
 
 TrustedCertificates trusted_certificates(

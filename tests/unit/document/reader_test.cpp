@@ -146,3 +146,26 @@ TEST_CASE("A table with a key too many names the nearest, and where it stands", 
                 Texts{"a.toml, line 3, column 1: x.sevrer: unknown key; did you mean 'server'?"});
         CHECK(problems.remedies() == Texts{"The keys are server, ca"});
 }
+
+TEST_CASE("Problems are thrown in the order of their places, each with its remedy", "[problems]")
+{
+        Problems problems;
+        problems.add({"b", 1, 1}, "z", "", "wrong", "Mend b");
+        problems.add({"a", 10, 1}, "y", "", "wrong", "Mend a");
+        problems.add({"a", 9, 1}, "x", "", "wrong", "Mend a");
+        problems.sort_by_place({"a", "b"});
+        try {
+                problems.throw_if_any(failure::config_invalid);
+                FAIL("nothing is thrown");
+        } catch (const Error& e) {
+                CHECK(std::string(e.what()) ==
+                        "a, line 9, column 1: x: wrong; a, line 10, column 1: y: wrong. Mend a; "
+                        "b, line 1, column 1: z: wrong");
+                CHECK(e.remedy() == "Mend b");
+        }
+        std::vector<Note> notes{{Level::warning, "b, line 1, column 1: z"},
+                {Level::info, "a, line 10, column 1: y"}, {Level::warning, "a, line 9, column 1: x"}};
+        sort_by_place(notes, {"a", "b"});
+        CHECK(notes[0].text == "a, line 9, column 1: x");
+        CHECK(notes[2].text == "b, line 1, column 1: z");
+}

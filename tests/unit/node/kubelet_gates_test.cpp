@@ -2,7 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+
+#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "credential_provider.hpp"
@@ -328,8 +331,9 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
                 plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(34))).notes;
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].strict);
-        CHECK(notes[0].text == "kubelet.config.featureGates.NodeSwap = false: kubelet 1.34.0 does not start "
-                               "with it: the gate is locked to true, proceeding");
+        CHECK(notes[0].text.ends_with(
+                ", column 29: kubelet.config.featureGates.NodeSwap = false: kubelet 1.34.0 does not start with "
+                "it: the gate is locked to true, proceeding"));
         CHECK(plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(33))).notes.empty());
         CHECK(refused(config("NodeSwap: false"), 36).failure == "config-invalid");
         // What is new in 1.37 is known from its release notes.
@@ -352,8 +356,41 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
                 CHECK(refused(flags + "      - --feature-gates=NodeSwap=" + value + "\n", 36).failure ==
                         "nothing");
         // Where kubelet's version is not known.
-        const auto any = locked_gate_conflicts(node.inputs(config("NodeSwap: false")).spec, {});
+        const auto any = gate_conflicts(node.inputs(config("NodeSwap: false")).spec, {});
         REQUIRE(any.size() == 1);
         CHECK(any[0].text.find("kubelet 1.34 and later does not start") != std::string::npos);
         CHECK_FALSE(any[0].certain);
+}
+
+TEST_CASE("A feature gate that kubelet has removed keeps it from starting", "[kubelet-gates]")
+{
+        CHECK(std::ranges::is_sorted(removed_gates(), {}, &RemovedGate::name));
+        std::map<std::string, unsigned> ours;
+        for (const auto& [name, minor] : removed_gates())
+                ours.emplace(name, minor);
+        std::map<std::string, unsigned> known; // "1.33G! 1.37x"
+        const auto schema = nlohmann::json::parse(test::source_file("tests/boot/kubelet-schema.json"));
+        for (const auto& [name, row] : schema.at("gates").items())
+                for (const auto stage : split(row.get_ref<const std::string&>(), ' '))
+                        if (stage.ends_with('x'))
+                                known.emplace(name, *parse_int<unsigned>(stage.substr(2, stage.size() - 3)));
+        CHECK(ours == known);
+
+        const ReferenceNode node;
+        const std::string gate = "  kubelet:\n    config: {featureGates: {AnyVolumeDataSource: true}}\n";
+        const auto refused = [&](const std::string& spec, unsigned minor) {
+                return test::refusal([&] { plan_kubelet_config(node.inputs(spec, minor_version(minor))); });
+        };
+        CHECK(refused(gate, 36).failure == "nothing");
+        const auto result = refused(gate, 37);
+        CHECK(result.failure == "config-invalid");
+        CHECK(result.mentions(
+                ", column 29: kubelet.config.featureGates.AnyVolumeDataSource = true: kubelet 1.37.0 "
+                "does not start with it: the gate was removed in 1.37"));
+        CHECK(refused("  kubelet:\n    flags: ['--feature-gates=AppArmor=true']\n", 33)
+                        .mentions(
+                                ", column 13: kubelet.flags: --feature-gates=AppArmor = true: kubelet 1.33.0 does"));
+        const auto any = gate_conflicts(node.inputs(gate).spec, {});
+        REQUIRE(any.size() == 1);
+        CHECK(any[0].text.find("kubelet 1.37 and later does not start with it") != std::string::npos);
 }

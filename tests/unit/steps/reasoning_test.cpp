@@ -33,8 +33,10 @@ TEST_CASE("What is reserved is explained with its policy and what goes into it",
         node.write("/run/eks/imds.json", known_facts);
         CHECK(explained(node, "", "kubelet.config.kubeReserved") ==
                 "kubelet.config.kubeReserved is not set\n"
-                "  computed by the eks policy: 11 MiB x 58 pods + 255 MiB (58 pods: m4.xlarge: 4 network "
-                "interfaces of 15 addresses)\n");
+                "  cpu and memory are computed by the eks policy: 11 MiB x 58 pods + 255 MiB (58 pods: "
+                "m4.xlarge: 4 network interfaces of 15 addresses)\n");
+        CHECK(explained(node, "", "kubelet.config.kubeReserved.pid") ==
+                "kubelet.config.kubeReserved.pid is not set\n"); // which is no matter of the policy
         const auto users = explained(node, "[kubelet.config]\nmaxPods = 20\nkubeReserved = {cpu = \"1\"}\n",
                 "kubelet.config.kubeReserved.cpu");
         CHECK(users.starts_with("kubelet.config.kubeReserved.cpu = \"1\"\n  from "));
@@ -85,7 +87,10 @@ TEST_CASE("A user's setting is not called ours, in whatever file of kubelet's it
         node.write("/etc/eks/node.toml", "[kubelet.config]\npodsPerCore = 7\nmaxPods = 20\n");
         node.write("/etc/eks/kubelet-version.txt", "1.27.1\n");
         const auto resolved = resolve_node_layers(node.root());
-        CHECK(generated_settings(node.root(), resolved)["maxPods"] == 58); // although eks-config has not run
+        const auto early = generated_settings(node.root(), resolved); // eks-config has not run
+        CHECK(early["maxPods"] == 58);
+        CHECK(early["kubeReserved"]["memory"] == "893Mi");
+        CHECK(early["kubeReserved"]["pid"] == "1000");
         node.write("/run/eks/node.json",
                 render_node_json(resolved.merged, {.kubelet = {1, 27, 1}, .containerd = {1, 7, 27}}));
         // Before 1.28 the user's settings are in the same file as ours.
