@@ -99,8 +99,8 @@ class ValidateHintsTest(unittest.TestCase):
             done = run(VALIDATE, file.name)
         self.assertEqual(done.returncode, 78)
         kinds = [line.split(": ")[0] for line in done.stderr.splitlines()]
-        # What is missing has no place and comes first; there is one hint for both unknown keys.
-        self.assertEqual(kinds, ["error", "hint", "error", "error", "hint", "error", "hint"], done.stderr)
+        # There is one hint for both unknown keys. What is missing stands at a key of the same table.
+        self.assertEqual(kinds, ["error", "error", "hint", "error", "hint", "error", "hint"], done.stderr)
 
 
 class ScriptsTest(unittest.TestCase):
@@ -626,7 +626,7 @@ class ImageTest(unittest.TestCase):
         self.config.write_text('kubernetes_version = "1.34.1"\nkubernetes_build_date = "2025-11-13"\nami_description = "a $(shell id) $HOME"\n')
 
     def image(self, *words, **variables):
-        program = Path(VALIDATE).absolute().with_name("eksnode-image")
+        program = Path(BUILT_VALIDATE).absolute().with_name("eksnode-image")
         return subprocess.run([program, *words], env=ENVIRONMENT | variables, cwd=self.directory, capture_output=True, text=True, timeout=60,
                               check=False)
 

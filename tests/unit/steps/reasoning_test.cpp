@@ -89,7 +89,7 @@ TEST_CASE("A user's setting is not called ours, in whatever file of kubelet's it
         const auto resolved = resolve_node_layers(node.root());
         const auto early = generated_settings(node.root(), resolved); // eks-config has not run
         CHECK(early["maxPods"] == 58);
-        CHECK(early["kubeReserved"]["memory"] == "893Mi");
+        CHECK(early["kubeReserved"]["memory"] == "475Mi");
         CHECK(early["kubeReserved"]["pid"] == "1000");
         node.write("/run/eks/node.json",
                 render_node_json(resolved.merged, {.kubelet = {1, 27, 1}, .containerd = {1, 7, 27}}));

@@ -148,7 +148,7 @@ TEST_CASE("What is not a certificate is refused with its place and a remedy", "[
         CHECK(missing.mentions("node.toml, line 2, column 1: trust.certificates[0] ('/etc/eks/corp.pem')"));
         CHECK(missing.mentions("is not there"));
         CHECK(refused({TrustSource::Kind::credential, "site.ca", "k", {"user data"}})
-                        .mentions("is not there"));
+                        .mentions("there is no systemd credential of this name"));
         node.write("/etc/eks/corp.pem", certificate().substr(0, 100));
         CHECK(refused(file_source("/etc/eks/corp.pem"))
                         .mentions("holds a damaged PEM certificate, number 1"));
