@@ -5,18 +5,21 @@
 usage: mime_test.py MIME-PROBE
 
 nodeadm reads a NodeConfig with Go's net/mail, mime and mime/multipart, whose rules are in go_reads(); cloud-init reads
-scripts with Python's email module. The documents are generated with a fixed seed: parts of every kind, and damage.
-Not among them: parameters by RFC 2231 (boundary*0=), line ends that differ within a document, lines above 4,096 bytes,
-and a first line or an end of blanks."""
+scripts with Python's email module. The rules are those of Go 1.26, with which nodeadm is built. Older versions differ:
+up to 1.20, a field may have no name (": x"), and a message that ends in its header is none.
+The documents are generated with a fixed seed: parts of every kind, and damage. Not among them: a boundary that is given
+twice, line ends that differ within a document, lines above 4,096 bytes, and a first line or an end of blanks."""
 
 import base64
 import email
+import itertools
 import json
 import random
 import re
 import subprocess
 import sys
 import unittest
+import urllib.parse
 
 SEED = 20261124
 COUNT = 3000
@@ -26,6 +29,31 @@ OURS = {NODE_CONFIG, "application/vnd.eksnode+toml"}
 SPECIAL = r'()<>@,;:\\"/\[\]?='
 TOKEN = rf"[^\x00-\x20\x7f-\U0010ffff{SPECIAL}]+"
 PARAMETER = re.compile(rf'\s*;\s*({TOKEN})\s*=\s*(?:({TOKEN})|"((?:\\[{SPECIAL}]|\\(?![{SPECIAL}])|[^"\\\r\n])*)")')
+
+
+def extended(value):
+    """The text of "charset'language'text" (RFC 2231), with its escapes decoded; None if Go does not know it."""
+    charset, language, text = [*value.split("'", 2), None, None][:3]
+    return unescaped(text) if text is not None and charset.lower() in ("us-ascii", "utf-8") else None
+
+
+def unescaped(text):
+    return None if re.search("%(?![0-9A-Fa-f]{2})", text) else urllib.parse.unquote(text)
+
+
+def join_pieces(parameters):
+    """Put a parameter in pieces, or with a charset, in the place of the plain one."""
+    for key in {name.split("*")[0] for name in parameters if "*" in name}:
+        whole, pieces = parameters.pop(key + "*", None), []
+        for n in itertools.count():
+            plain, escaped = parameters.get(f"{key}*{n}"), parameters.get(f"{key}*{n}*")
+            if plain is None and escaped is None:
+                break
+            pieces.append(plain if plain is not None else (unescaped if n else extended)(escaped) or "")
+        value = extended(whole) if whole is not None else "".join(pieces) if pieces else None
+        if value is not None:
+            parameters[key] = value
+    return parameters
 
 
 def media_type(value):
@@ -38,12 +66,12 @@ def media_type(value):
     while rest.strip():
         found = PARAMETER.match(rest)
         if not found:
-            return (kind, parameters) if rest.strip() == ";" else None
+            return (kind, join_pieces(parameters)) if rest.strip() == ";" else None
         given = found[2] if found[2] is not None else re.sub(rf"\\([{SPECIAL}])", r"\1", found[3])
         if parameters.setdefault(found[1].lower(), given) != given:
             return None
         rest = rest[found.end():]
-    return kind, parameters
+    return kind, join_pieces(parameters)
 
 
 def take_line(text, at):
@@ -202,10 +230,19 @@ class Generator:
     def document(self):
         choose = self.random.choice
         boundary = choose(["B", "//", "==BOUND==", "MIME BOUNDARY", "b-"])
-        shown = choose([f'"{boundary}"', f'"{boundary}"', f'"{boundary}"', boundary])
-        fields = ["MIME-Version: 1.0", f"Content-Type: multipart/mixed;{choose([' ', ''])}boundary={shown}"]
+        shown = choose([f'boundary="{boundary}"'] * 3 + [f"boundary={boundary}"])
         if self.random.random() < 0.2:
-            fields[1:] = ["Content-Type: multipart/mixed;", f" boundary={shown}"]
+            half, escaped = len(boundary) // 2, urllib.parse.quote(boundary, safe="")
+            head, tail = (urllib.parse.quote(piece, safe="") for piece in (boundary[:half], boundary[half:]))
+            shown = choose([
+                f'boundary*0="{boundary[:half]}"; boundary*1="{boundary[half:]}"',
+                f'boundary*1="{boundary[half:]}";BOUNDARY*0="{boundary[:half]}"',
+                f"boundary*=us-ascii''{escaped}", f"boundary*=UTF-8'en'{escaped}", f"boundary*=\"utf-8''{boundary}\"",
+                f"boundary*0*=us-ascii''{head}; boundary*1*={tail}", f'boundary*0*=utf-8\'\'{head}; boundary*1="{boundary[half:]}"',
+                f'boundary*0="{boundary}"', f"boundary*=iso-8859-1''{escaped}", f'boundary*1="{boundary}"'])
+        fields = ["MIME-Version: 1.0", f"Content-Type: multipart/mixed;{choose([' ', ''])}{shown}"]
+        if self.random.random() < 0.2:
+            fields[1:] = ["Content-Type: multipart/mixed;", f" {shown}"]
         elif self.random.random() < 0.3:
             fields.reverse()
         if self.random.random() < 0.05:

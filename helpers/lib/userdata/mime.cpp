@@ -2,7 +2,9 @@
 #include "userdata/mime.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -154,10 +156,108 @@ private:
         bool any_ = false;
 };
 
+std::optional<int> hex_digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        return std::nullopt;
+}
+
+// A byte after an escape character in two hex digits: "41" is 'A'.
+std::optional<char> hex_byte(std::string_view text)
+{
+        const auto high = text.size() < 2 ? std::nullopt : hex_digit(text[0]);
+        const auto low = text.size() < 2 ? std::nullopt : hex_digit(text[1]);
+        return high && low ? std::optional(static_cast<char>(*high * 16 + *low)) : std::nullopt;
+}
+
+// "%41" is 'A'. Nothing if a '%' is not followed by two hex digits, unless it may stand for itself.
+std::optional<std::string> decode_percent(std::string_view text, bool lenient = false)
+{
+        std::string decoded;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+                const auto byte = text[i] == '%' ? hex_byte(text.substr(i + 1)) : std::nullopt;
+                if (text[i] == '%' && !byte && !lenient)
+                        return std::nullopt;
+                decoded += byte.value_or(text[i]);
+                i += byte ? 2 : 0;
+        }
+        return decoded;
+}
+
+// A parameter by RFC 2231: it has a charset and escapes ("*"), is in pieces ("*0", "*1"), or both ("*0*",
+// "*1*"). The pieces by their name without that of the parameter.
+using Pieces = std::map<std::string, std::string, std::less<>>;
+
+// "us-ascii'en'a%20b"; nothing for another charset than those that Go knows.
+std::optional<std::string> decode_extended(std::string_view text)
+{
+        const auto first = text.find('\'');
+        const auto second = first == text.npos ? text.npos : text.find('\'', first + 1);
+        if (second == text.npos)
+                return std::nullopt;
+        const auto charset = lower(text.substr(0, first));
+        return charset == "us-ascii" || charset == "utf-8" ? decode_percent(text.substr(second + 1))
+                                                           : std::nullopt;
+}
+
+// As Go joins them: from number 0 to the first that is missing.
+std::optional<std::string> joined(const Pieces& pieces)
+{
+        if (const auto whole = pieces.find("*"); whole != pieces.end())
+                return decode_extended(whole->second);
+        std::optional<std::string> value;
+        for (int i = 0;; ++i) {
+                const auto name = fmt::format("*{}", i);
+                const auto plain = pieces.find(name);
+                const auto extended = pieces.find(name + '*');
+                if (plain == pieces.end() && extended == pieces.end())
+                        return value;
+                if (!value)
+                        value.emplace();
+                if (plain != pieces.end())
+                        *value += plain->second;
+                else
+                        *value += (i == 0 ? decode_extended(extended->second)
+                                          : decode_percent(extended->second))
+                                          .value_or("");
+        }
+}
+
+// As Python's email module does: all of them in order, in any charset.
+std::optional<std::string> joined_by_python(const Pieces& pieces)
+{
+        std::map<int, std::string> values; // by number
+        bool has_charset = false;
+        for (const auto& [name, value] : pieces) {
+                const bool extended = name.ends_with('*');
+                const auto digits = std::string_view(name).substr(1);
+                const auto number = parse_int<int>(digits.substr(0, digits.find('*')));
+                if (!number && name != "*")
+                        continue;
+                has_charset = has_charset || extended;
+                values.emplace(
+                        number.value_or(0), extended ? decode_percent(value, true).value_or("") : value);
+        }
+        if (values.empty())
+                return std::nullopt;
+        std::string all;
+        for (const auto& [number, value] : values)
+                all += value;
+        const auto first = has_charset ? all.find('\'') : all.npos;
+        const auto second = first == all.npos ? all.npos : all.find('\'', first + 1);
+        return second == all.npos ? all : all.substr(second + 1);
+}
+
 struct ContentType {
         std::string name; // lower case
         std::optional<std::string> boundary;
         bool valid = true;
+        bool boundary_of_python = false; // only cloud-init finds one
 
         bool is_multipart() const { return name.starts_with("multipart/"); }
 };
@@ -169,7 +269,17 @@ bool is_media_type(std::string_view name)
                (slash == std::string_view::npos || is_token(name.substr(slash + 1)));
 }
 
-// "multipart/mixed; boundary=\"//\""; nothing for another form.
+constexpr std::string_view boundary_parameter = "boundary";
+
+// "*0" of "boundary*0"; "" of another parameter.
+std::string_view piece_of_boundary(std::string_view key)
+{
+        if (!key.starts_with(boundary_parameter) || key.find('*') != boundary_parameter.size())
+                return {};
+        return key.substr(boundary_parameter.size());
+}
+
+// "multipart/mixed; boundary=\"//\"", as Go's mime reads it; nothing for another form.
 std::optional<ContentType> parse_content_type(std::string_view text)
 {
         const auto take = [&](std::string_view rest) { text = trim(rest); };
@@ -184,6 +294,7 @@ std::optional<ContentType> parse_content_type(std::string_view text)
         if (!is_media_type(name))
                 return std::nullopt;
         ContentType type{.name = lower(name), .boundary = {}};
+        Pieces pieces;
         take(text.substr(std::min(text.find(';'), text.size())));
         while (text.starts_with(';')) {
                 take(text.substr(1));
@@ -212,10 +323,24 @@ std::optional<ContentType> parse_content_type(std::string_view text)
                         if (value.empty())
                                 return std::nullopt;
                 }
-                if (lower(parameter) == "boundary" && !type.boundary)
+                const auto key = lower(parameter);
+                if (key == boundary_parameter && !type.boundary)
                         type.boundary = std::move(value);
+                else if (const auto piece = piece_of_boundary(key); !piece.empty()) {
+                        const auto [known, added] = pieces.emplace(piece, value);
+                        if (!added && known->second != value)
+                                return std::nullopt;
+                }
         }
-        return text.empty() ? std::optional(std::move(type)) : std::nullopt;
+        if (!text.empty())
+                return std::nullopt;
+        if (auto value = joined(pieces))
+                type.boundary = std::move(value);
+        if (type.boundary.value_or("").empty() && !pieces.empty()) {
+                type.boundary = joined_by_python(pieces);
+                type.boundary_of_python = type.boundary.has_value();
+        }
+        return type;
 }
 
 // The same of a malformed one, as Python's email module has it, with which cloud-init reads MIME.
@@ -233,17 +358,23 @@ ContentType guess_content_type(std::string_view text)
         const bool one_slash = std::ranges::count(name, '/') == 1;
         ContentType type{
                 .name = is_media_type(name) || one_slash ? lower(name) : "", .boundary = {}, .valid = false};
-        while (!text.empty()) {
+        Pieces pieces;
+        while (!text.empty() && !type.boundary) {
                 const auto piece = take_piece();
                 const auto equals = piece.find('=');
-                if (equals == std::string_view::npos || lower(trim(piece.substr(0, equals))) != "boundary")
+                if (equals == std::string_view::npos)
                         continue;
+                const auto key = lower(trim(piece.substr(0, equals)));
                 auto value = trim(piece.substr(equals + 1));
                 if (value.size() > 1 && value.starts_with('"') && value.ends_with('"'))
                         value = value.substr(1, value.size() - 2);
-                type.boundary = std::string(value);
-                break;
+                if (key == boundary_parameter)
+                        type.boundary = std::string(value);
+                else if (const auto rest = piece_of_boundary(key); !rest.empty())
+                        pieces.emplace(rest, value);
         }
+        if (!type.boundary)
+                type.boundary = joined_by_python(pieces);
         return type;
 }
 
@@ -258,6 +389,8 @@ ContentType read_content_type(const Header& header)
 // What is wrong with a Content-Type; "" if nothing is.
 std::string content_type_error(const ContentType& type)
 {
+        if (type.valid && type.is_multipart() && type.boundary_of_python)
+                return "Content-Type is multipart, but its boundary is in a form that nodeadm does not read: write it in one piece, boundary=\"...\"";
         if (type.valid)
                 return type.is_multipart() && type.boundary.value_or("").empty()
                                ? "Content-Type is multipart, but has no boundary"
@@ -277,17 +410,6 @@ bool means_multipart(const Header& header)
         return header.content_type && lower(*header.content_type).starts_with("multipart/");
 }
 
-std::optional<int> hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return std::nullopt;
-}
-
 // Blanks at the end of a line were added in transport, because a sender encodes its own. As in Go, a '='
 // that is not followed by two hex digits stands for itself.
 std::string quoted_printable(std::string_view body)
@@ -304,15 +426,9 @@ std::string quoted_printable(std::string_view body)
                 if (goes_on)
                         line.remove_suffix(1);
                 for (std::size_t i = 0; i < line.size(); ++i) {
-                        const bool encoded = line[i] == '=' && i + 2 < line.size();
-                        const auto high = encoded ? hex_digit(line[i + 1]) : std::nullopt;
-                        const auto low = encoded ? hex_digit(line[i + 2]) : std::nullopt;
-                        if (high && low) {
-                                result += static_cast<char>(*high * 16 + *low);
-                                i += 2;
-                        } else {
-                                result += line[i];
-                        }
+                        const auto byte = line[i] == '=' ? hex_byte(line.substr(i + 1)) : std::nullopt;
+                        result += byte.value_or(line[i]);
+                        i += byte ? 2 : 0;
                 }
                 if (!goes_on)
                         result += newline;

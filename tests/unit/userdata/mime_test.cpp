@@ -125,6 +125,15 @@ TEST_CASE("The boundary may be quoted, folded and odd", "[mime]")
                         "===============0123=="},
                 {"From nobody Sat Nov 21 11:15:23 2026\nContent-Type: multipart/mixed; boundary=a\n", "a"},
                 {"X-One: a\n more\nContent-Type: multipart/mixed; boundary=a\nX-Two:\n", "a"},
+                // RFC 2231
+                {"Content-Type: multipart/mixed; boundary*0=\"BOUN\";\n boundary*1=\"DARY\"\n", "BOUNDARY"},
+                {"Content-Type: multipart/mixed; Boundary*1=b; boundary*0=a; boundary*3=d\n", "ab"},
+                {"Content-Type: multipart/mixed; boundary*=us-ascii''X\n", "X"},
+                {"Content-Type: multipart/mixed; boundary*=\"UTF-8'en'a%20'%2f\"\n", "a '/"},
+                {"Content-Type: multipart/mixed; boundary*0*=utf-8''%2F; boundary*1=%2F; boundary*2*=%2F\n",
+                        "/%2F/"},
+                {"Content-Type: multipart/mixed; boundary=a; boundary*0=b\n", "b"},
+                {"Content-Type: multipart/mixed; boundary=a; boundary*=latin-1''b\n", "a"},
         };
         for (const auto& row : rows) {
                 CAPTURE(row.header);
@@ -223,7 +232,12 @@ TEST_CASE("A broken document is refused with its line", "[mime]")
                         "line 2, column 1: Content-Type is multipart, but"},
                 {"Content-Type: multipart/mixed; charset=a\n\n",
                         "line 1, column 1: Content-Type is multipart, but"},
-                {"Content-Type: multipart/mixed; boundary*0=a\n\n", "has no boundary"},
+                {"Content-Type: multipart/mixed; boundary*0=a\n\n", "no line is '--a'"},
+                {"Content-Type: multipart/mixed; boundary*1=a\n\n", "nodeadm does not read"},
+                {"Content-Type: multipart/mixed; boundary*=latin-1''a\n\n", "nodeadm does not read"},
+                {"Content-Type: multipart/mixed; boundary*=us-ascii''%4\n\n", "nodeadm does not read"},
+                {"Content-Type: multipart/mixed; boundary*0=a; boundary*0=b\n\n",
+                        "Content-Type is malformed"},
                 {"Content-Type: multipart/mixed; boundary=\n\n",
                         "line 1, column 1: Content-Type is malformed"},
                 {"Content-Type: multipart/mixed; boundary\n\n", "Content-Type is malformed"},
