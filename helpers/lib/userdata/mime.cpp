@@ -486,11 +486,6 @@ public:
                         if (kind == LineKind::closing)
                                 return;
                         open.emplace().line = lines.number();
-                        if (++begun_ > mime_part_limit) {
-                                reject(found, lines.number(),
-                                        fmt::format("more than {} MIME parts", mime_part_limit));
-                                return;
-                        }
                 }
                 if (!open && !ended)
                         reject(found, std::max(first_line - 1, 1),
@@ -590,6 +585,8 @@ private:
                 if (nested.error)
                         found.nested_errors.emplace_back(nested.error->what());
                 std::ranges::move(nested.nested_errors, std::back_inserter(found.nested_errors));
+                if (found.nested_errors.size() > mime_error_limit)
+                        found.nested_errors.resize(mime_error_limit);
                 for (auto& inner : nested.parts) {
                         inner.nested = true;
                         inner.in_broken = inner.in_broken || nested.error;
@@ -598,7 +595,6 @@ private:
         }
 
         const std::string* source_;
-        std::size_t begun_ = 0;
 };
 
 struct Message {

@@ -14,8 +14,8 @@
 
 namespace eks {
 
-inline constexpr std::size_t mime_part_limit = 100; // parts of one document, multiparts within it included
 inline constexpr std::size_t mime_depth_limit = 4;  // multiparts in each other; one is usual
+inline constexpr std::size_t mime_error_limit = 10; // errors of multiparts inside the document that are told
 
 struct MimePart {
         std::string content_type; // lower case, without parameters; empty if the part does not say
@@ -31,7 +31,7 @@ struct MimeDocument {
         std::vector<MimePart> parts;
         // The first error, with its line, for which nodeadm rejects the document, or beyond the limits.
         std::optional<Error> error;
-        std::vector<std::string> nested_errors; // of multiparts inside the document
+        std::vector<std::string> nested_errors; // of multiparts inside the document, the first ones
 };
 
 // Nothing if the text is not a multipart document: it must begin with header lines, and be multipart by its

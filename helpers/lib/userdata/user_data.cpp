@@ -24,6 +24,7 @@ constexpr std::string_view node_config_type = "application/node.eks.aws";
 constexpr std::string_view node_toml_type = "application/vnd.eksnode+toml";
 constexpr std::string_view script_type = "text/x-shellscript";
 constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
+constexpr std::size_t held_limit = 100; // descriptions for a message; a document may have more parts
 
 Error syntax_error(const std::string& where, std::string_view what)
 {
@@ -173,6 +174,9 @@ public:
                         part(document.parts[i], fmt::format("{}, MIME part {}", source, i + 1));
                 if (document.parts.empty())
                         hold(source, "a MIME document without parts");
+                if (not_held_ > 0)
+                        result.held.push_back(fmt::format(
+                                "{}, {} more {}", source, not_held_, not_held_ == 1 ? "part" : "parts"));
         }
 
         void part(const MimePart& part, const std::string& source)
@@ -200,7 +204,10 @@ public:
 private:
         void hold(const std::string& source, std::string_view what)
         {
-                result.held.push_back(fmt::format("{}: {}", source, what));
+                if (result.held.size() < held_limit)
+                        result.held.push_back(fmt::format("{}: {}", source, what));
+                else
+                        ++not_held_;
         }
 
         void leave(std::string_view why)
@@ -260,6 +267,7 @@ private:
         }
 
         std::size_t unpack_limit_ = user_data_limit;
+        std::size_t not_held_ = 0;
 };
 
 } // namespace

@@ -400,6 +400,21 @@ TEST_CASE("A wrong key is the layer's problem, so that all are told at once", "[
         CHECK_FALSE(data.layers[1].problems.empty());
 }
 
+TEST_CASE("A NodeConfig is found behind any number of parts", "[user-data]")
+{
+        std::vector<Part> parts(1000, {"Content-Type: text/plain\n", "x"});
+        parts.push_back(node_config("c"));
+        for (const auto& bytes : {mime(parts), gzip(mime(parts))}) {
+                const auto data = read(bytes);
+                CHECK(names(data) == Names{"c"});
+                CHECK(data.layers[0].source == "user data, MIME part 1001");
+                REQUIRE(data.held.size() == 101); // or a message would be very long
+                CHECK(data.held.back() == "user data, 901 more parts");
+        }
+        const std::vector<Part> broken(1000, {"Content-Type: multipart/mixed; boundary=b\n", "x"});
+        CHECK(read(mime(broken)).notes.size() == 10);
+}
+
 TEST_CASE("Many small bombs are one large one", "[user-data]")
 {
         const auto padded = gzip(cluster_document("c") + std::string(600'000, '\n'));
