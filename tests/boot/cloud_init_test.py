@@ -106,8 +106,10 @@ exec > >(tee /var/log/user-data.log|logger -t user-data -s 2>/dev/console) 2>&1
         self.assertEqual(node.kubelet()["config"]["maxPods"], 29)
 
     def test_eksctl_s(self):
+        # As a template may leave it: cloud-init ignores blank lines before the first word, and its upper case.
         node = self.cloud_node("""\
-#cloud-config
+
+#Cloud-Config
 write_files:
   - path: /etc/eksctl/kubelet.env
     content: |

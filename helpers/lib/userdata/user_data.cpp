@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "document/check_text.hpp"
+#include "document/layer.hpp"
 #include "document/problems.hpp"
 #include "userdata/base64.hpp"
 #include "userdata/gzip.hpp"
@@ -23,6 +24,7 @@ constexpr std::string_view node_config_group = "node.eks.aws"; // of apiVersion
 constexpr std::string_view node_config_type = "application/node.eks.aws";
 constexpr std::string_view node_toml_type = "application/vnd.eksnode+toml";
 constexpr std::string_view script_type = "text/x-shellscript";
+constexpr std::string_view interpreter = "#!";
 constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
 constexpr std::size_t held_limit = 100; // descriptions for a message; a document may have more parts
 
@@ -34,11 +36,10 @@ Error syntax_error(const std::string& where, std::string_view what)
 
 struct CloudInitForm {
         std::string_view type;
-        std::string_view begin; // of the text, whatever its type
+        std::string_view begin; // of the text, in lower case; "" if only the type of a part says so
 };
 
-// Formats besides shell scripts that cloud-init acts on, and that may therefore change this node's
-// configuration.
+// What cloud-init acts on, and what may therefore change this node's configuration.
 constexpr std::array cloud_init_forms{
         CloudInitForm{"text/cloud-boothook", "#cloud-boothook"},
         CloudInitForm{"text/cloud-config", "#cloud-config"},
@@ -48,23 +49,88 @@ constexpr std::array cloud_init_forms{
         CloudInitForm{"text/part-handler", "#part-handler"},
         CloudInitForm{"text/x-include-once-url", "#include-once"},
         CloudInitForm{"text/x-include-url", "#include"},
-        CloudInitForm{"text/x-shellscript-per-boot", "#!"},
-        CloudInitForm{"text/x-shellscript-per-instance", "#!"},
-        CloudInitForm{"text/x-shellscript-per-once", "#!"},
+        CloudInitForm{script_type, interpreter},
+        CloudInitForm{"text/x-shellscript-per-boot", ""},
+        CloudInitForm{"text/x-shellscript-per-instance", ""},
+        CloudInitForm{"text/x-shellscript-per-once", ""},
 };
 
-// A form is a whole word: a NodeConfig may begin with the comment "#included from ...".
-bool begins_as(std::string_view text, std::string_view form)
+// The types of a part in whose text cloud-init looks for the form. A part without a type is text/plain.
+constexpr std::array<std::string_view, 4> types_of_any_form{
+        "", "text/plain", "text/x-not-multipart", script_type};
+
+// The types of a part that cloud-init decompresses first.
+constexpr std::array<std::string_view, 8> gzip_types{"application/gzip", "application/gzip-compressed",
+        "application/gzipped", "application/x-compress", "application/x-compressed", "application/x-gunzip",
+        "application/x-gzip", "application/x-gzip-compressed"};
+
+// What Python's lstrip() removes.
+constexpr std::array<std::string_view, 29> python_blanks{" ", "\t", "\n", "\v", "\f", "\r", "\x1c", "\x1d",
+        "\x1e", "\x1f", "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",
+        "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f",
+        "\u3000"};
+
+std::string_view without_python_blanks(std::string_view text)
 {
-        if (!text.starts_with(form))
-                return false;
-        return form == "#!" || text.size() == form.size() || trim(text.substr(form.size(), 1)).empty();
+        for (;;) {
+                const auto blank = std::ranges::find_if(python_blanks,
+                        [&](std::string_view candidate) { return text.starts_with(candidate); });
+                if (blank == python_blanks.end())
+                        return text;
+                text.remove_prefix(blank->size());
+        }
 }
 
-bool begins_as_cloud_init_form(std::string_view text)
+// The form that cloud-init finds in a text. It ignores blanks before it and upper case, and does not ask
+// where the word ends. nullptr if there is none.
+const CloudInitForm* form_by_beginning(std::string_view text)
 {
-        return std::ranges::any_of(
-                cloud_init_forms, [&](const CloudInitForm& form) { return begins_as(text, form.begin); });
+        constexpr std::size_t longest = 32;
+        const auto begin = lower(without_python_blanks(text).substr(0, longest));
+        const auto found = std::ranges::find_if(cloud_init_forms, [&](const CloudInitForm& form) {
+                return !form.begin.empty() && begin.starts_with(form.begin);
+        });
+        return found == cloud_init_forms.end() ? nullptr : &*found;
+}
+
+// The form as which cloud-init handles a part; nullptr if it does not act on it.
+const CloudInitForm* form_of(const MimePart& part)
+{
+        if (std::ranges::find(types_of_any_form, part.content_type) != types_of_any_form.end())
+                if (const auto* form = form_by_beginning(part.body))
+                        return form;
+        const auto found = std::ranges::find(cloud_init_forms, part.content_type, &CloudInitForm::type);
+        return found == cloud_init_forms.end() ? nullptr : &*found;
+}
+
+// cloud-init takes a text for a script with blanks before "#!", and fails to run it: for the kernel, these
+// must be the first bytes.
+bool cannot_run(std::string_view script)
+{
+        return !script.starts_with(interpreter) &&
+               without_python_blanks(without_byte_order_mark(script)).starts_with(interpreter);
+}
+
+// Whether a text that begins with a form of cloud-init is a NodeConfig, for which that is a comment.
+bool is_node_config(std::string_view text)
+{
+        if (text.find(node_config_group) == text.npos)
+                return false;
+        try {
+                Layer layer;
+                const auto version = parse_map(text, layer).value("apiVersion", Json());
+                return version.is_string() &&
+                       version.get_ref<const std::string&>().starts_with(node_config_group);
+        } catch (const Error&) {
+                return false;
+        }
+}
+
+// Whether the text begins with the whole word, so that it is more than a comment such as "#included from".
+bool begins_with_word(std::string_view text, std::string_view word)
+{
+        const auto rest = without_python_blanks(text).substr(word.size());
+        return word == interpreter || rest.empty() || trim(rest.substr(0, 1)).empty();
 }
 
 // TOML for Bottlerocket: its first table is "settings".
@@ -85,6 +151,12 @@ bool is_bottlerocket_s(std::string_view text)
                 "Give a NodeConfig with the same cluster: cluster-name is spec.cluster.name, api-server "
                 "spec.cluster.apiServerEndpoint, cluster-certificate spec.cluster.certificateAuthority; "
                 "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
+}
+
+int line_of_interpreter(std::string_view script)
+{
+        const auto before = script.substr(0, script.find(interpreter));
+        return static_cast<int>(std::ranges::count(before, '\n')) + 1;
 }
 
 std::string_view without_blanks_before(std::string_view text)
@@ -108,49 +180,35 @@ bool names_configuration(std::string_view text)
         });
 }
 
-bool is_script(const MimePart& part)
-{
-        return part.content_type == script_type || part.body.starts_with("#!");
-}
-
-// Whether cloud-init does.
-bool acts_on(const MimePart& part)
-{
-        return is_script(part) || begins_as_cloud_init_form(part.body) ||
-               std::ranges::find(cloud_init_forms, part.content_type, &CloudInitForm::type) !=
-                       cloud_init_forms.end();
-}
-
 class Reader {
 public:
         UserData result;
 
         void document(std::string_view text, const std::string& source)
         {
-                if (trim(text).empty()) {
+                const auto body = without_byte_order_mark(text);
+                const auto* form = form_by_beginning(text); // which is none with a byte order mark
+                if (trim(body).empty()) {
                         hold(source, "empty");
-                } else if (text.starts_with("#!")) {
-                        script(text, source, "a script");
-                } else if (begins_as_cloud_init_form(text)) {
-                        result.has_scripts = true;
-                        result.names_bootstrap = text.find(bootstrap_path) != text.npos;
-                        hold(source, "for cloud-init, which acts on it on the node");
-                } else if (is_bottlerocket_s(text)) {
+                } else if (form != nullptr && is_node_config(text)) {
+                        if (begins_with_word(text, form->begin))
+                                act(text);
+                        node_config(text, source, false);
+                } else if (form != nullptr && !cannot_run(text)) {
+                        for_cloud_init({.content_type = {}, .body = std::string(text)}, source,
+                                form->begin == interpreter ? "a script" : "");
+                } else if (is_bottlerocket_s(body)) {
                         refuse_bottlerocket(source);
                 } else {
-                        const auto message = parse_mime_message(without_blanks_before(text));
-                        if (message && acts_on(*message) && !configures(*message)) {
+                        const auto message = parse_mime_message(without_blanks_before(body));
+                        if (message && form_of(*message) != nullptr && !configures(*message)) {
                                 part(*message, source);
-                        } else if (message && text.find(node_config_group) == text.npos &&
+                        } else if (message && body.find(node_config_group) == body.npos &&
                                    !configures(*message)) {
                                 leave(fmt::format("{}: a MIME document without parts", source));
                                 hold(source, "a MIME document without parts");
                         } else {
-                                keep({.form = UserDataDocument::Form::node_config,
-                                        .text = std::string(text),
-                                        .source = source,
-                                        .below_header = message.has_value()});
-                                hold(source, "NodeConfig");
+                                node_config(body, source, message.has_value());
                         }
                 }
         }
@@ -187,17 +245,21 @@ public:
                         hold(source, fmt::format("{}, ignored", name));
                 } else if (configures(part)) {
                         configuration(part, source);
-                } else if (is_script(part)) {
-                        script(part.body, source, name);
+                } else if (std::ranges::find(gzip_types, type) == gzip_types.end()) {
+                        for_cloud_init(part, source, name);
                 } else {
-                        const bool acts = acts_on(part);
-                        result.has_scripts = result.has_scripts || acts;
-                        result.names_bootstrap =
-                                result.names_bootstrap ||
-                                (acts && part.body.find(bootstrap_path) != std::string::npos);
-                        hold(source,
-                                fmt::format("{}, {}", name,
-                                        acts ? "for cloud-init, which acts on it on the node" : "ignored"));
+                        auto unpacked = part;
+                        unpacked.content_type.clear();
+                        try {
+                                unpacked.body = decompressed(part.body, source);
+                        } catch (const Error& e) {
+                                result.notes.push_back({Level::warning,
+                                        fmt::format("{}; cloud-init fails to read it, too, proceeding",
+                                                e.what()),
+                                        true});
+                                unpacked.body.clear();
+                        }
+                        for_cloud_init(unpacked, source, name);
                 }
         }
 
@@ -246,21 +308,63 @@ private:
                 result.documents.push_back(std::move(document));
         }
 
-        void script(std::string_view text, const std::string& source, std::string_view name)
+        void node_config(std::string_view text, const std::string& source, bool below_header)
+        {
+                keep({.form = UserDataDocument::Form::node_config,
+                        .text = std::string(text),
+                        .source = source,
+                        .below_header = below_header});
+                hold(source, "NodeConfig");
+        }
+
+        // What cloud-init does with a part, or a document, of its own. `name` is what the user calls it.
+        void for_cloud_init(const MimePart& part, const std::string& source, std::string_view name)
+        {
+                const auto* form = form_of(part);
+                const auto what = [&](std::string_view fate) {
+                        return fmt::format("{}{}{}", name, name.empty() ? "" : ", ", fate);
+                };
+                if (form == nullptr) {
+                        hold(source, what("ignored"));
+                } else if (form->type != script_type) {
+                        act(part.body);
+                        hold(source, what("for cloud-init, which acts on it on the node"));
+                } else if (cannot_run(part.body)) {
+                        const auto* const why =
+                                "a script that the kernel cannot run: '#!' must be its first bytes";
+                        hold(source, what(why));
+                        result.notes.push_back({Level::warning,
+                                fmt::format("{}: {}, proceeding",
+                                        Where{source, line_of_interpreter(part.body), 1}.text(), why),
+                                true});
+                } else {
+                        hold(source,
+                                what(act(part.body)
+                                                ? fmt::format(
+                                                          "which cloud-init runs on the node, and which names {}",
+                                                          bootstrap_path)
+                                                : "which cloud-init runs on the node"));
+                }
+        }
+
+        // Whether the text names bootstrap.sh.
+        bool act(std::string_view text)
         {
                 result.has_scripts = true;
                 const bool calls = text.find(bootstrap_path) != text.npos;
                 result.names_bootstrap = result.names_bootstrap || calls;
-                hold(source, fmt::format("{}, which cloud-init runs on the node{}", name,
-                                     calls ? fmt::format(", and which names {}", bootstrap_path) : ""));
+                return calls;
         }
 
         // A part may be base64 (without a header for it), compressed, or both.
         std::string unpacked(const std::string& body, const std::string& source)
         {
                 auto bytes = decode_base64(body, Base64::strict).value_or(body);
-                if (!is_gzip(bytes))
-                        return bytes;
+                return is_gzip(bytes) ? decompressed(bytes, source) : bytes;
+        }
+
+        std::string decompressed(std::string_view bytes, const std::string& source)
+        {
                 auto text = gunzip(bytes, unpack_limit_, source);
                 unpack_limit_ -= text.size(); // or many small bombs would add up to a large one
                 return text;
@@ -299,7 +403,7 @@ UserData read_user_data(std::string_view bytes, const std::string& source)
                 const auto rest = without_blanks_before(body);
                 auto shifted = rest.size() < body.size() ? parse_mime(rest, source) : std::nullopt;
                 if (!shifted) {
-                        reader.document(body, source);
+                        reader.document(text, source);
                 } else {
                         shifted->error = syntax_error(Where{source, 1, 1}.text(),
                                 "the header of a MIME document must begin on the first line, without blanks");

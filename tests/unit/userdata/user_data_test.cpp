@@ -162,10 +162,54 @@ TEST_CASE("User data without configuration is not an error", "[user-data]")
                         "user data: for cloud-init, which acts on it on the node"},
                 {"## template: jinja\n#cloud-config\n", true,
                         "user data: for cloud-init, which acts on it on the node"},
+                // cloud-init ignores blanks and upper case, and where the word ends.
+                {"\n#cloud-config\nruncmd: []\n", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {" \t\r\n\v\f\u00a0\u3000#cloud-config\n", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {"#Cloud-Config\nruncmd: []\n", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {"#cloud-configuration\nruncmd: []\n", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {"#cloud-config: of the team\n\xff", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {"\n#INCLUDE https://example.com/\n", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {"\n## Template: Jinja\n#cloud-config\n", true,
+                        "user data: for cloud-init, which acts on it on the node"},
+                {base64(gzip("\n#Cloud-Boothook\n#!/bin/sh\n")), true,
+                        "user data: for cloud-init, which acts on it on the node"},
                 {mime({}), false, "user data: a MIME document without parts"},
                 {mime({{"", ""}}), false, "user data, MIME part 1: no type, ignored"},
                 {mime({{"Content-Type: text/plain\n", "#cloud-config\n"}}), true,
                         "user data, MIME part 1: text/plain, for cloud-init, which acts on it on the node"},
+                {mime({{"Content-Type: text/plain\n", "\n#Cloud-Config\n"}}), true,
+                        "user data, MIME part 1: text/plain, for cloud-init, which acts on it on the node"},
+                {mime({{"", "\n#cloud-config\n"}}), true,
+                        "user data, MIME part 1: no type, for cloud-init, which acts on it on the node"},
+                {mime({{script_header, "\n#cloud-config\n"}}), true,
+                        "user data, MIME part 1: text/x-shellscript, for cloud-init, which acts on it on the node"},
+                {mime({{"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n",
+                         base64("\n#cloud-config\n")}}),
+                        true,
+                        "user data, MIME part 1: text/plain, for cloud-init, which acts on it on the node"},
+                {mime({{"Content-Type: application/x-gzip\nContent-Transfer-Encoding: base64\n",
+                         base64(gzip("\n#cloud-config\n"))}}),
+                        true,
+                        "user data, MIME part 1: application/x-gzip, for cloud-init, which acts on it on the node"},
+                {mime({{"Content-Type: application/gzip\nContent-Transfer-Encoding: base64\n",
+                         base64(gzip("#!/bin/sh\n"))}}),
+                        true, "user data, MIME part 1: application/gzip, which cloud-init runs on the node"},
+                // What it does not look at.
+                {mime({{"Content-Type: text/plain\n", base64("#cloud-config\n")}}), false,
+                        "user data, MIME part 1: text/plain, ignored"},
+                {mime({{"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n",
+                         base64(gzip("#cloud-config\n"))}}),
+                        false, "user data, MIME part 1: text/plain, ignored"},
+                {mime({{"Content-Type: text/html\n", "#cloud-config\n"}}), false,
+                        "user data, MIME part 1: text/html, ignored"},
+                {mime({{"Content-Type: application/json\n", "#!/bin/sh\n"}}), false,
+                        "user data, MIME part 1: application/json, ignored"},
                 {mime({{"Content-Type: text/cloud-boothook\n", ""}}), true,
                         "user data, MIME part 1: text/cloud-boothook, for cloud-init, which acts on it on the node"},
                 {mime({{"Content-Type: text/x-shellscript-per-boot\n", "a"}}), true,
@@ -204,8 +248,49 @@ TEST_CASE("Scripts are not read, only whether they name bootstrap.sh", "[user-da
 TEST_CASE("A NodeConfig may begin with a comment that only looks like cloud-init's", "[user-data]")
 {
         for (const auto* comment : {"#cloud-configuration of the node\n", "#included below\n", "# include\n",
-                     "#part-handlers\n"})
-                CHECK(names(read(comment + cluster_document("c"))) == Names{"c"});
+                     "#part-handlers\n"}) {
+                const auto data = read(comment + cluster_document("c"));
+                CHECK(names(data) == Names{"c"});
+                CHECK_FALSE(data.has_scripts);
+        }
+        // Both read these.
+        for (const auto* line : {"#cloud-config\n", "\n#Cloud-Config\nruncmd: [true]\n", "#!/bin/sh\n"}) {
+                const auto data = read(line + cluster_document("c"));
+                CHECK(names(data) == Names{"c"});
+                CHECK(data.has_scripts);
+        }
+        // A file of a cloud-config is not one.
+        const auto data = read(
+                "#cloud-config\nwrite_files:\n- path: /c.yaml\n  content: |\n    apiVersion: node.eks.aws/v1alpha1\n");
+        CHECK(data.layers.empty());
+        CHECK(data.has_scripts);
+}
+
+TEST_CASE("A script with something before its first bytes cannot run", "[user-data]")
+{
+        for (const auto& part :
+                std::vector<Part>{{script_header, "\n\n#!/bin/bash\n/etc/eks/bootstrap.sh c"},
+                        {"Content-Type: text/plain\n", "\n\n#!/bin/bash\n"},
+                        {script_header, "\xef\xbb\xbf\n\n#!/bin/sh\n"}}) {
+                CAPTURE(part.body);
+                const auto data = read(mime({part}));
+                CHECK_FALSE(data.has_scripts);
+                CHECK_FALSE(data.names_bootstrap);
+                CHECK_THAT(data.held.at(0), Catch::EndsWith("'#!' must be its first bytes"));
+                REQUIRE(data.notes.size() == 1);
+                CHECK(data.notes[0].strict);
+                CHECK_THAT(
+                        data.notes[0].text, Catch::StartsWith("user data, MIME part 1, line 3, column 1: "));
+        }
+}
+
+TEST_CASE("A compressed part that is damaged is cloud-init's", "[user-data]")
+{
+        const auto data = read(mime({node_config("c"), {"Content-Type: application/gzip\n", "x"}}));
+        CHECK(names(data) == Names{"c"});
+        CHECK_FALSE(data.has_scripts);
+        REQUIRE(data.notes.size() == 1);
+        CHECK_THAT(data.notes[0].text, Catch::StartsWith("user data, MIME part 2: gzip data: "));
 }
 
 TEST_CASE("User data that cannot be read is refused with its place", "[user-data]")
@@ -389,7 +474,6 @@ TEST_CASE("A byte order mark is skipped", "[user-data]")
                 CAPTURE(bytes);
                 CHECK(names(read(bytes)) == Names{"c"});
         }
-        CHECK(read(mark + "#!/bin/sh\n").has_scripts);
 }
 
 TEST_CASE("A wrong key is the layer's problem, so that all are told at once", "[user-data]")
