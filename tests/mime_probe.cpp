@@ -30,5 +30,7 @@ eks::Json read(const std::string& bytes)
 int main()
 {
         for (std::string line; std::getline(std::cin, line);)
-                std::cout << read(eks::decode_base64(line).value_or("")).dump() << '\n';
+                std::cout << read(eks::decode_base64(line).value_or(""))
+                                     .dump(-1, ' ', false, eks::Json::error_handler_t::replace)
+                          << '\n';
 }

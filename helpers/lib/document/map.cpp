@@ -46,12 +46,18 @@ Json load_json(std::string text, Layer& layer)
 
 } // namespace
 
-Json parse_map(std::string_view text, Layer& layer)
+Json parse_map(std::string_view bytes, Layer& layer)
 {
+        auto text = as_utf8(bytes, layer.source);
+        const bool json = trim(text).starts_with('{');
+        if (json)
+                if (const auto where = replace_invalid_utf8(text, layer.source))
+                        layer.notes.push_back({Level::warning,
+                                fmt::format("{}: not UTF-8; U+FFFD replaces every such byte, proceeding",
+                                        where->text()),
+                                true});
         check_text(text, layer.source);
-        text = without_byte_order_mark(text);
-        auto document =
-                trim(text).starts_with('{') ? load_json(std::string(text), layer) : parse_yaml(text, layer);
+        auto document = json ? load_json(text, layer) : parse_yaml(text, layer);
         if (!document.is_object())
                 throw Error(failure::config_syntax,
                         fmt::format("{} is not a map of keys to values", layer.source),

@@ -304,7 +304,8 @@ private:
 
         void keep(UserDataDocument document)
         {
-                check_text(document.text, document.source);
+                if (document.form == UserDataDocument::Form::toml)
+                        check_text(document.text, document.source);
                 result.documents.push_back(std::move(document));
         }
 

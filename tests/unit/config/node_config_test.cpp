@@ -321,7 +321,6 @@ TEST_CASE("A syntax error has a line and a column", "[node-config]")
                 {"%YAML 9.9\n---\na: b\n", "user data, line 1, column 1: not YAML: "},
                 {"{\"a\": 1,\n \"b\": }\n", "user data, line 2, column 7: not JSON: "},
                 {"{\"a\": 1} x", "user data, line 1, column 10: not JSON: "},
-                {"  {\"a\": \"\xff\"}", "user data, line 1, column "},
                 {"{", "user data, line 1, column 2: not JSON: "},
         };
         for (const auto& row : rows) {

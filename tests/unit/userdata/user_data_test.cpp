@@ -476,6 +476,40 @@ TEST_CASE("A byte order mark is skipped", "[user-data]")
         }
 }
 
+TEST_CASE("A NodeConfig in UTF-16 is known by its byte order mark", "[user-data]")
+{
+        const auto yaml = cluster_document("c");
+        const auto utf16 = [](const std::string& text, bool little_endian) {
+                std::string bytes = little_endian ? "\xff\xfe" : "\xfe\xff";
+                for (const char c : text)
+                        bytes += little_endian ? std::string{c, '\0'} : std::string{'\0', c};
+                return bytes;
+        };
+        for (const bool little_endian : {true, false}) {
+                for (const auto& bytes : {utf16(yaml, little_endian),
+                             base64(utf16(crlf(yaml), little_endian)), gzip(utf16(yaml, little_endian)),
+                             mime({{node_config_header, base64(utf16(yaml, little_endian))}})})
+                        CHECK(names(read(bytes)) == Names{"c"});
+                CHECK(refused(utf16(yaml, little_endian) + "a")
+                                .mentions("line 6, column 1: half a character"));
+                CHECK(refused(mime({{toml_header, base64(utf16("a = 1", little_endian))}}))
+                                .mentions("is not UTF-8"));
+        }
+}
+
+TEST_CASE("JSON may hold bytes that are not UTF-8, as in Go", "[user-data]")
+{
+        const auto json =
+                "{\"apiVersion\": \"node.eks.aws/v1alpha1\", \"kind\": \"NodeConfig\",\n\"spec\": {\"cluster\": {\"name\": \"\xe4\"}}}"s;
+        for (const auto& bytes : {json, mime({{node_config_header, json}})}) {
+                const auto data = read(bytes);
+                CHECK(names(data) == Names{"\ufffd"});
+                REQUIRE(data.layers[0].notes.size() == 1);
+                CHECK(data.layers[0].notes[0].strict);
+                CHECK_THAT(data.layers[0].notes[0].text, Catch::Contains("line 2, column 31: not UTF-8"));
+        }
+}
+
 TEST_CASE("A wrong key is the layer's problem, so that all are told at once", "[user-data]")
 {
         const auto data = read(mime({node_config("one"), {toml_header, "[clustr]\nname = \"c\""}}));
