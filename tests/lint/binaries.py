@@ -10,7 +10,7 @@ from lint import Skip, at, main, run, tool
 TABLE = Path(__file__).with_name("needed.tsv")
 X86_64, AARCH64 = 62, 183  # the machine in an ELF header
 # Bytes of everything installed, stripped. Instructions of AArch64 take more room.
-LIMIT = {X86_64: 9_600_000, AARCH64: 10_300_000}
+LIMIT = {X86_64: 10_100_000, AARCH64: 10_800_000}
 # Every C++ program has these, whatever it does; which of them the linker keeps differs between machines.
 ALWAYS = {"libc", "libgcc_s", "libm", "libstdc++", "ld-linux-aarch64", "ld-linux-x86-64"}
 
