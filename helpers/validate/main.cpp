@@ -65,7 +65,7 @@ int validate_files(const Arguments& arguments)
                 return static_cast<int>(Errc::bad_config);
         fmt::print("valid: {}\n", fmt::join(resolved.tried, ", "));
         for (const auto& remark : script_remarks(resolved))
-                if (remark != no_cluster_but_scripts(resolved) || resolved.names_bootstrap)
+                if (remark != no_cluster_but_scripts(resolved) || resolved.names_call)
                         fmt::print("note: {}\n", remark); // else it was a warning
         return 0;
 }

@@ -206,7 +206,7 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
         auto problems = find_problems(resolved, imds, notes, how.complete && !later && !no_cluster);
         if (no_cluster)
                 problems.add(no_cluster->what(), no_cluster->remedy());
-        if (later && !resolved.names_bootstrap) // with a call in sight, main() remarks on it
+        if (later && !resolved.names_call) // with a call in sight, main() remarks on it
                 notes.push_back({Level::warning, no_cluster_but_scripts(resolved), true});
         if (const auto without_step = keys_without_a_step(resolved.merged); how.node)
                 problems.add(without_step);

@@ -132,6 +132,7 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
         const auto data = read_user_data(bytes, source);
         resolved.has_scripts = resolved.has_scripts || data.has_scripts;
         resolved.names_bootstrap = resolved.names_bootstrap || data.names_bootstrap;
+        resolved.names_call = resolved.names_call || data.names_call;
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
         auto& notes = resolved.merged.notes;
         notes.insert(notes.end(), data.notes.begin(), data.notes.end());

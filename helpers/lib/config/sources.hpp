@@ -24,6 +24,7 @@ struct Resolved {
                 tried; // every source and its content, for the message about an incomplete configuration
         bool has_scripts = false;        // user data holds a script or cloud-config for cloud-init to run
         bool names_bootstrap = false;    // which names /etc/eks/bootstrap.sh
+        bool names_call = false;         // or nodeadm
         bool was_called = false;         // bootstrap.sh or nodeadm ran on this instance
         bool has_bootstrap_call = false; // bootstrap.sh did
 };

@@ -26,6 +26,7 @@ constexpr std::string_view node_toml_type = "application/vnd.eksnode+toml";
 constexpr std::string_view script_type = "text/x-shellscript";
 constexpr std::string_view interpreter = "#!";
 constexpr std::string_view bootstrap_path = "/etc/eks/bootstrap.sh";
+constexpr std::string_view nodeadm_program = "nodeadm";
 constexpr std::size_t held_limit = 100; // descriptions for a message; a document may have more parts
 
 Error syntax_error(const std::string& where, std::string_view what)
@@ -162,6 +163,28 @@ int line_of_interpreter(std::string_view script)
 std::string_view without_blanks_before(std::string_view text)
 {
         return text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
+}
+
+// Whether the text has the name of a program as a word: not "nodeadm.d" or "nodeadm-run".
+bool names_program(std::string_view text, std::string_view program)
+{
+        constexpr std::string_view inside =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+        for (auto at = text.find(program); at != text.npos; at = text.find(program, at + 1)) {
+                const auto after = text.substr(at + program.size());
+                const bool begins = at == 0 || inside.find(text[at - 1]) == inside.npos;
+                if (begins && (after.empty() || (inside.find(after[0]) == inside.npos && after[0] != '/')))
+                        return true;
+        }
+        return false;
+}
+
+// The command in a script that tells eksnode the name of the cluster; "" if there is none.
+std::string_view called_in(std::string_view script)
+{
+        if (script.find(bootstrap_path) != script.npos)
+                return bootstrap_path;
+        return names_program(script, nodeadm_program) ? nodeadm_program : "";
 }
 
 bool configures(const MimePart& part)
@@ -339,22 +362,20 @@ private:
                                         Where{source, line_of_interpreter(part.body), 1}.text(), why),
                                 true});
                 } else {
-                        hold(source,
-                                what(act(part.body)
-                                                ? fmt::format(
-                                                          "which cloud-init runs on the node, and which names {}",
-                                                          bootstrap_path)
-                                                : "which cloud-init runs on the node"));
+                        const auto called = act(part.body);
+                        hold(source, what(fmt::format("which cloud-init runs on the node{}{}",
+                                             called.empty() ? "" : ", and which names ", called)));
                 }
         }
 
-        // Whether the text names bootstrap.sh.
-        bool act(std::string_view text)
+        // The command that the text calls, if any.
+        std::string_view act(std::string_view text)
         {
+                const auto called = called_in(text);
                 result.has_scripts = true;
-                const bool calls = text.find(bootstrap_path) != text.npos;
-                result.names_bootstrap = result.names_bootstrap || calls;
-                return calls;
+                result.names_bootstrap = result.names_bootstrap || called == bootstrap_path;
+                result.names_call = result.names_call || !called.empty();
+                return called;
         }
 
         // A part may be base64 (without a header for it), compressed, or both.

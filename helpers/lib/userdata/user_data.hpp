@@ -28,6 +28,7 @@ struct UserData {
         std::vector<UserDataDocument> documents; // in order of appearance
         bool has_scripts = false;                // it contains parts that cloud-init runs or acts on
         bool names_bootstrap = false;            // and it holds the text "/etc/eks/bootstrap.sh"
+        bool names_call = false;                 // or the word "nodeadm"
         // A description of each part, of the first ones if there are very many: "user data, MIME part 2:
         // text/x-shellscript, which cloud-init runs on the node".
         std::vector<std::string> held;

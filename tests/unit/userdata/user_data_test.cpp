@@ -240,7 +240,20 @@ TEST_CASE("Scripts are not read, only whether they name bootstrap.sh", "[user-da
                         CHECK(data.names_bootstrap);
                 }
         }
-        CHECK_FALSE(read("#!/bin/sh\nnodeadm init\n").names_bootstrap);
+        for (const auto* text : {"#!/bin/sh\nnodeadm init\n", "#!/bin/sh\n/usr/bin/nodeadm -d init",
+                     "#!/bin/sh\n\"nodeadm\" init", "#cloud-config\nruncmd:\n- [nodeadm, init]\n",
+                     "#!/bin/sh\nexec nodeadm"}) {
+                CAPTURE(text);
+                const auto data = read(text);
+                CHECK(data.names_call);
+                CHECK_FALSE(data.names_bootstrap);
+        }
+        for (const auto* text : {"#!/bin/sh\necho\n", "#!/bin/sh\nls /etc/eks/nodeadm.d\n",
+                     "#!/bin/sh\nsystemctl start nodeadm-run\n", "#!/bin/sh\nmy_nodeadm\n",
+                     "nodeadm init\n"}) {
+                CAPTURE(text);
+                CHECK_FALSE(read_user_data(text, "user data").names_call);
+        }
         CHECK_FALSE(
                 read(mime({{"Content-Type: text/markdown\n", "/etc/eks/bootstrap.sh"}})).names_bootstrap);
 }
