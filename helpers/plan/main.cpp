@@ -62,8 +62,9 @@ int plan(const Arguments& arguments)
         const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
-        for (const auto& remark : script_remarks(resolved))
-                fmt::print(stderr, "note: {}\n", remark);
+        if (!names_no_cluster(resolved)) // else eks-config fails, and says the same
+                for (const auto& remark : script_remarks(resolved))
+                        fmt::print(stderr, "note: {}\n", remark);
         const auto imds_file = arguments.last("imds");
         const auto imds = imds_file ? facts_in(*imds_file) : fetched_facts(root(imds_path));
         const Versions versions{
