@@ -203,6 +203,17 @@ bool names_configuration(std::string_view text)
         });
 }
 
+// Whether a part that is not for cloud-init was meant as a NodeConfig, by its type or its text.
+bool looks_like_node_config(const MimePart& part)
+{
+        const auto text = decode_base64(part.body, Base64::strict).value_or(part.body);
+        return part.content_type.find(node_config_group) != std::string::npos ||
+               std::ranges::any_of(lines(text), [](std::string_view line) {
+                       return line.find("apiVersion") != line.npos &&
+                              line.find(node_config_group) != line.npos;
+               });
+}
+
 class Reader {
 public:
         UserData result;
@@ -348,7 +359,14 @@ private:
                 const auto what = [&](std::string_view fate) {
                         return fmt::format("{}{}{}", name, name.empty() ? "" : ", ", fate);
                 };
-                if (form == nullptr) {
+                if (form == nullptr && looks_like_node_config(part)) {
+                        hold(source, what(fmt::format("ignored: a NodeConfig needs Content-Type: {}",
+                                             node_config_type)));
+                        result.notes.push_back({Level::warning,
+                                fmt::format("{}: a NodeConfig whose Content-Type is not {}, ignoring",
+                                        source, node_config_type),
+                                true});
+                } else if (form == nullptr) {
                         hold(source, what("ignored"));
                 } else if (form->type != script_type) {
                         act(part.body);

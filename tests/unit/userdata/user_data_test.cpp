@@ -258,6 +258,28 @@ TEST_CASE("Scripts are not read, only whether they name bootstrap.sh", "[user-da
                 read(mime({{"Content-Type: text/markdown\n", "/etc/eks/bootstrap.sh"}})).names_bootstrap);
 }
 
+TEST_CASE("A NodeConfig in a part of another type is told", "[user-data]")
+{
+        const auto yaml = cluster_document("c");
+        for (const auto& part : std::vector<Part>{{"Content-Type: text/plain\n", yaml}, {"", yaml},
+                     {"Content-Type: text/yaml\n", base64(yaml)},
+                     {"Content-Type: application/node.eks.aws, x\n", "a: b"},
+                     {"Content-Type: application/node.eks.aws/v1alpha1\n", yaml},
+                     {"Content-Type: application/node.eks.aws+yaml\n", "{}"}}) {
+                CAPTURE(part.headers);
+                const auto data = read(mime({part}));
+                CHECK(data.layers.empty());
+                CHECK_THAT(data.held.at(0),
+                        Catch::EndsWith(
+                                "ignored: a NodeConfig needs Content-Type: application/node.eks.aws"));
+                REQUIRE_FALSE(data.notes.empty());
+                CHECK(data.notes.back().strict);
+                CHECK(data.notes.back().text ==
+                        "user data, MIME part 1: a NodeConfig whose Content-Type is not application/node.eks.aws, ignoring");
+        }
+        CHECK(read(mime({{"Content-Type: text/plain\n", "about node.eks.aws"}})).notes.empty());
+}
+
 TEST_CASE("A NodeConfig may begin with a comment that only looks like cloud-init's", "[user-data]")
 {
         for (const auto* comment : {"#cloud-configuration of the node\n", "#included below\n", "# include\n",
