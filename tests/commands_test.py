@@ -556,6 +556,19 @@ class ValidateAllTest(unittest.TestCase):
         self.assertRegex(text, "^warning: cc: .*no cluster is configured; the node fails unless a script calls")
         self.assertEqual(self.validate(config, "--strict", name="cc")[0], 78)
 
+    def test_a_script_that_names_a_command_is_no_doubt(self):
+        for call in "/etc/eks/bootstrap.sh c", "nodeadm init":
+            with self.subTest(call):
+                status, errors, text = self.validate(f"#!/bin/bash\n{call}\n", "--strict", name="script")
+                self.assertEqual((status, errors, text.count("the node fails unless a script calls")), (0, "", 1), text)
+        status, _, _ = self.validate("#!/bin/bash\nls /etc/eks/nodeadm.d\n", "--strict", name="script")
+        self.assertEqual(status, 78)
+
+    def test_user_data_that_is_no_configuration(self):
+        status, text, _ = self.validate("hello\n", name="text")
+        self.assertEqual(status, 78)
+        self.assertIn("text, line 1, column 1: plain text, not a NodeConfig\nhint: Give a NodeConfig", text)
+
     def test_a_list_that_a_blank_cuts(self):
         _, text, _ = self.validate(self.node("  kubelet: {flags: ['--node-labels=a=b, c=d']}\n"))
         self.assertIn("kubelet.flags[1] = \"c=d\": not a flag\nhint: Write the list without blanks: --node-labels=a=b,c=d\n", text)

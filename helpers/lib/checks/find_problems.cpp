@@ -26,9 +26,6 @@ namespace eks {
 
 namespace {
 
-constexpr std::array keys_of_cluster{
-        "cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority", "cluster.cidr"};
-
 // Whether a value is empty: "", [], {}, null, and values that contain nothing else.
 bool is_empty(const Json& value)
 {
@@ -42,12 +39,6 @@ constexpr std::string_view see_migrate =
         "ARGUMENTS...` prints what a call of bootstrap.sh with these arguments sets, as a file for --config";
 
 } // namespace
-
-bool names_no_cluster(const Resolved& resolved)
-{
-        return std::ranges::none_of(keys_of_cluster,
-                [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
-}
 
 std::string no_cluster_but_scripts(const Resolved& resolved)
 {

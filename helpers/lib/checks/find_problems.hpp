@@ -10,9 +10,6 @@
 
 namespace eks {
 
-// Whether no layer has any key of a cluster.
-bool names_no_cluster(const Resolved& resolved);
-
 // That no layer names a cluster, which only a script can mend.
 std::string no_cluster_but_scripts(const Resolved& resolved);
 

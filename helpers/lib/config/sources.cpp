@@ -2,6 +2,7 @@
 #include "config/sources.hpp"
 
 #include <algorithm>
+#include <array>
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -110,12 +111,15 @@ void add_file(const Root& root, Resolved& resolved, const std::string& path,
 
 Layer parse_document(const UserDataDocument& document)
 {
-        const auto& [form, text, source, nested, below_header] = document;
+        const auto& [form, text, source, nested, below_header, unnamed] = document;
         if (form == UserDataDocument::Form::toml)
                 return parse_node_toml(text, source);
         try {
                 return parse_node_config(text, source);
         } catch (const Error& e) {
+                if (unnamed)
+                        if (const auto other = no_configuration(text, source, e))
+                                throw NoConfiguration(*other);
                 if (!below_header)
                         throw;
                 throw Error(e.failure(),
@@ -136,8 +140,23 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
         auto& notes = resolved.merged.notes;
         notes.insert(notes.end(), data.notes.begin(), data.notes.end());
-        for (auto& layer : parse_documents(data, notes, unreadable))
-                add(root, resolved, std::move(layer));
+        try {
+                for (auto& layer : parse_documents(data, notes, unreadable))
+                        add(root, resolved, std::move(layer));
+        } catch (const NoConfiguration& e) { // it is the only document
+                resolved.no_configuration = e;
+                resolved.tried.back() = fmt::format("{}: no configuration", source);
+        }
+}
+
+// cloud-init warns of such user data and goes on, so it does not matter if the other layers are enough.
+void judge_other_user_data(Resolved& resolved)
+{
+        if (!resolved.no_configuration)
+                return;
+        if (names_no_cluster(resolved))
+                throw NoConfiguration(*resolved.no_configuration);
+        resolved.merged.notes.push_back(left_to_cloud_init(resolved.no_configuration->what()));
 }
 
 // Layers of commands on another instance, from which this disk was copied, do not count here.
@@ -180,6 +199,14 @@ std::vector<std::string> admin_files(const Root& root, const std::optional<Draft
 
 } // namespace
 
+bool names_no_cluster(const Resolved& resolved)
+{
+        constexpr std::array keys{
+                "cluster.name", "cluster.apiServerEndpoint", "cluster.certificateAuthority", "cluster.cidr"};
+        return std::ranges::none_of(
+                keys, [&](const char* key) { return find_path(resolved.merged.tree, key) != nullptr; });
+}
+
 std::vector<std::string> sources_of(const Resolved& resolved)
 {
         std::vector<std::string> sources;
@@ -196,6 +223,8 @@ std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& note
         for (const auto& document : data.documents)
                 try {
                         layers.push_back(parse_document(document));
+                } catch (const NoConfiguration&) { // the other layers decide
+                        throw;
                 } catch (const Error& e) {
                         if (document.nested) {
                                 notes.push_back(ignored_document(e));
@@ -289,6 +318,7 @@ Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft
                 add(root, resolved, std::move(options));
         }
         merge(root, resolved);
+        judge_other_user_data(resolved);
         return resolved;
 }
 
@@ -333,6 +363,13 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                 }
         }
         merge(root, resolved);
+        try {
+                judge_other_user_data(resolved);
+        } catch (const Error& e) {
+                if (unreadable == nullptr)
+                        throw;
+                unreadable->add(e);
+        }
         return resolved;
 }
 

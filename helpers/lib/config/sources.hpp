@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/root.hpp"
+#include "config/no_configuration.hpp"
 #include "document/layer.hpp"
 #include "userdata/user_data.hpp"
 
@@ -27,14 +28,19 @@ struct Resolved {
         bool names_call = false;         // or nodeadm
         bool was_called = false;         // bootstrap.sh or nodeadm ran on this instance
         bool has_bootstrap_call = false; // bootstrap.sh did
+        std::optional<NoConfiguration> no_configuration = {}; // what the user data is instead
 };
 
 // The names of the layers' sources, in order.
 std::vector<std::string> sources_of(const Resolved& resolved);
 
+// Whether no layer has any key of a cluster.
+bool names_no_cluster(const Resolved& resolved);
+
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
 // user data, the calls of commands on this instance, kernel command line. Absent ones are skipped. With a
-// draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io).
+// draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io), also for user
+// data that is no configuration if no other layer names a cluster.
 struct Draft {
         std::string path; // of an admin's drop-in
         std::string text; // "" if it is to be removed

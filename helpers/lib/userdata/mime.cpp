@@ -662,4 +662,10 @@ std::optional<MimePart> parse_mime_message(std::string_view text)
                 .line = message->body_line};
 }
 
+bool begins_with_content_type(std::string_view text)
+{
+        const auto message = read_header(text);
+        return message && message->header.content_type;
+}
+
 } // namespace eks

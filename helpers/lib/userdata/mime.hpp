@@ -42,4 +42,7 @@ std::optional<MimeDocument> parse_mime(std::string_view text, const std::string&
 // does not take the text for MIME.
 std::optional<MimePart> parse_mime_message(std::string_view text);
 
+// Whether the text begins with a header that has a Content-Type.
+bool begins_with_content_type(std::string_view text);
+
 } // namespace eks

@@ -227,7 +227,7 @@ public:
                 } else if (form != nullptr && is_node_config(text)) {
                         if (begins_with_word(text, form->begin))
                                 act(text);
-                        node_config(text, source, false);
+                        node_config({.text = std::string(text), .source = source});
                 } else if (form != nullptr && !cannot_run(text)) {
                         for_cloud_init({.content_type = {}, .body = std::string(text)}, source,
                                 form->begin == interpreter ? "a script" : "");
@@ -242,7 +242,13 @@ public:
                                 leave(fmt::format("{}: a MIME document without parts", source));
                                 hold(source, "a MIME document without parts");
                         } else {
-                                node_config(body, source, message.has_value());
+                                const bool below_header =
+                                        message || (begins_with_content_type(body) &&
+                                                           body.find(node_config_group) != body.npos);
+                                node_config({.text = std::string(body),
+                                        .source = source,
+                                        .below_header = below_header,
+                                        .unnamed = !below_header});
                         }
                 }
         }
@@ -306,14 +312,7 @@ private:
                         ++not_held_;
         }
 
-        void leave(std::string_view why)
-        {
-                result.notes.push_back({Level::warning,
-                        fmt::format(
-                                "{}; the document has no configuration and is left to cloud-init, proceeding",
-                                why),
-                        true});
-        }
+        void leave(std::string_view why) { result.notes.push_back(left_to_cloud_init(why)); }
 
         void configuration(const MimePart& part, const std::string& source)
         {
@@ -343,13 +342,10 @@ private:
                 result.documents.push_back(std::move(document));
         }
 
-        void node_config(std::string_view text, const std::string& source, bool below_header)
+        void node_config(UserDataDocument document)
         {
-                keep({.form = UserDataDocument::Form::node_config,
-                        .text = std::string(text),
-                        .source = source,
-                        .below_header = below_header});
-                hold(source, "NodeConfig");
+                hold(document.source, "NodeConfig");
+                keep(std::move(document));
         }
 
         // What cloud-init does with a part, or a document, of its own. `name` is what the user calls it.
@@ -415,6 +411,19 @@ private:
 };
 
 } // namespace
+
+bool begins_as_cloud_init_form(std::string_view text)
+{
+        return form_by_beginning(text) != nullptr;
+}
+
+Note left_to_cloud_init(std::string_view why)
+{
+        return {Level::warning,
+                fmt::format(
+                        "{}; the document has no configuration and is left to cloud-init, proceeding", why),
+                true};
+}
 
 Note ignored_document(const Error& error)
 {

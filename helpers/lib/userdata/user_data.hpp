@@ -17,11 +17,12 @@ inline constexpr std::size_t user_data_limit = 1U << 20U;
 // A decoded part that configures the node.
 struct UserDataDocument {
         enum class Form { node_config, toml };
-        Form form;
+        Form form = Form::node_config;
         std::string text;
         std::string source;        // "user data, MIME part 2"
         bool nested = false;       // in a multipart inside the document: nodeadm does not read it
         bool below_header = false; // of a mail, which nodeadm takes for the beginning of the NodeConfig
+        bool unnamed = false;      // nothing says that it is a NodeConfig; any other text comes here, too
 };
 
 struct UserData {
@@ -41,6 +42,12 @@ struct UserData {
 // config_invalid) for a MIME document with configuration that nodeadm rejects, and for a NodeConfig or TOML
 // that cannot be decoded.
 UserData read_user_data(std::string_view bytes, const std::string& source);
+
+// Whether cloud-init would act on the text, by its beginning.
+bool begins_as_cloud_init_form(std::string_view text);
+
+// The note for user data without configuration, with which something else is wrong.
+Note left_to_cloud_init(std::string_view why);
 
 // The note for an error in a document that is `nested`.
 Note ignored_document(const Error& error);

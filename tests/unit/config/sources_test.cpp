@@ -65,6 +65,72 @@ TEST_CASE("A node's layers are the admin's file and then the user data", "[sourc
         CHECK(refusal([&] { validated(both); }).failure == "nothing");
 }
 
+TEST_CASE(
+        "User data that is no configuration is cloud-init's if another layer names the cluster", "[sources]")
+{
+        struct Row {
+                std::string user_data;
+                std::string what;
+                std::string remedy;
+        };
+        const std::string mark = "\xef\xbb\xbf";
+        const std::vector<Row> rows{
+                {"hello\n", "line 1, column 1: plain text", "Give a NodeConfig"},
+                {"hello: [\n", "line 1, column 1: plain text", "Give a NodeConfig"},
+                {"# only a comment\n", "line 1, column 1: plain text", "Give a NodeConfig"},
+                {"# mine\nA=1\nB=\"x y\"\n", "line 1, column 1: lines of KEY=VALUE", "Give a NodeConfig"},
+                {"a: 1\n", "line 1, column 1: YAML without apiVersion, kind and spec", "Give a NodeConfig"},
+                {"{\"a\": 1}", "line 1, column 1: JSON without apiVersion, kind and spec",
+                        "Give a NodeConfig"},
+                {R"({"cluster": "a", "role": "b"})",
+                        "line 1, column 1: JSON without apiVersion, kind and spec", "Give a NodeConfig"},
+                {R"({"systemd.credentials": [{"name": "a", "text": "b"}]})",
+                        "line 1, column 1: settings of systemd", "Give a NodeConfig"},
+                {"a\xff", "line 1, column 2: byte 0xff is not UTF-8", "Correct the document"},
+                {"\n  #!/bin/bash\necho NodeConfig\n",
+                        "line 2, column 1: a script that the kernel cannot run",
+                        "Remove what is before '#!'"},
+                {"# mine\n#!/bin/bash\n", "line 2, column 1: a script", "Remove what is before '#!'"},
+                {mark + "#!/bin/bash\n", "line 1, column 1: a script",
+                        "Save it as UTF-8 without a byte order mark"},
+                {std::string("\xff\xfe#\0!\0", 6), "line 1, column 1: a script", "Save it as UTF-8"},
+                {mark + "#cloud-config\n", "line 1, column 1: a format of cloud-init", "Save it as UTF-8"},
+        };
+        for (const auto& row : rows) {
+                CAPTURE(row.user_data);
+                const TemporaryDirectory node;
+                node.write(user_data_path, row.user_data);
+                const auto alone = refusal([&] { resolve_node_layers(node.root()); });
+                CHECK(alone.failure == "config-syntax");
+                CHECK(alone.mentions("user data, " + row.what));
+                CHECK(alone.remedy.find(row.remedy) == 0);
+
+                node.write("/etc/eks/node.toml", admin_cluster);
+                const auto resolved = resolve_node_layers(node.root());
+                CHECK(resolved.merged.tree["cluster"]["name"] == "my-cluster");
+                CHECK(resolved.tried.back() == "user data: no configuration");
+                REQUIRE(resolved.merged.notes.size() == 1);
+                CHECK(resolved.merged.notes[0].strict);
+                CHECK_THAT(resolved.merged.notes[0].text,
+                        Catch::StartsWith("user data, " + row.what) &&
+                                Catch::EndsWith("left to cloud-init, proceeding"));
+
+                const auto given =
+                        sources({node("/etc/eks/node.toml"), "user-data:" + node(user_data_path)});
+                CHECK(given.layers.size() == 1);
+                CHECK(given.merged.notes.size() == 1);
+        }
+        for (const std::string text : {"apiVersion: node.eks.aws/v2\nkind: NodeConfig\n", "kind: Pod\n",
+                     "spec: {}\n", "Spec:\n- a: [\n", "cluster: {name: c}\n", "[cluster]\nname = 'c'\n",
+                     "MIME-Version: 1.0\nContent-Type: application/node.eks.aws\n\n---\na: 1\n"}) {
+                CAPTURE(text);
+                const TemporaryDirectory node;
+                node.write(user_data_path, text);
+                node.write("/etc/eks/node.toml", admin_cluster);
+                CHECK(refusal([&] { resolve_node_layers(node.root()); }).failure != "nothing");
+        }
+}
+
 TEST_CASE("What commands were called with counts on their instance only, above the user data", "[sources]")
 {
         const TemporaryDirectory node;

@@ -337,10 +337,18 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                 std::string wrong;
         };
         const std::vector<Row> rows{
-                {"hello\n", "config-syntax", "user data is not a map"},
+                {"hello\n", "config-syntax", "user data, line 1, column 1: plain text, not a NodeConfig"},
+                {"spec: [\n", "config-syntax", "user data, line 2, column 1: "},
+                {"kind: NodeConfig\nspec: {}\n", "config-invalid", "apiVersion: missing"},
+                {"cluster: {name: c}\n", "config-invalid", "apiVersion: missing"},
+                {"Content-Type: application/node.eks.aws\n\n---\n" + yaml, "config-invalid",
+                        "user data, line 1, column 1: the header of a mail is before the document"},
                 {"test", "config-syntax",
                         "user data, line 1, column 1: byte 0xb5 is not UTF-8"}, // base64 by chance
-                {"[cluster]\nname = \"c\"\n", "config-syntax", "user data"},
+                {"[cluster]\nname = \"c\"\n", "config-syntax",
+                        "user data: TOML, which user data may only hold as a MIME part"},
+                {"# mine\ncluster.name = 'c'\n", "config-syntax",
+                        "user data: TOML, which user data may only"},
                 {"apiVersion: node.eks.aws/v2\nkind: NodeConfig\n", "config-invalid",
                         "user data, line 1, column 1: apiVersion"},
                 {"apiVersion: v1\nkind: Pod\n", "config-invalid", "user data, line 2, column 1: kind"},
@@ -368,7 +376,8 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                 {std::string(10U << 20U, 'a'), "config-syntax", "user data: more than 1048576 bytes"},
                 {std::string(10U << 20U, '\xa5'), "config-syntax", "user data: more than 1048576 bytes"},
                 {gzip(gzip(yaml)), "config-syntax", "byte 0x8b is not UTF-8"},
-                {base64(base64(yaml)), "config-syntax", "user data is not a map"},
+                {base64(base64(yaml)), "config-syntax", "user data: base64 in base64"},
+                {base64(base64(gzip(yaml))), "config-syntax", "user data: base64 in base64"},
                 {"\n" + mime({node_config("c")}), "config-syntax",
                         "user data, line 1, column 1: the header of a MIME document must begin on the first "
                         "line"},
