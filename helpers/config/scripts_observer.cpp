@@ -68,8 +68,8 @@ void serve(int socket)
                 std::string answer;
                 try {
                         if (!manager) {
-                                confine(Root(), {.asks_manager = true});
                                 manager.emplace();
+                                confine(Root(), {.asks_manager = true});
                                 manager->watch({last_stage});
                         }
                         answer = text_of(look_at_scripts(*manager));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/environment.hpp"
+#include "base/manager.hpp"
 #include "base/step.hpp"
 #include "disks.hpp"
 #include "node/node.hpp"
@@ -49,6 +50,7 @@ int eks::containerd_volume_step(int argc, char** argv)
                                 .devices = {"/dev"},
                                 .asks_manager = true,
                                 .administers = true,
-                                .runs_programs = true}},
+                                .runs_programs = true},
+                        .connect = connect_to_manager},
                 argc, argv, mount_volume);
 }

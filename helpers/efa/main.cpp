@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/environment.hpp"
+#include "base/manager.hpp"
 #include "efa.hpp"
 #include "offline/verbs.hpp"
 
@@ -11,7 +12,8 @@ int eks::efa_step(int argc, char** argv)
                         .access = {.reads = {"/proc/meminfo", "/sys/bus/pci", "/sys/devices", "/sys/module"},
                                 .writes = {},
                                 .devices = {"/sys/kernel/mm/hugepages"},
-                                .asks_manager = true}},
+                                .asks_manager = true},
+                        .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         constexpr std::chrono::seconds usual{30};
                         const auto limit = environment_seconds("EKS_EFA_TIMEOUT", usual);

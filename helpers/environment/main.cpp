@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api_server.hpp"
+#include "base/manager.hpp"
 #include "base/restart_daemons.hpp"
 #include "environment_step.hpp"
 #include "offline/verbs.hpp"
@@ -40,6 +41,7 @@ int eks::environment_step(int argc, char** argv)
                                 .asks_manager = true,
                                 .loads_libraries = true, // modules of nsswitch.conf(5)
                                 .internet = true},
+                        .connect = connect_to_manager,
                         // The others of the variables are restarted by the step itself.
                         .take_over = restart_if_running({containerd_unit, kubelet_unit, soci_unit})},
                 argc, argv, [](Context& context) {

@@ -3,6 +3,7 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
+#include "base/manager.hpp"
 #include "base/step.hpp"
 #include "machine.hpp"
 #include "node/node.hpp"
@@ -43,6 +44,7 @@ int eks::instance_store_step(int argc, char** argv)
                                         .changes = {"/"}, // see confine.cpp
                                         .asks_manager = true,
                                         .administers = true,
-                                        .runs_programs = true}},
+                                        .runs_programs = true},
+                                .connect = connect_to_manager},
                 argc, argv, use_instance_store);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/manager.hpp"
 #include "kubelet_edits.hpp"
 #include "offline/verbs.hpp"
 
@@ -23,7 +24,8 @@ int eks::kubelet_edits_step(int argc, char** argv)
                                         "/dev/nvidia4", "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7",
                                         "/dev/nvidiactl"},
                                 .asks_manager = true,
-                                .loads_libraries = true}},
+                                .loads_libraries = true},
+                        .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         Manager manager;
                         take_over_kubelet_edits(context, manager);

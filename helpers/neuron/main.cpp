@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/environment.hpp"
+#include "base/manager.hpp"
 #include "neuron.hpp"
 #include "offline/verbs.hpp"
 
@@ -9,7 +10,8 @@ int eks::neuron_step(int argc, char** argv)
                                 .purpose = "load the driver of AWS's Neuron devices",
                                 .access = {.reads = {"/dev", "/sys/bus/pci", "/sys/devices", "/sys/module"},
                                         .writes = {},
-                                        .asks_manager = true}},
+                                        .asks_manager = true},
+                                .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         constexpr std::chrono::seconds usual{30};
                         const auto limit = environment_seconds("EKS_NEURON_TIMEOUT", usual);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/manager.hpp"
 #include "nvidia_cdi.hpp"
 #include "offline/verbs.hpp"
 
@@ -7,7 +8,8 @@ int eks::nvidia_cdi_step(int argc, char** argv)
         constexpr std::chrono::seconds deadline{130}; // above TimeoutStartSec= of nvidia-cdi.service
         return run_step({.name = "eks-nvidia-cdi",
                                 .purpose = "have the CDI specification of NVIDIA's GPUs written",
-                                .access = {.reads = {}, .writes = {}, .asks_manager = true}},
+                                .access = {.reads = {}, .writes = {}, .asks_manager = true},
+                                .connect = connect_to_manager},
                 argc, argv, [&](Context& context) {
                         Manager manager;
                         write_cdi(context, manager, deadline);

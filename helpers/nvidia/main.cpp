@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/environment.hpp"
+#include "base/manager.hpp"
 #include "nvidia.hpp"
 #include "offline/verbs.hpp"
 
@@ -35,6 +36,7 @@ int eks::nvidia_step(int argc, char** argv)
                                            "/var/lib/dkms", "/var/lib/dkms-archive"},
                                 .writes = {"/run/eks", "/run/modprobe.d"},
                                 .asks_manager = true,
-                                .makes_devices = true}},
+                                .makes_devices = true},
+                        .connect = connect_to_manager},
                 argc, argv, set_up_driver);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/manager.hpp"
 #include "offline/verbs.hpp"
 #include "resolved.hpp"
 
@@ -9,7 +10,8 @@ int eks::resolved_step(int argc, char** argv)
                         .purpose = "give systemd-resolved the node's name servers and search domains",
                         .access = {.reads = {"/run/eks", "/run/systemd"},
                                 .writes = {"/run/systemd/resolved.conf.d"},
-                                .asks_manager = true}},
+                                .asks_manager = true},
+                        .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         context.apply(
                                 plan_resolved(load_node_inputs(context.root(), ClusterNeed::as_configured)));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/manager.hpp"
 #include "offline/verbs.hpp"
 #include "retry.hpp"
 
@@ -6,7 +7,8 @@ int eks::retry_step(int argc, char** argv)
 {
         return run_step({.name = "eks-retry",
                                 .purpose = "try again what could not be reached",
-                                .access = {.asks_manager = true}},
+                                .access = {.asks_manager = true},
+                                .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         Manager manager;
                         // A timer is running while the service that it has started runs. $TRIGGER_UNIT is

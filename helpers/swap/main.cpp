@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/confine_writes.hpp"
+#include "base/manager.hpp"
 #include "base/swaps.hpp"
 #include "node/memory.hpp"
 #include "node/node.hpp"
@@ -48,6 +49,7 @@ int eks::swap_step(int argc, char** argv)
                                         .writes = {"/run/eks", "/var/lib/eks"},
                                         .changes = {"/"}, // the instance store may be mounted anywhere
                                         .asks_manager = true,
-                                        .swaps = true}},
+                                        .swaps = true},
+                                .connect = connect_to_manager},
                 argc, argv, use_swap);
 }

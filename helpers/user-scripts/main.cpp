@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/manager.hpp"
 #include "offline/verbs.hpp"
 #include "user_scripts.hpp"
 
@@ -22,7 +23,8 @@ int eks::user_scripts_step(int argc, char** argv)
                                         "/dev/nvidia4", "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7",
                                         "/dev/nvidiactl"},
                                 .asks_manager = true,
-                                .loads_libraries = true}},
+                                .loads_libraries = true},
+                        .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         Manager manager;
                         wait_for_scripts(context, manager);

@@ -79,7 +79,7 @@ class Escapes(BootTest):
     PROBE = "/usr/local/lib/escapes.so"
     FILE = "/usr/local/lib/victim"
     # Whose programs map code; nobody runs what it writes, but its programs could.
-    ALLOWED = {"eks-ca": set(), "eks-config": {"map-written"}, "eks-shutdown": set()}
+    ALLOWED = {"eks-ca": set(), "eks-config": {"map-written"}, "eks-environment": {"map-written"}, "eks-shutdown": set()}
 
     def results(self, node, *match) -> dict:
         said = [r["MESSAGE"].split() for r in node.journal(*match) if r["MESSAGE"].startswith("escape ")]
@@ -89,7 +89,8 @@ class Escapes(BootTest):
         node = self.node()
         run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / "usr/local/lib/escapes.so",
             TESTS / "boot/escapes.cpp")
-        node.user_data(node_config(node.image.ca, "  kubelet: {config: {shutdownGracePeriod: 5m}}\n"))
+        node.user_data(node_config(node.image.ca, "  kubelet: {config: {shutdownGracePeriod: 5m}}\n"
+                                                  "  instance: {environment: {default: {A: b}}}\n"))
         node.write(self.FILE, "content")
         for daemon in "victim", "fake-docker":
             node.write(f"etc/systemd/system/{daemon}.service", "[Service]\nExecStart=/bin/sleep infinity\n")

@@ -191,7 +191,7 @@ std::string confine(const Root& root, const Access& access)
         drop_capabilities(access);
         auto missing = changes_all(access) ? std::string() : confine_to_paths(root, access);
         if (!limit_system_calls({.internet = access.internet,
-                    .connects = access.connects || access.asks_manager,
+                    .connects = access.connects,
                     .swaps = access.swaps,
                     .runs_programs = access.runs_programs,
                     .loads_libraries = access.loads_libraries,

@@ -18,8 +18,8 @@ struct Access {
         std::vector<std::string> changes = {}; // directories as in `writes`, but not made if missing
         // Directories beside /usr whose files the programs may read and run, as hooks.
         std::vector<std::string> of_programs = {};
-        // Asks the manager. That needs no capability: it trusts processes of root, which may restart and
-        // mount.
+        // Asks the manager, by the connection of Step::connect. That needs no capability: it trusts
+        // processes of root, which may restart and mount.
         bool asks_manager = false;
         bool administers = false;     // the kernel or a driver requires CAP_SYS_ADMIN
         bool runs_programs = false;   // may execute programs below /usr, which may read /proc and /sys
@@ -27,8 +27,8 @@ struct Access {
         // Its programs change modes, owners, times or extended attributes of files.
         bool changes_attributes = false;
         bool internet = false; // may make sockets of IPv4 and IPv6
-        // May connect to any Unix socket, as containerd's, which is as much as being root; the manager's is
-        // implied. Step::connect opens one before.
+        // May connect to any Unix socket, as containerd's, which is as much as being root. Step::connect
+        // opens one before.
         bool connects = false;
         bool makes_devices = false; // may make and remove nodes in /dev, with CAP_MKNOD
         bool swaps = false;         // may turn swap on and off, with CAP_SYS_ADMIN

@@ -101,20 +101,44 @@ std::string mount_unit_name(std::string_view path)
         return name + ".mount";
 }
 
-Manager::Manager()
+namespace {
+
+using Bus = std::shared_ptr<sd_bus>;
+
+Bus adopt(sd_bus* bus)
+{
+        return {bus, ::sd_bus_flush_close_unref};
+}
+
+Bus open_connection()
 {
         sd_bus* bus = nullptr;
         if (::geteuid() == 0) {
                 check(::sd_bus_new(&bus), "make a bus connection");
-                bus_.reset(bus);
+                auto direct = adopt(bus);
                 ::sd_bus_set_address(bus, "unix:path=/run/systemd/private");
                 if (::sd_bus_start(bus) >= 0)
-                        return;
-                bus_.reset();
+                        return direct;
         }
         check(::sd_bus_open_system(&bus), "reach the service manager");
-        bus_.reset(bus);
+        return adopt(bus);
 }
+
+// That of connect_to_manager(), if it was called.
+Bus& early_connection()
+{
+        static Bus bus;
+        return bus;
+}
+
+} // namespace
+
+void connect_to_manager()
+{
+        early_connection() = open_connection();
+}
+
+Manager::Manager() : bus_(early_connection() ? early_connection() : open_connection()) {}
 
 namespace {
 
@@ -463,11 +487,14 @@ void Manager::watch(const std::vector<std::string>& units)
                 *static_cast<bool*>(changed) = true;
                 return 0;
         };
-        for (const auto& name : units)
-                check(::sd_bus_match_signal(bus_.get(), nullptr, nullptr, unit(name).path.c_str(),
+        for (const auto& name : units) {
+                sd_bus_slot* slot = nullptr;
+                check(::sd_bus_match_signal(bus_.get(), &slot, nullptr, unit(name).path.c_str(),
                               "org.freedesktop.DBus.Properties", "PropertiesChanged", note_change,
                               &changed_),
                         fmt::format("watch '{}'", name));
+                slots_.emplace_back(slot);
+        }
 }
 
 bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor)
@@ -509,9 +536,11 @@ void Manager::watch_jobs()
                         (*static_cast<std::map<std::string, std::string>*>(ended))[job] = result;
                 return 0;
         };
-        check(::sd_bus_match_signal(bus_.get(), nullptr, nullptr, manager_path, manager_interface,
+        sd_bus_slot* slot = nullptr;
+        check(::sd_bus_match_signal(bus_.get(), &slot, nullptr, manager_path, manager_interface,
                       "JobRemoved", note_end, &ended_jobs_),
                 "watch the jobs of the service manager");
+        slots_.emplace_back(slot);
         watches_jobs_ = true;
 }
 

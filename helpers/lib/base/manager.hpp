@@ -155,7 +155,13 @@ private:
         std::map<std::string, std::string> ended_jobs_; // the result of each, since watch_jobs()
         bool watches_jobs_ = false;
         bool changed_ = false; // the bus holds its address, so a Manager cannot be moved
-        std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
+        std::shared_ptr<sd_bus> bus_;
+        // Of the signals, whose handlers know this object; the bus may live on.
+        std::vector<std::unique_ptr<sd_bus_slot, Deleter<sd_bus_slot_unref>>> slots_;
 };
+
+// For Step::connect: every Manager of this process uses the connection that is opened here, so that a
+// confined step opens none. Throws Error (manager_unreachable).
+void connect_to_manager();
 
 } // namespace eks
