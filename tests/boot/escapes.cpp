@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -40,13 +42,18 @@ bool connects(const char* path)
 
 __attribute__((destructor)) void try_to_escape()
 {
-        const char* file = std::getenv("ESCAPE_FILE"); // outside the step's paths
-        const char* own = std::getenv("ESCAPE_OWN");   // which the step may make
-        const char* pid = std::getenv("ESCAPE_PID");   // of another service
-        if (file == nullptr || own == nullptr || pid == nullptr)
+        const char* file = std::getenv("ESCAPE_FILE");         // outside the step's paths
+        const char* own = std::getenv("ESCAPE_OWN");           // which the step may make
+        const char* pid = std::getenv("ESCAPE_PID");           // of another service
+        const char* readable = std::getenv("ESCAPE_READABLE"); // which the step may read
+        if (file == nullptr || own == nullptr || pid == nullptr || readable == nullptr)
                 return;
         const auto other = static_cast<pid_t>(std::atoi(pid));
         say("chmod", chmod(file, 04755) == 0);
+        const int read_only = open(readable, O_RDONLY | O_CLOEXEC);
+        say("fchmod", read_only < 0 || fchmod(read_only, 0644) == 0);
+        int flags = 0;
+        say("setflags", read_only < 0 || ioctl(read_only, FS_IOC_SETFLAGS, &flags) == 0);
         say("chown", chown(file, 1, 1) == 0);
         say("utime", utimensat(AT_FDCWD, file, nullptr, 0) == 0);
         say("setxattr", setxattr(file, "user.escape", "x", 1, 0) == 0);

@@ -74,10 +74,11 @@ class Confinement(BootTest):
 class Escapes(BootTest):
     """What a step that was taken over through its input would try, tried in the step's own process."""
 
-    ESCAPES = {"chmod", "chown", "utime", "setxattr", "truncate", "setuid-file", "map-written", "memfd", "execveat", "signal",
-               "prlimit", "containerd", "docker"}
+    ESCAPES = {"chmod", "fchmod", "setflags", "chown", "utime", "setxattr", "truncate", "setuid-file", "map-written", "memfd",
+               "execveat", "signal", "prlimit", "containerd", "docker"}
     PROBE = "/usr/local/lib/escapes.so"
     FILE = "/usr/local/lib/victim"
+    READABLE = "/run/eks/imds.json"  # of every step here
     # Whose programs map code; nobody runs what it writes, but its programs could.
     ALLOWED = {"eks-ca": set(), "eks-config": {"map-written"}, "eks-environment": {"map-written"}, "eks-shutdown": set()}
 
@@ -102,7 +103,7 @@ class Escapes(BootTest):
         self.assertActive(node, "eks-node.target", *(f"{step}.service" for step in self.ALLOWED))
         node.output("systemctl", "start", "victim.service", "fake-docker.socket")
         node.file("/run/escape").write_text(
-            f"LD_PRELOAD={self.PROBE}\nESCAPE_FILE={self.FILE}\nESCAPE_OWN=/run/escaped\n"
+            f"LD_PRELOAD={self.PROBE}\nESCAPE_FILE={self.FILE}\nESCAPE_OWN=/run/escaped\nESCAPE_READABLE={self.READABLE}\n"
             f"ESCAPE_PID={node.show('victim.service', 'MainPID')['MainPID']}\n")
         for step, allowed in self.ALLOWED.items():
             own = {"eks-ca": "/etc/kubernetes/pki", "eks-shutdown": "/run/systemd/logind.conf.d"}.get(step, "/run/eks")

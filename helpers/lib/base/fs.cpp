@@ -20,8 +20,6 @@
 
 namespace eks {
 
-namespace {
-
 std::string parent_of(const std::string& path)
 {
         const auto slash = path.rfind('/');
@@ -29,6 +27,8 @@ std::string parent_of(const std::string& path)
                 return ".";
         return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+namespace {
 
 std::string name_of(const std::string& path)
 {
@@ -164,18 +164,28 @@ void make_directories(const std::string& path)
                 throw io_error("create directory", path, errno);
 }
 
+namespace {
+
+// With its mode from the beginning, because a confined step can change none.
+UniqueFd create(const std::string& path, mode_t mode)
+{
+        const auto mask = ::umask(0);
+        UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+        ::umask(mask); // sets no errno
+        return fd;
+}
+
+} // namespace
+
 void write_atomically(const std::string& path, std::string_view content, mode_t mode, Durability durability)
 {
         const auto directory = parent_of(path);
         make_directories(directory);
         TemporaryName temporary(path);
-        UniqueFd fd(::open(
-                temporary.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+        auto fd = create(temporary.path(), mode);
         if (!fd)
                 throw io_error("create", temporary.path(), errno);
         write_all(fd.get(), content, path);
-        if (::fchmod(fd.get(), mode) < 0)
-                throw io_error("set the mode of", path, errno);
         if (durability == Durability::synced && ::fsync(fd.get()) < 0)
                 throw io_error("sync", path, errno);
         fd.reset();

@@ -10,6 +10,7 @@
 #include <limits>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
@@ -109,6 +110,7 @@ constexpr auto refused_calls = std::to_array<std::uint32_t>({
 constexpr auto swap_calls = std::to_array<std::uint32_t>({SYS_swapoff, SYS_swapon});
 
 constexpr auto attribute_calls = std::to_array<std::uint32_t>({
+        SYS_fchmod,
         SYS_fchmodat,
         call_fchmodat2,
         SYS_fchown,
@@ -434,10 +436,24 @@ void limit_signals(Filter& filter)
                         filter.if_equal(command, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
+}
+
+// By a descriptor: who gets a signal, and attributes such as "immutable" of any file that can be read.
+void limit_requests(Filter& filter, const SystemCallLimits& limits)
+{
         filter.on_call(SYS_ioctl, [&] {
+                const auto refuse = [&](std::uint32_t request) {
+                        filter.if_equal(request, [&] { filter.refuse(EPERM); });
+                };
                 filter.load_argument(1);
-                for (const std::uint32_t command : {FIOSETOWN, SIOCSPGRP})
-                        filter.if_equal(command, [&] { filter.refuse(EPERM); });
+                if (!limits.runs_programs) {
+                        refuse(FIOSETOWN);
+                        refuse(SIOCSPGRP);
+                }
+                if (!limits.changes_attributes && !limits.any_mode) {
+                        refuse(static_cast<std::uint32_t>(FS_IOC_SETFLAGS));
+                        refuse(static_cast<std::uint32_t>(FS_IOC_FSSETXATTR));
+                }
                 filter.allow();
         });
 }
@@ -494,8 +510,6 @@ void limit_files(Filter& filter, const SystemCallLimits& limits)
         if (limits.any_mode)
                 return;
         constexpr std::uint32_t setid = S_ISUID | S_ISGID;
-        // A descriptor may be of any file that can be read.
-        refuse_mode(filter, SYS_fchmod, 1, limits.changes_attributes ? setid : setid | S_IWOTH);
         refuse_mode(filter, SYS_mkdirat, 2, setid);
         refuse_mode(filter, SYS_mknodat, 2, setid);
 #ifdef __x86_64__
@@ -504,6 +518,7 @@ void limit_files(Filter& filter, const SystemCallLimits& limits)
         refuse_mode(filter, SYS_mknod, 1, setid);
 #endif
         if (limits.changes_attributes) {
+                refuse_mode(filter, SYS_fchmod, 1, setid);
                 refuse_mode(filter, SYS_fchmodat, 2, setid);
                 refuse_mode(filter, call_fchmodat2, 2, setid);
 #ifdef __x86_64__
@@ -537,6 +552,7 @@ bool limit_system_calls(const SystemCallLimits& limits)
         limit_sockets(filter, limits);
         limit_memory(filter, limits.runs_programs || limits.loads_libraries);
         limit_other_processes(filter, limits);
+        limit_requests(filter, limits);
         limit_files(filter, limits);
         limit_namespaces(filter);
         auto code = filter.program();

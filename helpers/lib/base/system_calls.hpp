@@ -20,9 +20,8 @@ struct SystemCallLimits {
 // From here on this process and its children cannot make other sockets; have no namespaces, keys, tracing,
 // mounts, modules or io_uring; no memory that is writable and executable, and none from memfd_create(); and
 // cannot signal, limit or schedule another process, or change what Landlock does not protect: attributes of
-// files, and their length on kernels before 6.2. A mode that is set by descriptor, as for a new file, gives
-// no others write access. Refused calls fail with EPERM, or with EAFNOSUPPORT for sockets. Needs
-// no_new_privs. False, with errno, if the kernel refuses.
+// files, by descriptor, too, and their length on kernels before 6.2. Refused calls fail with EPERM, or with
+// EAFNOSUPPORT for sockets. Needs no_new_privs. False, with errno, if the kernel refuses.
 bool limit_system_calls(const SystemCallLimits& limits);
 
 } // namespace eks

@@ -4,8 +4,10 @@
 #include <csignal>
 #include <fcntl.h>
 #include <functional>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -220,9 +222,13 @@ TEST_CASE("A limited process changes no attributes of files, and makes none setu
                 CHECK(call({}, f) == EPERM);
                 CHECK(call(lifted, f) == 0);
         }
-        CHECK(call({}, mode_of_open(0644)) == 0);
-        CHECK(call({}, mode_of_open(0646)) == EPERM);
+        CHECK(call({}, mode_of_open(0600)) == EPERM);
         CHECK(call(lifted, mode_of_open(0646)) == 0);
+        const auto immutable = [](const char* path) -> long {
+                int flags = FS_IMMUTABLE_FL;
+                return ::ioctl(::open(path, O_RDONLY | O_CLOEXEC), FS_IOC_SETFLAGS, &flags);
+        };
+        CHECK(call({}, immutable) == EPERM);
         for (const mode_t bits : {04755U, 02755U}) {
                 CHECK(call({}, mode_of_open(bits)) == EPERM);
                 CHECK(call({}, create(bits)) == EPERM);
