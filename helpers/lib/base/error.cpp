@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/fs.hpp"
+
 #include "base/secrets.hpp"
 
 namespace eks {
@@ -28,25 +30,26 @@ std::string Error::full_text() const
 
 namespace {
 
-std::string directory_above(const std::string& path)
-{
-        const auto slash = path.rfind('/');
-        return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
-// The file, or a directory above it, that belongs to somebody else and has no rights for us. A step runs as
-// root, but without the capability to override permissions.
+// The file, or a directory above it, that belongs to somebody else and has not all rights for us. A step
+// runs as root, but without the capability to override permissions.
 std::string owner_in_the_way(const std::string& path)
 {
+        constexpr unsigned search = 01;
+        constexpr unsigned search_and_write = 03;
+        constexpr unsigned read_and_write = 06;
         struct stat found {};
         std::string foreign;
-        for (auto name = path;; name = directory_above(name)) {
-                if (::stat(name.c_str(), &found) == 0 && found.st_uid != ::geteuid())
+        auto needed = read_and_write;
+        for (auto name = path;; name = parent_of(name)) {
+                const bool known = ::stat(name.c_str(), &found) == 0;
+                const auto rights = found.st_gid == ::getegid() ? found.st_mode >> 3U : found.st_mode;
+                if (known && found.st_uid != ::geteuid() && (rights & needed) != needed)
                         foreign = fmt::format(
                                 "'{}' belongs to user {} and has mode {:04o}. Run `chown root '{}'`", name,
                                 found.st_uid, found.st_mode & 07777U, name);
                 if (name == "/")
                         return foreign; // the one nearest to the root
+                needed = needed == read_and_write ? search_and_write : search;
         }
 }
 
@@ -56,10 +59,10 @@ std::string mount_point_of(const std::string& path)
         struct stat inside {};
         auto name = path;
         while (::stat(name.c_str(), &inside) != 0 && name != "/")
-                name = directory_above(name);
+                name = parent_of(name);
         while (name != "/") {
                 struct stat above {};
-                const auto parent = directory_above(name);
+                const auto parent = parent_of(name);
                 if (::stat(parent.c_str(), &above) != 0 || above.st_dev != inside.st_dev)
                         break;
                 name = parent;

@@ -24,6 +24,9 @@ bool exists(const std::string& path);
 // Names in a directory, sorted bytewise, without "." and ".."; empty if there is no such directory.
 std::vector<std::string> list_directory(const std::string& path);
 
+// The directory that a path is in: "/" of "/a", "." of "a".
+std::string parent_of(const std::string& path);
+
 // mkdir -p, mode 0755.
 void make_directories(const std::string& path);
 
