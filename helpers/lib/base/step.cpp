@@ -129,7 +129,7 @@ class Context::Notice {
 public:
         Notice(const Log& log, std::chrono::seconds patience) : log_(&log)
         {
-                ::clock_gettime(CLOCK_REALTIME, &when_);
+                ::clock_gettime(CLOCK_MONOTONIC, &when_); // the other clock is often set during the boot
                 when_.tv_sec += patience.count();
                 runs_ = ::pthread_create(
                                 &thread_, nullptr,
@@ -163,7 +163,8 @@ private:
         {
                 ::pthread_mutex_lock(&mutex_);
                 while (!ended_)
-                        if (::pthread_cond_timedwait(&changed_, &mutex_, &when_) == ETIMEDOUT) {
+                        if (::pthread_cond_clockwait(&changed_, &mutex_, CLOCK_MONOTONIC, &when_) ==
+                                ETIMEDOUT) {
                                 log_->write_with_console(
                                         Level::notice, "still waiting: " + text_, event::still_waiting.id);
                                 break;
