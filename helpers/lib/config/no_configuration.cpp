@@ -79,21 +79,6 @@ bool is_environment(std::string_view text)
         return any;
 }
 
-// The line of "#!" if nothing but blanks and comments is before it; 0 if there is none.
-int line_of_interpreter(std::string_view text)
-{
-        int number = 0;
-        for (const auto line : lines(text)) {
-                ++number;
-                const auto words = trim(line);
-                if (words.starts_with("#!"))
-                        return number;
-                if (!words.empty() && !words.starts_with('#'))
-                        return 0;
-        }
-        return 0;
-}
-
 // "" if it has a map of ours.
 std::string_view what_is(const Json& document, bool json)
 {

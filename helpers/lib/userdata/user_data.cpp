@@ -154,12 +154,6 @@ bool is_bottlerocket_s(std::string_view text)
                 "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
 }
 
-int line_of_interpreter(std::string_view script)
-{
-        const auto before = script.substr(0, script.find(interpreter));
-        return static_cast<int>(std::ranges::count(before, '\n')) + 1;
-}
-
 std::string_view without_blanks_before(std::string_view text)
 {
         return text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
@@ -373,7 +367,10 @@ private:
                         hold(source, what(why));
                         result.notes.push_back({Level::warning,
                                 fmt::format("{}: {}, proceeding",
-                                        Where{source, line_of_interpreter(part.body), 1}.text(), why),
+                                        Where{source,
+                                                line_of_interpreter(without_byte_order_mark(part.body)), 1}
+                                                .text(),
+                                        why),
                                 true});
                 } else {
                         const auto called = act(part.body);
@@ -411,6 +408,20 @@ private:
 };
 
 } // namespace
+
+int line_of_interpreter(std::string_view text)
+{
+        int number = 0;
+        for (const auto line : lines(text)) {
+                ++number;
+                const auto words = trim(line);
+                if (words.starts_with("#!"))
+                        return number;
+                if (!words.empty() && !words.starts_with('#'))
+                        return 0;
+        }
+        return 0;
+}
 
 bool begins_as_cloud_init_form(std::string_view text)
 {

@@ -43,6 +43,9 @@ struct UserData {
 // that cannot be decoded.
 UserData read_user_data(std::string_view bytes, const std::string& source);
 
+// The line of "#!" if nothing but blanks and comments is before it; 0 if there is none.
+int line_of_interpreter(std::string_view text);
+
 // Whether cloud-init would act on the text, by its beginning.
 bool begins_as_cloud_init_form(std::string_view text);
 
