@@ -22,9 +22,9 @@ namespace {
 constexpr std::string_view config_step = "eks-config";
 constexpr std::string_view trust_step_name = "eks-trust";  // before whatever makes TLS connections
 constexpr std::string_view resolved_step = "eks-resolved"; // before whatever looks a name up
-constexpr std::string_view kubelet = "kubelet.service";
-constexpr std::string_view containerd = "containerd.service";
-constexpr std::string_view soci = "soci-snapshotter.service";
+constexpr auto kubelet = kubelet_unit;
+constexpr auto containerd = containerd_unit;
+constexpr auto soci = soci_unit;
 
 // The daemon to name beside a file; none for the environment that the manager gives to every service.
 std::string reader_of(const std::string& path)

@@ -79,7 +79,7 @@ UnitState unit_state(Manager& manager, const std::string& name)
                                 state.pulls_in.push_back(std::move(other));
                         }
         // udev wants an instance for each interface; kubelet starts after those.
-        if (name == "kubelet.service")
+        if (name == kubelet_unit)
                 for (auto& other : unit.list("After"))
                         if (other.starts_with("eks-interface@"))
                                 state.pulls_in.push_back(std::move(other));

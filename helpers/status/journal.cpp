@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <systemd/sd-id128.h>
 
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -84,6 +85,8 @@ std::vector<Said> Journal::of_processes(const std::string& unit, std::size_t lim
                 return said;
         while (said.size() < limit && ::sd_journal_previous(journal_.get()) > 0)
                 said.push_back(read());
+        for (auto& one : said) // a daemon does not know what is secret here
+                one.text = hide_secrets(one.text);
         return said;
 }
 

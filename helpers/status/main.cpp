@@ -13,7 +13,6 @@
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/manager.hpp"
-#include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "chain.hpp"
 #include "journal.hpp"
@@ -76,8 +75,9 @@ std::string daemon_of(const std::string& unit)
 void add_places(UnitStates& units, Situation& situation)
 {
         const auto blockers = find_blockers(units, root_unit);
-        auto& kubelet = units["kubelet.service"];
-        if (blockers.empty() && kubelet.not_registered.empty())
+        const auto kubelet = units.find(std::string(kubelet_unit));
+        const bool unregistered = kubelet != units.end() && !kubelet->second.not_registered.empty();
+        if (blockers.empty() && !unregistered)
                 return;
         const auto node = try_parse_json(read_file_if_exists(node_file).value_or(""));
         for (const auto& name : blockers) {
@@ -88,8 +88,8 @@ void add_places(UnitStates& units, Situation& situation)
         if (!blockers.empty())
                 if (const auto& unit = units.at(blockers.front()); blockers.front().starts_with("eks-"))
                         situation.explain_key = key_in(node, unit.status);
-        if (!kubelet.not_registered.empty())
-                kubelet.places = {key_place(node, "cluster.apiServerEndpoint"),
+        if (unregistered)
+                kubelet->second.places = {key_place(node, "cluster.apiServerEndpoint"),
                         key_place(node, "cluster.certificateAuthority")};
 }
 
@@ -97,7 +97,7 @@ void report_end(const std::string& unit)
 {
         if (const auto result = environment("SERVICE_RESULT"); result.empty() || result == "success")
                 return;
-        const auto error = hide_secrets(what_ended(unit));
+        const auto error = what_ended(unit);
         if (error.empty())
                 return;
         const auto places = places_of(

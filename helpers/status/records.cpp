@@ -32,7 +32,7 @@ std::vector<Said> of_invocation(std::vector<Said> said, bool present)
 void read_daemon(Journal& journal, const std::string& name, UnitState& unit)
 {
         const bool runs = unit.active == "active";
-        if (runs && unit.restarts == 0 && name != "kubelet.service")
+        if (runs && unit.restarts == 0 && name != kubelet_unit)
                 return;
         const auto said = journal.of_processes(name, records_of_daemon);
         if (!runs) {
@@ -41,7 +41,7 @@ void read_daemon(Journal& journal, const std::string& name, UnitState& unit)
         }
         if (unit.restarts > 0) // what ended the one before
                 unit.last_line = last_error(of_invocation(said, false));
-        if (name != "kubelet.service")
+        if (name != kubelet_unit)
                 return;
         auto present = of_invocation(said, true);
         unit.not_registered = registration_error(present);

@@ -184,8 +184,7 @@ private:
 
 bool in_chain(const std::string& unit)
 {
-        return unit == "kubelet.service" || unit == "containerd.service" ||
-               unit == "soci-snapshotter.service" ||
+        return unit == kubelet_unit || unit == containerd_unit || unit == soci_unit ||
                (unit.starts_with("eks-") && (unit.ends_with(".service") || unit.ends_with(".target")));
 }
 
@@ -308,7 +307,7 @@ int chain_exit_status(const UnitStates& units, const std::string& root, Seconds 
         const bool failed = std::ranges::any_of(
                 units, [](const auto& u) { return has_failed(u.second) && !restarts_itself(u.second); });
         if (units.at(root).active == "active") {
-                const auto kubelet = units.find("kubelet.service");
+                const auto kubelet = units.find(std::string(kubelet_unit));
                 if (failed)
                         return retry_in ? 75 : 1;
                 return kubelet != units.end() && !kubelet->second.not_registered.empty() ? 75 : 0;

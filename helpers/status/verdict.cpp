@@ -116,7 +116,7 @@ std::string named(const UnitStates& units, const std::vector<std::string>& names
 // An active node, and what is wrong with it.
 std::string render_up(const UnitStates& units, const std::string& root, const Situation& situation)
 {
-        const auto kubelet = units.find("kubelet.service");
+        const auto kubelet = units.find(std::string(kubelet_unit));
         if (kubelet != units.end() && !kubelet->second.not_registered.empty()) {
                 const auto& error = kubelet->second.not_registered;
                 const bool refused = error.find("nauthorized") != std::string::npos ||
@@ -161,7 +161,7 @@ std::string render_waiting(
 
 std::vector<std::string> find_blockers(const UnitStates& units, const std::string& root)
 {
-        const auto needed = required(units, {root, "kubelet.service", "containerd.service"});
+        const auto needed = required(units, {root, std::string(kubelet_unit), std::string(containerd_unit)});
         std::set<std::string> lacking;
         for (const auto& [name, unit] : units)
                 lacking.insert(unit.lacks.begin(), unit.lacks.end());
@@ -188,7 +188,7 @@ std::vector<std::string> find_blockers(const UnitStates& units, const std::strin
                 const auto reached = required(units, {name});
                 const auto others = std::ranges::count_if(
                         blockers, [&](const std::string& other) { return reached.contains(other); });
-                return std::tuple(name == "kubelet.service", others, units.at(name).started, name);
+                return std::tuple(name == kubelet_unit, others, units.at(name).started, name);
         };
         std::vector<std::pair<decltype(order(root)), std::string>> ordered;
         for (const auto& name : blockers)
@@ -204,7 +204,7 @@ std::string render_verdict(const UnitStates& units, const std::string& root, con
                 return render_up(units, root, situation) + "\n";
         const bool ran =
                 std::ranges::any_of(units, [](const auto& unit) { return unit.second.started != 0; });
-        const auto kubelet = units.find("kubelet.service");
+        const auto kubelet = units.find(std::string(kubelet_unit));
         // eks-node-generator links kubelet.service on nodes only.
         const bool has_kubelet = kubelet != units.end() && kubelet->second.load != "not-found";
         if (!situation.chosen && (!ran || !has_kubelet))
