@@ -1693,17 +1693,21 @@ class ProvisionerTest(MachineTest):
         pinned.write_text(f"# comment\n{name}\t{'0' * 64}\ncrictl-v1.34.0-linux-amd64.tar.gz\t{'0' * 64}\n")
         for step in "install-cni-plugins", "install-tools":  # although the checksums beside the files fit
             self.fails(self.step(step, CHECKSUMS=str(pinned)), "has the SHA-256", f"not {'0' * 64}")
+        self.fails(self.step("install-tools", CHECKSUMS=""), "crictl-v1.34.0-linux-amd64.tar.gz has the SHA-256")  # by the table of the tree
         pinned.write_text(f"{name}\t{right}\n")
         self.bucket.put(f"releases/v1.6.2/{name}.sha256", f"{'0' * 64}  {name}\n")
         self.succeeds(self.step("install-cni-plugins", CHECKSUMS=str(pinned)))
 
     def test_the_default_releases_are_pinned(self):
-        defaults = dict(re.findall(r'(?m)^(\w+)\s*= "(.*)"$', (self.packer / "versions/default.pkrvars.hcl").read_text()))
-        names = [name for arch in ("amd64", "arm64") for name in (
-            f"cni-plugins-linux-{arch}-{defaults['cni_plugin_version']}.tgz", f"crictl-{defaults['crictl_version']}-linux-{arch}.tar.gz")]
         table = dict(line.split("\t") for line in (self.packer / "lib/checksums.tsv").read_text().splitlines() if not line.startswith("#"))
-        for name in names:
-            self.assertRegex(table.get(name, ""), "^[0-9a-f]{64}$", name)
+        files = {"cni_plugin_version": "cni-plugins-linux-{1}-{0}.tgz", "crictl_version": "crictl-{0}-linux-{1}.tar.gz"}
+        versions = set()
+        for file in (self.packer / "versions").glob("*.pkrvars.hcl"):  # those of a Kubernetes version replace the defaults
+            versions.update(re.findall(r'(?m)^(cni_plugin_version|crictl_version)\s*= "(.*)"$', file.read_text()))
+        self.assertEqual({variable for variable, _ in versions}, set(files))
+        for variable, version in versions:
+            for arch in "amd64", "arm64":
+                self.assertRegex(table.get(files[variable].format(version, arch), ""), "^[0-9a-f]{64}$", f"{variable} {version} {arch}")
 
     def test_a_redirection_to_http_is_not_followed(self):
         # A server with TLS is not needed to see it: curl is told, and says which protocols it may follow.
