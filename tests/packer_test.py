@@ -2604,6 +2604,7 @@ class BuildTest(MachineTest):
 
     def test_a_working_directory_of_somebody_else_is_refused(self):
         self.work.mkdir(mode=0o777)
+        os.chown(self.work, 65534, -1)
         done = self.build_image()
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(f"remove '{self.work}' on this machine", done.stdout)  # Packer prints what the machine says there
