@@ -10,12 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "base/node_decision.hpp"
 #include "base/root.hpp"
 
 namespace eks {
-
-// The package creates it when it is first installed on a running machine. A reboot removes it.
-inline constexpr std::string_view installed_marker = "/run/eks/installed";
 
 // Everything the decision rests on.
 struct BootFacts {
@@ -45,10 +43,8 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
 bool is_node(const BootFacts& facts);
 
 // What keeps the machine from being a node, and how to change that, as a line of text; "" if it is one, or
-// if only its kind decides. It is kept in decision_file for `eksnode status`. systemd ignores a file of this
-// name.
+// if only its kind decides. It is kept in decision_file.
 std::string why_no_node(const BootFacts& facts);
-inline constexpr const char* decision_file = "eks-node.decision";
 
 // Whether this boot reads files ahead, if it is the first one of the instance. A container reads from the
 // disk of its host.

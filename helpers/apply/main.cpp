@@ -7,6 +7,8 @@
 
 #include "apply.hpp"
 #include "base/arguments.hpp"
+#include "base/fs.hpp"
+#include "base/node_decision.hpp"
 #include "checks/find_problems.hpp"
 #include "config/sources.hpp"
 #include "offline/verbs.hpp"
@@ -93,6 +95,10 @@ int apply(const Arguments& arguments)
         if (!dry_run)
                 lock.emplace(root);
         const bool up = !manager || chain_is_up(*manager);
+        const auto why_no_start = manager ? why_node_cannot_start(*manager, root) : std::string();
+        if (!why_no_start.empty() && !exists(root(imds_path))) // eks-imds runs on nodes only
+                throw Error(failure::facts_missing,
+                        fmt::format("'{}' is not there, because {}", imds_path, why_no_start), see_decision);
         if (arguments.has("fetch"))
                 fetch(*manager);
 
@@ -123,7 +129,11 @@ int apply(const Arguments& arguments)
                 changes.actions.clear(); // the bootstrap does it all
         say(show_changes(root, changes) +
                 (up ? show_actions(changes)
-                    : "to do: start eks-node.target, for eks-config.service is not active\n"));
+                        : why_no_start.empty()
+                                ? "to do: start eks-node.target, for eks-config.service is not active\n"
+                                : ""));
+        if (!why_no_start.empty())
+                fmt::print(stderr, "warning: eks-node.target is not started, because {}\n", why_no_start);
         if (dry_run)
                 return 0;
         take_over(*manager, changes, say);

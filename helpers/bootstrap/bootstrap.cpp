@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json_text.hpp"
+#include "base/node_decision.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "config/node_config.hpp"
@@ -82,6 +83,13 @@ std::string instance_of_machine(const Root& root)
                 if (const std::string id(trim(read_file_if_exists(root(file)).value_or("")));
                         id.starts_with("i-"))
                         return id;
+        // eks-imds runs on nodes only.
+        if (!is_chosen_as_node(root))
+                throw Error(failure::facts_missing,
+                        fmt::format(
+                                "the id of this instance is not known, because this machine is not a node: {}",
+                                why_not_a_node(root)),
+                        see_decision);
         throw Error(failure::facts_missing, "the id of this instance is not known yet",
                 "Call it after eks-imds.service has run; `eksnode status` shows it");
 }

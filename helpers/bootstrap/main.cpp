@@ -7,6 +7,7 @@
 
 #include "apply_call.hpp"
 #include "base/fs.hpp"
+#include "base/node_decision.hpp"
 #include "base/text.hpp"
 #include "bootstrap.hpp"
 #include "checks/find_problems.hpp"
@@ -127,7 +128,10 @@ int bootstrap(int argc, char** argv)
         }
         write_command_layer(root, command, Durability::unsynced);
         if (standing == Standing::early) {
-                say("INFO", "complete! The node is started later in this boot");
+                if (const auto why = why_node_cannot_start(manager, root); !why.empty())
+                        say("WARN", fmt::format("the node is not started in this boot, because {}", why));
+                else
+                        say("INFO", "complete! The node is started later in this boot");
                 return 0;
         }
         start_with(manager, standing, [&] { apply_call(before); });

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/node_decision.hpp"
 #include "base/secrets.hpp"
 #include "base/start_unit.hpp"
 
@@ -77,6 +78,9 @@ void wait_for_kubelet(Manager& manager)
         };
         if (!(manager.is_loaded(kubelet) && runs(manager.unit(kubelet))) && !has_job(kubelet) &&
                 !has_job(node_target)) {
+                if (const auto why = why_node_cannot_start(manager, Root()); !why.empty())
+                        throw Error(failure::node_not_started,
+                                fmt::format("kubelet was not started, because {}", why), see_decision);
                 manager.queue_job("StartUnit", node_target);
                 start_skipped_interfaces(manager);
         }

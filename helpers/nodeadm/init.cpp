@@ -9,6 +9,7 @@
 #include "apply_call.hpp"
 #include "base/fs.hpp"
 #include "base/manager.hpp"
+#include "base/node_decision.hpp"
 #include "bootstrap.hpp"
 #include "config/command_layer.hpp"
 #include "config/known_keys.hpp"
@@ -55,7 +56,7 @@ public:
                                 dump_cache(*chain_, facts(), kubelet_version_text()), 0600,
                                 Durability::unsynced);
                 if (standing == Standing::early)
-                        (*say_)("the rest is done later in this boot, by eks-node.target");
+                        say_what_follows();
                 else if (configures_ && starts_)
                         configure_and_start(standing);
                 else if (configures_)
@@ -65,6 +66,14 @@ public:
         }
 
 private:
+        void say_what_follows()
+        {
+                if (const auto why = why_node_cannot_start(manager_, *root_); !why.empty())
+                        (*warn_)(fmt::format("the node is not started in this boot, because {}", why));
+                else
+                        (*say_)("the rest is done later in this boot, by eks-node.target");
+        }
+
         Json facts() const { return exists((*root_)(imds_path)) ? load_imds(*root_) : Json::object(); }
 
         std::string kubelet_version_text() const

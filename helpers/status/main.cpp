@@ -13,6 +13,7 @@
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/manager.hpp"
+#include "base/node_decision.hpp"
 #include "base/text.hpp"
 #include "chain.hpp"
 #include "journal.hpp"
@@ -26,7 +27,6 @@ using namespace eks;
 
 constexpr const char* root_unit = "eks-node.target";
 constexpr const char* node_file = "/run/eks/node.json";
-constexpr const char* generated = "/run/systemd/generator"; // by eks-node-generator
 
 constexpr auto usage =
         "usage: eksnode status\n"
@@ -124,16 +124,14 @@ int main(int argc, char** argv)
                 Manager manager;
                 auto units = read_chain(manager, root_unit);
                 add_records(units);
+                const Root root;
                 Situation situation{.retry_in = retry_in(manager),
-                        .chosen = exists(fmt::format("{}/multi-user.target.wants/{}", generated, root_unit)),
-                        .why_not = std::string(
-                                trim(read_file_if_exists(fmt::format("{}/eks-node.decision", generated))
-                                                .value_or(""))),
+                        .chosen = is_chosen_as_node(root),
+                        .why_not = why_not_a_node(root),
                         .explain_key = {},
                         .now = now(CLOCK_MONOTONIC)};
                 add_places(units, situation);
                 const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
-                const Root root;
                 fmt::print("{}{}{}{}{}{}", render_verdict(units, root_unit, situation),
                         render_status(units, root_unit), render_stale(stale_daemons(root)),
                         render_storage(storage, {.use = space_use, .loss = loss_of_array}),

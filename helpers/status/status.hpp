@@ -66,7 +66,7 @@ using Seconds = std::optional<std::uint64_t>;
 struct Situation {
         Seconds retry_in = std::nullopt; // eks-retry.timer starts the chain again then
         bool chosen = true;              // eks-node-generator has made this machine a node
-        std::string why_not = {};        // its reason if it has not; "" if only the machine's kind decided
+        std::string why_not = {};        // its reason if it has not
         std::string explain_key = {};    // the key that the first failure is about
         std::uint64_t now = 0;           // CLOCK_MONOTONIC in µs
 };

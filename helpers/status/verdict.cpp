@@ -208,11 +208,7 @@ std::string render_verdict(const UnitStates& units, const std::string& root, con
         // eks-node-generator links kubelet.service on nodes only.
         const bool has_kubelet = kubelet != units.end() && kubelet->second.load != "not-found";
         if (!situation.chosen && (!ran || !has_kubelet))
-                return fmt::format("○ This machine is not a node: {}\n\n",
-                        situation.why_not.empty()
-                                ? "it is not an EC2 instance, and neither eks.node= nor a file says that it is one; "
-                                  "create /etc/eks/node.enabled and reboot"
-                                : situation.why_not);
+                return fmt::format("○ This machine is not a node: {}\n\n", situation.why_not);
         if (const auto blockers = find_blockers(units, root); !blockers.empty())
                 return fmt::format("× Blocked by {}\n{}\n", named(units, blockers),
                         details(blockers.front(), units.at(blockers.front()), situation));

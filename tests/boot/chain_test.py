@@ -220,7 +220,35 @@ class Generator(BootTest):
                              {"DropInPaths": "", "Slice": "system.slice", "LimitNOFILE": "infinity"})
             self.assertEqual(node.show("kubelet.service", "LoadState"), {"LoadState": "not-found"})
             self.assertEqual(node.show("eks-imds.service", "ActiveState")["ActiveState"], "inactive")
+            if arguments == ("eks.node=0",):
+                self.commands_say_why(node)
         self.becomes_a_node(node)
+
+    def commands_say_why(self, node):
+        """The commands that start a node, on a machine that is none: without the facts of the instance, and with them."""
+        why = "because this machine is not a node: eks.node=0 is on the kernel command line; remove it and reboot"
+        node.write("/etc/node-config.yaml", node_config(support.IMAGE.ca))
+        bootstrap = "/etc/eks/bootstrap.sh", "--apiserver-endpoint", "https://a.example", "--b64-cluster-ca", support.IMAGE.ca, "my-cluster"
+        nodeadm = "nodeadm", "init", "--config-source", "file:///etc/node-config.yaml"
+        for command in bootstrap, nodeadm, ("eksnode", "apply"):
+            result = node.call(*command)
+            self.assertEqual((result.returncode, result.stderr.count(why)), (1, 1), result.stderr)
+        node.output("systemctl", "start", "eks-imds")
+        for command in bootstrap, nodeadm:
+            result = node.call(*command)
+            self.assertEqual((result.returncode, result.stderr.count(why)), (1, 1), result.stderr)
+            self.assertNotIn("kubelet.service not found", result.stderr)
+        # Its files are written, as on a machine that has not been started yet.
+        result = node.call("eksnode", "apply")
+        self.assertEqual((result.returncode, result.stderr.count(why)), (0, 1), result.stderr)
+        self.assertNotIn("start eks-node.target", result.stdout)
+        # In an early stage the boot is to go on.
+        node.write("/etc/systemd/system/cloud-init.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity\n")
+        node.output("systemctl", "daemon-reload")
+        node.output("systemctl", "start", "--no-block", "cloud-init")
+        for command in bootstrap, nodeadm:
+            result = node.call(*command)
+            self.assertEqual((result.returncode, result.stderr.count(why)), (0, 1), result.stderr)
 
     def becomes_a_node(self, node):
         """While containerd and the kubelet of another package run, with the settings of their packages."""
