@@ -469,6 +469,7 @@ class Node:
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def journal(self, *arguments) -> list:
+        self.call("journalctl", "--sync")  # what an ended process wrote to a pipe can still be unread
         text = self.output("journalctl", "--boot", "--output=json", "--no-pager", *arguments)
         return [json.loads(line) for line in text.splitlines()]
 
