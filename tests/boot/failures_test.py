@@ -172,6 +172,35 @@ class Failures(BootTest):
         self.assertRegex(record["MESSAGE"], r"user data, line \d+.*line 1, column \d+")
         self.assertEqual(node.file("/etc/containerd/config.toml").read_text(), before)
 
+    def test_what_is_in_the_way_of_a_file_is_named(self):
+        node = self.booted()
+        config = node.file("/etc/kubernetes/kubelet/config.json")
+        node.output("eksnode", "set", "kubelet.config.maxPods=31")  # else an edited file would stay as it is
+        node.output("systemctl", "reload", "eks-config")
+
+        def failures():
+            return [r["MESSAGE"] for r in node.journal("--unit", "eks-kubelet-config") if r.get("EKS_RESULT") == "failed"]
+
+        def refused(cause):
+            before = len(failures())
+            node.systemctl("reload", "eks-kubelet-config")
+            self.assertEqual(len(failures()), before + 1)
+            self.assertIn(cause, failures()[-1])
+
+        for what, content in ("our own", config.read_text()), ("an edited one", "{}"):
+            with self.subTest("a bind mount of a file", what=what):
+                node.write("/srv/other.json", content)
+                node.output("mount", "--bind", "/srv/other.json", "/etc/kubernetes/kubelet/config.json")
+                refused("A mount on '/etc/kubernetes/kubelet/config.json' is in the way")
+                node.output("umount", "/etc/kubernetes/kubelet/config.json")
+        with self.subTest("a directory"):
+            config.unlink()
+            config.mkdir()
+            refused("'/etc/kubernetes/kubelet/config.json' is a directory; a file is expected there")
+            config.rmdir()
+        node.systemctl("reload", "eks-kubelet-config")
+        self.assertEqual(json.loads(config.read_text())["kind"], "KubeletConfiguration")
+
     def test_every_failure_has_a_catalog_entry_with_a_remedy(self):
         node = self.node()
         node.user_data(None)

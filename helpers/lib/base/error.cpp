@@ -2,15 +2,17 @@
 #include "base/error.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <tuple>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-
 #include "base/secrets.hpp"
 
 namespace eks {
@@ -29,6 +31,50 @@ std::string Error::full_text() const
 }
 
 namespace {
+
+// STATX_ATTR_… of a file or directory, as far as its file system tells.
+bool has_attribute(const std::string& path, std::uint64_t attribute)
+{
+        struct statx found {};
+        return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, 0, &found) == 0 &&
+               (found.stx_attributes & attribute) != 0;
+}
+
+// chattr +i or +a, of the file or of the directory in which it would be created, replaced or removed.
+std::string attribute_in_the_way(const std::string& path)
+{
+        for (const auto& name : {path, parent_of(path)})
+                for (const auto& [attribute, flag, word] :
+                        {std::tuple(STATX_ATTR_IMMUTABLE, 'i', "immutable"),
+                                std::tuple(STATX_ATTR_APPEND, 'a', "append-only")})
+                        if (has_attribute(name, static_cast<std::uint64_t>(attribute)))
+                                return fmt::format("'{0}' has the attribute {2} (`lsattr -d '{0}'`). Run "
+                                                   "`chattr -{1} '{0}'`",
+                                        name, flag, word);
+        return {};
+}
+
+// What is mounted over a file that cannot be replaced or removed.
+std::string mount_in_the_way(const std::string& path)
+{
+        if (!has_attribute(path, STATX_ATTR_MOUNT_ROOT))
+                return {};
+        return fmt::format("A mount on '{0}' is in the way, perhaps a bind mount of a file. `findmnt '{0}'` "
+                           "shows it, `umount '{0}'` removes it",
+                path);
+}
+
+// The file above it that should be a directory.
+std::string no_directory(const std::string& path)
+{
+        struct stat found {};
+        for (auto name = path; name != "/"; name = parent_of(name))
+                if (::stat(name.c_str(), &found) == 0)
+                        return S_ISDIR(found.st_mode)
+                                       ? std::string()
+                                       : fmt::format("'{}' is a file; a directory is expected there", name);
+        return {};
+}
 
 // The file, or a directory above it, that belongs to somebody else and has not all rights for us. A step
 // runs as root, but without the capability to override permissions.
@@ -65,6 +111,8 @@ std::string mount_point_of(const std::string& path)
                 const auto parent = parent_of(name);
                 if (::stat(parent.c_str(), &above) != 0 || above.st_dev != inside.st_dev)
                         break;
+                if (has_attribute(name, STATX_ATTR_MOUNT_ROOT)) // a bind mount of the same file system
+                        break;
                 name = parent;
         }
         return name;
@@ -85,9 +133,19 @@ std::string remedy_for(const std::string& path, int errno_value)
         if (!path.starts_with('/'))
                 return {};
         switch (errno_value) {
-        case EACCES:
         case EPERM:
+                if (auto attribute = attribute_in_the_way(path); !attribute.empty())
+                        return attribute;
                 return owner_in_the_way(path);
+        case EACCES:
+                return owner_in_the_way(path);
+        case EBUSY:
+        case EXDEV: // by link(2), which keeps a copy
+                return mount_in_the_way(path);
+        case EISDIR:
+                return fmt::format("'{}' is a directory; a file is expected there", path);
+        case ENOTDIR:
+                return no_directory(path);
         case ENOSPC:
         case EDQUOT:
                 return what_fills(mount_point_of(path));

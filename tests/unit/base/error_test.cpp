@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "support.hpp"
 
 using namespace eks;
@@ -66,6 +70,50 @@ TEST_CASE("io_error names what is in the way: an owner, or a full file system", 
         CHECK(full.find("shows what fills it") != std::string::npos);
         CHECK(io_error("write", "/proc/x", EROFS).remedy().find("`mount -o remount,rw '/proc'`") !=
                 std::string::npos);
+}
+
+TEST_CASE("io_error says what else is there instead of a file or directory", "[error]")
+{
+        const test::TemporaryDirectory directory;
+        directory.write("/file", "");
+        const auto of = [&](const char* name, int number) {
+                return io_error("replace", directory(name), number).remedy();
+        };
+        CHECK(of("/some", EISDIR) ==
+                "'" + directory("/some") + "' is a directory; a file is expected there");
+        CHECK(of("/file/below/it", ENOTDIR) ==
+                "'" + directory("/file") + "' is a file; a directory is expected there");
+        CHECK(of("/some/below", ENOTDIR).empty());
+        CHECK(of("/file", EBUSY).empty()); // nothing is mounted there
+        for (const auto number : {EBUSY, EXDEV})
+                CHECK(io_error("replace", "/proc", number)
+                                .remedy()
+                                .starts_with("A mount on '/proc' is in the way"));
+}
+
+TEST_CASE("io_error names an attribute of chattr", "[error]")
+{
+        const test::TemporaryDirectory directory;
+        directory.write("/here/file", "");
+        const auto remedy = [&](const char* name) {
+                return io_error("create", directory(name), EPERM).remedy();
+        };
+        CHECK(remedy("/here/file").empty());
+        const auto set = [&](const char* name, unsigned flags) {
+                const UniqueFd fd(::open(directory(name).c_str(), O_RDONLY | O_CLOEXEC));
+                return ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags) == 0;
+        };
+        if (!set("/here/file", FS_IMMUTABLE_FL)) {
+                WARN("this file system has no attributes, or we may not set them");
+                return;
+        }
+        CHECK(remedy("/here/file").ends_with("Run `chattr -i '" + directory("/here/file") + "'`"));
+        CHECK(remedy("/here/other").empty());
+        CHECK(set("/here/file", 0));
+        CHECK(set("/here", FS_APPEND_FL));
+        CHECK(remedy("/here/other")
+                        .starts_with("'" + directory("/here") + "' has the attribute append-only"));
+        CHECK(set("/here", 0));
 }
 
 TEST_CASE("in_context puts the place in front and keeps kind and remedy", "[error]")
