@@ -70,6 +70,22 @@ bool throttled(const HttpResponse& response, const std::string& kind)
                kind.starts_with("TooManyRequests") || kind.starts_with("RequestLimitExceeded");
 }
 
+std::string how_to_reach(const std::string& base, const HttpFault& fault)
+{
+        if (!fault.unresolved.empty())
+                return fmt::format(
+                        "No name server resolves '{}': see /etc/resolv.conf, the DNS options of the "
+                        "VPC (enableDnsSupport, DHCP options), and whether its VPC endpoint has "
+                        "private DNS; `resolvectl query {}` asks again",
+                        fault.unresolved, fault.unresolved);
+        if (fault.status >= 500)
+                return fmt::format("'{}' answers with errors, which passes by itself unless a proxy sends "
+                                   "them; see https://health.aws.amazon.com",
+                        base);
+        return fmt::format(
+                "Check that this machine reaches '{}', by a route, a VPC endpoint or a proxy", base);
+}
+
 AwsCredentials credentials_for(const AwsCallOptions& options)
 {
         if (!options.credentials.access_key_id.empty())
@@ -119,11 +135,7 @@ std::string aws_call(const std::string& service, const std::string& region, AwsR
                                 "the unit's environment, and that this machine trusts the certificate's "
                                 "authority");
                 } catch (const HttpDeadline& e) {
-                        throw Error(failure::aws_unreachable, e.what(),
-                                fmt::format(
-                                        "Check that this machine reaches '{}', by a route, a VPC endpoint "
-                                        "or a proxy",
-                                        base));
+                        throw Error(failure::aws_unreachable, e.what(), how_to_reach(base, e.fault()));
                 }
                 if (response.status == 200)
                         return response.body;

@@ -83,6 +83,22 @@ std::string words_for(CURL* easy, CURLcode result, std::string_view error)
         return error.empty() ? curl_easy_strerror(result) : hide_secrets(error);
 }
 
+// The name of a host or proxy that could not be resolved; "" if that was not what failed.
+std::string unresolved_name(CURLcode result, std::string_view error, std::string_view url)
+{
+        if (result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY) {
+                const auto colon =
+                        error.rfind(": "); // "Could not resolve host: eks.us-west-2.amazonaws.com"
+                if (colon != error.npos)
+                        return std::string(trim(error.substr(colon + 2)));
+        } else if (result != CURLE_OPERATION_TIMEDOUT || !error.starts_with("Resolving timed out")) {
+                return {};
+        }
+        const auto slashes = url.find("//");
+        const auto begin = slashes == url.npos ? 0 : slashes + 2;
+        return std::string(url.substr(begin, url.find_first_of(":/?", begin) - begin));
+}
+
 std::size_t on_body(char* data, std::size_t size, std::size_t items, void* self)
 {
         auto& attempt = *static_cast<HttpAttempt*>(self);
@@ -205,6 +221,7 @@ private:
                                 const std::string_view error = (*found)->error.data();
                                 attempt->failure = words_for(message->easy_handle, result, error);
                                 attempt->is_final = is_final(message->easy_handle, result, error);
+                                attempt->unresolved = unresolved_name(result, error, attempt->request->url);
                         }
                         attempt->ended = true;
                         cancel(*attempt);

@@ -24,7 +24,7 @@ struct Transfer {
         unsigned attempts = 0;
         bool running = false;
         bool answered = false;
-        std::string last_failure;
+        HttpFault last;
 
         std::string name() const
         {
@@ -71,9 +71,15 @@ std::string failures(const Transfers& transfers)
                 if (!transfer.answered)
                         texts.push_back(fmt::format("{}: tried {} {}, {}", transfer.name(),
                                 transfer.attempts, transfer.attempts == 1 ? "time" : "times",
-                                transfer.last_failure.empty() ? "no answer"
-                                                              : "last " + transfer.last_failure));
+                                transfer.last.text.empty() ? "no answer" : "last " + transfer.last.text));
         return join(texts, "; ");
+}
+
+HttpFault first_fault(const Transfers& transfers)
+{
+        const auto first = std::ranges::find_if(transfers,
+                [](const Transfer& transfer) { return !transfer.answered && !transfer.last.text.empty(); });
+        return first == transfers.end() ? HttpFault{} : first->last;
 }
 
 // Look at an attempt that has ended: it is the answer, or another one follows.
@@ -85,14 +91,18 @@ void finish(Transfer& transfer, const HttpOptions& options)
                 transfer.answered = true;
                 return;
         }
-        transfer.last_failure = attempt.failure.empty() ? fmt::format("status {}", attempt.response.status)
-                                                        : attempt.failure;
+        if (attempt.failure.empty())
+                transfer.last = {.text = fmt::format("status {}", attempt.response.status),
+                        .unresolved = {},
+                        .status = attempt.response.status};
+        else
+                transfer.last = {.text = attempt.failure, .unresolved = attempt.unresolved};
         if (attempt.is_final)
-                throw HttpUnusable(fmt::format("{}: {}", transfer.name(), transfer.last_failure));
+                throw HttpUnusable(fmt::format("{}: {}", transfer.name(), transfer.last.text));
         transfer.start_at = Clock::now() + (options.jitter ? jittered(transfer.delay) : transfer.delay);
         transfer.delay = std::min(transfer.delay * 2, options.max_delay);
-        options.on_retry(fmt::format(
-                "{}: {} (attempt {})", transfer.name(), transfer.last_failure, transfer.attempts));
+        options.on_retry(
+                fmt::format("{}: {} (attempt {})", transfer.name(), transfer.last.text, transfer.attempts));
 }
 
 // Start the attempts that are due, and return the time until the next one.
@@ -101,7 +111,7 @@ milliseconds start_due(Transfers& transfers, HttpTransport& transport, const Htt
         const auto now = Clock::now();
         const auto left = std::chrono::ceil<milliseconds>(options.deadline - now);
         if (left <= milliseconds(0))
-                throw HttpDeadline(failures(transfers));
+                throw HttpDeadline(failures(transfers), first_fault(transfers));
         auto wait = left;
         for (auto& transfer : transfers) {
                 if (transfer.answered || transfer.running)

@@ -37,14 +37,26 @@ struct HttpOptions {
         std::function<void(const std::string&)> on_retry = [](const std::string&) {};
 };
 
+// How the last attempt at a request failed.
+struct HttpFault {
+        std::string text;       // "" if there was none
+        std::string unresolved; // the name that no name server has resolved
+        long status = 0;        // of an answer that is worth another attempt
+};
+
 // No answer by the deadline. Contains, for each failed request, the number of attempts and the last result.
 class HttpDeadline : public std::exception {
 public:
-        explicit HttpDeadline(std::string what) : what_(std::move(what)) {}
+        explicit HttpDeadline(std::string what, HttpFault fault = {})
+                : what_(std::move(what)), fault_(std::move(fault))
+        {
+        }
         const char* what() const noexcept override { return what_.c_str(); }
+        const HttpFault& fault() const noexcept { return fault_; } // of the first such request
 
 private:
         std::string what_;
+        HttpFault fault_;
 };
 
 // A retry cannot help: a URL or proxy is malformed, or a certificate is not trusted.
@@ -62,7 +74,8 @@ struct HttpAttempt {
         const HttpRequest* request = nullptr;
         HttpResponse response;
         std::string failure;
-        bool is_final = false; // the next attempt would fail in the same way
+        std::string unresolved; // the name of a host or proxy that could not be resolved
+        bool is_final = false;  // the next attempt would fail in the same way
         bool ended = false;
 };
 

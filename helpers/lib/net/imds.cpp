@@ -20,9 +20,30 @@ constexpr std::size_t answer_limit = 64U
                                      << 10U; // bytes; user data ends at 16 KiB, everything else is smaller
 constexpr std::chrono::milliseconds first_delay{100}; // before absent items are requested again; doubles
 constexpr std::chrono::milliseconds max_delay{1000};
-constexpr auto how_to_look =
-        "Check that the instance's metadata options enable the service (HttpEndpoint) and that "
-        "no firewall, route or proxy is in the way";
+
+// By the status of the answer; 0: there was none.
+std::string how_to_look(long status)
+{
+        switch (status) {
+        case 0:
+                return "Check that the interface is up, that no firewall, route or proxy is in the way, and "
+                       "that the instance's metadata options enable the service (HttpEndpoint); in a "
+                       "container, that their hop limit (HttpPutResponseHopLimit) is at least 2";
+        case 401:
+                return "The service wants a session token that it has given out: check that no proxy or agent "
+                       "is in the way which drops the header or answers for it, and in a container that the "
+                       "hop limit in the instance's metadata options (HttpPutResponseHopLimit) is at least 2";
+        case 403:
+                return "The service is disabled for this instance, or forbidden by an agent on it: `aws ec2 "
+                       "modify-instance-metadata-options --instance-id ID --http-endpoint enabled`";
+        default:
+                return status >= 500
+                               ? "The service itself fails, which usually passes: the node tries again. "
+                                 "If it goes on, stop and start the instance"
+                               : "Check what answers at the metadata address: another program, a proxy, "
+                                 "or EKS_IMDS_ENDPOINT";
+        }
+}
 
 } // namespace
 
@@ -64,7 +85,7 @@ std::vector<HttpResponse> ImdsClient::run(const std::vector<HttpRequest>& reques
                 throw Error(failure::imds_unreachable,
                         fmt::format("the instance metadata service gave no usable answer in {} s: {}",
                                 static_cast<double>(options_.timeout.count()) / 1000, e.what()),
-                        how_to_look);
+                        how_to_look(e.fault().status));
         }
 }
 
@@ -81,10 +102,11 @@ void ImdsClient::request_token()
                 throw Error(failure::imds_refused,
                         fmt::format("the instance metadata service refused a session token with status {}",
                                 answer.status),
-                        how_to_look);
+                        how_to_look(answer.status));
         if (token_.empty() || has_control_characters(token_) || token_.find(' ') != std::string::npos)
                 throw Error(failure::imds_answer,
-                        "the instance metadata service returned an invalid session token", how_to_look);
+                        "the instance metadata service returned an invalid session token",
+                        how_to_look(answer.status));
 }
 
 std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std::string>& paths)
@@ -116,7 +138,7 @@ std::vector<std::optional<std::string>> ImdsClient::fetch(const std::vector<std:
                         throw Error(failure::imds_answer,
                                 fmt::format("the instance metadata service answered status {} for '{}'",
                                         answer.status, paths[i]),
-                                how_to_look);
+                                how_to_look(answer.status));
         }
         return bodies;
 }
@@ -148,7 +170,7 @@ std::vector<std::optional<std::string>> ImdsClient::wait_for(const std::vector<I
                                 fmt::format("the instance metadata service still has no '{}' after {} s "
                                             "(status 404), which every instance has",
                                         first.path, static_cast<double>(options_.timeout.count()) / 1000),
-                                how_to_look);
+                                how_to_look(404));
                 options_.on_retry(fmt::format("'{}' is not there yet (status 404)", first.path));
                 std::this_thread::sleep_for(delay);
                 paths.clear();

@@ -165,3 +165,19 @@ TEST_CASE("An endpoint that is not there ends at the deadline", "[aws-call]")
         CHECK(result.failure == "aws-unreachable");
         CHECK(result.remedy.find("VPC endpoint") != std::string::npos);
 }
+
+TEST_CASE("A name that is not resolved and a server that fails have their own remedies", "[aws-call]")
+{
+        const auto name = std::string(64, 'a') + ".example"; // too long for a label: no server is asked
+        ::setenv("AWS_ENDPOINT_URL", ("http://" + name + ":1/").c_str(), 1);
+        const auto unknown = refusal([] { Ecr::login(300ms); });
+        ::unsetenv("AWS_ENDPOINT_URL");
+        CHECK(unknown.failure == "aws-unreachable");
+        CHECK(unknown.remedy.starts_with("No name server resolves '" + name + "': "));
+
+        const Ecr ecr;
+        ecr.answers(Json::array({post({{"status", 503}})}));
+        const auto fails = refusal([] { Ecr::login(500ms); });
+        CHECK(fails.failure == "aws-unreachable");
+        CHECK(fails.remedy.find("answers with errors") != std::string::npos);
+}

@@ -61,7 +61,7 @@ TEST_CASE("A service that hands out no token has refused", "[imds-client]")
                 CHECK(result.failure == "imds-refused");
                 CHECK(result.what == "the instance metadata service refused a session token with status " +
                                              std::to_string(status));
-                CHECK(result.remedy.find("HttpEndpoint") != std::string::npos);
+                CHECK_FALSE(result.remedy.empty());
         }
         CHECK(aws.count("GET", mac_path) == 0); // never without a token
 }
@@ -121,6 +121,29 @@ TEST_CASE("A status that means neither yes nor no is an error with its path", "[
                 CHECK(result.failure == "imds-answer");
                 CHECK(result.mentions("status " + std::to_string(status) + " for 'meta-data/mac'"));
         }
+}
+
+TEST_CASE("Each way to be refused has its own remedy", "[imds-client]")
+{
+        const FakeAws aws;
+        struct Row {
+                int status;
+                const char* part;
+        };
+        for (const auto& row : {Row{401, "HttpPutResponseHopLimit"}, Row{403, "--http-endpoint enabled"},
+                     Row{404, "EKS_IMDS_ENDPOINT"}, Row{503, "fails"}})
+                for (const auto* path : {token_path, mac_path}) {
+                        if (row.status == 404 && path == mac_path)
+                                continue; // an answer
+                        CAPTURE(row.status, path);
+                        aws.set_faults({{{"path", path}, {"status", row.status}}});
+                        auto client = client_of(aws, row.status == 503 ? 500ms : 60s);
+                        const auto result = refusal([&] { client.fetch({"meta-data/mac"}); });
+                        CHECK(result.remedy.find(row.part) != std::string::npos);
+                }
+        ImdsClient nobody({.endpoint = test::closed_endpoint(), .timeout = 200ms});
+        CHECK(refusal([&] { nobody.fetch({"meta-data/mac"}); }).remedy.find("firewall") !=
+                std::string::npos);
 }
 
 TEST_CASE("Failures that pass are waited out, and each is told", "[imds-client]")
