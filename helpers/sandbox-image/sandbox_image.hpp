@@ -51,7 +51,8 @@ void import_archive(const std::string& archive, const std::string& snapshotter);
 std::chrono::seconds pull_timeout();
 
 // A login for a private registry of ECR, by the credentials of the environment or of the instance's role;
-// nothing for any other registry. Throws Error: credentials_missing, the IMDS client's, ecr_login()'s.
+// nothing for any other registry. Throws Error: credentials_missing, role_missing, the IMDS client's,
+// ecr_login()'s.
 std::optional<RegistryLogin> registry_login(const std::string& host,
         std::chrono::steady_clock::time_point deadline,
         const std::function<void(const std::string&)>& on_retry);

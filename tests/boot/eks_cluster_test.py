@@ -150,6 +150,18 @@ class Cluster(BootTest):
         self.assertEqual(node.output("systemctl", "--failed", "--no-legend"), "")
         self.assertEqual(self.starts(node, "containerd.service"), 1)
 
+    def test_an_instance_without_a_role_until_it_gets_one(self):
+        node = self.named(environment="EKS_CLUSTER_TIMEOUT=2")
+        node.write("/etc/systemd/system/eks-retry.timer.d/delays.conf",
+                   "[Timer]\nOnActiveSec=\nOnActiveSec=3s\nOnActiveSec=8s\nOnActiveSec=15s\nOnActiveSec=30s\n")
+        node.write("/srv/aws/faults.json", json.dumps([{"path": "*/iam/security-credentials/", "status": 404}]))
+        node.boot()
+        self.assertFailed(node, "role-missing", 69, "the instance has no IAM role", "Attach an instance profile")
+        node.file("/srv/aws/faults.json").unlink()
+        node.systemctl("restart", "fake-aws")
+        node.wait_for_unit("eks-node.target", timeout=60)
+        self.assertEqual(node.output("systemctl", "--failed", "--no-legend"), "")
+
     def test_a_cluster_that_is_not_there(self):
         node = self.named(name="other")
         node.boot()

@@ -8,7 +8,7 @@ import shutil
 from lint import at, line_of, main, run, tool, without_comments
 
 HEADER = "helpers/lib/base/messages.hpp"
-HEADERS = (HEADER, "helpers/lib/storage/messages.hpp")
+HEADERS = (HEADER, "helpers/lib/storage/messages.hpp", "helpers/lib/net/messages.hpp")
 CATALOG = "man/eks-node.catalog"
 LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s+"(?:\\.|[^"\\\n])*")*|\'(?:\\.|[^\'\\\n])+\'')
 RIDDLE = re.compile(r"\bthat (?:is|are) none\b|(?<!there )\bis no (?!longer\b)[a-z]+|\bno option of it\b|\banew\b")

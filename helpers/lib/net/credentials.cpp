@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/text.hpp"
+#include "net/messages.hpp"
 
 namespace eks {
 
@@ -21,7 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr auto listing = "meta-data/iam/security-credentials/";
 constexpr auto pause_between = 200ms;
-constexpr auto give_a_role = "Attach an instance profile with the node's IAM role to the instance";
+constexpr auto give_a_role =
+        "Attach an instance profile with the node's IAM role to the instance, which needs no reboot";
 
 bool is_one_word(std::string_view text)
 {
@@ -40,7 +42,7 @@ AwsCredentials parse_document(const std::string& role, const std::string& text)
         };
         const auto code = field("Code");
         if (is_one_word(code) && code != "Success")
-                throw Error(failure::credentials_missing,
+                throw Error(failure::role_missing,
                         fmt::format("EC2 cannot assume the instance's role '{}': {}", role, code),
                         "The role must trust ec2.amazonaws.com, and must still exist under that name");
         AwsCredentials credentials{field("AccessKeyId"), field("SecretAccessKey"), field("Token"), role};
@@ -88,7 +90,7 @@ AwsCredentials credentials_from_role(ImdsClient& imds)
                         if (const auto document = imds.fetch({listing + role}).front())
                                 return parse_document(role, *document);
                 if (imds.time_left() <= pause_between)
-                        throw Error(failure::credentials_missing,
+                        throw Error(failure::role_missing,
                                 role.empty()
                                         ? "the instance has no IAM role"
                                         : fmt::format("the instance's role '{}' has no credentials", role),

@@ -14,8 +14,8 @@ namespace eks {
 std::optional<AwsCredentials> credentials_from_environment();
 
 // The credentials of the instance's role: two requests after the session token. A new instance gets its role
-// some seconds late, so "not there" is retried until the client's deadline. Throws Error
-// (credentials_missing) if the instance has no role or EC2 could not assume it, and as ImdsClient::fetch().
+// some seconds late, so "not there" is retried until the client's deadline. Throws Error (role_missing) if
+// the instance still has no role or EC2 could not assume it, and as ImdsClient::fetch().
 AwsCredentials credentials_from_role(ImdsClient& imds);
 
 // The environment's, else the role's.

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "net/credentials.hpp"
+#include "net/messages.hpp"
 #include "servers.hpp"
 
 using namespace eks;
@@ -48,7 +49,8 @@ TEST_CASE("A role that comes late is waited for, one that never comes is named",
 
         aws.set_faults(Json::array({{{"path", listing}, {"status", 404}}}));
         const auto none = refusal([&] { role_credentials(aws, 2s); });
-        CHECK(none.failure == "credentials-missing");
+        CHECK(none.failure == "role-missing");
+        CHECK(failure::role_missing.status == Errc::unreachable); // it may be attached later
         CHECK(none.mentions("no IAM role"));
         aws.set_faults(Json::array({{{"path", document}, {"status", 404}}}));
         CHECK(refusal([&] { role_credentials(aws, 2s); }).mentions("'eks-node' has no credentials"));
@@ -60,7 +62,7 @@ TEST_CASE("A role that EC2 cannot assume is a failure of its own", "[credentials
         const Json refused{{"Code", "AssumeRoleUnauthorizedAccess"}, {"Message", "no"}};
         aws.set_faults(Json::array({{{"path", document}, {"body", refused.dump()}}}));
         const auto error = refusal([&] { role_credentials(aws); });
-        CHECK(error.failure == "credentials-missing");
+        CHECK(error.failure == "role-missing");
         CHECK(error.mentions("AssumeRoleUnauthorizedAccess"));
 }
 
