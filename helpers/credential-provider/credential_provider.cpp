@@ -79,7 +79,7 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                 return document;
         });
         StepPlan plan;
-        const auto more = provider_drop_ins(node.root, node.versions.kubelet);
+        const auto more = provider_drop_ins(node.root, node.versions.kubelet, plan.notes);
         for (const auto& provider : more)
                 add_provider(config["providers"], provider);
         if (const auto& own = node.spec.kubelet.credential_provider_config; !own.empty()) {

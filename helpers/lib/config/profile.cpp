@@ -48,11 +48,11 @@ void refuse_other_keys(Layer& layer)
 
 } // namespace
 
-std::vector<ProfileFile> profile_files(const Root& root)
+std::vector<ProfileFile> profile_files(const Root& root, std::vector<Note>* notes)
 {
         std::vector<ProfileFile> files;
         for (const auto& path : drop_ins(root, {std::string(vendor_profiles), std::string(admin_profiles)},
-                     {std::string(suffix)})) {
+                     {std::string(suffix)}, notes)) {
                 const auto name = path.substr(path.rfind('/') + 1);
                 files.push_back({name.substr(0, name.size() - suffix.size()), path});
         }
@@ -71,10 +71,10 @@ Profile parse_profile(std::string_view text, const std::string& path)
         return profile;
 }
 
-std::optional<Profile> find_profile(
-        const Root& root, const std::string& chosen, const std::optional<Where>& where)
+std::optional<Profile> find_profile(const Root& root, const std::string& chosen,
+        const std::optional<Where>& where, std::vector<Note>& notes)
 {
-        const auto files = profile_files(root);
+        const auto files = profile_files(root, &notes);
         const auto file = std::ranges::find(files, chosen, &ProfileFile::name);
         const auto path = file != files.end()       ? file->path
                           : chosen.starts_with('/') ? chosen

@@ -93,7 +93,7 @@ void merge(const Root& root, Resolved& resolved)
                         chosen = name->get<std::string>();
                         where = place_of(layer.marks, "profile", {layer.source});
                 }
-        if (auto profile = find_profile(root, chosen, where))
+        if (auto profile = find_profile(root, chosen, where, resolved.merged.notes))
                 resolved.layers.insert(resolved.layers.begin(), std::move(profile->layer));
         for (const auto& layer : resolved.layers)
                 merge_layer(resolved.merged, layer);
@@ -102,8 +102,12 @@ void merge(const Root& root, Resolved& resolved)
 void add_file(const Root& root, Resolved& resolved, const std::string& path,
         const std::optional<Draft>& draft = {})
 {
-        if (const auto text = draft && draft->path == path ? draft->text
-                                                           : read_file_if_exists(root(path), config_limit)) {
+        const bool is_draft = draft && draft->path == path;
+        if (auto note = is_draft ? std::nullopt : not_a_file(root, path)) { // node.toml: drop-ins are files
+                resolved.merged.notes.push_back(*std::move(note));
+                return;
+        }
+        if (const auto text = is_draft ? draft->text : read_file_if_exists(root(path), config_limit)) {
                 resolved.tried.push_back(path);
                 add(root, resolved, parse_file(*text, path));
         }
@@ -180,10 +184,11 @@ void add_command_layers(const Root& root, Resolved& resolved)
 
 // The drop-ins are one list, sorted by name across both directories, as systemd has it. node.toml is before
 // the first one of the admin's, or last, so that the admin's drop-ins and the later ones override it.
-std::vector<std::string> admin_files(const Root& root, const std::optional<Draft>& draft)
+std::vector<std::string> admin_files(
+        const Root& root, const std::optional<Draft>& draft, std::vector<Note>& notes)
 {
-        auto files =
-                drop_ins(root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, all_suffixes);
+        auto files = drop_ins(
+                root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, all_suffixes, &notes);
         if (draft) {
                 std::erase(files, draft->path);
                 const auto name = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };
@@ -301,11 +306,12 @@ Layer command_line_layer(const std::vector<std::string>& words)
 Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft)
 {
         Resolved resolved;
-        for (const auto& path : admin_files(root, draft))
+        for (const auto& path : admin_files(root, draft, resolved.merged.notes))
                 add_file(root, resolved, path, draft);
         if (!exists(root(admin_file)))
                 resolved.tried.push_back(fmt::format("{} (absent)", admin_file));
-        for (const auto& path : drop_ins(root, {std::string(nodeadm_drop_ins)}, node_config_suffixes))
+        for (const auto& path : drop_ins(
+                     root, {std::string(nodeadm_drop_ins)}, node_config_suffixes, &resolved.merged.notes))
                 add_file(root, resolved, path);
         if (const auto bytes = read_file_if_exists(root(user_data_path), config_limit))
                 add_user_data(root, resolved, *bytes, "user data");
@@ -346,7 +352,7 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                                         root, resolved, read_file(path, config_limit), path, unreadable);
                         });
                 } else if (::stat(source.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
-                        const auto paths = drop_ins(here, {source}, all_suffixes);
+                        const auto paths = drop_ins(here, {source}, all_suffixes, &resolved.merged.notes);
                         if (paths.empty())
                                 resolved.tried.push_back(source + " (no configuration in this directory)");
                         for (const auto& path : paths) {

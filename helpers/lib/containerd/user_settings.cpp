@@ -196,11 +196,11 @@ private:
 
 } // namespace
 
-std::vector<Sourced> user_texts(const NodeInputs& node)
+std::vector<Sourced> user_texts(const NodeInputs& node, std::vector<Note>* notes)
 {
         std::vector<Sourced> texts;
-        for (const auto& path :
-                drop_ins(node.root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, {".toml"}))
+        for (const auto& path : drop_ins(node.root,
+                     {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, {".toml"}, notes))
                 texts.push_back({read_file(node.root(path), drop_in_limit), path});
         for (const auto& given : node.spec.containerd.configs)
                 texts.push_back({given.text, fmt::format("containerd.config ({})", given.source)});
@@ -212,7 +212,7 @@ void merge_user_settings(Json& config, const Json& described, const NodeInputs& 
 {
         const auto& daemon = node.versions.containerd;
         UserSettings user(config, schema_of(schema_for(daemon)), handlers, described, notes);
-        for (const auto& [text, source] : user_texts(node)) {
+        for (const auto& [text, source] : user_texts(node, &notes)) {
                 Marks places;
                 user.add(translate(parse_containerd_config(text, source), daemon, notes, &places), places);
         }

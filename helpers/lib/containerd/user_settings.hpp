@@ -9,8 +9,8 @@
 
 namespace eks {
 
-// The user's TOML, in order: drop-ins, then the node's configuration.
-std::vector<Sourced> user_texts(const NodeInputs& node);
+// The user's TOML, in order: drop-ins, then the node's configuration. `notes`: as drop_ins().
+std::vector<Sourced> user_texts(const NodeInputs& node, std::vector<Note>* notes = nullptr);
 
 // Merges them over `config`, which is of the schema of the node's containerd. `described` is the result of
 // containerd_settings() for the handlers; one that is named as the default is rendered. Throws Error as

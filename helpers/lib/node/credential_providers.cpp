@@ -112,7 +112,7 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
                         reader.wrong(list, "must be a list", "See eks-credential-provider.service(8)");
 }
 
-std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet)
+std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet, std::vector<Note>& notes)
 {
         std::vector<Json> providers;
         std::map<std::string, std::string> files; // by the provider's name
@@ -128,7 +128,7 @@ std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet)
                 providers.push_back(provider);
         };
         for (const auto& path : drop_ins(root, {std::string(vendor_providers), std::string(admin_providers)},
-                     {".json", ".yaml", ".yml"})) {
+                     {".json", ".yaml", ".yml"}, &notes)) {
                 Layer layer{.source = path};
                 const auto document = parse_map(read_file(root(path), drop_in_limit), layer);
                 if (!document.contains("providers") && !document.contains("kind")) {

@@ -18,8 +18,8 @@ inline constexpr std::string_view admin_providers = "/etc/eks/credential-provide
 
 // The providers of the drop-ins, in the order of the files' names. A file, JSON or YAML, is one provider or
 // a CredentialProviderConfig with a list of them. Throws Error (config_syntax, config_invalid) with file,
-// line and all errors.
-std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet);
+// line and all errors. `notes`: as drop_ins().
+std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet, std::vector<Note>& notes);
 
 // Adds the errors of one provider for this kubelet. `key` is its place in the layer: "providers[0]", or
 // empty if it is the whole of it.

@@ -300,8 +300,8 @@ void check_runtime_settings(const RuntimeSettings& settings)
 RuntimeDescriptors runtime_descriptors(
         const Root& root, const RuntimeSettings& settings, std::vector<Note>& notes)
 {
-        const auto paths = drop_ins(
-                root, {std::string(runtimes_vendor_directory), std::string(admin_directory)}, {".toml"});
+        const auto paths = drop_ins(root,
+                {std::string(runtimes_vendor_directory), std::string(admin_directory)}, {".toml"}, &notes);
         auto drafts = read_directory(root, paths, admin_directory);
         drafts.merge(read_directory(root, paths, runtimes_vendor_directory)); // keeps the present value
         add_settings(drafts, settings, notes);
