@@ -25,7 +25,18 @@ class Layers(BootTest):
             ("text/x-shellscript", "#!/bin/sh\ntrue"),
             ("application/node.eks.aws", node_config(support.IMAGE.ca)),
             ("application/vnd.eksnode+toml", "[kubelet.config]\neventRecordQPS = 9\n")).encode())).decode())
-        node.boot("eks.node=1", "eks.kubelet.config.registryBurst=11")
+        node.write("/etc/eks/node.d/40-directory.toml/README", "")
+        node.link("/etc/eks/node.d/50-link.toml", "gone.toml")
+        node.link("/etc/eks/containerd.d/60-link.toml", "gone.toml")
+        node.boot("eks.node=1", "eks.kubelet.config.registryBurst=11", "eks.cluster.name=other")
+        with self.subTest("what is no file and who names another cluster is said"):
+            said = [r["MESSAGE"] for r in node.journal("--priority", "warning")]
+            for text in ("'/etc/eks/node.d/40-directory.toml' is a directory, not a file, ignoring",
+                         "'/etc/eks/node.d/50-link.toml' is a link to 'gone.toml', which does not exist, ignoring",
+                         "'/etc/eks/containerd.d/60-link.toml' is a link to 'gone.toml', which does not exist, ignoring"):
+                self.assertIn(text, said)
+            self.assertTrue(any('cluster.name = "my-cluster": kernel command line names the cluster "other", which counts' in text
+                                for text in said), said)
         config = node.kubelet()["config"]
         self.assertEqual((config["podsPerCore"], config["registryPullQPS"], config["eventRecordQPS"],
                           config["registryBurst"]), (3, 7, 9, 11))

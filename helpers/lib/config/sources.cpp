@@ -82,6 +82,39 @@ void add(const Root& root, Resolved& resolved, Layer layer)
         resolved.layers.push_back(std::move(layer));
 }
 
+// Two clusters are hardly meant, and the node then has the endpoint of one and the name of the other.
+void note_other_clusters(Resolved& resolved)
+{
+        constexpr const char* key = "cluster.name";
+        auto& merged = resolved.merged;
+        const auto* chosen = find_path(merged.tree, key);
+        if (chosen == nullptr)
+                return;
+        const auto place = place_of(merged.marks, key, {}).text();
+        for (const auto& layer : resolved.layers) {
+                const auto* name = find_path(layer.tree, key);
+                if (name == nullptr || *name == *chosen || *name == "")
+                        continue;
+                std::vector<std::string> kept; // of the other cluster
+                for (const auto* other : {"cluster.apiServerEndpoint", "cluster.certificateAuthority",
+                             "cluster.cidr", "cluster.id"}) {
+                        const auto mark = merged.marks.find(other);
+                        const auto given = layer.marks.find(other);
+                        if (mark != merged.marks.end() && given != layer.marks.end() &&
+                                mark->second == given->second)
+                                kept.emplace_back(other);
+                }
+                merged.notes.push_back({Level::warning,
+                        fmt::format("{}: {} = {}: {} names the cluster {}, which counts{}, proceeding",
+                                place_of(layer.marks, key, {layer.source}).text(), key, shown_json(*name),
+                                place, shown_json(*chosen),
+                                kept.empty() ? ""
+                                             : fmt::format(", but {} {} still from here", join(kept, ", "),
+                                                       kept.size() == 1 ? "is" : "are")),
+                        true});
+        }
+}
+
 // The layers choose the profile, which is below them all.
 void merge(const Root& root, Resolved& resolved)
 {
@@ -97,6 +130,7 @@ void merge(const Root& root, Resolved& resolved)
                 resolved.layers.insert(resolved.layers.begin(), std::move(profile->layer));
         for (const auto& layer : resolved.layers)
                 merge_layer(resolved.merged, layer);
+        note_other_clusters(resolved);
 }
 
 void add_file(const Root& root, Resolved& resolved, const std::string& path,

@@ -65,6 +65,56 @@ TEST_CASE("A node's layers are the admin's file and then the user data", "[sourc
         CHECK(refusal([&] { validated(both); }).failure == "nothing");
 }
 
+TEST_CASE("Two clusters in the layers of a node are named with the one that counts", "[sources]")
+{
+        const TemporaryDirectory node;
+        const auto notes = [&] {
+                Texts texts;
+                for (const auto& note : resolve_node_layers(node.root()).merged.notes)
+                        texts.push_back(note.text);
+                return texts;
+        };
+        node.write("/etc/eks/node.toml", admin_cluster);
+        node.write(user_data_path, node_config("  cluster:\n    name: my-cluster\n"));
+        CHECK(notes().empty());
+        node.write(user_data_path, node_config("  cluster:\n    name: ''\n"));
+        CHECK(notes().empty());
+        node.write(user_data_path, node_config("  cluster:\n    name: other\n    cidr: 10.96.0.0/16\n"));
+        CHECK(notes() ==
+                Texts{"/etc/eks/node.toml, line 2, column 1: cluster.name = \"my-cluster\": user data, line 5, "
+                      "column 5 names the cluster \"other\", which counts, but cluster.apiServerEndpoint, "
+                      "cluster.certificateAuthority are still from here, proceeding"});
+
+        node.write("/etc/eks/node.toml", "");
+        const std::string part = "--B\nContent-Type: application/node.eks.aws\n\n";
+        node.write(user_data_path, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n" +
+                                           part + node_config("  cluster:\n    name: one\n") + "\n" + part +
+                                           node_config("  cluster:\n    name: two\n") + "\n--B--\n");
+        const auto both = notes();
+        REQUIRE(both.size() == 1);
+        CHECK(both[0].find("part 1") != std::string::npos);
+        CHECK(both[0].find("part 2") != std::string::npos);
+        CHECK(both[0].find("names the cluster \"two\", which counts, proceeding") != std::string::npos);
+}
+
+TEST_CASE("A configuration that is a directory or a link to nothing is named, and the boot goes on",
+        "[sources]")
+{
+        const TemporaryDirectory node;
+        node.write("/etc/eks/node.toml/x", "");
+        node.link("/etc/eks/node.d/10-y.toml", "gone");
+        node.write("/etc/eks/nodeadm.d/z.yaml/x", "");
+        node.link("/etc/eks/profiles", "gone");
+        node.write(user_data_path, node_config("  cluster:\n    name: mine\n"));
+        const auto resolved = resolve_node_layers(node.root());
+        CHECK(resolved.merged.tree["cluster"]["name"] == "mine");
+        Texts texts;
+        for (const auto& note : resolved.merged.notes)
+                texts.push_back(note.text.substr(0, note.text.find("' is ") + 1));
+        CHECK(texts == Texts{"'/etc/eks/node.d/10-y.toml'", "'/etc/eks/node.toml'",
+                               "'/etc/eks/nodeadm.d/z.yaml'", "'/etc/eks/profiles'"});
+}
+
 TEST_CASE(
         "User data that is no configuration is cloud-init's if another layer names the cluster", "[sources]")
 {
@@ -155,7 +205,7 @@ TEST_CASE("What commands were called with counts on their instance only, above t
         CHECK(resolved.merged.marks.at("cluster.name").text() ==
                 "/var/lib/eks/commands.d/bootstrap.toml, line 4, column 1");
         CHECK(resolved.tried.back() == "/var/lib/eks/commands.d/bootstrap.toml");
-        CHECK(notice().empty());
+        CHECK(notice().find("names the cluster \"called\", which counts") != std::string::npos);
         CHECK(node.mode("/var/lib/eks/commands.d/bootstrap.toml") == 0600);
         CHECK(node.names(command_layers) == Texts{"bootstrap.toml"});
 
