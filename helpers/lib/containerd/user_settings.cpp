@@ -21,6 +21,8 @@ namespace {
 constexpr std::string_view vendor_drop_ins = "/usr/lib/eks/containerd.d";
 constexpr std::string_view admin_drop_ins = "/etc/eks/containerd.d";
 
+constexpr std::string_view usual_address = "/run/containerd/containerd.sock";
+
 using Pointer = Json::json_pointer;
 
 std::optional<Where> place_in(const Marks& given, const Pointer& path)
@@ -102,6 +104,21 @@ public:
                                         "runtime {} ({}) is the default, and its program is missing: {}, "
                                         "proceeding",
                                         name, known->place.text(), *missing)});
+        }
+
+        // containerd would start, and nobody would find it.
+        void check_address() const
+        {
+                const auto path = Pointer("/grpc/address");
+                const auto place = place_in(places_, path);
+                const auto address = config_->value(path, std::string());
+                if (!place || address == usual_address || address == "/var" + std::string(usual_address))
+                        return;
+                notes_->push_back({Level::warning,
+                        fmt::format("{}: grpc.address = {}: kubelet and eksnode connect to {}, and reach no "
+                                    "containerd there, proceeding",
+                                place->text(), shown_value(address), usual_address),
+                        true});
         }
 
         // containerd starts with both, but without CRI.
@@ -217,6 +234,7 @@ void merge_user_settings(Json& config, const Json& described, const NodeInputs& 
                 user.add(translate(parse_containerd_config(text, source), daemon, notes, &places), places);
         }
         user.check_default(node);
+        user.check_address();
         user.check_registry();
 }
 

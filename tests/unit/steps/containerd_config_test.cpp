@@ -454,6 +454,37 @@ TEST_CASE("The sandbox image is found in either schema", "[containerd]")
         CHECK_FALSE(is_local_image(""));
 }
 
+TEST_CASE("A socket at which kubelet finds no containerd is worth a warning", "[containerd]")
+{
+        const ReferenceNode node;
+        struct Row {
+                std::string text;
+                std::string warning; // its beginning; "": none
+        };
+        const std::vector<Row> rows{
+                {"[grpc]\naddress = '/run/other.sock'\n",
+                        "containerd.config (user data), line 2, column 1: grpc.address = \"/run/other.sock\": "
+                        "kubelet and eksnode connect to /run/containerd/containerd.sock, "},
+                {"version = 4\n[plugins.'io.containerd.server.v1.grpc']\naddress = '/x'\n",
+                        "containerd.config (user data), line 3, column 1: grpc.address = \"/x\": "},
+                {"[grpc]\naddress = '/run/containerd/containerd.sock'\n", ""},
+                {"[grpc]\naddress = '/var/run/containerd/containerd.sock'\n", ""},
+                {"[grpc]\nuid = 1000\n", ""},
+        };
+        for (const auto daemon : {containerd_17, containerd_2})
+                for (const auto& row : rows) {
+                        CAPTURE(row.text);
+                        auto inputs = node.inputs({}, kubelet_132, daemon);
+                        inputs.spec.containerd.configs = {{row.text, "user data"}};
+                        std::string warning;
+                        for (const auto& note : plan_containerd_config(inputs).notes)
+                                if (note.text.find("grpc.address") != std::string::npos)
+                                        warning = note.text;
+                        CHECK(warning.starts_with(row.warning));
+                        CHECK(warning.empty() == row.warning.empty());
+                }
+}
+
 TEST_CASE("A default that containerd.config names without its program is worth a warning", "[containerd]")
 {
         const auto warning_of = [](const StepPlan& plan) {
