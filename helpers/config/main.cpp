@@ -42,7 +42,7 @@ int main(int argc, char** argv)
                         .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes",
                                            "/usr/lib/eks", "/usr/share/eks", "/run/eks", "/var/lib/eks",
                                            "/proc/cmdline", "/proc/meminfo", "/proc/sys/crypto", "/proc/1",
-                                           "/sys/devices/system"},
+                                           "/run/cloud-init", "/sys/devices/system", "/var/lib/cloud/data"},
                                 .writes = {"/run/eks"},
                                 .runs_programs = true}, // runs a daemon that has no version file
                         .connect =

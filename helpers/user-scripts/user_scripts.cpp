@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "config/command_layer.hpp"
+#include "config/failed_scripts.hpp"
 
 namespace eks {
 
@@ -61,6 +63,11 @@ void wait_for_scripts(Context& context, Manager& manager)
                 switch (judge(state)) {
                 case Wait::over:
                         context.did("the scripts in the user data have ended", false);
+                        if (const auto failed = failed_scripts(context.root()); !failed.empty())
+                                context.log().warning(fmt::format(
+                                        "scripts in the user data failed: {}; "
+                                        "/var/log/cloud-init-output.log has what they printed, proceeding",
+                                        join(failed, ", ")));
                         return;
                 case Wait::asked_for:
                         context.did("a script in the user data waits for kubelet: not waiting any longer "
