@@ -6,6 +6,8 @@
 
 #include <systemd/sd-journal.h>
 
+#include "base/fs.hpp"
+#include "config/command_layer.hpp"
 #include "offline/verbs.hpp"
 #include "stdout_to_stderr.hpp"
 
@@ -27,14 +29,26 @@ void apply_call(const FilesBefore& before)
                         "The cause is printed above; `eksnode apply` tries again");
 }
 
-void record_failure(const char* program, const Error& e, int exit_status)
+void record_failure(const char* program, const std::string& command, const Error& e, int exit_status)
 {
+        try {
+                write_refused_call(Root(), {command, e.what(), e.remedy()});
+        } catch (const std::exception&) { // of root's only; the journal has it
+        }
         const auto& kind = e.failure();
         ::sd_journal_send("MESSAGE=%s failed: %s", program, e.full_text().c_str(), "PRIORITY=3",
                 "SYSLOG_IDENTIFIER=%s", program, "MESSAGE_ID=%s", std::string(kind.id).c_str(),
                 "EKS_STEP=%s", program, "EKS_RESULT=failed", "EKS_FAILURE=%s",
                 std::string(kind.name).c_str(), "EKS_CAUSE=%s", e.what(), "EKS_REMEDY=%s",
                 e.remedy().c_str(), "EKS_EXIT_STATUS=%d", exit_status, nullptr);
+}
+
+void forget_refused_call()
+{
+        try {
+                remove_if_exists(Root()(refused_call_path), Durability::unsynced);
+        } catch (const std::exception&) { // it counts only as long as no call has named a cluster
+        }
 }
 
 } // namespace eks

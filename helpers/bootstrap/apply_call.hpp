@@ -12,7 +12,11 @@ namespace eks {
 // commands print nothing to standard output. Throws Error (node_not_started).
 void apply_call(const FilesBefore& before);
 
-// A call that failed, for the journal.
-void record_failure(const char* program, const Error& e, int exit_status);
+// A call that failed, for the journal. `command` is the name that scripts call: eks-config repeats the cause
+// if no cluster is configured.
+void record_failure(const char* program, const std::string& command, const Error& e, int exit_status);
+
+// A call that did not.
+void forget_refused_call();
 
 } // namespace eks

@@ -56,7 +56,7 @@ void say(const char* level, std::string_view text)
 int say_failure(const Error& e)
 {
         say("ERROR", e.full_text());
-        record_failure(program, e, failed);
+        record_failure(program, "bootstrap.sh", e, failed);
         return failed;
 }
 
@@ -127,6 +127,7 @@ int bootstrap(int argc, char** argv)
                         link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
         }
         write_command_layer(root, command, Durability::unsynced);
+        forget_refused_call();
         if (standing == Standing::early) {
                 if (const auto why = why_node_cannot_start(manager, root); !why.empty())
                         say("WARN", fmt::format("the node is not started in this boot, because {}", why));

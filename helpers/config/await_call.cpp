@@ -11,8 +11,10 @@
 #include <fmt/format.h>
 
 #include "base/fd.hpp"
+#include "base/text.hpp"
 #include "checks/find_problems.hpp"
 #include "config/command_layer.hpp"
+#include "config/failed_scripts.hpp"
 
 namespace eks {
 
@@ -78,9 +80,13 @@ std::string no_call_to_come(const ScriptsState& state)
 
 Error call_missing(const Root& root, const std::string& why)
 {
+        if (const auto call = refused_call(root))
+                return refused_call_error(*call, failure::call_missing);
         const bool can_call = exists(root("/etc/eks/bootstrap.sh"));
+        const auto failed = failed_scripts(root);
         return {failure::call_missing,
-                fmt::format("no layer of the configuration names a cluster, and {}", why),
+                fmt::format("no layer of the configuration names a cluster, and {}{}", why,
+                        failed.empty() ? "" : fmt::format("; failed: {}", join(failed, ", "))),
                 fmt::format("{}, or put a NodeConfig into the user data; /var/log/cloud-init-output.log has "
                             "what the scripts printed",
                         can_call ? "Let the script in the user data call /etc/eks/bootstrap.sh"

@@ -17,7 +17,8 @@ bool awaits_call(const Resolved& resolved);
 // or kubelet, which wait for us, never reaches its call.
 std::string no_call_to_come(const ScriptsState& state);
 
-// The error for a node whose scripts have not named a cluster. Images without the compatibility commands
+// The error for a node whose scripts have not named a cluster: it names a refused call, or the scripts that
+// failed. Images without the compatibility commands
 // have no bootstrap.sh to call, so they get another remedy.
 Error call_missing(const Root& root, const std::string& why);
 

@@ -115,6 +115,7 @@ private:
                         for (const auto& difference : contradictions_with_earlier_calls(*root_, layer))
                                 (*warn_)(difference);
                 write_command_layer(*root_, layer);
+                forget_refused_call();
         }
 
         // Check before writing: eks-config reads the layer as soon as it exists.

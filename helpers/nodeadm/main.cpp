@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // nodeadm: init, config check and config dump of the EKS image of Amazon Linux 2023.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <span>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -118,6 +120,8 @@ int eks::nodeadm_command(int argc, char** argv)
                 options = parse_nodeadm_options({argv + std::min(argc, 1), argv + argc});
         } catch (const Error& e) {
                 fmt::print(stderr, "nodeadm: {}\n\n{}", e.what(), nodeadm_usage);
+                if (std::ranges::count(std::span(argv, argv + argc), std::string_view("init")) > 0)
+                        record_failure("nodeadm", "nodeadm", e, static_cast<int>(Errc::usage));
                 return static_cast<int>(Errc::usage);
         }
         try {
@@ -128,7 +132,7 @@ int eks::nodeadm_command(int argc, char** argv)
                         fields["remedy"] = e.remedy();
                 say("fatal", "Command failed", fields);
                 if (options.command == NodeadmCommand::init)
-                        record_failure("nodeadm", e, failed);
+                        record_failure("nodeadm", "nodeadm", e, failed);
         } catch (const std::exception& e) {
                 say("fatal", "Command failed", {{"error", without_input(e.what())}});
         }

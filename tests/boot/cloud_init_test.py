@@ -75,6 +75,15 @@ class CloudInitTest(BootTest):
         self.assertEqual(self.starts(node, "kubelet.service"), starts, log)
         self.assertEqual(node.output("systemctl", "list-units", "--failed", "--plain", "--no-legend"), "")
 
+    def assertWarned(self):
+        """A script that fails beside a NodeConfig is named, and the node comes up."""
+        node = self.cloud_node(self.mime(("application/node.eks.aws", node_config(support.IMAGE.ca)),
+                                         ("text/x-shellscript", "#!/bin/bash\nexit 7\n")))
+        self.assertActive(node, "eks-node.target", "kubelet.service", "eks-user-scripts.service")
+        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-user-scripts", "--priority", "warning")]
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said[0], r"^scripts in the user data failed: part-00\d; /var/log/cloud-init-output.log")
+
     def call(self, *more):
         return (f"/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint https://example.com --b64-cluster-ca {support.IMAGE.ca} "
                 + " ".join(["--dns-cluster-ip 10.100.0.10", *more]))
@@ -253,17 +262,36 @@ touch /srv/ended
         self.assertCalled(node)
 
 
+class FailedScripts(CloudInitTest):
+    def test_a_script_that_fails(self):
+        self.assertWarned()
+
+
 class WithoutACall(CloudInitTest):
     def test_the_failure_is_coded_when_the_scripts_have_ended(self):
-        node = self.cloud_node("#!/bin/bash\necho /etc/eks/bootstrap.sh is for another day\n")
+        node = self.cloud_node("#!/bin/bash\necho /etc/eks/bootstrap.sh is for another day\nexit 3\n")
         record = self.failure(node, "eks-config.service")
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("call-missing", "78"))
-        self.assertIn("have ended without a call", record["MESSAGE"])
+        self.assertIn("have ended without a call of /etc/eks/bootstrap.sh or nodeadm; failed: part-001", record["MESSAGE"])
         self.assertKubeletDown(node)
         # An admin calls it by hand.
         result = node.call("sh", "-c", self.call())
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertActive(node, "kubelet.service")
+
+    def test_a_call_that_was_refused_is_repeated(self):
+        node = self.cloud_node("#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster --ip-family ipv5\n")
+        record = self.failure(node, "eks-config.service")
+        self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("call-missing", "78"))
+        self.assertRegex(record["MESSAGE"], "no cluster is configured; bootstrap.sh was called and refused: .*--ip-family.*ipv5")
+        self.assertIn("Write ipv4 or ipv6", record["MESSAGE"])
+        # nodeadm's calls count, too, and a good one ends it.
+        self.assertNotEqual(node.call("nodeadm", "init", "--unheard-of").returncode, 0)
+        self.assertIn("unheard-of", node.file("/run/eks/call-refused").read_text())
+        result = node.call("sh", "-c", self.call())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertActive(node, "kubelet.service")
+        self.assertFalse(node.file("/run/eks/call-refused").exists())
 
     def test_while_it_waits_the_status_says_for_what(self):
         node = self.node(layers(self.CLOUD_INIT))
@@ -389,8 +417,13 @@ class WithTrixieSCloudInit(CloudInitTest):
         self.assertTrue((node.root / "srv/ended").exists())
 
     def test_without_a_call(self):
-        node = self.cloud_node("#!/bin/bash\ntrue\n")
-        self.assertEqual(self.failure(node, "eks-config.service")["EKS_FAILURE"], "call-missing")
+        node = self.cloud_node("#!/bin/bash\nexit 4\n")
+        record = self.failure(node, "eks-config.service")
+        self.assertEqual(record["EKS_FAILURE"], "call-missing")
+        self.assertIn("; failed: part-001", record["MESSAGE"])
+
+    def test_a_script_that_fails(self):
+        self.assertWarned()
 
     def test_a_boothook(self):
         node = self.cloud_node(f"#cloud-boothook\n#!/bin/bash\nset -e\n{self.call()}\n")

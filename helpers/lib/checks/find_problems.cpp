@@ -47,6 +47,14 @@ std::string no_cluster_but_scripts(const Resolved& resolved)
                 join(resolved.tried, ", "));
 }
 
+Error refused_call_error(const RefusedCall& call, const Failure& failure)
+{
+        return {failure,
+                fmt::format(
+                        "no cluster is configured; {} was called and refused: {}", call.command, call.cause),
+                call.remedy.empty() ? "Correct the call in the script" : call.remedy};
+}
+
 std::vector<std::string> script_remarks(const Resolved& resolved)
 {
         std::vector<std::string> remarks;
@@ -111,6 +119,8 @@ std::optional<Error> missing_cluster(const Resolved& resolved)
                 return missing(fmt::format("{}: cluster is at the top level", cluster->second.text()),
                         "Put it under 'spec:'");
         const auto sources = join(resolved.tried, ", ");
+        if (const auto& call = resolved.refused_call)
+                return refused_call_error(*call, failure::config_missing);
         if (resolved.has_scripts)
                 return missing(fmt::format("no configuration for this node in: {}", sources),
                         std::string(see_migrate));

@@ -13,6 +13,9 @@ namespace eks {
 // That no layer names a cluster, which only a script can mend.
 std::string no_cluster_but_scripts(const Resolved& resolved);
 
+// That no layer names a cluster because a call was refused.
+Error refused_call_error(const RefusedCall& call, const Failure& failure);
+
 // The Error (config_missing) of a configuration without any key of a cluster; nothing if it has one, or
 // other problems that may be the cause.
 std::optional<Error> missing_cluster(const Resolved& resolved);

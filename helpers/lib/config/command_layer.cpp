@@ -93,6 +93,32 @@ std::string render_command_layer(const CommandLayer& layer, unsigned call)
                 TomlDocument::from_tree(layer.tree).text());
 }
 
+std::optional<RefusedCall> refused_call(const Root& root)
+{
+        std::optional<std::string> text;
+        try {
+                text = read_file_if_exists(root(refused_call_path), config_limit);
+        } catch (const Error&) { // it only explains another error
+        }
+        const auto document = try_parse_json(text.value_or(""));
+        const auto field = [&](const char* name) {
+                const auto found = document.is_object() ? document.find(name) : document.end();
+                return found != document.end() && found->is_string() ? found->get<std::string>()
+                                                                     : std::string();
+        };
+        if (field("command").empty())
+                return std::nullopt;
+        return RefusedCall{field("command"), field("cause"), field("remedy")};
+}
+
+void write_refused_call(const Root& root, const RefusedCall& call)
+{
+        const Json document{{"command", call.command}, {"cause", call.cause}, {"remedy", call.remedy}};
+        write_atomically(root(refused_call_path),
+                document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600,
+                Durability::unsynced);
+}
+
 void write_command_layer(const Root& root, const CommandLayer& layer, Durability durability)
 {
         const auto path = fmt::format("{}/{}.toml", command_layers, layer.command);

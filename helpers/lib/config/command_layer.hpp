@@ -55,6 +55,22 @@ struct LayerFile {
 std::vector<LayerFile> command_layer_files(const Root& root, const std::optional<std::string>& instance,
         const std::function<void(const LayerFile&)>& foreign);
 
+// The last call of a command that was refused in this boot, so that its script may be the cause of a missing
+// cluster. A later call that is not refused removes the file.
+inline constexpr std::string_view refused_call_path = "/run/eks/call-refused";
+
+struct RefusedCall {
+        std::string command; // "bootstrap.sh"
+        std::string cause;
+        std::string remedy;
+};
+
+// Nothing if there was none, or it cannot be read.
+std::optional<RefusedCall> refused_call(const Root& root);
+
+// Throws Error (file_io).
+void write_refused_call(const Root& root, const RefusedCall& call);
+
 // Replace the layer of the same command, as the latest call. Mode 0600, because a configuration may contain
 // secrets. Throws Error (file_io), and then the old file is untouched.
 void write_command_layer(

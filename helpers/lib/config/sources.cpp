@@ -200,6 +200,7 @@ void judge_other_user_data(Resolved& resolved)
 // Layers of commands on another instance, from which this disk was copied, do not count here.
 void add_command_layers(const Root& root, Resolved& resolved)
 {
+        resolved.refused_call = refused_call(root);
         const auto instance = known_instance(root);
         const auto ignore = [&](const LayerFile& file) {
                 const auto stamp = instance_of_layer(file.text);

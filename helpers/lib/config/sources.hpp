@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/root.hpp"
+#include "config/command_layer.hpp"
 #include "config/no_configuration.hpp"
 #include "document/layer.hpp"
 #include "userdata/user_data.hpp"
@@ -29,6 +30,7 @@ struct Resolved {
         bool was_called = false;         // bootstrap.sh or nodeadm ran on this instance
         bool has_bootstrap_call = false; // bootstrap.sh did
         std::optional<NoConfiguration> no_configuration = {}; // what the user data is instead
+        std::optional<RefusedCall> refused_call = {};         // of bootstrap.sh or nodeadm, in this boot
 };
 
 // The names of the layers' sources, in order.

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "await_call.hpp"
+#include "checks/find_problems.hpp"
 #include "config.hpp"
 #include "config/command_layer.hpp"
 #include "fixture.hpp"
@@ -304,6 +305,34 @@ TEST_CASE("A missing call has another remedy where there is no command to call",
                         .starts_with("Install eksnode's compatibility commands"));
         node.write("/etc/eks/bootstrap.sh", "");
         CHECK(call_missing(node.root(), "why").remedy().starts_with("Let the script in the user data call"));
+}
+
+TEST_CASE("A node without a cluster says that a call was refused, or that a script failed", "[config]")
+{
+        const test::TemporaryDirectory node;
+        node.write("/run/cloud-init/result.json",
+                R"({"v1": {"errors": ["Runparts: 1 failures (part-002) in 2 attempted commands"]}})");
+        const auto failed = call_missing(node.root(), "the scripts have ended");
+        CHECK(std::string(failed.what()) ==
+                "no layer of the configuration names a cluster, and the scripts have ended; failed: part-002");
+
+        for (const auto* damaged : {"", "{", "[]", R"({"command": 1})"}) {
+                node.write(refused_call_path, damaged);
+                CHECK_FALSE(refused_call(node.root()));
+        }
+        write_refused_call(node.root(), {"bootstrap.sh", "--foo is unknown", "See --help"});
+        CHECK(node.mode(refused_call_path) == 0600);
+        const auto refused = call_missing(node.root(), "the scripts have ended");
+        CHECK(refused.failure().name == "call-missing");
+        CHECK(refused.full_text() ==
+                "no cluster is configured; bootstrap.sh was called and refused: --foo is unknown. See --help");
+        // Without scripts in the user data, too; and not if a cluster is configured.
+        const auto without = missing_cluster(resolve_node_layers(node.root()));
+        REQUIRE(without);
+        CHECK(without->failure().name == "config-missing");
+        CHECK(without->full_text() == refused.full_text());
+        node.write("/etc/eks/node.toml", "[cluster]\nname = 'a'\n");
+        CHECK_FALSE(missing_cluster(resolve_node_layers(node.root())));
 }
 
 TEST_CASE("Scripts are waited for until one has called bootstrap.sh", "[config]")
