@@ -137,7 +137,7 @@ std::optional<Json> ask_about_cluster(
                 .facts = facts,
                 .versions = {},
                 .credential_provider = {}});
-        return ask_eks(root, question_about(tree["cluster"]["name"], imds), facts, say).cluster;
+        return ask_eks(root, question_about(tree["cluster"]["name"], imds), facts, {.say = say}).cluster;
 }
 
 void start_chain(Manager& manager, const Say& say)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -32,28 +33,36 @@ ClusterQuestion question_about(const std::string& name, const Json& imds)
 }
 
 ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const InstanceFacts& facts,
-        const std::function<void(const std::string&)>& say)
+        const ClusterWatch& watch)
 {
         const auto limit = environment_seconds("EKS_CLUSTER_TIMEOUT", default_limit);
         const auto kind = eks_endpoint(facts, fips_kernel(root));
         const auto asking =
                 fmt::format("Asking EKS in {} for the cluster '{}'", question.region, question.name);
+        const auto begin_wait = [&](seconds time) {
+                if (watch.until)
+                        watch.until(time);
+        };
         const auto describe = [&] {
-                say(asking);
+                watch.say(asking);
                 return aws_call("eks", question.region, describe_request(question.name),
                         {.credentials = {},
                                 .endpoint = kind,
                                 .deadline = std::chrono::steady_clock::now() + std::min(limit, answer_limit),
                                 .on_retry = [&](const std::string& what) {
-                                        say(fmt::format("{}: {}", asking, what));
+                                        watch.say(fmt::format("{}: {}", asking, what));
                                 }});
         };
+        bool answered = false;
         const auto wait = [&](std::chrono::milliseconds time, const std::string& status) {
-                say(status);
+                if (!std::exchange(answered, true))
+                        begin_wait(limit);
+                watch.say(status);
                 const auto next = std::chrono::ceil<seconds>(time) + answer_limit + unit_margin;
                 notify_extend_timeout(static_cast<unsigned>(next.count()));
                 std::this_thread::sleep_for(time);
         };
+        begin_wait(std::min(limit, answer_limit));
         return wait_for_cluster(question, {.describe = describe, .wait = wait, .limit = limit});
 }
 

@@ -61,11 +61,17 @@ ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWor
 // Throws Error (facts_missing) without a region.
 ClusterQuestion question_about(const std::string& name, const Json& imds);
 
+// What is said while EKS is asked.
+struct ClusterWatch {
+        std::function<void(const std::string&)> say;          // the status texts
+        std::function<void(std::chrono::seconds)> until = {}; // how long the wait that begins may take
+};
+
 // The same with requests to EKS: fails after 2 minutes without an answer, and after $EKS_CLUSTER_TIMEOUT
-// seconds if the cluster is still being created. `say` gets the status texts. Throws Error: those of
-// wait_for_cluster() and aws_call(), usage.
+// seconds if the cluster is still being created. Throws Error: those of wait_for_cluster() and aws_call(),
+// usage.
 ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const InstanceFacts& facts,
-        const std::function<void(const std::string&)>& say);
+        const ClusterWatch& watch);
 
 // The file for the steps that need the answer. The configuration completed with it passes the same checks as
 // in eks-config. Throws Error (config_invalid).

@@ -13,11 +13,15 @@ void ask(Context& context, const NodeDocument& document)
 {
         const auto imds = load_imds(context.root());
         const auto question = question_about(document.tree["spec"]["cluster"]["name"], imds);
+        const auto say = [&](const std::string& text) {
+                context.awaiting(text);
+                context.log().debug(text);
+        };
+        const auto until = [&](std::chrono::seconds limit) {
+                context.wait_until(limit, "the step fails, and eks-retry.timer tries it again");
+        };
         const auto answer =
-                ask_eks(context.root(), question, instance_facts(imds), [&](const std::string& text) {
-                        context.awaiting(text);
-                        context.log().debug(text);
-                });
+                ask_eks(context.root(), question, instance_facts(imds), {.say = say, .until = until});
         context.apply(plan_cluster(document, imds, question, answer));
         context.did(fmt::format("EKS says that '{}' is {}", question.name, answer.status), false);
 }

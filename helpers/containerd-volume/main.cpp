@@ -23,8 +23,11 @@ void mount_volume(Context& context)
         }
         auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
+        const bool store = node.spec.storage.containerd_volume->device == instance_store;
+        context.wait_until(
+                limit, store ? "the step goes on with the disks that are there" : "the step fails");
         context.awaiting("Waiting for the volume " + node.spec.storage.containerd_volume->name());
-        if (node.spec.storage.containerd_volume->device == instance_store)
+        if (store)
                 // A blank disk is only used if none that is still to come has the data.
                 if (const auto late = wait_for_disks(limit).text; !late.empty()) {
                         context.log().write(Level::warning, late + ", proceeding without the others",

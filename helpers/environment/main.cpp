@@ -20,7 +20,9 @@ NodeInputs load_when_known(Context& context, Manager& manager)
         constexpr auto again = 10s;
         // eks-cluster waits for a cluster that is being created for at most 20 min; more is of something
         // else.
-        const auto end = std::chrono::steady_clock::now() + 30min;
+        constexpr auto limit = 30min;
+        const auto end = std::chrono::steady_clock::now() + limit;
+        context.wait_until(limit, "the step fails");
         context.awaiting("Waiting for eks-cluster: the API server may have to be reached without the proxy");
         while (!manager.wait_for_job(asks, again) && std::chrono::steady_clock::now() < end)
                 notify_extend_timeout(3 * static_cast<unsigned>(again.count()));

@@ -35,6 +35,10 @@ std::vector<std::string> resolve(Context& context, const std::string& host, cons
         std::random_device random;
         std::uniform_int_distribution<int> extra(0, jitter);
         const auto deadline = std::chrono::steady_clock::now() + give_up;
+        context.wait_until(give_up,
+                fmt::format(
+                        "the step uses the addresses in '{}', or fails and eks-retry.timer tries it again",
+                        hosts_path));
         for (std::size_t attempt = 0;; ++attempt) {
                 try {
                         return world.lookup(host);

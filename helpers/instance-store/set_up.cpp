@@ -34,8 +34,10 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
 {
         using Kind = StorageAction::Kind;
         StorageMachine machine(settings, instance);
+        context.wait_until(limit, "the step goes on with the disks that are there");
         context.awaiting("Waiting for the disks of the instance store");
         const auto late = wait_for_disks(limit);
+        context.wait_ended();
         std::vector<std::string> notes;
         std::set<std::string> done;
         const auto look = [&] {

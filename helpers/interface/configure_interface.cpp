@@ -64,6 +64,7 @@ InterfaceFacts ask_metadata(Context& context, const std::string& mac)
         const auto timeout = environment_seconds("EKS_IMDS_TIMEOUT", metadata_timeout);
         if (timeout != metadata_timeout)
                 notify_extend_timeout(static_cast<unsigned>((timeout + unit_margin).count()));
+        context.wait_until(timeout, "the step fails, and eks-retry.timer tries it again");
         ImdsClient imds(
                 {.endpoint = imds_endpoint(), .timeout = timeout, .on_retry = [&](const std::string& what) {
                          context.awaiting("Waiting for the instance metadata service: " + what);

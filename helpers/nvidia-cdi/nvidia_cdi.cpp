@@ -12,6 +12,7 @@ void write_cdi(Context& context, Manager& manager, std::chrono::milliseconds dea
                         fmt::format("the CDI specification of the GPUs was not written: nvidia-ctk {}", how),
                         fmt::format("`journalctl -b -u {0}` shows what it says", nvidia_cdi_unit));
         };
+        context.wait_until(deadline, "the step fails");
         context.awaiting("Waiting for nvidia-ctk");
         if (manager.unit(nvidia_cdi_unit).text("ActiveState") == "active")
                 manager.run_job("StopUnit", nvidia_cdi_unit, deadline);

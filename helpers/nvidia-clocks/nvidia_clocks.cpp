@@ -88,6 +88,7 @@ std::vector<std::string> set_all(const std::string& path)
 
 void set_nvidia_clocks(Context& context, const std::string& nvml, std::chrono::milliseconds deadline)
 {
+        context.wait_until(deadline, "the step fails");
         context.awaiting("Waiting for the driver to set the clocks of the GPUs");
         const auto answer = ask_in_child([&] { return set_all(nvml); }, deadline);
         if (!answer.wrong.empty())

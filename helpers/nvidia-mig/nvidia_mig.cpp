@@ -69,6 +69,7 @@ public:
                 : context_(&context), profile_(&profile), run_(&run), deadline_(deadline),
                   end_(Clock::now() + deadline)
         {
+                context.wait_until(deadline, "the step fails");
         }
 
         void divide()

@@ -96,9 +96,10 @@ bool has_module_file(const Root& root)
 }
 
 // It takes the time of the machine's disk and processors, and not that of a driver that hangs.
-void install(const Context& context, const std::string& flavour, const StartUnit& start,
+void install(Context& context, const std::string& flavour, const StartUnit& start,
         std::chrono::milliseconds deadline)
 {
+        context.wait_until(install_limit, "the step fails");
         context.awaiting(fmt::format("Waiting for systemd to install the kernel module '{}'", flavour));
         const auto then = std::chrono::duration_cast<std::chrono::seconds>(deadline);
         notify_extend_timeout(static_cast<unsigned>((install_limit + then).count()) + 10);
@@ -168,8 +169,9 @@ void load_nvidia(Context& context, const std::vector<PciDevice>& gpus, const Sta
                         "Use an instance type with a GPU, or remove /etc/eks/nvidia.enabled");
         auto end = Clock::now() + deadline;
         const auto run = [&](const std::string& unit, const std::string& doing) {
-                context.awaiting("Waiting for systemd to " + doing);
                 const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+                context.wait_until(left, "the step fails");
+                context.awaiting("Waiting for systemd to " + doing);
                 if (left.count() <= 0 || !start(unit, left))
                         throw Error(failure::nvidia_driver_hangs,
                                 fmt::format("the attempt to {} did not end within {} seconds", doing,

@@ -55,6 +55,7 @@ void take_over_resolved(Context& context, Manager& manager)
         if (!context.changed() && !unit.changed_before(context.root()(std::string(resolved_drop_in))))
                 return context.did(fmt::format("{} has read it", resolved_unit), false);
         const bool reload = unit.boolean("CanReload");
+        context.wait_until(restart_timeout, "the step fails");
         context.awaiting(fmt::format("Waiting for {} to read its configuration", resolved_unit));
         const bool ended =
                 manager.run_job(reload ? "ReloadUnit" : "RestartUnit", resolved_unit, restart_timeout);

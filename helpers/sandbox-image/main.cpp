@@ -38,6 +38,7 @@ void ensure(Context& context)
                         },
                 .import_archive =
                         [&](const std::string& archive) {
+                                context.wait_until(import_timeout, "the step pulls the image, or fails");
                                 context.awaiting("Importing " + archive);
                                 import_archive(archive, snapshotter);
                         },

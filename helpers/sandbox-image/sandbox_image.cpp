@@ -20,9 +20,6 @@ namespace eks {
 
 namespace {
 
-// Unpacking a few hundred KiB, on a disk that is busy with a first boot.
-constexpr std::chrono::seconds import_timeout{60};
-
 // An image that came with the machine image may be unpacked for another snapshotter.
 bool is_there(const std::string& name, const ImageStore& store)
 {

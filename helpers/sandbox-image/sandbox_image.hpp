@@ -42,6 +42,9 @@ SandboxImage ensure_sandbox_image(const Root& root, const std::string& configure
 ContainerdClient::Options containerd_options(const Root& root, const std::string& snapshotter,
         std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
+// Unpacking a few hundred KiB, on a disk that is busy with a first boot.
+inline constexpr std::chrono::seconds import_timeout{60};
+
 // Import with containerd's own client, which must be installed; unpacked for that snapshotter, "" for
 // containerd's default. Throws Error: sandbox_image_missing, containerd_missing.
 void import_archive(const std::string& archive, const std::string& snapshotter);

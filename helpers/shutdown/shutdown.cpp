@@ -27,7 +27,7 @@ constexpr auto interval = 10ms;
 }
 
 template <typename F>
-bool wait_until(const F& reached)
+bool comes_true(const F& reached)
 {
         const auto deadline = std::chrono::steady_clock::now() + patience;
         while (!reached()) {
@@ -83,17 +83,18 @@ void take_over_logind(Context& context, Logind& logind, std::optional<std::chron
         auto& manager = logind.manager();
         const auto unit = manager.unit(logind_unit);
         // It may be on its way, and have read its files before ours was there.
-        wait_until([&] { return unit.text("ActiveState") != "activating"; });
+        comes_true([&] { return unit.text("ActiveState") != "activating"; });
         if (unit.text("ActiveState") != "active")
                 return context.did("systemd-logind does not run; it reads the file when it starts", false);
         if (period && logind.inhibit_delay() == *period)
                 return context.did("systemd-logind has read it", false);
+        context.wait_until(patience, "the step fails");
         context.awaiting("Waiting for systemd-logind to read its configuration");
         // As kubelet does it, which does not wait for the answer.
         if (unit.service_count("MainPID") == 0)
                 refused("it has ended");
         manager.signal(logind_unit, SIGHUP);
-        if (period && !wait_until([&] { return logind.inhibit_delay() == *period; }))
+        if (period && !comes_true([&] { return logind.inhibit_delay() == *period; }))
                 refused(fmt::format("its InhibitDelayMaxSec= is not {} s; a file in "
                                     "/etc/systemd/logind.conf.d may override it",
                         period->count()));

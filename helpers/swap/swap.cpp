@@ -270,6 +270,7 @@ private:
         std::string free_zram(const SwapSettings& settings)
         {
                 if (!exists(root()(zram_control))) {
+                        context_->wait_until(module_timeout, "the step fails");
                         context_->awaiting("Waiting for modprobe@zram.service");
                         (*start_)("modprobe@zram.service", module_timeout);
                 }

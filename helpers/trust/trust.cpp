@@ -180,6 +180,7 @@ void update_store(
                 find_missing(root(store->bundle), wanted) == nullptr)
                 return context.did("the store has these certificates", false);
 
+        context.wait_until(deadline, "the step fails");
         context.awaiting(fmt::format("Waiting for {}", store->program));
         write_atomically(stamp_path, changing, 0644, Durability::synced);
         for (const auto& [name, content] : files)

@@ -277,7 +277,8 @@ class Cluster(BootTest):
         node = self.named(creating=1000)
         node.boot(wait=False)
         status = node.wait_for(lambda: node.leader() and re.search(
-            r"Waiting for the cluster 'my-cluster' to be ACTIVE; it is CREATING", node.call("eksnode", "status").stdout), "the text")
+            r"Waiting for the cluster 'my-cluster' to be ACTIVE; it is CREATING; since [\d:]+, until [\d:]+ UTC, "
+            r"then the step fails, and eks-retry\.timer tries it again", node.call("eksnode", "status").stdout), "the text")
         self.assertTrue(status)
         self.eks(node.file("/srv/aws/clusters.json"), {"my-cluster": {"cluster": described()}})
         node.wait_for_unit("eks-node.target", timeout=90)

@@ -71,6 +71,15 @@ def check_plain_words(tree):
                 yield at(path, line_of(text, literals.start()), f"'{m[0]}' is hard to read, write 'is not a ...'")
 
 
+def check_waits(tree):
+    """Who reads `systemctl status` of a step that waits wants to know until when, and what happens then."""
+    for path in tree.files("helpers/**/*.cpp"):
+        text = without_comments(tree.text(path))
+        waits = re.search(r"(?:\.|->)awaiting\(", text)
+        if waits and not re.search(r"(?:\.|->)wait_until\(", text):
+            yield at(path, line_of(text, waits.start()), "says what is awaited and not until when, call wait_until() before")
+
+
 def check_catalog(tree):
     """Both ways: an id without a text says nothing to `journalctl -x`, a text without an id is never shown."""
     if not (tree.source / CATALOG).exists():

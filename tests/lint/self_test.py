@@ -257,6 +257,11 @@ def _(source, stage):
     append(source / "helpers/ca/ca.cpp", 'constexpr auto phantom = "a token that "\n                         "is none";\n')
 
 
+@plant("messages.check_waits", "says what is awaited and not until when")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", 'void phantom(eks::Context& context) { context.awaiting("Waiting for a phantom"); }\n')
+
+
 def entry(message_id, text):
     return lambda source, stage: append(source / CATALOG, f"\n-- {message_id}\n{text}\n")
 

@@ -21,6 +21,7 @@ bool load_driver(Context& context, const Driver& driver, std::size_t devices, co
         if (exists(loaded))
                 return false;
         const auto unit = fmt::format("modprobe@{}.service", driver.module);
+        context.wait_until(deadline, "the step fails");
         context.awaiting(fmt::format("Waiting for {}", unit));
         if (!start(unit, deadline))
                 throw driver_error(driver, devices,

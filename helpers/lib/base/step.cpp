@@ -201,10 +201,10 @@ void Context::awaiting(std::string_view text) const
         notify_status(line);
 }
 
-void Context::wait_until(std::chrono::seconds limit, std::string then)
+void Context::wait_until(std::chrono::milliseconds limit, std::string then)
 {
         const auto now = Clock::now();
-        wait_ = {now, now + limit, std::move(then)};
+        wait_ = {now, now + std::chrono::ceil<Clock::duration>(limit), std::move(then)};
 }
 
 void Context::say(Level level, const Event& event, const std::string& path, const std::string& text) const

@@ -47,7 +47,9 @@ public:
 
         // From now on the texts say since when and until when the step waits, and what happens then: "the
         // step fails and is tried again".
-        void wait_until(std::chrono::seconds limit, std::string then);
+        void wait_until(std::chrono::milliseconds limit, std::string then);
+        // What follows is work, whose end nobody knows.
+        void wait_ended() { wait_.reset(); }
 
         // Put the files in place and log the notes. Throws Error.
         void apply(const StepPlan& plan);
