@@ -63,6 +63,17 @@ bool is_our_toml(std::string_view text)
         });
 }
 
+// TOML for Bottlerocket: its first table is "settings".
+bool is_bottlerocket_s(std::string_view text)
+{
+        for (const auto line : lines(text)) {
+                const auto words = trim(line);
+                if (!words.empty() && !words.starts_with('#'))
+                        return words.starts_with("[settings.") || words.starts_with("[settings]");
+        }
+        return false;
+}
+
 // KEY=VALUE on every line that is not a comment.
 bool is_environment(std::string_view text)
 {
@@ -102,6 +113,15 @@ std::optional<NoConfiguration> no_configuration(
                 return NoConfiguration(failure::config_syntax,
                         fmt::format("{}: {}", Where{source, line, 1}.text(), what), std::string(remedy));
         };
+        const auto whole_is = [&](std::string_view what, const std::string& remedy) {
+                return NoConfiguration(failure::config_syntax, fmt::format("{}: {}", source, what), remedy);
+        };
+        if (is_gzip(bytes))
+                try {
+                        gunzip(bytes, user_data_limit, source);
+                } catch (const Error& e) {
+                        return NoConfiguration(e.failure(), e.what(), e.remedy());
+                }
         std::string text;
         try {
                 text = as_utf8(bytes, source);
@@ -116,16 +136,18 @@ std::optional<NoConfiguration> no_configuration(
                 return is(1,
                         "a format of cloud-init, which cloud-init does not read behind a byte order mark",
                         "Save it as UTF-8 without a byte order mark");
+        if (is_bottlerocket_s(text))
+                return whole_is("settings of Bottlerocket, which are for that system's own images",
+                        "Give a NodeConfig with the same cluster: cluster-name is spec.cluster.name, api-server "
+                        "spec.cluster.apiServerEndpoint, cluster-certificate spec.cluster.certificateAuthority; "
+                        "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
         if (looks_like_node_config(text))
                 return std::nullopt;
         if (const auto inner = decode_base64(text, Base64::strict);
                 inner && (is_gzip(*inner) || looks_like_node_config(*inner)))
-                throw Error(failure::config_syntax,
-                        fmt::format("{}: base64 in base64, which is decoded only once", source),
-                        "Encode the document once");
+                return whole_is("base64 in base64, which is decoded only once", "Encode the document once");
         if (is_our_toml(text))
-                throw Error(failure::config_syntax,
-                        fmt::format("{}: TOML, which user data may only hold as a MIME part", source),
+                return whole_is("TOML, which user data may only hold as a MIME part",
                         "Write a MIME multipart document with the TOML as a part of Content-Type: "
                         "application/vnd.eksnode+toml; eks-node.toml(5) has an example");
         try {

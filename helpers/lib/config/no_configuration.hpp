@@ -17,8 +17,7 @@ public:
 
 // Why a document that was refused as a NodeConfig is none, and was hardly meant as one: its place, what it
 // looks like, and a remedy. Nothing if it has apiVersion, kind, spec or a map such as cluster. `refusal` is
-// the Error of parse_node_config(). Throws Error (config_syntax) for TOML that may be ours, and for a
-// NodeConfig that was encoded twice.
+// the Error of parse_node_config(). Throws nothing.
 std::optional<NoConfiguration> no_configuration(
         std::string_view text, const std::string& source, const Error& refusal);
 

@@ -134,26 +134,6 @@ bool begins_with_word(std::string_view text, std::string_view word)
         return word == interpreter || rest.empty() || trim(rest.substr(0, 1)).empty();
 }
 
-// TOML for Bottlerocket: its first table is "settings".
-bool is_bottlerocket_s(std::string_view text)
-{
-        for (const auto line : lines(text)) {
-                const auto words = trim(line);
-                if (!words.empty() && !words.starts_with('#'))
-                        return words.starts_with("[settings.") || words.starts_with("[settings]");
-        }
-        return false;
-}
-
-[[noreturn]] void refuse_bottlerocket(const std::string& source)
-{
-        throw Error(failure::config_syntax,
-                fmt::format("{}: settings of Bottlerocket, which are for that system's own images", source),
-                "Give a NodeConfig with the same cluster: cluster-name is spec.cluster.name, api-server "
-                "spec.cluster.apiServerEndpoint, cluster-certificate spec.cluster.certificateAuthority; "
-                "spec.cluster.cidr is the service CIDR. With Karpenter choose the AMI family AL2023");
-}
-
 std::string_view without_blanks_before(std::string_view text)
 {
         return text.substr(std::min(text.find_first_not_of("\r\n\t "), text.size()));
@@ -225,8 +205,6 @@ public:
                 } else if (form != nullptr && !cannot_run(text)) {
                         for_cloud_init({.content_type = {}, .body = std::string(text)}, source,
                                 form->begin == interpreter ? "a script" : "");
-                } else if (is_bottlerocket_s(body)) {
-                        refuse_bottlerocket(source);
                 } else {
                         const auto message = parse_mime_message(without_blanks_before(body));
                         if (message && form_of(*message) != nullptr && !configures(*message)) {
@@ -245,6 +223,12 @@ public:
                                         .unnamed = !below_header});
                         }
                 }
+        }
+
+        // gzip that cannot be decompressed: no_configuration() says why.
+        void unreadable(std::string bytes, const std::string& source)
+        {
+                node_config({.text = std::move(bytes), .source = source, .unnamed = true});
         }
 
         void mime(const MimeDocument& document, std::string_view text, const std::string& source)
@@ -446,15 +430,23 @@ Note ignored_document(const Error& error)
 
 UserData read_user_data(std::string_view bytes, const std::string& source)
 {
+        Reader reader;
         auto text = decode_base64(bytes, Base64::strict).value_or(std::string(bytes));
-        if (is_gzip(text))
-                text = gunzip(text, user_data_limit, source);
+        if (is_gzip(text)) {
+                try {
+                        text = gunzip(text, user_data_limit, source);
+                } catch (const Error& e) {
+                        if (e.failure().status != Errc::bad_config)
+                                throw;
+                        reader.unreadable(std::move(text), source);
+                        return std::move(reader.result);
+                }
+        }
         if (text.size() > user_data_limit)
                 throw syntax_error(source, fmt::format("more than {} bytes", user_data_limit));
 
         const auto body = without_byte_order_mark(text);
 
-        Reader reader;
         if (const auto document = parse_mime(body, source)) {
                 reader.mime(*document, body, source);
         } else {

@@ -40,7 +40,7 @@ struct UserData {
 // first of their body. User data without configuration is not an error, and the errors of a MIME document
 // without configuration are notes: cloud-init reads it, with other rules. Throws Error (config_syntax,
 // config_invalid) for a MIME document with configuration that nodeadm rejects, and for a NodeConfig or TOML
-// that cannot be decoded.
+// in it that cannot be decoded.
 UserData read_user_data(std::string_view bytes, const std::string& source);
 
 // The line of "#!" if nothing but blanks and comments is before it; 0 if there is none.

@@ -6,8 +6,12 @@
 #include "config/sources.hpp"
 #include "documents.hpp"
 #include "support.hpp"
+#include "userdata/documents.hpp"
 
 using namespace eks;
+using test::base64;
+using test::cluster_document;
+using test::gzip;
 using test::node_config;
 using test::refusal;
 using test::TemporaryDirectory;
@@ -124,6 +128,7 @@ TEST_CASE(
                 std::string remedy;
         };
         const std::string mark = "\xef\xbb\xbf";
+        const auto named = cluster_document("c");
         const std::vector<Row> rows{
                 {"hello\n", "line 1, column 1: plain text", "Give a NodeConfig"},
                 {"hello: [\n", "line 1, column 1: plain text", "Give a NodeConfig"},
@@ -145,6 +150,20 @@ TEST_CASE(
                         "Save it as UTF-8 without a byte order mark"},
                 {std::string("\xff\xfe#\0!\0", 6), "line 1, column 1: a script", "Save it as UTF-8"},
                 {mark + "#cloud-config\n", "line 1, column 1: a format of cloud-init", "Save it as UTF-8"},
+                {"[settings.kubernetes]\n\"cluster-name\" = \"c\"\n", "settings of Bottlerocket",
+                        "Give a NodeConfig with the same cluster"},
+                {"[cluster]\nname = 'c'\n", "TOML, which user data may only hold as a MIME part",
+                        "Write a MIME multipart document"},
+                {"[cluster]\nname = \n", "TOML, which user data may only hold as a MIME part",
+                        "Write a MIME multipart document"},
+                {base64(base64(named)), "base64 in base64", "Encode the document once"},
+                {base64(base64(gzip(named))), "base64 in base64", "Encode the document once"},
+                {gzip(named).substr(0, 30), "gzip data: cut short after 30 bytes", "Compress the document"},
+                {base64(gzip(named).substr(0, 30)), "gzip data: cut short after 30 bytes",
+                        "Compress the document"},
+                {gzip(named) + "\n", "gzip data: 1 bytes after its end", "Compress the document"},
+                {gzip(std::string(2U << 20U, ' ')), "gzip data: more than 1048576 bytes after",
+                        "Compress the document"},
         };
         for (const auto& row : rows) {
                 CAPTURE(row.user_data);
@@ -152,7 +171,8 @@ TEST_CASE(
                 node.write(user_data_path, row.user_data);
                 const auto alone = refusal([&] { resolve_node_layers(node.root()); });
                 CHECK(alone.failure == "config-syntax");
-                CHECK(alone.mentions("user data, " + row.what));
+                const auto place = row.what.starts_with("line ") ? "user data, " : "user data: ";
+                CHECK(alone.mentions(place + row.what));
                 CHECK(alone.remedy.find(row.remedy) == 0);
 
                 node.write("/etc/eks/node.toml", admin_cluster);
@@ -162,7 +182,7 @@ TEST_CASE(
                 REQUIRE(resolved.merged.notes.size() == 1);
                 CHECK(resolved.merged.notes[0].strict);
                 CHECK_THAT(resolved.merged.notes[0].text,
-                        Catch::StartsWith("user data, " + row.what) &&
+                        Catch::StartsWith(place + row.what) &&
                                 Catch::EndsWith("left to cloud-init, proceeding"));
 
                 const auto given =
@@ -171,7 +191,7 @@ TEST_CASE(
                 CHECK(given.merged.notes.size() == 1);
         }
         for (const std::string text : {"apiVersion: node.eks.aws/v2\nkind: NodeConfig\n", "kind: Pod\n",
-                     "spec: {}\n", "Spec:\n- a: [\n", "cluster: {name: c}\n", "[cluster]\nname = 'c'\n",
+                     "spec: {}\n", "Spec:\n- a: [\n", "cluster: {name: c}\n",
                      "MIME-Version: 1.0\nContent-Type: application/node.eks.aws\n\n---\na: 1\n"}) {
                 CAPTURE(text);
                 const TemporaryDirectory node;
