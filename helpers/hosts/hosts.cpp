@@ -10,6 +10,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "net/dns.hpp"
 
 namespace eks {
 
@@ -126,8 +127,8 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
         } catch (const Error& e) {
                 if (!names_host(read_file_if_exists(path).value_or(""), host))
                         throw Error(e.failure(), e.what(),
-                                "Check the VPC's DNS and /etc/resolv.conf, or write the API server's "
-                                "addresses into /etc/hosts by hand");
+                                fmt::format("{}, or write the API server's addresses into '{}' by hand",
+                                        dns_remedy, hosts_path));
                 context.apply({.files = {},
                         .notes = {{Level::warning, fmt::format("{}: using the addresses in '{}', proceeding",
                                                            e.what(), hosts_path)}}});

@@ -43,7 +43,8 @@ std::vector<std::string> ask(const Root& root, const std::string& host)
         if (answer.lines.empty() || !std::ranges::all_of(answer.lines, is_address))
                 throw Error(failure::host_unresolved,
                         answer.wrong.empty() ? fmt::format("the addresses of '{}' cannot be read", host)
-                                             : answer.wrong);
+                                             : answer.wrong,
+                        std::string(dns_remedy));
         return answer.lines;
 }
 

@@ -87,7 +87,8 @@ std::string read_at(int fd, off_t at, std::size_t size, const std::string& path,
         std::size_t length = 0;
         while (length < size) {
                 if (LogClock::now() > end)
-                        throw Error(failure::file_io, fmt::format("'{}' is read too slowly", path));
+                        throw Error(failure::file_io, fmt::format("'{}' is read too slowly", path),
+                                "Look for errors of its disk in `journalctl -k`");
                 constexpr std::size_t piece = 256U << 10U;
                 const auto n = ::pread(fd, text.data() + length, std::min(piece, size - length),
                         at + static_cast<off_t>(length));
@@ -140,7 +141,8 @@ UniqueFd open_below(const Root& root, const std::string& path)
                 if (!place.starts_with(top + std::string(logs)) &&
                         !place.starts_with(top + std::string(docker_logs)))
                         throw Error(failure::file_io,
-                                fmt::format("'{}' is a link to '{}', which is not a log", path, place));
+                                fmt::format("'{}' is a link to '{}', which is not a log", path, place),
+                                "Copy by hand what it names, if it is needed");
         }
         return fd;
 }

@@ -19,6 +19,9 @@ constexpr unsigned most_clocks = 1024;
 constexpr unsigned enabled = 1;
 constexpr unsigned disabled = 0;
 
+constexpr const char* see_driver =
+        "`nvidia-smi -q` and `journalctl -b -k -g NVRM` show the state of the driver";
+
 bool is_unsupported(int status)
 {
         return status == Nvml::not_supported || status == Nvml::absent;
@@ -28,7 +31,7 @@ void check(int status, const char* function, unsigned gpu)
 {
         if (status != 0 && !is_unsupported(status))
                 throw Error(failure::nvidia_clocks_failed,
-                        fmt::format("GPU {}: {} gives {}", gpu, function, status));
+                        fmt::format("GPU {}: {} gives {}", gpu, function, status), see_driver);
 }
 
 // One line: "GPU 0: 2619 MHz of memory, 1980 MHz of graphics".
@@ -40,7 +43,8 @@ std::string set_clocks(const Nvml& nvml, unsigned index)
                 nvml.call<int(unsigned, Device*)>("nvmlDeviceGetHandleByIndex_v2", index, &device);
         if (found != 0)
                 throw Error(failure::nvidia_clocks_failed,
-                        fmt::format("GPU {}: nvmlDeviceGetHandleByIndex_v2 gives {}", index, found));
+                        fmt::format("GPU {}: nvmlDeviceGetHandleByIndex_v2 gives {}", index, found),
+                        see_driver);
         check(nvml.call<int(Device, unsigned)>("nvmlDeviceSetPersistenceMode", device, enabled),
                 "nvmlDeviceSetPersistenceMode", index);
 
@@ -77,7 +81,7 @@ std::vector<std::string> set_all(const std::string& path)
         unsigned count = 0;
         if (const auto status = nvml.call<int(unsigned*)>("nvmlDeviceGetCount_v2", &count); status != 0)
                 throw Error(failure::nvidia_clocks_failed,
-                        fmt::format("nvmlDeviceGetCount_v2 gives {}", status));
+                        fmt::format("nvmlDeviceGetCount_v2 gives {}", status), see_driver);
         std::vector<std::string> done;
         for (unsigned i = 0; i < count; ++i)
                 done.push_back(set_clocks(nvml, i));
@@ -94,7 +98,7 @@ void set_nvidia_clocks(Context& context, const std::string& nvml, std::chrono::m
         if (!answer.wrong.empty())
                 throw Error(failure::nvidia_clocks_failed,
                         fmt::format("the clocks of the GPUs were not set by '{}': {}", nvml, answer.wrong),
-                        "`nvidia-smi -q` and `journalctl -b -k -g NVRM` show the state of the driver");
+                        see_driver);
         for (const auto& line : answer.lines)
                 context.did(line, true);
 }

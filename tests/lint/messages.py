@@ -12,6 +12,8 @@ HEADERS = (HEADER, "helpers/lib/storage/messages.hpp", "helpers/lib/net/messages
 CATALOG = "man/eks-node.catalog"
 LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s+"(?:\\.|[^"\\\n])*")*|\'(?:\\.|[^\'\\\n])+\'')
 RIDDLE = re.compile(r"\bthat (?:is|are) none\b|(?<!there )\bis no (?!longer\b)[a-z]+|\bno option of it\b|\banew\b")
+ERROR = re.compile(r"(\bError\s*[({]|\{)\s*(failure::\w+)")
+OF_OTHERS = ("helpers/compat/", "helpers/nodeadm/")
 CONSTANT = re.compile(r'constexpr\s+(Event|Failure)\s+(\w+)\s*\{\s*"([^"]*)",\s*"([^"]*)"')
 
 
@@ -69,6 +71,35 @@ def check_plain_words(tree):
             said = re.sub(r'"\s+"', "", literals[0])  # as the compiler joins them
             if literals[0].startswith('"') and (m := RIDDLE.search(said)):
                 yield at(path, line_of(text, literals.start()), f"'{m[0]}' is hard to read, write 'is not a ...'")
+
+
+def arguments(text, start):
+    """The arguments of a call whose first one begins at `start`."""
+    found, depth, begin, at_ = [], 1, start, start
+    while at_ < len(text):
+        if literal := LITERALS.match(text, at_):
+            at_ = literal.end()
+            continue
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(text[at_], 0)
+        if depth == 0 or (depth == 1 and text[at_] == ","):
+            found.append(text[begin:at_].strip())
+            begin = at_ + 1
+        if depth == 0:
+            break
+        at_ += 1
+    return found
+
+
+def check_remedies(tree):
+    """Who reads a console cannot ask what to do. Two kinds have no remedy: faults of ours, and the texts of commands that
+    stand for others' commands."""
+    for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp"):
+        if str(path).startswith(OF_OTHERS):
+            continue
+        text = without_comments(tree.text(path))
+        for error in ERROR.finditer(text):
+            if len(arguments(text, error.start(2))) < 3 and error[2] != "failure::internal":
+                yield at(path, line_of(text, error.start(2)), f"an Error of {error[2]} without a remedy, say what the reader can do")
 
 
 def check_waits(tree):

@@ -257,6 +257,11 @@ def _(source, stage):
     append(source / "helpers/ca/ca.cpp", 'constexpr auto phantom = "a token that "\n                         "is none";\n')
 
 
+@plant("messages.check_remedies", "an Error of failure::ca_invalid without a remedy")
+def _(source, stage):
+    append(source / "helpers/ca/ca.cpp", 'void phantom() { throw eks::Error(eks::failure::ca_invalid, fmt::format("{}, {}", 1, 2)); }\n')
+
+
 @plant("messages.check_waits", "says what is awaited and not until when")
 def _(source, stage):
     append(source / "helpers/ca/ca.cpp", 'void phantom(eks::Context& context) { context.awaiting("Waiting for a phantom"); }\n')

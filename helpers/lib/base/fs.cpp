@@ -118,7 +118,8 @@ std::optional<std::string> read_file_if_exists(const std::string& path, std::siz
                 content.append(buffer.data(), static_cast<std::size_t>(n));
                 if (content.size() > limit)
                         throw Error(failure::file_io,
-                                fmt::format("'{}' is larger than the limit of {} bytes", path, limit));
+                                fmt::format("'{}' is larger than the limit of {} bytes", path, limit),
+                                "Look at what has written it, and make it smaller");
         }
 }
 

@@ -170,7 +170,8 @@ private:
 CelExpression CelExpression::compile(std::string_view text, std::span<const std::string_view> variables)
 {
         if (text.size() > length_limit)
-                throw Error(failure::config_invalid, fmt::format("longer than {} bytes", length_limit));
+                throw Error(failure::config_invalid, fmt::format("longer than {} bytes", length_limit),
+                        "Shorten the expression");
         auto root = parse_cel(text, variables);
         if (std::holds_alternative<bool>(root.value))
                 fail_cel(root.at, "the result is a bool, not a number");

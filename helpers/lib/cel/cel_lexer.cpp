@@ -28,7 +28,8 @@ bool in_name(char c)
 void fail_cel(const CelPlace& at, const std::string& wrong)
 {
         const auto line = at.line > 1 ? fmt::format("line {}, ", at.line) : std::string();
-        throw Error(failure::config_invalid, fmt::format("{}column {}: {}", line, at.column, wrong));
+        throw Error(failure::config_invalid, fmt::format("{}column {}: {}", line, at.column, wrong),
+                "Correct the expression; eks-kubelet-config.service(8) shows one");
 }
 
 template <typename Predicate>

@@ -117,7 +117,10 @@ Layer parse_node_config(std::string_view text, const std::string& source)
         const auto given = document.find("spec");
         auto spec = given != document.end() && !given->is_null() ? std::move(*given) : Json::object();
         if (!spec.is_object())
-                throw Error(failure::config_invalid, fmt::format("{}: spec: must be a map", source));
+                problems.add(place_of(layer.marks, "spec", {source}), "spec", "", "must be a map",
+                        "Put the keys of the node, such as cluster, on lines of their own that are indented "
+                        "below 'spec:'");
+        problems.throw_if_any(failure::config_invalid);
         layer.marks = below_spec(std::move(layer.marks));
         layer.tree = std::move(spec);
         check_layer(layer, Dialect::node_config);

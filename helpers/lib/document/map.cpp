@@ -44,6 +44,19 @@ Json load_json(std::string text, Layer& layer)
         return document;
 }
 
+// The first line with more than a comment or the beginning of a document.
+int first_line(std::string_view text)
+{
+        int number = 0;
+        for (const auto line : lines(text)) {
+                ++number;
+                const auto words = trim(line);
+                if (!words.empty() && !words.starts_with('#') && words != "---")
+                        return number;
+        }
+        return 1;
+}
+
 } // namespace
 
 Json parse_map(std::string_view bytes, Layer& layer)
@@ -60,7 +73,8 @@ Json parse_map(std::string_view bytes, Layer& layer)
         auto document = json ? load_json(text, layer) : parse_yaml(text, layer);
         if (!document.is_object())
                 throw Error(failure::config_syntax,
-                        fmt::format("{} is not a map of keys to values", layer.source),
+                        fmt::format("{}: not a map of keys to values",
+                                Where{layer.source, first_line(text), 1}.text()),
                         "Give a document such as eks-node.toml(5) shows");
         return document;
 }

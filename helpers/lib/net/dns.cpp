@@ -81,7 +81,8 @@ Channel open_channel(
                 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_LOOKUPS |
                         ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST | ARES_OPT_SOCK_STATE_CB);
         if (status != ARES_SUCCESS)
-                throw Error(failure::host_unresolved, fmt::format("c-ares: {}", ::ares_strerror(status)));
+                throw Error(failure::host_unresolved, fmt::format("c-ares: {}", ::ares_strerror(status)),
+                        "Look for a lack of memory in `journalctl -k`");
         Channel channel(made);
         const bool ipv6 = server.address.find(':') != std::string::npos;
         const auto text = fmt::format(fmt::runtime(ipv6 ? "[{}]:{}" : "{}:{}"), server.address, server.port);
@@ -182,7 +183,8 @@ std::vector<std::string> lookup_addresses(
                         fmt::format("{}: {}", server.address, status_text(answers[0].status, timeout)));
         }
         throw Error(failure::host_unresolved,
-                fmt::format("'{}' cannot be resolved ({})", host, join(said, "; ")));
+                fmt::format("'{}' cannot be resolved ({})", host, join(said, "; ")),
+                std::string(dns_remedy));
 }
 
 } // namespace eks

@@ -17,6 +17,8 @@ struct NameServer {
         bool operator==(const NameServer&) const = default;
 };
 
+inline constexpr std::string_view dns_remedy = "Check the VPC's DNS and /etc/resolv.conf";
+
 // The servers that a resolv.conf(5) names, at most three; 127.0.0.1 if it names none, as libc has it.
 std::vector<NameServer> name_servers(std::string_view resolv_conf);
 

@@ -19,6 +19,8 @@ namespace {
 constexpr std::string_view cpu_directory = "/sys/devices/system/cpu";
 constexpr std::string_view node_directory = "/sys/devices/system/node";
 
+constexpr const char* see_sysfs = "sysfs must be mounted at /sys: see `findmnt /sys`";
+
 using Ranges = std::vector<std::pair<unsigned, unsigned>>;
 
 // "0,2-4,6"
@@ -31,11 +33,11 @@ Ranges parse_ranges(std::string_view text, std::string_view path)
                 const auto last = dash == part.npos ? first : parse_int<unsigned>(part.substr(dash + 1));
                 if (!first || !last)
                         throw Error(failure::file_io,
-                                fmt::format("'{}' is not a list of CPUs: '{}'", path, text));
+                                fmt::format("'{}' is not a list of CPUs: '{}'", path, text), see_sysfs);
                 ranges.emplace_back(*first, *last);
         }
         if (ranges.empty())
-                throw Error(failure::file_io, fmt::format("'{}' lists no CPU", path));
+                throw Error(failure::file_io, fmt::format("'{}' lists no CPU", path), see_sysfs);
         return ranges;
 }
 
@@ -72,7 +74,7 @@ unsigned online_millicpus(const Root& root)
                         if (numbered(name, "cpu"))
                                 ++cpus;
         if (cpus == 0)
-                throw Error(failure::file_io, fmt::format("no CPU below '{}'", cpu_directory));
+                throw Error(failure::file_io, fmt::format("no CPU below '{}'", cpu_directory), see_sysfs);
         return cpus * 1000;
 }
 

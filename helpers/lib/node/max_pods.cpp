@@ -155,8 +155,10 @@ unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type
                 CelExpression::compile(expression, expression_names)
                         .evaluate(std::array<std::int64_t, 3>{type.max_enis, type.ipv4_per_eni, max_pods});
         if (pods < 1 || pods > std::numeric_limits<std::int32_t>::max())
-                throw Error(failure::config_invalid, fmt::format("the result {} is not from 1 to {}", pods,
-                                                             std::numeric_limits<std::int32_t>::max()));
+                throw Error(failure::config_invalid,
+                        fmt::format("the result {} is not from 1 to {}", pods,
+                                std::numeric_limits<std::int32_t>::max()),
+                        "Correct the expression; `eksnode max-pods` shows what it gives");
         return static_cast<unsigned>(pods);
 }
 

@@ -19,8 +19,10 @@ constexpr std::string_view meminfo_path = "/proc/meminfo";
 
 Error malformed(std::string_view path, std::string_view text)
 {
-        return {failure::file_io, fmt::format("'{}' does not say how much memory there is: '{}'", path,
-                                          trim(text).substr(0, 40))};
+        return {failure::file_io,
+                fmt::format(
+                        "'{}' does not say how much memory there is: '{}'", path, trim(text).substr(0, 40)),
+                "sysfs must be mounted at /sys and procfs at /proc: see `findmnt /sys /proc`"};
 }
 
 // In bytes; counting stops at `enough`. Nothing if the kernel has no such blocks.

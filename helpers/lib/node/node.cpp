@@ -121,10 +121,12 @@ Json facts_in(const std::string& path)
 {
         const auto text = read_file_if_exists(path);
         if (!text)
-                throw Error(failure::file_io, fmt::format("{}: no such file (--imds)", path));
+                throw Error(failure::file_io, fmt::format("{}: no such file (--imds)", path),
+                        "Give a file in the shape of /run/eks/imds.json");
         auto facts = in_context(path, failure::facts_missing, [&] { return parse_json(*text); });
         if (!facts.is_object())
-                throw Error(failure::facts_missing, fmt::format("{}: must be an object (--imds)", path));
+                throw Error(failure::facts_missing, fmt::format("{}: must be an object (--imds)", path),
+                        "Give a file in the shape of /run/eks/imds.json");
         return facts;
 }
 

@@ -18,12 +18,14 @@ std::string nvml_library(const Root& root)
         return {};
 }
 
+constexpr const char* see_installation = "The library must be the driver's: see `nvidia-smi`";
+
 Nvml::Nvml(const std::string& path) : handle_(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), ::dlclose)
 {
         if (!handle_)
-                throw Error(failure::file_io, ::dlerror());
+                throw Error(failure::file_io, ::dlerror(), see_installation);
         if (const auto status = call<int()>("nvmlInit_v2"); status != 0)
-                throw Error(failure::file_io, fmt::format("nvmlInit_v2 gives {}", status));
+                throw Error(failure::file_io, fmt::format("nvmlInit_v2 gives {}", status), see_installation);
 }
 
 Nvml::~Nvml()

@@ -20,7 +20,8 @@ namespace {
 std::string filled_in(std::string_view key, const std::string& value, const NodeInputs& node)
 {
         if (node.facts.all.empty() && value.find("${") != value.npos)
-                throw Error(failure::facts_missing, fmt::format("{} needs facts of an instance", key));
+                throw Error(failure::facts_missing, fmt::format("{} needs facts of an instance", key),
+                        "Give them with --imds");
         const auto expanded = expand_facts(value, node.facts.all);
         if (!expanded.text)
                 refuse(key, value, expanded.wrong);

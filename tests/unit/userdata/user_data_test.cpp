@@ -397,7 +397,12 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                         "config-syntax", "the header of a mail is before the document"},
                 {mime({node_config("c"), {node_config_header, "a: [\n"}}), "config-syntax",
                         "user data, MIME part 2, line "},
-                {mime({{node_config_header, ""}}), "config-syntax", "user data, MIME part 1 is not a map"},
+                {mime({{node_config_header, ""}}), "config-syntax",
+                        "user data, MIME part 1, line 1, column 1: not a map"},
+                {mime({{node_config_header, "# mine\n---\n- a\n"}}), "config-syntax",
+                        "user data, MIME part 1, line 3, column 1: not a map"},
+                {"apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n- cluster\n", "config-invalid",
+                        "user data, line 3, column 1: spec: must be a map"},
                 {mime({{node_config_header, "kind: Pod\napiVersion: v1\n"}}), "config-invalid",
                         "user data, MIME part 1, line 1"},
                 {mime({{node_config_header, yaml + "\n\xff"}}), "config-syntax",
@@ -410,7 +415,7 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                 {mime({{node_config_header, gzip(yaml).substr(0, 30)}}), "config-syntax",
                         "user data, MIME part 1: gzip data: cut short"},
                 {mime({{node_config_header, "#!/bin/sh\n"}}), "config-syntax",
-                        "user data, MIME part 1 is not a map"},
+                        "user data, MIME part 1, line 1, column 1: not a map"},
         };
         for (const auto& row : rows) {
                 CAPTURE(row.bytes.substr(0, 200));
