@@ -121,17 +121,20 @@ std::optional<Error> missing_cluster(const Resolved& resolved)
         const auto sources = join(resolved.tried, ", ");
         if (const auto& call = resolved.refused_call)
                 return refused_call_error(*call, failure::config_missing);
-        if (resolved.has_scripts)
-                return missing(fmt::format("no configuration for this node in: {}", sources),
-                        std::string(see_migrate));
         const auto* profile = find_path(merged.tree, "profile");
         const auto chosen = profile != nullptr ? profile->get<std::string>() : std::string();
-        if (std::ranges::all_of(resolved.layers,
-                    [&](const Layer& layer) { return is_in_profile(layer.source, chosen); }))
-                return missing(fmt::format("no configuration for this node in: {}", sources),
-                        "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
-        return missing(fmt::format("no cluster is configured in: {}", sources),
-                "Set cluster.name to the name of the EKS cluster; in a NodeConfig it is spec.cluster.name");
+        const bool none = std::ranges::all_of(
+                resolved.layers, [&](const Layer& layer) { return is_in_profile(layer.source, chosen); });
+        const auto what = fmt::format(
+                "{} in: {}", none ? "no configuration for this node" : "no cluster is configured", sources);
+        const std::string set_name =
+                "Set cluster.name to the name of the EKS cluster; in a NodeConfig it is spec.cluster.name";
+        if (resolved.has_scripts)
+                return missing(what,
+                        none ? std::string(see_migrate) : fmt::format("{}. {}", set_name, see_migrate));
+        return missing(what,
+                none ? "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml"
+                     : set_name);
 }
 
 Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete)
