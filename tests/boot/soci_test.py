@@ -6,6 +6,8 @@ import re
 from node import Node
 from support import ImageTest, fail_first_starts, on_each_containerd
 
+DAEMON_ENDED = "63b0d9ed2ac84d3b8212e56e773ead02"
+
 
 class SociTest(ImageTest):
     """A stand-in for soci-snapshotter, with real containerd as its client."""
@@ -123,3 +125,6 @@ class Soci(SociTest):
         node.wait_for_unit("eks-node.target", timeout=60)
         self.assertActive(node, self.SERVICE, "containerd.service", "kubelet.service")
         node.wait_for(lambda: self.unpacked(node) == 1, "the image to be unpacked")
+        # The console is told what has ended it.
+        said = {r["MESSAGE"] for r in node.journal(f"MESSAGE_ID={DAEMON_ENDED}")}
+        self.assertEqual(said, {f"{self.SERVICE} ended: start refused by a test"})
