@@ -98,7 +98,7 @@ TEST_CASE("Throttling to the end has a failure of its own, which is tried again"
         const Ecr ecr;
         ecr.answers(Json::array(
                 {post({{"status", 429}, {"body", R"({"__type":"TooManyRequestsException"})"}})}));
-        const auto result = refusal([] { Ecr::login(1200ms); });
+        const auto result = refusal([] { Ecr::login(5s); });
         CHECK(result.failure == "aws-throttled");
         CHECK(result.mentions("TooManyRequestsException"));
         CHECK(ecr.count("POST", "/") >= 2);

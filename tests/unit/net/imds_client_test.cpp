@@ -164,10 +164,10 @@ TEST_CASE("A silent service ends at the deadline with what was tried", "[imds-cl
 {
         const FakeAws aws;
         aws.set_faults({{{"path", token_path}, {"hang", true}}});
-        auto client = client_of(aws, 300ms);
+        auto client = client_of(aws, 900ms);
         const auto result = refusal([&] { client.fetch({"meta-data/mac"}); });
         CHECK(result.failure == "imds-unreachable");
-        CHECK(result.mentions("the instance metadata service gave no usable answer in 0.3 s: PUT " +
+        CHECK(result.mentions("the instance metadata service gave no usable answer in 0.9 s: PUT " +
                               aws.endpoint() + "/latest/api/token: tried 1 time"));
         CHECK_FALSE(result.remedy.empty());
         // The deadline is for everything this client does.
@@ -235,10 +235,10 @@ TEST_CASE("What every instance has and this one lacks at the deadline is a failu
 {
         const FakeAws aws;
         aws.set_faults({{{"path", mac_path}, {"status", 404}}});
-        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 1s});
+        ImdsClient client({.endpoint = aws.endpoint(), .timeout = 2s});
         const auto result = refusal([&] { client.wait_for({{"meta-data/mac", Absence::not_yet}}); });
         CHECK(result.failure == "imds-answer");
-        CHECK(result.mentions("'meta-data/mac' after 1 s"));
+        CHECK(result.mentions("'meta-data/mac' after 2 s"));
         CHECK(aws.count("GET", mac_path) > 1);
 }
 

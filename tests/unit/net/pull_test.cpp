@@ -5,7 +5,6 @@
 #include "servers.hpp"
 
 using namespace eks;
-using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using test::GrpcAnswer;
 using test::GrpcServer;
@@ -95,9 +94,9 @@ TEST_CASE("A pull that cannot succeed is given up", "[pull]")
         CHECK(wrong.mentions("401 Unauthorized"));
         CHECK(wrong.remedy == "The registry wants a login");
 
-        const auto late = pull({busy, busy, busy, busy}, 900ms);
+        const auto late = pull(std::vector(20, busy), 3s); // on a busy machine it may come to fewer
         CHECK(late.failure == "image-pull");
-        CHECK(late.mentions("2 attempts"));
+        CHECK((late.mentions("2 attempts") || late.mentions("3 attempts")));
         CHECK(late.mentions("no\nroute"));
 }
 
@@ -105,7 +104,7 @@ TEST_CASE("An image that never comes ends at the limit", "[pull]")
 {
         const GrpcServer server(std::vector<GrpcAnswer>{});
         auto containerd = client_of(server);
-        const auto result = refusal([&] { pull_image(containerd, name, nobody, 300ms, ignore); });
+        const auto result = refusal([&] { pull_image(containerd, name, nobody, 2s, ignore); });
         CHECK(result.failure == "image-pull");
         CHECK(result.mentions("the pull did not end in time"));
 }
