@@ -18,7 +18,7 @@ int eks::trust_step(int argc, char** argv)
                                 .of_programs = {"/etc"},
                                 .runs_programs = true,
                                 .changes_attributes = true},
-                        .take_over = restart_if_running({containerd_unit, soci_unit})},
+                        .take_over = restart_if_running({containerd_unit, docker_unit, soci_unit})},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         const auto plan = plan_trust(node);

@@ -29,7 +29,8 @@ constexpr std::array readers{Reader{"/etc/containerd/base-runtime-spec.json", co
         Reader{"/etc/eks/kubelet/", kubelet_unit}, Reader{"/etc/kubernetes/kubelet/", kubelet_unit},
         Reader{"/etc/kubernetes/pki/ca.crt", kubelet_unit},
         Reader{"/etc/soci-snapshotter-grpc/config.toml", soci_unit}, Reader{trusted_path, containerd_unit},
-        Reader{trusted_path, soci_unit}, Reader{"/var/lib/kubelet/bootstrap-kubeconfig", kubelet_unit},
+        Reader{trusted_path, docker_unit}, Reader{trusted_path, soci_unit},
+        Reader{"/var/lib/kubelet/bootstrap-kubeconfig", kubelet_unit},
         Reader{"/var/lib/kubelet/kubeconfig", kubelet_unit}};
 
 using Moment = std::pair<std::time_t, long>;

@@ -77,7 +77,8 @@ TEST_CASE("Each file has its readers", "[daemons]")
         CHECK(readers_of("/etc/docker/daemon.json") == Units{"docker.service"});
         CHECK(readers_of("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf") ==
                 Units{"kubelet.service"});
-        CHECK(readers_of("/run/eks/trust.pem") == Units{"containerd.service", "soci-snapshotter.service"});
+        CHECK(readers_of("/run/eks/trust.pem") ==
+                Units{"containerd.service", "docker.service", "soci-snapshotter.service"});
         CHECK(readers_of("/run/eks/environment/site-agent") == Units{"site-agent.service"});
         CHECK(readers_of("/run/eks/environment/default").size() == 4);
         CHECK(readers_of("/etc/containerd/certs.d/docker.io/hosts.toml").empty());
