@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import support
-from node import node_config
+from node import TESTS, node_config, run
 from support import BootTest
 
 
@@ -88,8 +88,16 @@ class Outpost(BootTest):
     def test_a_node_that_leaves_its_local_cluster(self):
         self.stand_in_only("kubelet waits for its certificate, as it should")
         node = self.outpost()
+        run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / "usr/local/lib/escapes.so", TESTS / "boot/escapes.cpp")
+        node.write("/etc/systemd/system/eks-hosts.service.d/escape.conf", "[Service]\nEnvironmentFile=-/run/escape\n")
         node.boot()
         self.assertIn(self.HOST, node.file("/etc/hosts").read_text())
+        # The process that parses what DNS sends cannot do what the step may.
+        node.file("/run/escape").write_text("LD_PRELOAD=/usr/local/lib/escapes.so\nESCAPE_WRITE=/etc/escaped\n")
+        node.output("systemctl", "reload", "eks-hosts")
+        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-hosts") if r["MESSAGE"].startswith("escape ")]
+        self.assertEqual(said, ["escape child refused", "escape step allowed"])
+        node.file("/run/escape").unlink()
         node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
         node.reboot()
         self.assertActive(node, "eks-node.target", "eks-hosts.service")
