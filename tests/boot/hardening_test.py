@@ -37,8 +37,13 @@ class Confinement(BootTest):
             self.assertEqual(int(status[capabilities], 16), 0, capabilities)
         self.assertEqual(status["NoNewPrivs"], "1")
 
-    def drive_the_manager_without_capabilities(self, node):
-        """A step sets the manager's environment, and another restarts what a script has changed."""
+    def drive_the_manager_without_capabilities(self, version, *packages, bus):
+        """A step sets the manager's environment, and another restarts what a script has changed: over D-Bus if it is there,
+        else by the manager's own socket."""
+        node = self.node([package.root for what in ([*packages, "--list-bus"] if bus else packages)
+                          for package in packages_listed(support.IMAGE.cache, what)])
+        with open(node.root / "etc/passwd", "a") as users:
+            users.write("messagebus:x:101:101::/nonexistent:/usr/sbin/nologin\n")
         node.write("etc/systemd/system/cloud-final.service",
                    "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'until test -e /run/go; do sleep .1; done'\n")
         node.link("etc/systemd/system/multi-user.target.wants/cloud-final.service", "../cloud-final.service")
@@ -57,18 +62,16 @@ class Confinement(BootTest):
         self.assertActive(node, "eks-user-scripts.service", "eks-node.target")
         self.assertEqual(node.kubelet()["flags"]["node-labels"].get("of-a-script"), "yes")
         self.assertIn("OF_A_STEP=yes", node.output("systemctl", "show-environment").splitlines())
+        self.assertRegex(node.output("systemctl", "--version"), rf"^systemd {version}\b")
+        self.assertEqual(node.file("/run/dbus/system_bus_socket").exists(), bus)
+        if bus:
+            self.assertActive(node, "dbus.service")
 
-    def test_the_manager_of_systemd_252_asks_for_no_capability(self):
-        self.drive_the_manager_without_capabilities(self.node())
-
-    def test_the_manager_of_a_newer_systemd_asks_for_no_capability_with_d_bus(self):
-        node = self.node([package.root for what in ("--list-systemd", "--list-bus")
-                          for package in packages_listed(support.IMAGE.cache, what)])
-        with open(node.root / "etc/passwd", "a") as users:
-            users.write("messagebus:x:101:101::/nonexistent:/usr/sbin/nologin\n")
-        self.drive_the_manager_without_capabilities(node)
-        self.assertNotIn("systemd 252", node.output("systemctl", "--version"))
-        self.assertActive(node, "dbus.service")
+    def test_the_manager_asks_for_no_capability(self):
+        for version, packages in (252, []), (257, ["--list-systemd"]):
+            for bus in False, True:
+                with self.subTest(systemd=version, bus=bus):
+                    self.drive_the_manager_without_capabilities(version, *packages, bus=bus)
 
 
 class Escapes(BootTest):
