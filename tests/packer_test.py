@@ -333,7 +333,7 @@ class TemplateTest(PackerTest):
     def test_options_of_the_builder_are_valid(self):
         self.succeeds(self.validate(
             "amazon-ebs", volume_type="gp2", encrypted="true", kms_key_id="alias/images", ami_regions="us-east-1,eu-west-1",
-            ami_users="111122223333,444455556666", source_ami_id="ami-0123456789abcdef0", aws_region="us-gov-west-1",
+            ami_users="111122223333,444455556666", ami_tags="team=web,cost-center=a=b,empty=", source_ami_id="ami-0123456789abcdef0", aws_region="us-gov-west-1",
             temporary_security_group_source_cidrs="192.0.2.0/24", associate_public_ip_address="false",
             ssh_interface="private_ip", security_group_id="sg-1", subnet_id="subnet-1"))
 
@@ -403,7 +403,7 @@ class TemplateTest(PackerTest):
             "credential_provider_version": "1.34", "credential_provider_build_date": "now",
             "neuron_driver_version": "", "kontain_sha256": "12", "crictl_version": "1.34", "nvidia_grid_sha256": "12",
             "binary_endpoint": "s3", "ssm_agent_version": "new", "pause_container_image": "a b", "nvidia_grid_runfile": "x",
-            "nvidia_grid_runfile_bucket_name": "B", "kontain_version": "1", "ami_regions": "here", "ami_users": "me,you",
+            "nvidia_grid_runfile_bucket_name": "B", "kontain_version": "1", "ami_regions": "here", "ami_users": "me,you", "ami_tags": "a=b,c",
             "instance_type": "large", "iam_instance_profile": "a/b", "subnet_id": "s", "security_group_id": "default",
             "temporary_security_group_source_cidrs": "here", "custom_endpoint_ec2": "ec2", "ssh_username": "1", "ssh_host": "a b",
             "working_dir": "{{user `remote_folder`}}/worker", "ssh_port": "0", "ecr_credential_provider_sha256": "12",

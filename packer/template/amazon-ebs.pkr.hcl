@@ -100,7 +100,7 @@ source "amazon-ebs" "node" {
   run_tags = {
     creator = var.creator
   }
-  tags = {
+  tags = merge({ for tag in compact(split(",", var.ami_tags)) : split("=", tag)[0] => regex_replace(tag, "^[^=]*=", "") }, {
     Name                  = var.ami_name
     architecture          = var.arch
     build_region          = "{{ .BuildRegion }}"
@@ -117,5 +117,5 @@ source "amazon-ebs" "node" {
     source_ami_name       = "{{ .SourceAMIName }}"
     ssm_agent_version     = var.ssm_agent_version
     variants              = local.variants
-  }
+  })
 }

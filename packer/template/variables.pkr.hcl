@@ -348,6 +348,15 @@ variable "creator" {
   }
 }
 
+variable "ami_tags" {
+  type        = string
+  description = "Tags of the image and its snapshots besides those of the template: NAME=VALUE, separated by commas."
+  validation {
+    condition     = regex_replace(var.ami_tags, "^[^=,]{1,127}=[^,]{0,256}(,[^=,]{1,127}=[^,]{0,256})*$", "") == ""
+    error_message = "The ami_tags must be empty, or NAME=VALUE separated by commas, names of at most 127 characters and values of 256."
+  }
+}
+
 variable "output_directory" {
   type        = string
   description = "Directory for the manifests and the version information."

@@ -41,6 +41,7 @@ pause_container_image           = "public.ecr.aws/eks-distro/kubernetes/pause:3.
 ami_description           = "EKS node with eksnode"
 ami_component_description = ""
 ami_regions               = ""
+ami_tags                  = ""
 ami_users                 = ""
 encrypted                 = false
 kms_key_id                = ""
