@@ -606,7 +606,8 @@ class ValidateAllTest(unittest.TestCase):
     def test_absent_facts(self):
         done = run(str(Path(BUILT_VALIDATE).with_name("eksnode-plan")), "--config", f"user-data:{SOURCE}/tests/golden/common/root/run/eks/"
                    "user-data", "--imds", "/nonexist", "--kubelet-version", "1.34.0", "--containerd-version", "2.1.0")
-        self.assertEqual((done.returncode, done.stderr), (1, "eksnode plan: /nonexist: no such file (--imds)\n"))
+        self.assertEqual((done.returncode, done.stderr), (
+            1, "eksnode plan: /nonexist: no such file (--imds). Give a file in the shape of /run/eks/imds.json\n"))
 
     def test_migrate_without_dashes(self):
         done = run(str(Path(BUILT_VALIDATE).with_name("eksnode-migrate")), "a", "--kubelet-extra-args", "--v=3")

@@ -138,7 +138,7 @@ def golden(valid):
             if file.name == "user-data" and b"\nkind: NodeConfig" in file.read_bytes() \
                     and not any(word in file.read_bytes()[:200] for word in (b"multipart/", b"MIME-Version")):
                 form = "yaml"
-            if form:
+            if form and file.is_file():
                 yield str(file.relative_to(GOLDEN)), form, file.read_text(encoding="utf-8-sig")
 
 

@@ -259,7 +259,7 @@ def _(source, stage):
 
 @plant("messages.check_remedies", "an Error of failure::ca_invalid without a remedy")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'void phantom() { throw eks::Error(eks::failure::ca_invalid, fmt::format("{}, {}", 1, 2)); }\n')
+    append(source / "helpers/ca/ca.cpp", 'void phantom() { throw eks::Error(failure::ca_invalid, fmt::format("{}, {}", 1, 2)); }\n')
 
 
 @plant("messages.check_waits", "says what is awaited and not until when")
