@@ -33,7 +33,7 @@ void record_failure(const char* program, const std::string& command, const Error
 {
         try {
                 write_refused_call(Root(), {command, e.what(), e.remedy()});
-        } catch (const std::exception&) { // of root's only; the journal has it
+        } catch (const std::exception&) { // another user's; the journal has the cause
         }
         const auto& kind = e.failure();
         ::sd_journal_send("MESSAGE=%s failed: %s", program, e.full_text().c_str(), "PRIORITY=3",
@@ -47,7 +47,7 @@ void forget_refused_call()
 {
         try {
                 remove_if_exists(Root()(refused_call_path), Durability::unsynced);
-        } catch (const std::exception&) { // it counts only as long as no call has named a cluster
+        } catch (const std::exception&) { // it has no effect once a cluster is named
         }
 }
 

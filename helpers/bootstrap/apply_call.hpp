@@ -16,7 +16,7 @@ void apply_call(const FilesBefore& before);
 // if no cluster is configured.
 void record_failure(const char* program, const std::string& command, const Error& e, int exit_status);
 
-// A call that did not.
+// Forgets the refused call, when a later one was accepted.
 void forget_refused_call();
 
 } // namespace eks

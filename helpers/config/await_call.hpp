@@ -18,8 +18,8 @@ bool awaits_call(const Resolved& resolved);
 std::string no_call_to_come(const ScriptsState& state);
 
 // The error for a node whose scripts have not named a cluster: it names a refused call, or the scripts that
-// failed. Images without the compatibility commands
-// have no bootstrap.sh to call, so they get another remedy.
+// failed. Images without the compatibility commands have no bootstrap.sh to call, so they get another
+// remedy.
 Error call_missing(const Root& root, const std::string& why);
 
 // Wait until a layer names a cluster. Throws Error (call_missing) when the scripts have ended without that,

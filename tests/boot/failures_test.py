@@ -191,7 +191,7 @@ class Failures(BootTest):
             with self.subTest("a bind mount of a file", what=what):
                 node.write("/srv/other.json", content)
                 node.output("mount", "--bind", "/srv/other.json", "/etc/kubernetes/kubelet/config.json")
-                refused("A mount on '/etc/kubernetes/kubelet/config.json' is in the way")
+                refused("Something is mounted on '/etc/kubernetes/kubelet/config.json'")
                 node.output("umount", "/etc/kubernetes/kubelet/config.json")
         with self.subTest("a directory"):
             config.unlink()

@@ -59,8 +59,9 @@ std::string mount_in_the_way(const std::string& path)
 {
         if (!has_attribute(path, STATX_ATTR_MOUNT_ROOT))
                 return {};
-        return fmt::format("A mount on '{0}' is in the way, perhaps a bind mount of a file. `findmnt '{0}'` "
-                           "shows it, `umount '{0}'` removes it",
+        return fmt::format(
+                "Something is mounted on '{0}', perhaps a single file. `findmnt '{0}'` shows what "
+                "it is; find out who needs it there before you unmount it",
                 path);
 }
 

@@ -48,7 +48,7 @@ public:
         // From now on the texts say since when and until when the step waits, and what happens then: "the
         // step fails and is tried again".
         void wait_until(std::chrono::milliseconds limit, std::string then);
-        // What follows is work, whose end nobody knows.
+        // The wait is over; the work that follows has no known end.
         void wait_ended() { wait_.reset(); }
 
         // Put the files in place and log the notes. Throws Error.

@@ -106,7 +106,7 @@ public:
                                         name, known->place.text(), *missing)});
         }
 
-        // containerd would start, and nobody would find it.
+        // containerd would start, and its clients would not find it.
         void check_address() const
         {
                 const auto path = Pointer("/grpc/address");
@@ -115,8 +115,8 @@ public:
                 if (!place || address == usual_address || address == "/var" + std::string(usual_address))
                         return;
                 notes_->push_back({Level::warning,
-                        fmt::format("{}: grpc.address = {}: kubelet and eksnode connect to {}, and reach no "
-                                    "containerd there, proceeding",
+                        fmt::format("{}: grpc.address = {}: kubelet and eksnode connect to {}, where no "
+                                    "containerd answers, proceeding",
                                 place->text(), shown_value(address), usual_address),
                         true});
         }

@@ -88,7 +88,7 @@ TEST_CASE("io_error says what else is there instead of a file or directory", "[e
         for (const auto number : {EBUSY, EXDEV})
                 CHECK(io_error("replace", "/proc", number)
                                 .remedy()
-                                .starts_with("A mount on '/proc' is in the way"));
+                                .starts_with("Something is mounted on '/proc'"));
 }
 
 TEST_CASE("io_error names an attribute of chattr", "[error]")
