@@ -131,7 +131,7 @@ class Contents(RootTest):
     def test_one_source_with_many_files_is_limited(self):
         for i in range(40):
             self.write(f"var/log/pods/kube-system_coredns/{i}.log", "y" * MEBIBYTE)
-        files, _ = self.bundle()
+        files, _ = self.bundle("--timeout", "60s")
         self.assertLessEqual(sum(map(len, files.values())), 27 * MEBIBYTE)
         self.assertIn("only the first 24 MiB", files["errors.txt"])
 
