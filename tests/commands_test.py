@@ -26,18 +26,6 @@ def run(*command, **variables):
     return subprocess.run(command, env=ENVIRONMENT | variables, capture_output=True, text=True, timeout=60, check=False)
 
 
-def add_vendor_files(target):
-    """What is installed in /usr/share/eks."""
-    text = (SOURCE / "helpers/meson.build").read_text()
-    block = re.search(r"^vendor_files = \{(.*?)^\}", text, re.M | re.S).group(1)
-    files = re.findall(r"'([^']+)': '([^']*)'", block)
-    for folder in "profiles", "runtimes.d":
-        files += [(f"{folder}/{file.name}", folder) for file in (SOURCE / "helpers" / folder).glob("*.toml")]
-    for file, folder in files:
-        (target / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copy(SOURCE / "helpers" / file, target / folder)
-
-
 def setUpModule():
     """A copy of an installation that is not in /usr."""
     global COPY, VALIDATE
@@ -48,10 +36,10 @@ def setUpModule():
     for name in "max-pods", "plan", "validate":
         shutil.copy(Path(BUILT_VALIDATE).with_name(f"eksnode-{name}").resolve(), COPY / f"eksnode-{name}")
     here = Path(BUILT_VALIDATE).parent
-    for library in here.glob("lib/base/libeksnode-runtime.so"):  # as programs in the build directory find it
-        (COPY / "lib/base").mkdir(parents=True)
+    for library in here.rglob("libeksnode-*.so"):  # as programs in the build directory find them
+        (COPY / library.relative_to(here)).parent.mkdir(exist_ok=True)
         shutil.copy(library, COPY / library.relative_to(here))
-    add_vendor_files(Path(directory.name, "share/eks"))
+    shutil.copytree(SOURCE / "helpers/data/share", Path(directory.name, "share/eks"))
     VALIDATE = COPY / "eksnode-validate"
 
 
@@ -352,7 +340,7 @@ class ValidateTrustTest(ValidateLayer):
 
     def test_files(self):
         with tempfile.TemporaryDirectory() as root:
-            add_vendor_files(Path(root, "usr/share/eks"))
+            shutil.copytree(SOURCE / "helpers/data/share", Path(root, "usr/share/eks"))
             file = Path(root, "etc/eks/corp.pem")
             options = [f"--root={root}"]
             status, text = self.trust("/etc/eks/corp.pem", "site.ca", options=options)
@@ -521,7 +509,7 @@ class ValidateAllTest(unittest.TestCase):
         self.assertEqual(self.validate(gate, "--strict")[0], 78)
         version = self.top / "etc/eks/kubelet-version.txt"
         version.parent.mkdir(parents=True)
-        add_vendor_files(self.top / "usr/share/eks")
+        shutil.copytree(SOURCE / "helpers/data/share", self.top / "usr/share/eks")
         for text, status, error in ("1.36.0", 0, ""), ("1.37.0", 78, f"error: {said}1.37.0 does not start with it: the gate was removed"):
             version.write_text(text)
             done = self.validate(gate, "--root", self.top)
@@ -621,7 +609,7 @@ class MaxPodsTest(unittest.TestCase):
         self.addCleanup(stack.close)
         self.root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (self.root / "usr/share/eks").mkdir(parents=True)
-        shutil.copy(SOURCE / "helpers/data/instance-types.tsv", self.root / "usr/share/eks")
+        shutil.copy(SOURCE / "helpers/data/share/instance-types.tsv", self.root / "usr/share/eks")
         server = stack.enter_context(subprocess.Popen(
             [SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/m5.large.json"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))

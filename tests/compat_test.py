@@ -43,7 +43,7 @@ class RootTest(unittest.TestCase):
         self.root = Path(directory.name)
         (self.root / "usr/share/eks").mkdir(parents=True)
         for table in "instance-types.tsv", "ecr-registries.tsv":
-            shutil.copy(SOURCE / "helpers/data" / table, self.root / "usr/share/eks")
+            shutil.copy(SOURCE / "helpers/data/share" / table, self.root / "usr/share/eks")
 
     def run_in_root(self, name, *arguments, **variables):
         return run(name, *arguments, EKS_ROOT=str(self.root), **variables)
@@ -412,9 +412,9 @@ class LogCollectorTest(unittest.TestCase):
         """A stand-in for that program prints its arguments."""
         introspection = [f"--without=ipamd/{name}" for name in ("enis", "pods", "networkutils", "ipamd", "eni-configs")]
         with tempfile.TemporaryDirectory() as folder:
-            for name in "eksnode-plan", "libeksnode-runtime.so":
-                shutil.copy(next(p for p in (PROGRAMS / name, PROGRAMS / "lib/base" / name) if p.exists()), folder)
-            Path(folder, "eks-log-collector.sh").symlink_to("eksnode-plan")
+            for file in PROGRAMS / "compat-commands", *PROGRAMS.rglob("libeksnode-*.so"):
+                shutil.copy(file, folder)
+            Path(folder, "eks-log-collector.sh").symlink_to("compat-commands")
             logs = Path(folder, "eksnode-logs")
             logs.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
             logs.chmod(0o755)

@@ -21,7 +21,7 @@ except ImportError:
 
 SOURCE = Path(__file__).resolve().parent.parent
 PROGRAM = SOURCE / "helpers/data/refresh-instance-types"
-TABLE = SOURCE / "helpers/data/instance-types.tsv"
+TABLE = SOURCE / "helpers/data/share/instance-types.tsv"
 
 
 def xml(value):

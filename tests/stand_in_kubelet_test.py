@@ -305,7 +305,7 @@ class Report(StandIn):
 
 
     def test_every_profile_is_accepted_by_every_version(self):
-        for file in sorted(pathlib.Path(HERE).parent.glob("helpers/profiles/*.toml")):
+        for file in sorted(pathlib.Path(HERE).parent.glob("helpers/data/share/profiles/*.toml")):
             settings = tomllib.loads(file.read_text()).get("kubelet", {}).get("config", {})
             for minor in range(23, 38) if settings else ():
                 with self.subTest(profile=file.stem, minor=minor):

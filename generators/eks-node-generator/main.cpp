@@ -9,7 +9,7 @@
 #include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "plan.hpp"
-#include "readahead.hpp"
+#include "steps/readahead/readahead.hpp"
 
 namespace {
 

@@ -25,7 +25,7 @@ PROGRAMS = [
     ("fake-aws.service", "/usr/bin/python3.*", "the metadata service of the test"),
     *((f"{step}.service", f"/usr/libexec/eksnode/{step}", "a step is one program") for step in STEPS),
     ("containerd.service", "/usr/bin/containerd", "the daemon"),
-    ("eks-sandbox-image.service", "/usr/libexec/eksnode/eksnode-images", "imports the sandbox image that the machine image has"),
+    ("eks-sandbox-image.service", "/usr/libexec/eksnode/eks-sandbox-image", "imports the sandbox image that the machine image has"),
     ("eks-sandbox-image.service", "/usr/bin/ctr", "containerd's client, by which it is imported"),
     ("kubelet.service", "/usr/sbin/xtables-*-multi", "iptables: pods' packets are forwarded"),
     ("kubelet.service", "/usr/bin/kubelet", "the daemon"),

@@ -34,14 +34,6 @@ SYSCTL = "[sysctl]\nkernel.pid_max = 100000\nvm.max_map_count = 262144\n"
 PARAMETERS = {"kernel/pid_max": "32768\n", "vm/max_map_count": "65530\n"}
 
 
-def vendor_files():
-    """PATH in helpers/, directory below /usr/share/eks."""
-    text = "".join(file.read_text() for file in (SOURCE / "helpers").rglob("meson.build"))
-    return [*re.findall(r"'([\w./-]+\.(?:json|toml|tsv|yaml))': '([\w./-]*)'", text),
-            *((f"{folder}/{file.name}", folder) for folder in ("profiles", "runtimes.d")
-              for file in (SOURCE / "helpers" / folder).glob("*.toml"))]
-
-
 def copy(source, target):
     shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
 
@@ -88,11 +80,7 @@ class Kills(unittest.TestCase):
     def setUp(self):
         self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="eks-kill-")))
         self.fresh = self.scratch / "fresh"
-        for file, directory in vendor_files():
-            if (SOURCE / "helpers" / file).exists():
-                target = self.fresh / "usr/share/eks" / directory / Path(file).name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(SOURCE / "helpers" / file, target)
+        copy(SOURCE / "helpers/data/share", self.fresh / "usr/share/eks")
         copy(SOURCE / "tests/golden/common/root", self.fresh)
         copy(SOURCE / "tests/golden/reference-1.35/root", self.fresh)
         eks = self.fresh / "etc/eks"

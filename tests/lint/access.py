@@ -6,7 +6,7 @@ import re
 
 from lint import at, line_of, main
 
-# Who plans or resolves what others do; plan_steps() of helpers/plan/plan.cpp, and the layers that eks-config reads.
+# Who plans or resolves what others do; plan_steps() of helpers/verbs/plan/plan.cpp, and the layers that eks-config reads.
 PLANS_FOR = {
     "kubelet-edits": ["ca", "config", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args",
                       "kubelet-config", "registry-mirrors", "resolved", "shutdown", "sysctl", "trust"],
@@ -26,7 +26,7 @@ def paths(text, member):
 
 def check_reads(tree):
     """A path that a step names is covered by the Access of each program that plans for it."""
-    sources = {name: tree.text(f"helpers/{name}/main.cpp") for name in {*PLANS_FOR, *sum(PLANS_FOR.values(), [])}}
+    sources = {name: tree.text(f"helpers/steps/{name}/main.cpp") for name in {*PLANS_FOR, *sum(PLANS_FOR.values(), [])}}
     for planner, steps in PLANS_FOR.items():
         text = sources[planner]
         allowed = [path for member in ("reads", "writes", "devices") for path, _ in paths(text, member)]
@@ -35,7 +35,7 @@ def check_reads(tree):
         for step in steps:
             for path, line in [*paths(sources[step], "reads"), *paths(sources[step], "devices")]:
                 if path not in NOT_PLANNED and not any(path == a or path.startswith(a + "/") for a in allowed):
-                    yield at(f"helpers/{step}/main.cpp", line,
+                    yield at(f"helpers/steps/{step}/main.cpp", line,
                              f"reads {path}, which eks-{planner} plans without: add it there")
 
 

@@ -13,7 +13,7 @@ from lint import at, main, run
 
 def check_tables(tree):
     """First line: source and date; then the header; then rows, sorted by name, each name once."""
-    for path in tree.files("helpers/data/*.tsv"):
+    for path in tree.files("helpers/data/**/*.tsv"):
         lines = tree.text(path).splitlines()
         if not lines or not re.match(r"# .*\bfrom\b.*, 20\d\d-[01]\d\b", lines[0]):
             yield at(path, 1, "the first line does not name source and date, write '# Facts from SOURCE, YYYY-MM.'")

@@ -48,7 +48,8 @@ def page_of(program):
 
 def programs(tree):
     """Installed programs that people or units start, by name."""
-    found = {path.name: path for path in sorted((tree.stage / LIBEXEC_DIRECTORY).iterdir()) if path.suffix != ".so"}
+    found = {path.name: path for path in sorted((tree.stage / LIBEXEC_DIRECTORY).iterdir())
+             if path.suffix != ".so" and path.name != "compat-commands"}  # that is called by other names
     return found | compat_commands(tree) | {"eksnode": tree.stage / "usr/bin/eksnode"}
 
 
@@ -73,7 +74,7 @@ def sections(tree, page):
 def check_every_page(tree):
     """Each unit, command, generator and file format has a page."""
     expected = {f"man/{name.replace('@', '')}.8.scd": tree_unit.path for name, tree_unit in units(tree).items()}
-    expected |= {page_of(name): "helpers/meson.build" for name in programs(tree)}
+    expected |= {page_of(name): "helpers/steps/meson.build" for name in programs(tree)}
     for generator in sorted((tree.stage / "usr/lib/systemd/system-generators").iterdir()):
         expected[f"man/{generator.name}.8.scd"] = "generators/meson.build"
     expected[CONFIG_PAGE] = KEYS
@@ -187,7 +188,7 @@ def check_migration(tree):
     def named(word):
         return re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", text) is not None
 
-    for path, prefix in {"helpers/bootstrap/options.cpp": "", "helpers/nodeadm/arguments.cpp": "--"}.items():
+    for path, prefix in {"helpers/compat/bootstrap/options.cpp": "", "helpers/compat/nodeadm/arguments.cpp": "--"}.items():
         source = tree.text(path)
         for m in re.finditer(r'Option\{\s*"([a-z-]+)"', source):
             if not named(prefix + m[1]):

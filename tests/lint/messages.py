@@ -13,7 +13,7 @@ CATALOG = "man/eks-node.catalog"
 LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s+"(?:\\.|[^"\\\n])*")*|\'(?:\\.|[^\'\\\n])+\'')
 RIDDLE = re.compile(r"\bthat (?:is|are) none\b|(?<!there )\bis no (?!longer\b)[a-z]+|\bno option of it\b|\banew\b")
 ERROR = re.compile(r"(\bError\s*[({]|\{)\s*(failure::\w+)")
-OF_OTHERS = ("helpers/compat/", "helpers/nodeadm/")
+OF_OTHERS = ("helpers/compat/commands/", "helpers/compat/nodeadm/")
 CONSTANT = re.compile(r'constexpr\s+(Event|Failure)\s+(\w+)\s*\{\s*"([^"]*)",\s*"([^"]*)"')
 
 

@@ -16,7 +16,7 @@ TOP_LEVEL = {
 # The exception are commands that scripts call by the paths of older images.
 COMPAT = r"usr/bin/(?:cache-pause-container|imds|nodeadm|vercmp)|etc/eks/(?:log-collector-script/)?[a-z-]+\.sh"
 PROGRAMS = "|".join((
-    rf"{LIBEXEC_DIRECTORY}/eks(?:node)?-[a-z-]+", "usr/bin/eksnode", COMPAT, "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
+    rf"{LIBEXEC_DIRECTORY}/(?:eks(?:node)?-[a-z-]+|compat-commands)", "usr/bin/eksnode", COMPAT, "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
 FILES = "|".join((
     rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
@@ -32,7 +32,7 @@ FILES = "|".join((
     r"etc/chrony/sources\.d/eks\.sources",  # chrony and logrotate read nothing of the vendor's
     r"etc/logrotate\.d/kube-proxy",
     r"usr/lib/systemd/catalog/eks-node\.catalog",
-    rf"{LIBEXEC_DIRECTORY}/libeksnode-[a-z-]+\.so",
+    rf"{LIBEXEC_DIRECTORY}/libeksnode-[a-z]+-[\d.]+\.so",
     r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/share/man/man[18]/(?:cache-pause-container|imds|nodeadm|vercmp|[a-z-]+\.sh)\.[18]",

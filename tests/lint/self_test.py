@@ -63,17 +63,18 @@ PROGRAM = ("#include <cstdio>\n#include <vector>\nint one() { return 1; }\nint t
            "int main(int n, char** v) { std::printf(v[0]); return std::vector<int>(n)[n]; }\n")
 
 
-def new_program(stage, text, *options):
-    """Put another program in the place of eks-ca."""
-    source = stage / "usr/libexec/eksnode/eks-ca.cpp"
+def new_program(stage, text, *options, name="eks-ca"):
+    """Put another program in the place of one, or of a library."""
+    target = next((stage / "usr/libexec/eksnode").glob(name))
+    source = stage / "usr/libexec/eksnode/phantom.cpp"
     write(source, text)
-    built = lint.run("c++", "-w", *PROTECTED, "-o", stage / "usr/libexec/eksnode/eks-ca", source, *options)
+    built = lint.run("c++", "-w", *PROTECTED, "-o", target, source, *options)
     assert built.returncode == 0, built.stdout
 
 
-def unprotected(stage, option):
+def unprotected(stage, option, name="eks-ca"):
     """A program that is built with one option that takes a protection away."""
-    new_program(stage, PROGRAM, option)
+    new_program(stage, PROGRAM, option, name=name)
 
 
 def in_unit(old, new, unit=CA):
@@ -145,9 +146,9 @@ def _(source, stage):
     write(stage / "usr/libexec/eksnode/eks-phantom", "", 0o755)
 
 
-@plant("units.check_no_reload", "helpers/ca/ca.cpp:.*RestartUnit")
+@plant("units.check_no_reload", "helpers/steps/ca/ca.cpp:.*RestartUnit")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'constexpr auto method = "RestartUnit";\n')
+    append(source / "helpers/steps/ca/ca.cpp", 'constexpr auto method = "RestartUnit";\n')
 
 
 plant("units.check_exposure", "eks-ca.service.in:.*is above")(in_unit("CapabilityBoundingSet=", "#"))
@@ -188,22 +189,22 @@ def _(source, stage):
     program(stage / GENERATOR, 'ln -s /lib/systemd/system/eks-phantom.target "$1/link"')
 
 
-@plant("generator.check_libraries", "the generator needs libevent_core")
+@plant("generator.check_libraries", "the generator needs libeksnode-net")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / GENERATOR)
 
 
 @plant("access.check_reads", "kubelet-args/main.cpp:.*reads /phantom, which eks-user-scripts plans without")
 def _(source, stage):
-    replace(source / "helpers/kubelet-args/main.cpp", '"/etc/os-release"', '"/phantom"')
+    replace(source / "helpers/steps/kubelet-args/main.cpp", '"/etc/os-release"', '"/phantom"')
 
 
-@plant("binaries.check_needed", "eks-ca loads libevent_core")
+@plant("binaries.check_needed", "eks-ca loads libeksnode-net")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / "usr/libexec/eksnode/eks-ca")
 
 
-@plant("binaries.check_needed", "eks-ca does not load libcrypto")
+@plant("binaries.check_needed", "eks-ca does not load libeksnode-crypto")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-kubeconfig", stage / "usr/libexec/eksnode/eks-ca")
 
@@ -227,16 +228,23 @@ def _(source, stage):
 
 
 for expected, option in (("-pie", "-no-pie"), ("-z relro", "-Wl,-z,norelro"), ("-z noexecstack", "-Wl,-z,execstack"),
-                         ("-fstack-protector-strong", "-fno-stack-protector"), ("-fcf-protection", "-fcf-protection=none"),
-                         ("-D_FORTIFY_SOURCE", "-U_FORTIFY_SOURCE"), ("-D_GLIBCXX_ASSERTIONS", "-U_GLIBCXX_ASSERTIONS")):
+                         ("-fstack-protector-strong", "-fno-stack-protector"), ("-fcf-protection", "-fcf-protection=none")):
     plant("binaries.check_protection", f"eks-ca .*{expected}")(
         lambda source, stage, option=option: unprotected(stage, option))
+for expected in "-D_FORTIFY_SOURCE", "-D_GLIBCXX_ASSERTIONS":
+    plant("binaries.check_protection", f"libeksnode-base.so .*{expected}")(
+        lambda source, stage, option=expected.replace("-D", "-U"): unprotected(stage, option, name="libeksnode-base-*.so"))
 
 
 @plant("binaries.check_size", "make smaller large.tsv")
 def _(source, stage):
     with open(stage / "usr/share/eks/large.tsv", "wb") as file:
         file.truncate(20_000_000)
+
+
+@plant("binaries.check_size", "eks-phantom has 200000 bytes")
+def _(source, stage):
+    write(stage / "usr/libexec/eksnode/eks-phantom", "x" * 200_000)
 
 
 def constant(text):
@@ -254,17 +262,17 @@ for check, expected, text in (
 
 @plant("messages.check_plain_words", "'that is none' is hard to read")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'constexpr auto phantom = "a token that "\n                         "is none";\n')
+    append(source / "helpers/steps/ca/ca.cpp", 'constexpr auto phantom = "a token that "\n                         "is none";\n')
 
 
 @plant("messages.check_remedies", "an Error of failure::ca_invalid without a remedy")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'void phantom() { throw eks::Error(failure::ca_invalid, fmt::format("{}, {}", 1, 2)); }\n')
+    append(source / "helpers/steps/ca/ca.cpp", 'void phantom() { throw eks::Error(failure::ca_invalid, fmt::format("{}, {}", 1, 2)); }\n')
 
 
 @plant("messages.check_waits", "says what is awaited and not until when")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'void phantom(eks::Context& context) { context.awaiting("Waiting for a phantom"); }\n')
+    append(source / "helpers/steps/ca/ca.cpp", 'void phantom(eks::Context& context) { context.awaiting("Waiting for a phantom"); }\n')
 
 
 def entry(message_id, text):
@@ -321,7 +329,7 @@ def _(source, stage):
 
 @plant("man.check_file_formats", "/run/eks/phantom.json")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'constexpr auto path = "/run/eks/phantom.json";\n')
+    append(source / "helpers/steps/ca/ca.cpp", 'constexpr auto path = "/run/eks/phantom.json";\n')
 
 
 @plant("man.check_options", "option --phantom of eks-ca")
@@ -337,7 +345,7 @@ def _(source, stage):
 
 @plant("man.check_environment", "ca.cpp:.*reads \\$EKS_PHANTOM")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", 'const char* value = std::getenv("EKS_PHANTOM");\n')
+    append(source / "helpers/steps/ca/ca.cpp", 'const char* value = std::getenv("EKS_PHANTOM");\n')
 
 
 @plant("man.check_environment", "main.cpp:.*reads \\$EKS_PHANTOM")
@@ -350,9 +358,9 @@ def _(source, stage):
     append(source / KEYS, '["phantom.key"]\ntype = "text"\ntext = "None."\n')
 
 
-@plant("man.check_migration", "option --phantom-option of helpers/bootstrap")
+@plant("man.check_migration", "option --phantom-option of helpers/compat/bootstrap")
 def _(source, stage):
-    replace(source / "helpers/bootstrap/options.cpp", 'Option{"--b64-cluster-ca"', 'Option{"--phantom-option"')
+    replace(source / "helpers/compat/bootstrap/options.cpp", 'Option{"--b64-cluster-ca"', 'Option{"--phantom-option"')
 
 
 @plant("man.check_migration", "kubelet.phantomKey is not a key")
@@ -372,7 +380,7 @@ plant("man.check_messages", "man/eks-phantom.8.scd:.*message phantom-message")(
 
 @plant("man.check_references", "ca.cpp:.*eks-phantom\\(8\\)")
 def _(source, stage):
-    append(source / "helpers/ca/ca.cpp", "// See eks-phantom(8).\n")
+    append(source / "helpers/steps/ca/ca.cpp", "// See eks-phantom(8).\n")
 
 
 @plant("paths.check_installed", "/usr/share/doc/phantom is installed")
@@ -446,31 +454,31 @@ plant("shell.check_strict", "tests/phantom:1: no 'set -euo pipefail'")(script(BA
 
 CPP = "// SPDX-License-Identifier: Apache-2.0\n"
 for check, expected, path, text in (
-        ("text.check_licence", "phantom.cpp:1: no licence", "helpers/ca/phantom.cpp", "int phantom;\n"),
+        ("text.check_licence", "phantom.cpp:1: no licence", "helpers/steps/ca/phantom.cpp", "int phantom;\n"),
         ("text.check_licence", "tests/phantom:1: no licence", "tests/phantom", "#!/usr/bin/python3\n"),
-        ("text.check_line_ends", "phantom.cpp:1: no newline", "helpers/ca/phantom.cpp", "int phantom;"),
-        ("text.check_line_ends", "phantom.cpp:1: blanks", "helpers/ca/phantom.cpp", "int phantom; \n"),
-        ("text.check_line_ends", "phantom.cpp:1: blanks", "helpers/ca/phantom.cpp", "int phantom;\r\n"),
-        ("text.check_line_ends", "phantom.cpp:2: blank lines", "helpers/ca/phantom.cpp", "int phantom;\n\n"),
-        ("text.check_todo", "phantom.cpp:1: TO" "DO without", "helpers/ca/phantom.cpp", "// TO" "DO: more\n"),
-        ("text.check_shell_calls", "phantom.cpp:2: system", "helpers/ca/phantom.cpp", CPP + 'int s = std::system("ls");\n'),
-        ("text.check_shell_calls", "phantom.cpp:2: popen", "helpers/ca/phantom.cpp", CPP + 'auto p = popen("ls", "r");\n'),
+        ("text.check_line_ends", "phantom.cpp:1: no newline", "helpers/steps/ca/phantom.cpp", "int phantom;"),
+        ("text.check_line_ends", "phantom.cpp:1: blanks", "helpers/steps/ca/phantom.cpp", "int phantom; \n"),
+        ("text.check_line_ends", "phantom.cpp:1: blanks", "helpers/steps/ca/phantom.cpp", "int phantom;\r\n"),
+        ("text.check_line_ends", "phantom.cpp:2: blank lines", "helpers/steps/ca/phantom.cpp", "int phantom;\n\n"),
+        ("text.check_todo", "phantom.cpp:1: TO" "DO without", "helpers/steps/ca/phantom.cpp", "// TO" "DO: more\n"),
+        ("text.check_shell_calls", "phantom.cpp:2: system", "helpers/steps/ca/phantom.cpp", CPP + 'int s = std::system("ls");\n'),
+        ("text.check_shell_calls", "phantom.cpp:2: popen", "helpers/steps/ca/phantom.cpp", CPP + 'auto p = popen("ls", "r");\n'),
         ("text.check_foreign_places", "phantom:1: names the host", "tests/phantom", "http://deb." "debian.org/debian\n"),
         ("text.check_foreign_places", "phantom:1: names '/home", "tests/phantom", "cd /" "home/me/eksnode\n"),
-        ("text.check_main_length", "ca/main.cpp:1: 61 lines", "helpers/ca/main.cpp", "run_step();\n" * 61),
-        ("text.check_main_length", "plan/main.cpp:1: 151 lines", "helpers/plan/main.cpp", "run();\n" * 151),
+        ("text.check_main_length", "ca/main.cpp:1: 61 lines", "helpers/steps/ca/main.cpp", "run_step();\n" * 61),
+        ("text.check_main_length", "plan/main.cpp:1: 151 lines", "helpers/verbs/plan/main.cpp", "run();\n" * 151),
         ("text.check_rooms", "phantom.cpp:2: document does not stand on config", "helpers/lib/document/phantom.cpp",
          CPP + '#include "config/known_keys.hpp"\n'),
         ("text.check_rooms", "phantom.cpp:2: net does not stand on document", "helpers/lib/net/phantom.cpp",
          CPP + '#include "document/layer.hpp"\n'),
-        ("cpp_format.check_format", "phantom.cpp:1: the first of 1", "helpers/ca/phantom.cpp", "int  phantom;\n"),
-        ("data.check_json", "phantom.json:2", "helpers/ca/phantom.json", "{\n]\n"),
+        ("cpp_format.check_format", "phantom.cpp:1: the first of 1", "helpers/steps/ca/phantom.cpp", "int  phantom;\n"),
+        ("data.check_json", "phantom.json:2", "helpers/steps/ca/phantom.json", "{\n]\n"),
         ("data.check_python", "phantom.py:2: does not compile", "tests/phantom.py", "\ndef\n"),
         ("data.check_python", "phantom:2: does not compile", "tests/phantom", "#!/usr/bin/env python3\nprint('\\d')\n"),
-        ("data.check_tables", "phantom.tsv:1: the first line", "helpers/data/phantom.tsv", "# Facts.\nname\n"),
-        ("data.check_tables", "phantom.tsv:3: 2 fields", "helpers/data/phantom.tsv", "# From a, 2026-01.\nname\na\tb\n"),
-        ("data.check_tables", "phantom.tsv:4: 'a' comes after", "helpers/data/phantom.tsv", "# From a, 2026-01.\nname\nb\na\n"),
-        ("data.check_tables", "phantom.tsv:4: 'a' a second", "helpers/data/phantom.tsv", "# From a, 2026-01.\nname\na\na\n")):
+        ("data.check_tables", "phantom.tsv:1: the first line", "helpers/data/share/phantom.tsv", "# Facts.\nname\n"),
+        ("data.check_tables", "phantom.tsv:3: 2 fields", "helpers/data/share/phantom.tsv", "# From a, 2026-01.\nname\na\tb\n"),
+        ("data.check_tables", "phantom.tsv:4: 'a' comes after", "helpers/data/share/phantom.tsv", "# From a, 2026-01.\nname\nb\na\n"),
+        ("data.check_tables", "phantom.tsv:4: 'a' a second", "helpers/data/share/phantom.tsv", "# From a, 2026-01.\nname\na\na\n")):
     plant(check, expected)(script(text, path))
 
 

@@ -272,10 +272,10 @@ def check_executables(tree):
             if program != expected:
                 yield at(unit.path, line, f"starts '{program}', start {expected}")
             elif not (directory / Path(program).name).is_file():
-                yield at(unit.path, line, f"'{program}' is not installed, add the step to helpers/meson.build")
+                yield at(unit.path, line, f"'{program}' is not installed, add the step to helpers/steps/meson.build")
     for program in sorted(directory.iterdir()):
         if program.name.startswith("eks-") and program.name not in started:
-            yield at("helpers/meson.build", 1,
+            yield at("helpers/steps/meson.build", 1,
                      f"{program.name} is installed but no unit starts it, add units/{program.name}.service.in")
 
 
@@ -289,7 +289,7 @@ def check_no_reload(tree):
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp"):
         if path.name == "restart_daemons.cpp":
             continue  # of what runs before the chain has started, which a boot does not have
-        if path.parts[1] in ("apply", "environment", "interface", "kubelet-edits", "nodeadm", "plan", "resolved", "user-scripts"):
+        if path.parts[2] in ("apply", "environment", "interface", "kubelet-edits", "nodeadm", "plan", "resolved", "user-scripts"):
             continue  # their purpose: what was changed is taken over, by people or before kubelet's first start
         text = without_comments(tree.text(path))
         for m in methods.finditer(text):

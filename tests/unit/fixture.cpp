@@ -12,25 +12,12 @@ namespace test {
 
 ReferenceNode::ReferenceNode()
 {
-        struct Vendor {
-                const char* source;
-                const char* installed;
-        };
-        for (const auto& [source, installed] : {
-                     Vendor{"containerd-config/base-runtime-spec.json", "containerd/base-runtime-spec.json"},
-                     Vendor{"containerd-config/config-2.toml", "containerd/config-2.toml"},
-                     Vendor{"containerd-config/config-3.toml", "containerd/config-3.toml"},
-                     Vendor{"containerd-config/soci-snapshotter.toml", "containerd/soci-snapshotter.toml"},
-                     Vendor{"containerd-config/soci.toml", "containerd/soci.toml"},
-                     Vendor{"credential-provider/config.json", "image-credential-provider/config.json"},
-                     Vendor{"data/ecr-registries.tsv", "ecr-registries.tsv"},
-                     Vendor{"data/instance-types.tsv", "instance-types.tsv"},
-                     Vendor{"kubeconfig/kubeconfig.yaml", "kubelet/kubeconfig.yaml"},
-                     Vendor{"kubelet-config/config.json", "kubelet/config.json"},
-                     Vendor{"runtimes.d/nvidia.toml", "runtimes.d/nvidia.toml"},
-                     Vendor{"runtimes.d/runc.toml", "runtimes.d/runc.toml"}})
-                write(std::string("/usr/share/eks/") + installed,
-                        source_file(std::string("helpers/") + source));
+        for (const std::string file : {"containerd/base-runtime-spec.json", "containerd/config-2.toml",
+                     "containerd/config-3.toml", "containerd/soci-snapshotter.toml", "containerd/soci.toml",
+                     "image-credential-provider/config.json", "ecr-registries.tsv", "instance-types.tsv",
+                     "kubelet/kubeconfig.yaml", "kubelet/config.json", "runtimes.d/nvidia.toml",
+                     "runtimes.d/runc.toml"})
+                write("/usr/share/eks/" + file, source_file("helpers/data/share/" + file));
         write("/etc/eks/pause.tar", ""); // the image carries one
         set_cpus(2);
 }

@@ -7,7 +7,7 @@
 
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
-#include "base/json_text.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "config/sources.hpp"
 #include "document/toml.hpp"

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/failed_scripts.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.hpp"
 #include "base/fs.hpp"
-#include "base/json_text.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace eks {
 
 namespace {
-
-using Json = nlohmann::json;
 
 // Written when the last stage has ended, and removed when the first one of the next boot begins. A link.
 constexpr std::string_view result_path = "/run/cloud-init/result.json";

@@ -10,7 +10,7 @@
 #include "base/command_line.hpp"
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
-#include "base/json_text.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "config/command_layer.hpp"
 #include "config/known_keys.hpp"

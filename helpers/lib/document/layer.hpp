@@ -10,14 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.hpp"
 #include "base/step.hpp"
 #include "document/problems.hpp"
 
 namespace eks {
-
-using Json = nlohmann::json;
 
 // Key path ("kubelet.config.evictionHard.\"memory.available\"") to place.
 using Marks = std::map<std::string, Where>;

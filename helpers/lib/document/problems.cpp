@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "document/problems.hpp"
+#include "base/json.hpp"
 
 #include <algorithm>
 #include <tuple>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/secrets.hpp"

@@ -6,11 +6,10 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/environment.hpp"
 #include "base/error.hpp"
-#include "base/json_text.hpp"
+#include "base/json.hpp"
 #include "net/credentials.hpp"
 #include "net/http.hpp"
 #include "net/jitter.hpp"
@@ -20,7 +19,6 @@ namespace eks {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::json;
 
 constexpr auto attempt_timeout = 10s;
 constexpr std::chrono::milliseconds max_delay = 5s; // between attempts

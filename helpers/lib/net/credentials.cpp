@@ -5,11 +5,10 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/environment.hpp"
 #include "base/error.hpp"
-#include "base/json_text.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "net/messages.hpp"
 
@@ -17,7 +16,6 @@ namespace eks {
 
 namespace {
 
-using Json = nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr auto listing = "meta-data/iam/security-credentials/";

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "net/aws_call.hpp"
+#include "version.hpp"
 
 namespace eks {
 
@@ -20,7 +21,7 @@ AwsCall* load()
 {
         // Beside the program, in the build directory as well as installed. A program that `sed -i` has
         // copied to another place uses the installed one.
-        constexpr const char* name = "libeksnode-aws.so";
+        const auto name = fmt::format("libeksnode-aws-{}.so", version);
         auto path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
         if (!std::filesystem::exists(path))
                 path = std::filesystem::path(LIBEXECDIR) / name;

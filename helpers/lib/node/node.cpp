@@ -5,7 +5,7 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
-#include "base/json_text.hpp"
+#include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
-#include "readahead.hpp"
+#include "steps/readahead/readahead.hpp"
 #include "support.hpp"
 
 using namespace eks;

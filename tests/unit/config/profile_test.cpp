@@ -151,9 +151,9 @@ TEST_CASE("Our own profiles are whole: described and valid", "[profile]")
 {
         const auto* name = GENERATE("batch", "default", "high-density", "low-latency", "ml-training");
         CAPTURE(name);
-        const auto profile =
-                parse_profile(test::source_file("helpers/profiles/" + std::string(name) + ".toml"),
-                        std::string(name) + ".toml");
+        const auto profile = parse_profile(
+                test::source_file("helpers/data/share/profiles/" + std::string(name) + ".toml"),
+                std::string(name) + ".toml");
         CHECK(profile.layer.problems.texts() == Texts{});
         CHECK_FALSE(profile.description.empty());
         Problems problems;

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "base/log.hpp"
-#include "efa.hpp"
-#include "neuron.hpp"
+#include "steps/efa/efa.hpp"
+#include "steps/neuron/neuron.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/log.hpp"
-#include "nvidia_clocks.hpp"
+#include "steps/nvidia-clocks/nvidia_clocks.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "nvidia_mig.hpp"
+#include "steps/nvidia-mig/nvidia_mig.hpp"
 #include "support.hpp"
 
 using namespace eks;

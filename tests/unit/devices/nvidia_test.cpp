@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/log.hpp"
-#include "nvidia.hpp"
+#include "steps/nvidia/nvidia.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "logs.hpp"
-#include "redact.hpp"
 #include "support.hpp"
+#include "verbs/logs/logs.hpp"
+#include "verbs/logs/redact.hpp"
 
 using namespace eks;
 

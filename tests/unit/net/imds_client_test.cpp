@@ -4,9 +4,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "imds.hpp"
 #include "net/imds.hpp"
 #include "servers.hpp"
+#include "steps/imds/imds.hpp"
 
 using namespace eks;
 using Json = nlohmann::json;

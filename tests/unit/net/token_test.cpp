@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "support.hpp"
-#include "token.hpp"
+#include "verbs/token/token.hpp"
 
 using namespace eks;
 using Json = nlohmann::json;

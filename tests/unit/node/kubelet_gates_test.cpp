@@ -8,13 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "credential_provider.hpp"
 #include "environment_file.hpp"
 #include "fixture.hpp"
-#include "kubelet_args.hpp"
-#include "kubelet_config.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/locked_gates.hpp"
+#include "steps/credential-provider/credential_provider.hpp"
+#include "steps/kubelet-args/kubelet_args.hpp"
+#include "steps/kubelet-config/kubelet_config.hpp"
 
 using namespace eks;
 using test::file_in;

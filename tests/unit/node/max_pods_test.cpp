@@ -5,9 +5,9 @@
 
 #include "base/text.hpp"
 #include "fixture.hpp"
-#include "kubelet_config.hpp"
 #include "node/max_pods.hpp"
 #include "node/reservations.hpp"
+#include "steps/kubelet-config/kubelet_config.hpp"
 
 using namespace eks;
 using test::refusal;
@@ -82,7 +82,7 @@ TEST_CASE("A malformed row is the vendor's fault and is said so", "[max-pods]")
 TEST_CASE("The table of instance types is sorted, unique, and parses row by row", "[max-pods]")
 {
         const test::ReferenceNode node;
-        const auto text = test::source_file("helpers/data/instance-types.tsv");
+        const auto text = test::source_file("helpers/data/share/instance-types.tsv");
         const auto rows = lines(text);
         REQUIRE(rows.size() > 1000);
         REQUIRE(rows[0].starts_with("# "));
@@ -215,7 +215,7 @@ TEST_CASE("Pods follow the CNI's modes as AWS's calculator has them", "[max-pods
 TEST_CASE("For every instance type: more interfaces or prefixes never mean fewer pods", "[max-pods]")
 {
         const test::ReferenceNode node;
-        const auto text = test::source_file("helpers/data/instance-types.tsv");
+        const auto text = test::source_file("helpers/data/share/instance-types.tsv");
         const auto rows = lines(text);
         for (const auto row : std::span(rows).subspan(2)) {
                 INFO(row);
@@ -266,7 +266,7 @@ TEST_CASE("What the table does not say follows from the name", "[max-pods]")
                 return !name.ends_with(".metal") && name != "hpc7a.12xlarge" && name != "hs1.8xlarge";
         };
         const test::ReferenceNode reference;
-        const auto text = test::source_file("helpers/data/instance-types.tsv");
+        const auto text = test::source_file("helpers/data/share/instance-types.tsv");
         const auto rows = lines(text);
         for (const auto line : std::span(rows).subspan(2)) {
                 const auto columns = split(line, '\t');

@@ -9,9 +9,9 @@
 
 #include "base/text.hpp"
 #include "fixture.hpp"
-#include "kubelet_config.hpp"
 #include "node/max_pods.hpp"
 #include "node/reservations.hpp"
+#include "steps/kubelet-config/kubelet_config.hpp"
 
 using namespace eks;
 using test::file_in;
@@ -46,7 +46,7 @@ void set_memory(const ReferenceNode& node, std::uint64_t mib)
 void for_each_type(const ReferenceNode& node,
         const std::function<void(const std::string&, const InstanceType&, unsigned)>& check)
 {
-        const auto table = test::source_file("helpers/data/instance-types.tsv");
+        const auto table = test::source_file("helpers/data/share/instance-types.tsv");
         std::size_t types = 0;
         for (const auto line : split(table, '\n')) {
                 const auto columns = split(line, '\t');

@@ -5,10 +5,10 @@
 
 #include "containerd/config_versions.hpp"
 #include "containerd/files.hpp"
-#include "containerd_config.hpp"
 #include "document/toml.hpp"
 #include "fixture.hpp"
 #include "node/runtimes.hpp"
+#include "steps/containerd-config/containerd_config.hpp"
 
 using namespace eks;
 using test::ReferenceNode;
@@ -24,7 +24,7 @@ public:
                 for (const auto* name : {"crun", "kata-clh", "kata-fc", "kata-qemu", "krun", "krun-shim",
                              "nvidia", "runc", "runsc", "spin", "wasmedge", "wasmtime", "youki"}) {
                         const auto file = std::string("runtimes.d/") + name + ".toml";
-                        write("/usr/share/eks/" + file, test::source_file("helpers/" + file));
+                        write("/usr/share/eks/" + file, test::source_file("helpers/data/share/" + file));
                 }
                 write("/proc/sys/kernel/osrelease", "6.1.0-13-cloud-amd64\n");
                 write("/proc/sys/kernel/arch", "x86_64\n");

@@ -4,11 +4,11 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
-#include "bootstrap.hpp"
+#include "compat/bootstrap/bootstrap.hpp"
+#include "compat/bootstrap/edits.hpp"
+#include "compat/bootstrap/options.hpp"
+#include "compat/bootstrap/sourced.hpp"
 #include "config/sources.hpp"
-#include "edits.hpp"
-#include "options.hpp"
-#include "sourced.hpp"
 #include "support.hpp"
 
 using namespace eks;

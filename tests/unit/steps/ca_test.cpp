@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.hpp"
-#include "ca.hpp"
 #include "fixture.hpp"
+#include "steps/ca/ca.hpp"
 
 using namespace eks;
 using test::ca_base64;

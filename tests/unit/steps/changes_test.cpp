@@ -5,11 +5,11 @@
 #include <catch2/catch.hpp>
 
 #include "base/daemons.hpp"
-#include "changes.hpp"
 #include "config/kubelet_files.hpp"
 #include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
 #include "support.hpp"
+#include "verbs/plan/changes.hpp"
 
 using namespace eks;
 

@@ -3,8 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.hpp"
 #include "fixture.hpp"
+#include "steps/cluster/cluster.hpp"
 
 using namespace eks;
 using namespace std::chrono_literals;

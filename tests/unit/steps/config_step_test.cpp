@@ -4,12 +4,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "await_call.hpp"
 #include "checks/find_problems.hpp"
-#include "config.hpp"
 #include "config/command_layer.hpp"
 #include "fixture.hpp"
 #include "node/trusted_certificates.hpp"
+#include "steps/config/await_call.hpp"
+#include "steps/config/config.hpp"
 
 using namespace eks;
 using test::file_in;

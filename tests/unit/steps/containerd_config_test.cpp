@@ -5,9 +5,9 @@
 
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
-#include "containerd_config.hpp"
 #include "document/toml.hpp"
 #include "fixture.hpp"
+#include "steps/containerd-config/containerd_config.hpp"
 
 using namespace eks;
 using test::file_in;
@@ -387,7 +387,8 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
         CHECK(spec.failure == "vendor-file");
         CHECK(spec.mentions("/usr/share/eks/containerd/base-runtime-spec.json"));
         const test::TemporaryDirectory bare;
-        bare.write("/usr/share/eks/runtimes.d/runc.toml", test::source_file("helpers/runtimes.d/runc.toml"));
+        bare.write("/usr/share/eks/runtimes.d/runc.toml",
+                test::source_file("helpers/data/share/runtimes.d/runc.toml"));
         auto nothing = node.inputs();
         nothing.root = bare.root();
         CHECK(refusal([&] { plan_containerd_config(nothing); }).mentions("config-2.toml"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "containerd_volume.hpp"
-#include "disks.hpp"
+#include "steps/containerd-volume/containerd_volume.hpp"
+#include "steps/containerd-volume/disks.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "credential_provider.hpp"
 #include "fixture.hpp"
+#include "steps/credential-provider/credential_provider.hpp"
 
 using namespace eks;
 using test::ReferenceNode;

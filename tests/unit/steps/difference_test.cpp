@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "difference.hpp"
 #include "support.hpp"
+#include "verbs/plan/difference.hpp"
 
 using namespace eks;
 using test::TemporaryDirectory;

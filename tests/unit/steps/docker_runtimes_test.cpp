@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "docker_runtimes.hpp"
 #include "document/toml.hpp"
+#include "steps/docker-runtimes/docker_runtimes.hpp"
 #include "support.hpp"
 
 using namespace eks;
@@ -22,7 +22,7 @@ public:
         {
                 for (const auto* name : {"kata-qemu", "krun", "nvidia", "runc", "runsc"}) {
                         const auto file = std::string("runtimes.d/") + name + ".toml";
-                        write("/usr/share/eks/" + file, test::source_file("helpers/" + file));
+                        write("/usr/share/eks/" + file, test::source_file("helpers/data/share/" + file));
                 }
                 write("/proc/sys/kernel/osrelease", "5.10.0\n");
                 write("/proc/sys/kernel/arch", "x86_64\n");

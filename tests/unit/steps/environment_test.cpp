@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "api_server.hpp"
 #include "base/environment.hpp"
 #include "environment_file.hpp"
-#include "environment_step.hpp"
 #include "fixture.hpp"
 #include "node/proxy.hpp"
+#include "steps/environment/api_server.hpp"
+#include "steps/environment/environment_step.hpp"
 
 using namespace eks;
 using test::file_in;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "explain.hpp"
 #include "fixture.hpp"
-#include "show_config.hpp"
+#include "verbs/config/show_config.hpp"
+#include "verbs/explain/explain.hpp"
 
 using namespace eks;
 using test::TemporaryDirectory;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "explain.hpp"
 #include "support.hpp"
+#include "verbs/explain/explain.hpp"
 
 using namespace eks;
 

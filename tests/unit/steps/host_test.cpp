@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "host.hpp"
 #include "support.hpp"
+#include "verbs/host/host.hpp"
 
 using namespace eks;
 using State = Check::State;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "hosts.hpp"
+#include "steps/hosts/hosts.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
-#include "images.hpp"
+#include "verbs/images/images.hpp"
 
 using namespace eks;
 using test::refusal;

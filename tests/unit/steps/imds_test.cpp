@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fs.hpp"
-#include "imds.hpp"
-#include "patience.hpp"
+#include "steps/imds/imds.hpp"
+#include "steps/imds/patience.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "copy.hpp"
-#include "instance_store.hpp"
-#include "machine.hpp"
+#include "steps/instance-store/copy.hpp"
+#include "steps/instance-store/instance_store.hpp"
+#include "steps/instance-store/machine.hpp"
 #include "support.hpp"
 
 using namespace eks;

@@ -4,7 +4,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "fixture.hpp"
-#include "interface.hpp"
+#include "steps/interface/interface.hpp"
 
 using namespace eks;
 using test::file_in;

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
-#include "kubeconfig.hpp"
+#include "steps/kubeconfig/kubeconfig.hpp"
 
 using namespace eks;
 using test::ReferenceNode;

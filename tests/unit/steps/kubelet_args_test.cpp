@@ -6,7 +6,7 @@
 
 #include "environment_file.hpp"
 #include "fixture.hpp"
-#include "kubelet_args.hpp"
+#include "steps/kubelet-args/kubelet_args.hpp"
 
 using namespace eks;
 using test::parse_environment_file;

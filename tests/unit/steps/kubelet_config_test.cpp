@@ -4,7 +4,7 @@
 
 #include "base/fs.hpp"
 #include "fixture.hpp"
-#include "kubelet_config.hpp"
+#include "steps/kubelet-config/kubelet_config.hpp"
 
 using namespace eks;
 using test::file_in;

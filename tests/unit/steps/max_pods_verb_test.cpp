@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "max_pods.hpp"
+#include "verbs/max-pods/max_pods.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -98,7 +98,8 @@ TEST_CASE("The table has a line for every type of the families", "[max-pods-verb
         CHECK(lines(text)[1] == "t1.micro                 2         2      1         4         3         -  "
                                 "           -    110");
         const auto all = output(node, "--table");
-        CHECK(lines(all).size() == lines(test::source_file("helpers/data/instance-types.tsv")).size() - 1);
+        CHECK(lines(all).size() ==
+                lines(test::source_file("helpers/data/share/instance-types.tsv")).size() - 1);
         CHECK(all.find("\nmac-m4max.metal          8        30      -") != std::string::npos);
         for (const auto line : lines(all))
                 CHECK(line.size() == lines(all)[0].size());

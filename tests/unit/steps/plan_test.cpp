@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 #include "fixture.hpp"
-#include "plan.hpp"
+#include "verbs/plan/plan.hpp"
 
 using namespace eks;
 using test::ReferenceNode;

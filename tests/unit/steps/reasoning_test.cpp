@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "explain.hpp"
 #include "fixture.hpp"
-#include "kubelet_config.hpp"
+#include "steps/kubelet-config/kubelet_config.hpp"
+#include "verbs/explain/explain.hpp"
 
 using namespace eks;
 using test::ReferenceNode;

@@ -6,7 +6,7 @@
 
 #include "containerd/registries.hpp"
 #include "fixture.hpp"
-#include "registry_mirrors.hpp"
+#include "steps/registry-mirrors/registry_mirrors.hpp"
 
 using namespace eks;
 using test::file_in;

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
-#include "resolved.hpp"
+#include "steps/resolved/resolved.hpp"
 
 using namespace eks;
 using test::file_in;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "retry.hpp"
+#include "steps/retry/retry.hpp"
 
 using namespace eks;
 

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "said.hpp"
+#include "verbs/status/said.hpp"
 
 using namespace eks;
 using Json = nlohmann::json;

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "containerd/image_settings.hpp"
-#include "sandbox_image.hpp"
+#include "steps/sandbox-image/sandbox_image.hpp"
 #include "support.hpp"
 
 using namespace eks;

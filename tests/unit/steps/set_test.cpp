@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "config/known_keys.hpp"
-#include "set.hpp"
 #include "support.hpp"
+#include "verbs/set/set.hpp"
 
 using namespace eks;
 using test::refusal;

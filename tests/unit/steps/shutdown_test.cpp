@@ -3,7 +3,7 @@
 
 #include "fixture.hpp"
 #include "node/shutdown_period.hpp"
-#include "shutdown.hpp"
+#include "steps/shutdown/shutdown.hpp"
 
 using namespace eks;
 using test::file_in;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "status.hpp"
+#include "verbs/status/status.hpp"
 
 using namespace eks;
 

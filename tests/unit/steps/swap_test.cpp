@@ -7,8 +7,8 @@
 
 #include "base/fs.hpp"
 #include "base/swaps.hpp"
+#include "steps/swap/swap.hpp"
 #include "support.hpp"
-#include "swap.hpp"
 
 using namespace eks;
 using Texts = std::vector<std::string>;

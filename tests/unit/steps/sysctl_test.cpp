@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
-#include "sysctl.hpp"
+#include "steps/sysctl/sysctl.hpp"
 
 using namespace eks;
 using test::captured_child;

@@ -6,7 +6,7 @@
 
 #include "certificates.hpp"
 #include "fixture.hpp"
-#include "trust.hpp"
+#include "steps/trust/trust.hpp"
 
 using namespace eks;
 using namespace std::chrono_literals;

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "base/fs.hpp"
+#include "steps/user-scripts/user_scripts.hpp"
 #include "support.hpp"
-#include "user_scripts.hpp"
 
 using namespace eks;
 

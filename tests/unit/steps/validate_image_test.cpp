@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "support.hpp"
-#include "validate_image.hpp"
+#include "verbs/validate-image/validate_image.hpp"
 
 using namespace eks;
 using namespace test;
@@ -26,7 +26,7 @@ public:
                 write("/opt/cni/bin/bridge", "x", 0755);
                 write("/etc/machine-id", "");
                 write("/etc/eks/release", "x");
-                link("/etc/eks/bootstrap.sh", "../../usr/libexec/eksnode/eksnode-plan");
+                link("/etc/eks/bootstrap.sh", "../../usr/libexec/eksnode/compat-commands");
                 write("/usr/lib/systemd/system/mine.service", "");
                 write("/usr/lib/systemd/system/each@.service", "");
                 link("/etc/systemd/system/multi-user.target.wants/mine.service",
@@ -50,7 +50,7 @@ public:
                 manifest.files = {{"/opt/cni/bin/bridge", "0755", owner, sum_of_x, ""},
                         {"/etc/eks/release", "0644", owner, "", ""},
                         {"/etc/eks/bootstrap.sh", "0777", owner, "",
-                                "../../usr/libexec/eksnode/eksnode-plan"}};
+                                "../../usr/libexec/eksnode/compat-commands"}};
         }
 
         std::vector<Check> problems(Stage stage = Stage::sealed) const

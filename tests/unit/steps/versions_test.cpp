@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "digest.hpp"
 #include "support.hpp"
-#include "versions.hpp"
+#include "verbs/versions/digest.hpp"
+#include "verbs/versions/versions.hpp"
 
 using namespace eks;
 using namespace test;

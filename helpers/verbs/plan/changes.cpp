@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/plan/changes.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/daemons.hpp"
+#include "base/fs.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "checks/described_cluster.hpp"
+#include "config/known_keys.hpp"
+#include "containerd/files.hpp"
+#include "node/hosts_block.hpp"
+#include "steps/environment/environment_step.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view config_step = "eks-config";
+constexpr std::string_view trust_step_name = "eks-trust";  // before whatever makes TLS connections
+constexpr std::string_view resolved_step = "eks-resolved"; // before whatever looks a name up
+constexpr auto kubelet = kubelet_unit;
+constexpr auto containerd = containerd_unit;
+constexpr auto soci = soci_unit;
+
+// The daemon to name beside a file; none for the environment that the manager gives to every service.
+std::string reader_of(const std::string& path)
+{
+        const auto readers = readers_of(path);
+        const bool of_all = path == std::string(environment_directory).append(every_service);
+        return of_all || readers.empty() ? std::string() : readers.front();
+}
+
+bool takes_effect(const FileChange& change)
+{
+        return change.outcome != Outcome::edit_stands;
+}
+
+Json spec_in(const std::string& node_json)
+{
+        const auto document = try_parse_json(node_json);
+        return document.is_object() ? document.value("spec", Json::object()) : Json::object();
+}
+
+std::string text_at(const Json& spec, std::string_view path)
+{
+        const auto* value = find_path(spec, path);
+        return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+Json value_at(const Json& spec, std::string_view path)
+{
+        const auto* value = find_path(spec, path);
+        return value != nullptr ? *value : Json();
+}
+
+class Finder {
+public:
+        Finder(const Root& root, const std::vector<PlannedStep>& steps) : root_(&root), steps_(&steps) {}
+
+        Changes find(const std::vector<std::string>& pending)
+        {
+                for (const auto& step : *steps_)
+                        for (const auto& file : step.plan.files)
+                                look_at(step, file);
+                look_at_settings();
+                if (std::ranges::any_of(changes_.files, takes_effect) || !changes_.opened.empty() ||
+                        !changes_.closed.empty() || !pending.empty() || hosts_lag_)
+                        decide(pending);
+                return std::move(changes_);
+        }
+
+private:
+        void look_at(const PlannedStep& step, const File& file)
+        {
+                const auto outcome = foresee(*root_, file);
+                if (outcome == Outcome::unchanged)
+                        return;
+                if (step.name == config_step && file.path.starts_with(gates_directory)) {
+                        const auto gate = file.path.substr(gates_directory.size());
+                        if (gate != "user-scripts") // scripts run when the machine boots
+                                (file.kind == File::Kind::absent ? changes_.closed : changes_.opened)
+                                        .push_back(gate);
+                        return;
+                }
+                changes_.files.push_back({std::string(step.name), file, outcome, reader_of(file.path)});
+        }
+
+        // Changes that no file shows.
+        void look_at_settings()
+        {
+                const auto& config = steps_->front().plan.files;
+                const auto after = std::ranges::find(config, node_path, &File::path);
+                if (after == config.end())
+                        return;
+                const auto old_spec = spec_in(read_file_if_exists((*root_)(node_path)).value_or(""));
+                const auto new_spec = spec_in(after->content);
+                const auto differs = [&](std::string_view path) {
+                        return value_at(old_spec, path) != value_at(new_spec, path);
+                };
+                hosts_change_ = differs("cluster");
+                swap_change_ = is_opened("swap") || differs("swap") || differs("swapSize");
+                const auto name = value_at(new_spec, "cluster.name");
+                const auto described =
+                        name.is_string() ? described_cluster(*root_, name) : std::optional<Json>();
+                asks_eks_ = is_open("cluster") && (is_opened("cluster") || !described);
+                auto completed = new_spec;
+                if (described && is_open("cluster")) {
+                        Marks marks;
+                        std::vector<Note> notes;
+                        complete_cluster(completed, marks, *described, notes);
+                }
+                hosts_lag_ = is_open("hosts") && hosts_lag(completed);
+                for (const auto& [gate, key] : {std::pair("containerd-volume", "containerd.volume"),
+                             {"instance-store", "instance.localStorage"}})
+                        if (is_opened(gate))
+                                changes_.needs_stop = key;
+                        else if (differs(key))
+                                changes_.at_boot.emplace_back(key);
+                for (const auto* key : {"instance.network.managedInterfaces", "nvidia.mig.profile"})
+                        if (differs(key))
+                                changes_.at_boot.emplace_back(key);
+        }
+
+        // Whether /etc/hosts differs from the configuration, because eks-hosts failed or was masked.
+        bool hosts_lag(const Json& spec) const
+        {
+                const auto text = read_file_if_exists((*root_)(std::string(hosts_path))).value_or("");
+                if (value_at(spec, "cluster.enableOutpost") != true)
+                        return text.find(hosts_block_begin) != text.npos;
+                const auto host =
+                        endpoint_host(std::string(trim(text_at(spec, "cluster.apiServerEndpoint"))));
+                return !host.empty() && !names_host(text, host);
+        }
+
+        bool is_opened(const std::string& gate) const { return contains(changes_.opened, gate); }
+        bool is_closed(const std::string& gate) const { return contains(changes_.closed, gate); }
+        static bool contains(const std::vector<std::string>& list, const std::string& item)
+        {
+                return std::ranges::find(list, item) != list.end();
+        }
+
+        // Whether a gate is open once eks-config has run.
+        bool is_open(const std::string& gate) const
+        {
+                const auto& files = steps_->front().plan.files;
+                const auto file = std::ranges::find(files, std::string(gates_directory) + gate, &File::path);
+                return file != files.end() && file->kind == File::Kind::regular;
+        }
+
+        bool concerns(std::string_view daemon) const
+        {
+                return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
+                        return contains(readers_of(change.file.path), std::string(daemon)) &&
+                               takes_effect(change);
+                });
+        }
+
+        bool has_changed_file(std::string_view step) const
+        {
+                return std::ranges::any_of(changes_.files, [&](const FileChange& change) {
+                        return change.step == step && takes_effect(change);
+                });
+        }
+
+        void act(Action::Kind kind, std::string_view unit)
+        {
+                changes_.actions.push_back({kind, std::string(unit)});
+        }
+
+        // The order of a boot.
+        void decide(const std::vector<std::string>& pending)
+        {
+                const auto restarts = [&](std::string_view daemon) {
+                        return concerns(daemon) || contains(pending, std::string(daemon));
+                };
+                act(Action::Kind::run, "eks-config.service");
+                if (has_changed_file(trust_step_name) || is_opened("trust"))
+                        act(Action::Kind::run, "eks-trust.service");
+                const bool other_servers = has_changed_file(resolved_step) || is_opened("resolved");
+                if (other_servers && !is_closed("resolved"))
+                        act(Action::Kind::run, "eks-resolved.service");
+                // Before eks-kubelet-config looks for swap. It also turns off and removes what is no longer
+                // configured; its gate stays open meanwhile.
+                if (swap_change_ && is_open("swap"))
+                        act(Action::Kind::run, "eks-swap.service");
+                if (asks_eks_)
+                        act(Action::Kind::run, "eks-cluster.service");
+                for (const auto& step : *steps_) {
+                        const auto gate = std::string(step.name.substr(std::string_view("eks-").size()));
+                        if (step.name == config_step || step.name == trust_step_name ||
+                                step.name == resolved_step || is_closed(gate))
+                                continue;
+                        // Whether the proxy is the way to the API server depends on its addresses.
+                        const bool looks_again =
+                                gate == "environment" && is_open(gate) && (hosts_change_ || other_servers);
+                        if (has_changed_file(step.name) || is_opened(gate) || looks_again)
+                                act(Action::Kind::run, std::string(step.name) + ".service");
+                }
+                if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
+                        act(Action::Kind::run, "eks-hosts.service");
+                for (const auto* gate :
+                        {"environment", "resolved", "shutdown", "sysctl"}) // each removes its files
+                        if (is_closed(gate))
+                                act(Action::Kind::close, fmt::format("eks-{}.service", gate));
+                for (const auto* gate :
+                        {"cluster", "hosts", "registry-mirrors", "trust"}) // the last three open as long as
+                                                                           // there is something to take away
+                        if (is_closed(gate))
+                                act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
+                if (is_opened("soci-snapshotter"))
+                        act(Action::Kind::start, soci);
+                else if (is_open("soci-snapshotter") && restarts(soci))
+                        act(Action::Kind::restart, soci);
+                const bool containerd_restarts = restarts(containerd);
+                if (containerd_restarts)
+                        act(Action::Kind::restart, containerd);
+                if (is_closed("soci-snapshotter"))
+                        act(Action::Kind::stop, soci);
+                if (is_opened("sandbox-image"))
+                        act(Action::Kind::run, "eks-sandbox-image.service");
+                else if (is_open("sandbox-image") && containerd_restarts)
+                        act(Action::Kind::follow, "eks-sandbox-image.service");
+                else if (is_closed("sandbox-image"))
+                        act(Action::Kind::stop, "eks-sandbox-image.service");
+                if (containerd_restarts)
+                        act(Action::Kind::follow, kubelet);
+                else if (restarts(kubelet))
+                        act(Action::Kind::restart, kubelet);
+        }
+
+        const Root* root_;
+        const std::vector<PlannedStep>* steps_;
+        Changes changes_;
+        bool hosts_change_ = false;
+        bool swap_change_ = false;
+        bool hosts_lag_ = false;
+        bool asks_eks_ = false;
+};
+
+} // namespace
+
+Changes find_changes(
+        const Root& root, const std::vector<PlannedStep>& steps, const std::vector<std::string>& pending)
+{
+        return Finder(root, steps).find(pending);
+}
+
+std::string text_of(const Action& action)
+{
+        switch (action.kind) {
+        case Action::Kind::run:
+                return "run " + action.unit;
+        case Action::Kind::close:
+                return fmt::format("run {}, and stop it: it is no longer needed", action.unit);
+        case Action::Kind::start:
+                return "start " + action.unit;
+        case Action::Kind::restart:
+                return "restart " + action.unit;
+        case Action::Kind::follow:
+                return fmt::format("restart {} with containerd", action.unit);
+        case Action::Kind::stop:
+                return "stop " + action.unit;
+        }
+        return action.unit;
+}
+
+} // namespace eks

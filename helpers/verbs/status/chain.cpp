@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/status/chain.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view gates = "/run/eks/enabled/";
+constexpr std::string_view done = "/run/eks/done/";
+
+// Whether eks-config wants the step of a directory in /run/eks/done/. Steps without a gate are always
+// wanted, and their assertions are no alternatives.
+bool is_wanted(const Manager::Check& check)
+{
+        constexpr std::string_view prefix = "eks-";
+        const auto step = std::string_view(check.parameter).substr(done.size());
+        return !check.trigger ||
+               (step.starts_with(prefix) && exists(fmt::format("{}{}", gates, step.substr(prefix.size()))));
+}
+
+// The drop-ins of an admin; ours and the generator's are below /usr and /run/systemd/generator.
+std::vector<std::string> drop_ins_of(const Manager::Properties& unit)
+{
+        auto paths = unit.list("DropInPaths");
+        std::erase_if(paths, [](const std::string& path) {
+                return !path.starts_with("/etc/") &&
+                       (!path.starts_with("/run/systemd/") || path.starts_with("/run/systemd/generator"));
+        });
+        return paths;
+}
+
+UnitState unit_state(Manager& manager, const std::string& name)
+{
+        const auto unit = manager.properties(name);
+        const auto unsigned_number = [&](const char* key) {
+                return static_cast<std::uint64_t>(unit.number(key));
+        };
+        UnitState state{.load = unit.text("LoadState"),
+                .active = unit.text("ActiveState"),
+                .sub = unit.text("SubState"),
+                .result = unit.text("Result"),
+                .status = unit.text("StatusText"),
+                .exit_status = static_cast<int>(unit.number("ExecMainStatus")),
+                .killed = unit.number("ExecMainCode") > CLD_EXITED,
+                .restarts = static_cast<unsigned>(unit.number("NRestarts")),
+                .restart_delay = unsigned_number("RestartUSec"),
+                .last_line = {},
+                .started = unsigned_number("InactiveExitTimestampMonotonic"),
+                .finished = unsigned_number("ActiveEnterTimestampMonotonic"),
+                .pulls_in = {},
+                .requires_ = {},
+                .lacks = {}};
+        // A condition that was never checked counts as met.
+        state.conditions =
+                unit.number("ConditionTimestampMonotonic") == 0 || unit.number("ConditionResult") != 0;
+        state.asserts = unit.number("AssertTimestampMonotonic") == 0 || unit.number("AssertResult") != 0;
+        state.gate_closed = std::ranges::any_of(unit.check("Conditions"), [](const Manager::Check& check) {
+                return check.parameter.starts_with(gates) && !check.negated && !exists(check.parameter);
+        });
+        if (!state.asserts)
+                for (const auto& check : unit.check("Asserts"))
+                        if (check.parameter.starts_with(done) && !check.negated &&
+                                !exists(check.parameter) && is_wanted(check))
+                                state.lacks.push_back(check.parameter.substr(done.size()) + ".service");
+        for (const char* kind : {"BindsTo", "Requires", "Wants"})
+                for (auto& other : unit.list(kind))
+                        if (in_chain(other)) {
+                                if (std::string_view(kind) != "Wants")
+                                        state.requires_.push_back(other);
+                                state.pulls_in.push_back(std::move(other));
+                        }
+        // udev wants an instance for each interface; kubelet starts after those.
+        if (name == kubelet_unit)
+                for (auto& other : unit.list("After"))
+                        if (other.starts_with("eks-interface@"))
+                                state.pulls_in.push_back(std::move(other));
+        // What a program says itself is not about its drop-ins.
+        const bool by_systemd = !state.killed && state.exit_status >= first_status_of_systemd;
+        const bool silent = name.starts_with("eks-") && state.active == "failed" && state.status.empty();
+        if (by_systemd || silent)
+                state.drop_ins = drop_ins_of(unit);
+        return state;
+}
+
+} // namespace
+
+std::uint64_t now(clockid_t clock)
+{
+        timespec time{};
+        ::clock_gettime(clock, &time);
+        return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+               static_cast<std::uint64_t>(time.tv_nsec) / 1000;
+}
+
+UnitStates read_chain(Manager& manager, const std::string& root)
+{
+        UnitStates units;
+        std::deque<std::string> queue{root};
+        while (!queue.empty()) {
+                const auto name = queue.front();
+                queue.pop_front();
+                if (units.contains(name))
+                        continue;
+                auto state = unit_state(manager, name);
+                queue.insert(queue.end(), state.pulls_in.begin(), state.pulls_in.end());
+                units.emplace(name, std::move(state));
+        }
+        return units;
+}
+
+Seconds retry_in(Manager& manager)
+{
+        const auto timer = manager.unit("eks-retry.timer");
+        const auto next = timer.timer_number("NextElapseUSecMonotonic");
+        if (timer.text("SubState") != "waiting" || next == 0 || next == ~std::uint64_t{0})
+                return std::nullopt;
+        const auto microseconds = now(CLOCK_MONOTONIC);
+        return next > microseconds ? (next - microseconds) / 1'000'000 : 0;
+}
+
+} // namespace eks

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/status/journal.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <systemd/sd-id128.h>
+
+#include "base/secrets.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::size_t longest_text = 600;
+constexpr std::size_t records_of_steps = 1000; // a boot without eks.debug has some 60
+// SD_MESSAGE_SPAWN_FAILED
+constexpr const char* spawn_failed = "641257651c1b4ec9a8624d7a40a9e1e7";
+
+} // namespace
+
+Journal::Journal()
+{
+        sd_journal* raw = nullptr;
+        sd_id128_t boot{};
+        if (::sd_journal_open(&raw, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
+                return;
+        journal_.reset(raw);
+        if (::sd_id128_get_boot(&boot) >= 0) {
+                std::array<char, SD_ID128_STRING_MAX> text{};
+                boot_ = fmt::format("_BOOT_ID={}", ::sd_id128_to_string(boot, text.data()));
+        }
+}
+
+bool Journal::match(const std::string& field)
+{
+        return ::sd_journal_add_match(journal_.get(), field.data(), field.size()) >= 0;
+}
+
+// To the end of what was matched, in this boot.
+bool Journal::begin()
+{
+        return match(boot_) && ::sd_journal_seek_tail(journal_.get()) >= 0;
+}
+
+std::string Journal::field(const char* name)
+{
+        const void* data = nullptr;
+        std::size_t length = 0;
+        if (::sd_journal_get_data(journal_.get(), name, &data, &length) < 0)
+                return {};
+        const std::string_view whole(static_cast<const char*>(data), length);
+        std::string text(whole.substr(whole.find('=') + 1).substr(0, longest_text));
+        std::ranges::replace_if(
+                text, [](unsigned char c) { return c < 0x20 || c == 0x7f; },
+                ' '); // no control characters for the terminal
+        return text;
+}
+
+Said Journal::read()
+{
+        Said said{.text = field("MESSAGE"),
+                .invocation = field("_SYSTEMD_INVOCATION_ID"),
+                .failure = {},
+                .result = field("EKS_RESULT"),
+                .process = field("_PID"),
+                .priority = parse_int<int>(field("PRIORITY")).value_or(6)};
+        ::sd_journal_get_realtime_usec(journal_.get(), &said.time);
+        if (said.result == "failed") {
+                const auto remedy = field("EKS_REMEDY");
+                said.failure = field("EKS_CAUSE") + (remedy.empty() ? "" : ". " + remedy);
+        }
+        return said;
+}
+
+std::vector<Said> Journal::of_processes(const std::string& unit, std::size_t limit)
+{
+        std::vector<Said> said;
+        if (!journal_)
+                return said;
+        ::sd_journal_flush_matches(journal_.get());
+        if (!match("_SYSTEMD_UNIT=" + unit) || !begin())
+                return said;
+        while (said.size() < limit && ::sd_journal_previous(journal_.get()) > 0)
+                said.push_back(read());
+        for (auto& one : said) // a daemon does not know what is secret here
+                one.text = hide_secrets(one.text);
+        return said;
+}
+
+std::string Journal::of_manager(const std::string& unit)
+{
+        if (!journal_)
+                return {};
+        ::sd_journal_flush_matches(journal_.get());
+        if (!match("UNIT=" + unit) || !match(fmt::format("MESSAGE_ID={}", spawn_failed)) || !begin() ||
+                ::sd_journal_previous(journal_.get()) <= 0)
+                return {};
+        auto text = field("MESSAGE");
+        const auto prefix = unit + ": ";
+        return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+
+bool Journal::has(const std::string& message_id, const std::string& text)
+{
+        if (!journal_)
+                return false;
+        ::sd_journal_flush_matches(journal_.get());
+        return match("MESSAGE_ID=" + message_id) && match("MESSAGE=" + text) && begin() &&
+               ::sd_journal_previous(journal_.get()) > 0;
+}
+
+std::map<std::string, std::vector<Said>> Journal::of_steps(const std::vector<std::string>& units)
+{
+        std::map<std::string, std::vector<Said>> said;
+        if (!journal_ || units.empty())
+                return said;
+        ::sd_journal_flush_matches(journal_.get());
+        for (const auto& unit : units)
+                if (!match("OBJECT_SYSTEMD_UNIT=" + unit))
+                        return said;
+        if (!begin())
+                return said;
+        for (std::size_t i = 0; i<records_of_steps&& ::sd_journal_previous(journal_.get())> 0; ++i)
+                said[field("OBJECT_SYSTEMD_UNIT")].push_back(read());
+        return said;
+}
+
+} // namespace eks

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <ctime>
+#include <sys/statvfs.h>
+
+#include <fmt/format.h>
+
+#include "base/arguments.hpp"
+#include "base/conffile.hpp"
+#include "base/environment.hpp"
+#include "base/error.hpp"
+#include "base/fs.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/manager.hpp"
+#include "base/node_decision.hpp"
+#include "base/text.hpp"
+#include "verbs/status/chain.hpp"
+#include "verbs/status/journal.hpp"
+#include "verbs/status/records.hpp"
+#include "verbs/status/said.hpp"
+#include "verbs/status/status.hpp"
+
+namespace {
+
+using namespace eks;
+
+constexpr const char* root_unit = "eks-node.target";
+constexpr const char* node_file = "/run/eks/node.json";
+
+constexpr auto usage =
+        "usage: eksnode status\n"
+        "       eksnode status --ended UNIT\n"
+        "\n"
+        "Show whether this machine is a node that is up, what blocks it or what it waits for, and the state\n"
+        "and time of every step.\n"
+        "\n"
+        "  --ended UNIT  run by a daemon's unit when it has ended: write the error that ended it to the\n"
+        "                journal and the console, once\n"
+        "\n"
+        "Exit status: 0 the node is up; 75 it is on its way; 1 something failed or nothing was\n"
+        "started; see eksnode-status(1).\n";
+
+SpaceUse space_use(const std::string& directory)
+{
+        struct statvfs status {};
+        if (::statvfs(directory.c_str(), &status) != 0)
+                return {};
+        const auto block = static_cast<double>(status.f_frsize);
+        return {.used = static_cast<double>(status.f_blocks - status.f_bfree) * block,
+                .size = static_cast<double>(status.f_blocks) * block};
+}
+
+std::string loss_of_array(const std::string& path)
+{
+        const auto value = [&](const char* file) {
+                return std::string(trim(read_file_if_exists(
+                        fmt::format("/sys/class/block/{}/md/{}", path.substr(path.rfind('/') + 1), file))
+                                                .value_or("")));
+        };
+        // RAID0 does not count what it lacks.
+        if (const auto state = value("array_state"); state.empty() || state == "broken")
+                return "lost, with its data";
+        const auto lost = value("degraded");
+        return lost.empty() || lost == "0" ? "" : fmt::format("it lacks {} of its disks", lost);
+}
+
+// The setting's own name, "kubelet" of "kubelet.service".
+std::string daemon_of(const std::string& unit)
+{
+        return unit.substr(0, unit.find('.'));
+}
+
+// The keys that a failure is about. The configuration is read only if there is one.
+void add_places(UnitStates& units, Situation& situation)
+{
+        const auto blockers = find_blockers(units, root_unit);
+        const auto kubelet = units.find(std::string(kubelet_unit));
+        const bool unregistered = kubelet != units.end() && !kubelet->second.not_registered.empty();
+        if (blockers.empty() && !unregistered)
+                return;
+        const auto node = try_parse_json(read_file_if_exists(node_file).value_or(""));
+        for (const auto& name : blockers) {
+                auto& unit = units.at(name);
+                if (!name.starts_with("eks-"))
+                        unit.places = places_of(node, daemon_of(name), unit.last_line);
+        }
+        if (!blockers.empty())
+                if (const auto& unit = units.at(blockers.front()); blockers.front().starts_with("eks-"))
+                        situation.explain_key = key_in(node, unit.status);
+        if (unregistered)
+                kubelet->second.places = {key_place(node, "cluster.apiServerEndpoint"),
+                        key_place(node, "cluster.certificateAuthority")};
+}
+
+void report_end(const std::string& unit)
+{
+        if (const auto result = environment("SERVICE_RESULT"); result.empty() || result == "success")
+                return;
+        const auto error = what_ended(unit);
+        if (error.empty())
+                return;
+        const auto places = places_of(
+                try_parse_json(read_file_if_exists(node_file).value_or("")), daemon_of(unit), error);
+        const auto text = fmt::format(
+                "{} ended: {}{}{}", unit, error, places.empty() ? "" : "; it is about ", join(places, ", "));
+        if (!Journal().has(std::string(event::daemon_ended.id), text))
+                Log("eksnode", Level::info)
+                        .write(Level::err, text, event::daemon_ended.id, {{"EKS_DAEMON", unit}});
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+        return run_verb("status", usage, argc, argv, [&] {
+                if (argc == 3 && std::string_view(argv[1]) == "--ended") {
+                        report_end(argv[2]);
+                        return 0;
+                }
+                if (argc > 1)
+                        throw Error(
+                                failure::usage, fmt::format("unknown argument '{}'", argv[1]), "See --help");
+                Manager manager;
+                auto units = read_chain(manager, root_unit);
+                add_records(units);
+                const Root root;
+                Situation situation{.retry_in = retry_in(manager),
+                        .chosen = is_chosen_as_node(root),
+                        .why_not = why_not_a_node(root),
+                        .explain_key = {},
+                        .now = now(CLOCK_MONOTONIC)};
+                add_places(units, situation);
+                const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
+                fmt::print("{}{}{}{}{}{}", render_verdict(units, root_unit, situation),
+                        render_status(units, root_unit), render_stale(stale_daemons(root)),
+                        render_storage(storage, {.use = space_use, .loss = loss_of_array}),
+                        render_swap(swap_record(root), swap_areas(root)), render_edits(edited_files(root)));
+                return chain_exit_status(units, root_unit, situation.retry_in);
+        });
+}

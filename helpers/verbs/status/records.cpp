@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/status/records.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/environment.hpp"
+#include "verbs/status/chain.hpp"
+#include "verbs/status/journal.hpp"
+#include "verbs/status/said.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::size_t records_of_daemon = 200;    // kubelet writes some ten for each attempt to register
+constexpr std::uint64_t new_enough = 120'000'000; // µs, of an error that a running kubelet reports
+
+// The records of a daemon's present process, or without that, of those before.
+std::vector<Said> of_invocation(std::vector<Said> said, bool present)
+{
+        if (said.empty())
+                return said;
+        const auto invocation = said.front().invocation;
+        std::erase_if(said, [&](const Said& one) { return (one.invocation == invocation) != present; });
+        return said;
+}
+
+void read_daemon(Journal& journal, const std::string& name, UnitState& unit)
+{
+        const bool runs = unit.active == "active";
+        if (runs && unit.restarts == 0 && name != kubelet_unit)
+                return;
+        const auto said = journal.of_processes(name, records_of_daemon);
+        if (!runs) {
+                unit.last_line = last_error(of_invocation(said, true));
+                return;
+        }
+        if (unit.restarts > 0) // what ended the one before
+                unit.last_line = last_error(of_invocation(said, false));
+        if (name != kubelet_unit)
+                return;
+        auto present = of_invocation(said, true);
+        unit.not_registered = registration_error(present);
+        std::erase_if(present, [](const Said& one) {
+                return !is_error(one.text) || one.time + new_enough < now(CLOCK_REALTIME);
+        });
+        if (!present.empty())
+                unit.last_error = fmt::format("{} ({} s ago)", error_text(present.front().text),
+                        (now(CLOCK_REALTIME) - std::min(present.front().time, now(CLOCK_REALTIME))) /
+                                1'000'000);
+}
+
+// Warnings of the last run, and the failure before the one that works now.
+void read_step(const std::vector<Said>& said, UnitState& unit)
+{
+        const auto last = std::ranges::find_if(said, [](const Said& one) { return !one.result.empty(); });
+        if (last == said.end())
+                return;
+        if (unit.active == "activating")
+                unit.earlier_failure = last->failure;
+        if (unit.active == "failed" && unit.status.empty())
+                unit.cause = last->failure;
+        if (unit.active == "active" && last->result != "failed")
+                for (const auto& one : said)
+                        if (one.process == last->process && one.priority == 4)
+                                unit.warnings.push_back(one.text);
+}
+
+} // namespace
+
+void add_records(UnitStates& units)
+{
+        Journal journal;
+        std::vector<std::string> steps;
+        for (const auto& [name, unit] : units)
+                if (name.starts_with("eks-") && unit.started != 0)
+                        steps.push_back(name);
+        const auto said = journal.of_steps(steps);
+        for (auto& [name, unit] : units) {
+                if (!name.starts_with("eks-"))
+                        read_daemon(journal, name, unit);
+                else if (const auto found = said.find(name); found != said.end())
+                        read_step(found->second, unit);
+                const bool ended = unit.active == "failed" || unit.sub == "auto-restart";
+                if (ended && !unit.killed && unit.exit_status >= first_status_of_systemd)
+                        unit.cause = unit.last_line = journal.of_manager(name);
+                else if (unit.active == "failed" && unit.status.empty() && unit.cause.empty())
+                        unit.cause = last_error(journal.of_processes(name, 20));
+        }
+}
+
+std::string what_ended(const std::string& unit)
+{
+        constexpr int attempts = 10;
+        constexpr std::chrono::milliseconds delay{50};
+        const auto invocation = environment("INVOCATION_ID");
+        const bool says_why = environment("SERVICE_RESULT") == "exit-code"; // what is killed does not
+        std::vector<Said> said;
+        for (int i = 0; i < attempts; ++i) {
+                if (i > 0)
+                        std::this_thread::sleep_for(delay);
+                said = Journal().of_processes(unit, records_of_daemon);
+                std::erase_if(said, [&](const Said& one) { return one.invocation != invocation; });
+                if (!says_why ||
+                        std::ranges::any_of(said, [](const Said& one) { return is_error(one.text); }))
+                        break;
+        }
+        return last_error(said);
+}
+
+} // namespace eks

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/status/said.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "base/secrets.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::size_t most_places = 3;
+constexpr std::array<std::string_view, 6> error_prefixes{
+        "Error: ", "error: ", "panic: ", "fatal error: ", "containerd: ", "kubelet: "};
+constexpr std::size_t shortest_word = 3; // that is looked for in a message
+
+bool is_word(char c)
+{
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+}
+
+bool names(std::string_view message, std::string_view word)
+{
+        if (word.size() < shortest_word)
+                return false;
+        for (auto at = message.find(word); at != message.npos; at = message.find(word, at + 1)) {
+                const auto end = at + word.size();
+                if ((at == 0 || !is_word(message[at - 1])) &&
+                        (end == message.size() || !is_word(message[end])))
+                        return true;
+        }
+        return false;
+}
+
+// The last part of a key, without quotes.
+std::string_view leaf_of(std::string_view key)
+{
+        if (key.ends_with('"'))
+                return key.substr(
+                        key.rfind('"', key.size() - 2) + 1, key.size() - key.rfind('"', key.size() - 2) - 2);
+        return key.substr(key.rfind('.') + 1);
+}
+
+// The text between the quotes after `name=`, as in logfmt.
+std::string value_in(std::string_view line, std::string_view name)
+{
+        const auto at = line.find(fmt::format("{}=\"", name));
+        if (at == line.npos)
+                return {};
+        std::string value;
+        for (auto i = at + name.size() + 2; i < line.size() && line[i] != '"'; ++i) {
+                if (line[i] == '\\' && i + 1 < line.size())
+                        ++i;
+                value += line[i];
+        }
+        return value;
+}
+
+// "E1124 21:30:05.123456    1234 run.go:74] …"
+bool is_klog(std::string_view line)
+{
+        return line.size() > 5 && (line[0] == 'E' || line[0] == 'F') &&
+               std::all_of(line.begin() + 1, line.begin() + 5, is_digit) && line[5] == ' ';
+}
+
+// A setting of TOML that a user gave as text, by a word in the message.
+void add_settings(std::vector<std::string>& places, const Json& texts, std::string_view message)
+{
+        std::vector<std::string> named;
+        std::vector<std::string> all;
+        for (const auto& one : texts) {
+                const auto source = one.value("source", std::string());
+                all.push_back(fmt::format("containerd.config ({})", source));
+                const auto text = one.value("text", std::string());
+                int number = 0;
+                for (const auto line : lines(text)) {
+                        ++number;
+                        const auto equals = line.find('=');
+                        const auto key = trim(line.substr(0, equals));
+                        const auto value =
+                                equals == line.npos ? std::string_view() : trim(line.substr(equals + 1));
+                        const auto bare = value.size() > 1 && (value[0] == '"' || value[0] == '\'')
+                                                  ? value.substr(1, value.size() - 2)
+                                                  : value;
+                        const auto leaf = key.substr(key.rfind('.') == key.npos ? 0 : key.rfind('.') + 1);
+                        if (!key.empty() && key[0] != '#' && (names(message, bare) || names(message, leaf)))
+                                named.push_back(fmt::format("`{}` in line {} of containerd.config ({})",
+                                        hide_secrets(trim(line)), number, source));
+                }
+        }
+        const auto& chosen = named.empty() ? all : named;
+        places.insert(places.end(), chosen.begin(), chosen.end());
+}
+
+} // namespace
+
+bool is_error(std::string_view line)
+{
+        if (is_klog(line) || line.find("level=error") != line.npos || line.find("level=fatal") != line.npos)
+                return true;
+        return std::ranges::any_of(
+                error_prefixes, [&](std::string_view begin) { return line.starts_with(begin); });
+}
+
+std::string error_text(std::string_view line)
+{
+        if (is_klog(line) && line.find("] ") != line.npos)
+                return std::string(line.substr(line.find("] ") + 2));
+        if (const auto message = value_in(line, "msg"); !message.empty()) {
+                const auto error = value_in(line, "error");
+                return error.empty() ? message : fmt::format("{}: {}", message, error);
+        }
+        return std::string(line);
+}
+
+std::string last_error(const std::vector<Said>& said)
+{
+        const auto found = std::ranges::find_if(said, [](const Said& one) { return is_error(one.text); });
+        if (found != said.end())
+                return error_text(found->text);
+        return said.empty() ? std::string() : said.front().text;
+}
+
+std::string registration_error(const std::vector<Said>& said)
+{
+        for (const auto& one : said) {
+                if (one.text.find("Successfully registered node") != std::string::npos)
+                        return {};
+                if (one.text.find("Unable to register node") != std::string::npos)
+                        return error_text(one.text);
+        }
+        return {};
+}
+
+std::vector<std::string> places_of(const Json& node, std::string_view daemon, std::string_view message)
+{
+        std::vector<std::string> places;
+        if (!node.is_object() || !node.contains("sources"))
+                return places;
+        const auto spec = node.value("spec", Json::object());
+        for (const auto& [key, place] : node.at("sources").items()) {
+                if (!key.starts_with(daemon) || !place.is_string())
+                        continue;
+                if (const auto index = key.rfind("flags[");
+                        index != std::string::npos) { // "--v=2" of a list
+                        const auto number = parse_int<std::size_t>(
+                                std::string_view(key).substr(index + 6, key.size() - index - 7));
+                        const auto flags = spec.value(Json::json_pointer("/kubelet/flags"), Json::array());
+                        if (!number || *number >= flags.size() || !flags[*number].is_string())
+                                continue;
+                        const auto flag = flags[*number].get<std::string>();
+                        const auto name = trim(std::string_view(flag).substr(0, flag.find('=')));
+                        if (names(message, name))
+                                places.push_back(fmt::format(
+                                        "{} ({})", hide_secrets(flag), place.get<std::string>()));
+                } else if (names(message, leaf_of(key)) && leaf_of(key) != "config" &&
+                           leaf_of(key) != "flags") {
+                        places.push_back(fmt::format("{} ({})", key, place.get<std::string>()));
+                }
+        }
+        // A map is named beside its key: "featureGates" beside that of the gate.
+        std::erase_if(places, [&](const std::string& outer) {
+                const auto key = outer.substr(0, outer.find(" (")) + ".";
+                return std::ranges::any_of(
+                        places, [&](const std::string& other) { return other.starts_with(key); });
+        });
+        if (daemon == "containerd")
+                add_settings(places, spec.value(Json::json_pointer("/containerd/config"), Json::array()),
+                        message);
+        if (places.size() > most_places)
+                places.resize(most_places);
+        return places;
+}
+
+std::string key_place(const Json& node, const std::string& key)
+{
+        if (!node.is_object() || !node.contains("sources") || !node.at("sources").contains(key))
+                return key;
+        return fmt::format("{} ({})", key, node.at("sources").value(key, std::string()));
+}
+
+std::string key_in(const Json& node, const std::string& message)
+{
+        if (node.is_object() && node.contains("sources"))
+                for (const auto& [key, place] : node.at("sources").items())
+                        if (place.is_string() &&
+                                message.find(place.get_ref<const std::string&>()) != std::string::npos)
+                                return key;
+        // "user data, line 3, column 5: cluster.cidr = …", of a configuration that was refused.
+        for (auto rest = std::string_view(message); rest.find(", line ") != rest.npos;) {
+                rest.remove_prefix(rest.find(", line ") + 1);
+                const auto colon = rest.find(": ");
+                if (colon == rest.npos)
+                        break;
+                const auto key = rest.substr(colon + 2, rest.find_first_of(" :;", colon + 2) - colon - 2);
+                const bool is_key = key.find('.') != key.npos && std::ranges::all_of(key, [](char c) {
+                        return c == '.' || std::isalpha(static_cast<unsigned char>(c)) != 0;
+                });
+                if (is_key)
+                        return std::string(key);
+        }
+        return {};
+}
+
+} // namespace eks

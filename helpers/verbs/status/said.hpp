@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a daemon says of its failure, and the keys of the configuration that it is about.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+
+namespace eks {
+
+// A record of a unit in the journal.
+struct Said {
+        std::string text;
+        std::uint64_t time = 0; // µs since 1970
+        std::string invocation; // of the unit, for the records of its processes
+        std::string failure;    // EKS_RESULT=failed: the cause and the remedy of a step
+        std::string result;     // EKS_RESULT of the last record of a run
+        std::string process;    // its number
+        int priority = 6;
+};
+
+// A line by which kubelet or containerd reports an error, without its time and the place in their source.
+bool is_error(std::string_view line);
+std::string error_text(std::string_view line);
+
+// The newest error of the records, newest first, else the newest record; "" without any.
+std::string last_error(const std::vector<Said>& said);
+
+// Why kubelet could not register the node at its last attempt; "" if it has registered, or has not tried.
+std::string registration_error(const std::vector<Said>& said);
+
+// The keys that a daemon's message is about and where each is set, by node.json:
+// "kubelet.config.featureGates.X = true (user data, line 9)". For a message that names none, the keys that
+// hold settings of that daemon as text.
+std::vector<std::string> places_of(const Json& node, std::string_view daemon, std::string_view message);
+
+// One key and where it is set.
+std::string key_place(const Json& node, const std::string& key);
+
+// The key of a place in the message of a step, for `eksnode explain`; "" if there is none.
+std::string key_in(const Json& node, const std::string& message);
+
+} // namespace eks

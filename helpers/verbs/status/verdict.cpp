@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "base/messages.hpp"
+#include "base/text.hpp"
+#include "verbs/status/status.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr const char* start_again = "`systemctl start eks-node.target`";
+constexpr std::string_view failed_prefix = "Failed: ";
+
+std::string until(std::uint64_t seconds)
+{
+        return seconds < 120 ? fmt::format("{} s", seconds) : fmt::format("{} min", (seconds + 30) / 60);
+}
+
+bool is_daemon(const std::string& unit)
+{
+        return !unit.starts_with("eks-");
+}
+
+// The units, and what they cannot start without.
+std::set<std::string> required(const UnitStates& units, std::deque<std::string> queue)
+{
+        std::set<std::string> all(queue.begin(), queue.end());
+        while (!queue.empty()) {
+                const auto unit = units.find(queue.front());
+                queue.pop_front();
+                if (unit == units.end())
+                        continue;
+                for (const auto& other : unit->second.requires_)
+                        if (all.insert(other).second)
+                                queue.push_back(other);
+        }
+        return all;
+}
+
+// The cause, without what is said elsewhere.
+std::string cause_of(const UnitState& unit)
+{
+        if (unit.status.starts_with(failed_prefix) && unit.active == "failed")
+                return unit.status.substr(failed_prefix.size());
+        return !unit.cause.empty() ? unit.cause : unit.last_line;
+}
+
+std::string line(std::string_view name, const std::string& text)
+{
+        return text.empty() ? std::string() : fmt::format("  {:<6} {}\n", fmt::format("{}:", name), text);
+}
+
+// Where what is wrong can be changed.
+std::string place_of_change(const UnitState& unit, const std::string& cause, const std::string& key)
+{
+        std::vector<std::string> parts;
+        if (!unit.drop_ins.empty())
+                parts.push_back("the drop-in " + join(unit.drop_ins, ", "));
+        parts.insert(parts.end(), unit.places.begin(), unit.places.end());
+        auto text = join(parts, "; ");
+        const bool of_user_data = (text + cause).find("user data") != std::string::npos;
+        if (of_user_data)
+                text += fmt::format(
+                        "{}user data is /run/eks/user-data here, where a correction lasts for this boot{}",
+                        text.empty() ? "" : "; ",
+                        (text + cause).find("MIME part") == std::string::npos
+                                ? ""
+                                : " (lines are counted from the first one of the MIME part)");
+        if (!key.empty())
+                text += fmt::format(
+                        "{}`eksnode explain {}` shows who sets it", text.empty() ? "" : "; ", key);
+        return text;
+}
+
+std::string next_of(const std::string& name, const UnitState& unit, const Situation& situation)
+{
+        if (unit.load == "masked")
+                return fmt::format(
+                        "will not try again; run `systemctl unmask {}` and {}", name, start_again);
+        if (unit.load == "not-found")
+                return fmt::format("will not try again; install it and run {}", start_again);
+        if (unit.active != "failed")
+                return fmt::format("systemd starts it again by itself, {} s after it ends",
+                        unit.restart_delay / 1'000'000);
+        if (situation.retry_in)
+                return fmt::format("next attempt in {} (eks-retry.timer)", until(*situation.retry_in));
+        return fmt::format("will not try again; when the cause is removed, run {}{}",
+                unit.drop_ins.empty() ? "" : "`systemctl daemon-reload` and ", start_again);
+}
+
+std::string details(const std::string& name, const UnitState& unit, const Situation& situation)
+{
+        const auto cause = cause_of(unit);
+        auto text = line("Cause", cause);
+        text += line("Change", place_of_change(unit, cause, situation.explain_key));
+        text += line("Next", next_of(name, unit, situation));
+        if (unit.load == "loaded")
+                text += line("See", fmt::format("journalctl -b -x -u {}", name));
+        return text;
+}
+
+std::string named(const UnitStates& units, const std::vector<std::string>& names)
+{
+        std::vector<std::string> texts;
+        for (const auto& name : names)
+                texts.push_back(fmt::format("{} ({})", name, reason_of(units.at(name))));
+        return join(texts, ", ");
+}
+
+// An active node, and what is wrong with it.
+std::string render_up(const UnitStates& units, const std::string& root, const Situation& situation)
+{
+        const auto kubelet = units.find(std::string(kubelet_unit));
+        if (kubelet != units.end() && !kubelet->second.not_registered.empty()) {
+                const auto& error = kubelet->second.not_registered;
+                const bool refused = error.find("nauthorized") != std::string::npos ||
+                                     error.find("orbidden") != std::string::npos;
+                return fmt::format("! kubelet runs, but could not register the node\n{}{}{}{}",
+                        line("Cause", error),
+                        line("Change",
+                                refused ? "the access entry (or aws-auth) of the instance's role in the cluster, "
+                                          "of type EC2_LINUX"
+                                        : join(kubelet->second.places, "; ")),
+                        line("Next", "kubelet tries again by itself, every few seconds"),
+                        line("See", "journalctl -b -u kubelet.service"));
+        }
+        std::vector<std::string> failed;
+        for (const auto& [name, unit] : units)
+                if (name != root && has_failed(unit))
+                        failed.push_back(name);
+        if (!failed.empty())
+                return fmt::format("! The node is up, but without {}\n", named(units, failed)) +
+                       details(failed.front(), units.at(failed.front()), situation);
+        const auto warnings =
+                std::ranges::count_if(units, [](const auto& unit) { return !unit.second.warnings.empty(); });
+        if (warnings == 0)
+                return "● The node is up: kubelet is running\n";
+        return fmt::format("● The node is up: kubelet is running; {} warned, see '!' below\n",
+                warnings == 1 ? "a step" : fmt::format("{} steps", warnings));
+}
+
+std::string render_waiting(
+        const UnitStates& units, const std::vector<std::string>& working, std::uint64_t now)
+{
+        const auto& name = working.front();
+        const auto& unit = units.at(name);
+        const auto since = unit.started == 0 || now <= unit.started ? 0 : (now - unit.started) / 1'000'000;
+        auto text = fmt::format("◌ Waiting for {}, for {} so far\n", join(working, ", "), until(since));
+        text += line("Status", unit.status);
+        text += line("Before", unit.earlier_failure);
+        return text + line("See", fmt::format("journalctl -b -u {}", name));
+}
+
+} // namespace
+
+std::vector<std::string> find_blockers(const UnitStates& units, const std::string& root)
+{
+        const auto needed = required(units, {root, std::string(kubelet_unit), std::string(containerd_unit)});
+        std::set<std::string> lacking;
+        for (const auto& [name, unit] : units)
+                lacking.insert(unit.lacks.begin(), unit.lacks.end());
+        std::vector<std::string> blockers;
+        std::vector<std::string> absent;
+        bool working = false;
+        for (const auto& name : needed) {
+                const auto found = units.find(name);
+                if (found == units.end() || name == root)
+                        continue;
+                const auto& unit = found->second;
+                const bool ends_again = unit.active == "activating" && unit.restarts > 0;
+                working = working || unit.active == "activating";
+                if (unit.load == "masked" || unit.load == "not-found")
+                        (is_daemon(name) || lacking.contains(name) ? blockers : absent).push_back(name);
+                else if (has_failed(unit) || ends_again)
+                        blockers.push_back(name);
+        }
+        // systemd starts nothing that requires an absent unit, but at boot what wants it comes up without.
+        if (blockers.empty() && !working && units.at(root).active != "active")
+                blockers = std::move(absent);
+        // A unit fails for want of another before it fails by itself, kubelet for want of containerd, too.
+        const auto order = [&](const std::string& name) {
+                const auto reached = required(units, {name});
+                const auto others = std::ranges::count_if(
+                        blockers, [&](const std::string& other) { return reached.contains(other); });
+                return std::tuple(name == kubelet_unit, others, units.at(name).started, name);
+        };
+        std::vector<std::pair<decltype(order(root)), std::string>> ordered;
+        for (const auto& name : blockers)
+                ordered.emplace_back(order(name), name);
+        std::ranges::sort(ordered);
+        std::ranges::transform(ordered, blockers.begin(), [](const auto& one) { return one.second; });
+        return blockers;
+}
+
+std::string render_verdict(const UnitStates& units, const std::string& root, const Situation& situation)
+{
+        if (units.at(root).active == "active")
+                return render_up(units, root, situation) + "\n";
+        const bool ran =
+                std::ranges::any_of(units, [](const auto& unit) { return unit.second.started != 0; });
+        const auto kubelet = units.find(std::string(kubelet_unit));
+        // eks-node-generator links kubelet.service on nodes only.
+        const bool has_kubelet = kubelet != units.end() && kubelet->second.load != "not-found";
+        if (!situation.chosen && (!ran || !has_kubelet))
+                return fmt::format("○ This machine is not a node: {}\n\n", situation.why_not);
+        if (const auto blockers = find_blockers(units, root); !blockers.empty())
+                return fmt::format("× Blocked by {}\n{}\n", named(units, blockers),
+                        details(blockers.front(), units.at(blockers.front()), situation));
+        std::vector<std::string> working;
+        for (const auto& [name, unit] : units)
+                if (unit.active == "activating")
+                        working.push_back(name);
+        std::ranges::sort(working, {}, [&](const std::string& name) { return units.at(name).started; });
+        if (!working.empty())
+                return render_waiting(units, working, situation.now) + "\n";
+        const bool stopped = has_kubelet && kubelet->second.started != 0;
+        return fmt::format("○ {}\n{}\n",
+                stopped ? "The node is down: kubelet was stopped"
+                        : "The node was not started, and nothing is being started",
+                line("Next", fmt::format("nothing starts it by itself; run {}", start_again)));
+}
+
+} // namespace eks

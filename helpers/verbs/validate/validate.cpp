@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/validate/validate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <map>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/secrets.hpp"
+#include "checks/find_problems.hpp"
+#include "config/known_keys.hpp"
+#include "containerd/config_versions.hpp"
+#include "containerd/user_settings.hpp"
+#include "node/kubelet_gates.hpp"
+#include "node/locked_gates.hpp"
+#include "node/max_pods.hpp"
+#include "node/trusted_certificates.hpp"
+#include "verbs/plan/plan.hpp"
+
+namespace eks {
+
+namespace {
+
+// A note says how a node treats the key, which does not apply here.
+void refuse_doubts(std::vector<Note>& notes, Problems& problems)
+{
+        std::erase_if(notes, [&](const Note& note) {
+                std::string_view text = note.text;
+                for (const std::string_view fate : {", ignoring", ", proceeding"})
+                        if (text.ends_with(fate))
+                                text.remove_suffix(fate.size());
+                if (note.strict)
+                        problems.add(std::string(text), "Correct or remove it, or check without --strict");
+                return note.strict;
+        });
+}
+
+// The problems of values that have no place of their own in the tables.
+void check_spec(const NodeSpec& spec, bool knows_kubelet, const Strictness& how, Problems& problems,
+        std::vector<Note>& notes)
+{
+        try {
+                check_user_configs(spec, notes);
+        } catch (const Error& e) {
+                problems.add(e);
+        }
+        if (!knows_kubelet) // else eks-kubelet-config says it
+                for (const auto& conflict : gate_conflicts(spec, {}))
+                        notes.push_back({Level::warning, conflict.text + ", proceeding", true});
+        if (const auto wrong =
+                        wrong_expression(spec.kubelet.max_pods_expression)) { // a node continues without
+                if (how.strict)
+                        problems.add(
+                                *wrong, "See eks-kubelet-config.service(8) for what an expression may hold");
+                else
+                        notes.push_back({Level::warning, *wrong + ", ignoring"});
+        }
+}
+
+// An instance as good as any, where none is given. What depends on its other facts is not checked.
+InstanceFacts example_facts()
+{
+        return {.instance_id = "i-0123456789abcdef0",
+                .instance_type = "m5.large",
+                .region = "us-west-2",
+                .availability_zone = "us-west-2a",
+                .local_hostname = "ip-10-0-0-1.us-west-2.compute.internal",
+                .local_ipv4 = "10.0.0.1"};
+}
+
+constexpr auto kubelet_version_file = "/etc/eks/kubelet-version.txt";
+
+// A laptop's daemons are not the node's.
+bool knows_daemon(const Root& root, const char* file, const Strictness& how)
+{
+        return how.node || exists(root(file));
+}
+
+// The daemons of this machine, if it says which they are; else the oldest and the newest ones that eksnode
+// knows.
+std::vector<Versions> versions_to_check(const Root& root, const Strictness& how)
+{
+        std::vector<Versions> all{{.kubelet = oldest_kubelet, .containerd = oldest_containerd},
+                {.kubelet = newest_kubelet, .containerd = newest_containerd}};
+        const auto know = [&](const char* file, Version (*version)(const Root&), Version Versions::*which) {
+                if (!knows_daemon(root, file, how))
+                        return;
+                try {
+                        const auto known = version(root);
+                        for (auto& versions : all)
+                                versions.*which = known;
+                } catch (const Error&) { // the step that needs it says so
+                }
+        };
+        know(kubelet_version_file, kubelet_version, &Versions::kubelet);
+        know("/etc/eks/containerd-version.txt", containerd_version, &Versions::containerd);
+        return all;
+}
+
+// The key that a message is about, without the place in front of it.
+std::string_view key_in(std::string_view text)
+{
+        if (place_in_message(text).line > 0)
+                text.remove_prefix(text.find(": ") + 2);
+        return text.substr(0, std::min(text.find(" = "), text.find(": ")));
+}
+
+using Keys = std::set<std::string, std::less<>>;
+
+// The keys that the checks have refused.
+Keys keys_in(const Problems& problems)
+{
+        Keys keys;
+        for (const auto& problem : problems.all())
+                keys.emplace(key_in(problem.text));
+        return keys;
+}
+
+// A step stops at a value that the checks have refused, and says so in its own words.
+bool is_known(const Keys& refused, std::string_view text)
+{
+        const std::string key(key_in(text));
+        return refused.contains(key) || std::ranges::any_of(std::array{'.', '['}, [&](char separator) {
+                const auto below = refused.lower_bound(key + separator);
+                return below != refused.end() && below->starts_with(key + separator);
+        });
+}
+
+// The problems and warnings of the steps themselves. A node that has one of the versions must have them all,
+// so those count that each version gives. Without eksnode's own files, those of a step are not
+// checked. Other errors that are not of the configuration are those of this machine.
+void check_steps(NodeInputs node, bool has_facts, const Strictness& how, const std::vector<Layer>& layers,
+        Problems& problems, std::vector<Note>& notes)
+{
+        const auto versions = versions_to_check(node.root, how);
+        std::map<std::string_view, std::size_t> refusals; // of a step
+        std::map<std::string, std::size_t> doubts;
+        std::vector<PlannedStep> last;
+        for (const auto& candidate : versions) {
+                node.versions = candidate;
+                last = plan_steps(node);
+                for (const auto& step : last) {
+                        const bool wrong = step.error && step.error->failure().status == Errc::bad_config;
+                        refusals[step.name] += wrong ? 1 : 0;
+                        std::set<std::string> texts;
+                        for (const auto& note : step.plan.notes)
+                                texts.insert(note.text);
+                        for (const auto& text : texts)
+                                ++doubts[text];
+                }
+        }
+        const auto is_of_configuration = [&](const std::string& text) {
+                const auto place = place_in_message(text);
+                return std::ranges::any_of(
+                        layers, [&](const Layer& layer) { return layer.source == place.source; });
+        };
+        const auto refused = keys_in(problems);
+        std::unordered_set<std::string> noted;
+        for (const auto& note : notes)
+                noted.insert(note.text);
+        for (const auto& step : last) {
+                const bool elsewhere = step.of_machine && !how.node;
+                const auto failed = step.error ? step.error->failure().name : std::string_view();
+                if (failed == failure::facts_missing.name && has_facts)
+                        problems.add(step.problems);
+                if (failed == failure::vendor_file.name || failed == failure::internal.name) {
+                        const auto text = fmt::format(
+                                "the files of {} are not checked: {}", step.name, step.error->what());
+                        if (how.strict)
+                                problems.add(text, step.error->remedy());
+                        else
+                                notes.push_back({Level::warning,
+                                        Error(step.error->failure(), text, step.error->remedy())
+                                                .full_text()});
+                }
+                if (refusals[step.name] == versions.size())
+                        for (const auto& [text, remedy] : step.problems.all()) {
+                                if (elsewhere)
+                                        notes.push_back({Level::warning,
+                                                fmt::format("{}; on a node this is an error", text)});
+                                else if (!is_known(refused, text))
+                                        problems.add(text, remedy);
+                        }
+                for (const auto& note : step.plan.notes)
+                        if (note.level == Level::warning && doubts[note.text] == versions.size() &&
+                                is_of_configuration(note.text) && noted.insert(note.text).second)
+                                notes.push_back(note);
+        }
+}
+
+} // namespace
+
+Findings check_configuration(const Root& root, Resolved resolved, const Json& imds, const Strictness& how)
+{
+        add_bootstrap_dns(resolved, imds);
+        auto notes = std::exchange(resolved.merged.notes, {});
+        // On a node a script will have named the cluster.
+        const bool later = !how.node && resolved.has_scripts && names_no_cluster(resolved);
+        const auto no_cluster = how.complete && !later ? missing_cluster(resolved) : std::nullopt;
+        auto problems = find_problems(resolved, imds, notes, how.complete && !later && !no_cluster);
+        if (no_cluster)
+                problems.add(no_cluster->what(), no_cluster->remedy());
+        if (later && !resolved.names_call) // with a call in sight, main() remarks on it
+                notes.push_back({Level::warning, no_cluster_but_scripts(resolved), true});
+        if (const auto without_step = keys_without_a_step(resolved.merged); how.node)
+                problems.add(without_step);
+        else
+                for (const auto& text : without_step.texts())
+                        notes.push_back({Level::warning, text + "; a node does not start with it", true});
+
+        const auto& merged = resolved.merged;
+        auto trust_problems = problems; // those of trust.certificates are in it
+        const auto found = trusted_certificates(
+                root, trust_sources(merged.tree, merged.marks, trust_problems), std::time(nullptr));
+        problems.add(found.problems);
+        notes.insert(notes.end(), found.notes.begin(), found.notes.end());
+        for (const auto& missing : found.missing) {
+                if (how.node)
+                        problems.add(missing.text, missing.remedy);
+                else // this need not be the node
+                        notes.push_back({Level::warning,
+                                fmt::format("{}; it is not checked here, and on a node this is an error",
+                                        missing.text)});
+        }
+
+        NodeInputs node{.root = root,
+                .spec = node_spec(merged.tree, merged.marks, &problems),
+                .facts = imds.is_object() ? instance_facts(imds, how.imds) : example_facts(),
+                .versions = {},
+                .credential_provider = credential_provider_path(),
+                .lacks_cluster = std::ranges::any_of(std::array{"cluster.name", "cluster.apiServerEndpoint",
+                                                             "cluster.certificateAuthority"},
+                        [&](const char* key) { return find_path(merged.tree, key) == nullptr; })};
+        check_spec(node.spec, knows_daemon(root, kubelet_version_file, how), how, problems, notes);
+        if (how.steps) {
+                node.spec.host.trust.clear(); // checked above
+                check_steps(std::move(node), imds.is_object(), how, resolved.layers, problems, notes);
+        }
+        if (how.strict)
+                refuse_doubts(notes, problems);
+        const auto sources = sources_of(resolved);
+        problems.sort_by_place(sources);
+        sort_by_place(notes, sources);
+        return {std::move(problems), std::move(notes)};
+}
+
+std::string text_of(const Findings& findings)
+{
+        std::string text;
+        for (const auto& note : findings.notes)
+                text += fmt::format("{}: {}\n", note.level <= Level::warning ? "warning" : "note",
+                        hide_secrets(note.text));
+        const auto& problems = findings.problems.all();
+        for (std::size_t i = 0; i < problems.size(); ++i) {
+                text += fmt::format("error: {}\n", problems[i].text);
+                const bool same = i + 1 < problems.size() && problems[i].remedy == problems[i + 1].remedy;
+                if (!same && !problems[i].remedy.empty())
+                        text += fmt::format("hint: {}\n", problems[i].remedy);
+        }
+        return text;
+}
+
+} // namespace eks
