@@ -91,9 +91,9 @@ def check_output(tree):
 
 
 def check_libraries(tree):
-    """No library of ours, and none for network, crypto or YAML: they cost milliseconds before anything runs, and a generator may not use them."""
+    """No library of ours, and none for network, crypto, YAML or D-Bus: they cost milliseconds before anything runs, and a generator may not use them."""
     needed = run(tool("readelf"), "-d", tree.stage / PROGRAM).stdout
-    for library in re.findall(r"\(NEEDED\).*\[(lib(?:curl|eksnode|event|nghttp2|ssl|crypto|yaml)[^]]*)\]", needed):
+    for library in re.findall(r"\(NEEDED\).*\[(lib(?:curl|eksnode|event|nghttp2|ssl|crypto|systemd|yaml)[^]]*)\]", needed):
         yield at("generators/meson.build", 1, f"the generator needs {library}, let it link base alone")
 
 

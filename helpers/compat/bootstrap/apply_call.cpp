@@ -4,8 +4,9 @@
 #include <array>
 #include <string>
 
-#include <systemd/sd-journal.h>
+#include <fmt/format.h>
 
+#include "base/datagram.hpp"
 #include "base/fs.hpp"
 #include "compat/bootstrap/stdout_to_stderr.hpp"
 #include "config/command_layer.hpp"
@@ -36,11 +37,18 @@ void record_failure(const char* program, const std::string& command, const Error
         } catch (const std::exception&) { // another user's; the journal has the cause
         }
         const auto& kind = e.failure();
-        ::sd_journal_send("MESSAGE=%s failed: %s", program, e.full_text().c_str(), "PRIORITY=3",
-                "SYSLOG_IDENTIFIER=%s", program, "MESSAGE_ID=%s", std::string(kind.id).c_str(),
-                "EKS_STEP=%s", program, "EKS_RESULT=failed", "EKS_FAILURE=%s",
-                std::string(kind.name).c_str(), "EKS_CAUSE=%s", e.what(), "EKS_REMEDY=%s",
-                e.remedy().c_str(), "EKS_EXIT_STATUS=%d", exit_status, nullptr);
+        std::string record;
+        add_field(record, "MESSAGE", fmt::format("{} failed: {}", program, e.full_text()));
+        add_field(record, "PRIORITY", "3");
+        add_field(record, "SYSLOG_IDENTIFIER", program);
+        add_field(record, "MESSAGE_ID", kind.id);
+        add_field(record, "EKS_STEP", program);
+        add_field(record, "EKS_RESULT", "failed");
+        add_field(record, "EKS_FAILURE", kind.name);
+        add_field(record, "EKS_CAUSE", e.what());
+        add_field(record, "EKS_REMEDY", e.remedy());
+        add_field(record, "EKS_EXIT_STATUS", fmt::format("{}", exit_status));
+        send_record(record);
 }
 
 void forget_refused_call()

@@ -36,7 +36,7 @@ private:
         int fd_ = -1;
 };
 
-// One deleter for every C handle: std::unique_ptr<sd_bus, Deleter<sd_bus_unref>>.
+// One deleter for every C handle: std::unique_ptr<DIR, Deleter<::closedir>>.
 template <auto Fn>
 struct Deleter {
         template <typename T>

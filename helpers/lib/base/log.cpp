@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.hpp"
 
-#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-journal.h>
 
+#include "base/datagram.hpp"
 #include "base/fd.hpp"
 #include "base/secrets.hpp"
 
@@ -19,8 +17,7 @@ namespace eks {
 
 namespace {
 
-// sd_journal_sendv() returns 0 even without a journal, so its result is not used. $JOURNAL_STREAM holds
-// device:inode of the stderr that the manager connected to the journal.
+// $JOURNAL_STREAM holds device:inode of the stderr that the manager connected to the journal.
 bool stderr_is_journal()
 {
         const char* stream = std::getenv("JOURNAL_STREAM");
@@ -74,21 +71,19 @@ void Log::write(Level level, std::string_view message, std::string_view message_
                 [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
                 return;
         }
-        std::vector<std::string> records{fmt::format("MESSAGE={}", text),
-                fmt::format("PRIORITY={}", static_cast<int>(level)),
-                fmt::format("SYSLOG_IDENTIFIER={}", step_), fmt::format("EKS_STEP={}", step_)};
+        std::string record;
+        add_field(record, "MESSAGE", text);
+        add_field(record, "PRIORITY", fmt::format("{}", static_cast<int>(level)));
+        add_field(record, "SYSLOG_IDENTIFIER", step_);
+        add_field(record, "EKS_STEP", step_);
         if (!message_id.empty())
-                records.push_back(fmt::format("MESSAGE_ID={}", message_id));
+                add_field(record, "MESSAGE_ID", message_id);
         // A process that logs and exits at once is not attributed to its unit (systemd issue 2913).
         if (const char* unit = std::getenv("EKS_UNIT"))
-                records.push_back(fmt::format("OBJECT_SYSTEMD_UNIT={}", unit));
+                add_field(record, "OBJECT_SYSTEMD_UNIT", unit);
         for (const auto& field : fields)
-                records.push_back(fmt::format("{}={}", field.key, shortened(hide_secrets(field.value))));
-        std::vector<iovec> parts;
-        parts.reserve(records.size());
-        for (auto& record : records)
-                parts.push_back({record.data(), record.size()});
-        ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+                add_field(record, field.key, shortened(hide_secrets(field.value)));
+        send_record(record);
         if (level == Level::err)
                 write_to_console(step_, text);
 }
@@ -103,12 +98,12 @@ void Log::write_with_console(Level level, const std::string& message, std::strin
 void notify_status(std::string_view text)
 {
         const auto line = hide_secrets(text.substr(0, text.find('\n')));
-        ::sd_notify(0, ("STATUS=" + line).c_str());
+        notify_manager("STATUS=" + line);
 }
 
 void notify_extend_timeout(unsigned seconds)
 {
-        ::sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", std::uint64_t{seconds} * 1'000'000).c_str());
+        notify_manager(fmt::format("EXTEND_TIMEOUT_USEC={}", std::uint64_t{seconds} * 1'000'000));
 }
 
 } // namespace eks

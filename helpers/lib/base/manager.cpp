@@ -15,6 +15,8 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/libsystemd.hpp"
 
 namespace eks {
 
@@ -41,7 +43,8 @@ void check(int result, std::string_view doing)
 std::string text_property(sd_bus* bus, const std::string& path, const char* interface, const char* name)
 {
         char* raw = nullptr;
-        if (::sd_bus_get_property_string(bus, destination, path.c_str(), interface, name, nullptr, &raw) < 0)
+        if (libsystemd().bus_get_property_string(
+                    bus, destination, path.c_str(), interface, name, nullptr, &raw) < 0)
                 return {}; // targets have no Result=, for instance
         const std::unique_ptr<char, Deleter<::free>> text(raw);
         return raw;
@@ -51,7 +54,7 @@ template <typename T>
 T trivial_property(sd_bus* bus, const std::string& path, const char* interface, const char* name, char type)
 {
         T value{};
-        ::sd_bus_get_property_trivial(
+        libsystemd().bus_get_property_trivial(
                 bus, destination, path.c_str(), interface, name, nullptr, type, &value);
         return value;
 }
@@ -61,7 +64,8 @@ std::vector<std::string> list_property(
 {
         std::vector<std::string> items;
         char** raw = nullptr;
-        if (::sd_bus_get_property_strv(bus, destination, path.c_str(), interface, name, nullptr, &raw) < 0)
+        if (libsystemd().bus_get_property_strv(
+                    bus, destination, path.c_str(), interface, name, nullptr, &raw) < 0)
                 return items;
         const std::unique_ptr<char*, Deleter<::free>> list(raw);
         for (char** item = raw; item != nullptr && *item != nullptr; ++item) {
@@ -107,20 +111,20 @@ using Bus = std::shared_ptr<sd_bus>;
 
 Bus adopt(sd_bus* bus)
 {
-        return {bus, ::sd_bus_flush_close_unref};
+        return {bus, libsystemd().bus_flush_close_unref};
 }
 
 Bus open_connection()
 {
         sd_bus* bus = nullptr;
         if (::geteuid() == 0) {
-                check(::sd_bus_new(&bus), "make a bus connection");
+                check(libsystemd().bus_new(&bus), "make a bus connection");
                 auto direct = adopt(bus);
-                ::sd_bus_set_address(bus, "unix:path=/run/systemd/private");
-                if (::sd_bus_start(bus) >= 0)
+                libsystemd().bus_set_address(bus, "unix:path=/run/systemd/private");
+                if (libsystemd().bus_start(bus) >= 0)
                         return direct;
         }
-        check(::sd_bus_open_system(&bus), "reach the service manager");
+        check(libsystemd().bus_open_system(&bus), "reach the service manager");
         return adopt(bus);
 }
 
@@ -138,6 +142,16 @@ void connect_to_manager()
         early_connection() = open_connection();
 }
 
+void Manager::Unref::operator()(sd_bus_message* message) const
+{
+        libsystemd().bus_message_unref(message);
+}
+
+void Manager::Unref::operator()(sd_bus_slot* slot) const
+{
+        libsystemd().bus_slot_unref(slot);
+}
+
 Manager::Manager() : bus_(early_connection() ? early_connection() : open_connection()) {}
 
 namespace {
@@ -153,7 +167,7 @@ template <typename T>
 std::int64_t read_number(sd_bus_message* message, char type)
 {
         T value{};
-        check(::sd_bus_message_read_basic(message, type, &value), "read a number of the manager");
+        check(libsystemd().bus_message_read_basic(message, type, &value), "read a number of the manager");
         return static_cast<std::int64_t>(value);
 }
 
@@ -174,26 +188,28 @@ std::int64_t read_number(sd_bus_message* message, char type)
 std::vector<Manager::Check> read_checks(sd_bus_message* message)
 {
         std::vector<Manager::Check> checks;
-        check(::sd_bus_message_enter_container(message, 'a', "(sbbsi)"), "read the manager's answer");
+        check(libsystemd().bus_message_enter_container(message, 'a', "(sbbsi)"),
+                "read the manager's answer");
         const char* type = nullptr;
         const char* parameter = nullptr;
         int trigger = 0;
         int negated = 0;
         int state = 0;
-        while (::sd_bus_message_read(message, "(sbbsi)", &type, &trigger, &negated, &parameter, &state) > 0)
+        while (libsystemd().bus_message_read(
+                       message, "(sbbsi)", &type, &trigger, &negated, &parameter, &state) > 0)
                 checks.push_back({type, parameter, trigger != 0, negated != 0});
-        check(::sd_bus_message_exit_container(message), "read the manager's answer");
+        check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
         return checks;
 }
 
 std::vector<std::string> read_list(sd_bus_message* message)
 {
         std::vector<std::string> list;
-        check(::sd_bus_message_enter_container(message, 'a', "s"), "read the manager's answer");
+        check(libsystemd().bus_message_enter_container(message, 'a', "s"), "read the manager's answer");
         const char* item = nullptr;
-        while (::sd_bus_message_read(message, "s", &item) > 0)
+        while (libsystemd().bus_message_read(message, "s", &item) > 0)
                 list.emplace_back(item);
-        check(::sd_bus_message_exit_container(message), "read the manager's answer");
+        check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
         return list;
 }
 
@@ -223,30 +239,31 @@ Manager::Properties Manager::properties(const std::string& name)
 {
         sd_bus_message* raw = nullptr;
         // An empty name stands for the properties of all interfaces.
-        const int result = ::sd_bus_call_method(bus_.get(), destination, unit(name).path.c_str(),
+        const int result = libsystemd().bus_call_method(bus_.get(), destination, unit(name).path.c_str(),
                 "org.freedesktop.DBus.Properties", "GetAll", nullptr, &raw, "s", "");
         const MessagePtr reply(raw);
         eks::check(result, fmt::format("read the state of '{}'", name));
         Properties all;
-        eks::check(::sd_bus_message_enter_container(raw, 'a', "{sv}"), "read the manager's answer");
-        while (::sd_bus_message_enter_container(raw, 'e', "sv") > 0) {
+        eks::check(libsystemd().bus_message_enter_container(raw, 'a', "{sv}"), "read the manager's answer");
+        while (libsystemd().bus_message_enter_container(raw, 'e', "sv") > 0) {
                 const char* key = nullptr;
                 const char* type = nullptr;
-                eks::check(::sd_bus_message_read(raw, "s", &key), "read the manager's answer");
-                eks::check(::sd_bus_message_peek_type(raw, nullptr, &type), "read the manager's answer");
+                eks::check(libsystemd().bus_message_read(raw, "s", &key), "read the manager's answer");
+                eks::check(libsystemd().bus_message_peek_type(raw, nullptr, &type),
+                        "read the manager's answer");
                 const std::string_view signature(type);
                 const bool known = signature == "s" || signature == "b" || signature == "i" ||
                                    signature == "u" || signature == "t" || signature == "as" ||
                                    signature == "a(sbbsi)";
                 if (!known) {
-                        eks::check(::sd_bus_message_skip(raw, "v"), "read the manager's answer");
+                        eks::check(libsystemd().bus_message_skip(raw, "v"), "read the manager's answer");
                 } else {
-                        eks::check(::sd_bus_message_enter_container(raw, 'v', type),
+                        eks::check(libsystemd().bus_message_enter_container(raw, 'v', type),
                                 "read the manager's answer");
                         if (signature == "s") {
                                 const char* text = nullptr;
-                                eks::check(
-                                        ::sd_bus_message_read(raw, "s", &text), "read the manager's answer");
+                                eks::check(libsystemd().bus_message_read(raw, "s", &text),
+                                        "read the manager's answer");
                                 all.texts.emplace(key, text);
                         } else if (signature == "as") {
                                 all.lists.emplace(key, read_list(raw));
@@ -255,9 +272,10 @@ Manager::Properties Manager::properties(const std::string& name)
                         } else {
                                 all.numbers.emplace(key, read_number(raw, type[0]));
                         }
-                        eks::check(::sd_bus_message_exit_container(raw), "read the manager's answer");
+                        eks::check(
+                                libsystemd().bus_message_exit_container(raw), "read the manager's answer");
                 }
-                eks::check(::sd_bus_message_exit_container(raw), "read the manager's answer");
+                eks::check(libsystemd().bus_message_exit_container(raw), "read the manager's answer");
         }
         return all;
 }
@@ -266,20 +284,20 @@ Manager::Unit Manager::unit(const std::string& name)
 {
         sd_bus_error error{};
         sd_bus_message* raw = nullptr;
-        const int result = ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
-                "LoadUnit", &error, &raw, "s", name.c_str());
-        ::sd_bus_error_free(&error);
+        const int result = libsystemd().bus_call_method(bus_.get(), destination, manager_path,
+                manager_interface, "LoadUnit", &error, &raw, "s", name.c_str());
+        libsystemd().bus_error_free(&error);
         const MessagePtr reply(raw);
         check(result, fmt::format("load '{}'", name));
         const char* path = nullptr;
-        check(::sd_bus_message_read(raw, "o", &path), "read the manager's answer");
+        check(libsystemd().bus_message_read(raw, "o", &path), "read the manager's answer");
         return {this, path, name.ends_with(".service")};
 }
 
 bool Manager::is_loaded(const std::string& name)
 {
-        return ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface, "GetUnit",
-                       nullptr, nullptr, "s", name.c_str()) >= 0;
+        return libsystemd().bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+                       "GetUnit", nullptr, nullptr, "s", name.c_str()) >= 0;
 }
 
 std::string Manager::Unit::text(const char* name) const
@@ -340,13 +358,13 @@ std::chrono::seconds Manager::Unit::start_timeout() const
 bool Manager::Unit::has_job() const
 {
         sd_bus_message* raw = nullptr;
-        if (::sd_bus_get_property(manager->bus_.get(), destination, path.c_str(), unit_interface, "Job",
-                    nullptr, &raw, "(uo)") < 0)
+        if (libsystemd().bus_get_property(manager->bus_.get(), destination, path.c_str(), unit_interface,
+                    "Job", nullptr, &raw, "(uo)") < 0)
                 return false;
         const MessagePtr reply(raw);
         std::uint32_t id = 0;
         const char* job = nullptr;
-        return ::sd_bus_message_read(raw, "(uo)", &id, &job) >= 0 && id != 0;
+        return libsystemd().bus_message_read(raw, "(uo)", &id, &job) >= 0 && id != 0;
 }
 
 bool Manager::Unit::started_before(const std::string& file) const
@@ -362,7 +380,7 @@ bool Manager::Unit::changed_before(const std::string& file) const
 void Manager::call(const char* method)
 {
         sd_bus_message* raw = nullptr;
-        const int result = ::sd_bus_call_method(
+        const int result = libsystemd().bus_call_method(
                 bus_.get(), destination, manager_path, manager_interface, method, nullptr, &raw, "");
         const MessagePtr reply(raw);
         check(result, fmt::format("call {} of the service manager", method));
@@ -377,32 +395,33 @@ void Manager::change_environment(
         const std::vector<std::string>& names, const std::vector<std::string>& assignments)
 {
         sd_bus_message* raw = nullptr;
-        check(::sd_bus_message_new_method_call(bus_.get(), &raw, destination, manager_path,
+        check(libsystemd().bus_message_new_method_call(bus_.get(), &raw, destination, manager_path,
                       manager_interface, "UnsetAndSetEnvironment"),
                 "make a call");
         const MessagePtr request(raw);
         for (const auto* list : {&names, &assignments}) {
-                check(::sd_bus_message_open_container(raw, 'a', "s"), "write a call");
+                check(libsystemd().bus_message_open_container(raw, 'a', "s"), "write a call");
                 for (const auto& item : *list)
-                        check(::sd_bus_message_append(raw, "s", item.c_str()), "write a call");
-                check(::sd_bus_message_close_container(raw), "write a call");
+                        check(libsystemd().bus_message_append(raw, "s", item.c_str()), "write a call");
+                check(libsystemd().bus_message_close_container(raw), "write a call");
         }
-        check(::sd_bus_call(bus_.get(), raw, 0, nullptr, nullptr), "change the manager's environment");
+        check(libsystemd().bus_call(bus_.get(), raw, 0, nullptr, nullptr),
+                "change the manager's environment");
 }
 
 std::vector<std::string> Manager::processes(const std::string& unit)
 {
         std::vector<std::string> lines;
         sd_bus_message* raw = nullptr;
-        if (::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+        if (libsystemd().bus_call_method(bus_.get(), destination, manager_path, manager_interface,
                     "GetUnitProcesses", nullptr, &raw, "s", unit.c_str()) < 0)
                 return lines; // not running
         const MessagePtr reply(raw);
-        check(::sd_bus_message_enter_container(raw, 'a', "(sus)"), "read the manager's answer");
+        check(libsystemd().bus_message_enter_container(raw, 'a', "(sus)"), "read the manager's answer");
         const char* cgroup = nullptr;
         const char* line = nullptr;
         std::uint32_t pid = 0;
-        while (::sd_bus_message_read(raw, "(sus)", &cgroup, &pid, &line) > 0)
+        while (libsystemd().bus_message_read(raw, "(sus)", &cgroup, &pid, &line) > 0)
                 lines.emplace_back(line);
         return lines;
 }
@@ -416,14 +435,14 @@ bool Manager::run_job(const char* method, const std::string& unit_name, std::chr
 
 void Manager::signal(const std::string& unit_name, int number)
 {
-        check(::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface, "KillUnit",
-                      nullptr, nullptr, "ssi", unit_name.c_str(), "main", number),
+        check(libsystemd().bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+                      "KillUnit", nullptr, nullptr, "ssi", unit_name.c_str(), "main", number),
                 fmt::format("signal '{}'", unit_name));
 }
 
 void Manager::reset_failed(const std::string& unit_name)
 {
-        check(::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
+        check(libsystemd().bus_call_method(bus_.get(), destination, manager_path, manager_interface,
                       "ResetFailedUnit", nullptr, nullptr, "s", unit_name.c_str()),
                 fmt::format("forget the failure of '{}'", unit_name));
 }
@@ -432,14 +451,14 @@ std::string Manager::queue_job(const char* method, const std::string& unit_name,
 {
         sd_bus_error error{};
         sd_bus_message* raw = nullptr;
-        const int result = ::sd_bus_call_method(bus_.get(), destination, manager_path, manager_interface,
-                method, &error, &raw, "ss", unit_name.c_str(), mode);
+        const int result = libsystemd().bus_call_method(bus_.get(), destination, manager_path,
+                manager_interface, method, &error, &raw, "ss", unit_name.c_str(), mode);
         const std::string why = error.message != nullptr ? fmt::format(" ({})", error.message) : "";
-        ::sd_bus_error_free(&error);
+        libsystemd().bus_error_free(&error);
         const MessagePtr reply(raw);
         check(result, fmt::format("{} '{}'{}", method, unit_name, why));
         const char* job = nullptr;
-        check(::sd_bus_message_read(raw, "o", &job), "read the manager's answer");
+        check(libsystemd().bus_message_read(raw, "o", &job), "read the manager's answer");
         return job;
 }
 
@@ -481,7 +500,7 @@ bool Manager::wait_for_job(const std::string& unit_name, std::chrono::millisecon
 void Manager::watch(const std::vector<std::string>& units)
 {
         // The manager's own socket needs no subscription and has no such method.
-        ::sd_bus_call_method(
+        libsystemd().bus_call_method(
                 bus_.get(), destination, manager_path, manager_interface, "Subscribe", nullptr, nullptr, "");
         const auto note_change = [](sd_bus_message*, void* changed, sd_bus_error*) {
                 *static_cast<bool*>(changed) = true;
@@ -489,7 +508,7 @@ void Manager::watch(const std::vector<std::string>& units)
         };
         for (const auto& name : units) {
                 sd_bus_slot* slot = nullptr;
-                check(::sd_bus_match_signal(bus_.get(), &slot, nullptr, unit(name).path.c_str(),
+                check(libsystemd().bus_match_signal(bus_.get(), &slot, nullptr, unit(name).path.c_str(),
                               "org.freedesktop.DBus.Properties", "PropertiesChanged", note_change,
                               &changed_),
                         fmt::format("watch '{}'", name));
@@ -503,7 +522,7 @@ bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor
         for (;;) {
                 int result = 0;
                 do {
-                        result = ::sd_bus_process(bus_.get(), nullptr);
+                        result = libsystemd().bus_process(bus_.get(), nullptr);
                         check(result, "subscribe to the service manager's signals");
                 } while (result > 0);
                 if (std::exchange(changed_, false))
@@ -513,7 +532,7 @@ bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor
                 if (left.count() <= 0)
                         return false;
                 std::array<pollfd, 2> wait{
-                        pollfd{::sd_bus_get_fd(bus_.get()), POLLIN, 0}, {descriptor, POLLIN, 0}};
+                        pollfd{libsystemd().bus_get_fd(bus_.get()), POLLIN, 0}, {descriptor, POLLIN, 0}};
                 if (::poll(wait.data(), wait.size(), static_cast<int>(left.count())) < 0 && errno != EINTR)
                         check(-errno, "wait for the service manager");
                 if (wait[1].revents != 0)
@@ -532,12 +551,12 @@ void Manager::watch_jobs()
                 const char* job = nullptr;
                 const char* unit = nullptr;
                 const char* result = nullptr;
-                if (::sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0)
+                if (libsystemd().bus_message_read(message, "uoss", &id, &job, &unit, &result) >= 0)
                         (*static_cast<std::map<std::string, std::string>*>(ended))[job] = result;
                 return 0;
         };
         sd_bus_slot* slot = nullptr;
-        check(::sd_bus_match_signal(bus_.get(), &slot, nullptr, manager_path, manager_interface,
+        check(libsystemd().bus_match_signal(bus_.get(), &slot, nullptr, manager_path, manager_interface,
                       "JobRemoved", note_end, &ended_jobs_),
                 "watch the jobs of the service manager");
         slots_.emplace_back(slot);
@@ -549,7 +568,7 @@ std::string Manager::result_of_job(const std::string& job, std::chrono::steady_c
         for (;;) {
                 int result = 0;
                 do {
-                        result = ::sd_bus_process(bus_.get(), nullptr);
+                        result = libsystemd().bus_process(bus_.get(), nullptr);
                         check(result, "read the service manager's signals");
                 } while (result > 0);
                 if (const auto found = ended_jobs_.find(job); found != ended_jobs_.end())
@@ -558,7 +577,8 @@ std::string Manager::result_of_job(const std::string& job, std::chrono::steady_c
                         std::chrono::ceil<std::chrono::microseconds>(end - std::chrono::steady_clock::now());
                 if (left.count() <= 0)
                         return {};
-                const int waited = ::sd_bus_wait(bus_.get(), static_cast<std::uint64_t>(left.count()));
+                const int waited =
+                        libsystemd().bus_wait(bus_.get(), static_cast<std::uint64_t>(left.count()));
                 if (waited < 0 && waited != -EINTR)
                         check(waited, "wait for the service manager");
         }
@@ -567,44 +587,46 @@ std::string Manager::result_of_job(const std::string& job, std::chrono::steady_c
 Manager::StartedMount Manager::start_unit_of(const std::string& name, const Mount& mount)
 {
         sd_bus_message* raw = nullptr;
-        check(::sd_bus_message_new_method_call(
+        check(libsystemd().bus_message_new_method_call(
                       bus_.get(), &raw, destination, manager_path, manager_interface, "StartTransientUnit"),
                 "make a call");
         const MessagePtr request(raw);
-        int result = ::sd_bus_message_append(raw, "ss", name.c_str(), "replace");
+        int result = libsystemd().bus_message_append(raw, "ss", name.c_str(), "replace");
         if (result >= 0)
-                result = ::sd_bus_message_open_container(raw, 'a', "(sv)");
+                result = libsystemd().bus_message_open_container(raw, 'a', "(sv)");
         for (const auto& [key, value] : {std::pair("Description", &mount.description), {"What", &mount.what},
                      {"Type", &mount.type}, {"Options", &mount.options}})
                 if (result >= 0)
-                        result = ::sd_bus_message_append(raw, "(sv)", key, "s", value->c_str());
+                        result = libsystemd().bus_message_append(raw, "(sv)", key, "s", value->c_str());
         for (const auto& unit_name : mount.before)
                 if (result >= 0)
-                        result = ::sd_bus_message_append(raw, "(sv)", "Before", "as", 1, unit_name.c_str());
+                        result = libsystemd().bus_message_append(
+                                raw, "(sv)", "Before", "as", 1, unit_name.c_str());
         // A failed mount is unloaded, because the next attempt would otherwise find it loaded.
         if (result >= 0)
-                result = ::sd_bus_message_append(raw, "(sv)", "CollectMode", "s", "inactive-or-failed");
+                result = libsystemd().bus_message_append(
+                        raw, "(sv)", "CollectMode", "s", "inactive-or-failed");
         if (result >= 0)
-                result = ::sd_bus_message_close_container(raw);
+                result = libsystemd().bus_message_close_container(raw);
         if (result >= 0)
-                result = ::sd_bus_message_append(raw, "a(sa(sv))", 0);
+                result = libsystemd().bus_message_append(raw, "a(sa(sv))", 0);
         check(result, "write a call");
 
         sd_bus_error error{};
         sd_bus_message* raw_reply = nullptr;
-        result = ::sd_bus_call(bus_.get(), raw, 0, &error, &raw_reply);
+        result = libsystemd().bus_call(bus_.get(), raw, 0, &error, &raw_reply);
         const MessagePtr reply(raw_reply);
         StartedMount started{.mount = mount};
         const char* job = nullptr;
         if (result < 0) {
                 started.refusal = error.message != nullptr ? error.message : ::strerror(-result);
                 started.is_loaded =
-                        ::sd_bus_error_has_name(&error, "org.freedesktop.systemd1.UnitExists") > 0;
+                        libsystemd().bus_error_has_name(&error, "org.freedesktop.systemd1.UnitExists") > 0;
         } else {
-                check(::sd_bus_message_read(raw_reply, "o", &job), "read the manager's answer");
+                check(libsystemd().bus_message_read(raw_reply, "o", &job), "read the manager's answer");
                 started.job = job;
         }
-        ::sd_bus_error_free(&error);
+        libsystemd().bus_error_free(&error);
         return started;
 }
 

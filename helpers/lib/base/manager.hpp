@@ -13,8 +13,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "base/fd.hpp"
-
 namespace eks {
 
 // As systemd-escape --path --suffix=mount.
@@ -146,7 +144,11 @@ public:
         void mount(const Mount& mount, std::chrono::milliseconds deadline);
 
 private:
-        using MessagePtr = std::unique_ptr<sd_bus_message, Deleter<sd_bus_message_unref>>;
+        struct Unref {
+                void operator()(sd_bus_message* message) const;
+                void operator()(sd_bus_slot* slot) const;
+        };
+        using MessagePtr = std::unique_ptr<sd_bus_message, Unref>;
         StartedMount start_unit_of(const std::string& name, const Mount& mount);
         void watch_jobs();
         // "done", or how else it has ended; "" at the deadline.
@@ -157,7 +159,7 @@ private:
         bool changed_ = false; // the bus holds its address, so a Manager cannot be moved
         std::shared_ptr<sd_bus> bus_;
         // Of the signals, whose handlers know this object; the bus may live on.
-        std::vector<std::unique_ptr<sd_bus_slot, Deleter<sd_bus_slot_unref>>> slots_;
+        std::vector<std::unique_ptr<sd_bus_slot, Unref>> slots_;
 };
 
 // For Step::connect: every Manager of this process uses the connection that is opened here, so that a

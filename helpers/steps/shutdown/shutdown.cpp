@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/libsystemd.hpp"
 #include "node/shutdown_period.hpp"
 
 namespace eks {
@@ -43,10 +44,10 @@ bool comes_true(const F& reached)
 Logind::Logind()
 {
         sd_bus* raw = nullptr;
-        refusal_ = ::sd_bus_open_system(&raw);
-        bus_.reset(raw);
+        refusal_ = libsystemd().bus_open_system(&raw);
+        bus_ = {raw, libsystemd().bus_flush_close_unref};
         if (refusal_ >= 0)
-                ::sd_bus_set_method_call_timeout(raw, std::chrono::microseconds(patience).count());
+                libsystemd().bus_set_method_call_timeout(raw, std::chrono::microseconds(patience).count());
 }
 
 std::chrono::microseconds Logind::inhibit_delay()
@@ -55,11 +56,11 @@ std::chrono::microseconds Logind::inhibit_delay()
                 refused(fmt::format("cannot connect to D-Bus: {}", ::strerror(-refusal_)));
         std::uint64_t value = 0;
         sd_bus_error error{};
-        const int result = ::sd_bus_get_property_trivial(bus_.get(), "org.freedesktop.login1",
+        const int result = libsystemd().bus_get_property_trivial(bus_.get(), "org.freedesktop.login1",
                 "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "InhibitDelayMaxUSec", &error,
                 't', &value);
         const std::string why = error.message != nullptr ? error.message : ::strerror(-result);
-        ::sd_bus_error_free(&error);
+        libsystemd().bus_error_free(&error);
         if (result < 0)
                 refused(why);
         return std::chrono::microseconds(value);

@@ -33,7 +33,7 @@ public:
 private:
         Manager manager_;
         int refusal_ = 0; // of D-Bus
-        std::unique_ptr<sd_bus, Deleter<sd_bus_flush_close_unref>> bus_;
+        std::shared_ptr<sd_bus> bus_;
 };
 
 // Let logind read the drop-in, if it runs, and wait until it has. Throws Error: daemon_refused if it does
