@@ -14,6 +14,7 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
+#include "base/libsystemd.hpp"
 #include "base/text.hpp"
 #include "version.hpp"
 
@@ -303,6 +304,8 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 const Root root(options.root);
                 if (step.connect && root.prefix().empty())
                         step.connect();
+                else if (step.access.asks_manager)
+                        libsystemd(); // it connects later, when it may not load anything
                 const bool takes_over = step.take_over.act && !is_reload();
                 if (takes_over && step.take_over.connect && root.prefix().empty())
                         step.take_over.connect();
