@@ -124,6 +124,62 @@ class OneMachine(Verdicts):
 
         self.verdict(node, r"^● The node is up", status=0)
 
+    def test_what_keeps_a_unit_from_being_started(self):
+        node = self.node()
+        node.user_data(node_config(support.IMAGE.ca))
+        node.write("/etc/systemd/system/failing.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n")
+        node.write("/etc/systemd/system/slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n")
+        kubelet = "/etc/systemd/system/kubelet.service.d/50-site.conf"
+        step = "/etc/systemd/system/eks-ca.service.d/50-site.conf"
+        node.write("/etc/eks/node.disabled", "")
+        node.boot("quiet")
+        node.file("/etc/eks/node.disabled").unlink()
+        node.write("/etc/eks/node.enabled", "")
+
+        with self.subTest("units are ordered after each other"):
+            node.write(step, "[Unit]\nAfter=kubelet.service\n")
+            node.output("systemctl", "daemon-reload")
+            self.start(node)
+            self.verdict(node, r"left out by systemd", r"Cause: units are ordered after each other: .* cycle starting with [\w.-]+/start",
+                         f"Change: {step}", NEVER, status=1)
+
+        with self.subTest("systemd refuses a drop-in"):
+            node.write(step, "[Service]\nExecStart=\n")
+            node.output("systemctl", "daemon-reload")
+            self.start(node)
+            self.verdict(node, r"^× Blocked by eks-ca\.service \(systemd refuses its file\)", r"Cause: .*has no ExecStart=.* Refusing",
+                         f"Change: {step}", f"{NEVER};.*`systemctl daemon-reload`", status=1)
+            node.file(step).unlink()
+
+        with self.subTest("a condition of a drop-in is not met"):
+            node.write(kubelet, "[Unit]\nConditionPathExists=/opt/site/ready\n")
+            node.output("systemctl", "daemon-reload")
+            self.start(node)
+            self.verdict(node, r"^× Blocked by kubelet\.service \(not started\)",
+                         r"Cause: ConditionPathExists=/opt/site/ready is not met", f"Change: {kubelet}", NEVER, status=1)
+
+        for name, lines, texts, status in (
+                ("a drop-in requires what fails", "[Unit]\nRequires=failing.service\nAfter=failing.service\n",
+                 [r"^× Blocked by kubelet\.service \(not started\)", r"Cause: Requires=failing\.service of kubelet\.service, which has failed",
+                  f"Change: {kubelet}", NEVER], 1),
+                ("a drop-in requires what is not there", "[Unit]\nBindsTo=absent.service\n",
+                 [r"^× Blocked by kubelet\.service \(not started\)", r"Cause: BindsTo=absent\.service of kubelet\.service, which is not installed",
+                  f"Change: {kubelet}", NEVER], 1),
+                ("a drop-in orders it after what takes long", "[Unit]\nWants=slow.service\nAfter=slow.service\n",
+                 [r"^◌ Waiting for slow\.service, which kubelet\.service is ordered after"], 75),
+                ("a command before it fails", "[Service]\nExecStartPre=/bin/false\n",
+                 [r"^× Blocked by kubelet\.service \(a command before it failed\)", r"Cause: ExecStartPre=/bin/false ended with exit status 1"], 75),
+                ("it refuses a flag of a drop-in", "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet --no-such-flag=1\n",
+                 [r"^× Blocked by kubelet\.service", r"Cause: .*no-such-flag", f"Change: the drop-in {kubelet}"], 75)):
+            with self.subTest(name):
+                node.call("systemctl", "stop", "eks-node.target", "kubelet.service", "slow.service")
+                node.write(kubelet, lines)
+                node.output("systemctl", "daemon-reload")
+                node.call("systemctl", "reset-failed")
+                node.call("systemctl", "start", "--no-block", "eks-node.target")
+                node.wait_for(lambda texts=texts: re.search(texts[0], node.call("eksnode", "status").stdout), texts[0])
+                self.verdict(node, *texts, status=status)
+
     def test_what_a_daemon_refuses(self):
         node = self.node()
         node.user_data(node_config(support.IMAGE.ca, extra="  containerd:\n    config: |\n      [grpc]\n"

@@ -197,9 +197,31 @@ std::vector<Manager::Check> read_checks(sd_bus_message* message)
         int state = 0;
         while (libsystemd().bus_message_read(
                        message, "(sbbsi)", &type, &trigger, &negated, &parameter, &state) > 0)
-                checks.push_back({type, parameter, trigger != 0, negated != 0});
+                checks.push_back({type, parameter, trigger != 0, negated != 0, state < 0});
         check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
         return checks;
+}
+
+std::vector<Manager::Command> read_commands(sd_bus_message* message)
+{
+        constexpr auto command = "sasbttttuii"; // program, words, '-', four times, process, code, status
+        std::vector<Manager::Command> commands;
+        check(libsystemd().bus_message_enter_container(message, 'a', "(sasbttttuii)"),
+                "read the manager's answer");
+        while (libsystemd().bus_message_enter_container(message, 'r', command) > 0) {
+                const char* program = nullptr;
+                std::uint32_t process = 0;
+                std::int32_t code = 0;
+                std::int32_t status = 0;
+                check(libsystemd().bus_message_read(message, "s", &program), "read the manager's answer");
+                check(libsystemd().bus_message_skip(message, "asbtttt"), "read the manager's answer");
+                check(libsystemd().bus_message_read(message, "uii", &process, &code, &status),
+                        "read the manager's answer");
+                check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
+                commands.push_back({program, code, status});
+        }
+        check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
+        return commands;
 }
 
 std::vector<std::string> read_list(sd_bus_message* message)
@@ -235,6 +257,11 @@ std::vector<Manager::Check> Manager::Properties::check(std::string_view name) co
         return value_of(checks, name);
 }
 
+std::vector<Manager::Command> Manager::Properties::command(std::string_view name) const
+{
+        return value_of(commands, name);
+}
+
 Manager::Properties Manager::properties(const std::string& name)
 {
         sd_bus_message* raw = nullptr;
@@ -252,10 +279,9 @@ Manager::Properties Manager::properties(const std::string& name)
                 eks::check(libsystemd().bus_message_peek_type(raw, nullptr, &type),
                         "read the manager's answer");
                 const std::string_view signature(type);
-                const bool known = signature == "s" || signature == "b" || signature == "i" ||
-                                   signature == "u" || signature == "t" || signature == "as" ||
-                                   signature == "a(sbbsi)";
-                if (!known) {
+                constexpr std::array<std::string_view, 10> known{
+                        "s", "b", "i", "u", "t", "as", "(ss)", "(uo)", "a(sbbsi)", "a(sasbttttuii)"};
+                if (std::ranges::find(known, signature) == known.end()) {
                         eks::check(libsystemd().bus_message_skip(raw, "v"), "read the manager's answer");
                 } else {
                         eks::check(libsystemd().bus_message_enter_container(raw, 'v', type),
@@ -265,10 +291,24 @@ Manager::Properties Manager::properties(const std::string& name)
                                 eks::check(libsystemd().bus_message_read(raw, "s", &text),
                                         "read the manager's answer");
                                 all.texts.emplace(key, text);
+                        } else if (signature == "(ss)") {
+                                const char* error = nullptr;
+                                const char* text = nullptr;
+                                eks::check(libsystemd().bus_message_read(raw, "(ss)", &error, &text),
+                                        "read the manager's answer");
+                                all.texts.emplace(key, text);
+                        } else if (signature == "(uo)") {
+                                std::uint32_t id = 0;
+                                const char* job = nullptr;
+                                eks::check(libsystemd().bus_message_read(raw, "(uo)", &id, &job),
+                                        "read the manager's answer");
+                                all.numbers.emplace(key, id);
                         } else if (signature == "as") {
                                 all.lists.emplace(key, read_list(raw));
                         } else if (signature == "a(sbbsi)") {
                                 all.checks.emplace(key, read_checks(raw));
+                        } else if (signature == "a(sasbttttuii)") {
+                                all.commands.emplace(key, read_commands(raw));
                         } else {
                                 all.numbers.emplace(key, read_number(raw, type[0]));
                         }

@@ -33,19 +33,30 @@ public:
                 std::string parameter; // a path
                 bool trigger;          // with '|'
                 bool negated;          // with '!'
+                bool failed = false;   // it was not met when it was last tested
+
+                bool operator==(const Check&) const = default;
         };
-        // All properties of a unit at one moment, by one call; booleans are numbers. Those of other types
-        // are left out, and absent ones are "", 0 or empty.
+        // A command of ExecStartPre= and its like, as it ended last.
+        struct Command {
+                std::string program; // its path
+                int code = 0;        // CLD_EXITED and so on; 0 if it has not run
+                int status = 0;      // exit status or signal
+        };
+        // All properties of a unit at one moment, by one call; booleans are numbers, an error is its text,
+        // and a job its id. Those of other types are left out, and absent ones are "", 0 or empty.
         struct Properties {
                 std::map<std::string, std::string, std::less<>> texts;
                 std::map<std::string, std::int64_t, std::less<>> numbers;
                 std::map<std::string, std::vector<std::string>, std::less<>> lists;
                 std::map<std::string, std::vector<Check>, std::less<>> checks;
+                std::map<std::string, std::vector<Command>, std::less<>> commands;
 
                 std::string text(std::string_view name) const;
                 std::int64_t number(std::string_view name) const;
                 std::vector<std::string> list(std::string_view name) const;
                 std::vector<Check> check(std::string_view name) const;
+                std::vector<Command> command(std::string_view name) const;
         };
         Properties properties(const std::string& unit);
 

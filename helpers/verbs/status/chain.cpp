@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "verbs/status/obstacles.hpp"
 
 namespace eks {
 
@@ -27,20 +28,8 @@ bool is_wanted(const Manager::Check& check)
                (step.starts_with(prefix) && exists(fmt::format("{}{}", gates, step.substr(prefix.size()))));
 }
 
-// The drop-ins of an admin; ours and the generator's are below /usr and /run/systemd/generator.
-std::vector<std::string> drop_ins_of(const Manager::Properties& unit)
+UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, const std::string& name)
 {
-        auto paths = unit.list("DropInPaths");
-        std::erase_if(paths, [](const std::string& path) {
-                return !path.starts_with("/etc/") &&
-                       (!path.starts_with("/run/systemd/") || path.starts_with("/run/systemd/generator"));
-        });
-        return paths;
-}
-
-UnitState unit_state(Manager& manager, const std::string& name)
-{
-        const auto unit = manager.properties(name);
         const auto unsigned_number = [&](const char* key) {
                 return static_cast<std::uint64_t>(unit.number(key));
         };
@@ -86,8 +75,9 @@ UnitState unit_state(Manager& manager, const std::string& name)
         // What a program says itself is not about its drop-ins.
         const bool by_systemd = !state.killed && state.exit_status >= first_status_of_systemd;
         const bool silent = name.starts_with("eks-") && state.active == "failed" && state.status.empty();
+        obstacles.add(name, unit, state);
         if (by_systemd || silent)
-                state.drop_ins = drop_ins_of(unit);
+                state.drop_ins = state.admins_files;
         return state;
 }
 
@@ -104,13 +94,14 @@ std::uint64_t now(clockid_t clock)
 UnitStates read_chain(Manager& manager, const std::string& root)
 {
         UnitStates units;
+        Obstacles obstacles(manager);
         std::deque<std::string> queue{root};
         while (!queue.empty()) {
                 const auto name = queue.front();
                 queue.pop_front();
                 if (units.contains(name))
                         continue;
-                auto state = unit_state(manager, name);
+                auto state = unit_state(obstacles, manager.properties(name), name);
                 queue.insert(queue.end(), state.pulls_in.begin(), state.pulls_in.end());
                 units.emplace(name, std::move(state));
         }

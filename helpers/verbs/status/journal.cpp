@@ -103,6 +103,32 @@ std::string Journal::of_manager(const std::string& unit)
         return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
+std::string Journal::of_manager(
+        const std::vector<std::string>& units, const std::vector<std::string_view>& texts)
+{
+        if (!journal_)
+                return {};
+        ::sd_journal_flush_matches(journal_.get());
+        for (const auto& unit : units)
+                if (!match("UNIT=" + unit))
+                        return {};
+        // Before journald runs the manager writes to the kernel's log, without the name of the unit as a
+        // field.
+        if (!match("_PID=1") || !match(boot_) || ::sd_journal_add_disjunction(journal_.get()) < 0 ||
+                !match("_TRANSPORT=kernel") || !match("SYSLOG_IDENTIFIER=systemd") || !begin())
+                return {};
+        const auto has_one_of = [](const std::string& message, const auto& words) {
+                return std::ranges::any_of(
+                        words, [&](const auto& word) { return message.find(word) != message.npos; });
+        };
+        for (std::size_t i = 0; i<records_of_steps&& ::sd_journal_previous(journal_.get())> 0; ++i) {
+                const auto message = field("MESSAGE");
+                if (has_one_of(message, texts) && has_one_of(message, units))
+                        return message;
+        }
+        return {};
+}
+
 bool Journal::has(const std::string& message_id, const std::string& text)
 {
         if (!journal_)

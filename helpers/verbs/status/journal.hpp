@@ -26,6 +26,11 @@ public:
         // What systemd said of a program that it could not start or that ended: "" if nothing.
         std::string of_manager(const std::string& unit);
 
+        // The newest record of the manager about one of these units that contains one of these texts; "" if
+        // none does.
+        std::string of_manager(
+                const std::vector<std::string>& units, const std::vector<std::string_view>& texts);
+
         // Whether there is a record of this message id with this text.
         bool has(const std::string& message_id, const std::string& text);
 

@@ -71,6 +71,20 @@ std::string daemon_of(const std::string& unit)
         return unit.substr(0, unit.find('.'));
 }
 
+// The admin's drop-in that sets a flag which a daemon refuses.
+void add_admins_file(UnitState& unit)
+{
+        const auto begin = unit.last_line.find("--");
+        if (begin == std::string::npos)
+                return;
+        const auto flag =
+                unit.last_line.substr(begin, unit.last_line.find_first_of(" =:\"'", begin) - begin);
+        for (const auto& path : unit.admins_files)
+                if (read_file_if_exists(path).value_or("").find(flag) != std::string::npos &&
+                        std::ranges::find(unit.drop_ins, path) == unit.drop_ins.end())
+                        unit.drop_ins.push_back(path);
+}
+
 // The keys that a failure is about. The configuration is read only if there is one.
 void add_places(UnitStates& units, Situation& situation)
 {
@@ -82,8 +96,11 @@ void add_places(UnitStates& units, Situation& situation)
         const auto node = try_parse_json(read_file_if_exists(node_file).value_or(""));
         for (const auto& name : blockers) {
                 auto& unit = units.at(name);
-                if (!name.starts_with("eks-"))
-                        unit.places = places_of(node, daemon_of(name), unit.last_line);
+                if (name.starts_with("eks-"))
+                        continue;
+                unit.places = places_of(node, daemon_of(name), unit.last_line);
+                if (unit.places.empty())
+                        add_admins_file(unit);
         }
         if (!blockers.empty())
                 if (const auto& unit = units.at(blockers.front()); blockers.front().starts_with("eks-"))

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/environment.hpp"
+#include "base/text.hpp"
 #include "verbs/status/chain.hpp"
 #include "verbs/status/journal.hpp"
 #include "verbs/status/said.hpp"
@@ -70,11 +71,40 @@ void read_step(const std::vector<Said>& said, UnitState& unit)
                                 unit.warnings.push_back(one.text);
 }
 
+// Units that the manager refuses to load, with its own words, and one that it left out because units wait
+// for each other.
+void add_refusals(Journal& journal, UnitStates& units)
+{
+        std::vector<std::string> names;
+        std::vector<std::string> files;
+        for (auto& [name, unit] : units) {
+                names.push_back(name);
+                files.insert(files.end(), unit.admins_files.begin(), unit.admins_files.end());
+                if (!unit.obstacle || unit.load == "loaded")
+                        continue;
+                if (auto text = journal.of_manager({name}, {"Refusing", "refusing", ".conf:"});
+                        !text.empty())
+                        unit.obstacle->cause = std::move(text);
+        }
+        const auto text =
+                journal.of_manager(names, {"deleted to break ordering cycle", "Unable to break cycle"});
+        for (auto& [name, unit] : units) {
+                const bool left_out =
+                        text.find(fmt::format("Job {}/start deleted", name)) != std::string::npos ||
+                        text.find(fmt::format("cycle starting with {}/start", name)) != std::string::npos;
+                if (left_out && unit.never_tried && !unit.obstacle)
+                        unit.obstacle = {"left out by systemd",
+                                fmt::format("units are ordered after each other: {}", text),
+                                join(files, ", ")};
+        }
+}
+
 } // namespace
 
 void add_records(UnitStates& units)
 {
         Journal journal;
+        add_refusals(journal, units);
         std::vector<std::string> steps;
         for (const auto& [name, unit] : units)
                 if (name.starts_with("eks-") && unit.started != 0)

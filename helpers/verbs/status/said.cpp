@@ -126,6 +126,42 @@ std::string last_error(const std::vector<Said>& said)
         return said.empty() ? std::string() : said.front().text;
 }
 
+std::string change_for(std::string_view message)
+{
+        struct Kind {
+                std::vector<std::string_view> texts; // one of them is in the message
+                std::string_view change;
+        };
+        // The first that fits: what is more special stands above.
+        static const std::array kinds{
+                Kind{{"unknown service runtime.v1"},
+                        "containerd runs without its CRI plugin: see disabled_plugins in /etc/containerd/config.toml "
+                        "and in containerd.config"},
+                Kind{{"dial unix", "unix://"}, ""}, // a daemon of this machine
+                Kind{{"getting credentials"},
+                        "the program that gets kubelet's token, and the instance's role: see `eksnode token`"},
+                Kind{{"certificate has expired", "is not yet valid"},
+                        "the clock of this machine (see `timedatectl`), or cluster.certificateAuthority"},
+                Kind{{"signed by unknown authority", "certificate is valid for", "is not valid for"},
+                        "cluster.certificateAuthority or cluster.apiServerEndpoint: they are of different clusters"},
+                Kind{{"no such host", "server misbehaving"},
+                        "cluster.apiServerEndpoint, or DNS: enableDnsSupport and the DHCP options of the VPC"},
+                Kind{{"i/o timeout", "no route to host", "network is unreachable", "connection refused",
+                             "handshake timeout", "deadline exceeded", "Client.Timeout"},
+                        "the way to the API server: routes, NAT or VPC endpoints, security groups, proxy"},
+                Kind{{"following labels"},
+                        "node.labels: kubelet may set only some labels of kubernetes.io itself"},
+                Kind{{"not allowed to modify node", "can only"},
+                        "the node's name, which has to be that of the instance in EC2: instance.nodeName"},
+                Kind{{"nauthorized", "orbidden"},
+                        "the access entry (or aws-auth) of the instance's role in the cluster, of type EC2_LINUX"}};
+        for (const auto& kind : kinds)
+                if (std::ranges::any_of(kind.texts,
+                            [&](std::string_view text) { return message.find(text) != message.npos; }))
+                        return std::string(kind.change);
+        return {};
+}
+
 std::string registration_error(const std::vector<Said>& said)
 {
         for (const auto& one : said) {

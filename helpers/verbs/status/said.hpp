@@ -32,6 +32,10 @@ std::string last_error(const std::vector<Said>& said);
 // Why kubelet could not register the node at its last attempt; "" if it has registered, or has not tried.
 std::string registration_error(const std::vector<Said>& said);
 
+// What is to be changed for an error of a daemon that says it by its kind: the clock, the network, the
+// access entry. "" for others.
+std::string change_for(std::string_view message);
+
 // The keys that a daemon's message is about and where each is set, by node.json:
 // "kubelet.config.featureGates.X = true (user data, line 9)". For a message that names none, the keys that
 // hold settings of that daemon as text.

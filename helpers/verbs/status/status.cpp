@@ -41,6 +41,8 @@ std::string describe(const UnitState& unit)
                 return "masked: run `systemctl unmask` to enable it";
         if (unit.load == "not-found")
                 return "not installed";
+        if (unit.obstacle)
+                return fmt::format("{}: {}", unit.obstacle->reason, unit.obstacle->cause);
         if (is_skipped(unit))
                 return "not needed";
         if (unit.active == "failed")
@@ -195,7 +197,7 @@ bool has_failed(const UnitState& unit)
 
 bool is_skipped(const UnitState& unit)
 {
-        if (unit.load != "loaded")
+        if (unit.load != "loaded" || unit.obstacle)
                 return false;
         return unit.active == "failed" ? unit.gate_closed
                                        : unit.active == "inactive" && !unit.conditions && unit.asserts;
@@ -203,6 +205,10 @@ bool is_skipped(const UnitState& unit)
 
 std::string reason_of(const UnitState& unit)
 {
+        if (unit.obstacle)
+                return unit.obstacle->reason;
+        if (!unit.failed_command.empty())
+                return "a command before it failed";
         if (unit.load != "loaded")
                 return unit.load == "masked" ? "masked" : "not installed";
         if (unit.active == "activating" && !restarts_itself(unit))
@@ -312,8 +318,10 @@ int chain_exit_status(const UnitStates& units, const std::string& root, Seconds 
                         return retry_in ? 75 : 1;
                 return kubelet != units.end() && !kubelet->second.not_registered.empty() ? 75 : 0;
         }
-        const bool working = std::ranges::any_of(units,
-                [](const auto& u) { return u.second.active == "activating" || restarts_itself(u.second); });
+        const bool working = std::ranges::any_of(units, [](const auto& u) {
+                return u.second.active == "activating" || restarts_itself(u.second) ||
+                       !u.second.waits_for.empty();
+        });
         return retry_in || (working && !failed) ? 75 : 1;
 }
 

@@ -14,9 +14,16 @@
 
 namespace eks {
 
+// What keeps a unit from being started although nothing of it has failed.
+struct Obstacle {
+        std::string reason; // in a few words
+        std::string cause;
+        std::string place; // the file to change; "" if none is known
+};
+
 // The manager's state of one unit.
 struct UnitState {
-        std::string load;                   // LoadState: loaded, masked, not-found
+        std::string load;                   // LoadState: loaded, masked, not-found, bad-setting, error
         std::string active;                 // ActiveState
         std::string sub;                    // SubState
         std::string result;                 // Result of a service: success, exit-code, timeout, …
@@ -41,6 +48,11 @@ struct UnitState {
         std::vector<std::string> places = {};   // of the configuration that the failure is about
         std::string last_error = {};            // of a running kubelet, if it is new
         std::string not_registered = {};        // why kubelet could not register the node
+        std::optional<Obstacle> obstacle = {};
+        bool never_tried = false;        // systemd has never begun to start it, and is not about to
+        std::string waits_for = {};      // with a queued job: units outside the chain that it follows
+        std::string failed_command = {}; // of ExecStartPre= or ExecCondition=, with how it ended
+        std::vector<std::string> admins_files = {}; // all drop-ins of an admin
 };
 
 // Exit statuses by which systemd says why it could not execute a program (203) or apply a setting.

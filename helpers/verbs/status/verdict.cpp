@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <set>
 #include <tuple>
@@ -8,6 +9,7 @@
 
 #include "base/messages.hpp"
 #include "base/text.hpp"
+#include "verbs/status/said.hpp"
 #include "verbs/status/status.hpp"
 
 namespace eks {
@@ -43,12 +45,40 @@ std::set<std::string> required(const UnitStates& units, std::deque<std::string> 
         return all;
 }
 
+// How systemd ended it, in words; "" if it ended by itself.
+std::string end_of(const UnitState& unit)
+{
+        if (unit.result == "timeout")
+                return "it took longer than systemd lets it (TimeoutStartSec=), and was stopped";
+        if (unit.result == "watchdog")
+                return "it hung: no sign of life for longer than WatchdogSec=";
+        if (unit.result == "oom-kill")
+                return "the kernel killed it, because memory was used up";
+        if (unit.result == "start-limit-hit")
+                return "it ended too often in a short time, and systemd gave up";
+        if (unit.result == "protocol")
+                return "it ended without having told systemd that it is ready";
+        if (unit.killed || unit.result == "signal" || unit.result == "core-dump") {
+                const char* const name = ::sigabbrev_np(unit.exit_status);
+                return name == nullptr ? "" : fmt::format("it was killed by SIG{}", name);
+        }
+        return {};
+}
+
 // The cause, without what is said elsewhere.
 std::string cause_of(const UnitState& unit)
 {
+        if (unit.obstacle)
+                return unit.obstacle->cause;
         if (unit.status.starts_with(failed_prefix) && unit.active == "failed")
                 return unit.status.substr(failed_prefix.size());
-        return !unit.cause.empty() ? unit.cause : unit.last_line;
+        if (!unit.failed_command.empty())
+                return unit.failed_command;
+        const auto& last = !unit.cause.empty() ? unit.cause : unit.last_line;
+        const auto end = end_of(unit);
+        if (end.empty() || last.empty())
+                return end + last;
+        return fmt::format("{}; its last words: {}", end, last);
 }
 
 std::string line(std::string_view name, const std::string& text)
@@ -57,9 +87,14 @@ std::string line(std::string_view name, const std::string& text)
 }
 
 // Where what is wrong can be changed.
-std::string place_of_change(const UnitState& unit, const std::string& cause, const std::string& key)
+std::string place_of_change(
+        const std::string& name, const UnitState& unit, const std::string& cause, const std::string& key)
 {
         std::vector<std::string> parts;
+        if (unit.obstacle && !unit.obstacle->place.empty())
+                parts.push_back(unit.obstacle->place);
+        if (const auto known = is_daemon(name) ? change_for(cause) : ""; !known.empty())
+                parts.push_back(known);
         if (!unit.drop_ins.empty())
                 parts.push_back("the drop-in " + join(unit.drop_ins, ", "));
         parts.insert(parts.end(), unit.places.begin(), unit.places.end());
@@ -85,6 +120,10 @@ std::string next_of(const std::string& name, const UnitState& unit, const Situat
                         "will not try again; run `systemctl unmask {}` and {}", name, start_again);
         if (unit.load == "not-found")
                 return fmt::format("will not try again; install it and run {}", start_again);
+        if (unit.obstacle)
+                return fmt::format(
+                        "will not try again; when it is removed, run `systemctl daemon-reload` and {}",
+                        start_again);
         if (unit.active != "failed")
                 return fmt::format("systemd starts it again by itself, {} s after it ends",
                         unit.restart_delay / 1'000'000);
@@ -98,7 +137,7 @@ std::string details(const std::string& name, const UnitState& unit, const Situat
 {
         const auto cause = cause_of(unit);
         auto text = line("Cause", cause);
-        text += line("Change", place_of_change(unit, cause, situation.explain_key));
+        text += line("Change", place_of_change(name, unit, cause, situation.explain_key));
         text += line("Next", next_of(name, unit, situation));
         if (unit.load == "loaded")
                 text += line("See", fmt::format("journalctl -b -x -u {}", name));
@@ -119,14 +158,15 @@ std::string render_up(const UnitStates& units, const std::string& root, const Si
         const auto kubelet = units.find(std::string(kubelet_unit));
         if (kubelet != units.end() && !kubelet->second.not_registered.empty()) {
                 const auto& error = kubelet->second.not_registered;
-                const bool refused = error.find("nauthorized") != std::string::npos ||
-                                     error.find("orbidden") != std::string::npos;
+                auto change = change_for(error);
+                if (change.empty() || change.find("cluster.") != std::string::npos) {
+                        auto places = kubelet->second.places;
+                        if (!change.empty())
+                                places.push_back(change);
+                        change = join(places, "; ");
+                }
                 return fmt::format("! kubelet runs, but could not register the node\n{}{}{}{}",
-                        line("Cause", error),
-                        line("Change",
-                                refused ? "the access entry (or aws-auth) of the instance's role in the cluster, "
-                                          "of type EC2_LINUX"
-                                        : join(kubelet->second.places, "; ")),
+                        line("Cause", error), line("Change", change),
                         line("Next", "kubelet tries again by itself, every few seconds"),
                         line("See", "journalctl -b -u kubelet.service"));
         }
@@ -141,8 +181,12 @@ std::string render_up(const UnitStates& units, const std::string& root, const Si
                 std::ranges::count_if(units, [](const auto& unit) { return !unit.second.warnings.empty(); });
         if (warnings == 0)
                 return "● The node is up: kubelet is running\n";
-        return fmt::format("● The node is up: kubelet is running; {} warned, see '!' below\n",
-                warnings == 1 ? "a step" : fmt::format("{} steps", warnings));
+        const auto& first = std::ranges::find_if(units, [](const auto& unit) {
+                return !unit.second.warnings.empty();
+        })->second;
+        return fmt::format("● The node is up: kubelet is running; {} warned, see '!' below\n{}",
+                warnings == 1 ? "a step" : fmt::format("{} steps", warnings),
+                line("Warned", first.warnings.front()));
 }
 
 std::string render_waiting(
@@ -154,6 +198,7 @@ std::string render_waiting(
         auto text = fmt::format("◌ Waiting for {}, for {} so far\n", join(working, ", "), until(since));
         text += line("Status", unit.status);
         text += line("Before", unit.earlier_failure);
+        text += line("Says", unit.last_line);
         return text + line("See", fmt::format("journalctl -b -u {}", name));
 }
 
@@ -177,7 +222,7 @@ std::vector<std::string> find_blockers(const UnitStates& units, const std::strin
                 working = working || unit.active == "activating";
                 if (unit.load == "masked" || unit.load == "not-found")
                         (is_daemon(name) || lacking.contains(name) ? blockers : absent).push_back(name);
-                else if (has_failed(unit) || ends_again)
+                else if (unit.obstacle || has_failed(unit) || ends_again)
                         blockers.push_back(name);
         }
         // systemd starts nothing that requires an absent unit, but at boot what wants it comes up without.
@@ -200,11 +245,11 @@ std::vector<std::string> find_blockers(const UnitStates& units, const std::strin
 
 std::string render_verdict(const UnitStates& units, const std::string& root, const Situation& situation)
 {
+        const auto kubelet = units.find(std::string(kubelet_unit));
         if (units.at(root).active == "active")
                 return render_up(units, root, situation) + "\n";
         const bool ran =
                 std::ranges::any_of(units, [](const auto& unit) { return unit.second.started != 0; });
-        const auto kubelet = units.find(std::string(kubelet_unit));
         // eks-node-generator links kubelet.service on nodes only.
         const bool has_kubelet = kubelet != units.end() && kubelet->second.load != "not-found";
         if (!situation.chosen && (!ran || !has_kubelet))
@@ -219,6 +264,12 @@ std::string render_verdict(const UnitStates& units, const std::string& root, con
         std::ranges::sort(working, {}, [&](const std::string& name) { return units.at(name).started; });
         if (!working.empty())
                 return render_waiting(units, working, situation.now) + "\n";
+        for (const auto& [name, unit] : units)
+                if (!unit.waits_for.empty())
+                        return fmt::format("◌ Waiting for {}, which {} is ordered after\n{}\n",
+                                unit.waits_for, name,
+                                line("See", fmt::format("systemctl list-jobs; systemctl status {}",
+                                                    unit.waits_for)));
         const bool stopped = has_kubelet && kubelet->second.started != 0;
         return fmt::format("○ {}\n{}\n",
                 stopped ? "The node is down: kubelet was stopped"

@@ -100,3 +100,41 @@ TEST_CASE("The key of a step's failure is the one of its place", "[status]")
                 "cluster.cidr");
         CHECK(key_in(node(), "Failed: no such file").empty());
 }
+
+TEST_CASE("What is to be changed depends on the kind of a daemon's error", "[status]")
+{
+        struct Row {
+                std::string message;
+                std::string change; // its beginning
+        };
+        const std::string post = "Post \"https://a.eks.example/api/v1/nodes\": ";
+        for (const auto& [message, change] : {
+                     Row{post + "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
+                             "the clock of this machine"},
+                     Row{post + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                             "cluster.certificateAuthority"},
+                     Row{post + "dial tcp: lookup a.eks.example: no such host",
+                             "cluster.apiServerEndpoint, or DNS"},
+                     Row{post + "dial tcp 10.0.0.1:443: i/o timeout", "the way to the API server"},
+                     Row{post + "dial tcp 10.0.0.1:443: connect: connection refused",
+                             "the way to the API server"},
+                     Row{post + "getting credentials: exec: executable eksnode-token failed",
+                             "the program that gets"},
+                     Row{"Unauthorized", "the access entry"},
+                     Row{"nodes is forbidden: User \"system:node:a\" cannot create resource \"nodes\"",
+                             "the access entry"},
+                     Row{"nodes \"a\" is forbidden: node \"b\" is not allowed to modify node \"a\"",
+                             "the node's name"},
+                     Row{"is forbidden: is not allowed to modify the following labels: node-role.kubernetes.io/a",
+                             "node.labels"},
+                     Row{"rpc error: code = Unimplemented desc = unknown service runtime.v1.RuntimeService",
+                             "containerd runs without its CRI plugin"},
+                     // containerd is not there yet, which is not the network's fault
+                     Row{"dial unix /run/containerd/containerd.sock: connect: connection refused", ""},
+                     Row{"failed to load kubelet config file", ""}}) {
+                CAPTURE(message);
+                const auto found = change_for(message);
+                CHECK(found.substr(0, change.size()) == change);
+                CHECK(found.empty() == change.empty());
+        }
+}

@@ -409,3 +409,62 @@ TEST_CASE("A node that is up says what it lacks", "[status]")
         CHECK(first() == "! kubelet runs, but could not register the node");
         CHECK(chain_exit_status(units, "eks-node.target") == 75);
 }
+
+TEST_CASE("What keeps a unit from being started is the cause, with the file to change", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service", {.load = "loaded",
+                                            .active = "inactive",
+                                            .conditions = false,
+                                            .requires_ = {"eks-ca.service"}}},
+                {"eks-ca.service", {.load = "bad-setting", .active = "inactive"}}};
+        units.at("eks-ca.service").obstacle = {
+                "systemd refuses its file", "it has no ExecStart=", "/etc/a.conf"};
+        CHECK(render_verdict(units, "eks-node.target", {})
+                        .starts_with("× Blocked by eks-ca.service (systemd refuses its file)\n"
+                                     "  Cause: it has no ExecStart=\n"
+                                     "  Change: /etc/a.conf\n"));
+        CHECK(chain_exit_status(units, "eks-node.target") == 1);
+
+        units.at("eks-ca.service") = done(1, 2);
+        units.at("kubelet.service").obstacle = {
+                "not started", "ConditionPathExists=/a is not met", "/etc/b.conf"};
+        CHECK(render_verdict(units, "eks-node.target", {})
+                        .starts_with("× Blocked by kubelet.service (not started)\n"
+                                     "  Cause: ConditionPathExists=/a is not met\n"));
+        CHECK(chain_exit_status(units, "eks-node.target") == 1);
+        CHECK(render_status(units, "eks-node.target")
+                        .find("not started: ConditionPathExists=/a is not met\n") != std::string::npos);
+
+        units.at("kubelet.service").obstacle.reset();
+        units.at("kubelet.service").conditions = true;
+        units.at("kubelet.service").waits_for = "slow.service";
+        CHECK(render_verdict(units, "eks-node.target", {})
+                        .starts_with(
+                                "◌ Waiting for slow.service, which kubelet.service is ordered after\n"));
+        CHECK(chain_exit_status(units, "eks-node.target") == 75);
+}
+
+TEST_CASE("How systemd ended a unit is said in words, with the last words of the unit", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service", {.load = "loaded", .active = "failed"}}};
+        auto& kubelet = units.at("kubelet.service");
+        const auto cause = [&] {
+                const auto text = render_verdict(units, "eks-node.target", {});
+                const auto begin = text.find("Cause: ") + 7;
+                return text.substr(begin, text.find('\n', begin) - begin);
+        };
+        kubelet.result = "timeout";
+        CHECK(cause() == "it took longer than systemd lets it (TimeoutStartSec=), and was stopped");
+        kubelet.result = "oom-kill";
+        kubelet.last_line = "loading";
+        CHECK(cause() == "the kernel killed it, because memory was used up; its last words: loading");
+        kubelet.result = "core-dump";
+        kubelet.killed = true;
+        kubelet.exit_status = 11;
+        CHECK(cause() == "it was killed by SIGSEGV; its last words: loading");
+        kubelet.failed_command = "ExecStartPre=/bin/a ended with exit status 1";
+        CHECK(cause() == "ExecStartPre=/bin/a ended with exit status 1");
+        CHECK(reason_of(kubelet) == "a command before it failed");
+}

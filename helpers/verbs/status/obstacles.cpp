@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs/status/obstacles.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace eks {
+
+namespace {
+
+constexpr std::string_view ours = "/run/eks/"; // conditions and assertions of our own units
+
+// The drop-ins of an admin; ours and the generator's are below /usr and /run/systemd/generator.
+std::vector<std::string> admins_files(const Manager::Properties& unit)
+{
+        auto paths = unit.list("DropInPaths");
+        std::erase_if(paths, [](const std::string& path) {
+                return !path.starts_with("/etc/") &&
+                       (!path.starts_with("/run/systemd/") || path.starts_with("/run/systemd/generator"));
+        });
+        return paths;
+}
+
+// The first of these files that contains a text; "" if none does.
+std::string file_with(const std::vector<std::string>& paths, std::string_view text)
+{
+        const auto found = std::ranges::find_if(paths, [&](const std::string& path) {
+                return read_file_if_exists(path).value_or("").find(text) != std::string::npos;
+        });
+        return found == paths.end() ? std::string() : *found;
+}
+
+// A condition or assertion that was not met and that a drop-in of an admin contains.
+std::optional<Obstacle> unmet_check(const Manager::Properties& unit, const std::vector<std::string>& files)
+{
+        for (const char* kind : {"Conditions", "Asserts"})
+                for (const auto& check : unit.check(kind)) {
+                        if (!check.failed || check.parameter.starts_with(ours))
+                                continue;
+                        const auto file = file_with(files, check.parameter);
+                        if (file.empty())
+                                continue;
+                        return Obstacle{"not started",
+                                fmt::format("{}={}{}{} is not met", check.type, check.trigger ? "|" : "",
+                                        check.negated ? "!" : "", check.parameter),
+                                file};
+                }
+        return std::nullopt;
+}
+
+std::string failed_command(const Manager::Properties& unit)
+{
+        for (const char* kind : {"ExecCondition", "ExecStartPre"})
+                for (const auto& command : unit.command(kind))
+                        if (command.code > CLD_EXITED || (command.code == CLD_EXITED && command.status != 0))
+                                return fmt::format("{}={} {} {}", kind, command.program,
+                                        command.code == CLD_EXITED ? "ended with exit status"
+                                                                   : "was killed by signal",
+                                        command.status);
+        return {};
+}
+
+} // namespace
+
+const Obstacles::Other& Obstacles::other(const std::string& name)
+{
+        const auto found = others_.find(name);
+        if (found != others_.end())
+                return found->second;
+        const auto unit = manager_->unit(name);
+        return others_.emplace(name, Other{unit.text("LoadState"), unit.text("ActiveState")}).first->second;
+}
+
+void Obstacles::add_requirement(const std::string& name, const Manager::Properties& unit, UnitState& state)
+{
+        for (const char* kind : {"BindsTo", "Requires", "Requisite"})
+                for (const auto& required : unit.list(kind)) {
+                        if (in_chain(required) || required.ends_with(".slice"))
+                                continue;
+                        const auto& [load, active] = other(required);
+                        const auto what = load == "masked"      ? "is masked"
+                                          : load == "not-found" ? "is not installed"
+                                          : load != "loaded"    ? "has a file that systemd refuses"
+                                          : active == "failed"  ? "has failed"
+                                                                : "";
+                        if (*what == '\0')
+                                continue;
+                        state.obstacle = {"not started",
+                                fmt::format("{}={} of {}, which {}", kind, required, name, what),
+                                file_with(state.admins_files, required)};
+                        return;
+                }
+}
+
+void Obstacles::add(const std::string& name, const Manager::Properties& unit, UnitState& state)
+{
+        state.admins_files = admins_files(unit);
+        if (state.load == "bad-setting" || state.load == "error") {
+                const auto files = join(state.admins_files, ", ");
+                state.obstacle = {"systemd refuses its file", unit.text("LoadError"),
+                        files.empty() ? unit.text("FragmentPath") : files};
+                return;
+        }
+        if (state.active == "failed" || state.sub.starts_with("auto-restart"))
+                state.failed_command = failed_command(unit);
+        if (state.load != "loaded" || state.active != "inactive" || state.gate_closed)
+                return;
+
+        state.never_tried = unit.number("Job") == 0 && unit.number("ConditionTimestampMonotonic") == 0;
+        state.obstacle = unmet_check(unit, state.admins_files);
+        if (!state.obstacle)
+                add_requirement(name, unit, state);
+        if (state.obstacle || unit.number("Job") == 0)
+                return;
+
+        std::vector<std::string> slow;
+        for (const auto& earlier : unit.list("After"))
+                if (!in_chain(earlier) && other(earlier).active == "activating")
+                        slow.push_back(earlier);
+        state.waits_for = join(slow, ", ");
+}
+
+} // namespace eks

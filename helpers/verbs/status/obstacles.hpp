@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What keeps units from being started without a failure of their own: a file that systemd refuses, a
+// condition or a requirement of an admin's drop-in, a unit outside the chain that takes long.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/manager.hpp"
+#include "verbs/status/status.hpp"
+
+namespace eks {
+
+class Obstacles {
+public:
+        explicit Obstacles(Manager& manager) : manager_(&manager) {}
+
+        // Adds to `state` its obstacle, what it waits for, the command that failed and the admin's files.
+        // Units outside the chain are asked for once. Throws Error (manager_unreachable).
+        void add(const std::string& name, const Manager::Properties& unit, UnitState& state);
+
+private:
+        struct Other {
+                std::string load;
+                std::string active;
+        };
+        const Other& other(const std::string& name);
+        void add_requirement(const std::string& name, const Manager::Properties& unit, UnitState& state);
+
+        Manager* manager_;
+        std::map<std::string, Other> others_;
+};
+
+} // namespace eks
