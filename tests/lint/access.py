@@ -6,14 +6,8 @@ import re
 
 from lint import at, line_of, main
 
-# Who plans or resolves what others do; plan_steps() of helpers/verbs/plan/plan.cpp, and the layers that eks-config reads.
-PLANS_FOR = {
-    "kubelet-edits": ["ca", "config", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args",
-                      "kubelet-config", "registry-mirrors", "resolved", "shutdown", "sysctl", "trust"],
-    "user-scripts": ["ca", "containerd-config", "credential-provider", "environment", "kubeconfig", "kubelet-args", "kubelet-config",
-                     "registry-mirrors", "resolved", "shutdown", "sysctl", "trust"],
-    "docker-runtimes": ["config", "containerd-config"],
-}
+# What eks-docker-runtimes resolves is read by these; who plans a whole node takes its access from them, see steps/steps.hpp.
+PLANS_FOR = {"docker-runtimes": ["config", "containerd-config"]}
 NOT_PLANNED = ["/run/cloud-init", "/var/lib/cloud/data"]  # read by eks-config for a message, while it waits for scripts
 OF_PROGRAMS = ["/etc/ld.so.cache", "/lib", "/lib64", "/proc", "/sys", "/usr"]  # with runs_programs, see confine.cpp
 
@@ -26,16 +20,17 @@ def paths(text, member):
 
 def check_reads(tree):
     """A path that a step names is covered by the Access of each program that plans for it."""
-    sources = {name: tree.text(f"helpers/steps/{name}/main.cpp") for name in {*PLANS_FOR, *sum(PLANS_FOR.values(), [])}}
+    files = {name: f"helpers/steps/{name}/{name.replace('-', '_')}.cpp" for name in sum(PLANS_FOR.values(), [])}
+    sources = {name: tree.text(file) for name, file in files.items()}
     for planner, steps in PLANS_FOR.items():
-        text = sources[planner]
+        text = tree.text(f"helpers/steps/{planner}/main.cpp")
         allowed = [path for member in ("reads", "writes", "devices") for path, _ in paths(text, member)]
         if ".runs_programs = true" in text:
             allowed += OF_PROGRAMS
         for step in steps:
             for path, line in [*paths(sources[step], "reads"), *paths(sources[step], "devices")]:
                 if path not in NOT_PLANNED and not any(path == a or path.startswith(a + "/") for a in allowed):
-                    yield at(f"helpers/steps/{step}/main.cpp", line,
+                    yield at(files[step], line,
                              f"reads {path}, which eks-{planner} plans without: add it there")
 
 

@@ -84,6 +84,14 @@ def check_every_page(tree):
             yield at(page, 1, f"there is no such page, write it for {reason}")
 
 
+def check_installed(tree):
+    """Each page that is written is in the list of man/meson.build."""
+    listed = set(re.findall(r"'([\w.@-]+\.[1578])(?:\.scd)?'", tree.text("man/meson.build")))
+    for page in pages(tree):
+        if page.name.removesuffix(".scd") not in listed:
+            yield at("man/meson.build", 1, f"{page.name} is not in a list there, so that it is not installed: add it")
+
+
 def check_file_formats(tree):
     """Each JSON file under /run/eks that steps hand to each other is described in a page of section 5."""
     described = "".join(plain(tree.text(page)) for page in pages(tree) if page.name.endswith(".5.scd"))

@@ -146,6 +146,15 @@ def _(source, stage):
     write(stage / "usr/libexec/eksnode/eks-phantom", "", 0o755)
 
 
+plant("units.check_gates", "waits for the gate 'phantom'")(
+    in_unit("[Service]", "ConditionPathExists=/run/eks/enabled/phantom\n[Service]"))
+
+
+@plant("man.check_installed", "eks-phantom.7.scd is not in a list there")
+def _(source, stage):
+    write(source / "man/eks-phantom.7.scd", "")
+
+
 @plant("units.check_no_reload", "helpers/steps/ca/ca.cpp:.*RestartUnit")
 def _(source, stage):
     append(source / "helpers/steps/ca/ca.cpp", 'constexpr auto method = "RestartUnit";\n')
@@ -194,9 +203,9 @@ def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-imds", stage / GENERATOR)
 
 
-@plant("access.check_reads", "kubelet-args/main.cpp:.*reads /phantom, which eks-user-scripts plans without")
+@plant("access.check_reads", "containerd_config.cpp:.*reads /phantom, which eks-docker-runtimes plans without")
 def _(source, stage):
-    replace(source / "helpers/steps/kubelet-args/main.cpp", '"/etc/os-release"', '"/phantom"')
+    replace(source / "helpers/steps/containerd-config/containerd_config.cpp", '"/proc/cpuinfo"', '"/phantom"')
 
 
 @plant("binaries.check_needed", "eks-ca loads libeksnode-net")

@@ -279,6 +279,17 @@ def check_executables(tree):
                      f"{program.name} is installed but no unit starts it, add units/{program.name}.service.in")
 
 
+def check_gates(tree):
+    """A unit that waits for a gate has one: without it in eks-config the step is skipped for ever."""
+    source = "helpers/steps/config/config.cpp"
+    gates = set(re.findall(r'\bGate{"([\w-]+)"', tree.text(source)))
+    for name, unit in units(tree).items():
+        for key in "ConditionPathExists", "AssertPathExists":
+            for value, line in unit.values(key):
+                if (m := re.fullmatch(r"[|!]*/run/eks/enabled/([\w-]+)", value)) and m[1] not in gates:
+                    yield at(unit.path, line, f"waits for the gate '{m[1]}', add it to the gates of {source}")
+
+
 def check_no_reload(tree):
     """Nothing restarts a unit or reloads the manager on the way up."""
     for unit in all_units(tree):

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -25,43 +24,34 @@ void warn(const Context& context, const StaleDaemon& daemon, std::string_view wh
 
 } // namespace
 
-Step::TakeOver restart_if_running(const std::vector<std::string_view>& daemons)
+StaleDaemons::StaleDaemons(const Root& root, std::vector<std::string_view> daemons)
 {
-        if (std::ranges::none_of(daemons, [](std::string_view unit) { return runs(Root(), unit); }))
-                return {};
-        struct State {
-                std::optional<Manager> manager = {};
-                bool with_containers = false;
-        };
-        const auto state = std::make_shared<State>();
-        return {.connect =
-                        [state] {
-                                state->with_containers = has_containers(Root());
-                                try {
-                                        state->manager.emplace();
-                                } catch (const Error&) { // its files do not need it, and the warning says so
-                                }
-                        },
-                .act =
-                        [state, daemons](Context& context) {
-                                restart_daemons(context, daemons, state->with_containers,
-                                        state->manager ? &*state->manager : nullptr);
-                        }};
+        if (std::ranges::none_of(daemons, [&](std::string_view unit) { return runs(root, unit); }))
+                return;
+        daemons_ = std::move(daemons);
+        with_containers_ = has_containers(root);
+        if (!root.prefix().empty())
+                return;
+        try {
+                manager_ = std::make_shared<Manager>();
+        } catch (const Error&) { // the files of the step do not need it, and the warning says so
+        }
 }
 
-void restart_daemons(Context& context, const std::vector<std::string_view>& daemons, bool with_containers,
-        Manager* manager)
+void StaleDaemons::restart(Context& context) const
 {
+        if (daemons_.empty())
+                return;
         for (const auto& daemon : stale_daemons(context.root(), context.planned())) {
-                if (std::ranges::find(daemons, daemon.unit) == daemons.end())
+                if (std::ranges::find(daemons_, daemon.unit) == daemons_.end())
                         continue;
-                if (manager == nullptr)
+                if (!manager_)
                         warn(context, daemon, "the service manager cannot be reached");
-                else if (with_containers && daemon.unit != kubelet_unit)
+                else if (with_containers_ && daemon.unit != kubelet_unit)
                         warn(context, daemon, "containers run");
                 else
                         try {
-                                manager->queue_job("RestartUnit", daemon.unit);
+                                manager_->queue_job("RestartUnit", daemon.unit);
                                 context.did(fmt::format("restarts {}, because it {}", daemon.unit,
                                                     text_of(daemon).substr(daemon.unit.size() + 1)),
                                         true);

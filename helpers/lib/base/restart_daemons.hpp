@@ -3,6 +3,7 @@
 // they may run before the step does.
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -13,15 +14,24 @@ namespace eks {
 
 class Manager;
 
-// Empty, as in a boot, if none of these units runs now. Otherwise the step connects to the manager and calls
-// restart_daemons().
-Step::TakeOver restart_if_running(const std::vector<std::string_view>& daemons);
+// What run_step() does for Step::read_by.
+class StaleDaemons {
+public:
+        // Connects to the manager if one of these units runs now, which none does in a boot. Call it before
+        // the step confines itself.
+        StaleDaemons(const Root& root, std::vector<std::string_view> daemons);
 
-// Have the manager restart each of these daemons that was started before a file of this step was written;
-// does not wait. The job starts when the steps that the daemon waits for have ended. With containers, only
-// kubelet is restarted; the others, and all of them without a manager, are a warning.
-void restart_daemons(Context& context, const std::vector<std::string_view>& daemons, bool with_containers,
-        Manager* manager);
+        // Have the manager restart each of them that was started before a file of this step was written;
+        // does not wait. The job starts when the steps that the daemon waits for have ended. With
+        // containers, only kubelet is restarted; the others, and all of them without a manager, are a
+        // warning.
+        void restart(Context& context) const;
+
+private:
+        std::vector<std::string_view> daemons_; // empty if none runs
+        std::shared_ptr<Manager> manager_;
+        bool with_containers_ = false;
+};
 
 // Whether containerd, or the containerd that Docker starts, has a task.
 bool has_containers(const Root& root);

@@ -14,7 +14,9 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
+#include "base/json.hpp"
 #include "base/libsystemd.hpp"
+#include "base/restart_daemons.hpp"
 #include "base/text.hpp"
 #include "version.hpp"
 
@@ -38,6 +40,7 @@ struct Options {
         Level threshold = Level::info;
         bool help = false;
         bool version = false;
+        bool describe = false;
 };
 
 Options parse_options(int argc, char** argv)
@@ -60,6 +63,8 @@ Options parse_options(int argc, char** argv)
                         options.help = true;
                 else if (argument == "--version")
                         options.version = true;
+                else if (argument == "--describe")
+                        options.describe = true;
                 else
                         throw Error(failure::usage, fmt::format("unknown argument '{}'", argument),
                                 "See --help");
@@ -120,6 +125,27 @@ void print_help(const Step& step)
                    "  --debug     log every decision\n\n"
                    "Usually run by {0}.service; see {0}.service(8).\n",
                 step.name, step.purpose);
+}
+
+// For `eksnode plan --chain`.
+void print_description(const Step& step)
+{
+        const auto& access = step.access;
+        auto rights = Json::array();
+        for (const auto& [right, has] :
+                {std::pair("asks the manager", access.asks_manager), {"CAP_SYS_ADMIN", access.administers},
+                        {"runs programs", access.runs_programs}, {"loads libraries", access.loads_libraries},
+                        {"changes attributes", access.changes_attributes},
+                        {"uses the network", access.internet}, {"connects to sockets", access.connects},
+                        {"makes devices", access.makes_devices}, {"turns swap on", access.swaps}})
+                if (has)
+                        rights.push_back(right);
+        auto writes = access.writes;
+        writes.insert(writes.end(), access.changes.begin(), access.changes.end());
+        fmt::print("{}\n", Json{{"name", step.name}, {"purpose", step.purpose}, {"reads", access.reads},
+                                   {"writes", writes}, {"devices", access.devices}, {"may", rights},
+                                   {"read_by", step.read_by}}
+                                   .dump());
 }
 
 } // namespace
@@ -300,15 +326,19 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                         fmt::print("eksnode {}\n", version);
                         return 0;
                 }
+                if (options.describe) {
+                        print_description(step);
+                        return 0;
+                }
                 log = Log(std::string(step.name), options.threshold);
                 const Root root(options.root);
                 if (step.connect && root.prefix().empty())
                         step.connect();
                 else if (step.access.asks_manager)
                         libsystemd(); // it connects later, when it may not load anything
-                const bool takes_over = step.take_over.act && !is_reload();
-                if (takes_over && step.take_over.connect && root.prefix().empty())
-                        step.take_over.connect();
+                std::optional<StaleDaemons> daemons;
+                if (!step.read_by.empty() && !is_reload())
+                        daemons.emplace(root, step.read_by);
                 if (const auto missing = confine(root, step.access); !missing.empty()) {
                         if (step.reports_confinement)
                                 log.write(Level::notice,
@@ -320,8 +350,8 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
 
                 Context context(root, log);
                 body(context);
-                if (takes_over)
-                        step.take_over.act(context);
+                if (daemons)
+                        daemons->restart(context);
 
                 auto fields = result_fields(context.changed() ? "changed" : "unchanged");
                 for (const auto& path : context.written())

@@ -95,17 +95,15 @@ struct Step {
         std::function<void()> connect = {};
         // Whether it is this step that says at level notice that the kernel cannot confine steps.
         bool reports_confinement = false;
-        // What follows when the files are in place, such as the restart of a daemon that has read older
-        // ones. Not if the unit is reloaded, because the client that reloads it also restarts the daemons.
-        struct TakeOver {
-                std::function<void()> connect = {}; // before the step confines itself
-                std::function<void(Context&)> act = {};
-        };
-        TakeOver take_over = {};
+        // Units that read its files only when they start. One that runs on older files is restarted when
+        // they are in place; see restart_daemons.hpp. Not if the step is reloaded, because the client that
+        // does so also restarts the daemons.
+        std::vector<std::string_view> read_by = {};
 };
 
 // Run one step and return its exit status: 0 done or nothing to do, else Error::exit_status(). Never throws.
-// Arguments: --root DIR, --debug, --help, --version; environment: EKS_ROOT, EKS_LOG_LEVEL, EKS_UNIT.
+// Arguments: --root DIR, --debug, --help, --version, and --describe, which prints the step as JSON;
+// environment: EKS_ROOT, EKS_LOG_LEVEL, EKS_UNIT.
 int run_step(const Step& step, int argc, char** argv, const std::function<void(Context&)>& body);
 
 } // namespace eks

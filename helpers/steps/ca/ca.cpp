@@ -37,4 +37,9 @@ StepPlan plan_ca(const NodeInputs& node, std::time_t now)
         return plan;
 }
 
+Access ca_access()
+{
+        return {.reads = {"/run/eks"}, .writes = {"/etc/kubernetes/pki", "/var/lib/eks"}};
+}
+
 } // namespace eks

@@ -15,4 +15,7 @@ namespace eks {
 // to the API server.
 StepPlan plan_ca(const NodeInputs& node, std::time_t now = std::time(nullptr));
 
+// What the step may touch.
+Access ca_access();
+
 } // namespace eks

@@ -179,4 +179,14 @@ ConfigPlan plan_config(const Root& root, Resolved resolved, const Json& imds, co
         return {std::move(plan), std::move(node.decided)};
 }
 
+Access config_access()
+{
+        return {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes", "/usr/lib/eks",
+                        "/usr/share/eks", "/run/eks", "/var/lib/eks", "/proc/cmdline", "/proc/meminfo",
+                        "/proc/sys/crypto", "/proc/1", "/run/cloud-init", "/sys/devices/system",
+                        "/var/lib/cloud/data"},
+                .writes = {"/run/eks"},
+                .runs_programs = true};
+}
+
 } // namespace eks

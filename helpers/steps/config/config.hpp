@@ -19,4 +19,7 @@ struct ConfigPlan {
 // Error (config_missing, config_invalid, step_missing).
 ConfigPlan plan_config(const Root& root, Resolved resolved, const Json& imds, const Versions& versions);
 
+// What the step may touch.
+Access config_access();
+
 } // namespace eks

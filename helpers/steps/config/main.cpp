@@ -36,22 +36,16 @@ int main(int argc, char** argv)
 {
         std::optional<ScriptsObserver> observer;
         std::optional<Manager> manager; // only after a failure
-        return run_step(
-                {.name = "eks-config",
-                        .purpose = "merge, validate and resolve the node's configuration",
-                        .access = {.reads = {"/etc/containerd", "/etc/eks", "/etc/hosts", "/etc/kubernetes",
-                                           "/usr/lib/eks", "/usr/share/eks", "/run/eks", "/var/lib/eks",
-                                           "/proc/cmdline", "/proc/meminfo", "/proc/sys/crypto", "/proc/1",
-                                           "/run/cloud-init", "/sys/devices/system", "/var/lib/cloud/data"},
-                                .writes = {"/run/eks"},
-                                .runs_programs = true}, // runs a daemon that has no version file
-                        .connect =
-                                [&] {
-                                        observer.emplace();
-                                        if (exists(std::string(failed_before)))
-                                                manager.emplace();
-                                },
-                        .reports_confinement = !exists(std::string(node_path))}, // once a boot
+        return run_step({.name = "eks-config",
+                                .purpose = "merge, validate and resolve the node's configuration",
+                                .access = config_access(),
+                                .connect =
+                                        [&] {
+                                                observer.emplace();
+                                                if (exists(std::string(failed_before)))
+                                                        manager.emplace();
+                                        },
+                                .reports_confinement = !exists(std::string(node_path))}, // once a boot
                 argc, argv, [&](Context& context) {
                         const auto& root = context.root();
                         auto resolved = resolve_node_layers(root);

@@ -12,6 +12,7 @@
 #include "containerd/config_versions.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
+#include "containerd/snapshotter.hpp"
 #include "containerd/user_settings.hpp"
 #include "document/toml.hpp"
 #include "node/version_notes.hpp"
@@ -157,6 +158,17 @@ StepPlan plan_containerd_config(const NodeInputs& node)
                                 {Level::info, fmt::format("runtime {} ({}) is left out: {}", handler.name,
                                                       handler.place.text(), handler.reason)});
         return plan;
+}
+
+Access containerd_config_access()
+{
+        Access access{.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys", "/run/eks", "/sys/bus/pci",
+                              "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
+                .writes = {"/etc/containerd", "/var/lib/eks"}};
+        // Directories in this list are created, and most machines do not need this one.
+        if (exists(std::string(soci_program)) || exists("/etc/soci-snapshotter-grpc"))
+                access.writes.push_back("/etc/soci-snapshotter-grpc");
+        return access;
 }
 
 } // namespace eks

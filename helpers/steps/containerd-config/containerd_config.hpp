@@ -16,4 +16,7 @@ namespace eks {
 // vendor_file.
 StepPlan plan_containerd_config(const NodeInputs& node);
 
+// What the step may touch.
+Access containerd_config_access();
+
 } // namespace eks

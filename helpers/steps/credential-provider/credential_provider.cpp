@@ -119,4 +119,10 @@ void require_credential_providers(const NodeInputs& node, const StepPlan& plan)
                         "and eks-kubelet-args.service sets it");
 }
 
+Access credential_provider_access()
+{
+        return {.reads = {"/etc/eks/credential-providers.d", "/run/eks", "/usr/lib/eks", "/usr/share/eks"},
+                .writes = {"/etc/eks/image-credential-provider", "/var/lib/eks"}};
+}
+
 } // namespace eks

@@ -21,4 +21,7 @@ StepPlan plan_credential_provider(const NodeInputs& node);
 // ECR's: without one kubelet does not start.
 void require_credential_providers(const NodeInputs& node, const StepPlan& plan);
 
+// What the step may touch.
+Access credential_provider_access();
+
 } // namespace eks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/restart_daemons.hpp"
+#include "base/daemons.hpp"
 #include "steps/credential-provider/credential_provider.hpp"
 
 int main(int argc, char** argv)
@@ -9,10 +9,8 @@ int main(int argc, char** argv)
         // permission.
         return run_step({.name = "eks-credential-provider",
                                 .purpose = "write kubelet's image credential provider configuration",
-                                .access = {.reads = {"/etc/eks/credential-providers.d", "/run/eks",
-                                                   "/usr/lib/eks", "/usr/share/eks"},
-                                        .writes = {"/etc/eks/image-credential-provider", "/var/lib/eks"}},
-                                .take_over = restart_if_running({kubelet_unit})},
+                                .access = credential_provider_access(),
+                                .read_by = {kubelet_unit}},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         const auto plan = plan_credential_provider(node);

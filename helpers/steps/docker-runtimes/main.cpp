@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/restart_daemons.hpp"
+#include "base/daemons.hpp"
 #include "config/sources.hpp"
 #include "steps/docker-runtimes/docker_runtimes.hpp"
 
@@ -13,7 +13,7 @@ int main(int argc, char** argv)
                                            "/run/eks", "/usr/share/eks"}, // and what programs may read
                                 .writes = {"/etc/docker", "/var/lib/eks"},
                                 .runs_programs = true}, // Docker may be asked for its version
-                        .take_over = restart_if_running({docker_unit})},
+                        .read_by = {docker_unit}},
                 argc, argv, [](Context& context) {
                         const auto& root = context.root();
                         const auto merged = resolve_node_layers(root).merged;

@@ -242,4 +242,15 @@ void take_over_environment(Context& context, Manager& manager, const NodeInputs&
         TakeOver(context, manager, node).run();
 }
 
+Access environment_access()
+{
+        return {.reads = {"/etc/credstore", "/etc/eks", "/etc/gai.conf", "/etc/host.conf", "/etc/hosts",
+                        "/etc/nsswitch.conf", "/etc/resolv.conf", "/run/credentials", "/run/credstore",
+                        "/run/systemd"},
+                .writes = {"/run/eks", "/run/systemd/system"},
+                .asks_manager = true,
+                .loads_libraries = true, // modules of nsswitch.conf(5)
+                .internet = true};
+}
+
 } // namespace eks

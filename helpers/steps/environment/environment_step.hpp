@@ -22,4 +22,7 @@ StepPlan plan_environment(const NodeInputs& node);
 // restarts them. Throws Error (file_io, manager_unreachable).
 void take_over_environment(Context& context, Manager& manager, const NodeInputs& node);
 
+// What the step may touch.
+Access environment_access();
+
 } // namespace eks

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/daemons.hpp"
 #include "base/manager.hpp"
-#include "base/restart_daemons.hpp"
 #include "steps/environment/api_server.hpp"
 #include "steps/environment/environment_step.hpp"
 
@@ -32,19 +32,12 @@ NodeInputs load_when_known(Context& context, Manager& manager)
 
 int main(int argc, char** argv)
 {
-        return run_step(
-                {.name = "eks-environment",
-                        .purpose = "give services the environment variables of the configuration",
-                        .access = {.reads = {"/etc/credstore", "/etc/eks", "/etc/gai.conf", "/etc/host.conf",
-                                           "/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf",
-                                           "/run/credentials", "/run/credstore", "/run/systemd"},
-                                .writes = {"/run/eks", "/run/systemd/system"},
-                                .asks_manager = true,
-                                .loads_libraries = true, // modules of nsswitch.conf(5)
-                                .internet = true},
-                        .connect = connect_to_manager,
-                        // The others of the variables are restarted by the step itself.
-                        .take_over = restart_if_running({containerd_unit, kubelet_unit, soci_unit})},
+        return run_step({.name = "eks-environment",
+                                .purpose = "give services the environment variables of the configuration",
+                                .access = environment_access(),
+                                .connect = connect_to_manager,
+                                // The others of the variables are restarted by the step itself.
+                                .read_by = {containerd_unit, kubelet_unit, soci_unit}},
                 argc, argv, [](Context& context) {
                         if (!context.root().prefix().empty()) { // as in tests: there is no manager
                                 context.apply(plan_environment(load_node_inputs(context.root())));

@@ -102,4 +102,9 @@ std::vector<Note> token_program_notes(const NodeInputs& node)
                         command)}};
 }
 
+Access kubeconfig_access()
+{
+        return {.reads = {"/run/eks", "/usr/share/eks"}, .writes = {"/var/lib/kubelet", "/var/lib/eks"}};
+}
+
 } // namespace eks

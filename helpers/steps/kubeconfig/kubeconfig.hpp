@@ -20,4 +20,7 @@ StepPlan plan_kubeconfig(const NodeInputs& node);
 // A warning if the chosen program is missing. It is about this machine, so it is not part of the plan.
 std::vector<Note> token_program_notes(const NodeInputs& node);
 
+// What the step may touch.
+Access kubeconfig_access();
+
 } // namespace eks

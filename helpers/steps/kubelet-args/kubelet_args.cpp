@@ -181,4 +181,16 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         return plan;
 }
 
+Access kubelet_args_access()
+{
+        return {.reads = {"/boot", "/etc/ld.so.cache", "/etc/os-release", "/lib", "/lib64", "/proc/cpuinfo",
+                        "/proc/driver/nvidia", "/proc/sys/kernel/osrelease", "/run/eks", "/sys/block",
+                        "/sys/bus/pci", "/sys/class/dmi", "/sys/class/net", "/sys/devices",
+                        "/sys/fs/selinux", "/sys/module/intel_idle", "/usr/lib", "/usr/lib64"},
+                .writes = {"/etc/eks/kubelet", "/var/lib/eks"},
+                .devices = {"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2", "/dev/nvidia3", "/dev/nvidia4",
+                        "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7", "/dev/nvidiactl"},
+                .loads_libraries = true};
+}
+
 } // namespace eks

@@ -21,4 +21,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node);
 // breaks.
 std::string environment_value(const std::vector<std::string>& arguments);
 
+// What the step may touch.
+Access kubelet_args_access();
+
 } // namespace eks

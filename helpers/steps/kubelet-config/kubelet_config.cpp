@@ -286,4 +286,11 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         return plan;
 }
 
+Access kubelet_config_access()
+{
+        return {.reads = {"/etc/resolv.conf", "/proc/meminfo", "/proc/swaps", "/run/eks",
+                        "/sys/devices/system", "/usr/share/eks"},
+                .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}};
+}
+
 } // namespace eks

@@ -21,4 +21,7 @@ Json generated_reservations(const NodeInputs& node, unsigned pods, std::vector<N
 // Throws Error (facts_missing, vendor_file).
 StepPlan plan_kubelet_config(const NodeInputs& node);
 
+// What the step may touch.
+Access kubelet_config_access();
+
 } // namespace eks

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/restart_daemons.hpp"
+#include "base/daemons.hpp"
 #include "steps/kubelet-config/checkpoints.hpp"
 #include "steps/kubelet-config/kubelet_config.hpp"
 
 int main(int argc, char** argv)
 {
         using namespace eks;
-        return run_step(
-                {.name = "eks-kubelet-config",
-                        .purpose = "write kubelet's configuration file and the user's drop-in",
-                        .access = {.reads = {"/etc/resolv.conf", "/proc/meminfo", "/proc/swaps", "/run/eks",
-                                           "/sys/devices/system", "/usr/share/eks"},
-                                .writes = {"/etc/kubernetes/kubelet", "/var/lib/eks", "/var/lib/kubelet"}},
-                        .take_over = restart_if_running({kubelet_unit})},
+        return run_step({.name = "eks-kubelet-config",
+                                .purpose = "write kubelet's configuration file and the user's drop-in",
+                                .access = kubelet_config_access(),
+                                .read_by = {kubelet_unit}},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root());
                         drop_foreign_checkpoints(context, node.facts);

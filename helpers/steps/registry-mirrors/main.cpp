@@ -8,8 +8,7 @@ int main(int argc, char** argv)
         using namespace eks;
         return run_step({.name = "eks-registry-mirrors",
                                 .purpose = "tell containerd the mirrors of registries",
-                                .access = {.reads = {"/etc/eks", "/run/eks"},
-                                        .writes = {"/etc/containerd", "/var/lib/eks"}}},
+                                .access = registry_mirrors_access()},
                 argc, argv, [](Context& context) {
                         const auto plan = plan_registry_mirrors(
                                 load_node_inputs(context.root(), ClusterNeed::as_configured));

@@ -133,4 +133,9 @@ StepPlan plan_registry_mirrors(const NodeInputs& node)
         return plan;
 }
 
+Access registry_mirrors_access()
+{
+        return {.reads = {"/etc/eks", "/run/eks"}, .writes = {"/etc/containerd", "/var/lib/eks"}};
+}
+
 } // namespace eks

@@ -13,4 +13,7 @@ namespace eks {
 // Throws Error (config_invalid) for a file of headers that is absent or malformed; its content is not shown.
 StepPlan plan_registry_mirrors(const NodeInputs& node);
 
+// What the step may touch.
+Access registry_mirrors_access();
+
 } // namespace eks

@@ -8,9 +8,7 @@ int main(int argc, char** argv)
         return run_step(
                 {.name = "eks-resolved",
                         .purpose = "give systemd-resolved the node's name servers and search domains",
-                        .access = {.reads = {"/run/eks", "/run/systemd"},
-                                .writes = {"/run/systemd/resolved.conf.d"},
-                                .asks_manager = true},
+                        .access = resolved_access(),
                         .connect = connect_to_manager},
                 argc, argv, [](Context& context) {
                         context.apply(

@@ -70,4 +70,11 @@ void take_over_resolved(Context& context, Manager& manager)
         context.did(fmt::format("{} {}", reload ? "reloaded" : "restarted", resolved_unit), true);
 }
 
+Access resolved_access()
+{
+        return {.reads = {"/run/eks", "/run/systemd"},
+                .writes = {"/run/systemd/resolved.conf.d"},
+                .asks_manager = true};
+}
+
 } // namespace eks

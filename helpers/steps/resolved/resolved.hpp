@@ -21,4 +21,7 @@ StepPlan plan_resolved(const NodeInputs& node);
 // resolver_failed if it does not come back, manager_unreachable.
 void take_over_resolved(Context& context, Manager& manager);
 
+// What the step may touch.
+Access resolved_access();
+
 } // namespace eks

@@ -10,7 +10,7 @@ int main(int argc, char** argv)
         std::optional<Logind> logind;
         return run_step({.name = "eks-shutdown",
                                 .purpose = "let kubelet delay a shutdown for as long as it is configured to",
-                                .access = {.reads = {"/run/eks"}, .writes = {"/run/systemd/logind.conf.d"}},
+                                .access = shutdown_access(),
                                 .connect = [&] { logind.emplace(); }},
                 argc, argv, [&](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);

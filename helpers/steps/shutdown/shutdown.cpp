@@ -102,4 +102,9 @@ void take_over_logind(Context& context, Logind& logind, std::optional<std::chron
         context.did("systemd-logind has read its configuration again", true);
 }
 
+Access shutdown_access()
+{
+        return {.reads = {"/run/eks"}, .writes = {"/run/systemd/logind.conf.d"}};
+}
+
 } // namespace eks

@@ -40,4 +40,7 @@ private:
 // not, manager_unreachable.
 void take_over_logind(Context& context, Logind& logind, std::optional<std::chrono::seconds> period);
 
+// What the step may touch.
+Access shutdown_access();
+
 } // namespace eks

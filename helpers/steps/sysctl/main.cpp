@@ -8,9 +8,7 @@ int main(int argc, char** argv)
                 {.name = "eks-sysctl",
                         .purpose =
                                 "set the kernel parameters of the profile and the configuration, and huge pages",
-                        .access = {.reads = {"/etc/sysctl.conf", "/etc/sysctl.d", "/run/eks"},
-                                .writes = {"/proc/sys", "/run/sysctl.d", "/sys/devices/system/node",
-                                        "/sys/kernel/mm/hugepages"}}},
+                        .access = sysctl_access()},
                 argc, argv, [](Context& context) {
                         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
                         context.apply(plan_sysctl(node));

@@ -118,4 +118,11 @@ StepPlan plan_sysctl(const NodeInputs& node)
         return plan;
 }
 
+Access sysctl_access()
+{
+        return {.reads = {"/etc/sysctl.conf", "/etc/sysctl.d", "/run/eks"},
+                .writes = {"/proc/sys", "/run/sysctl.d", "/sys/devices/system/node",
+                        "/sys/kernel/mm/hugepages"}};
+}
+
 } // namespace eks

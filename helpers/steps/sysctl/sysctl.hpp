@@ -45,4 +45,7 @@ StepPlan plan_sysctl(const NodeInputs& node);
 // when all others are set. So are huge pages that this machine does not have, or not as many.
 void set_sysctls(Context& context, const NodeInputs& node);
 
+// What the step may touch.
+Access sysctl_access();
+
 } // namespace eks

@@ -210,4 +210,17 @@ void update_store(
                 true);
 }
 
+Access trust_access()
+{
+        // What trust.certificates may name; see config/trust_settings.cpp.
+        return {.reads = {"/etc/credstore", "/etc/eks", "/etc/pki", "/etc/ssl", "/opt", "/run/credentials",
+                        "/run/credstore", "/run/eks", "/usr/local/share", "/usr/share"},
+                .writes = {"/run/eks", "/var/lib/eks"},
+                .changes = {"/etc/pki", "/etc/ssl/certs", "/usr/local/share"},
+                // Debian's tool runs the hooks of other packages, which read settings there.
+                .of_programs = {"/etc"},
+                .runs_programs = true,
+                .changes_attributes = true};
+}
+
 } // namespace eks

@@ -27,4 +27,7 @@ TrustPlan plan_trust(const NodeInputs& node, std::time_t now = std::time(nullptr
 void update_store(Context& context, const std::vector<Certificate>& wanted,
         std::chrono::milliseconds deadline = std::chrono::seconds(60)); // below TimeoutStartSec=
 
+// What the step may touch.
+Access trust_access();
+
 } // namespace eks

@@ -9,6 +9,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "config/kubelet_files.hpp"
+#include "steps/steps.hpp"
 
 namespace eks {
 
@@ -32,18 +33,25 @@ bool differs(const Root& root, const File& file)
         return file.kind == File::Kind::absent ? ours.has_value() : ours != file.content;
 }
 
-// Steps that are skipped unless eks-config has opened their gate, in the order in which they run. Gates are
+// Steps that are skipped unless eks-config has opened their gate, the name servers first. Gates are
 // only checked as in the conditions of their units. The second value: whether containerd must be stopped,
 // because a disk is mounted below its files.
 struct Gated {
-        const char* step;
-        bool under_containerd;
+        std::string step;
+        bool under_containerd = false;
 };
-constexpr std::array gated{Gated{"resolved", false}, Gated{"containerd-volume", true},
-        Gated{"environment", false}, Gated{"hosts", false}, Gated{"instance-store", true},
-        Gated{"registry-mirrors", false}, Gated{"shutdown", false}, Gated{"sysctl", false},
-        Gated{"trust", false}};
-constexpr Gated swap{"swap", false};
+const Gated swap{"swap"};
+
+std::vector<Gated> gated_steps()
+{
+        std::vector<Gated> all{{"containerd-volume", true}, {"hosts"}, {"instance-store", true}};
+        for (const auto& step : planned_steps())
+                if (step.closing != Closing::never)
+                        all.push_back({std::string(step.gate())});
+        std::stable_partition(
+                all.begin(), all.end(), [](const Gated& one) { return one.step == "resolved"; });
+        return all;
+}
 
 // containerd is running already, and needs a restart to get a change of its variables or of the certificates
 // that it trusts.
@@ -79,7 +87,7 @@ public:
                 restart_containerd_ = std::ranges::any_of(planned, [&](const PlannedStep& step) {
                         return changes_what_containerd_has_read(root, step);
                 });
-                for (const auto& gate : gated)
+                for (const auto& gate : gated_steps())
                         follow_gate(gate);
                 // Its file may be on a disk that is mounted when containerd starts again. Otherwise before
                 // eks-kubelet-config, which looks for swap.
@@ -234,7 +242,7 @@ private:
         {
                 // It waits for the steps that mount what lies below its files.
                 auto limit = containerd_timeout;
-                for (const auto& gate : gated)
+                for (const auto& gate : gated_steps())
                         if (const auto step = fmt::format("eks-{}", gate.step);
                                 gate.under_containerd && handled(step))
                                 limit += manager_->unit(step + ".service").start_timeout();

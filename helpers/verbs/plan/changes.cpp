@@ -14,6 +14,7 @@
 #include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
 #include "steps/environment/environment_step.hpp"
+#include "steps/steps.hpp"
 
 namespace eks {
 
@@ -202,15 +203,15 @@ private:
                 }
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
-                for (const auto* gate :
-                        {"environment", "resolved", "shutdown", "sysctl"}) // each removes its files
-                        if (is_closed(gate))
-                                act(Action::Kind::close, fmt::format("eks-{}.service", gate));
-                for (const auto* gate :
-                        {"cluster", "hosts", "registry-mirrors", "trust"}) // the last three open as long as
-                                                                           // there is something to take away
+                for (const auto& step : planned_steps())
+                        if (step.closing == Closing::runs_first && is_closed(std::string(step.gate())))
+                                act(Action::Kind::close, fmt::format("{}.service", step.name));
+                for (const auto* gate : {"cluster", "hosts"})
                         if (is_closed(gate))
                                 act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
+                for (const auto& step : planned_steps())
+                        if (step.closing == Closing::stops && is_closed(std::string(step.gate())))
+                                act(Action::Kind::stop, fmt::format("{}.service", step.name));
                 if (is_opened("soci-snapshotter"))
                         act(Action::Kind::start, soci);
                 else if (is_open("soci-snapshotter") && restarts(soci))

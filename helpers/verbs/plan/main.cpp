@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
+#include "base/process.hpp"
 #include "checks/find_problems.hpp"
+#include "verbs/plan/chain.hpp"
 #include "verbs/plan/plan.hpp"
 
 namespace {
@@ -17,6 +22,7 @@ using namespace eks;
 constexpr auto usage =
         "usage: eksnode plan [--config SOURCE]... [--imds FILE] [--kubelet-version V]\n"
         "                    [--containerd-version V] [--root DIR] [--output DIR]\n"
+        "       eksnode plan --chain [--root DIR]\n"
         "\n"
         "Show every file that this node would be given, without touching it.\n"
         "\n"
@@ -27,6 +33,7 @@ constexpr auto usage =
         "  --containerd-version V  (default: /etc/eks/containerd-version.txt, else the binary's)\n"
         "  --root DIR              prefix of every path that is read\n"
         "  --output DIR            write the files below DIR instead of listing them\n"
+        "  --chain                 show every step instead: when it runs, what it reads and writes\n"
         "\n"
         "Exit status: 0; 78 bad configuration; 1 a file is missing or broken; 2 usage; see "
         "eksnode-plan(1).\n";
@@ -53,8 +60,43 @@ Json fetched_facts(const std::string& path)
         return in_context(path, failure::facts_missing, [&] { return parse_json(*text); });
 }
 
+// What the program of a step says of itself; null if the unit runs another one.
+Json description_of(const std::string& name)
+{
+        const auto program = (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).native();
+        if (!exists(program))
+                return {};
+        const auto result = run_program({program, "--describe"}, std::chrono::seconds(10));
+        return result.status == 0 ? try_parse_json(result.output) : Json();
+}
+
+int print_chain(const Root& root)
+{
+        std::map<std::string, ChainUnit> units;
+        for (const char* directory : {"/usr/lib/systemd/system", "/lib/systemd/system"})
+                for (const auto& file : list_directory(root(directory))) {
+                        constexpr std::string_view suffix = ".service";
+                        if (!file.starts_with("eks-") || !file.ends_with(suffix))
+                                continue;
+                        auto name = file.substr(0, file.size() - suffix.size());
+                        if (name.ends_with('@'))
+                                name.pop_back();
+                        units.emplace(name,
+                                parse_unit(name, read_file(fmt::format("{}/{}", root(directory), file))));
+                }
+        if (units.empty())
+                throw Error(failure::file_io,
+                        fmt::format(
+                                "there are no units of eksnode in '{}'", root("/usr/lib/systemd/system")),
+                        "Install eksnode there, or name another --root");
+        fmt::print("{}", render_chain(in_order(std::move(units)), description_of));
+        return 0;
+}
+
 int plan(const Arguments& arguments)
 {
+        if (arguments.has("chain"))
+                return print_chain(arguments.root());
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
@@ -96,7 +138,7 @@ int main(int argc, char** argv)
 {
         return run_verb("plan", usage, argc, argv, [&] {
                 return plan(Arguments::parse(argc, argv,
-                        {"config=", "imds=", "kubelet-version=", "containerd-version=", "root=",
-                                "output="}));
+                        {"config=", "imds=", "kubelet-version=", "containerd-version=", "root=", "output=",
+                                "chain"}));
         });
 }

@@ -2,7 +2,6 @@
 #include "verbs/plan/plan.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -11,19 +10,8 @@
 #include "checks/described_cluster.hpp"
 #include "checks/find_problems.hpp"
 #include "net/sigv4.hpp"
-#include "steps/ca/ca.hpp"
 #include "steps/config/config.hpp"
-#include "steps/containerd-config/containerd_config.hpp"
-#include "steps/credential-provider/credential_provider.hpp"
-#include "steps/environment/environment_step.hpp"
-#include "steps/kubeconfig/kubeconfig.hpp"
-#include "steps/kubelet-args/kubelet_args.hpp"
-#include "steps/kubelet-config/kubelet_config.hpp"
-#include "steps/registry-mirrors/registry_mirrors.hpp"
-#include "steps/resolved/resolved.hpp"
-#include "steps/shutdown/shutdown.hpp"
-#include "steps/sysctl/sysctl.hpp"
-#include "steps/trust/trust.hpp"
+#include "steps/steps.hpp"
 
 namespace eks {
 
@@ -48,28 +36,12 @@ bool complete_from_eks(const Root& root, std::optional<Json> described, Layer& m
 
 std::vector<PlannedStep> plan_steps(const NodeInputs& node)
 {
-        struct Entry {
-                std::string_view name;
-                StepPlan (*plan)(const NodeInputs&);
-                ClusterNeed need = ClusterNeed::as_configured;
-        };
-        constexpr std::array table{
-                Entry{"eks-ca", [](const NodeInputs& n) { return plan_ca(n); }, ClusterNeed::complete},
-                Entry{"eks-containerd-config", plan_containerd_config},
-                Entry{"eks-credential-provider", plan_credential_provider},
-                Entry{"eks-environment", plan_environment},
-                Entry{"eks-kubeconfig", plan_kubeconfig, ClusterNeed::complete},
-                Entry{"eks-kubelet-args", plan_kubelet_args, ClusterNeed::complete},
-                Entry{"eks-kubelet-config", plan_kubelet_config, ClusterNeed::complete},
-                Entry{"eks-registry-mirrors", plan_registry_mirrors}, Entry{"eks-resolved", plan_resolved},
-                Entry{"eks-shutdown", plan_shutdown}, Entry{"eks-sysctl", plan_sysctl},
-                Entry{"eks-trust", [](const NodeInputs& n) { return plan_trust(n).step; }}};
         std::vector<PlannedStep> steps;
-        for (const auto& [name, plan, need] : table) {
+        for (const auto& step : planned_steps()) {
                 // What a proxy is not used for depends on the cluster.
-                const bool of_proxy = name == "eks-environment" && node.spec.host.proxy.is_given();
-                if (node.lacks_cluster && (need == ClusterNeed::complete || of_proxy)) {
-                        steps.push_back({name,
+                const bool of_proxy = step.name == "eks-environment" && node.spec.host.proxy.is_given();
+                if (node.lacks_cluster && (step.need == ClusterNeed::complete || of_proxy)) {
+                        steps.push_back({step.name,
                                 {.files = {},
                                         .notes = {{Level::info, "its files depend on what EKS says of the "
                                                                 "cluster; see eks-cluster.service(8)"}}},
@@ -77,13 +49,13 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                         continue;
                 }
                 try {
-                        steps.push_back({name, plan(node), std::nullopt});
+                        steps.push_back({step.name, step.plan(node), std::nullopt});
                 } catch (const Error& e) {
-                        steps.push_back({name, {}, e});
+                        steps.push_back({step.name, {}, e});
                         steps.back().problems.add(e);
                         steps.back().of_machine = dynamic_cast<const MachineError*>(&e) != nullptr;
                 } catch (const std::exception& e) {
-                        steps.push_back({name, {}, Error(failure::internal, without_input(e.what()))});
+                        steps.push_back({step.name, {}, Error(failure::internal, without_input(e.what()))});
                 }
         }
         return steps;

@@ -56,12 +56,7 @@ std::string said_by_step(const TemporaryDirectory& node, bool reload)
                 return run_step({.name = "eks-test",
                                         .purpose = "try things",
                                         .access = {.writes = {"/etc/containerd", "/var/lib/eks"}},
-                                        .take_over = {.act =
-                                                              [](Context& context) {
-                                                                      restart_daemons(context,
-                                                                              {containerd_unit}, false,
-                                                                              nullptr);
-                                                              }}},
+                                        .read_by = {containerd_unit}},
                         static_cast<int>(argv.size()), argv.data(), [](Context& context) {
                                 context.apply({.files = {{.path = config, .content = "one"}}});
                         });
