@@ -150,6 +150,11 @@ plant("units.check_gates", "waits for the gate 'phantom'")(
     in_unit("[Service]", "ConditionPathExists=/run/eks/enabled/phantom\n[Service]"))
 
 
+@plant("units.check_step_tests", "no unit test has the tag \\[phantom\\]")
+def _(source, stage):
+    write(source / "helpers/steps/phantom/main.cpp", CPP)
+
+
 @plant("man.check_installed", "eks-phantom.7.scd is not in a list there")
 def _(source, stage):
     write(source / "man/eks-phantom.7.scd", "")

@@ -36,6 +36,9 @@ OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.s
 # Runs a program of systemd.
 RUNS_ANOTHER_PROGRAM = {"eks-kernel-defaults.service"}
 
+# They only talk to the service manager: boot tests try them.
+MANAGER_ONLY = {"kubelet-edits", "nvidia-cdi"}
+
 # These run again whenever they are started.
 EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}
 
@@ -277,6 +280,14 @@ def check_executables(tree):
         if program.name.startswith("eks-") and program.name not in started:
             yield at("helpers/steps/meson.build", 1,
                      f"{program.name} is installed but no unit starts it, add units/{program.name}.service.in")
+
+
+def check_step_tests(tree):
+    """Each step has unit tests with its name as tag, so that `meson test step-NAME` finds some."""
+    tags = set(re.findall(r"\[([a-z-]+)\]", "".join(tree.text(path) for path in tree.files("tests/unit/**/*_test.cpp"))))
+    for path in tree.files("helpers/steps/*/main.cpp"):
+        if path.parent.name not in tags | MANAGER_ONLY:
+            yield at(path, 1, f"no unit test has the tag [{path.parent.name}], write one")
 
 
 def check_gates(tree):

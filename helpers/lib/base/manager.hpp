@@ -34,8 +34,6 @@ public:
                 bool trigger;          // with '|'
                 bool negated;          // with '!'
                 bool failed = false;   // it was not met when it was last tested
-
-                bool operator==(const Check&) const = default;
         };
         // A command of ExecStartPre= and its like, as it ended last.
         struct Command {

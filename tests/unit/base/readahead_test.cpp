@@ -54,7 +54,7 @@ private:
 
 } // namespace
 
-TEST_CASE("lines of a list: a pattern, and perhaps the largest size")
+TEST_CASE("Lines of a list: a pattern, and perhaps the largest size", "[readahead]")
 {
         CHECK(parse_list_line("/usr/bin/kubelet").pattern == "/usr/bin/kubelet");
         CHECK(parse_list_line("/usr/bin/kubelet").most == 0);
@@ -67,7 +67,7 @@ TEST_CASE("lines of a list: a pattern, and perhaps the largest size")
                 CHECK(parse_list_line(line).pattern.empty());
 }
 
-TEST_CASE("an instance is told by its DMI, and last by its machine-id")
+TEST_CASE("An instance is told by its DMI, and last by its machine-id", "[readahead]")
 {
         TemporaryDirectory machine;
         CHECK(identity_of(machine).empty());
@@ -84,7 +84,7 @@ TEST_CASE("an instance is told by its DMI, and last by its machine-id")
         CHECK(identity_of(machine).size() == sizeof(Identity) - 1);
 }
 
-TEST_CASE("an instance reads once; one from an image of it reads again")
+TEST_CASE("An instance reads once; one from an image of it reads again", "[readahead]")
 {
         TemporaryDirectory machine;
         const auto* const root = machine.path().c_str();
@@ -97,7 +97,7 @@ TEST_CASE("an instance reads once; one from an image of it reads again")
         CHECK_FALSE(has_read_before(root, instance_identity(root)));
 }
 
-TEST_CASE("what the lists name is read: files, patterns, directories, each once")
+TEST_CASE("What the lists name is read: files, patterns, directories, each once", "[readahead]")
 {
         TemporaryDirectory machine;
         machine.write("/usr/bin/kubelet", std::string(300 * 1024, 'k'));
@@ -127,7 +127,7 @@ TEST_CASE("what the lists name is read: files, patterns, directories, each once"
         CHECK(read_ahead(machine.path().c_str(), 60, no_limit, "00-manager.list").files == 0);
 }
 
-TEST_CASE("files that are read ahead are in the page cache as a whole")
+TEST_CASE("Files that are read ahead are in the page cache as a whole", "[readahead]")
 {
         constexpr std::size_t size = 3 * 1024 * 1024 + 5;
         TemporaryDirectory machine;

@@ -46,7 +46,7 @@ Run run(const TemporaryDirectory& machine, const Step& step, const std::function
 
 } // namespace
 
-TEST_CASE("Neuron devices and adapters are told from Amazon's other devices", "[devices]")
+TEST_CASE("Neuron devices and adapters are told from Amazon's other devices", "[neuron][efa]")
 {
         const TemporaryDirectory machine;
         add(machine, "0000:00:05.0", "0xec20"); // a network interface
@@ -61,7 +61,7 @@ TEST_CASE("Neuron devices and adapters are told from Amazon's other devices", "[
         CHECK(known_devices(machine.root()).neuron.size() == 5);
 }
 
-TEST_CASE("The Neuron driver is loaded, and has made its nodes", "[devices]")
+TEST_CASE("The Neuron driver is loaded, and has made its nodes", "[neuron]")
 {
         const TemporaryDirectory machine;
         machine.write("/dev/neuron_core", "");
@@ -93,7 +93,7 @@ TEST_CASE("The Neuron driver is loaded, and has made its nodes", "[devices]")
         CHECK(found.started.empty());
 }
 
-TEST_CASE("The EFA driver is loaded, or it is said why not", "[devices]")
+TEST_CASE("The EFA driver is loaded, or it is said why not", "[efa]")
 {
         const TemporaryDirectory machine;
         const auto load = [&](const std::function<bool()>& modprobe) {
@@ -118,7 +118,7 @@ TEST_CASE("The EFA driver is loaded, or it is said why not", "[devices]")
         CHECK(load([] { return false; }).summary == "found the driver");
 }
 
-TEST_CASE("Huge pages are as many as EKS's images have, and few on a small machine", "[devices]")
+TEST_CASE("Huge pages are as many as EKS's images have, and few on a small machine", "[efa]")
 {
         constexpr std::uint64_t gib = 1U << 20U; // in KiB
         CHECK(efa_huge_pages(1152 * gib) == 5128);
@@ -127,7 +127,7 @@ TEST_CASE("Huge pages are as many as EKS's images have, and few on a small machi
         CHECK(efa_huge_pages(0) == 0);
 }
 
-TEST_CASE("Huge pages that are there are not taken away", "[devices]")
+TEST_CASE("Huge pages that are there are not taken away", "[efa]")
 {
         const TemporaryDirectory machine;
         machine.write("/proc/meminfo", "MemTotal:       134217728 kB\nMemFree: 1 kB\n");

@@ -54,7 +54,7 @@ constexpr auto runtime3 = "/plugins/io.containerd.cri.v1.runtime";
 
 } // namespace
 
-TEST_CASE("Without user settings containerd is configured as the reference says", "[containerd]")
+TEST_CASE("Without user settings containerd is configured as the reference says", "[containerd-config]")
 {
         const ReferenceNode node;
         CHECK(rendered_containerd(node.inputs({}, kubelet_132, containerd_17)) ==
@@ -65,7 +65,7 @@ TEST_CASE("Without user settings containerd is configured as the reference says"
                 tree(test::reference("containerd-3.toml")));
 }
 
-TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[containerd]")
+TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[containerd-config]")
 {
         const ReferenceNode node;
         auto expected = tree(test::reference("containerd-2.1.toml"));
@@ -76,7 +76,7 @@ TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[conta
                         CHECK(rendered_containerd(node.inputs({}, kubelet, daemon)) == expected);
 }
 
-TEST_CASE("A containerd newer than the tables gets the newest rules and one notice", "[containerd]")
+TEST_CASE("A containerd newer than the tables gets the newest rules and one notice", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto plan = [&](const Version& daemon) {
@@ -97,7 +97,7 @@ TEST_CASE("A containerd newer than the tables gets the newest rules and one noti
         }
 }
 
-TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
+TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd-config]")
 {
         const ReferenceNode node;
         for (unsigned minor = 28; minor <= 37; ++minor) {
@@ -110,7 +110,7 @@ TEST_CASE("CDI is on for kubelet 1.32 and later", "[containerd]")
         }
 }
 
-TEST_CASE("User settings are merged over ours as the reference shows", "[containerd]")
+TEST_CASE("User settings are merged over ours as the reference shows", "[containerd-config]")
 {
         const ReferenceNode node;
         CHECK(rendered_containerd(node.inputs(
@@ -125,7 +125,7 @@ TEST_CASE("User settings are merged over ours as the reference shows", "[contain
                       kubelet_132, containerd_2)) == tree(test::reference("containerd-3-merged.toml")));
 }
 
-TEST_CASE("Several user texts are merged in order", "[containerd]")
+TEST_CASE("Several user texts are merged in order", "[containerd-config]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs({}, kubelet_132, containerd_17);
@@ -135,7 +135,7 @@ TEST_CASE("Several user texts are merged in order", "[containerd]")
 }
 
 TEST_CASE("The schema is the one that the daemon was made for, whatever the user's settings are in",
-        "[containerd]")
+        "[containerd-config]")
 {
         const ReferenceNode node;
         for (const auto* user : {"[grpc]\nuid = 1", "version = 2", "version = 3",
@@ -157,7 +157,7 @@ TEST_CASE("The schema is the one that the daemon was made for, whatever the user
                 }
 }
 
-TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with their lines", "[containerd]")
+TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with their lines", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto result = refusal([&] {
@@ -179,7 +179,7 @@ TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with the
         CHECK(result.remedy == "Remove what is named, or use containerd 2.x");
 }
 
-TEST_CASE("Drop-ins come between the vendor's file and the node's configuration", "[containerd]")
+TEST_CASE("Drop-ins come between the vendor's file and the node's configuration", "[containerd-config]")
 {
         const ReferenceNode node;
         node.write("/usr/lib/eks/containerd.d/10-a.toml",
@@ -202,7 +202,7 @@ TEST_CASE("Drop-ins come between the vendor's file and the node's configuration"
         CHECK(broken.mentions("/etc/eks/containerd.d/99-broken.toml, line 1, column "));
 }
 
-TEST_CASE("A list of CNI directories takes the place of the vendor's one directory", "[containerd]")
+TEST_CASE("A list of CNI directories takes the place of the vendor's one directory", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto user = user_toml("[plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/a']");
@@ -231,7 +231,7 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
                             "plugins.\"io.containerd.cri.v1.runtime\".cni.bin_dirs: the same setting as"));
 }
 
-TEST_CASE("Mirrors of the old form beside config_path are refused with their place", "[containerd]")
+TEST_CASE("Mirrors of the old form beside config_path are refused with their place", "[containerd-config]")
 {
         const ReferenceNode node;
         const std::string registry = "\n[plugins.'io.containerd.grpc.v1.cri'.registry.";
@@ -257,7 +257,7 @@ TEST_CASE("Mirrors of the old form beside config_path are refused with their pla
         }
 }
 
-TEST_CASE("Invalid TOML is refused with its source and line", "[containerd]")
+TEST_CASE("Invalid TOML is refused with its source and line", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto result =
@@ -266,7 +266,7 @@ TEST_CASE("Invalid TOML is refused with its source and line", "[containerd]")
         CHECK(result.mentions("containerd.config (user data, line 10, column 5), line 2, column "));
 }
 
-TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[containerd]")
+TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[containerd-config]")
 {
         const ReferenceNode node;
         node.write("/usr/bin/nvidia-container-runtime", "", 0755);
@@ -294,7 +294,7 @@ TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[container
         CHECK(at(user, std::string(cri2) + "/containerd/default_runtime_name") == "runc");
 }
 
-TEST_CASE("The base runtime spec is the vendor's, and the user's is merged over it", "[containerd]")
+TEST_CASE("The base runtime spec is the vendor's, and the user's is merged over it", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto spec = [&](const std::string& user) {
@@ -317,7 +317,7 @@ TEST_CASE("The base runtime spec is the vendor's, and the user's is merged over 
                    "resources: {}}\n") == wanted);
 }
 
-TEST_CASE("Limits override those of the base runtime spec, one by one", "[containerd]")
+TEST_CASE("Limits override those of the base runtime spec, one by one", "[containerd-config]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
@@ -344,7 +344,7 @@ TEST_CASE("Limits override those of the base runtime spec, one by one", "[contai
         CHECK(rlimits() == Json::array({locked, files}));
 }
 
-TEST_CASE("The files of containerd are planned, again the same", "[containerd]")
+TEST_CASE("The files of containerd are planned, again the same", "[containerd-config]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs(user_toml("[debug]\nlevel = 'info'") + "    baseRuntimeSpec: {a: 1}\n");
@@ -363,7 +363,7 @@ TEST_CASE("The files of containerd are planned, again the same", "[containerd]")
         CHECK(once.notes.empty());
 }
 
-TEST_CASE("An image may replace the vendor's files; what is broken there is said so", "[containerd]")
+TEST_CASE("An image may replace the vendor's files; what is broken there is said so", "[containerd-config]")
 {
         const ReferenceNode node;
         auto soci = node.inputs();
@@ -394,14 +394,14 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
         CHECK(refusal([&] { plan_containerd_config(nothing); }).mentions("config-2.toml"));
 }
 
-TEST_CASE("A broken vendor file is not an error of the user's configuration", "[containerd]")
+TEST_CASE("A broken vendor file is not an error of the user's configuration", "[containerd-config]")
 {
         const ReferenceNode node;
         node.write("/usr/share/eks/containerd/config-2.toml", "version = \n");
         CHECK(refusal([&] { plan_containerd_config(node.inputs()); }).failure == "vendor-file");
 }
 
-TEST_CASE("An image without a pause image of its own has EKS's", "[containerd]")
+TEST_CASE("An image without a pause image of its own has EKS's", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto image = [&](const Version& containerd, const std::string& spec = {}) {
@@ -429,7 +429,7 @@ TEST_CASE("An image without a pause image of its own has EKS's", "[containerd]")
                 "ecr/p:1");
 }
 
-TEST_CASE("The sandbox image is found in either schema", "[containerd]")
+TEST_CASE("The sandbox image is found in either schema", "[containerd-config]")
 {
         const ReferenceNode node;
         const auto image = [&](const std::string& user, Version daemon) {
@@ -455,7 +455,7 @@ TEST_CASE("The sandbox image is found in either schema", "[containerd]")
         CHECK_FALSE(is_local_image(""));
 }
 
-TEST_CASE("A socket at which kubelet finds no containerd is worth a warning", "[containerd]")
+TEST_CASE("A socket at which kubelet finds no containerd is worth a warning", "[containerd-config]")
 {
         const ReferenceNode node;
         struct Row {
@@ -486,7 +486,7 @@ TEST_CASE("A socket at which kubelet finds no containerd is worth a warning", "[
                 }
 }
 
-TEST_CASE("A default that containerd.config names without its program is worth a warning", "[containerd]")
+TEST_CASE("A default that containerd.config names without its program is worth a warning", "[containerd-config]")
 {
         const auto warning_of = [](const StepPlan& plan) {
                 for (const auto& note : plan.notes)
@@ -538,7 +538,7 @@ TEST_CASE("A default that containerd.config names without its program is worth a
 }
 
 TEST_CASE(
-        "One handler with two programs is refused, another program for ours gives a warning", "[containerd]")
+        "One handler with two programs is refused, another program for ours gives a warning", "[containerd-config]")
 {
         const ReferenceNode node;
         node.write("/opt/runc", "", 0755);

@@ -81,7 +81,7 @@ const Json kontain{{"krun", {{"path", "/opt/kontain/bin/krun"}}},
 
 } // namespace
 
-TEST_CASE("Docker gets the runtimes that are there, by path, and never runc", "[docker]")
+TEST_CASE("Docker gets the runtimes that are there, by path, and never runc", "[docker-runtimes]")
 {
         Host host;
         CHECK(host.keys() == Json{{"runtimes", Json::object()}});
@@ -98,7 +98,7 @@ TEST_CASE("Docker gets the runtimes that are there, by path, and never runc", "[
         CHECK(host.keys()["runtimes"]["own"] == Json{{"path", "/opt/own"}, {"runtimeArgs", {"--debug"}}});
 }
 
-TEST_CASE("NVIDIA's runtime is registered with a GPU, and is not Docker's default by itself", "[docker]")
+TEST_CASE("NVIDIA's runtime is registered with a GPU, and is not Docker's default by itself", "[docker-runtimes]")
 {
         Host host;
         host.write("/usr/bin/nvidia-container-runtime", "", 0755);
@@ -108,7 +108,7 @@ TEST_CASE("NVIDIA's runtime is registered with a GPU, and is not Docker's defaul
                 Json{{"runtimes", {{"nvidia", {{"path", "/usr/bin/nvidia-container-runtime"}}}}}});
 }
 
-TEST_CASE("A shim of its own takes Docker 24", "[docker]")
+TEST_CASE("A shim of its own takes Docker 24", "[docker-runtimes]")
 {
         Host host;
         host.install_kata();
@@ -129,7 +129,7 @@ TEST_CASE("A shim of its own takes Docker 24", "[docker]")
         CHECK(refused.mentions("does not support runtimes with their own shim"));
 }
 
-TEST_CASE("The version of Docker is the file's, else the program's", "[docker]")
+TEST_CASE("The version of Docker is the file's, else the program's", "[docker-runtimes]")
 {
         const Host host;
         CHECK_FALSE(docker_version(host.root()));
@@ -144,7 +144,7 @@ TEST_CASE("The version of Docker is the file's, else the program's", "[docker]")
         CHECK(docker_version(host.root()) == Version{20, 10, 25});
 }
 
-TEST_CASE("The default: a trigger, a runtime with a warning, runc, or none", "[docker]")
+TEST_CASE("The default: a trigger, a runtime with a warning, runc, or none", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
@@ -159,7 +159,7 @@ TEST_CASE("The default: a trigger, a runtime with a warning, runc, or none", "[d
         CHECK_FALSE(host.keys("[containerd]\ndefaultRuntime = \"none\"\n").contains("default-runtime"));
 }
 
-TEST_CASE("A default that is not available is refused with its place and the reason", "[docker]")
+TEST_CASE("A default that is not available is refused with its place and the reason", "[docker-runtimes]")
 {
         Host host;
         auto refused = refusal([&] { host.keys(with_trigger); });
@@ -175,7 +175,7 @@ TEST_CASE("A default that is not available is refused with its place and the rea
         CHECK(refused.mentions("no /opt/kontain/bin/krun-label-trigger"));
 }
 
-TEST_CASE("A trigger cannot take the name of another runtime", "[docker]")
+TEST_CASE("A trigger cannot take the name of another runtime", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
@@ -190,7 +190,7 @@ TEST_CASE("A trigger cannot take the name of another runtime", "[docker]")
         }
 }
 
-TEST_CASE("daemon.json is made, stays the same, and goes again", "[docker]")
+TEST_CASE("daemon.json is made, stays the same, and goes again", "[docker-runtimes]")
 {
         Host host;
         CHECK(host.run().empty());
@@ -208,7 +208,7 @@ TEST_CASE("daemon.json is made, stays the same, and goes again", "[docker]")
         CHECK_FALSE(host.has(kept));
 }
 
-TEST_CASE("What others wrote stays: keys, order, runtimes, mode; what was there is kept", "[docker]")
+TEST_CASE("What others wrote stays: keys, order, runtimes, mode; what was there is kept", "[docker-runtimes]")
 {
         Host host;
         const std::string theirs = "{\n  \"log-driver\": \"awslogs\",\n"
@@ -242,7 +242,7 @@ TEST_CASE("What others wrote stays: keys, order, runtimes, mode; what was there 
         CHECK(host.file() == expected);
 }
 
-TEST_CASE("An entry of somebody else wins over ours, and an edit of ours stays", "[docker]")
+TEST_CASE("An entry of somebody else wins over ours, and an edit of ours stays", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
@@ -268,7 +268,7 @@ TEST_CASE("An entry of somebody else wins over ours, and an edit of ours stays",
                         {"krun-label-trigger", {{"path", "/opt/kontain/bin/krun"}}}});
 }
 
-TEST_CASE("An entry that was the same before us is not ours to take away", "[docker]")
+TEST_CASE("An entry that was the same before us is not ours to take away", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
@@ -279,7 +279,7 @@ TEST_CASE("An entry that was the same before us is not ours to take away", "[doc
         CHECK(host.file() == Json{{"runtimes", kontain}});
 }
 
-TEST_CASE("A default of the file that would name nothing is refused, and the file stays", "[docker]")
+TEST_CASE("A default of the file that would name nothing is refused, and the file stays", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
@@ -295,7 +295,7 @@ TEST_CASE("A default of the file that would name nothing is refused, and the fil
         CHECK(host.file() == file);
 }
 
-TEST_CASE("JSON that is not an object is refused with its place, and nothing is written", "[docker]")
+TEST_CASE("JSON that is not an object is refused with its place, and nothing is written", "[docker-runtimes]")
 {
         struct Row {
                 const char* text;
@@ -331,7 +331,7 @@ TEST_CASE("JSON that is not an object is refused with its place, and nothing is 
         }
 }
 
-TEST_CASE("A damaged memory makes nothing ours", "[docker]")
+TEST_CASE("A damaged memory makes nothing ours", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
