@@ -113,7 +113,8 @@ class Escapes(BootTest):
             with open(node.file("/run/escape"), "a") as environment:
                 environment.write(f"ESCAPE_OWN={own}/escaped\n")
             node.output("systemctl", "reload", step)
-            self.assertEqual(self.results(node, "--unit", step),
+            # journald does not know the unit of a process that has ended before it looks (systemd issue 2913).
+            self.assertEqual(self.results(node, "--identifier", step),
                              {name: "allowed" if name in allowed else "refused" for name in self.ESCAPES}, step)
         self.assertEqual((node.file(self.FILE).stat().st_mode & 0o7777, node.file(self.FILE).read_text()), (0o644, "content"))
         # A service that is not confined does all of it.

@@ -157,7 +157,8 @@ TEST_CASE("The schema is the one that the daemon was made for, whatever the user
                 }
 }
 
-TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with their lines", "[containerd-config]")
+TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with their lines",
+        "[containerd-config]")
 {
         const ReferenceNode node;
         const auto result = refusal([&] {
@@ -486,7 +487,8 @@ TEST_CASE("A socket at which kubelet finds no containerd is worth a warning", "[
                 }
 }
 
-TEST_CASE("A default that containerd.config names without its program is worth a warning", "[containerd-config]")
+TEST_CASE("A default that containerd.config names without its program is worth a warning",
+        "[containerd-config]")
 {
         const auto warning_of = [](const StepPlan& plan) {
                 for (const auto& note : plan.notes)
@@ -537,8 +539,8 @@ TEST_CASE("A default that containerd.config names without its program is worth a
         }
 }
 
-TEST_CASE(
-        "One handler with two programs is refused, another program for ours gives a warning", "[containerd-config]")
+TEST_CASE("One handler with two programs is refused, another program for ours gives a warning",
+        "[containerd-config]")
 {
         const ReferenceNode node;
         node.write("/opt/runc", "", 0755);

@@ -98,7 +98,8 @@ TEST_CASE("Docker gets the runtimes that are there, by path, and never runc", "[
         CHECK(host.keys()["runtimes"]["own"] == Json{{"path", "/opt/own"}, {"runtimeArgs", {"--debug"}}});
 }
 
-TEST_CASE("NVIDIA's runtime is registered with a GPU, and is not Docker's default by itself", "[docker-runtimes]")
+TEST_CASE("NVIDIA's runtime is registered with a GPU, and is not Docker's default by itself",
+        "[docker-runtimes]")
 {
         Host host;
         host.write("/usr/bin/nvidia-container-runtime", "", 0755);
@@ -208,7 +209,8 @@ TEST_CASE("daemon.json is made, stays the same, and goes again", "[docker-runtim
         CHECK_FALSE(host.has(kept));
 }
 
-TEST_CASE("What others wrote stays: keys, order, runtimes, mode; what was there is kept", "[docker-runtimes]")
+TEST_CASE(
+        "What others wrote stays: keys, order, runtimes, mode; what was there is kept", "[docker-runtimes]")
 {
         Host host;
         const std::string theirs = "{\n  \"log-driver\": \"awslogs\",\n"
@@ -279,7 +281,8 @@ TEST_CASE("An entry that was the same before us is not ours to take away", "[doc
         CHECK(host.file() == Json{{"runtimes", kontain}});
 }
 
-TEST_CASE("A default of the file that would name nothing is refused, and the file stays", "[docker-runtimes]")
+TEST_CASE(
+        "A default of the file that would name nothing is refused, and the file stays", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();
@@ -295,7 +298,8 @@ TEST_CASE("A default of the file that would name nothing is refused, and the fil
         CHECK(host.file() == file);
 }
 
-TEST_CASE("JSON that is not an object is refused with its place, and nothing is written", "[docker-runtimes]")
+TEST_CASE(
+        "JSON that is not an object is refused with its place, and nothing is written", "[docker-runtimes]")
 {
         struct Row {
                 const char* text;
