@@ -7,7 +7,6 @@ usage: commands_test.py SOURCE EKSNODE-VALIDATE EKSNODE-MAX-PODS EKSNODE-SET EKS
 
 import contextlib
 import json
-import os
 import re
 import resource
 import shutil
@@ -42,30 +41,6 @@ def setUpModule():
         shutil.copy(library, COPY / library.relative_to(here))
     shutil.copytree(SOURCE / "helpers/data/share", Path(directory.name, "share/eks"))
     VALIDATE = COPY / "eksnode-validate"
-
-
-class ChainTest(unittest.TestCase):
-    """eksnode plan --chain: the boot on one page, which is the first that a newcomer reads."""
-
-    def test_the_page(self):
-        with tempfile.TemporaryDirectory() as root:
-            units = Path(root, "usr/lib/systemd/system")
-            units.mkdir(parents=True)
-            for folder in SOURCE / "units", Path(BUILT_VALIDATE).resolve().parents[1] / "units":
-                for unit in folder.glob("eks-*.service"):
-                    shutil.copy(unit, units)
-            done = run(Path(BUILT_VALIDATE).with_name("eksnode-plan"), "--chain", "--root", root)
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
-        page = SOURCE / "tests/golden/chain.txt"
-        if os.environ.get("UPDATE_GOLDEN") == "1":
-            page.write_text(done.stdout)
-        self.assertEqual(done.stdout, page.read_text(), "UPDATE_GOLDEN=1 writes it again")
-
-    def test_without_units(self):
-        with tempfile.TemporaryDirectory() as root:
-            done = run(Path(BUILT_VALIDATE).with_name("eksnode-plan"), "--chain", "--root", root)
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("there are no units of eksnode", done.stderr)
 
 
 class ValidateTest(unittest.TestCase):
