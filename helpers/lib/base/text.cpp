@@ -141,4 +141,19 @@ std::string did_you_mean(
         return near ? fmt::format("; did you mean '{}{}'?", prefix, *near) : std::string();
 }
 
+std::string wrapped(
+        std::string first, const std::vector<std::string>& words, std::string_view indent, std::size_t width)
+{
+        auto column = first.size();
+        for (const auto& word : words) {
+                if (column + 1 + word.size() > width) {
+                        first.append("\n").append(indent);
+                        column = indent.size();
+                }
+                first.append(" ").append(word);
+                column += 1 + word.size();
+        }
+        return first;
+}
+
 } // namespace eks

@@ -59,4 +59,9 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
 std::string did_you_mean(
         std::string_view word, std::span<const std::string> candidates, std::string_view prefix = {});
 
+// `first` and the words, with a blank before each, in lines of at most `width` bytes; further lines begin
+// with `indent`.
+std::string wrapped(std::string first, const std::vector<std::string>& words, std::string_view indent,
+        std::size_t width);
+
 } // namespace eks

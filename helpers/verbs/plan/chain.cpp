@@ -15,24 +15,12 @@ namespace {
 
 constexpr std::string_view ours = "eks-";
 constexpr std::string_view service = ".service";
-constexpr std::size_t width = 120;
-
-// "  reads    /a, /b", with further lines below the first word.
+// "  reads    /a /b"; "" without words.
 std::string row(std::string_view title, const std::vector<std::string>& words)
 {
-        if (words.empty())
-                return {};
-        auto text = fmt::format("  {:<8}", title);
-        auto column = text.size();
-        for (const auto& word : words) {
-                if (column + 1 + word.size() > width) {
-                        text += fmt::format("\n{:10}", "");
-                        column = 10;
-                }
-                text += " " + word;
-                column += 1 + word.size();
-        }
-        return text + "\n";
+        constexpr std::size_t width = 120;
+        constexpr std::string_view indent = "          ";
+        return words.empty() ? "" : wrapped(fmt::format("  {:<8}", title), words, indent, width) + "\n";
 }
 
 std::vector<std::string> sorted(const Json& list)

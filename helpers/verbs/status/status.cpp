@@ -223,23 +223,11 @@ namespace {
 std::string render_skipped(const UnitStates& units, const std::string& root)
 {
         constexpr std::size_t width = 110;
-        std::string text;
-        std::size_t column = 0;
-        for (const auto& [name, unit] : units) {
-                if (name == root || !is_skipped(unit))
-                        continue;
-                const auto step = name.substr(0, name.rfind(".service"));
-                if (text.empty())
-                        text = "○ not needed:";
-                column = column == 0 ? text.size() : column;
-                if (column + 1 + step.size() > width) {
-                        text += "\n ";
-                        column = 1;
-                }
-                text += " " + step;
-                column += 1 + step.size();
-        }
-        return text.empty() ? text : text + "\n";
+        std::vector<std::string> steps;
+        for (const auto& [name, unit] : units)
+                if (name != root && is_skipped(unit))
+                        steps.push_back(name.substr(0, name.rfind(".service")));
+        return steps.empty() ? "" : wrapped("○ not needed:", steps, " ", width) + "\n";
 }
 
 } // namespace

@@ -128,3 +128,10 @@ TEST_CASE("What was meant is asked where there is something near", "[text]")
         CHECK(did_you_mean("endpoint", known, "spec.") == "; did you mean 'spec.endpoints'?");
         CHECK(did_you_mean("headersFile", known).empty());
 }
+
+TEST_CASE("Words are wrapped at a width, and a word that is longer has a line of its own", "[text]")
+{
+        CHECK(wrapped("a:", {}, " ", 10) == "a:");
+        CHECK(wrapped("a:", {"one", "two", "three"}, "  ", 10) == "a: one two\n   three");
+        CHECK(wrapped("a:", {"twelve-bytes"}, "  ", 10) == "a:\n   twelve-bytes");
+}
