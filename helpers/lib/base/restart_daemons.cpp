@@ -24,7 +24,7 @@ void warn(const Context& context, const StaleDaemon& daemon, std::string_view wh
 
 } // namespace
 
-StaleDaemons::StaleDaemons(const Root& root, std::vector<std::string_view> daemons)
+DaemonRestart::DaemonRestart(const Root& root, std::vector<std::string_view> daemons)
 {
         if (std::ranges::none_of(daemons, [&](std::string_view unit) { return runs(root, unit); }))
                 return;
@@ -38,7 +38,7 @@ StaleDaemons::StaleDaemons(const Root& root, std::vector<std::string_view> daemo
         }
 }
 
-void StaleDaemons::restart(Context& context) const
+void DaemonRestart::restart(Context& context) const
 {
         if (daemons_.empty())
                 return;

@@ -15,11 +15,11 @@ namespace eks {
 class Manager;
 
 // What run_step() does for Step::read_by.
-class StaleDaemons {
+class DaemonRestart {
 public:
         // Connects to the manager if one of these units runs now, which none does in a boot. Call it before
         // the step confines itself.
-        StaleDaemons(const Root& root, std::vector<std::string_view> daemons);
+        DaemonRestart(const Root& root, std::vector<std::string_view> daemons);
 
         // Have the manager restart each of them that was started before a file of this step was written;
         // does not wait. The job starts when the steps that the daemon waits for have ended. With

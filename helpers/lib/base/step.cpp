@@ -332,11 +332,11 @@ int run_step(const Step& step, int argc, char** argv, const std::function<void(C
                 }
                 log = Log(std::string(step.name), options.threshold);
                 const Root root(options.root);
+                if (step.access.asks_manager)
+                        libsystemd(); // below a prefix the step connects later, when it may load nothing
                 if (step.connect && root.prefix().empty())
                         step.connect();
-                else if (step.access.asks_manager)
-                        libsystemd(); // it connects later, when it may not load anything
-                std::optional<StaleDaemons> daemons;
+                std::optional<DaemonRestart> daemons;
                 if (!step.read_by.empty() && !is_reload())
                         daemons.emplace(root, step.read_by);
                 if (const auto missing = confine(root, step.access); !missing.empty()) {
