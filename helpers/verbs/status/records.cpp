@@ -71,8 +71,7 @@ void read_step(const std::vector<Said>& said, UnitState& unit)
                                 unit.warnings.push_back(one.text);
 }
 
-// Units that the manager refuses to load, with its own words, and one that it left out because units wait
-// for each other.
+// What the manager logged about units that it refuses to load, and about an ordering cycle.
 void add_refusals(Journal& journal, UnitStates& units)
 {
         std::vector<std::string> names;
@@ -86,6 +85,8 @@ void add_refusals(Journal& journal, UnitStates& units)
                         !text.empty())
                         unit.obstacle->cause = std::move(text);
         }
+        if (std::ranges::none_of(units, [](const auto& unit) { return unit.second.never_tried; }))
+                return;
         const auto text =
                 journal.of_manager(names, {"deleted to break ordering cycle", "Unable to break cycle"});
         for (auto& [name, unit] : units) {
@@ -93,9 +94,7 @@ void add_refusals(Journal& journal, UnitStates& units)
                         text.find(fmt::format("Job {}/start deleted", name)) != std::string::npos ||
                         text.find(fmt::format("cycle starting with {}/start", name)) != std::string::npos;
                 if (left_out && unit.never_tried && !unit.obstacle)
-                        unit.obstacle = {"left out by systemd",
-                                fmt::format("units are ordered after each other: {}", text),
-                                join(files, ", ")};
+                        unit.obstacle = {"in an ordering cycle", text, join(files, ", ")};
         }
 }
 

@@ -148,7 +148,7 @@ std::string change_for(std::string_view message)
                         "cluster.apiServerEndpoint, or DNS: enableDnsSupport and the DHCP options of the VPC"},
                 Kind{{"i/o timeout", "no route to host", "network is unreachable", "connection refused",
                              "handshake timeout", "deadline exceeded", "Client.Timeout"},
-                        "the way to the API server: routes, NAT or VPC endpoints, security groups, proxy"},
+                        "the network path to the API server: routes, NAT or VPC endpoints, security groups, proxy"},
                 Kind{{"following labels"},
                         "node.labels: kubelet may set only some labels of kubernetes.io itself"},
                 Kind{{"not allowed to modify node", "can only"},

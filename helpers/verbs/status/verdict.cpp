@@ -49,15 +49,15 @@ std::set<std::string> required(const UnitStates& units, std::deque<std::string> 
 std::string end_of(const UnitState& unit)
 {
         if (unit.result == "timeout")
-                return "it took longer than systemd lets it (TimeoutStartSec=), and was stopped";
+                return "it exceeded the time limit of its unit and was stopped";
         if (unit.result == "watchdog")
-                return "it hung: no sign of life for longer than WatchdogSec=";
+                return "it did not respond within WatchdogSec=";
         if (unit.result == "oom-kill")
-                return "the kernel killed it, because memory was used up";
+                return "the kernel killed it because memory ran out";
         if (unit.result == "start-limit-hit")
-                return "it ended too often in a short time, and systemd gave up";
+                return "it was restarted too often in a short time, and systemd gave up";
         if (unit.result == "protocol")
-                return "it ended without having told systemd that it is ready";
+                return "it ended before it reported that it is ready";
         if (unit.killed || unit.result == "signal" || unit.result == "core-dump") {
                 const char* const name = ::sigabbrev_np(unit.exit_status);
                 return name == nullptr ? "" : fmt::format("it was killed by SIG{}", name);
@@ -78,7 +78,7 @@ std::string cause_of(const UnitState& unit)
         const auto end = end_of(unit);
         if (end.empty() || last.empty())
                 return end + last;
-        return fmt::format("{}; its last words: {}", end, last);
+        return fmt::format("{}; its last message: {}", end, last);
 }
 
 std::string line(std::string_view name, const std::string& text)

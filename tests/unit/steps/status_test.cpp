@@ -445,7 +445,7 @@ TEST_CASE("What keeps a unit from being started is the cause, with the file to c
         CHECK(chain_exit_status(units, "eks-node.target") == 75);
 }
 
-TEST_CASE("How systemd ended a unit is said in words, with the last words of the unit", "[status]")
+TEST_CASE("How systemd ended a unit is said in words, with its last message", "[status]")
 {
         UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
                 {"kubelet.service", {.load = "loaded", .active = "failed"}}};
@@ -456,14 +456,14 @@ TEST_CASE("How systemd ended a unit is said in words, with the last words of the
                 return text.substr(begin, text.find('\n', begin) - begin);
         };
         kubelet.result = "timeout";
-        CHECK(cause() == "it took longer than systemd lets it (TimeoutStartSec=), and was stopped");
+        CHECK(cause() == "it exceeded the time limit of its unit and was stopped");
         kubelet.result = "oom-kill";
         kubelet.last_line = "loading";
-        CHECK(cause() == "the kernel killed it, because memory was used up; its last words: loading");
+        CHECK(cause() == "the kernel killed it because memory ran out; its last message: loading");
         kubelet.result = "core-dump";
         kubelet.killed = true;
         kubelet.exit_status = 11;
-        CHECK(cause() == "it was killed by SIGSEGV; its last words: loading");
+        CHECK(cause() == "it was killed by SIGSEGV; its last message: loading");
         kubelet.failed_command = "ExecStartPre=/bin/a ended with exit status 1";
         CHECK(cause() == "ExecStartPre=/bin/a ended with exit status 1");
         CHECK(reason_of(kubelet) == "a command before it failed");
