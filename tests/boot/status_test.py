@@ -192,6 +192,16 @@ class OneMachine(Verdicts):
             self.verdict(node, r"^× Blocked by containerd\.service", r"Cause: .*Can't convert much\(string\) to int",
                          r"Change: .*`max_recv_message_size = \"much\"` in line 2 of containerd\.config \(user data, line 10,", status=75)
 
+        with self.subTest("containerd refuses a drop-in of the admin"):
+            node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
+            node.write("/etc/eks/containerd.d/50-site.toml", "[grpc]\nuid = \"root\"\n")
+            node.output("systemctl", "restart", "eks-imds")
+            node.output("systemctl", "restart", "--no-block", "containerd", "eks-node.target")
+            node.wait_for(lambda: "50-site.toml" in node.call("eksnode", "status").stdout, "containerd's refusal")
+            self.verdict(node, r"^× Blocked by containerd\.service", r"Cause: .*Can't convert root\(string\) to int",
+                         r"Change: .*`uid = \"root\"` in line 2 of /etc/eks/containerd\.d/50-site\.toml", status=75)
+            node.file("/etc/eks/containerd.d/50-site.toml").unlink()
+
         with self.subTest("kubelet refuses a gate"):
             node.file("/srv/aws/user-data").write_text(node_config(
                 support.IMAGE.ca, extra="  kubelet:\n    config:\n      featureGates:\n        NoSuchGate: true\n"))

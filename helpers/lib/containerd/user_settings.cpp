@@ -12,14 +12,12 @@
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "containerd/config_versions.hpp"
+#include "containerd/files.hpp"
 #include "node/runtime_requirements.hpp"
 
 namespace eks {
 
 namespace {
-
-constexpr std::string_view vendor_drop_ins = "/usr/lib/eks/containerd.d";
-constexpr std::string_view admin_drop_ins = "/etc/eks/containerd.d";
 
 constexpr std::string_view usual_address = "/run/containerd/containerd.sock";
 
@@ -216,8 +214,7 @@ private:
 std::vector<Sourced> user_texts(const NodeInputs& node, std::vector<Note>* notes)
 {
         std::vector<Sourced> texts;
-        for (const auto& path : drop_ins(node.root,
-                     {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, {".toml"}, notes))
+        for (const auto& path : drop_ins(node.root, containerd_drop_in_directories(), {".toml"}, notes))
                 texts.push_back({read_file(node.root(path), drop_in_limit), path});
         for (const auto& given : node.spec.containerd.configs)
                 texts.push_back({given.text, fmt::format("containerd.config ({})", given.source)});

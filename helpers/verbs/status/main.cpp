@@ -7,6 +7,7 @@
 
 #include "base/arguments.hpp"
 #include "base/conffile.hpp"
+#include "base/drop_ins.hpp"
 #include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
@@ -15,6 +16,7 @@
 #include "base/manager.hpp"
 #include "base/node_decision.hpp"
 #include "base/text.hpp"
+#include "containerd/files.hpp"
 #include "verbs/status/chain.hpp"
 #include "verbs/status/journal.hpp"
 #include "verbs/status/records.hpp"
@@ -71,6 +73,16 @@ std::string daemon_of(const std::string& unit)
         return unit.substr(0, unit.find('.'));
 }
 
+// The settings of a daemon that `message` is about.
+std::vector<std::string> settings_for(const Json& node, const std::string& unit, const std::string& message)
+{
+        std::vector<Sourced> texts;
+        if (unit == containerd_unit)
+                for (const auto& path : drop_ins(Root(), containerd_drop_in_directories(), {".toml"}))
+                        texts.push_back({read_file_if_exists(path).value_or(""), path});
+        return places_of(node, daemon_of(unit), message, texts);
+}
+
 // The admin's drop-in that sets a flag which a daemon refuses.
 void add_admins_file(UnitState& unit)
 {
@@ -98,7 +110,7 @@ void add_places(UnitStates& units, Situation& situation)
                 auto& unit = units.at(name);
                 if (name.starts_with("eks-"))
                         continue;
-                unit.places = places_of(node, daemon_of(name), unit.last_line);
+                unit.places = settings_for(node, name, unit.last_line);
                 if (unit.places.empty())
                         add_admins_file(unit);
         }
@@ -117,8 +129,8 @@ void report_end(const std::string& unit)
         const auto error = what_ended(unit);
         if (error.empty())
                 return;
-        const auto places = places_of(
-                try_parse_json(read_file_if_exists(node_file).value_or("")), daemon_of(unit), error);
+        const auto places =
+                settings_for(try_parse_json(read_file_if_exists(node_file).value_or("")), unit, error);
         const auto text = fmt::format(
                 "{} ended: {}{}{}", unit, error, places.empty() ? "" : "; it is about ", join(places, ", "));
         if (!Journal().has(std::string(event::daemon_ended.id), text))

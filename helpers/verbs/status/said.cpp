@@ -68,33 +68,44 @@ bool is_klog(std::string_view line)
                std::all_of(line.begin() + 1, line.begin() + 5, is_digit) && line[5] == ' ';
 }
 
-// A setting of TOML that a user gave as text, by a word in the message.
-void add_settings(std::vector<std::string>& places, const Json& texts, std::string_view message)
+// The lines of a user's TOML whose key or value is in the message.
+std::vector<std::string> named_lines(const Sourced& toml, std::string_view message)
 {
+        std::vector<std::string> found;
+        int number = 0;
+        for (const auto line : lines(toml.text)) {
+                ++number;
+                const auto equals = line.find('=');
+                const auto key = trim(line.substr(0, equals));
+                const auto value = equals == line.npos ? std::string_view() : trim(line.substr(equals + 1));
+                const auto bare = value.size() > 1 && (value[0] == '"' || value[0] == '\'')
+                                          ? value.substr(1, value.size() - 2)
+                                          : value;
+                const auto leaf = key.substr(key.rfind('.') == key.npos ? 0 : key.rfind('.') + 1);
+
+                if (!key.empty() && key[0] != '#' && (names(message, bare) || names(message, leaf)))
+                        found.push_back(fmt::format(
+                                "`{}` in line {} of {}", hide_secrets(trim(line)), number, toml.source));
+        }
+        return found;
+}
+
+// Settings that the user gave as TOML. For a message that names none of them, the texts as a whole.
+std::vector<std::string> places_in_toml(
+        const Json& configs, std::vector<Sourced> texts, std::string_view message)
+{
+        for (const auto& one : configs)
+                texts.push_back({one.value("text", std::string()),
+                        fmt::format("containerd.config ({})", one.value("source", std::string()))});
+
         std::vector<std::string> named;
         std::vector<std::string> all;
         for (const auto& one : texts) {
-                const auto source = one.value("source", std::string());
-                all.push_back(fmt::format("containerd.config ({})", source));
-                const auto text = one.value("text", std::string());
-                int number = 0;
-                for (const auto line : lines(text)) {
-                        ++number;
-                        const auto equals = line.find('=');
-                        const auto key = trim(line.substr(0, equals));
-                        const auto value =
-                                equals == line.npos ? std::string_view() : trim(line.substr(equals + 1));
-                        const auto bare = value.size() > 1 && (value[0] == '"' || value[0] == '\'')
-                                                  ? value.substr(1, value.size() - 2)
-                                                  : value;
-                        const auto leaf = key.substr(key.rfind('.') == key.npos ? 0 : key.rfind('.') + 1);
-                        if (!key.empty() && key[0] != '#' && (names(message, bare) || names(message, leaf)))
-                                named.push_back(fmt::format("`{}` in line {} of containerd.config ({})",
-                                        hide_secrets(trim(line)), number, source));
-                }
+                const auto found = named_lines(one, message);
+                named.insert(named.end(), found.begin(), found.end());
+                all.push_back(one.source);
         }
-        const auto& chosen = named.empty() ? all : named;
-        places.insert(places.end(), chosen.begin(), chosen.end());
+        return named.empty() ? all : named;
 }
 
 } // namespace
@@ -173,7 +184,8 @@ std::string registration_error(const std::vector<Said>& said)
         return {};
 }
 
-std::vector<std::string> places_of(const Json& node, std::string_view daemon, std::string_view message)
+std::vector<std::string> places_of(const Json& node, std::string_view daemon, std::string_view message,
+        const std::vector<Sourced>& drop_ins)
 {
         std::vector<std::string> places;
         if (!node.is_object() || !node.contains("sources"))
@@ -205,9 +217,12 @@ std::vector<std::string> places_of(const Json& node, std::string_view daemon, st
                 return std::ranges::any_of(
                         places, [&](const std::string& other) { return other.starts_with(key); });
         });
-        if (daemon == "containerd")
-                add_settings(places, spec.value(Json::json_pointer("/containerd/config"), Json::array()),
-                        message);
+        if (daemon == "containerd") {
+                const auto found =
+                        places_in_toml(spec.value(Json::json_pointer("/containerd/config"), Json::array()),
+                                drop_ins, message);
+                places.insert(places.end(), found.begin(), found.end());
+        }
         if (places.size() > most_places)
                 places.resize(most_places);
         return places;

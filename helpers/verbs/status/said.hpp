@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "node/configured.hpp"
 
 namespace eks {
 
@@ -37,9 +38,10 @@ std::string registration_error(const std::vector<Said>& said);
 std::string change_for(std::string_view message);
 
 // The keys that a daemon's message is about and where each is set, by node.json:
-// "kubelet.config.featureGates.X = true (user data, line 9)". For a message that names none, the keys that
-// hold settings of that daemon as text.
-std::vector<std::string> places_of(const Json& node, std::string_view daemon, std::string_view message);
+// "kubelet.config.featureGates.X = true (user data, line 9)". For containerd also lines of `drop_ins`, its
+// files of TOML, and of containerd.config; for a message that names none of them, each of these texts.
+std::vector<std::string> places_of(const Json& node, std::string_view daemon, std::string_view message,
+        const std::vector<Sourced>& drop_ins = {});
 
 // One key and where it is set.
 std::string key_place(const Json& node, const std::string& key);

@@ -92,6 +92,19 @@ TEST_CASE("The keys that a message names are found, with their places", "[status
                 Places{"containerd.config (user data, line 9)"});
 }
 
+TEST_CASE("A line of a drop-in for containerd is found by what a message names", "[status]")
+{
+        using Places = std::vector<std::string>;
+        const std::vector<Sourced> drop_ins{
+                {"[grpc]\ngid = 0\nuid = \"root\"\n", "/etc/eks/containerd.d/50-site.toml"}};
+
+        CHECK(places_of(node(), "containerd", "toml: cannot decode uid", drop_ins) ==
+                Places{"`uid = \"root\"` in line 3 of /etc/eks/containerd.d/50-site.toml"});
+        CHECK(places_of(node(), "containerd", "something else", drop_ins) ==
+                Places{"/etc/eks/containerd.d/50-site.toml", "containerd.config (user data, line 9)"});
+        CHECK(places_of(node(), "kubelet", "cannot decode uid", drop_ins).empty());
+}
+
 TEST_CASE("The key of a step's failure is the one of its place", "[status]")
 {
         CHECK(key_in(node(), "Failed: /etc/eks/node.d/50-site.toml, line 2: no address") ==
