@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that render files, one line each: `eksnode plan`, `eksnode apply`, and the steps that run others
-// again know them from here. What only the boot has to know of a step (order, conditions) is in its unit.
+// The table of the steps that render files, which `eksnode plan`, `eksnode apply` and the steps that run
+// others again use. Whether a step is needed is in steps/gates.cpp, the order of the steps in their units.
 #pragma once
 
 #include <span>

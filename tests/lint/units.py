@@ -292,7 +292,7 @@ def check_step_tests(tree):
 
 def check_gates(tree):
     """A unit that waits for a gate has one: without it in eks-config the step is skipped for ever."""
-    source = "helpers/steps/config/config.cpp"
+    source = "helpers/steps/gates.cpp"
     gates = set(re.findall(r'\bGate{"([\w-]+)"', tree.text(source)))
     for name, unit in units(tree).items():
         for key in "ConditionPathExists", "AssertPathExists":

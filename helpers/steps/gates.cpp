@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/gates.hpp"
+
+#include <array>
+
+#include "base/fs.hpp"
+#include "base/swaps.hpp"
+#include "checks/described_cluster.hpp"
+#include "config/known_keys.hpp"
+#include "config/local_storage.hpp"
+#include "containerd/files.hpp"
+#include "containerd/image_settings.hpp"
+#include "containerd/registries.hpp"
+#include "node/hosts_block.hpp"
+#include "node/interfaces.hpp"
+#include "node/shutdown_period.hpp"
+#include "node/trusted_certificates.hpp"
+
+namespace eks {
+
+namespace {
+
+// EKS has to be asked for what the configuration lacks.
+bool needs_cluster(const GateInputs& given)
+{
+        return !keys_to_ask_for(given.resolved.merged.tree).empty();
+}
+
+// Also to remove a block that it wrote earlier, and if only the answer of EKS decides whether it is needed.
+bool needs_hosts(const GateInputs& given)
+{
+        const bool may_be_local = needs_cluster(given) &&
+                                  find_path(given.resolved.merged.tree, "cluster.enableOutpost") == nullptr;
+        const auto hosts = read_file_if_exists(given.node.root(hosts_path)).value_or("");
+
+        return given.node.spec.cluster.outpost || may_be_local ||
+               hosts.find(hosts_block_begin) != hosts.npos;
+}
+
+bool needs_instance_store(const GateInputs& given)
+{
+        Problems problems; // found before
+        const auto& merged = given.resolved.merged;
+        return local_storage(merged.tree, merged.marks, problems).has_value();
+}
+
+// Without an archive containerd pulls any other pause image when the first pod needs it.
+bool needs_sandbox_image(const GateInputs& given)
+{
+        const auto& root = given.node.root;
+        if (exists(root(pause_archive)))
+                return true;
+
+        const auto pulls = unless_broken(given.notes, [&] {
+                if (is_node_s_image(sandbox_image(given.node)))
+                        return true;
+                // An edited file is kept, and may name another image than ours.
+                const auto present = read_file_if_exists(root(containerd_config_path));
+                return present &&
+                       is_node_s_image(sandbox_image_in(*present, std::string(containerd_config_path)));
+        });
+        return pulls.value_or(true);
+}
+
+// Also to remove what an earlier boot, or an earlier configuration of this one, has made.
+bool needs_swap(const GateInputs& given)
+{
+        const auto& root = given.node.root;
+        return given.node.spec.host.swap || exists(root(swap_file_path)) ||
+               exists(root(swap_on_store_path)) || exists(root(swap_record_path));
+}
+
+constexpr std::array table{
+        Gate{"cluster", needs_cluster},
+        Gate{"containerd-volume",
+                [](const GateInputs& given) {
+                        return given.node.spec.storage.containerd_volume.has_value();
+                }},
+        Gate{"environment",
+                [](const GateInputs& given) {
+                        const auto& host = given.node.spec.host;
+                        return !host.environments.empty() || host.proxy.is_given();
+                }},
+        Gate{"hosts", needs_hosts},
+        Gate{"instance-store", needs_instance_store},
+        Gate{"interface",
+                [](const GateInputs& given) {
+                        return !given.node.spec.host.managed_interfaces.empty() ||
+                               has_more_interfaces(given.node.root, given.node.facts.all);
+                }},
+        Gate{"nvidia-mig",
+                [](const GateInputs& given) { return !given.node.spec.host.mig_profile.empty(); }},
+        Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
+        Gate{"resolved",
+                [](const GateInputs& given) {
+                        const auto& host = given.node.spec.host;
+                        return !host.name_servers.empty() || !host.search_domains.empty();
+                }},
+        Gate{"sandbox-image", needs_sandbox_image},
+        Gate{"shutdown",
+                [](const GateInputs& given) {
+                        return other_shutdown_period(given.node.spec.kubelet.config).has_value();
+                }},
+        Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
+        Gate{"swap", needs_swap},
+        Gate{"sysctl",
+                [](const GateInputs& given) {
+                        const auto& host = given.node.spec.host;
+                        return !host.sysctls.empty() || !host.huge_pages.empty();
+                }},
+        // Also to remove what is no longer configured.
+        Gate{"trust",
+                [](const GateInputs& given) {
+                        return !given.node.spec.host.trust.empty() || exists(given.node.root(trust_stamp));
+                }},
+        // After a call kubelet starts at once, and the script continues.
+        Gate{"user-scripts",
+                [](const GateInputs& given) {
+                        return given.resolved.has_scripts && !given.resolved.was_called;
+                }},
+};
+
+} // namespace
+
+std::span<const Gate> gates()
+{
+        return table;
+}
+
+} // namespace eks
