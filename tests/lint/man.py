@@ -85,11 +85,13 @@ def check_every_page(tree):
 
 
 def check_installed(tree):
-    """Each page that is written is in the list of man/meson.build."""
-    listed = set(re.findall(r"'([\w.@-]+\.[1578])(?:\.scd)?'", tree.text("man/meson.build")))
+    """Each page that is written is installed."""
+    installed = {path.name for path in tree.stage.glob("usr/share/man/man*/*")}
+    if not installed:
+        raise Skip("this build has no manual pages")
     for page in pages(tree):
-        if page.name.removesuffix(".scd") not in listed:
-            yield at("man/meson.build", 1, f"{page.name} is not in a list there, so that it is not installed: add it")
+        if page.name.removesuffix(".scd") not in installed:
+            yield at("man/meson.build", 1, f"{page.name} is not installed, add it to the list there")
 
 
 def check_file_formats(tree):

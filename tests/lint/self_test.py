@@ -155,7 +155,7 @@ def _(source, stage):
     write(source / "helpers/steps/phantom/main.cpp", CPP)
 
 
-@plant("man.check_installed", "eks-phantom.7.scd is not in a list there")
+@plant("man.check_installed", "eks-phantom.7.scd is not installed")
 def _(source, stage):
     write(source / "man/eks-phantom.7.scd", "")
 
@@ -168,7 +168,12 @@ def _(source, stage):
 plant("units.check_exposure", "eks-ca.service.in:.*is above")(in_unit("CapabilityBoundingSet=", "#"))
 
 
-@plant("units.check_exposure", "no threshold for eks-phantom")
+@plant("units.check_exposure", "no threshold for phantom")
+def _(source, stage):
+    write(stage / f"{lint.UNIT_DIRECTORY}/phantom.service", "[Service]\nExecStart=/bin/true\n")
+
+
+@plant("units.check_exposure", "eks-phantom.service.*is above 6.9")
 def _(source, stage):
     write(stage / f"{lint.UNIT_DIRECTORY}/eks-phantom.service", "[Service]\nExecStart=/bin/true\n")
 
@@ -223,7 +228,12 @@ def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-kubeconfig", stage / "usr/libexec/eksnode/eks-ca")
 
 
-@plant("binaries.check_needed", "no line for eks-phantom")
+@plant("binaries.check_needed", "no line for eksnode-phantom")
+def _(source, stage):
+    shutil.copy(stage / "usr/libexec/eksnode/eks-ca", stage / "usr/libexec/eksnode/eksnode-phantom")
+
+
+@plant("binaries.check_needed", "eks-phantom loads libeksnode-crypto")
 def _(source, stage):
     shutil.copy(stage / "usr/libexec/eksnode/eks-ca", stage / "usr/libexec/eksnode/eks-phantom")
 
