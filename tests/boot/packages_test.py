@@ -269,6 +269,16 @@ class RpmPackages(PackageTest):
         self.assertFalse((node.root / "run/eks").exists(), "the root does not run")
         self.assertFalse(files(node.root) & {f"{path}.rpmnew" for path in COMMANDS})
 
+        with self.subTest("the machine is not a node"):
+            node.write("etc/eks/node.disabled", "")
+            node.boot("quiet")
+            self.assertEqual(node.output("systemctl", "list-units", "--no-legend", "eks-*"), "")
+            self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], "/etc/systemd/system/kubelet.service")
+            for unit in "containerd.service", "kubelet.service", "systemd-journald.service":
+                self.assertNotIn("eks", node.show(unit, "DropInPaths")["DropInPaths"], unit)
+            node.power_off()
+            (node.root / "etc/eks/node.disabled").unlink()
+
         run("chroot", node.root, "eksnode", "takeover", stdout=subprocess.DEVNULL)
         set_aside = self.files_in(node.root / "etc/eks/set-aside")
         self.assertIn("etc/systemd/system/kubelet.service", set_aside)
