@@ -2,6 +2,7 @@
 #include "config/known_keys.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -207,11 +208,14 @@ const SchemaKey* find_schema_key(std::string_view path)
 
 std::string nearest_key_hint(std::string_view key, std::string_view prefix)
 {
+        // Also the tables that hold keys: "kubelet" of "kubelet.flags".
         static const auto names = [] {
-                std::vector<std::string> paths;
+                std::set<std::string> paths;
                 for (const auto& entry : schema())
-                        paths.emplace_back(entry.path);
-                return paths;
+                        for (auto path = std::string(entry.path); !path.empty();
+                                path.resize(path.find('.') == path.npos ? 0 : path.rfind('.')))
+                                paths.insert(path);
+                return std::vector<std::string>(paths.begin(), paths.end());
         }();
         return did_you_mean(key, names, prefix);
 }

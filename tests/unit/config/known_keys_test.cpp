@@ -103,6 +103,14 @@ TEST_CASE("Feature gates are merged key by key, false over true included", "[sch
                 Json{{"A", true}});
 }
 
+TEST_CASE("The hint for an unknown key names the nearest key or table", "[schema]")
+{
+        CHECK(nearest_key_hint("cluster.naem", "spec.") == "; did you mean 'spec.cluster.name'?");
+        CHECK(nearest_key_hint("clutser", "") == "; did you mean 'cluster'?");
+        CHECK(nearest_key_hint("instance.localStorag", "") == "; did you mean 'instance.localStorage'?");
+        CHECK(nearest_key_hint("something", "").empty());
+}
+
 TEST_CASE("The worked example of nodeadm gives nodeadm's result", "[schema]")
 {
         const auto result = merged({"  kubelet: {config: {logging: {verbosity: 5}, podsPerCore: 20, "
