@@ -74,7 +74,8 @@ std::optional<AwsCredentials> credentials_from_environment()
         return credentials;
 }
 
-AwsCredentials credentials_from_role(ImdsClient& imds)
+AwsCredentials credentials_from_role(
+        ImdsClient& imds, const std::function<void(const std::string&)>& on_retry)
 {
         for (;;) {
                 const auto roles = imds.fetch({listing}).front();
@@ -87,12 +88,13 @@ AwsCredentials credentials_from_role(ImdsClient& imds)
                 if (!role.empty())
                         if (const auto document = imds.fetch({listing + role}).front())
                                 return parse_document(role, *document);
+
+                const auto lack = role.empty()
+                                          ? std::string("the instance has no IAM role")
+                                          : fmt::format("the instance's role '{}' has no credentials", role);
                 if (imds.time_left() <= pause_between)
-                        throw Error(failure::role_missing,
-                                role.empty()
-                                        ? "the instance has no IAM role"
-                                        : fmt::format("the instance's role '{}' has no credentials", role),
-                                give_a_role);
+                        throw Error(failure::role_missing, lack, give_a_role);
+                on_retry(lack);
                 std::this_thread::sleep_for(pause_between);
         }
 }
@@ -102,7 +104,7 @@ AwsCredentials aws_credentials(const ImdsClient::Options& options)
         if (const auto credentials = credentials_from_environment())
                 return *credentials;
         ImdsClient imds(options);
-        return credentials_from_role(imds);
+        return credentials_from_role(imds, options.on_retry);
 }
 
 } // namespace eks

@@ -2,7 +2,9 @@
 // The AWS credentials of this machine. No Error contains a secret.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 
 #include "net/imds.hpp"
 #include "net/sigv4.hpp"
@@ -14,9 +16,12 @@ namespace eks {
 std::optional<AwsCredentials> credentials_from_environment();
 
 // The credentials of the instance's role: two requests after the session token. A new instance gets its role
-// some seconds late, so "not there" is retried until the client's deadline. Throws Error (role_missing) if
-// the instance still has no role or EC2 could not assume it, and as ImdsClient::fetch().
-AwsCredentials credentials_from_role(ImdsClient& imds);
+// some seconds late, so "not there" is retried until the client's deadline, and `on_retry` is told what is
+// missing. Throws Error (role_missing) if the instance still has no role or EC2 could not assume it, and as
+// ImdsClient::fetch().
+AwsCredentials credentials_from_role(
+        ImdsClient& imds,
+        const std::function<void(const std::string&)>& on_retry = [](const std::string&) {});
 
 // The environment's, else the role's.
 AwsCredentials aws_credentials(const ImdsClient::Options& options);

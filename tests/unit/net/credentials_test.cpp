@@ -48,12 +48,22 @@ TEST_CASE("A role that comes late is waited for, one that never comes is named",
         CHECK(aws.count("GET", listing) == 3);
 
         aws.set_faults(Json::array({{{"path", listing}, {"status", 404}}}));
-        const auto none = refusal([&] { role_credentials(aws, 2s); });
+        const auto none = refusal([&] { role_credentials(aws, 5s); });
         CHECK(none.failure == "role-missing");
         CHECK(failure::role_missing.status == Errc::unreachable); // it may be attached later
         CHECK(none.mentions("no IAM role"));
         aws.set_faults(Json::array({{{"path", document}, {"status", 404}}}));
-        CHECK(refusal([&] { role_credentials(aws, 2s); }).mentions("'eks-node' has no credentials"));
+        CHECK(refusal([&] { role_credentials(aws, 5s); }).mentions("'eks-node' has no credentials"));
+}
+
+TEST_CASE("While a role is waited for, the status says so", "[credentials]")
+{
+        const FakeAws aws;
+        aws.set_faults(Json::array({{{"path", listing}, {"status", 404}, {"times", 2}}}));
+        auto imds = client_of(aws, 60s);
+        std::vector<std::string> told;
+        credentials_from_role(imds, [&](const std::string& text) { told.push_back(text); });
+        CHECK(told == std::vector<std::string>(2, "the instance has no IAM role"));
 }
 
 TEST_CASE("A role that EC2 cannot assume is a failure of its own", "[credentials]")
