@@ -83,8 +83,11 @@ std::vector<Said> Journal::of_processes(const std::string& unit, std::size_t lim
         ::sd_journal_flush_matches(journal_.get());
         if (!match("_SYSTEMD_UNIT=" + unit) || !begin())
                 return said;
+        // systemd writes such records as well, with UNIT=, before it executes a program.
         while (said.size() < limit && ::sd_journal_previous(journal_.get()) > 0)
-                said.push_back(read());
+                if (field("UNIT").empty())
+                        said.push_back(read());
+
         for (auto& one : said) // a daemon does not know what is secret here
                 one.text = hide_secrets(one.text);
         return said;

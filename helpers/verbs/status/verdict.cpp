@@ -98,6 +98,9 @@ std::string place_of_change(
         if (!unit.drop_ins.empty())
                 parts.push_back("the drop-in " + join(unit.drop_ins, ", "));
         parts.insert(parts.end(), unit.places.begin(), unit.places.end());
+        if (parts.empty() && is_daemon(name) && !unit.admins_files.empty())
+                parts.push_back(fmt::format(
+                        "perhaps the drop-in {}, which changes this unit", join(unit.admins_files, ", ")));
         auto text = join(parts, "; ");
         const bool of_user_data = (text + cause).find("user data") != std::string::npos;
         if (of_user_data)

@@ -468,3 +468,22 @@ TEST_CASE("How systemd ended a unit is said in words, with its last message", "[
         CHECK(cause() == "ExecStartPre=/bin/a ended with exit status 1");
         CHECK(reason_of(kubelet) == "a command before it failed");
 }
+
+TEST_CASE("For a daemon's error that names no setting, the drop-ins of its unit are named", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service", {.load = "loaded", .active = "failed"}}};
+        auto& kubelet = units.at("kubelet.service");
+        kubelet.last_line = "chmod /var/lib/kubelet: operation not permitted";
+        const auto names_drop_in = [&] {
+                return render_verdict(units, "eks-node.target", {})
+                               .find("Change: perhaps the drop-in /etc/a.conf, which changes this unit\n") !=
+                       std::string::npos;
+        };
+
+        CHECK_FALSE(names_drop_in());
+        kubelet.admins_files = {"/etc/a.conf"};
+        CHECK(names_drop_in());
+        kubelet.places = {"kubelet.config.maxPods (user data, line 3)"};
+        CHECK_FALSE(names_drop_in());
+}
