@@ -30,6 +30,22 @@ def check_tables(tree):
             previous = fields[0]
 
 
+def check_changelog(tree):
+    """The version has an entry of what users notice; every other one has the day of its release."""
+    path = "packer/packages/changelog"
+    version = re.search(r"version: '([\d.]+)'", tree.text("meson.build"))[1]
+    numbers = {}
+    for number, line in tree.lines(path):
+        if match := re.match(r"(\d\S*)( 20\d\d-[01]\d-[0-3]\d)?$", line):
+            numbers[match[1]] = match[2]
+            if match[1] != version and not match[2]:
+                yield at(path, number, f"{match[1]} has no day, write '{match[1]} YYYY-MM-DD'")
+        elif not re.match(r"# |  \* |    \S", line) or len(line) > 79 and not line.startswith("#"):
+            yield at(path, number, "write '  * TEXT', continued after four blanks, in at most 79 columns")
+    if version not in numbers:
+        yield at(path, 1, f"no entry for {version}, say what users notice")
+
+
 def check_sysctl(tree):
     """Parameters that this kernel has, one to a line, with a value that is a number."""
     for path in tree.files("dropins/sysctl.d/*.conf"):

@@ -431,6 +431,16 @@ def _(source, stage):
     os.chown(stage / CA, -1, 12345)
 
 
+@plant("data.check_changelog", "no entry for 9.8.7")
+def _(source, stage):
+    replace(source / "meson.build", "version: '0.1.0'", "version: '9.8.7'")
+
+
+@plant("data.check_changelog", "0.0.9 has no day")
+def _(source, stage):
+    append(source / "packer/packages/changelog", "0.0.9\n  * Nothing.\n")
+
+
 @plant("data.check_sysctl", "90-eks.conf:.*no parameter 'vm.phantom'")
 def _(source, stage):
     append(source / "dropins/sysctl.d/90-eks.conf", "vm.phantom = 1\n")
