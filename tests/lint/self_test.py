@@ -14,7 +14,8 @@ import lint
 
 # They look at one file after another and take seconds for all: they get only the files that a plant has changed.
 BY_FILE = [("cpp_format", "check_format"), ("man", "check_renders"), ("shell", "check_shellcheck")]
-MODULES = ["access", "binaries", "commits", "cpp_format", "data", "generator", "man", "messages", "paths", "shell", "text", "tidy", "units"]
+MODULES = ["access", "binaries", "commits", "cpp_format", "data", "generator", "man", "messages", "paths", "shell", "text", "tidy",
+           "tidy_changed", "units"]
 PLANTS = []
 
 CA = f"{lint.UNIT_DIRECTORY}/eks-ca.service"
@@ -566,7 +567,16 @@ def tidy_tree(tree):
     shutil.copy(tree.source / ".clang-tidy", directory)
     (directory / "compile_commands.json").write_text(json.dumps(
         [{"directory": str(directory), "file": str(file), "command": f"c++ -std=c++20 -c {file}"}]))
+    commit(directory, "units: order kubelet\n\nWhy.")
     return lint.Tree(directory, directory, directory)
+
+
+def commit(directory, message):
+    """Make the directory a repository with one commit of what is in it."""
+    git = "git", "-C", directory, "-c", "user.name=a", "-c", "user.email=a@example.com"
+    for words in ["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--allow-empty", "-m", message]:
+        done = lint.run(*git, *words)
+        assert done.returncode == 0, done.stdout
 
 
 BAD_MESSAGES = {
@@ -588,10 +598,7 @@ BAD_MESSAGES = {
 def commit_tree(tree, message):
     """A clone without the history since which messages are checked: its newest commit is."""
     directory = tree.temporary()
-    git = "git", "-C", directory, "-c", "user.name=a", "-c", "user.email=a@example.com"
-    for words in ["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "-m", message]:
-        done = lint.run(*git, *words)
-        assert done.returncode == 0, done.stdout
+    commit(directory, message)
     return lint.Tree(directory, directory, directory)
 
 
@@ -627,9 +634,11 @@ class SelfTest:
     def try_tidy(self):
         with tidy_tree(self.tree) as planted:
             findings = set(self.checks["tidy", "check_tidy"](planted))
+            changed = set(self.checks["tidy_changed", "check_tidy"](planted))
         self.expect("tidy.check_tidy", "helpers/phantom.cpp:3: .*modernize-use-nullptr", findings)
         self.expect("tidy.check_tidy", "helpers/phantom.hpp:2: .*modernize-use-nullptr", findings)
         self.expect("tidy.check_tidy", "helpers/forgotten.cpp:1: is compiled by no target", findings)
+        self.expect("tidy_changed.check_tidy", "helpers/phantom.cpp:3: .*modernize-use-nullptr", changed)
 
     def try_commits(self):
         for name, messages in BAD_MESSAGES.items():
@@ -638,7 +647,8 @@ class SelfTest:
                     self.expect(f"commits.{name}", expected, set(self.checks["commits", name](planted)))
 
     def run(self):
-        planted = {(module, name) for module, name, _, _ in PLANTS} | {("tidy", "check_tidy")} | {("commits", name) for name in BAD_MESSAGES}
+        planted = {(module, name) for module, name, _, _ in PLANTS} | {("tidy", "check_tidy"), ("tidy_changed", "check_tidy")}
+        planted |= {("commits", name) for name in BAD_MESSAGES}
         for module, name in sorted(self.checks.keys() - planted):
             self.failures.append(f"{module}.{name} has no plant, add one")
         for attempt, arguments in [*((self.try_plant, p) for p in PLANTS), (self.try_tidy, ()), (self.try_commits, ())]:

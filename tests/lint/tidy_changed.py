@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""clang-tidy over the files that a change touches, the newest first, for a minute; tidy.py looks at all."""
+
+import time
+from pathlib import Path
+
+from lint import Skip, main, run
+from tidy import Commands, look_at, sources
+
+SECONDS = 60  # no file is begun after that
+COMMITS = 20  # of main itself, whose changes are there already
+
+
+def git(tree, *words):
+    result = run("git", "-c", "safe.directory=*", "-C", tree.source, *words)
+    return result.stdout.split("\n") if result.returncode == 0 else []
+
+
+def changed(tree):
+    """Names of files: those that are not committed, then those of the commits since main, without doubles."""
+    base = git(tree, "merge-base", "HEAD", "origin/main")[:1]
+    is_main = not base or base == git(tree, "rev-parse", "HEAD")[:1]
+    commits = [f"-{COMMITS}"] if is_main else [f"{base[0]}..HEAD"]
+    names = git(tree, "diff", "--name-only", "HEAD") + git(tree, "log", "--name-only", "--format=", *commits)
+    return dict.fromkeys(map(Path, filter(None, names)))
+
+
+def check_tidy(tree):
+    if not (tree.source / ".git").exists():
+        raise Skip("not a clone of the repository")
+    commands = Commands(tree)
+    checked = set(sources(tree))
+    end = time.monotonic() + SECONDS
+    left = []
+    for path in changed(tree):
+        if path not in checked or tree.source / path not in commands.directories:
+            continue
+        if time.monotonic() < end:
+            yield from look_at(tree, path, commands)
+        else:
+            left.append(str(path))
+    if left:
+        print(f"not looked at within {SECONDS} s, see `tests/run tidy`: {' '.join(left)}")
+
+
+if __name__ == "__main__":
+    main()
