@@ -3,7 +3,7 @@
 """The image build as a whole: Packer, with the null builder, makes an image of a bare Debian 12 in a container, over ssh, from a
 bucket, a registry and a repository of packages on loopback; the image then boots as two instances. Needs root.
 
-usage: image_boot_test.py BUILD-DIR CACHE"""
+usage: tests/image/boot_test.py BUILD-DIR CACHE"""
 
 import fcntl
 import hashlib
@@ -22,11 +22,12 @@ import time
 import unittest
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "boot")]
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "image"), str(TESTS), str(TESTS / "boot")]
 import debian  # noqa: E402
-import packer_test  # noqa: E402
 import support  # noqa: E402
+from bucket import Answer, Bucket, sha256  # noqa: E402
+from fixture import PACKER  # noqa: E402
 from node import FAKE_AWS_UNIT, LIBC, PAUSE_IMAGE, Node, base_image, certificate_authority, node_config, pause_archive, run  # noqa: E402
 
 BUILD, CACHE = (Path(word).resolve() for word in (sys.argv[1:3] if len(sys.argv) > 2 else ("build/gcc", "build/cache")))
@@ -51,7 +52,7 @@ NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|sock
 
 
 def listed(option):
-    return run(HERE / "deps", option, capture_output=True, text=True).stdout.split()
+    return run(TESTS / "deps", option, capture_output=True, text=True).stdout.split()
 
 
 def bare_machine() -> Path:
@@ -64,16 +65,19 @@ def bare_machine() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / "complete").exists():
             return folder
+
         shutil.rmtree(folder, ignore_errors=True)
         root, repository = folder / "root", folder / "repository"
         repository.mkdir(parents=True)
         run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(included)}", "bookworm", root, debian.mirror(), timeout=900)
+
         for words in ["update"], ["--yes", "--no-install-recommends", "--download-only", "install", *installed]:
             run("chroot", root, "apt-get", "--quiet", *words, stdout=subprocess.DEVNULL, timeout=600)
         for archive in (root / "var/cache/apt/archives").glob("*.deb"):
             archive.rename(repository / archive.name)
         with open(repository / "Packages", "w") as index:
             run("dpkg-scanpackages", "--multiversion", ".", cwd=repository, stdout=index, stderr=subprocess.DEVNULL)
+
         shutil.rmtree(root / "var/lib/apt/lists")
         (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n")
         (folder / "complete").touch()
@@ -117,7 +121,7 @@ class Machine(Node):
         return [f"--bind={self.dir}/containerd:/{self.unpacked}", f"--bind-ro={repository}:/{REPOSITORY}"]
 
 
-class Bucket(packer_test.Bucket):
+class WatchedBucket(Bucket):
     """Calls `when_asked` for a key before it is answered."""
 
     when_asked = (None, None)
@@ -126,7 +130,7 @@ class Bucket(packer_test.Bucket):
         pass  # a connection that was cut
 
 
-class Answer(packer_test.Answer):
+class WatchedAnswer(Answer):
     def do_GET(self):
         key, act = self.server.when_asked
         if key and self.path.endswith(key):
@@ -139,19 +143,19 @@ class ImageBootTest(support.BootTest):
     def setUp(self):
         self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="image-boot-")))
         self.packer = self.scratch / "packer"
-        shutil.copytree(packer_test.SOURCE, self.packer, ignore=shutil.ignore_patterns(".template"))
+        shutil.copytree(PACKER, self.packer, ignore=shutil.ignore_patterns(".template"))
         self.packages, self.output = self.scratch / "packages", self.scratch / "output"
         self.output.mkdir()
         self.key = self.scratch / "key"
         run("ssh-keygen", "-q", "-t", "rsa", "-m", "PEM", "-N", "", "-C", "builder-key-of-the-test", "-f", self.key)
-        run(HERE.parent / "packer/packages/build", "deb", "--from", BUILD, "--output", self.packages, stdout=subprocess.DEVNULL,
+        run(PACKER / "packages/build", "deb", "--from", BUILD, "--output", self.packages, stdout=subprocess.DEVNULL,
             env=os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "none"})
 
     def start_builder(self, base):
         self.base = base
         builder = self.enterContext(Machine(self.scratch, base))
         builder.write("etc/stand-in-kubelet-version", f"v{VERSION}")
-        for file in (HERE / "boot").glob("kubelet-*.json"):
+        for file in (TESTS / "boot").glob("kubelet-*.json"):
             builder.write(f"usr/bin/{file.name}", file.read_text())
         builder.write("etc/ssh/sshd_config.d/test.conf", "PubkeyAcceptedAlgorithms +ssh-rsa\nHostKeyAlgorithms +ssh-rsa\n")
         self.authorize(builder)
@@ -170,8 +174,9 @@ class ImageBootTest(support.BootTest):
     def start_registry(self, builder):
         """A registry in the network of the builder, in the root of the boot tests, which has its program."""
         place = self.enterContext(Machine(self.scratch, base_image(CACHE)))
-        shutil.copy(HERE / "boot/registry", place.root / "usr/local/lib/registry")
+        shutil.copy(TESTS / "boot/registry", place.root / "usr/local/lib/registry")
         (place.root / "usr/local/lib/image.tar").write_bytes(pause_archive())
+
         ready = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         ready.bind(str(place.root / "run/ready"))
         ready.settimeout(60)
@@ -180,6 +185,7 @@ class ImageBootTest(support.BootTest):
                 ["nsenter", f"--target={builder.leader()}", "--net", "unshare", "--pid", "--fork", "--kill-child", f"--root={place.root}",
                  "--mount-proc", "python3", "-I", "/usr/local/lib/registry", f"--listen={REGISTRY}", f"--image={PAUSE.partition('/')[2]}"],
                 env={"PATH": "/usr/sbin:/usr/bin", "NOTIFY_SOCKET": "/run/ready"}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
         self.addCleanup(self.stop, registry)
         self.assertEqual(ready.recv(16), b"READY=1", log.name)
         return registry
@@ -202,20 +208,21 @@ class ImageBootTest(support.BootTest):
         builder.output("chown", "--recursive", "admin:", f"/{home}")
 
     def start_bucket(self, builder):
-        bucket = in_network(builder.leader(), Bucket)
-        bucket.RequestHandlerClass = Answer
-        bucket.token = ""
+        bucket = in_network(builder.leader(), WatchedBucket)
+        bucket.RequestHandlerClass = WatchedAnswer
         self.addCleanup(bucket.server_close)
         self.addCleanup(bucket.shutdown)
         bucket.put_build(VERSION, DATE, "amd64")
+
         buffer = io.BytesIO()
         plugins = debian.packages(CACHE, "bookworm", "containernetworking-plugins")[0].root / "usr/lib/cni"
         with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
             for name in "bridge", "host-local", "loopback", "portmap":
                 archive.add(plugins / name, name)
-        for name, data in {CNI: buffer.getvalue(), "kubelet": (HERE / "boot/kubelet").read_bytes()}.items():
+
+        for name, data in {CNI: buffer.getvalue(), "kubelet": (TESTS / "boot/kubelet").read_bytes()}.items():
             bucket.put(f"{FOLDER}/{name}", data)
-            bucket.put(f"{FOLDER}/{name}.sha256", f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+            bucket.put(f"{FOLDER}/{name}.sha256", f"{sha256(data)}  {name}\n")
         return bucket
 
     def build(self, builder, bucket, **more):
@@ -223,8 +230,10 @@ class ImageBootTest(support.BootTest):
         variables = {
             "builder": "null", "os": "debian12", "ssh_host": "127.0.0.1", "ssh_private_key_file": self.key, "ami_name": "test",
             "output_directory": self.output, "binary_bucket_name": "binaries", "binary_endpoint": bucket.url, "enable_ssm_agent": "false",
-            "enable_cis": "false", "crictl_version": "", "containerd_version": ">=1.6,<2", "runc_version": "latest", "cni_plugin_version": "v1.1.1", "pull_cni_from_github": "false",
+            "enable_cis": "false", "crictl_version": "", "containerd_version": ">=1.6,<2", "runc_version": "latest",
+            "cni_plugin_version": "v1.1.1", "pull_cni_from_github": "false",
             "pause_container_image": PAUSE, "package_directory": self.packages, "kubernetes_version": VERSION, "kubernetes_build_date": DATE} | more
+
         began = time.monotonic()
         done = subprocess.run(
             ["nsenter", f"--target={builder.leader()}", "--net", "make", "-C", self.packer, "k8s",
@@ -232,6 +241,7 @@ class ImageBootTest(support.BootTest):
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.scratch), "CHECKPOINT_DISABLE": "1",
                  "PACKER_NO_COLOR": "1", "FETCH_RETRIES": "0", "TMPDIR": str(self.scratch)},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
+
         self.seconds = time.monotonic() - began
         return done
 
@@ -258,10 +268,11 @@ class ImageBootTest(support.BootTest):
         done = self.build(builder, bucket)
         self.assertEqual(done.returncode, 0, self.end_of(done))
         self.assertIn("settle-machine: waiting for cloud-final.service", done.stdout)
-        self.assertIn("nothing to set aside", done.stdout)  # which is not AWS's
+        self.assertIn("nothing to set aside", done.stdout)  # this base image is not AWS's
         print(f"a build takes {self.seconds:.0f} s", flush=True)
         print("".join(re.findall(r"(?m) +\d+ MiB  .*\n", done.stdout)), end="", flush=True)
         self.assertPauseImage(builder)
+
         # once more, as a user, hardened as an image is without enable_cis=false, and without the registry
         bucket.requests.clear()
         self.stop(registry)
@@ -273,6 +284,7 @@ class ImageBootTest(support.BootTest):
         self.assertIn("Defaults logfile=/var/log/sudo.log", builder.file("/etc/sudoers.d/60-eks-variants").read_text())
         print(f"once more, without downloads: {self.seconds:.0f} s", flush=True)
         self.assertEqual([path for path, *_ in bucket.requests if path.endswith("kubelet")], [])
+
         builder.power_off()
         self.assertNoTrace(builder, machine_id)
 
@@ -282,7 +294,7 @@ class ImageBootTest(support.BootTest):
         self.build_on_the_image(builder)
 
     def build_on_the_image(self, image):
-        """Its instance, which is the builder, is a node without a NodeConfig."""
+        """Build once more. The builder is an instance of the image, so it is a node, without a NodeConfig."""
         builder = self.enterContext(Machine(self.scratch, image.dir / "upper", self.base))
         self.put_fake_aws(builder, 3)
         builder.write("usr/lib/eks/node.enabled", "")  # as the hardware says it of an EC2 instance
@@ -290,14 +302,17 @@ class ImageBootTest(support.BootTest):
         home = "home/admin"
         self.authorize(builder, home)
         builder.output("chown", "--recursive", "admin:", f"/{home}")
+
         self.assertNotEqual(builder.call("systemctl", "start", "containerd.service").returncode, 0)
         machine_id = builder.file("/etc/machine-id").read_text().strip()
+
         bucket = self.start_bucket(builder)
         self.start_registry(builder)
         done = self.build(builder, bucket, ssh_username="admin", enable_cis="true", pause_container_image=OTHER_PAUSE)
         self.assertEqual(done.returncode, 0, self.end_of(done))
         self.assertEqual((builder.root / "etc/eks/pause-image.txt").read_text(), f"{OTHER_PAUSE}\n")
         self.assertEqual(builder.call("systemctl", "list-units", "--no-legend", "--state=active", "eks-*", "kubelet.service").stdout, "")
+
         builder.power_off()
         self.assertNoTrace(builder, machine_id)
 
@@ -316,7 +331,8 @@ class ImageBootTest(support.BootTest):
         self.assertFails(self.build(builder, bucket), "disconnected")
         builder.output("systemctl", "reset-failed", "ssh.service")
         builder.output("systemctl", "start", "ssh.service")
-        # nobody could remove the rest; a later build does
+
+        # Without a connection Packer could not remove this. A later build does.
         self.assertLessEqual(set(self.left_on(builder)), {"worker"})
         self.assertEqual(list((builder.root / "var/tmp").rglob("varfile*")), [])
 
@@ -366,10 +382,10 @@ class ImageBootTest(support.BootTest):
             self.assertEqual([name for name in os.listdir(root / place) if not name.startswith("systemd-private-")], [])
 
     def put_fake_aws(self, node, number):
-        profile = (HERE / "profiles/reference.json").read_text().replace("i-1234567890abcdef0", f"i-{number}234567890abcdef0")
+        profile = (TESTS / "profiles/reference.json").read_text().replace("i-1234567890abcdef0", f"i-{number}234567890abcdef0")
         node.write("srv/aws/profile.json", profile)
         for name in ("fake-aws", "aws_signature.py"):
-            node.write(f"usr/local/lib/{name}", (HERE / name).read_text())
+            node.write(f"usr/local/lib/{name}", (TESTS / name).read_text())
         node.write("etc/systemd/system/fake-aws.service", FAKE_AWS_UNIT)
         node.link("etc/systemd/system/multi-user.target.wants/fake-aws.service", "../fake-aws.service")
         run("ssh-keygen", "-A", "-f", node.root, stdout=subprocess.DEVNULL)  # as cloud-init does
@@ -383,28 +399,34 @@ class ImageBootTest(support.BootTest):
         self.assertCalm(node)
         for unit in "containerd.service", "kubelet.service":
             self.assertEqual(self.starts(node, unit), 1, f"{unit} was restarted")
+
         shown = node.output("systemctl", "show", "*.service", "--property=Id,NRestarts").split("\n\n")
         services = [dict(line.split("=", 1) for line in one.splitlines()) for one in shown]
         restarts = {one["Id"]: one["NRestarts"] for one in services if "NRestarts" in one}
         self.assertIn("kubelet.service", restarts)
         self.assertEqual([name for name, number in restarts.items() if number != "0"], [])
         self.assertEqual(node.call("systemctl", "list-units", "--no-legend", "--failed", "eks-*").stdout, "")
+
         ciphers = re.search(r"(?m)^ciphers (.*)$", node.output("sh", "-c", "mkdir -p /run/sshd && sshd -T"))[1]
         self.assertEqual(ciphers, "aes128-ctr,aes256-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com")
         self.assertIn(f"i-{number}234567890abcdef0", node.kubelet()["config"]["providerID"])
+
         checked = node.call("eksnode", "validate-image", "--running")
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
         versions = json.loads(node.output("eksnode", "versions", "--json"))
         states = {one["name"]: one["state"] for one in versions["components"]}
         self.assertEqual({states[name] for name in ("kubernetes", "containerd", "runc", "eksnode", "pause")}, {"ok"})
+
         chain = node.output("systemd-analyze", "--no-pager", "critical-chain", "eks-node.target")
         units = re.findall(r"(?m)^[\s└─├│]*(\S+\.[a-z]+)(?: @.*| \+.*)?$", chain)
         self.assertIn("kubelet.service", units, chain)
         self.assertEqual([unit for unit in units if not NEEDED.fullmatch(unit)], [], chain)
         print(chain if number == 1 else "", end="", flush=True)
+
         began = int(node.output("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value"))
         ready = int(node.show("eks-node.target", "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
         print(f"instance {number}: {(ready - began) / 1000:.0f} ms from PID 1 to eks-node.target", flush=True)
+
         identity = node.file("/etc/machine-id").read_text().strip()
         node.power_off()
         return identity
