@@ -133,6 +133,7 @@ class MachineImage:
         for path in HERE.iterdir():
             if path.is_file() and path.name not in NOT_INSIDE:
                 shutil.copy(path, inside / path.name)
+        shutil.copytree(HERE / "storage_cases", inside / "storage_cases", ignore=shutil.ignore_patterns("__pycache__"))
         (units / "vm-agent.service").write_text(AGENT_UNIT)
         (units / "multi-user.target.wants/vm-agent.service").symlink_to("../vm-agent.service")
 
