@@ -72,6 +72,9 @@ class ManifestTest(MachineTest):
         }, found)
         self.assertFalse({"old", "soci-snapshotter", "kontain"} & {name for name, *_ in found})
 
+        found = self.listed(PAUSE_CONTAINER_IMAGE=f"a.example/pause:3.10@sha256:{64 * '2'}")
+        self.assertIn(("a.example/pause", "3.10", f"pkg:oci/pause@sha256%3A{64 * '2'}?repository_url=a.example/pause&tag=3.10", mine), found)
+
         self.put_file("etc/eks/release")
         self.succeeds(self.step("write-version-info"))
         info = self.version_info()

@@ -112,7 +112,8 @@ class VersionTest(FrontEndTest):
                    f"pause_container_image={image}:TAG")
 
         self.bucket.tags = ["3.5", "3.9", "3.10", "v1.31-eks", "sha256-3.99.sig"]
-        for tag, found in {"3.*": "3.10", ">=3.6,<3.10": "3.9", "latest": "3.10", "3.9": "3.9"}.items():
+        pinned = f"3.9@sha256:{64 * '1'}"
+        for tag, found in {"3.*": "3.10", ">=3.6,<3.10": "3.9", "latest": "3.10", "3.9": "3.9", pinned: pinned}.items():
             self.assertEqual(resolve(tag), found, tag)
 
         self.bucket.tags.append("latest")
