@@ -167,11 +167,6 @@ CallLock::CallLock(
         }
 }
 
-std::vector<std::string> contradictions(const Json& earlier, const Json& now)
-{
-        return differences(earlier, now, true);
-}
-
 std::vector<std::string> contradictions_with_earlier_calls(const Root& root, const CommandLayer& now)
 {
         std::vector<std::string> all;

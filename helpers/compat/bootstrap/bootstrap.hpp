@@ -70,11 +70,8 @@ private:
         UniqueFd directory_;
 };
 
-// "cluster.name was 'a', is 'b' now": the keys that two calls set to different values.
-std::vector<std::string> contradictions(const Json& earlier, const Json& now);
-
-// The same against the layers of earlier calls of any command on this instance, as sentences. For calls of
-// other commands, only keys that both set are compared.
+// The keys that this call sets to other values than an earlier call of any command on this instance did, as
+// sentences. For calls of other commands, only keys that both set are compared.
 std::vector<std::string> contradictions_with_earlier_calls(const Root& root, const CommandLayer& now);
 
 } // namespace eks

@@ -303,37 +303,48 @@ TEST_CASE("One call waits for another, up to a time", "[bootstrap]")
         CHECK(waits == 1);
 }
 
-TEST_CASE("Calls that contradict each other are told apart by key", "[bootstrap]")
+TEST_CASE("Two calls of a command are compared key by key", "[bootstrap]")
 {
         const TemporaryDirectory machine;
         const auto root = machine.root();
-        const auto earlier = [&](const std::string& instance) {
-                return layer_of_instance(root, bootstrap_layer, instance);
+        const std::string before = "the call before this one set another value: ";
+        const auto contradictions = [&](const std::string& instance, const Json& tree) {
+                return contradictions_with_earlier_calls(root, {"bootstrap", instance, tree});
         };
-        CHECK(earlier("i-1").is_null());
+        const Json other{{"cluster", {{"name", "b"}, {"cidr", "10.0.0.0/16"}}}};
+
+        CHECK(contradictions("i-1", other).empty());
         write_command_layer(root, {"bootstrap", "i-1", {{"cluster", {{"name", "a"}, {"id", "x"}}}}});
-        CHECK(earlier("i-2").is_null());
-        CHECK(contradictions(earlier("i-1"), {{"cluster", {{"name", "a"}, {"id", "x"}}}}).empty());
-        CHECK(contradictions(earlier("i-1"), {{"cluster", {{"name", "b"}, {"cidr", "10.0.0.0/16"}}}}) ==
-                Words{"cluster.id was \"x\", and is not given now",
-                        "cluster.name was \"a\", and is \"b\" now",
-                        "cluster.cidr was not given, and is \"10.0.0.0/16\" now"});
+        CHECK(contradictions("i-2", other).empty());
+        CHECK(contradictions("i-1", {{"cluster", {{"name", "a"}, {"id", "x"}}}}).empty());
+        CHECK(contradictions("i-1", other) ==
+                Words{before + "cluster.id was \"x\", and is not given now",
+                        before + "cluster.name was \"a\", and is \"b\" now",
+                        before + "cluster.cidr was not given, and is \"10.0.0.0/16\" now"});
+
         machine.write(bootstrap_layer, "# instance: i-1\n[[[");
-        CHECK(earlier("i-1").is_null());
-        CHECK(contradictions(earlier("i-1"), only_name).empty());
+        CHECK(contradictions("i-1", only_name).empty());
 }
 
 TEST_CASE("Warnings about contradicting calls hide secrets", "[bootstrap]")
 {
+        const TemporaryDirectory machine;
+        const auto root = machine.root();
+        const auto contradictions = [&](const Json& earlier, const Json& now) {
+                write_command_layer(root, {"bootstrap", "i-1", earlier});
+                return contradictions_with_earlier_calls(root, {"bootstrap", "i-1", now});
+        };
         const auto environment = [](const std::string& token) {
                 return Json{{"instance", {{"environment", {{"default", {{"SITE_TOKEN", token}}}}}}}};
         };
-        CHECK(contradictions(environment("one"), environment("two")) ==
-                Words{"instance.environment.default.SITE_TOKEN has changed"});
         const auto flag = [](const std::string& token) {
                 return Json{{"kubelet", {{"flags", {"--manifest-url-header=Authorization:" + token}}}}};
         };
-        CHECK(contradictions(flag("one"), flag("two")) == Words{"kubelet.flags.0 has changed"});
+        const std::string before = "the call before this one set another value: ";
+
+        CHECK(contradictions(environment("one"), environment("two")) ==
+                Words{before + "instance.environment.default.SITE_TOKEN has changed"});
+        CHECK(contradictions(flag("one"), flag("two")) == Words{before + "kubelet.flags.0 has changed"});
 }
 
 TEST_CASE("Calls of several commands contradict each other where both set a key", "[bootstrap]")
