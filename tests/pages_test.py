@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs examples of the manual as a reader would.
 
-usage: pages_test.py SOURCE EKSNODE-PLAN"""
+usage: pages_test.py SOURCE EKSNODE-PLAN EKSNODE-VALIDATE"""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-SOURCE, PLAN = map(Path, sys.argv[1:])
+SOURCE, PLAN, VALIDATE = map(Path, sys.argv[1:])
 
 
 def page(name):
@@ -37,7 +37,8 @@ class ExamplesTest(unittest.TestCase):
         (self.directory / "bin").mkdir()
         root = self.directory / "root"
         shutil.copytree(SOURCE / "helpers/data/share", root / "usr/share/eks")
-        self.program("eksnode", f'verb=$1; shift; exec {PLAN.parent}/eksnode-"$verb" --root {root} "$@"')
+        programs = f"plan) program={PLAN} ;; validate) program={VALIDATE} ;;"
+        self.program("eksnode", f'case $1 in {programs} esac; shift; exec "$program" --root {root} "$@"')
 
     def program(self, name, script):
         path = self.directory / "bin" / name
@@ -60,6 +61,37 @@ class ExamplesTest(unittest.TestCase):
         for sign, names in ("<", said[1]), (">", said[2]):
             found = set(re.findall(rf'(?m)^{sign} +"(\w+)": (?!\{{)', done.stdout)) - {"kubelet"}
             self.assertEqual({name.split(".")[-1] for name in re.split(r", | and |,\s+", " ".join(names.split()))}, found)
+
+    def test_user_data_is_checked_in_ci(self):
+        [block] = [block for block in blocks("eks-stability.7") if "case $status" in block]
+        user_data = (SOURCE / "tests/golden/field-karpenter/root/run/eks/user-data").read_text()
+        for text, said in (user_data, "valid"), (user_data.replace("maxPods: 29", "maxPods: many"), "wrong"), (None, "unknown"):
+            with self.subTest(said):
+                file = self.directory / "user-data.txt"
+                if text is None:
+                    file.unlink()
+                else:
+                    file.write_text(text)
+                done = self.run_block(block)
+                self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, said), done.stderr)
+
+
+class StabilityTest(unittest.TestCase):
+    """eks-stability(7) and the pages that have the interfaces."""
+
+    def test_each_file_of_a_boot_is_on_one_list(self):
+        found = re.search(r"(?s)\n## This boot\n(.*?)\n## ", page("eks-node.7"))[1]
+        files = {re.sub(r"/enabled/.*", "/enabled/STEP", path).rstrip("/") for path in re.findall(r"_(/run/eks/[\w./-]+?)_", found)}
+        stable, unstable = page("eks-stability.7").split("\n## Not stable\n")
+        stable, unstable = ({path.rstrip("/") for path in re.findall(r"_(/run/eks/[\w./-]+?)_", text)} for text in (stable, unstable))
+        self.assertEqual(stable & unstable, set())
+        self.assertEqual(stable | unstable, files)
+
+    def test_the_exit_statuses_are_those_of_the_programs(self):
+        header = (SOURCE / "helpers/lib/base/messages.hpp").read_text()
+        known = {"0", *re.findall(r"= (\d+)", re.search(r"enum class Errc \{(.*?)\}", header)[1])}
+        table = re.search(r"(?s)\[\[ \*Status\*(.*?)\n\n", page("eks-stability.7"))[1]
+        self.assertEqual(set(re.findall(r"(?m)^\|  (\d+)$", table)), known)
 
 
 if __name__ == "__main__":
