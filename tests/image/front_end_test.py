@@ -29,7 +29,7 @@ class GoalTest(FrontEndTest):
         (elsewhere / "image.toml").write_text('volume_type = "gp2"\n')
 
         # the recipe of the manual page, whose output is a configuration
-        recipe = re.search(r"(?m)^\t(make .* plan config=image\.toml) from=\S+ >again\.toml", (SOURCE / "man/eks-image.7.scd").read_text())[1]
+        recipe = re.search(r"(?m)^\$ (make .* plan config=image\.toml) from=\S+ >again\.toml", (SOURCE / "man/eks-image.7.scd").read_text())[1]
         command = [*recipe.replace(" packer ", f" {self.packer} ").split(), *(f"{n}={v}" for n, v in BUILD.items())]
         done = subprocess.run(command, cwd=elsewhere, env=self.environment | {"PWD": str(elsewhere), "AWS_ENDPOINT_URL_S3": self.bucket.url},
                               capture_output=True, text=True, check=False)
@@ -39,6 +39,25 @@ class GoalTest(FrontEndTest):
         self.assertEqual(tomllib.loads(done.stdout)["volume_type"], "gp2")
 
         self.fails(self.make("plan", config="none.toml"), "cannot read the image configuration 'none.toml'", "relative to the folder")
+
+    def test_the_examples_of_the_manual(self):
+        page = (SOURCE / "man/eks-image-variables.7.scd").read_text()
+        [variables] = re.findall(r"(?ms)^```\n(os .*?)^```$", page)
+        goal, minor, name = re.search(r"(?m)^\$ make -C packer (plan) (k8s=\S+) PACKER_VARIABLE_FILE=(\S+)$", page).groups()
+        (self.directory / name).write_text(variables)
+        done = self.make(goal, **dict([minor.split("=")]), PACKER_VARIABLE_FILE=self.directory / name)
+        plan = tomllib.loads(self.succeeds(done))
+        self.assertEqual(plan["os"], "debian12")
+        self.assertLessEqual(tomllib.loads(variables).items(), plan.items())
+
+        page = (SOURCE / "man/eks-image.7.scd").read_text()
+        [configuration] = re.findall(r"(?ms)^```\n(k8s = .*?)^```$", page)
+        (self.directory / "image.toml").write_text(configuration)
+        self.succeeds(self.make("validate", config=self.directory / "image.toml", **BUILD))
+
+        page = (SOURCE / "man/eks-image-content.7.scd").read_text()
+        words = re.search(r"(?m)^\$ make -C packer 1\.34 (.*)$", page)[1].split()
+        self.succeeds(self.make("validate", **BUILD, **dict(word.split("=") for word in words)))
 
     def test_variants_are_listed_and_checked(self):
         text = self.succeeds(self.make("list-variants"))

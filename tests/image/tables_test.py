@@ -102,7 +102,7 @@ class TableTest(PackerTest):
         self.assertEqual({(file, line) for file, line, _ in rows}, {(file, "*" if file in whole else line) for file, line in found})
 
     def test_the_manual_is_complete(self):
-        page = (SOURCE / "man/eks-image.7.scd").read_text()
+        page = "".join((SOURCE / f"man/eks-image{part}.7.scd").read_text() for part in ("", "-variables", "-content"))
         entries = {word for line in re.findall(r"(?m)^([*_].*)$", page) for word in re.findall(r"\*([\w-]+)\*", line)}
 
         makefile = (self.packer / "Makefile").read_text()
@@ -119,7 +119,7 @@ class TableTest(PackerTest):
 
         ours = "".join(file.read_text() for folder in ("units", "dropins", "generators") for file in (SOURCE / folder).rglob("*")
                        if file.suffix in (".in", ".service", ".target", ".timer", ".socket", ".conf", ".cpp"))
-        page = (SOURCE / "man/eks-image.7.scd").read_text().replace("\\_", "_")
+        page = (SOURCE / "man/eks-image-content.7.scd").read_text().replace("\\_", "_")
 
         for unit, systems, reason in units:
             self.assertLessEqual(set(systems.split()), {"al2023", "debian12"})
