@@ -76,6 +76,25 @@ class ExamplesTest(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, said), done.stderr)
 
 
+class ChainTest(unittest.TestCase):
+    """The picture of the boot in eks-node(7), against the page that eksnode plan --chain prints."""
+
+    # The first runs on a Docker host, the second after a failure.
+    NOT_IN_A_BOOT = {"eks-docker-runtimes", "eks-retry"}
+
+    def test_each_step_comes_after_those_it_waits_for(self):
+        chain = {}
+        for entry in (SOURCE / "tests/golden/chain.txt").read_text().split("\n\n"):
+            after = re.search(r"(?m)^  after +(.*(?:\n {10,}.*)*)", entry)
+            chain[entry.split(":")[0]] = after[1].split() if after else []
+        drawn = re.findall(r"(?m)^ *(eks-[a-z-]+)@?(?= )", blocks("eks-node.7")[0])
+        order = {name: number for number, name in enumerate(drawn)}
+        self.assertEqual(set(chain) - self.NOT_IN_A_BOOT, set(order) - {"eks-node-generator"})
+        for name in set(chain) - self.NOT_IN_A_BOOT:
+            for earlier in chain[name]:
+                self.assertLess(order[earlier], order[name], f"{name} comes after {earlier}")
+
+
 class StabilityTest(unittest.TestCase):
     """eks-stability(7) and the pages that have the interfaces."""
 
