@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-SOURCE, PLAN, VALIDATE = map(Path, sys.argv[1:])
+SOURCE, PLAN, VALIDATE = (Path(argument).resolve() for argument in sys.argv[1:])
 
 
 def page(name):
