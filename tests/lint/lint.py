@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 
 SKIPPED = 77
-STEP_LINES = "@STEP@"  # stands for units/step.conf
+STEP_CONF = "units/step.conf"
 UNIT_DIRECTORY = "usr/lib/systemd/system"
 NODE_UNIT_DIRECTORY = "usr/lib/eks/units"  # the generator links what is there
 LIBEXEC_DIRECTORY = "usr/libexec/eksnode"
@@ -160,15 +160,16 @@ class Unit:
         self.settings = [self._in_source(tree, setting) for setting in settings(file.read_text())]
 
     def _in_source(self, tree, setting):
-        """The setting with the source's line number: what stands for @STEP@ is one line there."""
+        """The setting with the source's line number: what stands for lines of units/step.conf is one line there."""
         if not self.path.endswith(".in"):
             return setting
-        source = tree.text(self.path).splitlines()
-        if STEP_LINES not in source:
-            return setting
-        first = source.index(STEP_LINES) + 1
-        more = len(tree.text("units/step.conf").strip().splitlines()) - 2  # the first is the licence
-        return replace(setting, line=max(min(setting.line, first), setting.line - more))
+        rendered = 0
+        lengths = {placeholder: len(text.splitlines()) for placeholder, text in step_lines(tree).items()}
+        for number, line in tree.lines(self.path):
+            rendered += lengths.get(line, 1)
+            if rendered >= setting.line:
+                return replace(setting, line=number)
+        return setting
 
     def values(self, key):
         """(value, line) of every assignment."""
@@ -189,6 +190,16 @@ class Unit:
 
     def sections(self):
         return {s.section for s in self.settings}
+
+    def headings(self):
+        """Every section heading, in order."""
+        return re.findall(r"(?m)^\[(\w+)\]$", self.file.read_text())
+
+
+def step_lines(tree):
+    """{placeholder: the lines that meson puts there}, see units/meson.build."""
+    unit, service = tree.text(STEP_CONF).partition("\n[Unit]\n")[2].split("\n\n[Service]\n")
+    return {"@STEP_UNIT@": unit.strip(), "@STEP_SERVICE@": service.strip()}
 
 
 def settings(text):

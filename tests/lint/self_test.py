@@ -100,6 +100,8 @@ for check, expected, old, new in (
         ("units.check_documentation", "no Documentation=man:eks-ca", "Documentation=", "#"),
         ("units.check_documentation", "eks-phantom.service\\(8\\) does not resolve", "Documentation=",
          "Documentation=man:eks-phantom.service(8) "),
+        ("units.check_headings", "has \\[Service\\] 2 times", "[Service]", "[Service]\nType=oneshot\n[Service]"),
+        ("units.check_configured_target", "eks-configured.target does not wait for it", "Before=eks-configured.target\n", ""),
         ("units.check_install_section", "Install", "[Service]", "[Install]\nWantedBy=multi-user.target\n[Service]"),
         ("units.check_configured_target", "eks-ca.service may be skipped", "[Service]", "ConditionPathExists=/x\n[Service]"),
         ("units.check_configured_target", "asserts /run/eks/done/eks-imds", "[Service]",
@@ -117,12 +119,13 @@ for check, expected, old, new in (
     plant(check, expected)(in_unit(old, new))
 
 for expected, old, new in (
-        ("eks-ca.service is not pulled in", "Wants=eks-ca.service ", "Wants="),
-        ("eks-ca.service is not waited for", "After=eks-ca.service ", "After="),
+        ("eks-ca.service is named here too", "[Unit]", "[Unit]\nAfter=eks-ca.service"),
         ("eks-ca.service may be masked", "AssertPathExists=/run/eks/done/eks-ca\n", ""),
         ("no step .* leaves /run/eks/done/eks-phantom", "[Unit]", "[Unit]\nAssertPathExists=/run/eks/done/eks-phantom")):
     plant("units.check_configured_target", expected)(in_unit(old, new, TARGET))
 
+plant("units.check_configured_target", "eks-ca.service is not pulled in")(
+    lambda source, stage: (stage / f"{TARGET}.wants/eks-ca.service").unlink())
 plant("units.check_configured_target", "eks-sandbox-image.service is not pulled in")(
     in_unit("eks-sandbox-image.service", "", f"{lint.UNIT_DIRECTORY}/eks-node.target"))
 plant("units.check_step_lines", "step.conf:1: no RuntimeDirectory")(

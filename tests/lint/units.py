@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from lint import (
-    LIBEXEC_DIRECTORY, NODE_UNIT_DIRECTORY, STEP_LINES, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, settings, steps,
+    LIBEXEC_DIRECTORY, NODE_UNIT_DIRECTORY, STEP_CONF, UNIT_DIRECTORY, Skip, at, drop_ins, line_of, main, run, settings, steps,
     tool, unit_name, units, without_comments)
 
 # Steps that need a running containerd and so cannot come before eks-configured.target; eks-node.target wants them.
@@ -207,8 +207,21 @@ def check_install_section(tree):
             yield at(unit.path, 1, "has an [Install] section, remove it: the generator links units in, admins mask")
 
 
+def check_headings(tree):
+    """Whoever reads a unit finds all lines of a section in one place."""
+    for unit in all_units(tree):
+        for heading in sorted({h for h in unit.headings() if unit.headings().count(h) > 1}):
+            yield at(unit.path, 1, f"has [{heading}] {unit.headings().count(heading)} times, put the lines into one")
+
+
+def wanted_by(tree, target):
+    """The units that have a link in TARGET.wants/."""
+    directory = tree.stage / UNIT_DIRECTORY / f"{target}.wants"
+    return {link.name for link in directory.iterdir()} if directory.is_dir() else set()
+
+
 def check_configured_target(tree):
-    """eks-configured.target knows every step and does not believe in one that has not finished.
+    """eks-configured.target knows every step and does not believe in one that has not finished. The order is in the steps.
 
     The flag it asserts is the RuntimeDirectory= that units/step.conf gives each of them.
     """
@@ -223,10 +236,12 @@ def check_configured_target(tree):
             if name not in node.words("Wants") | node.words("Requires"):
                 yield at(node.path, node.line("Wants"), f"{name} is not pulled in, add it to Wants=")
             continue
-        if name not in target.words("Wants") | target.words("Requires"):
-            yield at(target.path, target.line("Wants"), f"{name} is not pulled in, add it to Wants=")
-        if name not in target.words("After"):
-            yield at(target.path, target.line("After"), f"{name} is not waited for, add it to After=")
+        if name not in wanted_by(tree, target.name):
+            yield at("units/meson.build", 1, f"{name} is not pulled in, name {target.name} beside it")
+        if name in target.words("Wants") | target.words("After"):
+            yield at(target.path, 1, f"{name} is named here too, keep only its link and its Before=")
+        if target.name not in unit.words("Before"):
+            yield at(unit.path, unit.line("Before"), f"{target.name} does not wait for it, add Before={target.name}")
         flag = f"/run/eks/done/{name.removesuffix('.service')}"
         expected[flag] = name
         gated = unit.value("ConditionPathExists") is not None
@@ -246,16 +261,16 @@ def check_configured_target(tree):
 
 def check_step_lines(tree):
     """Each step has every line of units/step.conf, and no drop-in reaches units that only begin with the same name."""
-    wanted = [(s.section, s.key, s.value) for s in settings(tree.text("units/step.conf"))]
+    wanted = [(s.section, s.key, s.value) for s in settings(tree.text(STEP_CONF))]
     if ("Service", "RuntimeDirectory", "eks/done/%N") not in wanted:
-        yield at("units/step.conf", 1, "no RuntimeDirectory=eks/done/%N, add it: eks-configured.target asserts it")
+        yield at(STEP_CONF, 1, "no RuntimeDirectory=eks/done/%N, add it: eks-configured.target asserts it")
     for unit in steps(tree).values():
         if unit.name in EACH_TIME:
             continue  # no flag that it is done, and it must not start itself when it fails
         found = {(s.section, s.key, s.value) for s in unit.settings}
         for section, key, value in wanted:
             if (section, key, value) not in found:
-                yield at(unit.path, 1, f"no {key}={value} in [{section}], end the unit with {STEP_LINES}")
+                yield at(unit.path, 1, f"no {key}={value} in [{section}], put @STEP_{section.upper()}@ there")
     for drop_in in drop_ins(tree):
         if re.search(r"(?<!^cri-containerd)-\.\w+\.d$", drop_in.file.parent.name):  # those scopes have no other name
             yield at(drop_in.path, 1,
