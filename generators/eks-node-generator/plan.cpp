@@ -31,45 +31,8 @@ bool is_ec2(const Root& root)
         return read_file_if_exists(root("/sys/hypervisor/uuid")).value_or("").starts_with("ec2");
 }
 
-// eks-config may wait for cloud-init's last stage, and that stage for multi-user.target. A target waits for
-// the units that it wants, unless these have no default dependencies. These units have them.
-#define NOT_FOR_MULTI_USER                                                                                  \
-        "# multi-user.target must not wait for it: scripts of cloud-init may run only after that target.\n" \
-        "DefaultDependencies=no\n"                                                                          \
-        "Requires=sysinit.target\n"                                                                         \
-        "After=sysinit.target basic.target\n"                                                               \
-        "Conflicts=shutdown.target\n"                                                                       \
-        "Before=shutdown.target\n"
-
-// systemd 252 starts a unit although a step that it requires is masked. The assertions prevent that, as in
-// eks-configured.target.
-constexpr const char* containerd_drop_in = "# Made by eks-node-generator, on a node.\n"
-                                           "[Unit]\n"
-                                           "# Start it only with the configuration of a node.\n"
-                                           "AssertPathExists=/run/eks/done/eks-containerd-config\n"
-                                           "# Start it only when its volume is mounted, if it has one.\n"
-                                           "AssertPathExists=|!/run/eks/enabled/containerd-volume\n"
-                                           "AssertPathExists=|/run/eks/done/eks-containerd-volume\n"
-                                           "# Restart= brings it back, however often it has failed.\n"
-                                           "StartLimitIntervalSec=0\n" NOT_FOR_MULTI_USER;
-constexpr const char* docker_drop_in =
-        "# Made by eks-node-generator, on a node: Docker starts after containerd.\n"
-        "[Unit]\n" NOT_FOR_MULTI_USER;
-
-// A group whose daemons wait for swap makes the node unready. runtime.slice has the same line.
-constexpr const char* no_swap_drop_in = "# Made by eks-node-generator, on a node.\n"
-                                        "[Slice]\n"
-                                        "# Only pods use swap, as far as kubelet's memorySwap allows.\n"
-                                        "MemorySwapMax=0\n";
-
-// From 1.32 on kubelet says WATCHDOG=1 twice in WatchdogSec=, while its loop of pods goes on. An older
-// kubelet never says it and would be killed.
+// kubelet feeds systemd's watchdog from this version on.
 const std::optional<Version> first_with_watchdog(Version{1, 32, 0});
-constexpr const char* watchdog_drop_in =
-        "# Made by eks-node-generator: a kubelet of this version feeds the watchdog, and one that hangs is\n"
-        "# killed and started again.\n"
-        "[Service]\n"
-        "WatchdogSec=30s\n";
 
 std::optional<bool> switch_in(const Root& root, std::string_view directory, std::string_view what)
 {
@@ -91,26 +54,24 @@ constexpr std::array nvidia_units{
         NvidiaUnit{"/usr/bin/nvidia-persistenced", "nvidia-persistenced.service", true},
         NvidiaUnit{"/usr/bin/set-nvidia-clocks", "set-nvidia-clocks.service", true},
         NvidiaUnit{"/usr/bin/nv-fabricmanager", "nvidia-fabricmanager.service", false}};
-constexpr const char* after_kubelet_drop_in =
-        "# Made by eks-node-generator, on a node: it initialises each GPU, and kubelet need not wait for that.\n"
-        "[Unit]\n"
-        "After=kubelet.service\n" NOT_FOR_MULTI_USER;
-constexpr const char* no_gpu_drop_in =
-        "# Made by eks-node-generator, on a node without a GPU of NVIDIA: the daemon would fail.\n"
-        "[Unit]\n"
-        "ConditionPathExists=/proc/driver/nvidia/version\n";
-// Containers inherit it.
-constexpr const char* memlock_drop_in =
-        "# Made by eks-node-generator, on a node with Elastic Fabric Adapters: libfabric locks its buffers.\n"
-        "[Service]\n"
-        "LimitMEMLOCK=infinity\n";
+
+// A file of ours that only nodes have, under the same name or another one.
+Output node_file(std::string path, std::string_view file)
+{
+        return {std::move(path), fmt::format(NODE_UNITDIR "/{}", file)};
+}
+
+Output node_file(std::string_view file)
+{
+        return node_file(std::string(file), file);
+}
 
 // Files that machines which are not nodes must not have. A link here has precedence over a file of a
 // package, and a file of the admin over the link.
 void add_node_files(std::vector<Output>& outputs)
 {
         for (const auto file : split("kubelet.service " NODE_DROP_INS, ' '))
-                outputs.push_back({std::string(file), fmt::format(NODE_UNITDIR "/{}", file)});
+                outputs.push_back(node_file(file));
         // kubeadm's package has it. It would replace kubelet's arguments.
         outputs.push_back({"kubelet.service.d/10-kubeadm.conf", "/dev/null"});
 }
@@ -130,13 +91,13 @@ void add_devices(std::vector<Output>& outputs, const BootFacts& facts)
         }
         for (const auto& [program, unit, after_kubelet] : nvidia_units)
                 if (facts.installed.contains(std::string(program)) && (!facts.nvidia || after_kubelet))
-                        outputs.push_back({fmt::format("{}.d/50-eks-node.conf", unit),
-                                facts.nvidia ? after_kubelet_drop_in : no_gpu_drop_in, false});
+                        outputs.push_back(node_file(fmt::format("{}.d/50-eks-node.conf", unit),
+                                facts.nvidia ? "node/after-kubelet.conf" : "node/no-gpu.conf"));
         if (facts.neuron)
                 want("eks-configured.target", "eks-neuron.service");
         if (facts.efa) {
                 want("eks-configured.target", "eks-efa.service");
-                outputs.push_back({"containerd.service.d/50-efa.conf", memlock_drop_in, false});
+                outputs.push_back(node_file("containerd.service.d/50-efa.conf"));
         }
 }
 
@@ -239,15 +200,11 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                         UNITDIR "/eks-containerd-volume.service"});
                 outputs.push_back({"containerd.service.requires/eks-instance-store.service",
                         UNITDIR "/eks-instance-store.service"});
-                outputs.push_back({"containerd.service.d/50-eks-node.conf", containerd_drop_in, false});
-                outputs.push_back({"docker.service.d/50-eks-node.conf", docker_drop_in, false});
-                outputs.push_back({"system.slice.d/50-eks-node.conf", no_swap_drop_in, false});
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
-                outputs.push_back(
-                        {"containerd.service.wants/kubelet.service", NODE_UNITDIR "/kubelet.service"});
+                outputs.push_back(node_file("containerd.service.wants/kubelet.service", "kubelet.service"));
                 add_devices(outputs, facts);
                 if (facts.watchdog)
-                        outputs.push_back({"kubelet.service.d/50-watchdog.conf", watchdog_drop_in, false});
+                        outputs.push_back(node_file("kubelet.service.d/50-watchdog.conf"));
                 // eks-config decides whether it runs. containerd only wants it, because it restarts itself;
                 // see its unit.
                 if (facts.soci) {
@@ -270,10 +227,8 @@ std::vector<Output> plan_generator(const BootFacts& facts)
         // A drop-in for each step: one in eks-.service.d would apply to other people's eks-* units as well.
         if (facts.debug && !outputs.empty())
                 for (const auto unit : split(STEP_UNITS, ' '))
-                        outputs.push_back({fmt::format("{}.d/50-debug.conf", unit),
-                                "# Made by eks-node-generator, for eks.debug on the kernel command line.\n"
-                                "[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n",
-                                false});
+                        outputs.push_back(
+                                node_file(fmt::format("{}.d/50-debug.conf", unit), "node/debug.conf"));
         if (auto why = why_no_node(facts); !why.empty())
                 outputs.push_back({decision_file, std::move(why), false});
         return outputs;

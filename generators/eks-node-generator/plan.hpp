@@ -53,7 +53,7 @@ bool reads_ahead(const BootFacts& facts);
 // One thing to make below the generator directory.
 struct Output {
         std::string path;    // relative
-        std::string content; // a link's target, or a drop-in's text
+        std::string content; // a link's target, or the text of decision_file
         bool link = true;
 };
 

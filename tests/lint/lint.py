@@ -237,7 +237,7 @@ def units(tree):
 
 def drop_ins(tree):
     """Our drop-ins for units, ours and foreign."""
-    return [Unit(tree, file) for top in unit_directories(tree) for file in sorted(top.glob("*.d/*.conf"))]
+    return [Unit(tree, file) for top in unit_directories(tree) for file in sorted([*top.glob("*.d/*.conf"), *top.glob("node/*.conf")])]
 
 
 def steps(tree):

@@ -22,7 +22,7 @@ FILES = "|".join((
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
     rf"{UNIT_DIRECTORY}/eks-configured\.target\.wants/eks-[a-z-]+\.service",
     # kubelet's package has a unit of this name
-    rf"{NODE_UNIT_DIRECTORY}/(?:kubelet\.service|[\w.@-]+\.d/\d\d-[a-z-]+\.conf)",
+    rf"{NODE_UNIT_DIRECTORY}/(?:kubelet\.service|[\w.@-]+\.d/\d\d-[a-z-]+\.conf|node/[a-z-]+\.conf)",
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system|timesyncd)\.conf\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/network/(?:99-default\.link|80-ec2\.network)\.d/\d\d-[a-z-]+\.conf",
     r"usr/lib/systemd/network/\d\d-eks-[a-z-]+\.network",

@@ -58,6 +58,7 @@ REFUSED |= {key: "needs a seccomp filter, 1 to 11 ms of CPU on every boot" for k
 SHELLS = {"ash", "bash", "busybox", "dash", "env", "python3", "sh", "xargs", "zsh"}
 EXEC_KEYS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost")
 THRESHOLDS = Path(__file__).with_name("exposure.tsv")
+STAND_IN = "stand-in-"  # for the units that the generator gives a drop-in
 STEP_THRESHOLD = "eks-*.service"  # the line for steps without one of their own
 
 
@@ -91,6 +92,12 @@ def node_root(tree):
     if not containerd.exists():
         containerd.write_text("[Service]\nExecStart=/bin/true\n")
         (root / "usr/bin/true").touch(mode=0o755)
+    # The generator links these to several units.
+    for drop_in in (root / NODE_UNIT_DIRECTORY / "node").iterdir():
+        unit = root / UNIT_DIRECTORY / f"{STAND_IN}{drop_in.stem}.service"
+        unit.write_text("[Service]\nExecStart=/bin/true\n")
+        unit.with_name(f"{unit.name}.d").mkdir()
+        shutil.copy(drop_in, unit.with_name(f"{unit.name}.d"))
     return root
 
 
@@ -99,7 +106,10 @@ def check_verify(tree):
     analyze = tool("systemd-analyze")
     root = node_root(tree)
     sources = {str(unit_name(tree, unit.file)): unit.path for unit in all_units(tree)}
-    names = [*units(tree), "containerd.service"]
+    stand_ins = [file.name for file in (root / UNIT_DIRECTORY).glob(f"{STAND_IN}*.service")]
+    sources |= {f"{name}.d/{Path(name).stem.removeprefix(STAND_IN)}.conf": f"dropins/node/{Path(name).stem.removeprefix(STAND_IN)}.conf"
+                for name in stand_ins}
+    names = [*units(tree), "containerd.service", *stand_ins]
     verified = run(analyze, "verify", f"--root={root}", "--man=no", "--recursive-errors=no", *names)
     for text in verified.stdout.splitlines():
         if m := re.match(r".*/systemd/system/([^:]+):(\d+): (.*)", text):

@@ -246,6 +246,8 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                                                  "/amazon-ssm-agent.service.d/10-eks-environment.conf",
                         "containerd.service.d/10-eks.conf -> " + of_nodes +
                                 "/containerd.service.d/10-eks.conf",
+                        "containerd.service.d/50-eks-node.conf -> " + of_nodes +
+                                "/containerd.service.d/50-eks-node.conf",
                         "containerd.service.requires/eks-containerd-config.service -> " + units +
                                 "/eks-containerd-config.service",
                         "containerd.service.requires/eks-containerd-volume.service -> " + units +
@@ -255,12 +257,16 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                         "containerd.service.wants/kubelet.service -> " + of_nodes + "/kubelet.service",
                         "docker.service.d/10-eks-environment.conf -> " + of_nodes +
                                 "/docker.service.d/10-eks-environment.conf",
+                        "docker.service.d/50-eks-node.conf -> " + of_nodes +
+                                "/docker.service.d/50-eks-node.conf",
                         "kubelet.service -> " + of_nodes + "/kubelet.service",
                         "kubelet.service.d/10-kubeadm.conf -> /dev/null",
                         "local-fs.target.wants/eks-readahead.service -> " + units + "/eks-readahead.service",
                         "multi-user.target.wants/eks-configured.target -> " + units +
                                 "/eks-configured.target",
-                        "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target"});
+                        "multi-user.target.wants/eks-node.target -> " + units + "/eks-node.target",
+                        "system.slice.d/50-eks-node.conf -> " + of_nodes +
+                                "/system.slice.d/50-eks-node.conf"});
 }
 
 TEST_CASE("A node reads ahead, but not in a container or against the kernel command line", "[generator]")
@@ -286,28 +292,19 @@ TEST_CASE("A node reads ahead, but not in a container or against the kernel comm
 TEST_CASE("A node's containerd does not start without its steps, however they were kept from running",
         "[generator]")
 {
-        const auto outputs = plan_generator({.node_option = true});
-        const auto drop_in = std::ranges::find(outputs, false, &Output::link);
-        REQUIRE(drop_in != outputs.end());
-        CHECK(drop_in->path == "containerd.service.d/50-eks-node.conf");
+        const auto drop_in = read_file(SOURCE_DIR "/dropins/containerd.service.d/50-eks-node.conf");
         for (const auto* line : {"[Unit]", "AssertPathExists=/run/eks/done/eks-containerd-config",
                      "AssertPathExists=|!/run/eks/enabled/containerd-volume",
                      "AssertPathExists=|/run/eks/done/eks-containerd-volume", "StartLimitIntervalSec=0",
                      "DefaultDependencies=no", "After=sysinit.target basic.target"}) {
                 CAPTURE(line);
-                CHECK(drop_in->content.find("\n"s + line + "\n") != std::string::npos);
+                CHECK(drop_in.find("\n"s + line + "\n") != std::string::npos);
         }
+
         // cloud-init's last stage may wait for multi-user.target, and eks-config for that stage.
-        const auto docker = std::ranges::find(outputs, "docker.service.d/50-eks-node.conf", &Output::path);
-        REQUIRE(docker != outputs.end());
-        CHECK(docker->content.find("[Unit]\nAssert") == std::string::npos);
-        CHECK(docker->content.find("\nDefaultDependencies=no\n") != std::string::npos);
-        // Daemons do not wait for swap.
-        const auto slice = std::ranges::find(outputs, "system.slice.d/50-eks-node.conf", &Output::path);
-        REQUIRE(slice != outputs.end());
-        CHECK(slice->content.find("\n[Slice]\n") != std::string::npos);
-        CHECK(slice->content.ends_with("\nMemorySwapMax=0\n"));
-        CHECK(std::ranges::count(outputs, false, &Output::link) == 3);
+        const auto docker = read_file(SOURCE_DIR "/dropins/docker.service.d/50-eks-node.conf");
+        CHECK(docker.find("Assert") == std::string::npos);
+        CHECK(docker.find("\nDefaultDependencies=no\n") != std::string::npos);
 }
 
 TEST_CASE("A kubelet that feeds systemd's watchdog is watched", "[generator]")
@@ -322,8 +319,8 @@ TEST_CASE("A kubelet that feeds systemd's watchdog is watched", "[generator]")
                 CHECK(facts(machine).watchdog == watched);
                 const auto paths = generate(machine).paths;
                 CHECK(std::ranges::any_of(paths, [](const std::string& path) {
-                        return path.starts_with("/normal/kubelet.service.d/50-watchdog.conf: ") &&
-                               path.ends_with("\n[Service]\nWatchdogSec=30s\n");
+                        return path == "/normal/kubelet.service.d/50-watchdog.conf -> "
+                                       "/usr/lib/eks/units/kubelet.service.d/50-watchdog.conf";
                 }) == watched);
         }
         const TemporaryDirectory machine;
@@ -367,22 +364,19 @@ TEST_CASE("A GPU's daemons start after kubelet, and not at all where there is no
         machine.write("/usr/bin/nv-fabricmanager", "");
         machine.write("/usr/bin/set-nvidia-clocks", "");
         const auto drop_in = [&](const std::string& unit) {
+                const auto link =
+                        "/normal/" + unit + ".service.d/50-eks-node.conf -> /usr/lib/eks/units/node/";
                 for (const auto& path : generate(machine).paths)
-                        if (path.starts_with("/normal/" + unit + ".service.d/50-eks-node.conf: "))
-                                return path;
+                        if (path.starts_with(link))
+                                return path.substr(link.size());
                 return "(none)"s;
         };
-        const auto condition = "\nConditionPathExists=/proc/driver/nvidia/version\n"s;
-        CHECK(drop_in("nvidia-persistenced").ends_with(condition));
-        CHECK(drop_in("nvidia-fabricmanager").ends_with(condition));
+
+        CHECK(drop_in("nvidia-persistenced") == "no-gpu.conf");
+        CHECK(drop_in("nvidia-fabricmanager") == "no-gpu.conf");
         machine.write("/etc/eks/nvidia.enabled", "");
-        for (const auto* unit : {"nvidia-persistenced", "set-nvidia-clocks"}) {
-                CAPTURE(unit);
-                const auto later = drop_in(unit);
-                CHECK(later.find("\nAfter=kubelet.service\n") != std::string::npos);
-                CHECK(later.find("\nDefaultDependencies=no\n") != std::string::npos);
-                CHECK(later.find("Condition") == std::string::npos);
-        }
+        CHECK(drop_in("nvidia-persistenced") == "after-kubelet.conf");
+        CHECK(drop_in("set-nvidia-clocks") == "after-kubelet.conf");
         CHECK(drop_in("nvidia-fabricmanager") == "(none)");
         for (const auto* unit : {"eks-nvidia-cdi", "eks-nvidia-clocks", "eks-nvidia-mig"})
                 CHECK(std::ranges::count(generate(machine).paths,
@@ -400,7 +394,7 @@ TEST_CASE("Neuron devices and Elastic Fabric Adapters have their steps", "[gener
         };
         const auto neuron = "eks-configured.target.wants/eks-neuron.service -> "s;
         const auto efa = "eks-configured.target.wants/eks-efa.service -> "s;
-        const auto limit = "containerd.service.d/50-efa.conf: "s;
+        const auto limit = "containerd.service.d/50-efa.conf -> /usr/lib/eks/units/"s;
         const auto device = "/sys/bus/pci/devices/0000:00:1e.0"s;
         machine.write(device + "/vendor", "0x1d0f\n");
         machine.write(device + "/device", "0xec20\n");
@@ -481,12 +475,10 @@ TEST_CASE("Debugging is a drop-in for each step, and not for units of others", "
 {
         std::vector<std::string> units;
         for (const auto& output : plan_generator({.node_option = true, .debug = true})) {
-                if (output.link || output.path.ends_with("/50-eks-node.conf"))
+                if (!output.path.ends_with(".service.d/50-debug.conf"))
                         continue;
-                REQUIRE(output.path.ends_with(".service.d/50-debug.conf"));
                 units.push_back(output.path.substr(0, output.path.find(".d/")));
-                CHECK(output.content.find("[Service]\nEnvironment=EKS_LOG_LEVEL=debug\n") !=
-                        std::string::npos);
+                CHECK(output.content == "/usr/lib/eks/units/node/debug.conf");
         }
         std::vector<std::string> steps;
         for (const auto& file : std::filesystem::directory_iterator(SOURCE_DIR "/units"))
@@ -509,9 +501,7 @@ TEST_CASE("The program writes what was planned, to the directory of normal prior
         CHECK(once.output.empty());
         const std::string units = UNITDIR;
         CHECK(std::ranges::count(once.paths,
-                      "/normal/eks-ca.service.d/50-debug.conf: # Made by eks-node-generator, for "
-                      "eks.debug on the kernel command line.\n[Service]\n"
-                      "Environment=EKS_LOG_LEVEL=debug\n") == 1);
+                      "/normal/eks-ca.service.d/50-debug.conf -> /usr/lib/eks/units/node/debug.conf") == 1);
         CHECK(std::ranges::find(once.paths, "/normal/multi-user.target.wants/eks-node.target -> " + units +
                                                     "/eks-node.target") != once.paths.end());
         CHECK(std::ranges::all_of(
