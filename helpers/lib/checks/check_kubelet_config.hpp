@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "checks/check_report.hpp"
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 
 namespace eks {
 

@@ -7,7 +7,7 @@
 
 #include "checks/check_labels.hpp"
 #include "checks/check_report.hpp"
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 
 namespace eks {
 

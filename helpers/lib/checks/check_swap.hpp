@@ -5,7 +5,7 @@
 #include <span>
 
 #include "checks/check_report.hpp"
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 
 namespace eks {
 

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 #include "document/reader.hpp"
 
 namespace eks {

@@ -11,7 +11,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "cel/cel.hpp"
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 
 namespace eks {
 

@@ -89,17 +89,6 @@ void complete_document(const Root& root, NodeDocument& document)
 
 } // namespace
 
-NodeSpec node_spec(const Json& tree, const Marks& marks, Problems* problems)
-{
-        const Configured given{tree, marks, problems};
-        return {.cluster = cluster_spec(given),
-                .kubelet = kubelet_spec(given),
-                .containerd = containerd_spec(given),
-                .registration = registration_spec(given),
-                .storage = storage_spec(given),
-                .host = host_spec(given)};
-}
-
 InstanceFacts instance_facts(const Json& imds, std::string_view source)
 {
         const auto text = [&](const char* key) { return imds.value(key, std::string()); };

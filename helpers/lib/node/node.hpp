@@ -7,14 +7,9 @@
 #include <vector>
 
 #include "base/root.hpp"
+#include "config/node_spec.hpp"
 #include "config/sources.hpp"
 #include "document/layer.hpp"
-#include "node/cluster_spec.hpp"
-#include "node/containerd_spec.hpp"
-#include "node/host_spec.hpp"
-#include "node/kubelet_spec.hpp"
-#include "node/registration_spec.hpp"
-#include "node/storage_spec.hpp"
 #include "node/version.hpp"
 
 namespace eks {
@@ -24,16 +19,6 @@ inline constexpr std::string_view cluster_path = "/run/eks/cluster.json";
 inline constexpr std::string_view gates_directory = "/run/eks/enabled/"; // only for units' conditions
 
 inline constexpr std::string_view soci_socket = "/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
-
-// The configuration after every layer has been merged and validated.
-struct NodeSpec {
-        ClusterSpec cluster;
-        KubeletSpec kubelet;
-        ContainerdSpec containerd;
-        RegistrationSpec registration;
-        StorageSpec storage;
-        HostSpec host;
-};
 
 // The instance metadata, in the form of /run/eks/imds.json. An absent fact is empty.
 struct InstanceFacts {
@@ -70,10 +55,6 @@ struct NodeInputs {
         bool lacks_cluster =
                 false; // the configuration lacks values of the cluster, and EKS has not answered yet
 };
-
-// `tree` has been validated; remaining errors are added to `problems`, else thrown as Error
-// (config_invalid).
-NodeSpec node_spec(const Json& tree, const Marks& marks, Problems* problems = nullptr);
 
 InstanceFacts instance_facts(const Json& imds, std::string_view source = imds_path);
 

@@ -269,19 +269,6 @@ void add_settings(Drafts& drafts, const RuntimeSettings& settings, std::vector<N
 
 } // namespace
 
-RuntimeSettings runtime_settings(const Json& tree, const Marks& marks)
-{
-        RuntimeSettings settings{.descriptors = {.source = "configuration", .marks = marks}};
-        if (const auto* runtimes = find_path(tree, "containerd.runtimes"))
-                settings.descriptors.tree = *runtimes;
-        if (const auto* name = find_path(tree, "containerd.defaultRuntime")) {
-                settings.default_name = *name;
-                settings.default_source =
-                        place_of(marks, "containerd.defaultRuntime", {"configuration"}).text();
-        }
-        return settings;
-}
-
 void check_runtime_settings(const RuntimeSettings& settings)
 {
         for (const auto& [name, given] : settings.descriptors.tree.items()) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "document/layer.hpp"
+#include "config/containerd_spec.hpp"
 
 namespace eks {
 
@@ -23,15 +23,6 @@ struct RuntimeDescriptor {
 
 // By the names of their handlers.
 using RuntimeDescriptors = std::map<std::string, RuntimeDescriptor>;
-
-// The runtimes in the configuration of a node.
-struct RuntimeSettings {
-        Layer descriptors; // containerd.runtimes: merged over the files' descriptors of the same names
-        std::string default_name; // containerd.defaultRuntime, may be empty
-        std::string default_source;
-};
-
-RuntimeSettings runtime_settings(const Json& tree, const Marks& marks);
 
 // Throws Error (runtime_invalid) for errors that do not depend on the machine.
 void check_runtime_settings(const RuntimeSettings& settings);

@@ -74,10 +74,10 @@ std::map<std::string, std::string> triggers(const RuntimeHandler& handler)
                 .value("triggers", std::map<std::string, std::string>());
 }
 
-void check_default(const RuntimeHandlers& handlers, const DockerSettings& settings, const Json& runtimes,
+void check_default(const RuntimeHandlers& handlers, const Sourced& default_runtime, const Json& runtimes,
         std::vector<Note>& notes)
 {
-        const auto& name = settings.default_name;
+        const auto& name = default_runtime.text;
         if (name == built_in)
                 return;
         const auto* handler = find_handler(handlers, name);
@@ -93,8 +93,8 @@ void check_default(const RuntimeHandlers& handlers, const DockerSettings& settin
                                       ? "this version of Docker does not support runtimes with their own shim"
                                       : "not available on this machine: " + handler->reason;
                 throw Error(failure::runtime_invalid,
-                        fmt::format("{}: docker.defaultRuntime = \"{}\": {}", settings.default_source, name,
-                                why),
+                        fmt::format(
+                                "{}: docker.defaultRuntime = \"{}\": {}", default_runtime.source, name, why),
                         "See `eksnode runtimes --docker` for those that Docker can have");
         }
         if (handler == nullptr)
@@ -106,7 +106,7 @@ void check_default(const RuntimeHandlers& handlers, const DockerSettings& settin
         notes.push_back({Level::warning,
                 fmt::format("{}: every container that names no runtime, that of the ECS agent too, runs "
                             "with '{}'{}, proceeding",
-                        settings.default_source, name,
+                        default_runtime.source, name,
                         better.empty()
                                 ? ""
                                 : fmt::format(" ('{}' decides for each)", fmt::join(better, "', '")))});
@@ -239,15 +239,6 @@ void write_memory(const Root& root, const Json& memory)
 
 } // namespace
 
-DockerSettings docker_settings(const Json& tree, const Marks& marks)
-{
-        constexpr auto key = "docker.defaultRuntime";
-        const auto* name = find_path(tree, key);
-        if (name == nullptr)
-                return {};
-        return {name->get<std::string>(), place_of(marks, key, {"configuration"}).text()};
-}
-
 std::optional<Version> docker_version(const Root& root)
 {
         if (const auto text = read_file_if_exists(root(version_path)))
@@ -266,7 +257,7 @@ RuntimeHandlers docker_handlers(const Root& root, RuntimeSettings settings)
         return runtime_handlers(root, settings);
 }
 
-Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const DockerSettings& settings,
+Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const Sourced& default_runtime,
         const DockerVersion& version, std::vector<Note>& notes)
 {
         Json runtimes = Json::object();
@@ -287,9 +278,9 @@ Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const Docker
                                 add(handler, name, {{"path", path}});
         }
         Json keys{{"runtimes", runtimes}};
-        if (!settings.default_name.empty()) {
-                check_default(handlers, settings, runtimes, notes);
-                keys["default-runtime"] = settings.default_name;
+        if (!default_runtime.text.empty()) {
+                check_default(handlers, default_runtime, runtimes, notes);
+                keys["default-runtime"] = default_runtime.text;
         }
         return keys;
 }

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/step.hpp"
-#include "document/layer.hpp"
+#include "config/configured.hpp"
 #include "node/runtimes.hpp"
 #include "node/version.hpp"
 
@@ -18,13 +18,6 @@ namespace eks {
 
 inline constexpr std::string_view docker_config_path = "/etc/docker/daemon.json";
 inline constexpr std::string_view docker_memory_path = "/var/lib/eks/docker-runtimes.json";
-
-struct DockerSettings {
-        std::string default_name; // docker.defaultRuntime, may be empty
-        std::string default_source;
-};
-
-DockerSettings docker_settings(const Json& tree, const Marks& marks);
 
 // Called only if a runtime needs the version; nothing if it is unknown.
 using DockerVersion = std::function<std::optional<Version>()>;
@@ -36,9 +29,9 @@ std::optional<Version> docker_version(const Root& root);
 // runtime_handlers().
 RuntimeHandlers docker_handlers(const Root& root, RuntimeSettings settings);
 
-// The keys of daemon.json that we want: "runtimes", and "default-runtime" if the settings have one. Throws
-// Error (runtime_invalid) if the default is not available, and for two runtimes of one name.
-Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const DockerSettings& settings,
+// The keys of daemon.json that we want: "runtimes", and "default-runtime" if there is one. Throws Error
+// (runtime_invalid) if it is not available, and for two runtimes of one name.
+Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const Sourced& default_runtime,
         const DockerVersion& version, std::vector<Note>& notes);
 
 struct DockerPlan {

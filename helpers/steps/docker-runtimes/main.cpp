@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/daemons.hpp"
+#include "config/node_spec.hpp"
 #include "config/sources.hpp"
 #include "steps/docker-runtimes/docker_runtimes.hpp"
 
@@ -18,12 +19,11 @@ int main(int argc, char** argv)
                         const auto& root = context.root();
                         const auto merged = resolve_node_layers(root).merged;
                         merged.problems.throw_if_any(failure::config_invalid);
-                        const auto handlers =
-                                docker_handlers(root, runtime_settings(merged.tree, merged.marks));
+                        const auto spec = node_spec(merged.tree, merged.marks);
                         std::vector<Note> notes;
                         const auto wanted = docker_keys(
-                                root, handlers, docker_settings(merged.tree, merged.marks),
-                                [&] { return docker_version(root); }, notes);
+                                root, docker_handlers(root, spec.containerd.runtimes),
+                                spec.host.docker_runtime, [&] { return docker_version(root); }, notes);
                         auto plan = plan_docker_runtimes(root, wanted);
                         plan.step.notes.insert(plan.step.notes.begin(), notes.begin(), notes.end());
                         announce_docker_keys(root, plan);

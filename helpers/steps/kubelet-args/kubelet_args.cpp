@@ -10,7 +10,7 @@
 #include "base/fs.hpp"
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 #include "node/gpu.hpp"
 #include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "config/node_spec.hpp"
 #include "config/sources.hpp"
 #include "node/runtimes.hpp"
 #include "steps/docker-runtimes/docker_runtimes.hpp"
@@ -49,11 +50,12 @@ int list_runtimes(const Arguments& arguments)
         const auto merged =
                 (sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources)).merged;
         merged.problems.throw_if_any(failure::config_invalid);
-        const auto settings = runtime_settings(merged.tree, merged.marks);
+        const auto spec = node_spec(merged.tree, merged.marks);
+        const auto& settings = spec.containerd.runtimes;
         if (arguments.has("docker")) {
                 std::vector<Note> notes;
                 const auto keys = docker_keys(
-                        root, docker_handlers(root, settings), docker_settings(merged.tree, merged.marks),
+                        root, docker_handlers(root, settings), spec.host.docker_runtime,
                         [&] { return docker_version(root); }, notes);
                 for (const auto& note : notes)
                         fmt::print(stderr, "{}\n", hide_secrets(note.text));

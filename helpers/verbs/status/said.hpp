@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.hpp"
-#include "node/configured.hpp"
+#include "config/configured.hpp"
 
 namespace eks {
 

@@ -230,7 +230,7 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
         }
 
         NodeInputs node{.root = root,
-                .spec = node_spec(merged.tree, merged.marks, &problems),
+                .spec = node_spec(merged.tree, merged.marks, problems),
                 .facts = imds.is_object() ? instance_facts(imds, how.imds) : example_facts(),
                 .versions = {},
                 .credential_provider = credential_provider_path(),

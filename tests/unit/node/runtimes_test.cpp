@@ -41,7 +41,7 @@ public:
 RuntimeSettings settings(const std::string& toml)
 {
         const auto layer = TomlDocument::parse(toml, "node.toml").layer("node.toml");
-        return runtime_settings(layer.tree, layer.marks);
+        return node_spec(layer.tree, layer.marks).containerd.runtimes;
 }
 
 RuntimeHandlers handlers(const Node& node, const std::string& toml = {})

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "config/node_spec.hpp"
 #include "document/toml.hpp"
 #include "steps/docker-runtimes/docker_runtimes.hpp"
 #include "support.hpp"
@@ -46,9 +47,10 @@ public:
         {
                 notes.clear();
                 const auto layer = TomlDocument::parse(toml, "node.toml").layer("node.toml");
+                const auto spec = node_spec(layer.tree, layer.marks);
                 return docker_keys(
-                        root(), docker_handlers(root(), runtime_settings(layer.tree, layer.marks)),
-                        docker_settings(layer.tree, layer.marks), [&] { return docker; }, notes);
+                        root(), docker_handlers(root(), spec.containerd.runtimes), spec.host.docker_runtime,
+                        [&] { return docker; }, notes);
         }
 
         // The whole step; what became of each file.

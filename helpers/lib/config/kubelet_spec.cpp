@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/kubelet_spec.hpp"
+#include "config/kubelet_spec.hpp"
 
 namespace eks {
 

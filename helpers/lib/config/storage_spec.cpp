@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/storage_spec.hpp"
+#include "config/storage_spec.hpp"
 
 #include <algorithm>
 
@@ -18,10 +18,8 @@ bool is_on_array(const LocalStorage& storage, const char* name)
 
 StorageSpec storage_spec(const Configured& given)
 {
-        Problems problems;
-        StorageSpec spec{.containerd_volume = containerd_volume(given.tree, given.marks, problems)};
-        const auto storage = local_storage(given.tree, given.marks, problems);
-        given.refuse(problems);
+        StorageSpec spec{.containerd_volume = containerd_volume(given.tree, given.marks, given.problems)};
+        const auto storage = local_storage(given.tree, given.marks, given.problems);
         spec.separate_images =
                 spec.containerd_volume ||
                 (storage && is_on_array(*storage, "Containerd") != is_on_array(*storage, "Kubelet"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 
 #include <algorithm>
 #include <array>

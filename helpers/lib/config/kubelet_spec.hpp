@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "node/configured.hpp"
+#include "config/configured.hpp"
 
 namespace eks {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/cluster_spec.hpp"
+#include "config/cluster_spec.hpp"
 
 #include "base/text.hpp"
 #include "config/known_keys.hpp"

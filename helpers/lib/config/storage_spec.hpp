@@ -3,8 +3,8 @@
 
 #include <optional>
 
+#include "config/configured.hpp"
 #include "config/volume.hpp"
-#include "node/configured.hpp"
 
 namespace eks {
 

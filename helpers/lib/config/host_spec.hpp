@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "config/configured.hpp"
 #include "config/proxy_settings.hpp"
 #include "config/service_environment.hpp"
 #include "config/swap_settings.hpp"
 #include "config/sysctl_settings.hpp"
 #include "config/trust_settings.hpp"
-#include "node/configured.hpp"
 
 namespace eks {
 
@@ -24,6 +24,7 @@ struct HostSpec {
         std::vector<std::string> name_servers;       // instance.network.nameservers
         std::vector<std::string> search_domains;     // instance.network.domains
         std::vector<std::string> managed_interfaces; // instance.network.managedInterfaces
+        Sourced docker_runtime;                      // docker.defaultRuntime, may be empty
         std::string mig_profile;                     // nvidia.mig.profile
         std::string mig_source;                      // its place, for messages
 };

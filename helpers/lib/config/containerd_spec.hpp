@@ -5,11 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "config/configured.hpp"
 #include "config/mirrors.hpp"
-#include "node/configured.hpp"
-#include "node/runtime_descriptors.hpp"
 
 namespace eks {
+
+// The container runtimes in the configuration.
+struct RuntimeSettings {
+        Layer descriptors; // containerd.runtimes: merged over the files' descriptors of the same names
+        std::string default_name; // containerd.defaultRuntime, may be empty
+        std::string default_source;
+};
 
 struct ContainerdSpec {
         std::vector<Sourced> configs;        // TOML, each to be merged over the ones before

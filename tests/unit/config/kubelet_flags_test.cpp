@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "checks/kubelet_flags.hpp"
+#include "config/kubelet_flags.hpp"
 #include "support.hpp"
 
 using namespace eks;

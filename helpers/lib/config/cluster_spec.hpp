@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "config/configured.hpp"
 #include "config/network.hpp"
-#include "node/configured.hpp"
 
 namespace eks {
 

@@ -8,19 +8,11 @@
 
 namespace eks {
 
-// A merged configuration that has been validated.
+// A merged configuration.
 struct Configured {
         const Json& tree;
         const Marks& marks;
-        Problems* problems = nullptr; // gets what is wrong; by default that is thrown
-
-        void refuse(const Problems& found) const
-        {
-                if (problems != nullptr)
-                        problems->add(found);
-                else
-                        found.throw_if_any(failure::config_invalid);
-        }
+        Problems& problems; // of its values
 
         // The map at a key of the top level; empty if absent.
         const Json& table(const char* key) const

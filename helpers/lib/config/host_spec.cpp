@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/host_spec.hpp"
+#include "config/host_spec.hpp"
 
 #include "base/text.hpp"
 #include "config/kernel_settings.hpp"
@@ -9,18 +9,18 @@ namespace eks {
 
 HostSpec host_spec(const Configured& given)
 {
-        Problems problems;
-        HostSpec spec{.sysctls = sysctls(given.tree, given.marks, problems)};
-        spec.huge_pages = huge_pages(given.tree, given.marks, problems);
-        spec.swap = swap_settings(given.tree, given.marks, problems);
-        spec.proxy = proxy_settings(given.tree, given.marks, problems);
-        spec.trust = trust_sources(given.tree, given.marks, problems);
-        given.refuse(problems);
+        HostSpec spec{.sysctls = sysctls(given.tree, given.marks, given.problems)};
+        spec.huge_pages = huge_pages(given.tree, given.marks, given.problems);
+        spec.swap = swap_settings(given.tree, given.marks, given.problems);
+        spec.proxy = proxy_settings(given.tree, given.marks, given.problems);
+        spec.trust = trust_sources(given.tree, given.marks, given.problems);
         const auto network = given.table("instance").value("network", Json::object());
         spec.name_servers = network.value("nameservers", std::vector<std::string>());
         spec.search_domains = network.value("domains", std::vector<std::string>());
         spec.environments = service_environments(given.tree, given.marks);
         spec.managed_interfaces = network.value("managedInterfaces", std::vector<std::string>());
+        spec.docker_runtime = {given.table("docker").value("defaultRuntime", std::string()),
+                given.source("docker.defaultRuntime")};
         constexpr const char* mig_key = "nvidia.mig.profile";
         if (const auto* profile = find_path(given.tree, mig_key)) {
                 spec.mig_profile = trim(profile->get_ref<const std::string&>());

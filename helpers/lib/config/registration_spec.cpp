@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/registration_spec.hpp"
+#include "config/registration_spec.hpp"
 
 namespace eks {
 
