@@ -7,7 +7,6 @@
 #include "base/swaps.hpp"
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
-#include "config/local_storage.hpp"
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
 #include "containerd/registries.hpp"
@@ -35,13 +34,6 @@ bool needs_hosts(const GateInputs& given)
 
         return given.node.spec.cluster.outpost || may_be_local ||
                hosts.find(hosts_block_begin) != hosts.npos;
-}
-
-bool needs_instance_store(const GateInputs& given)
-{
-        Problems problems; // found before
-        const auto& merged = given.resolved.merged;
-        return local_storage(merged.tree, merged.marks, problems).has_value();
 }
 
 // Without an archive containerd pulls any other pause image when the first pod needs it.
@@ -82,14 +74,14 @@ constexpr std::array table{
                         return !host.environments.empty() || host.proxy.is_given();
                 }},
         Gate{"hosts", needs_hosts},
-        Gate{"instance-store", needs_instance_store},
+        Gate{"instance-store",
+                [](const GateInputs& given) { return given.node.spec.storage.local.has_value(); }},
         Gate{"interface",
                 [](const GateInputs& given) {
                         return !given.node.spec.host.managed_interfaces.empty() ||
                                has_more_interfaces(given.node.root, given.node.facts.all);
                 }},
-        Gate{"nvidia-mig",
-                [](const GateInputs& given) { return !given.node.spec.host.mig_profile.empty(); }},
+        Gate{"nvidia-mig", [](const GateInputs& given) { return given.node.spec.host.mig.has_value(); }},
         Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
         Gate{"resolved",
                 [](const GateInputs& given) {

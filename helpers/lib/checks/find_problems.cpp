@@ -9,17 +9,8 @@
 #include "base/text.hpp"
 #include "checks/checks.hpp"
 #include "checks/described_cluster.hpp"
-#include "config/kernel_settings.hpp"
 #include "config/known_keys.hpp"
-#include "config/local_storage.hpp"
-#include "config/mig_profile.hpp"
-#include "config/mirrors.hpp"
 #include "config/profile.hpp"
-#include "config/proxy_settings.hpp"
-#include "config/swap_settings.hpp"
-#include "config/sysctl_settings.hpp"
-#include "config/trust_settings.hpp"
-#include "config/volume.hpp"
 #include "document/reader.hpp"
 
 namespace eks {
@@ -137,7 +128,8 @@ std::optional<Error> missing_cluster(const Resolved& resolved)
                      : set_name);
 }
 
-Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete)
+NodeSpec find_problems(const Resolved& resolved, const Json& imds, Problems& problems,
+        std::vector<Note>& notes, bool complete)
 {
         const auto& tree = resolved.merged.tree;
         const auto sources = join(resolved.tried, ", ");
@@ -145,7 +137,7 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                 if (const auto missing = missing_cluster(resolved))
                         throw *missing;
 
-        auto problems = resolved.merged.problems;
+        problems.add(resolved.merged.problems);
         // EKS is asked for what is missing of a cluster with a name. If an AL2 call does not name the range,
         // the address of the DNS service follows from the facts.
         auto asked = keys_to_ask_for(tree);
@@ -180,25 +172,18 @@ Problems find_problems(const Resolved& resolved, const Json& imds, std::vector<N
                                 problems.add(mark(key), key, flag, "holds a line break or control character",
                                         "Write each flag as one list item on one line");
                 }
-        registry_mirrors(tree, resolved.merged.marks, problems);
-        containerd_volume(tree, resolved.merged.marks, problems);
-        local_storage(tree, resolved.merged.marks, problems);
+        auto spec = node_spec(tree, resolved.merged.marks, problems);
         check_values(resolved.merged, imds, problems, notes);
-        proxy_settings(tree, resolved.merged.marks, problems);
-        sysctls(tree, resolved.merged.marks, problems);
-        huge_pages(tree, resolved.merged.marks, problems);
-        swap_settings(tree, resolved.merged.marks, problems);
-        container_limits(tree, resolved.merged.marks, problems);
-        trust_sources(tree, resolved.merged.marks, problems); // eks-trust reads the certificates
-        check_mig_profile(tree, resolved.merged.marks, problems);
-        return problems;
+        return spec;
 }
 
-void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
+NodeSpec validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes)
 {
-        auto problems = find_problems(resolved, imds, notes);
+        Problems problems;
+        auto spec = find_problems(resolved, imds, problems, notes);
         problems.sort_by_place(sources_of(resolved));
         problems.throw_if_any(failure::config_invalid);
+        return spec;
 }
 
 } // namespace eks

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/node_spec.hpp"
 #include "config/sources.hpp"
 
 namespace eks {
@@ -33,13 +34,13 @@ void add_bootstrap_dns(Resolved& resolved, const Json& imds);
 // silently lack them.
 Problems keys_without_a_step(const Layer& merged);
 
-// Everything that is missing or wrong, beginning with the layers. `imds` are facts for the checks, or null.
-// Throws missing_cluster() if there is such. An image, which gets its cluster
-// later, need not be `complete`.
-Problems find_problems(
-        const Resolved& resolved, const Json& imds, std::vector<Note>& notes, bool complete = true);
+// The settings. Everything that is missing or wrong is added to the problems, beginning with the layers.
+// `imds` are facts for the checks, or null. Throws missing_cluster() if there is such. An image, which gets
+// its cluster later, need not be `complete`.
+NodeSpec find_problems(const Resolved& resolved, const Json& imds, Problems& problems,
+        std::vector<Note>& notes, bool complete = true);
 
-// The same, thrown as an Error (config_invalid).
-void validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);
+// The same, with the problems thrown as an Error (config_invalid).
+NodeSpec validate(const Resolved& resolved, const Json& imds, std::vector<Note>& notes);
 
 } // namespace eks

@@ -34,10 +34,7 @@ ContainerdSpec containerd_spec(const Configured& given)
         if (gates.contains("FastImagePull"))
                 spec.fast_image_pull = gates.at("FastImagePull").get<bool>();
         spec.registry_mirrors = registry_mirrors(given.tree, given.marks, given.problems);
-        // Under a name that the specification does not have: only who renders the spec knows the vendor's
-        // limits.
-        if (auto limits = container_limits(given.tree, given.marks, given.problems); !limits.empty())
-                spec.base_runtime_spec["limits"] = std::move(limits);
+        spec.limits = container_limits(given.tree, given.marks, given.problems);
         return spec;
 }
 

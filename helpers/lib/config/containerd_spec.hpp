@@ -23,6 +23,7 @@ struct ContainerdSpec {
         std::optional<bool> fast_image_pull; // featureGates.FastImagePull
         RuntimeSettings runtimes;
         Json base_runtime_spec = Json::object();
+        Json limits = Json::array(); // of the key `limits`, as process.rlimits of the runtime specification
         std::vector<RegistryMirror> registry_mirrors;
 };
 

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/host_spec.hpp"
 
-#include "base/text.hpp"
 #include "config/kernel_settings.hpp"
-#include "config/known_keys.hpp"
 
 namespace eks {
 
-HostSpec host_spec(const Configured& given)
+HostSpec host_spec(const Configured& given, const std::optional<LocalStorage>& storage)
 {
         HostSpec spec{.sysctls = sysctls(given.tree, given.marks, given.problems)};
         spec.huge_pages = huge_pages(given.tree, given.marks, given.problems);
-        spec.swap = swap_settings(given.tree, given.marks, given.problems);
+        spec.swap = swap_settings(given.tree, given.marks, storage, given.problems);
+        spec.swap_size = given.tree.value("swapSize", std::string());
         spec.proxy = proxy_settings(given.tree, given.marks, given.problems);
         spec.trust = trust_sources(given.tree, given.marks, given.problems);
         const auto network = given.table("instance").value("network", Json::object());
@@ -21,11 +20,7 @@ HostSpec host_spec(const Configured& given)
         spec.managed_interfaces = network.value("managedInterfaces", std::vector<std::string>());
         spec.docker_runtime = {given.table("docker").value("defaultRuntime", std::string()),
                 given.source("docker.defaultRuntime")};
-        constexpr const char* mig_key = "nvidia.mig.profile";
-        if (const auto* profile = find_path(given.tree, mig_key)) {
-                spec.mig_profile = trim(profile->get_ref<const std::string&>());
-                spec.mig_source = place_of(given.marks, mig_key, {"configuration"}).text();
-        }
+        spec.mig = mig_profile(given.tree, given.marks, given.problems);
         return spec;
 }
 

@@ -42,16 +42,22 @@ std::optional<MigProfile> parse_mig_profile(std::string_view text)
         return profile.counts.empty() ? std::nullopt : std::optional(profile);
 }
 
-void check_mig_profile(const Json& tree, const Marks& marks, Problems& problems)
+std::optional<MigProfile> mig_profile(const Json& tree, const Marks& marks, Problems& problems)
 {
         const auto* given = find_path(tree, key);
-        if (given == nullptr || !given->is_string())
-                return;
-        const auto text = trim(given->get_ref<const std::string&>());
-        if (!text.empty() && !parse_mig_profile(text))
-                problems.add(place_of(marks, key, {"configuration"}), key, text, "not a MIG profile",
+        const auto text = given != nullptr ? trim(given->get_ref<const std::string&>()) : "";
+        if (text.empty())
+                return std::nullopt;
+
+        const auto where = place_of(marks, key, {"configuration"});
+        auto profile = parse_mig_profile(text);
+        if (profile)
+                profile->source = where.text();
+        else
+                problems.add(where, key, text, "not a MIG profile",
                         "Write all-1g.5gb for as many instances of 1g.5gb as a GPU has, or kinds with their "
                         "numbers, such as 3g.20gb, 1g.5gb:2");
+        return profile;
 }
 
 } // namespace eks

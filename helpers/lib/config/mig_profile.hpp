@@ -20,6 +20,7 @@ struct MigProfile {
 // "all-1g.5gb", or "3g.20gb, 1g.5gb:2"; nothing if it is neither. Without the source.
 std::optional<MigProfile> parse_mig_profile(std::string_view text);
 
-void check_mig_profile(const Json& tree, const Marks& marks, Problems& problems);
+// Nothing if none is configured. An invalid one is added to `problems`.
+std::optional<MigProfile> mig_profile(const Json& tree, const Marks& marks, Problems& problems);
 
 } // namespace eks

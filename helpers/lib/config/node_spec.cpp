@@ -6,12 +6,14 @@ namespace eks {
 NodeSpec node_spec(const Json& tree, const Marks& marks, Problems& problems)
 {
         const Configured given{tree, marks, problems};
+        auto storage = storage_spec(given);
+        auto host = host_spec(given, storage.local);
         return {.cluster = cluster_spec(given),
                 .kubelet = kubelet_spec(given),
                 .containerd = containerd_spec(given),
                 .registration = registration_spec(given),
-                .storage = storage_spec(given),
-                .host = host_spec(given)};
+                .storage = std::move(storage),
+                .host = std::move(host)};
 }
 
 NodeSpec node_spec(const Json& tree, const Marks& marks)

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "config/local_storage.hpp"
-
 namespace eks {
 
 namespace {
@@ -18,11 +16,12 @@ bool is_on_array(const LocalStorage& storage, const char* name)
 
 StorageSpec storage_spec(const Configured& given)
 {
-        StorageSpec spec{.containerd_volume = containerd_volume(given.tree, given.marks, given.problems)};
-        const auto storage = local_storage(given.tree, given.marks, given.problems);
+        StorageSpec spec;
+        spec.containerd_volume = containerd_volume(given.tree, given.marks, given.problems);
+        spec.local = local_storage(given.tree, given.marks, given.problems);
         spec.separate_images =
-                spec.containerd_volume ||
-                (storage && is_on_array(*storage, "Containerd") != is_on_array(*storage, "Kubelet"));
+                spec.containerd_volume || (spec.local && is_on_array(*spec.local, "Containerd") !=
+                                                                 is_on_array(*spec.local, "Kubelet"));
         return spec;
 }
 

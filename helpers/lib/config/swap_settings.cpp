@@ -7,7 +7,6 @@
 
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
-#include "config/local_storage.hpp"
 
 namespace eks {
 
@@ -68,10 +67,8 @@ bool read_size(std::string_view text, SwapSettings& settings)
 }
 
 // Where the instance store is mounted; "" without one.
-std::string store_directory(const Json& tree, const Marks& marks)
+std::string store_directory(const std::optional<LocalStorage>& storage)
 {
-        Problems of_storage; // reported by others
-        const auto storage = local_storage(tree, marks, of_storage);
         return !storage ? "" : storage->is_array() ? storage->array_directory() : storage->mount_path + "/1";
 }
 
@@ -86,7 +83,8 @@ std::uint64_t SwapSettings::size(std::uint64_t memory) const
                 memory / whole * percent, bytes == 0 ? std::numeric_limits<std::uint64_t>::max() : bytes);
 }
 
-std::optional<SwapSettings> swap_settings(const Json& tree, const Marks& marks, Problems& problems)
+std::optional<SwapSettings> swap_settings(
+        const Json& tree, const Marks& marks, const std::optional<LocalStorage>& storage, Problems& problems)
 {
         const auto where = [&](const char* key) { return place_of(marks, key, {"configuration"}); };
         const auto name = text_at(tree, kind_key);
@@ -102,7 +100,7 @@ std::optional<SwapSettings> swap_settings(const Json& tree, const Marks& marks, 
         if (settings.kind == Kind::file)
                 settings.directory = swap_directory;
         else if (settings.kind == Kind::store)
-                settings.directory = store_directory(tree, marks);
+                settings.directory = store_directory(storage);
         return settings;
 }
 

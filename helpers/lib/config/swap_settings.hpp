@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "document/layer.hpp"
+#include "config/local_storage.hpp"
 
 namespace eks {
 
@@ -31,6 +31,7 @@ inline constexpr std::string_view swap_directory = "/var/lib/eks";
 inline constexpr std::string_view swap_file_path = "/var/lib/eks/swap";
 
 // Nothing if no layer says anything of swap. Invalid values are added to `problems`.
-std::optional<SwapSettings> swap_settings(const Json& tree, const Marks& marks, Problems& problems);
+std::optional<SwapSettings> swap_settings(const Json& tree, const Marks& marks,
+        const std::optional<LocalStorage>& storage, Problems& problems);
 
 } // namespace eks

@@ -40,10 +40,10 @@ ConfigPlan plan_config(const Root& root, Resolved resolved, const Json& imds, co
 {
         add_bootstrap_dns(resolved, imds);
         StepPlan plan{.notes = resolved.merged.notes};
-        validate(resolved, imds, plan.notes);
+        auto spec = validate(resolved, imds, plan.notes);
         keys_without_a_step(resolved.merged).throw_if_any(failure::step_missing);
         NodeInputs node{.root = root,
-                .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
+                .spec = std::move(spec),
                 .facts = imds.is_object() ? instance_facts(imds) : InstanceFacts{},
                 .versions = versions,
                 .credential_provider = {}};

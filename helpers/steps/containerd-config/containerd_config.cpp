@@ -67,13 +67,9 @@ std::string render_base_runtime_spec(const NodeInputs& node)
 {
         const auto path = fmt::format("{}/base-runtime-spec.json", containerd_vendor_directory);
         auto spec = in_vendor_file(path, [&] { return parse_json(read_file(node.root(path))); });
-        auto patch = node.spec.containerd.base_runtime_spec;
-        const auto limits =
-                patch.value("limits", Json::array()); // of the key `limits`, see containerd_spec.cpp
-        patch.erase("limits");
-        spec.merge_patch(patch); // RFC 7386: null removes
+        spec.merge_patch(node.spec.containerd.base_runtime_spec); // RFC 7386: null removes
         // A type may be in the list only once.
-        for (const auto& limit : limits) {
+        for (const auto& limit : node.spec.containerd.limits) {
                 auto& present = spec["process"]["rlimits"];
                 if (!present.is_array())
                         present = Json::array();

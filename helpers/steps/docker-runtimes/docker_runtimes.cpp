@@ -13,7 +13,6 @@
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
-#include "config/known_keys.hpp"
 
 namespace eks {
 

@@ -18,18 +18,15 @@ constexpr std::chrono::seconds unit_margin{600}; // for mkfs, and for copies
 
 void use_instance_store(Context& context)
 {
-        const auto document = load_node_document(context.root());
-        Problems problems;
-        const auto settings = local_storage(document.tree["spec"], document.marks, problems);
-        problems.throw_if_any(failure::config_invalid);
+        const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
+        const auto& settings = node.spec.storage.local;
         if (!settings) {
                 context.did("the instance store is not configured", false);
                 return;
         }
         const auto limit = environment_seconds("EKS_INSTANCE_STORE_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
-        set_up_instance_store(
-                context, *settings, instance_facts(load_imds(context.root())).instance_id, limit);
+        set_up_instance_store(context, *settings, node.facts.instance_id, limit);
 }
 
 } // namespace

@@ -11,7 +11,6 @@
 #include "base/secrets.hpp"
 #include "base/swaps.hpp"
 #include "base/text.hpp"
-#include "config/kernel_settings.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
 #include "node/max_pods.hpp"
@@ -94,11 +93,10 @@ Json shown(const SchemaKey& entry, Json value)
 }
 
 // The huge pages that the kernel has set aside, of what the configuration names.
-std::string pages_there(const Root& root, const Resolved& resolved)
+std::string pages_there(const Root& root, const NodeSpec& spec)
 {
-        Problems problems; // of which the configuration has none
         std::string text;
-        for (const auto& pages : huge_pages(resolved.merged.tree, resolved.merged.marks, problems))
+        for (const auto& pages : spec.host.huge_pages)
                 if (const auto there = read_file_if_exists(root(pages.name)))
                         text += fmt::format("  on this node: {} = {}\n", pages.name, trim(*there));
         return text;
@@ -233,17 +231,19 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
                 const auto areas = swap_areas(root);
                 return fmt::format("  on this node: {}\n", areas.empty() ? "none" : names_of(areas));
         }
-        if (below("hugepages"))
-                return pages_there(root, resolved);
         if (below("limits"))
                 return limits_there(root, key) + (key == "limits" ? task_limit(root) : "");
         const bool reserved = below("kubelet.config.kubeReserved");
-        if (!reserved && !below("node.labels") && key != "kubelet.config.maxPods" && key != "node.taints")
+        if (!reserved && !below("hugepages") && !below("node.labels") && key != "kubelet.config.maxPods" &&
+                key != "node.taints")
                 return {};
         try {
-                const auto& merged = resolved.merged;
+                auto spec = node_spec(resolved.merged.tree, resolved.merged.marks);
+                if (below("hugepages"))
+                        return pages_there(root, spec);
+
                 const NodeInputs node{.root = root,
-                        .spec = node_spec(merged.tree, merged.marks),
+                        .spec = std::move(spec),
                         .facts = instance_facts(load_imds(root)),
                         .versions = {},
                         .credential_provider = {}};

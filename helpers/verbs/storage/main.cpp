@@ -44,9 +44,7 @@ int storage(const Arguments& arguments)
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
-        Problems problems;
-        const auto settings = local_storage(resolved.merged.tree, resolved.merged.marks, problems);
-        problems.throw_if_any(failure::config_invalid);
+        const auto settings = node_spec(resolved.merged.tree, resolved.merged.marks).storage.local;
         StoragePlan plan;
         if (!settings) {
                 plan.notes.emplace_back("instance.localStorage.strategy is not configured");

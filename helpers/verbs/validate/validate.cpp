@@ -203,7 +203,8 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
         // On a node a script will have named the cluster.
         const bool later = !how.node && resolved.has_scripts && names_no_cluster(resolved);
         const auto no_cluster = how.complete && !later ? missing_cluster(resolved) : std::nullopt;
-        auto problems = find_problems(resolved, imds, notes, how.complete && !later && !no_cluster);
+        Problems problems;
+        auto spec = find_problems(resolved, imds, problems, notes, how.complete && !later && !no_cluster);
         if (no_cluster)
                 problems.add(no_cluster->what(), no_cluster->remedy());
         if (later && !resolved.names_call) // with a call in sight, main() remarks on it
@@ -215,9 +216,9 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                         notes.push_back({Level::warning, text + "; a node does not start with it", true});
 
         const auto& merged = resolved.merged;
-        auto trust_problems = problems; // those of trust.certificates are in it
-        const auto found = trusted_certificates(
-                root, trust_sources(merged.tree, merged.marks, trust_problems), std::time(nullptr));
+        // A step would say it again.
+        const auto found =
+                trusted_certificates(root, std::exchange(spec.host.trust, {}), std::time(nullptr));
         problems.add(found.problems);
         notes.insert(notes.end(), found.notes.begin(), found.notes.end());
         for (const auto& missing : found.missing) {
@@ -230,7 +231,7 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
         }
 
         NodeInputs node{.root = root,
-                .spec = node_spec(merged.tree, merged.marks, problems),
+                .spec = std::move(spec),
                 .facts = imds.is_object() ? instance_facts(imds, how.imds) : example_facts(),
                 .versions = {},
                 .credential_provider = credential_provider_path(),
@@ -238,10 +239,8 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                                                              "cluster.certificateAuthority"},
                         [&](const char* key) { return find_path(merged.tree, key) == nullptr; })};
         check_spec(node.spec, knows_daemon(root, kubelet_version_file, how), how, problems, notes);
-        if (how.steps) {
-                node.spec.host.trust.clear(); // checked above
+        if (how.steps)
                 check_steps(std::move(node), imds.is_object(), how, resolved.layers, problems, notes);
-        }
         if (how.strict)
                 refuse_doubts(notes, problems);
         const auto sources = sources_of(resolved);

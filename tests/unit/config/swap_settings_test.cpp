@@ -21,7 +21,8 @@ FoundSwap read_swap(const std::string& toml)
 {
         const auto layer = test::strict_node_toml(toml, "node.toml");
         Problems problems;
-        auto settings = swap_settings(layer.tree, layer.marks, problems);
+        const auto storage = local_storage(layer.tree, layer.marks, problems);
+        auto settings = swap_settings(layer.tree, layer.marks, storage, problems);
         return {std::move(settings), problems.texts()};
 }
 
