@@ -26,18 +26,16 @@ std::optional<std::int64_t> whole_number(const Json& value)
 }
 
 // Whether eksnode itself reserves CPU.
-bool reserves_cpu(const Json* kubelet)
+bool reserves_cpu(const KubeletSpec& kubelet)
 {
-        const auto* mode = text_member(kubelet, "configMode");
-        const auto* policy = text_member(member(kubelet, "reservations"), "policy");
-        return (mode == nullptr || *mode != "replace") &&
-               (policy == nullptr || (*policy != "none" && *policy != "explicit"));
+        const auto& policy = kubelet.reservations.policy;
+        return !kubelet.config_replaces && policy != "none" && policy != "explicit";
 }
 
 // A profile may set the policy, while another layer chooses to reserve nothing.
-void check_cpu_manager(const Json* kubelet, const CheckReport& report)
+void check_cpu_manager(const KubeletSpec& kubelet, const CheckReport& report)
 {
-        const auto* config = member(kubelet, "config");
+        const auto* config = &kubelet.config;
         const auto* policy = text_member(config, "cpuManagerPolicy");
         const bool reserved = reserves_cpu(kubelet) || member(config, "reservedSystemCPUs") != nullptr ||
                               member(member(config, "kubeReserved"), "cpu") != nullptr ||
@@ -56,30 +54,29 @@ struct Threshold {
 };
 
 // False if the value is not a number, which another check reports.
-bool read_threshold(
-        Threshold& threshold, const char* flag_name, const Json* config, std::span<const KubeletFlag> flags)
+bool read_threshold(Threshold& threshold, const char* flag_name, const KubeletSpec& kubelet)
 {
         std::optional<std::int64_t> given = threshold.value;
-        if (const auto* found = member(config, threshold.name); found != nullptr && !found->is_null()) {
+        if (const auto* found = member(&kubelet.config, threshold.name);
+                found != nullptr && !found->is_null()) {
                 given = whole_number(*found);
                 threshold.key = key_path("kubelet.config", threshold.name);
         }
-        for (const auto& flag : flags)
-                if (flag.name == flag_name) {
-                        given = parse_int<std::int64_t>(flag.value.value_or(""));
-                        threshold.key = "kubelet.flags";
-                }
+        if (const auto* flag = kubelet.flags.last(flag_name)) {
+                given = parse_int<std::int64_t>(flag->value.value_or(""));
+                threshold.key = "kubelet.flags";
+        }
         threshold.value = given.value_or(0);
         return given.has_value();
 }
 
 // Defaults of kubelet, which an image's own defaults may replace.
-void check_image_gc(const Json* config, std::span<const KubeletFlag> flags, const CheckReport& report)
+void check_image_gc(const KubeletSpec& kubelet, const CheckReport& report)
 {
         Threshold high{"imageGCHighThresholdPercent", 85, {}};
         Threshold low{"imageGCLowThresholdPercent", 80, {}};
-        if (!read_threshold(high, "image-gc-high-threshold", config, flags) ||
-                !read_threshold(low, "image-gc-low-threshold", config, flags) || low.value < high.value ||
+        if (!read_threshold(high, "image-gc-high-threshold", kubelet) ||
+                !read_threshold(low, "image-gc-low-threshold", kubelet) || low.value < high.value ||
                 (high.key.empty() && low.key.empty()))
                 return;
         const auto& given = high.key.empty() ? low : high;
@@ -98,10 +95,9 @@ void check_image_gc(const Json* config, std::span<const KubeletFlag> flags, cons
 
 } // namespace
 
-void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
+void check_kubelet_config(const KubeletSpec& kubelet, const CheckReport& report)
 {
-        const auto* kubelet = member(&tree, "kubelet");
-        const auto* config = member(kubelet, "config");
+        const auto* config = &kubelet.config;
         const auto must_be = [&](const char* name, const char* wanted) {
                 const auto* found = member(config, name);
                 if (found != nullptr && *found != wanted)
@@ -113,24 +109,21 @@ void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, 
         if (const auto* pods = member(config, "maxPods"))
                 check_max_pods("kubelet.config.maxPods", value_text(*pods), whole_number(*pods), report);
         check_cpu_manager(kubelet, report);
-        check_image_gc(config, flags, report);
+        check_image_gc(kubelet, report);
 }
 
-void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
+void check_reservations(const KubeletSpec& kubelet, const CheckReport& report)
 {
-        const auto* kubelet = member(&tree, "kubelet");
-        const auto* reservations = member(kubelet, "reservations");
-        if (const auto* percent = member(reservations, "memoryLimitPercent");
-                percent != nullptr && (*percent < 1 || *percent > 100))
-                report.problem("kubelet.reservations.memoryLimitPercent", value_text(*percent),
+        const auto& policy = kubelet.reservations.policy;
+        const auto& percent = kubelet.reservations.memory_limit_percent;
+        if (percent && (*percent < 1 || *percent > 100))
+                report.problem("kubelet.reservations.memoryLimitPercent", std::to_string(*percent),
                         "not a share from 1 to 100 %",
                         "Give the most that kubeReserved may keep of the machine's memory");
-        const auto* policy = text_member(reservations, "policy");
-        const auto* reserved = member(member(kubelet, "config"), "kubeReserved");
-        if (policy != nullptr && *policy == "explicit" &&
-                (reserved == nullptr || !reserved->is_object() || reserved->empty()) &&
-                std::ranges::find(flags, "kube-reserved", &KubeletFlag::name) == flags.end())
-                report.problem("kubelet.reservations.policy", *policy,
+        const auto* reserved = member(&kubelet.config, "kubeReserved");
+        if (policy == "explicit" && (reserved == nullptr || !reserved->is_object() || reserved->empty()) &&
+                kubelet.flags.last("kube-reserved") == nullptr)
+                report.problem("kubelet.reservations.policy", policy,
                         "kubelet.config.kubeReserved is missing",
                         "Set kubelet.config.kubeReserved, or the policy to 'none'");
 }

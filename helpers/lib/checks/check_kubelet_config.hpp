@@ -4,19 +4,18 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 
 #include "checks/check_report.hpp"
-#include "config/kubelet_flags.hpp"
+#include "config/kubelet_spec.hpp"
 
 namespace eks {
 
-// Of kubelet.config all but the taints. `tree` is that of a layer; a flag wins over the same key.
-void check_kubelet_config(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
+// Of kubelet.config all but the taints.
+void check_kubelet_config(const KubeletSpec& kubelet, const CheckReport& report);
 
 // kubelet.reservations, and the configuration and flags that must match it.
-void check_reservations(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report);
+void check_reservations(const KubeletSpec& kubelet, const CheckReport& report);
 
 // A number of pods; `value` is the value of `key`, and `pods` is nothing if that is not a number.
 void check_max_pods(std::string_view key, std::string_view value, std::optional<std::int64_t> pods,

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,11 +53,10 @@ constexpr std::array<std::string_view, 3> lasting_flags{"log-flush-frequency", "
 
 class FlagChecks {
 public:
-        FlagChecks(std::span<const std::string> items, std::span<const KubeletFlag> flags,
-                LabelChecks& labels, const CheckReport& report)
-                : items_(items), flags_(flags), labels_(&labels), report_(&report)
+        FlagChecks(const KubeletFlags& flags, LabelChecks& labels, const CheckReport& report)
+                : items_(flags.arguments), flags_(flags.parsed), labels_(&labels), report_(&report)
         {
-                for (const auto& item : items)
+                for (const auto& item : items_)
                         shown_.push_back(beginning(item));
         }
 
@@ -223,10 +223,9 @@ private:
 
 } // namespace
 
-void check_kubelet_flags(std::span<const std::string> items, std::span<const KubeletFlag> flags,
-        LabelChecks& labels, const CheckReport& report)
+void check_kubelet_flags(const KubeletFlags& flags, LabelChecks& labels, const CheckReport& report)
 {
-        FlagChecks(items, flags, labels, report).run();
+        FlagChecks(flags, labels, report).run();
 }
 
 } // namespace eks

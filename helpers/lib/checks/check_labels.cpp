@@ -26,9 +26,8 @@ std::string wrong_here(
 
 } // namespace
 
-LabelChecks::LabelChecks(const Json& tree, const Json& imds, const CheckReport& report)
-        : imds_(&imds), report_(&report), node_(member(&tree, "node")),
-          config_(member(member(&tree, "kubelet"), "config"))
+LabelChecks::LabelChecks(const NodeSpec& spec, const Json& imds, const CheckReport& report)
+        : imds_(&imds), report_(&report), node_(&spec.registration), config_(&spec.kubelet.config)
 {
 }
 
@@ -44,14 +43,8 @@ std::optional<std::string> LabelChecks::filled_in(std::string_view key, const st
 
 void LabelChecks::check_node_labels()
 {
-        const auto* labels = member(node_, "labels");
-        if (labels == nullptr || !labels->is_object())
-                return;
-        for (const auto& [label, value] : labels->items()) {
-                if (!value.is_string())
-                        continue;
+        for (const auto& [label, given] : node_->labels) {
                 const auto key = key_path("node.labels", label);
-                const auto& given = value.get_ref<const std::string&>();
                 if (const auto wrong = wrong_label_key(label); !wrong.empty()) {
                         report_->problem(key, given, fmt::format("not a label: {}", wrong), label_form);
                         continue;
@@ -119,7 +112,7 @@ void LabelChecks::check_label_is_new(
 void LabelChecks::check_node_taints()
 {
         TaintNames seen;
-        const auto taints = texts(member(node_, "taints"));
+        const auto& taints = node_->taints;
         for (std::size_t i = 0; i < taints.size(); ++i) {
                 const auto key = fmt::format("node.taints[{}]", i);
                 const auto text = filled_in(key, taints[i]);
@@ -185,7 +178,7 @@ void LabelChecks::check_flag_taints(const std::string& key, const std::string& i
                 else
                         check_taint_is_new(key, item, taint, seen);
         }
-        if (member(node_, "taints") != nullptr)
+        if (report_->is_given("node.taints"))
                 report_->note(Level::warning, key, item,
                         fmt::format("the flag replaces the taints of node.taints ({}), proceeding",
                                 report_->where("node.taints").text()));

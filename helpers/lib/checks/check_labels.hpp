@@ -11,14 +11,14 @@
 
 #include "checks/check_report.hpp"
 #include "checks/labels.hpp"
+#include "config/node_spec.hpp"
 
 namespace eks {
 
 class LabelChecks {
 public:
-        // `tree` is that of a layer; `imds` the object of /run/eks/imds.json, or null if the facts are
-        // unknown. All must outlive it.
-        LabelChecks(const Json& tree, const Json& imds, const CheckReport& report);
+        // `imds` is the object of /run/eks/imds.json, or null if the facts are unknown. All must outlive it.
+        LabelChecks(const NodeSpec& spec, const Json& imds, const CheckReport& report);
 
         // node.labels. Check them before those of flags, which override them.
         void check_node_labels();
@@ -50,7 +50,7 @@ private:
 
         const Json* imds_;
         const CheckReport* report_;
-        const Json* node_;
+        const RegistrationSpec* node_;
         const Json* config_; // kubelet's
         std::map<std::string, Label> labels_;
 };

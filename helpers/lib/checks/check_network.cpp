@@ -69,11 +69,10 @@ bool is_interface(std::string_view text)
 
 } // namespace
 
-void check_managed_interfaces(const Json& tree, const CheckReport& report)
+void check_managed_interfaces(const HostSpec& host, const CheckReport& report)
 {
         constexpr std::string_view key = "instance.network.managedInterfaces";
-        for (const auto& name :
-                texts(member(member(member(&tree, "instance"), "network"), "managedInterfaces")))
+        for (const auto& name : host.managed_interfaces)
                 if (!is_interface(name))
                         report.problem(key, name,
                                 "is neither the name of a network interface nor a MAC address",
@@ -81,17 +80,16 @@ void check_managed_interfaces(const Json& tree, const CheckReport& report)
                                 "0e:49:61:0f:c3:12");
 }
 
-void check_name_resolution(const Json& tree, const CheckReport& report)
+void check_name_resolution(const HostSpec& host, const CheckReport& report)
 {
-        const auto* network = member(member(&tree, "instance"), "network");
         constexpr std::string_view servers_key = "instance.network.nameservers";
-        for (const auto& server : texts(member(network, "nameservers")))
+        for (const auto& server : host.name_servers)
                 if (!is_name_server(server))
                         report.doubt(servers_key, server,
                                 "not an IP address; systemd-resolved ignores it: write an address such as "
                                 "10.0.0.2, or 10.0.0.2:5353 with a port");
         constexpr std::string_view domains_key = "instance.network.domains";
-        const auto domains = texts(member(network, "domains"));
+        const auto& domains = host.search_domains;
         std::size_t characters = 0;
         for (const auto& domain : domains) {
                 characters += domain.size() + 1;

@@ -9,38 +9,33 @@ namespace eks {
 
 namespace {
 
-constexpr const char* key = "swap";
-
 // The last one that sets whether kubelet refuses swap: its flag overrides its file.
 struct FailSwapOn {
         bool on;
         std::string where; // empty: nothing sets it
 };
 
-FailSwapOn fail_swap_on(const Json* kubelet, std::span<const KubeletFlag> flags)
+FailSwapOn fail_swap_on(const KubeletSpec& kubelet)
 {
-        const auto* mode = text_member(kubelet, "configMode");
         // With `replace`, nothing that eksnode writes counts; true is kubelet's default.
-        FailSwapOn found{.on = mode != nullptr && *mode == "replace", .where = {}};
-        const auto* given = member(member(kubelet, "config"), "failSwapOn");
+        FailSwapOn found{.on = kubelet.config_replaces, .where = {}};
+        const auto* given = member(&kubelet.config, "failSwapOn");
         if (given != nullptr && given->is_boolean())
                 found = {given->get<bool>(), "kubelet.config.failSwapOn"};
-        for (const auto& flag : flags)
-                if (flag.name == "fail-swap-on")
-                        found = {go_boolean(flag.value.value_or("true")).value_or(true), "kubelet.flags"};
+        if (const auto* flag = kubelet.flags.last("fail-swap-on"))
+                found = {go_boolean(flag->value.value_or("true")).value_or(true), "kubelet.flags"};
         return found;
 }
 
-void check_kubelet(const Json* kubelet, std::span<const KubeletFlag> flags, const std::string& kind,
-        const CheckReport& report)
+void check_kubelet(const KubeletSpec& kubelet, const std::string& kind, const CheckReport& report)
 {
-        if (const auto [on, where] = fail_swap_on(kubelet, flags); on)
+        if (const auto [on, where] = fail_swap_on(kubelet); on)
                 report.problem(where.empty() ? "kubelet.configMode" : where, where.empty() ? "replace" : "",
                         fmt::format("kubelet does not start with the swap that swap = '{}' turns on, "
                                     "unless failSwapOn is false",
                                 kind),
                         "Set kubelet.config.failSwapOn to false, or remove swap");
-        const auto* config = member(kubelet, "config");
+        const auto* config = &kubelet.config;
         if (const auto* behaviour = text_member(member(config, "memorySwap"), "swapBehavior");
                 behaviour != nullptr && *behaviour == "NoSwap")
                 report.doubt("kubelet.config.memorySwap.swapBehavior", *behaviour,
@@ -54,19 +49,17 @@ void check_kubelet(const Json* kubelet, std::span<const KubeletFlag> flags, cons
 
 } // namespace
 
-void check_swap(const Json& tree, std::span<const KubeletFlag> flags, const CheckReport& report)
+void check_swap(const HostSpec& host, const KubeletSpec& kubelet, const CheckReport& report)
 {
-        const auto* given = text_member(&tree, key);
-        const auto kind = given == nullptr ? std::string() : std::string(trim(*given));
-        if (const auto* size = text_member(&tree, "swapSize");
-                size != nullptr && !trim(*size).empty() && (kind.empty() || kind == "off"))
-                report.doubt("swapSize", *size, "it has no effect without swap");
-        if (kind.empty() || kind == "off")
+        const auto& swap = host.swap;
+        if (!swap || !swap->is_on()) {
+                if (!trim(host.swap_size).empty())
+                        report.doubt("swapSize", host.swap_size, "it has no effect without swap");
                 return;
-        check_kubelet(member(&tree, "kubelet"), flags, kind, report);
-        const auto* strategy = text_member(member(member(&tree, "instance"), "localStorage"), "strategy");
-        if (kind == "instance-store" && (strategy == nullptr || strategy->empty() || *strategy == "none"))
-                report.doubt(key, kind,
+        }
+        check_kubelet(kubelet, swap->name, report);
+        if (swap->directory.empty() && swap->is_file())
+                report.doubt("swap", swap->name,
                         "there is no swap without instance.localStorage.strategy, which mounts the instance store");
 }
 

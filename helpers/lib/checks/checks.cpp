@@ -41,44 +41,41 @@ void check_gates(const Json& tree, const CheckReport& report)
         }
 }
 
-void check_node_name(const Json& tree, const Json& imds, const CheckReport& report)
+void check_node_name(const std::string& given, const Json& imds, const CheckReport& report)
 {
         constexpr std::string_view key = "instance.nodeName";
-        const auto* given = text_member(member(&tree, "instance"), "nodeName");
-        if (given == nullptr || given->empty())
+        if (given.empty())
                 return;
-        const auto [text, wrong, remedy] = expand_facts(*given, imds);
+        const auto [text, wrong, remedy] = expand_facts(given, imds);
         if (!wrong.empty())
-                report.problem(key, *given, wrong, remedy);
+                report.problem(key, given, wrong, remedy);
         else if (text)
                 if (const auto wrong_name = wrong_node_name(*text); !wrong_name.empty())
                         report.problem(
-                                key, *given, wrong_name, "Give a name that the cluster knows the node by");
+                                key, given, wrong_name, "Give a name that the cluster knows the node by");
 }
 
 } // namespace
 
-void check_values(const Layer& merged, const Json& imds, Problems& problems, std::vector<Note>& notes)
+void check_values(const NodeSpec& spec, const Layer& merged, const Json& imds, Problems& problems,
+        std::vector<Note>& notes)
 {
-        const auto& tree = merged.tree;
         const CheckReport report(merged.marks, problems, notes);
-        const auto items = texts(member(member(&tree, "kubelet"), "flags"));
-        const auto flags = parse_kubelet_flags(items);
-        LabelChecks labels(tree, imds, report);
+        LabelChecks labels(spec, imds, report);
 
-        check_cluster(tree, imds, report);
-        check_environment(tree, report);
-        check_gates(tree, report);
-        check_node_name(tree, imds, report);
-        check_name_resolution(tree, report);
-        check_managed_interfaces(tree, report);
-        check_kubelet_config(tree, flags, report);
+        check_cluster(merged.tree, imds, report);
+        check_environment(merged.tree, report);
+        check_gates(merged.tree, report);
+        check_node_name(spec.registration.node_name, imds, report);
+        check_name_resolution(spec.host, report);
+        check_managed_interfaces(spec.host, report);
+        check_kubelet_config(spec.kubelet, report);
         labels.check_config_taints();
         labels.check_node_labels();
         labels.check_node_taints();
-        check_reservations(tree, flags, report);
-        check_kubelet_flags(items, flags, labels, report);
-        check_swap(tree, flags, report);
+        check_reservations(spec.kubelet, report);
+        check_kubelet_flags(spec.kubelet.flags, labels, report);
+        check_swap(spec.host, spec.kubelet, report);
 }
 
 } // namespace eks

@@ -159,21 +159,8 @@ NodeSpec find_problems(const Resolved& resolved, const Json& imds, Problems& pro
                 problems.add(nearest_place(resolved.merged.marks, "cluster.name", {sources}), "cluster.name",
                         "", "missing", "Set cluster.name to the name of the EKS cluster");
 
-        const auto mark = [&](const std::string& key) {
-                return place_of(resolved.merged.marks, key, {sources});
-        };
-        if (const auto* flags = find_path(tree, "kubelet.flags"))
-                for (std::size_t i = 0; i < flags->size(); ++i) {
-                        const auto key = fmt::format("kubelet.flags[{}]", i);
-                        const auto& flag = (*flags)[i].get_ref<const std::string&>();
-                        if (std::ranges::any_of(flag, [](char c) {
-                                    return c != '\t' && has_control_characters({&c, 1});
-                            }))
-                                problems.add(mark(key), key, flag, "holds a line break or control character",
-                                        "Write each flag as one list item on one line");
-                }
         auto spec = node_spec(tree, resolved.merged.marks, problems);
-        check_values(resolved.merged, imds, problems, notes);
+        check_values(spec, resolved.merged, imds, problems, notes);
         return spec;
 }
 

@@ -186,7 +186,7 @@ Spelling spelling(const std::string& argument, std::size_t index)
 
 } // namespace
 
-std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& arguments)
+KubeletFlags parse_kubelet_flags(std::vector<std::string> arguments)
 {
         std::vector<KubeletFlag> flags;
         for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -200,7 +200,14 @@ std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& arg
                 }
                 flags.push_back(std::move(flag));
         }
-        return flags;
+        return {std::move(arguments), std::move(flags)};
+}
+
+const KubeletFlag* KubeletFlags::last(std::string_view name) const
+{
+        const auto found = std::find_if(
+                parsed.rbegin(), parsed.rend(), [&](const KubeletFlag& flag) { return flag.name == name; });
+        return found != parsed.rend() ? &*found : nullptr;
 }
 
 std::span<const KubeletFlagKey> kubelet_flag_keys()

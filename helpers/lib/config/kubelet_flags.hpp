@@ -20,9 +20,17 @@ struct KubeletFlag {
         bool operator==(const KubeletFlag&) const = default;
 };
 
+struct KubeletFlags {
+        std::vector<std::string> arguments;
+        std::vector<KubeletFlag> parsed;
+
+        // The last flag of a name, or nullptr.
+        const KubeletFlag* last(std::string_view name) const;
+};
+
 // "--name=value", "--name value" and "--switch", by pflag's rules: the word after a flag that is not a
 // switch is its value, even if it begins with dashes. Empty arguments count as absent.
-std::vector<KubeletFlag> parse_kubelet_flags(const std::vector<std::string>& arguments);
+KubeletFlags parse_kubelet_flags(std::vector<std::string> arguments);
 
 struct KubeletFlagKey {
         std::string_view flag;

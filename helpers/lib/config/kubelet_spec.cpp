@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/kubelet_spec.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
 namespace eks {
 
 namespace {
@@ -31,6 +37,21 @@ Marks places_of_gates(const Marks& all)
         return found;
 }
 
+KubeletFlags flags_of(const Json& kubelet, const Configured& given)
+{
+        auto flags = parse_kubelet_flags(kubelet.value("flags", std::vector<std::string>()));
+        for (std::size_t i = 0; i < flags.arguments.size(); ++i) {
+                const auto key = fmt::format("kubelet.flags[{}]", i);
+                if (std::ranges::any_of(flags.arguments[i], [](char c) {
+                            return c != '\t' && has_control_characters({&c, 1});
+                    }))
+                        given.problems.add(place_of(given.marks, key, {"configuration"}), key,
+                                flags.arguments[i], "holds a line break or control character",
+                                "Write each flag as one list item on one line");
+        }
+        return flags;
+}
+
 } // namespace
 
 KubeletSpec kubelet_spec(const Configured& given)
@@ -38,7 +59,7 @@ KubeletSpec kubelet_spec(const Configured& given)
         const auto& kubelet = given.table("kubelet");
         return {.config = kubelet.value("config", Json::object()),
                 .config_replaces = kubelet.value("configMode", std::string()) == "replace",
-                .flags = kubelet.value("flags", std::vector<std::string>()),
+                .flags = flags_of(kubelet, given),
                 .places = places_of_gates(given.marks),
                 .credential_provider_config = kubelet.value("credentialProviderConfig", Json::object()),
                 .max_pods_expression = {kubelet.value("maxPodsExpression", std::string()),

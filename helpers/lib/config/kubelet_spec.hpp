@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/configured.hpp"
+#include "config/kubelet_flags.hpp"
 
 namespace eks {
 
@@ -20,7 +21,7 @@ struct ReservationSettings {
 struct KubeletSpec {
         Json config = Json::object();
         bool config_replaces = false; // kubelet.configMode = "replace"
-        std::vector<std::string> flags;
+        KubeletFlags flags;
         Marks places; // of the flags and of config.featureGates
         Json credential_provider_config = Json::object();
         Sourced max_pods_expression; // empty: none

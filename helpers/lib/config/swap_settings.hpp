@@ -22,6 +22,7 @@ struct SwapSettings {
         std::string source;      // for messages: "user data, line 3, column 5"
 
         bool is_on() const { return kind != Kind::off; }
+        bool is_file() const { return kind == Kind::store || kind == Kind::file; }
         // In bytes, on a machine with so much memory.
         std::uint64_t size(std::uint64_t memory) const;
 };

@@ -261,7 +261,7 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
                                 const auto key = key_path("kubelet.config.featureGates", name);
                                 found[name] = {at(key) + key, value.get<bool>()};
                         }
-        for (const auto& flag : parse_kubelet_flags(spec.kubelet.flags))
+        for (const auto& flag : spec.kubelet.flags.parsed)
                 if (flag.name == "feature-gates" && flag.value)
                         for (const auto item : split(*flag.value, ',')) {
                                 const auto equals = item.find('=');

@@ -119,13 +119,10 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
 }
 
 // The value of kubelet's command line, which overrides its files.
-std::optional<unsigned> flagged(const std::vector<std::string>& flags)
+std::optional<unsigned> flagged(const KubeletFlags& flags)
 {
-        std::optional<unsigned> last;
-        for (const auto& flag : parse_kubelet_flags(flags))
-                if (flag.name == "max-pods")
-                        last = parse_int<unsigned>(flag.value.value_or(""));
-        return last;
+        const auto* last = flags.last("max-pods");
+        return last != nullptr ? parse_int<unsigned>(last->value.value_or("")) : std::nullopt;
 }
 
 } // namespace

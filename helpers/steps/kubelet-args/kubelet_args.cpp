@@ -10,7 +10,6 @@
 #include "base/fs.hpp"
 #include "base/systemd_words.hpp"
 #include "base/text.hpp"
-#include "config/kubelet_flags.hpp"
 #include "node/gpu.hpp"
 #include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"
@@ -78,8 +77,7 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
 std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
 {
         // A name that the user sets replaces ours, and has been checked.
-        const bool overridden = std::ranges::any_of(parse_kubelet_flags(node.spec.kubelet.flags),
-                [](const KubeletFlag& flag) { return flag.name == "hostname-override"; });
+        const bool overridden = node.spec.kubelet.flags.last("hostname-override") != nullptr;
         std::vector<Note> unneeded;
         auto name = node_name(node, overridden ? unneeded : notes);
         if (const auto wrong = wrong_node_name(name); !wrong.empty() && !overridden)
@@ -169,7 +167,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
         for (const auto& [name, value] : named)
                 ours.push_back(fmt::format("--{}={}", name, value));
         // The user's flags are last, because kubelet uses the last of two.
-        const auto& users = node.spec.kubelet.flags;
+        const auto& users = node.spec.kubelet.flags.arguments;
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));

@@ -29,9 +29,8 @@ constexpr const char* api_version = "kubelet.config.k8s.io/v1beta1";
 bool reserves_cpus_by_number(const NodeSpec& spec)
 {
         const auto cpus = spec.kubelet.config.find("reservedSystemCPUs");
-        const auto flags = parse_kubelet_flags(spec.kubelet.flags);
         return (cpus != spec.kubelet.config.end() && !cpus->is_null() && *cpus != "") ||
-               std::ranges::find(flags, "reserved-cpus", &KubeletFlag::name) != flags.end();
+               spec.kubelet.flags.last("reserved-cpus") != nullptr;
 }
 
 // The values of the table that this kubelet accepts.
@@ -68,7 +67,7 @@ bool enforces_kube_reserved(const KubeletSpec& kubelet)
         if (const auto list = kubelet.config.find("enforceNodeAllocatable");
                 list != kubelet.config.end() && list->is_array())
                 enforces = std::ranges::find(*list, "kube-reserved") != list->end();
-        for (const auto& flag : parse_kubelet_flags(kubelet.flags))
+        for (const auto& flag : kubelet.flags.parsed)
                 if (flag.name == "enforce-node-allocatable" && flag.value) {
                         const auto enforced = split(*flag.value, ',');
                         enforces = std::ranges::find(enforced, "kube-reserved") != enforced.end();
@@ -129,9 +128,8 @@ void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
         auto config = node.spec.kubelet.config_replaces ? Json::object() : generated;
         config.merge_patch(node.spec.kubelet.config);
         bool fails = config.value("failCgroupV1", Json(true)) != false;
-        for (const auto& flag : parse_kubelet_flags(node.spec.kubelet.flags))
-                if (flag.name == "fail-cgroupv1")
-                        fails = go_boolean(flag.value.value_or("true")).value_or(true);
+        if (const auto* flag = node.spec.kubelet.flags.last("fail-cgroupv1"))
+                fails = go_boolean(flag->value.value_or("true")).value_or(true);
         if (fails)
                 throw Error(failure::cgroup_v1,
                         fmt::format("kubelet {} does not start here: '/sys/fs/cgroup' is not cgroup v2",
@@ -146,7 +144,7 @@ bool disables_node_swap(const NodeSpec& spec)
 {
         const auto gates = spec.kubelet.config.value("featureGates", Json());
         bool off = gates.is_object() && gates.value("NodeSwap", Json()) == false;
-        for (const auto& flag : parse_kubelet_flags(spec.kubelet.flags))
+        for (const auto& flag : spec.kubelet.flags.parsed)
                 if (flag.name == "feature-gates" && flag.value)
                         for (const auto item : split(*flag.value, ','))
                                 if (item.starts_with("NodeSwap="))

@@ -67,7 +67,8 @@ Checked checked_layer(const Layer& layer, const Json& imds = no_facts)
         Checked result;
         result.refusal = test::refusal([&] {
                 Problems problems;
-                check_values(layer, imds, problems, result.notes);
+                check_values(
+                        node_spec(layer.tree, layer.marks, problems), layer, imds, problems, result.notes);
                 problems.throw_if_any(failure::config_invalid);
         });
         for (const auto& note : result.notes) {

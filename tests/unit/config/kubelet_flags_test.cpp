@@ -165,6 +165,6 @@ TEST_CASE("Flags are read as kubelet reads them", "[kubelet-flags]")
         };
         for (const auto& row : rows) {
                 CAPTURE(row.arguments);
-                CHECK(parse_kubelet_flags(row.arguments) == row.flags);
+                CHECK(parse_kubelet_flags(row.arguments).parsed == row.flags);
         }
 }

@@ -71,17 +71,17 @@ TEST_CASE("The configuration becomes a NodeSpec", "[node]")
         CHECK(spec.cluster.certificate_authority.source == "user data, line 7, column 5");
         CHECK(spec.cluster.service_cidr->text() == "10.100.0.0/16");
         CHECK(spec.kubelet.config == Json{{"maxPods", 20}});
-        CHECK(spec.kubelet.flags == std::vector<std::string>{"--v=5"});
+        CHECK(spec.kubelet.flags.arguments == std::vector<std::string>{"--v=5"});
         REQUIRE(spec.containerd.configs.size() == 1);
         CHECK(spec.containerd.configs[0].text == "version = 2");
         CHECK(spec.containerd.configs[0].source == "user data, line 14, column 5");
         CHECK(spec.containerd.base_runtime_spec == Json{{"a", 1}});
         CHECK(spec.registration.instance_id_node_name);
 
-        CHECK(node.inputs("  kubelet: {flags: []}\n").spec.kubelet.flags.empty());
+        CHECK(node.inputs("  kubelet: {flags: []}\n").spec.kubelet.flags.arguments.empty());
         const auto plain = node.inputs().spec;
         CHECK(plain.kubelet.config == Json::object());
-        CHECK(plain.kubelet.flags.empty());
+        CHECK(plain.kubelet.flags.arguments.empty());
         CHECK(plain.containerd.configs.empty());
         CHECK(plain.containerd.base_runtime_spec == Json::object());
         CHECK_FALSE(plain.registration.instance_id_node_name);
@@ -102,7 +102,7 @@ TEST_CASE("node.json carries everything that later steps need, and back", "[node
         const auto inputs = load_node_inputs(node.root());
         CHECK(inputs.spec.cluster.name == "my-cluster");
         CHECK(inputs.spec.cluster.certificate_authority.source == "user data, line 7, column 5");
-        CHECK(inputs.spec.kubelet.flags == std::vector<std::string>{"--v=5"});
+        CHECK(inputs.spec.kubelet.flags.arguments == std::vector<std::string>{"--v=5"});
         CHECK(inputs.spec.kubelet.config == Json{{"a", nullptr}});
         REQUIRE(inputs.spec.containerd.configs.size() == 1);
         CHECK(inputs.spec.containerd.configs[0].text == "[grpc]");

@@ -273,7 +273,8 @@ TEST_CASE("A name that Kubernetes refuses is an error before kubelet finds out",
                 CHECK(result.mentions("'" + name + "'"));
                 CHECK(result.remedy.find("InstanceIdNodeName") != std::string::npos);
         }
-        inputs.spec.kubelet.flags = {"--hostname-override=ip-1"}; // the user's own, checked by eks-config
+        inputs.spec.kubelet.flags =
+                parse_kubelet_flags({"--hostname-override=ip-1"}); // the user's own, checked by eks-config
         CHECK(has(arguments(inputs), "--hostname-override=ip-1"));
         inputs.spec.kubelet.flags = {};
         inputs.facts.local_hostname = "db-1." + std::string(58, 'a');
@@ -296,7 +297,8 @@ TEST_CASE("A node has EC2's name in whatever domain the VPC's DHCP options name"
                       "named ip-172-16-34-43.us-west-2.compute.internal, as EC2's private DNS has it: "
                       "ip-172-16-34-43.corp.example is") != std::string::npos);
 
-        inputs.spec.kubelet.flags = {"--hostname-override=ip-172-16-34-43.corp.example"};
+        inputs.spec.kubelet.flags =
+                parse_kubelet_flags({"--hostname-override=ip-172-16-34-43.corp.example"});
         CHECK(plan_kubelet_args(inputs).notes.empty());
         inputs.spec.kubelet.flags = {};
         inputs.spec.registration.instance_id_node_name = true;
@@ -349,7 +351,7 @@ TEST_CASE("One item of flags is one argument, unchanged", "[kubelet-args]")
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
-        inputs.spec.kubelet.flags = {"--cert-dir=/a b --c", "--x=\"y\""};
+        inputs.spec.kubelet.flags = parse_kubelet_flags({"--cert-dir=/a b --c", "--x=\"y\""});
         const auto all = arguments(inputs);
         CHECK(Texts(all.end() - 2, all.end()) == Texts{"--cert-dir=/a b --c", "--x=\"y\""});
         inputs.spec.kubelet.flags = {};

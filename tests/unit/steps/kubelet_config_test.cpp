@@ -336,9 +336,9 @@ TEST_CASE("With swap that is configured, kubelet limits how pods use it", "[kube
         }
         // kubelet takes no memorySwap without the gate.
         inputs.versions.kubelet = {1, 33, 0};
-        inputs.spec.kubelet.flags = {"--feature-gates=A=true,NodeSwap=false"};
+        inputs.spec.kubelet.flags = parse_kubelet_flags({"--feature-gates=A=true,NodeSwap=false"});
         CHECK_FALSE(rendered(inputs).contains("memorySwap"));
-        inputs.spec.kubelet.flags.clear();
+        inputs.spec.kubelet.flags = {};
         inputs.spec.kubelet.config["featureGates"]["NodeSwap"] = false;
         CHECK_FALSE(rendered(inputs).contains("memorySwap"));
         CHECK(rendered(inputs)["failSwapOn"] == false);
