@@ -17,6 +17,7 @@ REQUIRED_OF_COMMANDS = [*REQUIRED, "EXIT STATUS"]
 KEYS = "helpers/data/keys.toml"
 CONFIG_PAGE = "man/eks-node.toml.5.scd"
 INSTALLED_CONFIG_PAGE = "usr/share/man/man5/eks-node.toml.5"
+INSTALLED_MESSAGES_PAGE = "usr/share/man/man7/eks-messages.7"
 MIGRATION = "man/eks-migration.7.scd"
 NODE_CONFIG_SCHEMA = "usr/share/eks/schema/node-config.schema.json"
 OVERVIEW = "man/eks-node.7.scd"
@@ -218,26 +219,21 @@ def check_migration(tree):
 
 
 def check_messages(tree):
-    """Whoever finds EKS_FAILURE=name in the journal can look the name up, and a step's page names none that is not."""
-    known = {name for _, _, name, _, _ in messages.constants(tree)}
-    if (tree.source / OVERVIEW).exists():
-        overview = plain(tree.text(OVERVIEW))
-        for _, _, name, _, place in messages.constants(tree):
-            if not re.search(rf"(?<![\w-]){name}(?![\w-])", overview):
-                yield at(*place, f"message {name} is not in {OVERVIEW}, add it to MESSAGES")
+    """The messages that a page lists are in the table. The build puts all of the table into eks-messages(7)."""
+    known = {message.name for message in messages.messages(tree)}
     for page in pages(tree):
         for heading, line, text in sections(tree, page):
             listed = re.fullmatch(r"\s*([a-z][a-z-]+(?:,\s+[a-z][a-z-]+)*)[;.].*", plain(text), re.DOTALL)
             if heading == "MESSAGES" and listed:
                 for name in set(re.split(r",\s+", listed[1])) - known:
-                    yield at(page, line, f"message {name} is not in {messages.HEADER}, mend the name")
+                    yield at(page, line, f"message {name} is not in {messages.MESSAGES}, mend the name")
 
 
 def check_references(tree):
     """A page of ours that a page or a program's message names exists."""
     name = r"(?:eks(?:node)?(?:-[a-z0-9-]+)?|kubelet|runtime)(?:\.(?:service|target|slice|toml|json))?"
     ours = re.compile(rf"\b({name}|nodeadm)[*_]*\((\d)\)")
-    for path in [*pages(tree), *tree.files("man/*.catalog", "helpers/**/*.cpp", "helpers/**/*.hpp", "README.md")]:
+    for path in [*pages(tree), *tree.files(messages.MESSAGES, "helpers/**/*.cpp", "helpers/**/*.hpp", "README.md")]:
         text = plain(tree.text(path))
         for m in ours.finditer(text):
             if not (tree.source / f"man/{m[1]}.{m[2]}.scd").exists():
@@ -253,7 +249,7 @@ def man_warnings(page):
 
 
 def check_renders(tree):
-    """scdoc accepts every page, and man shows it without a warning; also the page that the build adds to."""
+    """scdoc accepts every page, and man shows it without a warning; also the pages that the build adds to."""
     scdoc = tool("scdoc")
     directory = tree.temporary()
     for page in pages(tree):
@@ -267,9 +263,10 @@ def check_renders(tree):
         rendered.write_text(done.stdout)
         for text in man_warnings(rendered):
             yield at(page, 1, text)
-    if (tree.stage / INSTALLED_CONFIG_PAGE).exists():
-        for text in man_warnings(tree.stage / INSTALLED_CONFIG_PAGE):
-            yield at(KEYS, 1, f"of {INSTALLED_CONFIG_PAGE}, {text}")
+    for page, source in ((INSTALLED_CONFIG_PAGE, KEYS), (INSTALLED_MESSAGES_PAGE, messages.MESSAGES)):
+        if (tree.stage / page).exists():
+            for text in man_warnings(tree.stage / page):
+                yield at(source, 1, f"of {page}, {text}")
 
 
 if __name__ == "__main__":

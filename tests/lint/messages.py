@@ -1,66 +1,53 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The ids in the code and the texts in the journal's catalog are one list, and nothing on it is dead."""
+"""The table of messages is whole, nothing in it is dead, and journald reads what is generated from it."""
 
 import re
-import shutil
+import runpy
 
 from lint import at, line_of, main, run, tool, without_comments
 
+MESSAGES = "helpers/data/messages.txt"
+SCRIPT = "helpers/data/render-messages"
 HEADER = "helpers/lib/base/messages.hpp"
-HEADERS = (HEADER, "helpers/lib/storage/messages.hpp", "helpers/lib/net/messages.hpp")
-CATALOG = "man/eks-node.catalog"
 LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s+"(?:\\.|[^"\\\n])*")*|\'(?:\\.|[^\'\\\n])+\'')
 RIDDLE = re.compile(r"\bthat (?:is|are) none\b|(?<!there )\bis no (?!longer\b)[a-z]+|\bno option of it\b|\banew\b")
 ERROR = re.compile(r"(\bError\s*[({]|\{)\s*(failure::\w+)")
 OF_OTHERS = ("helpers/compat/commands/", "helpers/compat/nodeadm/")
-CONSTANT = re.compile(r'constexpr\s+(Event|Failure)\s+(\w+)\s*\{\s*"([^"]*)",\s*"([^"]*)"')
 
 
-def constants(tree):
-    """(kind, identifier, name, id, (header, line)) of every message of the code."""
-    found = []
-    for header in HEADERS:
-        text = without_comments(tree.text(header))
-        found += [(m[1].lower(), m[2], m[3], m[4], (header, line_of(text, m.start()))) for m in CONSTANT.finditer(text)]
-    return found
+def script(tree):
+    """What the build reads the table with."""
+    return runpy.run_path(str(tree.source / SCRIPT))
 
 
-def entries(tree):
-    """(id, line, body lines) of the catalog."""
-    if not (tree.source / CATALOG).exists():
-        return []
-    found = []
-    for number, line in tree.lines(CATALOG):
-        if m := re.fullmatch(r"-- (\S+)(?: \S+)?", line):
-            found.append((m[1], number, []))
-        elif found and not line.startswith("#"):
-            found[-1][2].append(line)
-    return found
+def messages(tree):
+    """The messages, as the script has them: .name, .identifier, .kind, .id, .line, .text, .fields."""
+    return script(tree)["parse"](tree.text(MESSAGES))
 
 
-def check_header(tree):
-    seen = {}
-    for _, identifier, name, message_id, place in constants(tree):
-        if not re.fullmatch(r"[0-9a-f]{32}", message_id):
-            yield at(*place, f"'{message_id}' is not a message id, make one with systemd-id128 new")
-        if name != identifier.replace("_", "-"):
-            yield at(*place, f"{identifier} is named '{name}', name it '{identifier.replace('_', '-')}'")
-        for value in (name, message_id):
-            if value in seen:
-                yield at(*place, f"'{value}' is already on line {seen[value][1]} of {seen[value][0]}, give each message its own")
-            seen[value] = place
+def check_table(tree):
+    """What stops a build, with its line: ids and names that are not valid or not unique, fields or a text that is missing."""
+    for line, text in script(tree)["problems"](messages(tree)):
+        yield at(MESSAGES, line, text)
+
+
+def check_statuses(tree):
+    """The script has C++'s exit statuses."""
+    text = without_comments(tree.text(HEADER))
+    declared = re.search(r"enum class Errc \{([^}]*)\}", text)
+    known = {name: value for value, name in script(tree)["STATUSES"].items()}
+    if known != dict(re.findall(r"(\w+) = (\d+)", declared[1])):
+        yield at(HEADER, line_of(text, declared.start()), f"Errc is not STATUSES of {SCRIPT}, make them equal")
 
 
 def check_used(tree):
-    paths = tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp")
     used = set()
-    for path in paths:
-        if str(path) not in HEADERS:
-            used |= set(re.findall(r"\b(event|failure)::(\w+)", without_comments(tree.text(path))))
-    for kind, identifier, _, _, place in constants(tree):
-        if (kind, identifier) not in used:
-            yield at(*place, f"{kind}::{identifier} is used nowhere, use or remove it")
+    for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp"):
+        used |= set(re.findall(r"\b(event|failure)::(\w+)", without_comments(tree.text(path))))
+    for message in messages(tree):
+        if (message.kind, message.identifier) not in used:
+            yield at(MESSAGES, message.line, f"{message.kind}::{message.identifier} is used nowhere, use or remove it")
 
 
 def check_plain_words(tree):
@@ -111,57 +98,34 @@ def check_waits(tree):
             yield at(path, line_of(text, waits.start()), "says what is awaited and not until when, call wait_until() before")
 
 
-def check_catalog(tree):
-    """Both ways: an id without a text says nothing to `journalctl -x`, a text without an id is never shown."""
-    if not (tree.source / CATALOG).exists():
-        yield at(CATALOG, 1, "there is no catalog, write an entry for every id of messages.hpp")
-        return
-    known = {message_id: (name, place) for _, _, name, message_id, place in constants(tree)}
-    first = {}
-    for message_id, line, body in entries(tree):
-        if message_id in first:
-            yield at(CATALOG, line, f"{message_id} has an entry on line {first[message_id]}, drop one")
-        first.setdefault(message_id, line)
-        if message_id not in known:
-            yield at(CATALOG, line, f"{message_id} is not in messages.hpp, drop the entry or mend the id")
-        headers = [text for text in body if re.match(r"[A-Z][\w-]*: ", text)]
-        if not any(text.startswith("Subject: ") for text in headers):
-            yield at(CATALOG, line, "no Subject: line, add one")
-        if not [text for text in body if text.strip() and text not in headers]:
-            yield at(CATALOG, line, "no text below the subject, say what happened and what to do")
-    for message_id, (name, place) in known.items():
-        if message_id not in first:
-            yield at(*place, f"{name} has no entry in {CATALOG}, add one for {message_id}")
-
-
-def check_catalog_fields(tree):
-    """A catalog text may show fields of its record; ours must be ones that the code sends."""
+def check_fields(tree):
+    """A text may show fields of its record; ours must be ones that the code sends."""
     sources = "".join(tree.text(path) for path in tree.files("helpers/**/*.cpp", "generators/**/*.cpp"))
     sent = set(re.findall(r'"(EKS_[A-Z_]+)[="]', sources))
-    for _, start, body in entries(tree):
-        for number, text in enumerate(body, start + 1):
-            for field in re.findall(r"@(EKS_\w+)@", text):
-                if field not in sent:
-                    yield at(CATALOG, number, f"@{field}@ is sent by no program, drop it or send the field")
+    for number, text in tree.lines(MESSAGES):
+        for name in re.findall(r"@(EKS_\w+)@", text):
+            if name not in sent:
+                yield at(MESSAGES, number, f"@{name}@ is sent by no program, drop it or send the field")
 
 
-def check_catalog_compiles(tree):
-    """journald reads the catalog as it is, and finds all of it."""
-    if not (tree.source / CATALOG).exists():
-        return
+def check_catalog(tree):
+    """journald reads the catalog as it is generated, and finds all of it."""
     journalctl = tool("journalctl")
     root = tree.temporary()
     directory = root / "usr/lib/systemd/catalog"
     directory.mkdir(parents=True)
-    shutil.copy(tree.source / CATALOG, directory)
+    made = run(tree.source / SCRIPT, "catalog", tree.source / MESSAGES)
+    if made.returncode != 0:
+        return  # said by check_table
+    (directory / "eks-node.catalog").write_text(made.stdout)
     done = run(journalctl, f"--root={root}", "--update-catalog")
     if done.returncode != 0 or done.stdout:
-        yield at(CATALOG, 1, f"journalctl --update-catalog refuses it: {done.stdout.strip()}")
+        yield at(MESSAGES, 1, f"journalctl --update-catalog refuses it: {done.stdout.strip()}")
         return
     listed = set(re.findall(r"^[0-9a-f]{32}", run(journalctl, f"--root={root}", "--list-catalog").stdout, re.MULTILINE))
-    for message_id, line, _ in entries(tree):
-        if message_id not in listed:
-            yield at(CATALOG, line, f"journald does not find {message_id}, write 32 hexadecimal digits after '-- '")
+    for message in messages(tree):
+        if message.id not in listed:
+            yield at(MESSAGES, message.line, f"journald does not find {message.id}, look for what ends the text before it")
 
 
 if __name__ == "__main__":

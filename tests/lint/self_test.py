@@ -21,9 +21,9 @@ PLANTS = []
 CA = f"{lint.UNIT_DIRECTORY}/eks-ca.service"
 TARGET = f"{lint.UNIT_DIRECTORY}/eks-configured.target"
 GENERATOR = "usr/lib/systemd/system-generators/eks-node-generator"
-MESSAGES = "helpers/lib/base/messages.hpp"
+MESSAGES = "helpers/data/messages.txt"
+RENDER_MESSAGES = "helpers/data/render-messages"
 KEYS = "helpers/data/keys.toml"
-CATALOG = "man/eks-node.catalog"
 KNOWN_ID = "3f22aa0d5fa74a14ba2062809bc9681b"  # event::step_finished
 OTHER_ID = "00112233445566778899aabbccddeeff"
 
@@ -278,17 +278,39 @@ def _(source, stage):
     write(stage / "usr/libexec/eksnode/eks-phantom", "x" * 200_000)
 
 
-def constant(text):
-    return lambda source, stage: append(source / MESSAGES, f"inline constexpr Event {text};\n")
+def message(name="phantom", message_id=OTHER_ID, fields="", text="It broke.\n\nMend it."):
+    """Add a message to the table; a field that is there twice is wrong."""
+    fields = f"Name: {name}\nTopic: steps\nSubject: A\nDocumentation: man:eks-node(7)\n{fields}"
+    return lambda source, stage: append(source / MESSAGES, f"\n-- {message_id}\n{fields}\n{text}\n")
 
 
-for check, expected, text in (
-        ("messages.check_header", "'0815' is not a message id", 'phantom{"phantom", "0815"}'),
-        ("messages.check_header", "is already on line", f'phantom{{"phantom", "{KNOWN_ID}"}}'),
-        ("messages.check_header", "name it 'the-phantom'", f'the_phantom{{"phantom", "{OTHER_ID}"}}'),
-        ("messages.check_used", "phantom is used nowhere", f'phantom{{"phantom", "{OTHER_ID}"}}'),
-        ("messages.check_catalog", "phantom has no entry", f'phantom{{"phantom", "{OTHER_ID}"}}')):
-    plant(check, expected)(constant(text))
+for check, expected, what in (
+        ("check_table", "'0815' is not a message id", {"message_id": "0815"}),
+        ("check_table", "'The_phantom' is not a name", {"name": "The_phantom"}),
+        ("check_table", f"'{KNOWN_ID}' is already on line", {"message_id": KNOWN_ID}),
+        ("check_table", "'usage' is already on line", {"name": "usage"}),
+        ("check_table", "no Name: line", {"name": ""}),
+        ("check_table", "'Phantom:' is not known", {"fields": "Phantom: a\n"}),
+        ("check_table", "'Topic: aws' is not a new field", {"fields": "Topic: aws\n"}),
+        ("check_table", "Status '3' is not known", {"fields": "Status: 3\n"}),
+        ("check_table", "Room 'phantom' is not known", {"fields": "Room: phantom\n"}),
+        ("check_table", "no text below", {"text": ""}),
+        ("check_table", "does not say what to do", {"text": "It broke."}),
+        ("check_used", "event::phantom is used nowhere", {}),
+        ("check_used", "failure::phantom is used nowhere", {"fields": "Status: 1\n"}),
+        ("check_fields", "@EKS_PHANTOM@", {"text": "See @EKS_PHANTOM@.\n\nMend it."})):
+    plant(f"messages.{check}", expected)(message(**what))
+
+
+for missing in "Topic", "Subject", "Documentation":
+    plant("messages.check_table", f"no {missing}: line")(
+        lambda source, stage, missing=missing: replace(source / MESSAGES, f"\n{missing}: ", "\n#"))
+plant("messages.check_table", "Topic 'phantom' is not known")(
+    lambda source, stage: replace(source / MESSAGES, "Topic: steps", "Topic: phantom"))
+plant("messages.check_statuses", "messages.hpp:.*Errc is not STATUSES")(
+    lambda source, stage: replace(source / "helpers/lib/base/messages.hpp", "unreachable = 69", "unreachable = 68"))
+plant("messages.check_catalog", f"journald does not find {KNOWN_ID}")(
+    lambda source, stage: replace(source / RENDER_MESSAGES, "\\n-- {message.id}", "\\n--{message.id}"))
 
 
 @plant("messages.check_plain_words", "'that is none' is hard to read")
@@ -305,19 +327,6 @@ def _(source, stage):
 def _(source, stage):
     append(source / "helpers/steps/ca/ca.cpp", 'void phantom(eks::Context& context) { context.awaiting("Waiting for a phantom"); }\n')
 
-
-def entry(message_id, text):
-    return lambda source, stage: append(source / CATALOG, f"\n-- {message_id}\n{text}\n")
-
-
-for check, expected, message_id, text in (
-        ("messages.check_catalog", f"{OTHER_ID} is not in messages.hpp", OTHER_ID, "Subject: A\n\nText."),
-        ("messages.check_catalog", "has an entry on line", KNOWN_ID, "Subject: A\n\nText."),
-        ("messages.check_catalog", "no Subject", OTHER_ID, "\nText."),
-        ("messages.check_catalog", "no text below", OTHER_ID, "Subject: A\n"),
-        ("messages.check_catalog_fields", "@EKS_PHANTOM@", OTHER_ID, "Subject: A\n\nSee @EKS_PHANTOM@."),
-        ("messages.check_catalog_compiles", "journald does not find 0815", "0815", "Subject: A\n\nText.")):
-    plant(check, expected)(entry(message_id, text))
 
 PAGE = "{title}\n\n# NAME\n\n{name}\n\n# SYNOPSIS\n\nnone\n\n# DESCRIPTION\n\nnone\n\n{more}# SEE ALSO\n\nnone\n"
 
@@ -346,6 +355,11 @@ plant("man.check_renders", "eks-phantom.*man --warnings")(page(more="A" * 300 + 
 @plant("man.check_renders", "eks-node.toml.5, man --warnings")
 def _(source, stage):
     append(stage / "usr/share/man/man5/eks-node.toml.5", "A" * 300 + " " + "B" * 300 + "\n")
+
+
+@plant("man.check_renders", "messages.txt:1: of .*eks-messages.7, man --warnings")
+def _(source, stage):
+    append(stage / "usr/share/man/man7/eks-messages.7", "A" * 300 + " " + "B" * 300 + "\n")
 
 
 @plant("man.check_every_page", "man/eks-phantom.service.8.scd:.*no such page")
@@ -399,19 +413,16 @@ def _(source, stage):
     append(source / "man/eks-migration.7.scd", "\nSet kubelet.phantomKey.\n")
 
 
-@plant("man.check_messages", "messages.hpp:.*phantom-message is not in man/eks-node.7")
-def _(source, stage):
-    (source / "man/eks-node.7.scd").touch()
-    constant(f'phantom_message{{"phantom-message", "{OTHER_ID}"}}')(source, stage)
-
-
 plant("man.check_messages", "man/eks-phantom.8.scd:.*message phantom-message")(
-    page(more="# MESSAGES\n\nusage, phantom-message; see *eks-node*(7).\n\n"))
+    page(more="# MESSAGES\n\nusage, phantom-message; see *eks-messages*(7).\n\n"))
 
 
 @plant("man.check_references", "ca.cpp:.*eks-phantom\\(8\\)")
 def _(source, stage):
     append(source / "helpers/steps/ca/ca.cpp", "// See eks-phantom(8).\n")
+
+
+plant("man.check_references", "messages.txt:.*eks-phantom\\(8\\)")(message(text="It broke.\n\nSee eks-phantom(8)."))
 
 
 @plant("paths.check_installed", "/usr/share/doc/phantom is installed")
@@ -512,6 +523,8 @@ for check, expected, path, text in (
          CPP + '#include "config/known_keys.hpp"\n'),
         ("text.check_rooms", "phantom.cpp:2: net does not stand on document", "helpers/lib/net/phantom.cpp",
          CPP + '#include "document/layer.hpp"\n'),
+        ("text.check_rooms", "phantom.cpp:2: storage does not stand on net", "helpers/lib/storage/phantom.cpp",
+         CPP + '#include "net_messages.hpp"\n'),
         ("cpp_format.check_format", "phantom.cpp:1: the first of 1", "helpers/steps/ca/phantom.cpp", "int  phantom;\n"),
         ("data.check_json", "phantom.json:2", "helpers/steps/ca/phantom.json", "{\n]\n"),
         ("data.check_python", "phantom.py:2: does not compile", "tests/phantom.py", "\ndef\n"),

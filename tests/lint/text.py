@@ -89,7 +89,7 @@ def check_rooms(tree):
             continue
         below = {room, "base"} if room == "net" else set(order[:order.index(room) + 1])
         for number, line in tree.lines(path):
-            if (m := re.match(r'#include "(\w+)/', line)) and m[1] in order and m[1] not in below:
+            if (m := re.match(r'#include "(\w+?)(?:/|_messages\.hpp")', line)) and m[1] in order and m[1] not in below:
                 yield at(path, number, f"{room} does not stand on {m[1]}, move what it needs")
 
 
