@@ -109,8 +109,10 @@ private:
                                                 plain(flags_[number - 1].value.value_or("")), plain(value)));
                                 return;
                         }
-                        if (item(flag) == "--")
-                                return check_end_of_flags(flag);
+                        if (item(flag) == "--") {
+                                check_end_of_flags(flag);
+                                return;
+                        }
                         const auto word = shown_word_of(value);
                         report_->problem(key, flag.value == item(flag) ? word : shown_word_of(item(flag)),
                                 flag.value == item(flag) || word.empty() ? "not a flag"
