@@ -167,6 +167,11 @@ def _(source, stage):
     write(source / "man/eks-phantom.7.scd", "")
 
 
+@plant("units.check_unit_tests", "steps/phantom_test.cpp:1: is compiled by no target")
+def _(source, stage):
+    write(source / "tests/unit/steps/phantom_test.cpp", CPP)
+
+
 @plant("units.check_no_reload", "helpers/steps/ca/ca.cpp:.*RestartUnit")
 def _(source, stage):
     append(source / "helpers/steps/ca/ca.cpp", 'constexpr auto method = "RestartUnit";\n')

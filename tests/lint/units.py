@@ -316,6 +316,15 @@ def check_step_tests(tree):
             yield at(path, 1, f"no unit test has the tag [{path.parent.name}], write one")
 
 
+def check_unit_tests(tree):
+    """Each file of unit tests is compiled: it has the name of a step or verb, or is in the list."""
+    listed = set(re.findall(r"'(?:[./\w]*/)?(\w+_test)'", tree.text("tests/unit/meson.build")))
+    for path in tree.files("tests/unit/**/*_test.cpp"):
+        name = path.stem.removesuffix("_test").replace("_", "-")
+        if path.stem not in listed and not (tree.source / "helpers" / path.parent.name / name / "main.cpp").exists():
+            yield at(path, 1, "is compiled by no target, name it after a step or verb, or list it in tests/unit/meson.build")
+
+
 def check_gates(tree):
     """A unit that waits for a gate has one: without it in eks-config the step is skipped for ever."""
     source = "helpers/steps/gates.cpp"
