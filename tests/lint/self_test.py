@@ -124,9 +124,12 @@ for expected, old, new in (
         ("no step .* leaves /run/eks/done/eks-phantom", "[Unit]", "[Unit]\nAssertPathExists=/run/eks/done/eks-phantom")):
     plant("units.check_configured_target", expected)(in_unit(old, new, TARGET))
 
-for file in "node/after-kubelet.conf", "kubelet.service.d/50-watchdog.conf":
+for file in ("containerd.service.d/50-efa.conf", "docker.service.d/50-eks-node.conf", "kubelet.service.d/50-watchdog.conf",
+             "node/after-kubelet.conf", "system.slice.d/50-eks-node.conf"):
     plant("units.check_verify", f"dropins/{file}:.*Unknown key 'Retries'")(
-        lambda source, stage, file=file: append(stage / f"{lint.NODE_UNIT_DIRECTORY}/{file}", "[Service]\nRetries=3\n"))
+        lambda source, stage, file=file: append(stage / f"{lint.NODE_UNIT_DIRECTORY}/{file}", "[Unit]\nRetries=3\n"))
+plant("units.check_verify", "dropins/sysinit.target.d/50-eks.conf:.*Unknown key 'Retries'")(
+    lambda source, stage: append(stage / f"{lint.UNIT_DIRECTORY}/sysinit.target.d/50-eks.conf", "[Unit]\nRetries=3\n"))
 plant("units.check_configured_target", "eks-ca.service is not pulled in")(
     lambda source, stage: (stage / f"{TARGET}.wants/eks-ca.service").unlink())
 plant("units.check_configured_target", "eks-sandbox-image.service is not pulled in")(

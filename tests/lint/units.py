@@ -88,28 +88,39 @@ def node_root(tree):
                 program.parent.mkdir(parents=True, exist_ok=True)
                 program.write_text("#!/bin/true\n")
                 program.chmod(0o755)
-    containerd = root / UNIT_DIRECTORY / "containerd.service"
-    if not containerd.exists():
-        containerd.write_text("[Service]\nExecStart=/bin/true\n")
-        (root / "usr/bin/true").touch(mode=0o755)
-    # The generator links these to several units.
-    for drop_in in (root / NODE_UNIT_DIRECTORY / "node").iterdir():
-        unit = root / UNIT_DIRECTORY / f"{STAND_IN}{drop_in.stem}.service"
-        unit.write_text("[Service]\nExecStart=/bin/true\n")
-        unit.with_name(f"{unit.name}.d").mkdir()
-        shutil.copy(drop_in, unit.with_name(f"{unit.name}.d"))
     return root
+
+
+def add_stand_ins(tree, root):
+    """Units of other packages that have a drop-in of ours, and one for each drop-in that the generator links to several units.
+
+    Their names. A scope has no file: only the service manager makes one.
+    """
+    directory = root / UNIT_DIRECTORY
+    names = {d.file.parent.name.removesuffix(".d") for d in drop_ins(tree) if d.file.parent.suffix == ".d"}
+    names = {name for name in names if not name.endswith(".scope")}
+    for drop_in in (root / NODE_UNIT_DIRECTORY / "node").iterdir():
+        unit = f"{STAND_IN}{drop_in.stem}.service"
+        (directory / f"{unit}.d").mkdir()
+        shutil.copy(drop_in, directory / f"{unit}.d")
+        names.add(unit)
+    for unit in (directory / name for name in names):
+        if not unit.exists():
+            unit.write_text("[Service]\nExecStart=/bin/true\n" if unit.suffix == ".service" else "[Unit]\n")
+    (root / "usr/bin/true").touch(mode=0o755)
+    return names
 
 
 def check_verify(tree):
     """Every unit and drop-in is accepted by systemd. --recursive-errors=no: without it 252 forgives unknown keys."""
     analyze = tool("systemd-analyze")
     root = node_root(tree)
+    others = add_stand_ins(tree, root)
     sources = {str(unit_name(tree, unit.file)): unit.path for unit in all_units(tree)}
-    stand_ins = [file.name for file in (root / UNIT_DIRECTORY).glob(f"{STAND_IN}*.service")]
-    sources |= {f"{name}.d/{Path(name).stem.removeprefix(STAND_IN)}.conf": f"dropins/node/{Path(name).stem.removeprefix(STAND_IN)}.conf"
-                for name in stand_ins}
-    names = [*units(tree), "containerd.service", *stand_ins]
+    for unit in (name for name in others if name.startswith(STAND_IN)):
+        file = Path(unit).stem.removeprefix(STAND_IN)
+        sources[f"{unit}.d/{file}.conf"] = f"dropins/node/{file}.conf"
+    names = sorted({*units(tree), *others})
     verified = run(analyze, "verify", f"--root={root}", "--man=no", "--recursive-errors=no", *names)
     for text in verified.stdout.splitlines():
         if m := re.match(r".*/systemd/system/([^:]+):(\d+): (.*)", text):
@@ -138,6 +149,7 @@ def check_ordering(tree):
             shutil.copytree(file, target, symlinks=True)
         else:
             shutil.copy2(file, target, follow_symlinks=False)
+    add_stand_ins(tree, root)
     admin = root / "etc/systemd/system"
     admin.mkdir(parents=True)
     (root / "etc/eks").mkdir(exist_ok=True)
