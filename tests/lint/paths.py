@@ -20,7 +20,7 @@ PROGRAMS = "|".join((
 FILES = "|".join((
     rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
-    rf"{UNIT_DIRECTORY}/eks-configured\.target\.wants/eks-[a-z-]+\.service",
+    rf"{UNIT_DIRECTORY}/eks-(?:configured|node)\.target\.wants/eks-[a-z-]+\.(?:service|target)",
     # kubelet's package has a unit of this name
     rf"{NODE_UNIT_DIRECTORY}/(?:kubelet\.service|[\w.@-]+\.d/\d\d-[a-z-]+\.conf|node/[a-z-]+\.conf)",
     r"usr/lib/systemd/(?:journald|logind|networkd|resolved|system|timesyncd)\.conf\.d/\d\d-[a-z-]+\.conf",

@@ -119,7 +119,6 @@ for check, expected, old, new in (
     plant(check, expected)(in_unit(old, new))
 
 for expected, old, new in (
-        ("eks-ca.service is named here too", "[Unit]", "[Unit]\nAfter=eks-ca.service"),
         ("eks-ca.service may be masked", "AssertPathExists=/run/eks/done/eks-ca\n", ""),
         ("no step .* leaves /run/eks/done/eks-phantom", "[Unit]", "[Unit]\nAssertPathExists=/run/eks/done/eks-phantom")):
     plant("units.check_configured_target", expected)(in_unit(old, new, TARGET))
@@ -133,7 +132,10 @@ plant("units.check_verify", "dropins/sysinit.target.d/50-eks.conf:.*Unknown key 
 plant("units.check_configured_target", "eks-ca.service is not pulled in")(
     lambda source, stage: (stage / f"{TARGET}.wants/eks-ca.service").unlink())
 plant("units.check_configured_target", "eks-sandbox-image.service is not pulled in")(
-    in_unit("eks-sandbox-image.service", "", f"{lint.UNIT_DIRECTORY}/eks-node.target"))
+    lambda source, stage: (stage / f"{lint.UNIT_DIRECTORY}/eks-node.target.wants/eks-sandbox-image.service").unlink())
+plant("units.check_wants", "eks-configured.target:.*wants eks-ca.service")(in_unit("[Unit]", "[Unit]\nWants=eks-ca.service", TARGET))
+plant("units.check_order", "eks-configured.target:.*eks-ca.service is Before=eks-configured.target already")(
+    in_unit("[Unit]", "[Unit]\nAfter=eks-ca.service", TARGET))
 plant("units.check_step_lines", "step.conf:1: no RuntimeDirectory")(
     lambda source, stage: replace(source / "units/step.conf", "RuntimeDirectory=", "#"))
 plant("units.check_step_lines", "eks-ca.service.in:1: no UMask=0022")(in_unit("UMask=", "#"))

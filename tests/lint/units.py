@@ -58,6 +58,7 @@ REFUSED |= {key: "needs a seccomp filter, 1 to 11 ms of CPU on every boot" for k
 SHELLS = {"ash", "bash", "busybox", "dash", "env", "python3", "sh", "xargs", "zsh"}
 EXEC_KEYS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost")
 THRESHOLDS = Path(__file__).with_name("exposure.tsv")
+MESON = "units/meson.build"
 STAND_IN = "stand-in-"  # for the units that the generator gives a drop-in
 STEP_THRESHOLD = "eks-*.service"  # the line for steps without one of their own
 
@@ -242,6 +243,23 @@ def wanted_by(tree, target):
     return {link.name for link in directory.iterdir()} if directory.is_dir() else set()
 
 
+def check_wants(tree):
+    """What a target of ours wants is in the table of units/meson.build; a unit of another package has no line there."""
+    ours = units(tree)
+    for target in (unit for name, unit in ours.items() if name.endswith(".target")):
+        for name in sorted((target.words("Wants") | target.words("Requires")) & ours.keys()):
+            yield at(target.path, target.line("Wants"), f"wants {name}, name {target.name} beside it in {MESON} instead")
+
+
+def check_order(tree):
+    """An order is in one of the two units."""
+    ours = units(tree)
+    for name, unit in ours.items():
+        for other in sorted(unit.words("After") & ours.keys()):
+            if name in ours[other].words("Before"):
+                yield at(unit.path, unit.line("After"), f"{other} is Before={name} already, drop it from After=")
+
+
 def check_configured_target(tree):
     """eks-configured.target knows every step and does not believe in one that has not finished. The order is in the steps.
 
@@ -255,13 +273,11 @@ def check_configured_target(tree):
         if name in OFF_CHAIN:
             continue
         if name in AFTER_CONFIGURED:
-            if name not in node.words("Wants") | node.words("Requires"):
-                yield at(node.path, node.line("Wants"), f"{name} is not pulled in, add it to Wants=")
+            if name not in wanted_by(tree, node.name):
+                yield at(MESON, 1, f"{name} is not pulled in, name {node.name} beside it")
             continue
         if name not in wanted_by(tree, target.name):
-            yield at("units/meson.build", 1, f"{name} is not pulled in, name {target.name} beside it")
-        if name in target.words("Wants") | target.words("After"):
-            yield at(target.path, 1, f"{name} is named here too, keep only its link and its Before=")
+            yield at(MESON, 1, f"{name} is not pulled in, name {target.name} beside it")
         if target.name not in unit.words("Before"):
             yield at(unit.path, unit.line("Before"), f"{target.name} does not wait for it, add Before={target.name}")
         flag = f"/run/eks/done/{name.removesuffix('.service')}"
