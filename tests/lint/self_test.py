@@ -319,7 +319,7 @@ plant("messages.check_table", "Topic 'phantom' is not known")(
     lambda source, stage: replace(source / MESSAGES, "Topic: steps", "Topic: phantom"))
 plant("messages.check_statuses", "messages.hpp:.*Errc is not STATUSES")(
     lambda source, stage: replace(source / "helpers/lib/base/messages.hpp", "unreachable = 69", "unreachable = 68"))
-plant("messages.check_catalog", f"journald does not find {KNOWN_ID}")(
+plant("messages.check_catalog", "journalctl --update-catalog refuses it")(
     lambda source, stage: replace(source / RENDER_MESSAGES, "\\n-- {message.id}", "\\n--{message.id}"))
 
 
