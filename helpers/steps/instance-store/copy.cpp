@@ -52,6 +52,7 @@ public:
                 struct stat status {};
                 if (::stat(directory.c_str(), &status) != 0)
                         return;
+
                 device_ = status.st_dev;
                 waiting_.push_back({directory});
                 try {
@@ -90,10 +91,12 @@ private:
                                 changes_.wait(seen);
                                 continue;
                         }
+
                         const auto part = std::move(waiting_.front());
                         waiting_.pop_front();
                         ++busy_;
                         lock.unlock();
+
                         auto found = read(part);
                         lock.lock();
                         // Depth first, as cp.
@@ -116,12 +119,14 @@ private:
                 struct stat status {};
                 if (!fd || ::fstat(fd.get(), &status) != 0 || status.st_dev != device_)
                         return found;
+
                 const auto size = static_cast<std::uint64_t>(status.st_size);
                 if (S_ISDIR(status.st_mode))
                         for (const auto& name : names_in(fd.get()))
                                 found.push_back({fmt::format("{}/{}", part.path, name)});
                 if (!S_ISREG(status.st_mode))
                         return found;
+
                 if (part.offset == 0)
                         for (auto offset = part_size; offset < size; offset += part_size)
                                 found.push_back({part.path, offset});
@@ -151,6 +156,7 @@ private:
                                 ended_ = true;
                                 return;
                         }
+
                         ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(length),
                                 POSIX_FADV_WILLNEED);
                         // Until it is there: a thread asks for one piece at a time.
@@ -178,6 +184,7 @@ void copy_directory(const std::string& from, const std::string& to)
         const auto partial = to + ".partial";
         std::error_code error;
         std::filesystem::remove_all(partial, error);
+
         notify_extend_timeout(static_cast<unsigned>((copy_limit + time_after_copy).count()));
         {
                 const Reader reader(from);
@@ -185,6 +192,7 @@ void copy_directory(const std::string& from, const std::string& to)
                                          from, partial},
                         failure::volume_failed, {}, copy_limit);
         }
+
         const UniqueFd fd(::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd || ::syncfs(fd.get()) != 0 || ::rename(partial.c_str(), to.c_str()) != 0)
                 throw Error(failure::volume_failed,

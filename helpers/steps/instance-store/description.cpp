@@ -49,8 +49,9 @@ StorageFacts read_facts(const Json& description)
                         .devices = disk.value("devices", 0U),
                         .mounted = text(disk, "mounted"),
                         .in_use = text(disk, "inUse"),
-                        .half_made = disk.value("halfMade", false),
+                        .unfinished = disk.value("halfMade", false),
                         .came_later = disk.value("cameLater", false)});
+
         for (const auto& array : description.value("arrays", Json::array()))
                 facts.arrays.push_back({.path = array.at("path"),
                         .active = array.value("active", true),
@@ -59,12 +60,15 @@ StorageFacts read_facts(const Json& description)
                         .serials = array.at("disks"),
                         .content = content(array),
                         .in_use = text(array, "inUse"),
-                        .half_made = array.value("halfMade", false)});
+                        .unfinished = array.value("halfMade", false)});
+
         for (const auto& cipher : description.value("ciphers", Json::array()))
                 facts.opened[cipher.at("on")] = {
                         .path = cipher.at("path"), .content = content_of_cipher(cipher)};
+
         facts.late = description.value("late", false);
         facts.mounts = description.value("mounts", std::map<std::string, std::string>());
+
         const auto directories = description.value("directories", Json::object());
         for (const auto& [path, state] : directories.items())
                 facts.directories[path] = {.exists = state.value("exists", true),
