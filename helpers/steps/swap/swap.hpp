@@ -5,7 +5,6 @@
 // again.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "base/start_unit.hpp"
 #include "base/step.hpp"
 #include "config/swap_settings.hpp"
+#include "steps/swap/header.hpp"
 
 namespace eks {
 
@@ -25,13 +25,6 @@ struct SwapCalls {
         std::function<bool(const std::string& directory)> is_mount_point;
 };
 SwapCalls swap_calls_of_kernel();
-
-// The first page of a swap area of so many bytes. Source: union swap_header of the kernel's linux/swap.h.
-using Uuid = std::array<unsigned char, 16>;
-std::string swap_header(std::uint64_t size, std::size_t page, const Uuid& uuid);
-
-// The size that such a page states; nothing if eks-swap has not written it.
-std::optional<std::uint64_t> size_of_our_swap(std::string_view page);
 
 // Turn on what the settings say, and off what an earlier run with other settings has turned on. Nothing or
 // `off` in the settings: see eks-swap.service(8). `memory` is the machine's, in bytes.
