@@ -8,7 +8,7 @@ namespace eks {
 
 namespace {
 
-constexpr const char* key = "nvidia.mig.profile";
+constexpr const char* profile_key = "nvidia.mig.profile";
 constexpr unsigned most_instances = 64; // of a kind; GPUs of today have 7
 constexpr std::string_view all_prefix = "all-";
 
@@ -44,17 +44,17 @@ std::optional<MigProfile> parse_mig_profile(std::string_view text)
 
 std::optional<MigProfile> mig_profile(const Json& tree, const Marks& marks, Problems& problems)
 {
-        const auto* given = find_path(tree, key);
+        const auto* given = find_path(tree, profile_key);
         const auto text = given != nullptr ? trim(given->get_ref<const std::string&>()) : "";
         if (text.empty())
                 return std::nullopt;
 
-        const auto where = place_of(marks, key, {"configuration"});
+        const auto where = place_of(marks, profile_key, {"configuration"});
         auto profile = parse_mig_profile(text);
         if (profile)
                 profile->source = where.text();
         else
-                problems.add(where, key, text, "not a MIG profile",
+                problems.add(where, profile_key, text, "not a MIG profile",
                         "Write all-1g.5gb for as many instances of 1g.5gb as a GPU has, or kinds with their "
                         "numbers, such as 3g.20gb, 1g.5gb:2");
         return profile;

@@ -9,7 +9,6 @@
 #include "steps/kubelet-args/kubelet_args.hpp"
 
 using namespace eks;
-using test::parse_environment_file;
 using test::ReferenceNode;
 using test::refusal;
 using test::split_environment_value;
@@ -24,7 +23,7 @@ std::map<std::string, std::string> rendered_variables(const NodeInputs& node)
         CHECK(plan.files[0].path == "/etc/eks/kubelet/environment");
         CHECK(plan.files[0].mode == 0644);
         CHECK(plan.files[0].content.ends_with('\n'));
-        return parse_environment_file(plan.files[0].content);
+        return test::parse_environment_file(plan.files[0].content);
 }
 
 // What kubelet is started with: ExecStart=/usr/bin/kubelet $KUBELET_ARGS $KUBELET_EXTRA_ARGS
@@ -54,7 +53,7 @@ bool has(const Texts& texts, const std::string& text)
 Texts round_trip(const Texts& given)
 {
         return split_environment_value(
-                parse_environment_file("A=" + environment_value(given) + "\nB=next\n").at("A"));
+                test::parse_environment_file("A=" + environment_value(given) + "\nB=next\n").at("A"));
 }
 
 } // namespace
