@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broken machines: `eksnode status` says in its first five lines what is wrong, what to change, and what happens next."""
 
+import base64
 import json
 import re
 
@@ -275,7 +276,7 @@ class Registry(Verdicts):
         """It is asked again by itself, as EKS is: the policy may be attached later."""
         node = self.node()
         (node.root / "etc/eks/pause.tar").unlink()
-        node.write("etc/hosts", f"127.0.0.1 localhost {ImageTest.HOST}\n")
+        node.registry("127.0.0.1:443", "eks/pause:3.10", host=ImageTest.HOST, login="AWS:pa55phrase")
         node.write("srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "status": 400,
                                                        "body": json.dumps(REFUSED_BY_ECR)}]))
         node.write("etc/systemd/system/eks-sandbox-image.service.d/test.conf",
@@ -286,6 +287,12 @@ class Registry(Verdicts):
         self.verdict(node, r"^! The node is up, but without eks-sandbox-image\.service \(exit status 69\)",
                      r"may not call ecr:GetAuthorizationToken", r"Attach the policy AmazonEC2ContainerRegistryPullOnly",
                      r"next attempt in \d+ s", status=75)
+
+        # The policy is attached.
+        login = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:pa55phrase").decode(), "expiresAt": 1.7e9}]}
+        node.file("/srv/aws/faults.json").write_text(json.dumps([{"path": "/", "method": "POST", "body": json.dumps(login)}]))
+        node.wait_for_unit("eks-sandbox-image.service", timeout=90)
+        self.verdict(node, r"^● The node is up", status=0)
 
 
 class Warnings(Verdicts):
