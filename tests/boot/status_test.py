@@ -157,7 +157,8 @@ class OneMachine(Verdicts):
             node.output("systemctl", "daemon-reload")
             self.start(node)
             self.verdict(node, r"^× Blocked by kubelet\.service \(not started\)",
-                         r"Cause: ConditionPathExists=/opt/site/ready is not met", f"Change: {kubelet}", NEVER, status=1)
+                         r"Cause: ConditionPathExists=/opt/site/ready is not met", f"Change: {kubelet}",
+                         f"{NEVER}; see that it is met and run .*; or correct the file, run `systemctl daemon-reload`", status=1)
 
         for name, lines, texts, status in (
                 ("a drop-in requires what fails", "[Unit]\nRequires=failing.service\nAfter=failing.service\n",
@@ -168,8 +169,21 @@ class OneMachine(Verdicts):
                   f"Change: {kubelet}", NEVER], 1),
                 ("a drop-in orders it after what takes long", "[Unit]\nWants=slow.service\nAfter=slow.service\n",
                  [r"^◌ Waiting for slow\.service, which kubelet\.service is ordered after"], 75),
-                ("a command before it fails", "[Service]\nExecStartPre=/bin/false\n",
-                 [r"^× Blocked by kubelet\.service \(a command before it failed\)", r"Cause: ExecStartPre=/bin/false ended with exit status 1"], 75),
+                ("a command before it fails", "[Service]\nExecStartPre=/bin/false --now\n",
+                 [r"^× Blocked by kubelet\.service \(a command before it failed\)",
+                  r"Cause: ExecStartPre=/bin/false --now ended with exit status 1"], 75),
+                ("its time limit is too short", "[Service]\nExecStart=\nExecStart=/bin/sleep 60\nTimeoutStartSec=1\n",
+                 [r"^× Blocked by kubelet\.service", r"Cause: it exceeded TimeoutStartSec=1s and was stopped",
+                  f"Change: the drop-in {kubelet}, which sets TimeoutStartSec=", "`systemctl daemon-reload`"], 75),
+                ("its program crashes", "[Service]\nExecStart=\nExecStart=/bin/bash -c 'kill -SEGV $$$$'\n",
+                 [r"^× Blocked by kubelet\.service", r"Cause: it was killed by SIGSEGV", "Change: the program /(usr/)?bin/bash, which crashed"],
+                 75),
+                ("its program is not there", "[Service]\nExecStart=\nExecStart=/opt/kubelet\n",
+                 [r"^× Blocked by kubelet\.service \(exit status 203\)", r"Cause: .*/opt/kubelet: No such file",
+                  f"Change: the drop-in {kubelet}", "`systemctl daemon-reload`"], 75),
+                ("it runs as another user", "[Service]\nUser=nobody\n",
+                 [r"^× Blocked by kubelet\.service", r"Cause: ExecStartPre=.*; its last message: .*[Pp]ermission denied",
+                  f"Change: the drop-in {kubelet}, which sets User="], 75),
                 ("it refuses a flag of a drop-in", "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet --no-such-flag=1\n",
                  [r"^× Blocked by kubelet\.service", r"Cause: .*no-such-flag", f"Change: the drop-in {kubelet}"], 75)):
             with self.subTest(name):

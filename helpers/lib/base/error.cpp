@@ -152,8 +152,9 @@ std::string remedy_for(const std::string& path, int errno_value)
                 return what_fills(mount_point_of(path));
         case EROFS:
                 return fmt::format(
-                        "The file system at '{0}' is mounted read-only: `journalctl -k` may say why; "
-                        "`mount -o remount,rw '{0}'` makes it writable",
+                        "The file system at '{0}' is mounted read-only: `systemctl status '{0}'` shows the unit "
+                        "that mounts it, `journalctl -k` errors of its disk; `mount -o remount,rw '{0}'` makes it "
+                        "writable",
                         mount_point_of(path));
         default:
                 return {};

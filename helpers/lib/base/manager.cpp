@@ -202,28 +202,6 @@ std::vector<Manager::Check> read_checks(sd_bus_message* message)
         return checks;
 }
 
-std::vector<Manager::Command> read_commands(sd_bus_message* message)
-{
-        constexpr auto command = "sasbttttuii"; // program, words, '-', four times, process, code, status
-        std::vector<Manager::Command> commands;
-        check(libsystemd().bus_message_enter_container(message, 'a', "(sasbttttuii)"),
-                "read the manager's answer");
-        while (libsystemd().bus_message_enter_container(message, 'r', command) > 0) {
-                const char* program = nullptr;
-                std::uint32_t process = 0;
-                std::int32_t code = 0;
-                std::int32_t status = 0;
-                check(libsystemd().bus_message_read(message, "s", &program), "read the manager's answer");
-                check(libsystemd().bus_message_skip(message, "asbtttt"), "read the manager's answer");
-                check(libsystemd().bus_message_read(message, "uii", &process, &code, &status),
-                        "read the manager's answer");
-                check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
-                commands.push_back({program, code, status});
-        }
-        check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
-        return commands;
-}
-
 std::vector<std::string> read_list(sd_bus_message* message)
 {
         std::vector<std::string> list;
@@ -233,6 +211,31 @@ std::vector<std::string> read_list(sd_bus_message* message)
                 list.emplace_back(item);
         check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
         return list;
+}
+
+std::vector<Manager::Command> read_commands(sd_bus_message* message)
+{
+        constexpr auto command = "sasbttttuii"; // program, its argv, '-', four times, process, code, status
+        std::vector<Manager::Command> commands;
+        check(libsystemd().bus_message_enter_container(message, 'a', "(sasbttttuii)"),
+                "read the manager's answer");
+        while (libsystemd().bus_message_enter_container(message, 'r', command) > 0) {
+                const char* program = nullptr;
+                std::uint32_t process = 0;
+                std::int32_t code = 0;
+                std::int32_t status = 0;
+                check(libsystemd().bus_message_read(message, "s", &program), "read the manager's answer");
+                auto arguments = read_list(message);
+                if (!arguments.empty())
+                        arguments.erase(arguments.begin());
+                check(libsystemd().bus_message_skip(message, "btttt"), "read the manager's answer");
+                check(libsystemd().bus_message_read(message, "uii", &process, &code, &status),
+                        "read the manager's answer");
+                check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
+                commands.push_back({program, std::move(arguments), code, status});
+        }
+        check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
+        return commands;
 }
 
 } // namespace

@@ -37,9 +37,10 @@ public:
         };
         // A command of ExecStartPre= and its like, as it ended last.
         struct Command {
-                std::string program; // its path
-                int code = 0;        // CLD_EXITED and so on; 0 if it has not run
-                int status = 0;      // exit status or signal
+                std::string program;                // its path
+                std::vector<std::string> arguments; // without the program's name
+                int code = 0;                       // CLD_EXITED and so on; 0 if it has not run
+                int status = 0;                     // exit status or signal
         };
         // All properties of a unit at one moment, by one call; booleans are numbers, an error is its text,
         // and a job its id. Those of other types are left out, and absent ones are "", 0 or empty.

@@ -21,14 +21,32 @@ constexpr std::size_t answer_limit = 64U
 constexpr std::chrono::milliseconds first_delay{100}; // before absent items are requested again; doubles
 constexpr std::chrono::milliseconds max_delay{1000};
 
+// By how far the last attempt came.
+std::string how_to_connect(std::string_view failure)
+{
+        if (failure == "timed out")
+                return "The connection is made, but no answer arrives. In a container, the hop limit in the "
+                       "instance's metadata options (HttpPutResponseHopLimit) must be at least 2; otherwise an "
+                       "agent or a proxy intercepts the address";
+        if (failure.find("timed out") != failure.npos)
+                return "Nothing answers at the address: a firewall drops the packets (see `eksnode host check`), or "
+                       "the route leads elsewhere (see `ip route get 169.254.169.254`)";
+        if (failure.find("refused") != failure.npos)
+                return "The connection is refused, which the service itself never does: a firewall rule rejects it "
+                       "(see `eksnode host check`), or the address is one of this machine (see `ip address`)";
+        if (failure.find("nreachable") != failure.npos)
+                return "There is no route to the address: the interface is down or has no address (see `ip address` "
+                       "and `networkctl`)";
+        return "Check that the interface is up and that no firewall, route or proxy is in the way: "
+               "`eksnode host check`, `ip address`";
+}
+
 // By the status of the answer; 0: there was none.
-std::string how_to_look(long status)
+std::string how_to_look(long status, std::string_view failure = {})
 {
         switch (status) {
         case 0:
-                return "Check that the interface is up, that no firewall, route or proxy is in the way, and "
-                       "that the instance's metadata options enable the service (HttpEndpoint); in a "
-                       "container, that their hop limit (HttpPutResponseHopLimit) is at least 2";
+                return how_to_connect(failure);
         case 401:
                 return "The service wants a session token that it has given out: check that no proxy or agent "
                        "is in the way which drops the header or answers for it, and in a container that the "
@@ -85,7 +103,7 @@ std::vector<HttpResponse> ImdsClient::run(const std::vector<HttpRequest>& reques
                 throw Error(failure::imds_unreachable,
                         fmt::format("the instance metadata service gave no usable answer in {} s: {}",
                                 static_cast<double>(options_.timeout.count()) / 1000, e.what()),
-                        how_to_look(e.fault().status));
+                        how_to_look(e.fault().status, e.fault().text));
         }
 }
 

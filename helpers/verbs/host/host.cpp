@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <sys/timex.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -234,12 +233,6 @@ Check check_firewall(const Root& root, const std::string& packet_rules)
                         "Check that these rules of iptables let kubelet reach the API server, and the node its "
                         "metadata service (169.254.169.254); `iptables -D` removes one"};
         return {"firewall", State::ok, "none", "", ""};
-}
-
-bool clock_is_synchronised()
-{
-        timex state{};
-        return ::adjtimex(&state) != TIME_ERROR;
 }
 
 Check check_clock(const Root& root, bool clock_is_right)

@@ -39,9 +39,6 @@ std::vector<Check> check_host(
 // root.
 std::string iptables_rules();
 
-// Whether the kernel considers its clock synchronised: adjtimex(2).
-bool clock_is_synchronised();
-
 // One check a line, with what to do below it.
 std::string render_checks(const std::vector<Check>& checks);
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "base/clock.hpp"
 #include "base/confine.hpp"
 #include "base/error.hpp"
 #include "verbs/host/host.hpp"

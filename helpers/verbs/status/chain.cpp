@@ -28,6 +28,18 @@ bool is_wanted(const Manager::Check& check)
                (step.starts_with(prefix) && exists(fmt::format("{}{}", gates, step.substr(prefix.size()))));
 }
 
+// The limit that stopped a unit: of its start, of its whole run, or of its stop.
+std::string time_limit(const Manager::Properties& unit, const UnitState& state)
+{
+        constexpr auto second = 1'000'000U;
+        const bool was_active = state.finished >= state.started;
+        const auto most = static_cast<std::uint64_t>(unit.number("RuntimeMaxUSec"));
+        const bool has_most = most != 0 && most != ~std::uint64_t{0};
+        const auto* const name = !was_active ? "TimeoutStart" : has_most ? "RuntimeMax" : "TimeoutStop";
+        return fmt::format("{}Sec={}s", name,
+                static_cast<std::uint64_t>(unit.number(fmt::format("{}USec", name).c_str())) / second);
+}
+
 UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, const std::string& name)
 {
         const auto unsigned_number = [&](const char* key) {
@@ -52,6 +64,10 @@ UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, cons
         state.conditions =
                 unit.number("ConditionTimestampMonotonic") == 0 || unit.number("ConditionResult") != 0;
         state.asserts = unit.number("AssertTimestampMonotonic") == 0 || unit.number("AssertResult") != 0;
+        if (const auto commands = unit.command("ExecStart"); !commands.empty())
+                state.program = commands.front().program;
+        if (state.result == "timeout")
+                state.time_limit = time_limit(unit, state);
         state.gate_closed = std::ranges::any_of(unit.check("Conditions"), [](const Manager::Check& check) {
                 return check.parameter.starts_with(gates) && !check.negated && !exists(check.parameter);
         });

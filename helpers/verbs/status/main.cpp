@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/arguments.hpp"
+#include "base/clock.hpp"
 #include "base/conffile.hpp"
 #include "base/drop_ins.hpp"
 #include "base/environment.hpp"
@@ -122,6 +123,12 @@ void add_places(UnitStates& units, Situation& situation)
                         key_place(node, "cluster.certificateAuthority")};
 }
 
+bool keeps_core_dumps()
+{
+        return read_file_if_exists("/proc/sys/kernel/core_pattern").value_or("").find("systemd-coredump") !=
+               std::string::npos;
+}
+
 void report_end(const std::string& unit)
 {
         if (const auto result = environment("SERVICE_RESULT"); result.empty() || result == "success")
@@ -158,7 +165,9 @@ int main(int argc, char** argv)
                         .chosen = is_chosen_as_node(root),
                         .why_not = why_not_a_node(root),
                         .explain_key = {},
-                        .now = now(CLOCK_MONOTONIC)};
+                        .now = now(CLOCK_MONOTONIC),
+                        .clock_synchronised = clock_is_synchronised(),
+                        .core_dumps = keeps_core_dumps()};
                 add_places(units, situation);
                 const auto storage = read_file_if_exists("/run/eks/instance-store").value_or("");
                 fmt::print("{}{}{}{}{}{}", render_verdict(units, root_unit, situation),

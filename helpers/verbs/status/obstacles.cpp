@@ -2,11 +2,13 @@
 #include "verbs/status/obstacles.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -45,12 +47,29 @@ std::optional<Obstacle> unmet_check(const Manager::Properties& unit, const std::
                         const auto file = file_with(files, check.parameter);
                         if (file.empty())
                                 continue;
-                        return Obstacle{"not started",
-                                fmt::format("{}={}{}{} is not met", check.type, check.trigger ? "|" : "",
-                                        check.negated ? "!" : "", check.parameter),
-                                file};
+                        return Obstacle{.reason = "not started",
+                                .cause = fmt::format("{}={}{}{} is not met", check.type,
+                                        check.trigger ? "|" : "", check.negated ? "!" : "", check.parameter),
+                                .place = file,
+                                .remedy = "see that it is met"};
                 }
         return std::nullopt;
+}
+
+// The settings that a drop-in has, in the order of the file.
+std::vector<std::string> settings_in(const std::string& path)
+{
+        std::vector<std::string> names;
+        const auto text = read_file_if_exists(path).value_or("");
+        for (const auto line : lines(text)) {
+                const auto name = std::string(trim(line.substr(0, line.find('='))));
+                const bool is_setting =
+                        line.find('=') != line.npos && !name.empty() &&
+                        std::ranges::all_of(name, [](unsigned char c) { return std::isalpha(c); });
+                if (is_setting && std::ranges::find(names, name) == names.end())
+                        names.push_back(name);
+        }
+        return names;
 }
 
 std::string failed_command(const Manager::Properties& unit)
@@ -58,10 +77,13 @@ std::string failed_command(const Manager::Properties& unit)
         for (const char* kind : {"ExecCondition", "ExecStartPre"})
                 for (const auto& command : unit.command(kind))
                         if (command.code > CLD_EXITED || (command.code == CLD_EXITED && command.status != 0))
-                                return fmt::format("{}={} {} {}", kind, command.program,
-                                        command.code == CLD_EXITED ? "ended with exit status"
-                                                                   : "was killed by signal",
-                                        command.status);
+                                return hide_secrets(fmt::format("{}={}{}{}", kind, command.program,
+                                               command.arguments.empty() ? "" : " ",
+                                               join(command.arguments, " "))) +
+                                       fmt::format(" {} {}",
+                                               command.code == CLD_EXITED ? "ended with exit status"
+                                                                          : "was killed by signal",
+                                               command.status);
         return {};
 }
 
@@ -90,9 +112,10 @@ void Obstacles::add_requirement(const std::string& name, const Manager::Properti
                                                                 : "";
                         if (*what == '\0')
                                 continue;
-                        state.obstacle = {"not started",
-                                fmt::format("{}={} of {}, which {}", kind, required, name, what),
-                                file_with(state.admins_files, required)};
+                        state.obstacle = {.reason = "not started",
+                                .cause = fmt::format("{}={} of {}, which {}", kind, required, name, what),
+                                .place = file_with(state.admins_files, required),
+                                .remedy = fmt::format("see that {} starts", required)};
                         return;
                 }
 }
@@ -106,8 +129,12 @@ void Obstacles::add(const std::string& name, const Manager::Properties& unit, Un
                         files.empty() ? unit.text("FragmentPath") : files};
                 return;
         }
-        if (state.active == "failed" || state.sub.starts_with("auto-restart"))
+        const bool ended = has_ended(state);
+        if (ended)
                 state.failed_command = failed_command(unit);
+        if (ended || state.restarts > 0)
+                for (const auto& file : state.admins_files)
+                        state.settings[file] = settings_in(file);
         if (state.load != "loaded" || state.active != "inactive" || state.gate_closed)
                 return;
 

@@ -114,8 +114,7 @@ void add_records(UnitStates& units)
                         read_daemon(journal, name, unit);
                 else if (const auto found = said.find(name); found != said.end())
                         read_step(found->second, unit);
-                const bool ended = unit.active == "failed" || unit.sub == "auto-restart";
-                if (ended && !unit.killed && unit.exit_status >= first_status_of_systemd)
+                if (has_ended(unit) && !unit.killed && unit.exit_status >= first_status_of_systemd)
                         unit.cause = unit.last_line = journal.of_manager(name);
                 else if (unit.active == "failed" && unit.status.empty() && unit.cause.empty())
                         unit.cause = last_error(journal.of_processes(name, 20));

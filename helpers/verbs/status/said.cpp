@@ -137,8 +137,14 @@ std::string last_error(const std::vector<Said>& said)
         return said.empty() ? std::string() : said.front().text;
 }
 
-std::string change_for(std::string_view message)
+std::string change_for(std::string_view message, bool clock_synchronised)
 {
+        if (message.find("certificate has expired") != message.npos)
+                return clock_synchronised
+                               ? "the certificate of the server at cluster.apiServerEndpoint, or of a proxy before it: "
+                                 "the clock of this machine is synchronised"
+                               : "the clock of this machine, which is not synchronised: see `timedatectl` and, with "
+                                 "chrony, `chronyc tracking`";
         struct Kind {
                 std::vector<std::string_view> texts; // one of them is in the message
                 std::string_view change;
@@ -151,8 +157,6 @@ std::string change_for(std::string_view message)
                 Kind{{"dial unix", "unix://"}, ""}, // a daemon of this machine
                 Kind{{"getting credentials"},
                         "the program that gets kubelet's token, and the instance's role: see `eksnode token`"},
-                Kind{{"certificate has expired", "is not yet valid"},
-                        "the clock of this machine (see `timedatectl`), or cluster.certificateAuthority"},
                 Kind{{"signed by unknown authority", "certificate is valid for", "is not valid for"},
                         "cluster.certificateAuthority or cluster.apiServerEndpoint: they are of different clusters"},
                 Kind{{"no such host", "server misbehaving"},
@@ -170,6 +174,22 @@ std::string change_for(std::string_view message)
                 if (std::ranges::any_of(kind.texts,
                             [&](std::string_view text) { return message.find(text) != message.npos; }))
                         return std::string(kind.change);
+        return {};
+}
+
+std::string change_for_program(const std::string& program, std::string_view message)
+{
+        const bool ours = program.starts_with("/usr/libexec/eksnode/");
+        if (message.find("No such file") != message.npos)
+                return fmt::format("{} is not there: install {} again", program,
+                        ours ? "eksnode" : "the package that it belongs to");
+        if (message.find("Permission denied") != message.npos)
+                return fmt::format(
+                        "the mode of {0}, or the file system that it is on, if that is mounted noexec: "
+                        "`ls -l {0}; findmnt -T {0}`",
+                        program);
+        if (message.find("Exec format error") != message.npos)
+                return fmt::format("{} is damaged, or for another architecture: install it again", program);
         return {};
 }
 

@@ -34,8 +34,11 @@ std::string last_error(const std::vector<Said>& said);
 std::string registration_error(const std::vector<Said>& said);
 
 // What is to be changed for an error of a daemon that says it by its kind: the clock, the network, the
-// access entry. "" for others.
-std::string change_for(std::string_view message);
+// access entry. "" for others. Keys are named without the place where they are set.
+std::string change_for(std::string_view message, bool clock_synchronised = true);
+
+// What is to be changed for systemd's words about a program that it could not execute.
+std::string change_for_program(const std::string& program, std::string_view message);
 
 // The keys that a daemon's message is about and where each is set, by node.json:
 // "kubelet.config.featureGates.X = true (user data, line 9)". For containerd also lines of `drop_ins`, its

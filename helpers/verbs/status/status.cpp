@@ -14,6 +14,8 @@ namespace eks {
 
 namespace {
 
+const std::string command_failed = "a command before it failed";
+
 // It waits for its next start, or has failed and runs what comes before that (ExecStopPost=).
 bool restarts_itself(const UnitState& unit)
 {
@@ -45,6 +47,8 @@ std::string describe(const UnitState& unit)
                 return fmt::format("{}: {}", unit.obstacle->reason, unit.obstacle->cause);
         if (is_skipped(unit))
                 return "not needed";
+        if (unit.active == "failed" && !unit.failed_command.empty())
+                return fmt::format("FAILED ({})", command_failed);
         if (unit.active == "failed")
                 return unit.result == "exit-code" ? fmt::format("FAILED (exit status {})", unit.exit_status)
                                                   : fmt::format("FAILED ({})", unit.result);
@@ -56,7 +60,9 @@ std::string describe(const UnitState& unit)
                 return unit.sub == "exited" ? "done" : "reached";
         if (restarts_itself(unit))
                 return fmt::format("FAILED ({}), restarts itself{}",
-                        unit.result == "watchdog" ? "hung: " + ending(unit) : ending(unit),
+                        !unit.failed_command.empty() ? command_failed
+                        : unit.result == "watchdog"  ? "hung: " + ending(unit)
+                                                     : ending(unit),
                         unit.restarts == 0 ? "" : fmt::format("; has done so {}", times(unit.restarts)));
         if (unit.active == "activating")
                 return unit.restarts == 0
@@ -190,9 +196,14 @@ bool in_chain(const std::string& unit)
                (unit.starts_with("eks-") && (unit.ends_with(".service") || unit.ends_with(".target")));
 }
 
+bool has_ended(const UnitState& unit)
+{
+        return unit.active == "failed" || restarts_itself(unit);
+}
+
 bool has_failed(const UnitState& unit)
 {
-        return !is_skipped(unit) && (unit.active == "failed" || restarts_itself(unit));
+        return !is_skipped(unit) && has_ended(unit);
 }
 
 bool is_skipped(const UnitState& unit)
@@ -208,7 +219,7 @@ std::string reason_of(const UnitState& unit)
         if (unit.obstacle)
                 return unit.obstacle->reason;
         if (!unit.failed_command.empty())
-                return "a command before it failed";
+                return command_failed;
         if (unit.load != "loaded")
                 return unit.load == "masked" ? "masked" : "not installed";
         if (unit.active == "activating" && !restarts_itself(unit))

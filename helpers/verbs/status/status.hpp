@@ -18,7 +18,8 @@ namespace eks {
 struct Obstacle {
         std::string reason; // in a few words
         std::string cause;
-        std::string place; // the file to change; "" if none is known
+        std::string place;       // the file to change; "" if none is known
+        std::string remedy = {}; // beside a change of that file
 };
 
 // The manager's state of one unit.
@@ -52,7 +53,10 @@ struct UnitState {
         bool never_tried = false;        // systemd has never begun to start it, and is not about to
         std::string waits_for = {};      // with a queued job: units outside the chain that it follows
         std::string failed_command = {}; // of ExecStartPre= or ExecCondition=, with how it ended
-        std::vector<std::string> admins_files = {}; // all drop-ins of an admin
+        std::vector<std::string> admins_files = {};                    // all drop-ins of an admin
+        std::map<std::string, std::vector<std::string>> settings = {}; // of each of these: "User", …
+        std::string program = {};                                      // of the first ExecStart=
+        std::string time_limit = {}; // "TimeoutStartSec=", with its value, that stopped it
 };
 
 // Exit statuses by which systemd says why it could not execute a program (203) or apply a setting.
@@ -62,6 +66,9 @@ using UnitStates = std::map<std::string, UnitState>;
 
 // True for units that the tree shows: ours, kubelet, containerd and soci-snapshotter.
 bool in_chain(const std::string& unit);
+
+// Whether its last run has failed, also of a unit that restarts itself.
+bool has_ended(const UnitState& unit);
 
 // Whether a unit has failed that the node needs, also one that restarts itself.
 bool has_failed(const UnitState& unit);
@@ -81,6 +88,8 @@ struct Situation {
         std::string why_not = {};        // its reason if it has not
         std::string explain_key = {};    // the key that the first failure is about
         std::uint64_t now = 0;           // CLOCK_MONOTONIC in µs
+        bool clock_synchronised = true;
+        bool core_dumps = false; // systemd-coredump keeps what a process leaves that crashes
 };
 
 // The units that keep `root` from being reached, the root cause first: failed ones, daemons that end again

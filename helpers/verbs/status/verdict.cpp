@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstring>
 #include <deque>
 #include <set>
@@ -18,6 +20,7 @@ namespace {
 
 constexpr const char* start_again = "`systemctl start eks-node.target`";
 constexpr std::string_view failed_prefix = "Failed: ";
+constexpr int status_of_exec = 203; // of a program that systemd could not execute
 
 std::string until(std::uint64_t seconds)
 {
@@ -49,7 +52,8 @@ std::set<std::string> required(const UnitStates& units, std::deque<std::string> 
 std::string end_of(const UnitState& unit)
 {
         if (unit.result == "timeout")
-                return "it exceeded the time limit of its unit and was stopped";
+                return fmt::format("it exceeded {} and was stopped",
+                        unit.time_limit.empty() ? "the time limit of its unit" : unit.time_limit);
         if (unit.result == "watchdog")
                 return "it did not respond within WatchdogSec=";
         if (unit.result == "oom-kill")
@@ -72,10 +76,8 @@ std::string cause_of(const UnitState& unit)
                 return unit.obstacle->cause;
         if (unit.status.starts_with(failed_prefix) && unit.active == "failed")
                 return unit.status.substr(failed_prefix.size());
-        if (!unit.failed_command.empty())
-                return unit.failed_command;
         const auto& last = !unit.cause.empty() ? unit.cause : unit.last_line;
-        const auto end = end_of(unit);
+        const auto end = unit.failed_command.empty() ? end_of(unit) : unit.failed_command;
         if (end.empty() || last.empty())
                 return end + last;
         return fmt::format("{}; its last message: {}", end, last);
@@ -86,22 +88,112 @@ std::string line(std::string_view name, const std::string& text)
         return text.empty() ? std::string() : fmt::format("  {:<6} {}\n", fmt::format("{}:", name), text);
 }
 
-// Where what is wrong can be changed.
-std::string place_of_change(
-        const std::string& name, const UnitState& unit, const std::string& cause, const std::string& key)
+// "FILE, which sets User= and Group=".
+std::string with_settings(const std::string& file, const std::vector<std::string>& settings)
+{
+        return settings.empty() ? file : fmt::format("{}, which sets {}=", file, join(settings, "=, "));
+}
+
+// The admin's drop-ins with settings that explain such an end; they need not be the cause of others.
+std::vector<std::string> explaining_files(const UnitState& unit, const std::string& cause)
+{
+        struct Kind {
+                bool applies;
+                std::vector<std::string_view> settings; // that begin so
+        };
+        const auto says = [&](std::string_view text) { return cause.find(text) != cause.npos; };
+        const std::array kinds{
+                Kind{unit.result == "timeout", {"Timeout", "RuntimeMax"}},
+                Kind{unit.result == "oom-kill", {"Memory", "LimitAS", "OOM"}},
+                Kind{says("oo many open files"), {"LimitNOFILE"}},
+                Kind{unit.killed && unit.exit_status == SIGSYS, {"SystemCall"}},
+                Kind{says("ermission denied") || says("not permitted") || says("ead-only file system"),
+                        {"User", "Group", "Dynamic", "Capability", "Protect", "ReadOnly", "Inaccessible",
+                                "NoExec", "Private", "Device", "SystemCall", "Restrict", "NoNewPrivileges",
+                                "RootDirectory"}},
+        };
+
+        std::vector<std::string> found;
+        for (const auto& [file, settings] : unit.settings) {
+                std::vector<std::string> fitting;
+                for (const auto& setting : settings)
+                        if (std::ranges::any_of(kinds, [&](const Kind& kind) {
+                                    return kind.applies &&
+                                           std::ranges::any_of(kind.settings, [&](std::string_view begin) {
+                                                   return setting.starts_with(begin);
+                                           });
+                            }))
+                                fitting.push_back(setting);
+                if (!fitting.empty())
+                        found.push_back(with_settings(file, fitting));
+        }
+        return found;
+}
+
+// The keys of a text with the place of each: "cluster.cidr (user data, line 9)" for "cluster.cidr". Places
+// of other keys are left out.
+std::string with_places(std::string text, const std::vector<std::string>& places)
+{
+        for (const auto& place : places) {
+                const auto key = place.substr(0, place.find(" ("));
+                if (const auto at = text.find(key); at != std::string::npos)
+                        text.replace(at, key.size(), place);
+        }
+        return text;
+}
+
+bool has_crashed(const UnitState& unit)
+{
+        constexpr std::array signals{SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+        return unit.killed && unit.result != "watchdog" && std::ranges::count(signals, unit.exit_status) > 0;
+}
+
+// Where what is wrong can be changed, and whether it is a file of the unit.
+struct Change {
+        std::string text;
+        bool of_unit = false;
+};
+
+Change place_of_change(
+        const std::string& name, const UnitState& unit, const std::string& cause, const Situation& situation)
 {
         std::vector<std::string> parts;
-        if (unit.obstacle && !unit.obstacle->place.empty())
+        bool of_unit = false;
+        if (unit.obstacle && !unit.obstacle->place.empty()) {
                 parts.push_back(unit.obstacle->place);
-        if (const auto known = is_daemon(name) ? change_for(cause) : ""; !known.empty())
+                of_unit = true;
+        }
+        if (const auto known = is_daemon(name) ? change_for(cause, situation.clock_synchronised) : "";
+                !known.empty())
                 parts.push_back(known);
-        if (!unit.drop_ins.empty())
-                parts.push_back("the drop-in " + join(unit.drop_ins, ", "));
+        if (has_crashed(unit))
+                parts.push_back(fmt::format("the program {}, which crashed: install another version of it{}",
+                        unit.program,
+                        situation.core_dumps
+                                ? fmt::format("; `coredumpctl info {}` shows where it crashed", unit.program)
+                                : ""));
+
+        auto files = unit.drop_ins;
+        if (files.empty())
+                files = explaining_files(unit, cause);
+        if (!files.empty()) {
+                parts.push_back("the drop-in " + join(files, ", "));
+                of_unit = true;
+        } else if (const auto program = change_for_program(unit.program, unit.cause);
+                   unit.exit_status == status_of_exec && !program.empty()) {
+                parts.push_back(program);
+        }
         parts.insert(parts.end(), unit.places.begin(), unit.places.end());
-        if (parts.empty() && is_daemon(name) && !unit.admins_files.empty())
-                parts.push_back(fmt::format(
-                        "perhaps the drop-in {}, which changes this unit", join(unit.admins_files, ", ")));
+        if (parts.empty() && is_daemon(name) && !unit.settings.empty()) {
+                std::vector<std::string> all;
+                for (const auto& [file, settings] : unit.settings)
+                        all.push_back(with_settings(file, settings));
+                parts.push_back("perhaps the drop-in " + join(all, ", "));
+                of_unit = true;
+        }
+
         auto text = join(parts, "; ");
+        const auto& key = situation.explain_key;
         const bool of_user_data = (text + cause).find("user data") != std::string::npos;
         if (of_user_data)
                 text += fmt::format(
@@ -113,35 +205,40 @@ std::string place_of_change(
         if (!key.empty())
                 text += fmt::format(
                         "{}`eksnode explain {}` shows who sets it", text.empty() ? "" : "; ", key);
-        return text;
+        return {std::move(text), of_unit};
 }
 
-std::string next_of(const std::string& name, const UnitState& unit, const Situation& situation)
+std::string next_of(const std::string& name, const UnitState& unit, const Situation& situation, bool of_unit)
 {
+        constexpr std::string_view reload = "`systemctl daemon-reload`";
         if (unit.load == "masked")
                 return fmt::format(
                         "will not try again; run `systemctl unmask {}` and {}", name, start_again);
         if (unit.load == "not-found")
                 return fmt::format("will not try again; install it and run {}", start_again);
         if (unit.obstacle)
-                return fmt::format(
-                        "will not try again; when it is removed, run `systemctl daemon-reload` and {}",
-                        start_again);
+                return fmt::format("will not try again; {}correct the file, run {} and {}",
+                        unit.obstacle->remedy.empty()
+                                ? ""
+                                : fmt::format("{} and run {}; or ", unit.obstacle->remedy, start_again),
+                        reload, start_again);
         if (unit.active != "failed")
-                return fmt::format("systemd starts it again by itself, {} s after it ends",
-                        unit.restart_delay / 1'000'000);
+                return fmt::format("systemd starts it again by itself, {} s after it ends{}",
+                        unit.restart_delay / 1'000'000,
+                        of_unit ? fmt::format("; after a change of the drop-in, run {}", reload) : "");
         if (situation.retry_in)
                 return fmt::format("next attempt in {} (eks-retry.timer)", until(*situation.retry_in));
         return fmt::format("will not try again; when the cause is removed, run {}{}",
-                unit.drop_ins.empty() ? "" : "`systemctl daemon-reload` and ", start_again);
+                of_unit ? fmt::format("{} and ", reload) : "", start_again);
 }
 
 std::string details(const std::string& name, const UnitState& unit, const Situation& situation)
 {
         const auto cause = cause_of(unit);
         auto text = line("Cause", cause);
-        text += line("Change", place_of_change(name, unit, cause, situation.explain_key));
-        text += line("Next", next_of(name, unit, situation));
+        const auto [change, of_unit] = place_of_change(name, unit, cause, situation);
+        text += line("Change", change);
+        text += line("Next", next_of(name, unit, situation, of_unit));
         if (unit.load == "loaded")
                 text += line("See", fmt::format("journalctl -b -x -u {}", name));
         return text;
@@ -161,13 +258,10 @@ std::string render_up(const UnitStates& units, const std::string& root, const Si
         const auto kubelet = units.find(std::string(kubelet_unit));
         if (kubelet != units.end() && !kubelet->second.not_registered.empty()) {
                 const auto& error = kubelet->second.not_registered;
-                auto change = change_for(error);
-                if (change.empty() || change.find("cluster.") != std::string::npos) {
-                        auto places = kubelet->second.places;
-                        if (!change.empty())
-                                places.push_back(change);
+                const auto& places = kubelet->second.places;
+                auto change = with_places(change_for(error, situation.clock_synchronised), places);
+                if (change.empty())
                         change = join(places, "; ");
-                }
                 return fmt::format("! kubelet runs, but could not register the node\n{}{}{}{}",
                         line("Cause", error), line("Change", change),
                         line("Next", "kubelet tries again by itself, every few seconds"),

@@ -141,6 +141,10 @@ TEST_CASE("Each way to be refused has its own remedy", "[imds-client]")
                         const auto result = refusal([&] { client.fetch({"meta-data/mac"}); });
                         CHECK(result.remedy.find(row.part) != std::string::npos);
                 }
+        aws.set_faults({{{"path", token_path}, {"hang", true}}});
+        auto silent = client_of(aws, 500ms);
+        CHECK(refusal([&] { silent.fetch({"meta-data/mac"}); }).remedy.find("HttpPutResponseHopLimit") !=
+                std::string::npos);
         ImdsClient nobody({.endpoint = test::closed_endpoint(), .timeout = 200ms});
         CHECK(refusal([&] { nobody.fetch({"meta-data/mac"}); }).remedy.find("firewall") !=
                 std::string::npos);

@@ -123,7 +123,7 @@ TEST_CASE("What is to be changed depends on the kind of a daemon's error", "[sta
         const std::string post = "Post \"https://a.eks.example/api/v1/nodes\": ";
         for (const auto& [message, change] : {
                      Row{post + "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
-                             "the clock of this machine"},
+                             "the certificate of the server at cluster.apiServerEndpoint"},
                      Row{post + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
                              "cluster.certificateAuthority"},
                      Row{post + "dial tcp: lookup a.eks.example: no such host",

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "verbs/status/status.hpp"
 
@@ -25,6 +28,17 @@ UnitState done(std::uint64_t started, std::uint64_t finished, std::vector<std::s
                 .started = started,
                 .finished = finished,
                 .pulls_in = std::move(pulls_in)};
+}
+
+// What follows "NAME: " in a verdict; "" if it has no such line.
+std::string line_of(const std::string& name, const std::string& text)
+{
+        const auto begin = text.find(fmt::format("\n  {:<6} ", name + ":"));
+        if (begin == std::string::npos)
+                return {};
+        const auto value = text.substr(
+                text.find(':', begin) + 1, text.find('\n', begin + 1) - text.find(':', begin) - 1);
+        return value.substr(value.find_first_not_of(' '));
 }
 
 } // namespace
@@ -428,10 +442,13 @@ TEST_CASE("What keeps a unit from being started is the cause, with the file to c
 
         units.at("eks-ca.service") = done(1, 2);
         units.at("kubelet.service").obstacle = {
-                "not started", "ConditionPathExists=/a is not met", "/etc/b.conf"};
+                "not started", "ConditionPathExists=/a is not met", "/etc/b.conf", "create /a"};
         CHECK(render_verdict(units, "eks-node.target", {})
                         .starts_with("× Blocked by kubelet.service (not started)\n"
                                      "  Cause: ConditionPathExists=/a is not met\n"));
+        CHECK(line_of("Next", render_verdict(units, "eks-node.target", {})) ==
+                "will not try again; create /a and run `systemctl start eks-node.target`; or correct the file, run "
+                "`systemctl daemon-reload` and `systemctl start eks-node.target`");
         CHECK(chain_exit_status(units, "eks-node.target") == 1);
         CHECK(render_status(units, "eks-node.target")
                         .find("not started: ConditionPathExists=/a is not met\n") != std::string::npos);
@@ -450,11 +467,7 @@ TEST_CASE("How systemd ended a unit is said in words, with its last message", "[
         UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
                 {"kubelet.service", {.load = "loaded", .active = "failed"}}};
         auto& kubelet = units.at("kubelet.service");
-        const auto cause = [&] {
-                const auto text = render_verdict(units, "eks-node.target", {});
-                const auto begin = text.find("Cause: ") + 7;
-                return text.substr(begin, text.find('\n', begin) - begin);
-        };
+        const auto cause = [&] { return line_of("Cause", render_verdict(units, "eks-node.target", {})); };
         kubelet.result = "timeout";
         CHECK(cause() == "it exceeded the time limit of its unit and was stopped");
         kubelet.result = "oom-kill";
@@ -465,7 +478,7 @@ TEST_CASE("How systemd ended a unit is said in words, with its last message", "[
         kubelet.exit_status = 11;
         CHECK(cause() == "it was killed by SIGSEGV; its last message: loading");
         kubelet.failed_command = "ExecStartPre=/bin/a ended with exit status 1";
-        CHECK(cause() == "ExecStartPre=/bin/a ended with exit status 1");
+        CHECK(cause() == "ExecStartPre=/bin/a ended with exit status 1; its last message: loading");
         CHECK(reason_of(kubelet) == "a command before it failed");
 }
 
@@ -474,16 +487,82 @@ TEST_CASE("For a daemon's error that names no setting, the drop-ins of its unit 
         UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
                 {"kubelet.service", {.load = "loaded", .active = "failed"}}};
         auto& kubelet = units.at("kubelet.service");
-        kubelet.last_line = "chmod /var/lib/kubelet: operation not permitted";
-        const auto names_drop_in = [&] {
-                return render_verdict(units, "eks-node.target", {})
-                               .find("Change: perhaps the drop-in /etc/a.conf, which changes this unit\n") !=
-                       std::string::npos;
-        };
+        kubelet.last_line = "failed to initialize";
+        const auto change = [&] { return line_of("Change", render_verdict(units, "eks-node.target", {})); };
 
-        CHECK_FALSE(names_drop_in());
-        kubelet.admins_files = {"/etc/a.conf"};
-        CHECK(names_drop_in());
+        CHECK(change().empty());
+        kubelet.settings["/etc/a.conf"] = {"User", "Nice"};
+        CHECK(change() == "perhaps the drop-in /etc/a.conf, which sets User=, Nice=");
+        CHECK(line_of("Next", render_verdict(units, "eks-node.target", {}))
+                        .find("`systemctl daemon-reload` and ") != std::string::npos);
+        kubelet.last_line = "chmod /var/lib/kubelet: operation not permitted";
+        CHECK(change() == "the drop-in /etc/a.conf, which sets User=");
+        kubelet.last_line = "failed to initialize";
         kubelet.places = {"kubelet.config.maxPods (user data, line 3)"};
-        CHECK_FALSE(names_drop_in());
+        CHECK(change().starts_with("kubelet.config.maxPods (user data, line 3)"));
+}
+
+TEST_CASE("A time limit is named with its value, and the drop-in that sets it", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service", {.load = "loaded", .active = "failed", .result = "timeout"}}};
+        auto& kubelet = units.at("kubelet.service");
+        kubelet.time_limit = "TimeoutStartSec=5s";
+        kubelet.settings["/etc/a.conf"] = {"TimeoutStartSec", "Nice"};
+        const auto text = render_verdict(units, "eks-node.target", {});
+        CHECK(line_of("Cause", text) == "it exceeded TimeoutStartSec=5s and was stopped");
+        CHECK(line_of("Change", text) == "the drop-in /etc/a.conf, which sets TimeoutStartSec=");
+}
+
+TEST_CASE("For a daemon that crashes, its program and core dump are named", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"containerd.service"})},
+                {"containerd.service", {.load = "loaded",
+                                               .active = "failed",
+                                               .result = "core-dump",
+                                               .exit_status = SIGSEGV,
+                                               .killed = true}}};
+        units.at("containerd.service").program = "/usr/bin/containerd";
+        const auto change = [&](bool core_dumps) {
+                return line_of(
+                        "Change", render_verdict(units, "eks-node.target", {.core_dumps = core_dumps}));
+        };
+        CHECK(change(false) ==
+                "the program /usr/bin/containerd, which crashed: install another version of it");
+        CHECK(change(true).ends_with("; `coredumpctl info /usr/bin/containerd` shows where it crashed"));
+}
+
+TEST_CASE("A program that systemd cannot execute is to be installed again", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
+                {"kubelet.service",
+                        {.load = "loaded", .active = "failed", .result = "exit-code", .exit_status = 203}}};
+        auto& kubelet = units.at("kubelet.service");
+        kubelet.program = "/usr/bin/kubelet";
+        const auto change = [&] { return line_of("Change", render_verdict(units, "eks-node.target", {})); };
+
+        kubelet.cause = "Failed to execute /usr/bin/kubelet: No such file or directory";
+        CHECK(change() == "/usr/bin/kubelet is not there: install the package that it belongs to again");
+        kubelet.cause = "Failed to execute /usr/bin/kubelet: Exec format error";
+        CHECK(change() == "/usr/bin/kubelet is damaged, or for another architecture: install it again");
+        kubelet.drop_ins = {"/etc/a.conf"};
+        CHECK(change() == "the drop-in /etc/a.conf");
+}
+
+TEST_CASE("A certificate that is out of date is blamed on the clock only if nothing keeps it right",
+        "[status]")
+{
+        UnitStates units{{"eks-node.target", target("active", {"kubelet.service"})},
+                {"kubelet.service", {.load = "loaded", .active = "active", .sub = "running"}}};
+        auto& kubelet = units.at("kubelet.service");
+        kubelet.not_registered = "x509: certificate has expired or is not yet valid: current time …";
+        kubelet.places = {"cluster.apiServerEndpoint (user data, line 4)",
+                "cluster.certificateAuthority (user data, line 5)"};
+        const auto change = [&](bool synchronised) {
+                return line_of("Change",
+                        render_verdict(units, "eks-node.target", {.clock_synchronised = synchronised}));
+        };
+        CHECK(change(true).starts_with(
+                "the certificate of the server at cluster.apiServerEndpoint (user data, line 4), or of a proxy"));
+        CHECK(change(false).starts_with("the clock of this machine, which is not synchronised"));
 }
