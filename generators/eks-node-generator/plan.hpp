@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/node_decision.hpp"
 #include "base/root.hpp"
+#include "systemd/node_decision.hpp"
 
 namespace eks {
 

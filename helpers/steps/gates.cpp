@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/fs.hpp"
-#include "base/swaps.hpp"
 #include "checks/described_cluster.hpp"
 #include "config/known_keys.hpp"
 #include "containerd/files.hpp"
@@ -14,6 +13,7 @@
 #include "node/interfaces.hpp"
 #include "node/shutdown_period.hpp"
 #include "node/trusted_certificates.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -13,11 +13,11 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
-#include "base/node_decision.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "config/node_config.hpp"
 #include "config/sources.hpp"
+#include "systemd/node_decision.hpp"
 
 namespace eks {
 

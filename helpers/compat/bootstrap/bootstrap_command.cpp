@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "base/node_decision.hpp"
 #include "base/text.hpp"
 #include "checks/find_problems.hpp"
 #include "compat/bootstrap/apply_call.hpp"
@@ -17,6 +16,7 @@
 #include "compat/bootstrap/start_node.hpp"
 #include "compat/commands/commands.hpp"
 #include "config/sources.hpp"
+#include "systemd/node_decision.hpp"
 
 namespace {
 

@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
-#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "compat/bootstrap/edits.hpp"
 #include "compat/bootstrap/options.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 #include "document/problems.hpp"
+#include "systemd/systemd_words.hpp"
 #include "userdata/base64.hpp"
 
 namespace eks {

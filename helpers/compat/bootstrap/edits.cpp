@@ -11,11 +11,11 @@
 #include "base/conffile.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
-#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "compat/bootstrap/bootstrap.hpp"
 #include "compat/bootstrap/call.hpp"
 #include "document/toml.hpp"
+#include "systemd/systemd_words.hpp"
 
 namespace eks {
 
@@ -27,14 +27,14 @@ Json difference(const Json& base, const Json& edited, std::string_view file, con
 {
         auto found = Json::object();
         for (const auto& [key, value] : edited.items()) {
-                const auto was = base.find(key);
-                if (was == base.end() || value.is_object() != was->is_object()) {
-                        found[key] = value;
-                } else if (value.is_object()) {
-                        auto below = difference(*was, value, file, key_path(path, key), notes);
+                const auto known = base.find(key);
+                const bool both_maps = known != base.end() && value.is_object() && known->is_object();
+
+                if (both_maps) {
+                        auto below = difference(*known, value, file, key_path(path, key), notes);
                         if (!below.empty())
                                 found[key] = std::move(below);
-                } else if (value != *was) {
+                } else if (known == base.end() || value != *known) {
                         found[key] = value;
                 }
         }

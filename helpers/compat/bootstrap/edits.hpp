@@ -5,7 +5,7 @@
 
 #include "base/fs.hpp"
 #include "base/root.hpp"
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 #include "config/kubelet_files.hpp"
 #include "document/layer.hpp"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 #include "compat/bootstrap/call.hpp"
 
 namespace eks {

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/node_decision.hpp"
 #include "base/secrets.hpp"
-#include "base/start_unit.hpp"
+#include "systemd/node_decision.hpp"
+#include "systemd/start_unit.hpp"
 
 namespace eks {
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "base/manager.hpp"
+#include "systemd/manager.hpp"
 
 namespace eks {
 

@@ -6,11 +6,11 @@
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
-#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
 #include "config/sources.hpp"
+#include "systemd/systemd_words.hpp"
 #include "verbs/config/show_config.hpp"
 
 namespace eks {

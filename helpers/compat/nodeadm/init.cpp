@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "base/manager.hpp"
-#include "base/node_decision.hpp"
 #include "compat/bootstrap/apply_call.hpp"
 #include "compat/bootstrap/bootstrap.hpp"
 #include "compat/bootstrap/start_node.hpp"
@@ -17,6 +15,8 @@
 #include "config/command_layer.hpp"
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/node_decision.hpp"
 #include "verbs/plan/take_over.hpp"
 
 namespace eks {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 
 namespace eks {
 

@@ -9,7 +9,7 @@
 #include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 
 namespace eks {
 

@@ -13,7 +13,7 @@
 #include "base/secrets.hpp"
 #include "base/text.hpp"
 #include "checks/check_kubelet_config.hpp"
-#include "checks/labels.hpp"
+#include "config/labels.hpp"
 
 namespace eks {
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "checks/fact_template.hpp"
+#include "config/fact_template.hpp"
 
 namespace eks {
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "checks/check_report.hpp"
-#include "checks/labels.hpp"
+#include "config/labels.hpp"
 #include "config/node_spec.hpp"
 
 namespace eks {

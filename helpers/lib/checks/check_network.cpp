@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 
 namespace eks {
 

@@ -15,8 +15,8 @@
 #include "checks/check_network.hpp"
 #include "checks/check_report.hpp"
 #include "checks/check_swap.hpp"
-#include "checks/fact_template.hpp"
-#include "checks/labels.hpp"
+#include "config/fact_template.hpp"
+#include "config/labels.hpp"
 
 namespace eks {
 

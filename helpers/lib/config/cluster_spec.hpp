@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "config/addresses.hpp"
 #include "config/configured.hpp"
-#include "config/network.hpp"
 
 namespace eks {
 

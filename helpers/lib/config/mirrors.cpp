@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/addresses.hpp"
 #include "config/known_keys.hpp"
-#include "config/network.hpp"
 #include "document/reader.hpp"
 
 namespace eks {

@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "document/toml.hpp"
+#include "systemd/systemd_words.hpp"
 
 namespace eks {
 

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/addresses.hpp"
 #include "config/credential_name.hpp"
 #include "config/known_keys.hpp"
-#include "config/network.hpp"
 #include "config/service_environment.hpp"
 #include "document/reader.hpp"
 

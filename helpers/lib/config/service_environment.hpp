@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/daemons.hpp"
 #include "document/layer.hpp"
+#include "systemd/daemons.hpp"
 
 namespace eks {
 

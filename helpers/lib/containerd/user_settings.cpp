@@ -13,7 +13,7 @@
 #include "config/known_keys.hpp"
 #include "containerd/config_versions.hpp"
 #include "containerd/files.hpp"
-#include "node/runtime_requirements.hpp"
+#include "containerd/runtime_requirements.hpp"
 
 namespace eks {
 

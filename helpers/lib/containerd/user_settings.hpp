@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "containerd/runtimes.hpp"
 #include "node/node.hpp"
-#include "node/runtimes.hpp"
 
 namespace eks {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/json.hpp"
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 #include "document/problems.hpp"
 
 namespace eks {

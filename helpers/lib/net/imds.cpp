@@ -35,7 +35,7 @@ std::string how_to_connect(std::string_view failure)
                 return "The connection is refused, which the service itself never does: a firewall rule rejects it "
                        "(see `eksnode host check`), or the address is one of this machine (see `ip address`)";
         if (failure.find("nreachable") != failure.npos)
-                return "There is no route to the address: the interface is down or has no address (see `ip address` "
+                return "The address cannot be reached: the interface is down or has no address (see `ip address` "
                        "and `networkctl`)";
         return "Check that the interface is up and that no firewall, route or proxy is in the way: "
                "`eksnode host check`, `ip address`";

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 #include "node/nvml.hpp"
 #include "node/registration.hpp"
 

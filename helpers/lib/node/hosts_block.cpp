@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 
 namespace eks {
 

@@ -8,7 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 
 namespace eks {
 

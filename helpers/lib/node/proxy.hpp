@@ -5,8 +5,8 @@
 #include <map>
 #include <string>
 
-#include "base/daemons.hpp"
 #include "node/node.hpp"
+#include "systemd/daemons.hpp"
 
 namespace eks {
 

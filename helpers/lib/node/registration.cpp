@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "checks/fact_template.hpp"
+#include "config/fact_template.hpp"
 
 namespace eks {
 

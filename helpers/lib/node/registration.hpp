@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checks/labels.hpp"
+#include "config/labels.hpp"
 #include "node/node.hpp"
 
 namespace eks {

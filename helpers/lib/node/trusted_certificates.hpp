@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/root.hpp"
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 #include "checks/certificate.hpp"
 #include "config/trust_settings.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "base/step.hpp"
+#include "base/step_plan.hpp"
 #include "node/version.hpp"
 
 namespace eks {

@@ -13,10 +13,10 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
-#include "base/manager.hpp"
 #include "base/proc_path.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "systemd/manager.hpp"
 
 namespace eks {
 

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/step.hpp"
+#include "base/error.hpp"
+#include "base/step_plan.hpp"
 
 namespace eks {
 

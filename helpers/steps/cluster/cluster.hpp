@@ -8,9 +8,9 @@
 #include <functional>
 #include <string>
 
-#include "base/step.hpp"
 #include "net/aws_call.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

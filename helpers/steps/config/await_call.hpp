@@ -3,10 +3,10 @@
 // bootstrap.sh. Until then the cluster is unknown, and eks-config waits.
 #pragma once
 
-#include "base/scripts.hpp"
-#include "base/step.hpp"
 #include "config/sources.hpp"
 #include "steps/config/scripts_observer.hpp"
+#include "systemd/scripts.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -4,9 +4,9 @@
 // version files. Writes: /run/eks/node.json, /run/eks/enabled/*. Again: the same layers, the same files.
 #pragma once
 
-#include "base/step.hpp"
 #include "config/sources.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "base/manager.hpp"
-#include "base/start_unit.hpp"
 #include "steps/config/await_call.hpp"
 #include "steps/config/config.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/start_unit.hpp"
 
 namespace {
 

@@ -14,8 +14,8 @@
 
 #include "base/confine.hpp"
 #include "base/error.hpp"
-#include "base/manager.hpp"
 #include "base/text.hpp"
+#include "systemd/manager.hpp"
 
 namespace eks {
 

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "base/fd.hpp"
-#include "base/scripts.hpp"
+#include "systemd/scripts.hpp"
 
 namespace eks {
 

@@ -5,8 +5,8 @@
 // files.
 #pragma once
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

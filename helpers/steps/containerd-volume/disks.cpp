@@ -12,9 +12,9 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
-#include "base/manager.hpp"
 #include "base/text.hpp"
 #include "storage/nvme.hpp"
+#include "systemd/manager.hpp"
 
 namespace eks {
 

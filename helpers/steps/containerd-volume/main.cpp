@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/environment.hpp"
-#include "base/manager.hpp"
-#include "base/step.hpp"
 #include "node/node.hpp"
 #include "steps/containerd-volume/disks.hpp"
 #include "storage/nvme.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace {
 

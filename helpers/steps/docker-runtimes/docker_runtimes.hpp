@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 
-#include "base/step.hpp"
 #include "config/configured.hpp"
-#include "node/runtimes.hpp"
+#include "containerd/runtimes.hpp"
 #include "node/version.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/daemons.hpp"
 #include "config/node_spec.hpp"
 #include "config/sources.hpp"
 #include "steps/docker-runtimes/docker_runtimes.hpp"
+#include "systemd/daemons.hpp"
 
 int main(int argc, char** argv)
 {

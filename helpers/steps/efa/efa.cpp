@@ -9,10 +9,10 @@
 
 #include <fmt/format.h>
 
-#include "base/driver.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "systemd/driver.hpp"
 
 namespace eks {
 

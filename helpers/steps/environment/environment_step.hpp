@@ -6,9 +6,9 @@
 
 #include <string_view>
 
-#include "base/manager.hpp"
-#include "base/step.hpp"
 #include "node/proxy.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/daemons.hpp"
-#include "base/manager.hpp"
 #include "steps/environment/api_server.hpp"
 #include "steps/environment/environment_step.hpp"
+#include "systemd/daemons.hpp"
+#include "systemd/manager.hpp"
 
 namespace {
 

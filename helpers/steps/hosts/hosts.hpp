@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/step.hpp"
 #include "node/hosts_block.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

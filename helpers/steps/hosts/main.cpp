@@ -6,7 +6,7 @@
 
 #include "base/ask_in_child.hpp"
 #include "base/fs.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 #include "net/dns.hpp"
 #include "node/node.hpp"
 #include "steps/hosts/hosts.hpp"

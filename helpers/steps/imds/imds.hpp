@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/step.hpp"
 #include "net/imds.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <optional>
 
-#include "base/manager.hpp"
 #include "steps/instance-store/instance_store.hpp"
+#include "systemd/manager.hpp"
 
 namespace eks {
 

@@ -3,11 +3,11 @@
 
 #include "base/environment.hpp"
 #include "base/fs.hpp"
-#include "base/manager.hpp"
-#include "base/step.hpp"
 #include "node/node.hpp"
 #include "steps/instance-store/machine.hpp"
 #include "steps/instance-store/set_up.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace {
 

@@ -4,8 +4,8 @@
 
 #include <chrono>
 
-#include "base/step.hpp"
 #include "config/local_storage.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

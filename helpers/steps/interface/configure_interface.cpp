@@ -9,7 +9,7 @@
 #include "base/environment.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "config/network.hpp"
+#include "config/addresses.hpp"
 #include "net/imds.hpp"
 #include "node/node.hpp"
 #include "steps/interface/interface.hpp"

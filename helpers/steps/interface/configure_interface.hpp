@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/step.hpp"
 #include "steps/interface/networkd.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

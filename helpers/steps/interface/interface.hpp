@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/step.hpp"
 #include "node/interfaces.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -7,8 +7,8 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "base/manager.hpp"
 #include "document/layer.hpp"
+#include "systemd/manager.hpp"
 
 namespace eks {
 

@@ -4,8 +4,8 @@
 // or bootstrap-kubeconfig for a local cluster on an Outpost. Again: the same values, the same file.
 #pragma once
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

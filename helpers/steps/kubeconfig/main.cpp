@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/daemons.hpp"
 #include "steps/kubeconfig/kubeconfig.hpp"
+#include "systemd/daemons.hpp"
 
 int main(int argc, char** argv)
 {

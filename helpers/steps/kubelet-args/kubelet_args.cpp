@@ -8,12 +8,12 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "node/gpu.hpp"
 #include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/registration.hpp"
+#include "systemd/systemd_words.hpp"
 
 namespace eks {
 

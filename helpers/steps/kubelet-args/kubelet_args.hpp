@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -5,8 +5,8 @@
 // /var/lib/eks. Again: nothing to do.
 #pragma once
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

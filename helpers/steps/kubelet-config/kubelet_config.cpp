@@ -7,7 +7,6 @@
 
 #include "base/fs.hpp"
 #include "base/json.hpp"
-#include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/kubelet_flags.hpp"
@@ -18,6 +17,7 @@
 #include "node/max_pods.hpp"
 #include "node/registration.hpp"
 #include "node/reservations.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

@@ -6,9 +6,9 @@
 // Again: the same facts, the same files.
 #pragma once
 
-#include "base/step.hpp"
 #include "config/kubelet_files.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/daemons.hpp"
 #include "steps/kubelet-config/checkpoints.hpp"
 #include "steps/kubelet-config/kubelet_config.hpp"
+#include "systemd/daemons.hpp"
 
 int main(int argc, char** argv)
 {

@@ -5,8 +5,8 @@
 // differ. Again: the link exists, and the unit is skipped.
 #pragma once
 
-#include "base/manager.hpp"
-#include "base/step.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

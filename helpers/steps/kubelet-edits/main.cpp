@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/manager.hpp"
 #include "steps/kubelet-edits/kubelet_edits.hpp"
 #include "steps/steps.hpp"
+#include "systemd/manager.hpp"
 
 namespace {
 

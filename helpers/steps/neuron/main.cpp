@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/environment.hpp"
-#include "base/manager.hpp"
 #include "steps/neuron/neuron.hpp"
+#include "systemd/manager.hpp"
 
 int main(int argc, char** argv)
 {

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "base/driver.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "systemd/driver.hpp"
 
 namespace eks {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/pci.hpp"
-#include "base/start_unit.hpp"
-#include "base/step.hpp"
+#include "systemd/start_unit.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

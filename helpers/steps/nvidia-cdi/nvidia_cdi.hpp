@@ -5,8 +5,8 @@
 
 #include <chrono>
 
-#include "base/manager.hpp"
-#include "base/step.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <string>
 
-#include "base/step.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

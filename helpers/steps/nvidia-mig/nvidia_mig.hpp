@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/process.hpp"
-#include "base/step.hpp"
 #include "config/mig_profile.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

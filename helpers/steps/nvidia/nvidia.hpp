@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/pci.hpp"
-#include "base/start_unit.hpp"
-#include "base/step.hpp"
+#include "systemd/start_unit.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -5,8 +5,8 @@
 // those of mirrors that are gone are removed.
 #pragma once
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

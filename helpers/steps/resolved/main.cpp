@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/manager.hpp"
 #include "steps/resolved/resolved.hpp"
+#include "systemd/manager.hpp"
 
 int main(int argc, char** argv)
 {

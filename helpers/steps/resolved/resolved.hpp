@@ -4,9 +4,9 @@
 // systemd-resolved is left alone.
 #pragma once
 
-#include "base/manager.hpp"
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "base/messages.hpp"
-#include "base/start_unit.hpp"
 #include "base/text.hpp"
+#include "systemd/start_unit.hpp"
 
 namespace eks {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/manager.hpp"
-#include "base/step.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

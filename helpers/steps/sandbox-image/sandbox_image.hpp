@@ -11,6 +11,7 @@
 
 #include "base/root.hpp"
 #include "net/containerd.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

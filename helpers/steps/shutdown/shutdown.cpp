@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "base/libsystemd.hpp"
 #include "node/shutdown_period.hpp"
+#include "systemd/libsystemd.hpp"
 
 namespace eks {
 

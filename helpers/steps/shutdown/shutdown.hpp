@@ -9,9 +9,9 @@
 
 #include <systemd/sd-bus.h>
 
-#include "base/manager.hpp"
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

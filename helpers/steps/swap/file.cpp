@@ -11,8 +11,8 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/fs.hpp"
-#include "base/swaps.hpp"
 #include "steps/swap/areas.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/confine_writes.hpp"
-#include "base/manager.hpp"
-#include "base/swaps.hpp"
 #include "node/memory.hpp"
 #include "node/node.hpp"
 #include "steps/swap/swap.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/swaps.hpp"
 
 namespace {
 

@@ -10,9 +10,9 @@
 
 #include "base/error.hpp"
 #include "base/fs.hpp"
-#include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "steps/swap/areas.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "base/start_unit.hpp"
-#include "base/step.hpp"
 #include "config/swap_settings.hpp"
 #include "steps/swap/header.hpp"
+#include "systemd/start_unit.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

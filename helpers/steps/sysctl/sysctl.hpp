@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/step.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -9,9 +9,9 @@
 #include <ctime>
 #include <vector>
 
-#include "base/step.hpp"
 #include "node/node.hpp"
 #include "node/trusted_certificates.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/manager.hpp"
 #include "steps/steps.hpp"
 #include "steps/user-scripts/user_scripts.hpp"
+#include "systemd/manager.hpp"
 
 namespace {
 

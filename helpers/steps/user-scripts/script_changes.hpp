@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/manager.hpp"
+#include "systemd/manager.hpp"
+#include "systemd/step.hpp"
 #include "verbs/plan/plan.hpp"
 
 namespace eks {

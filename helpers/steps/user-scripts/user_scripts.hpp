@@ -5,8 +5,8 @@
 // for.
 #pragma once
 
-#include "base/scripts.hpp"
 #include "steps/user-scripts/script_changes.hpp"
+#include "systemd/scripts.hpp"
 
 namespace eks {
 

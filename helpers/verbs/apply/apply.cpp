@@ -11,10 +11,10 @@
 #include <fmt/format.h>
 
 #include "base/fs.hpp"
-#include "base/start_unit.hpp"
 #include "checks/described_cluster.hpp"
 #include "node/proxy.hpp"
 #include "steps/cluster/cluster.hpp"
+#include "systemd/start_unit.hpp"
 #include "verbs/plan/difference.hpp"
 
 namespace eks {

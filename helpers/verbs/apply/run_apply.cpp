@@ -7,9 +7,9 @@
 
 #include "base/arguments.hpp"
 #include "base/fs.hpp"
-#include "base/node_decision.hpp"
 #include "checks/find_problems.hpp"
 #include "config/sources.hpp"
+#include "systemd/node_decision.hpp"
 #include "verbs/apply/apply.hpp"
 #include "verbs/validate/validate.hpp"
 

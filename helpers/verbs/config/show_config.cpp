@@ -9,11 +9,11 @@
 #include <yaml.h>
 
 #include "base/fd.hpp"
-#include "base/systemd_words.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "document/toml.hpp"
 #include "document/yaml.hpp"
+#include "systemd/systemd_words.hpp"
 
 namespace eks {
 

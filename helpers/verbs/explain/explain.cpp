@@ -9,7 +9,6 @@
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/secrets.hpp"
-#include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "config/known_keys.hpp"
 #include "config/profile.hpp"
@@ -17,6 +16,7 @@
 #include "node/registration.hpp"
 #include "node/reservations.hpp"
 #include "steps/kubelet-config/kubelet_config.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

@@ -8,17 +8,17 @@
 
 #include <fmt/format.h>
 
-#include "base/daemons.hpp"
 #include "base/drop_ins.hpp"
 #include "base/error.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
-#include "base/swaps.hpp"
 #include "base/text.hpp"
 #include "node/cgroup.hpp"
 #include "node/iptables.hpp"
 #include "node/node.hpp"
+#include "systemd/daemons.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

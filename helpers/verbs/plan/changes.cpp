@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/daemons.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -15,6 +14,7 @@
 #include "node/hosts_block.hpp"
 #include "steps/environment/environment_step.hpp"
 #include "steps/steps.hpp"
+#include "systemd/daemons.hpp"
 
 namespace eks {
 

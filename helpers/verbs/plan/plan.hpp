@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/step.hpp"
 #include "config/sources.hpp"
 #include "node/node.hpp"
+#include "systemd/step.hpp"
 
 namespace eks {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/manager.hpp"
+#include "systemd/manager.hpp"
 #include "verbs/plan/changes.hpp"
 
 namespace eks {

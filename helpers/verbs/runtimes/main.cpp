@@ -8,7 +8,7 @@
 #include "base/arguments.hpp"
 #include "config/node_spec.hpp"
 #include "config/sources.hpp"
-#include "node/runtimes.hpp"
+#include "containerd/runtimes.hpp"
 #include "steps/docker-runtimes/docker_runtimes.hpp"
 
 namespace {

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "base/manager.hpp"
+#include "systemd/manager.hpp"
 #include "verbs/status/status.hpp"
 
 namespace eks {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/daemons.hpp"
-#include "base/swaps.hpp"
+#include "systemd/daemons.hpp"
+#include "systemd/swaps.hpp"
 
 namespace eks {
 

@@ -6,9 +6,9 @@
 #include <catch2/catch.hpp>
 
 #include "base/fs.hpp"
-#include "base/swaps.hpp"
 #include "steps/swap/swap.hpp"
 #include "support.hpp"
+#include "systemd/swaps.hpp"
 
 using namespace eks;
 using Texts = std::vector<std::string>;

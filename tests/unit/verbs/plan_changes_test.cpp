@@ -4,11 +4,11 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/daemons.hpp"
 #include "config/kubelet_files.hpp"
 #include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
 #include "support.hpp"
+#include "systemd/daemons.hpp"
 #include "verbs/plan/changes.hpp"
 
 using namespace eks;
