@@ -9,8 +9,9 @@ import stat
 import tarfile
 
 import support
+from escape import ESCAPES, FILE, EscapeTest
 from support import BootTest, RENDERED
-from node import TESTS, node_config, packages_listed, run
+from node import node_config, packages_listed
 
 
 CONFINED_LESS = "a60cb806c3f64c6aa732c62b1e861db5"
@@ -74,53 +75,34 @@ class Confinement(BootTest):
                     self.drive_the_manager_without_capabilities(version, *packages, bus=bus)
 
 
-class Escapes(BootTest):
-    """What a step that was taken over through its input would try, tried in the step's own process."""
-
-    ESCAPES = {"chmod", "fchmod", "setflags", "chown", "utime", "setxattr", "truncate", "setuid-file", "map-written", "memfd",
-               "execveat", "signal", "prlimit", "containerd", "docker"}
-    PROBE = "/usr/local/lib/escapes.so"
-    FILE = "/usr/local/lib/victim"
-    READABLE = "/run/eks/imds.json"  # of every step here
-    # Whose programs map code; nobody runs what it writes, but its programs could.
-    ALLOWED = {"eks-ca": set(), "eks-config": {"map-written"}, "eks-environment": {"map-written"}, "eks-shutdown": set()}
-
-    def results(self, node, *match) -> dict:
-        said = [r["MESSAGE"].split() for r in node.journal(*match) if r["MESSAGE"].startswith("escape ")]
-        return {name: result for _, name, result in said}
+class Escapes(EscapeTest):
+    # The directory where it may make files, and what it may do. Whose programs map code; nobody runs what it writes, but its
+    # programs could.
+    STEPS = {"eks-ca": ("/etc/kubernetes/pki", set()), "eks-config": ("/run/eks", {"map-written"}),
+             "eks-containerd-config": ("/etc/containerd", set()), "eks-credential-provider": ("/etc/eks", set()),
+             "eks-environment": ("/run/eks", {"map-written"}), "eks-imds": ("/run/eks", set()),
+             "eks-kubeconfig": ("/var/lib/kubelet", set()), "eks-kubelet-args": ("/etc/eks", set()),
+             "eks-kubelet-config": ("/etc/kubernetes", set()), "eks-shutdown": ("/run/systemd/logind.conf.d", set())}
 
     def test_a_step_cannot_get_out(self):
         node = self.node()
-        run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / "usr/local/lib/escapes.so",
-            TESTS / "boot/escapes.cpp")
+        self.prepare_escapes(node, *self.STEPS, "control")
         node.user_data(node_config(node.image.ca, "  kubelet: {config: {shutdownGracePeriod: 5m}}\n"
                                                   "  instance: {environment: {default: {A: b}}}\n"))
-        node.write(self.FILE, "content")
-        for daemon in "victim", "fake-docker":
-            node.write(f"etc/systemd/system/{daemon}.service", "[Service]\nExecStart=/bin/sleep infinity\n")
-        node.write("etc/systemd/system/fake-docker.socket", "[Socket]\nListenStream=/run/docker.sock\n")
-        for step in [*self.ALLOWED, "control"]:
-            node.write(f"etc/systemd/system/{step}.service.d/escape.conf", "[Service]\nEnvironmentFile=-/run/escape\n")
         node.write("etc/systemd/system/control.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
         node.boot()
-        self.assertActive(node, "eks-node.target", *(f"{step}.service" for step in self.ALLOWED))
-        node.output("systemctl", "start", "victim.service", "fake-docker.socket")
-        node.file("/run/escape").write_text(
-            f"LD_PRELOAD={self.PROBE}\nESCAPE_FILE={self.FILE}\nESCAPE_OWN=/run/escaped\nESCAPE_READABLE={self.READABLE}\n"
-            f"ESCAPE_PID={node.show('victim.service', 'MainPID')['MainPID']}\n")
-        for step, allowed in self.ALLOWED.items():
-            own = {"eks-ca": "/etc/kubernetes/pki", "eks-shutdown": "/run/systemd/logind.conf.d"}.get(step, "/run/eks")
-            with open(node.file("/run/escape"), "a") as environment:
-                environment.write(f"ESCAPE_OWN={own}/escaped\n")
-            node.output("systemctl", "reload", step)
-            # journald does not know the unit of a process that has ended before it looks (systemd issue 2913).
-            self.assertEqual(self.results(node, "--identifier", step),
-                             {name: "allowed" if name in allowed else "refused" for name in self.ESCAPES}, step)
-        self.assertEqual((node.file(self.FILE).stat().st_mode & 0o7777, node.file(self.FILE).read_text()), (0o644, "content"))
+        self.assertActive(node, "eks-node.target", *(f"{step}.service" for step in self.STEPS))
+        self.arm(node)
+        for step, (own, allowed) in self.STEPS.items():
+            with self.subTest(step=step):
+                self.own_directory(node, own)
+                node.output("systemctl", "reload", step)
+                self.assertConfined(node, step, allowed)
+        self.assertEqual((node.file(FILE).stat().st_mode & 0o7777, node.file(FILE).read_text()), (0o644, "content"))
         # A service that is not confined does all of it.
         node.output("systemctl", "start", "control")
-        self.assertEqual(self.results(node, "--unit", "control"), dict.fromkeys(self.ESCAPES, "allowed"))
-        self.assertEqual(node.file(self.FILE).stat().st_mode & 0o4000, 0)  # chown has taken it again
+        self.assertEqual(self.results(node, "--unit", "control"), dict.fromkeys(ESCAPES, "allowed"))
+        self.assertEqual(node.file(FILE).stat().st_mode & 0o4000, 0)  # chown has taken it again
 
 
 class Permissions(BootTest):

@@ -6,8 +6,8 @@ Each is one end of a veth pair, which a rule of udev gives the driver of EC2; on
 import json
 
 import support
+from escape import EscapeTest
 from node import node_config, packages_listed
-from support import BootTest
 
 PRIMARY, SECOND, THIRD = (f"0e:49:61:0f:c3:{last}" for last in (11, 12, 13))
 DRIVER = 'SUBSYSTEM=="net", KERNEL=="ens*", ENV{ID_NET_DRIVER}="ena"\n'
@@ -45,7 +45,7 @@ def wire(name, mac):
     return f"ip link add {name} address {mac} type veth peer name {peer}\n"
 
 
-class Interfaces(BootTest):
+class Interfaces(EscapeTest):
     def prepared(self, wires: dict[str, str], files: dict[str, str], late=False):
         """With `late` the metadata service answers questions about other interfaces, too, but has them in no list."""
         packages = [*packages_listed(support.IMAGE.cache, "--list-bus"), *packages_listed(support.IMAGE.cache, "--list-udev")]
@@ -73,6 +73,7 @@ class Interfaces(BootTest):
                                      f"network/interfaces/macs/{mac}/vpc-ipv4-cidr-blocks": ["10.77.0.0/16"],
                                      f"network/interfaces/macs/{mac}/subnet-ipv4-cidr-block": f"10.77.{5 + device}.0/24",
                                      f"network/interfaces/macs/{mac}/local-ipv4s": [f"10.77.{5 + device}.99"]}
+        self.prepare_escapes(node, "eks-interface@")
         node.write("srv/aws/profile.json", json.dumps(profile))
         if late:
             listed = "".join(f"{mac}/\n" for mac in wires.values())
@@ -163,6 +164,12 @@ class Interfaces(BootTest):
         node.systemctl("reload", "eks-interface@ens6.service")
         last = [r for r in node.journal("--unit", "eks-interface@ens6.service") if "EKS_RESULT" in r][-1]
         self.assertEqual(last["EKS_RESULT"], "unchanged")
+        with self.subTest("taken over, it cannot get out"):
+            self.arm(node)
+            self.own_directory(node, "/run/systemd/network")
+            node.systemctl("reload", "eks-interface@ens6.service")
+            self.assertConfined(node, "eks-interface")
+            node.file("/run/escape").unlink()
 
         self.attach(node, "ens7", THIRD)
         self.assertEqual(node.file(RECORDS + THIRD).read_text(), "EKS_INTERFACE=cni\n")
