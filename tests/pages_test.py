@@ -50,6 +50,32 @@ class ExamplesTest(unittest.TestCase):
         return subprocess.run(["sh", "-eu", "-c", commands(block)], cwd=self.directory, env=environment, capture_output=True, text=True,
                               timeout=60, check=False)
 
+    def test_the_commands_for_symptoms_exist(self):
+        """The table of eks-node(7): each command is one of the machine, a verb of eksnode, or asks for a unit of the boot."""
+        text = page("eks-node.7")
+        table = text[text.index("[- *Symptom*"):]
+        rows = re.findall(r"(?m)^\|  (.*)\n:  (.*)\n:  (.*)$", table[:table.index("\n\n")])
+        self.assertGreater(len(rows), 10)
+        verbs = {path.name for path in (SOURCE / "helpers/verbs").iterdir() if path.is_dir()}
+        others = {"cat", "journalctl", "ls", "systemctl", "tail"}
+        units = {path.name.split(".")[0] for path in (SOURCE / "units").iterdir()} | {"kubelet", "containerd", "cloud-final"}
+        keys = (SOURCE / "helpers/data/keys.toml").read_text()
+        for symptom, _, commands_ in rows:
+            for command in re.split(r"\*, \*|; ", commands_.strip("*")):
+                with self.subTest(symptom=symptom, command=command):
+                    program, *words = command.split()
+                    if program == "eksnode":
+                        self.assertIn(words[0], verbs)
+                        if words[0] == "explain" and words[1] != "KEY":
+                            known = words[1].split(".config.")[0] + (".config" if ".config." in words[1] else "")
+                            self.assertIn(f'["{known}"]', keys)
+                    else:
+                        self.assertIn(program, others)
+                    for unit in re.findall(r"-u ([\w-]+)|status ([\w-]+)", command):
+                        self.assertIn("".join(unit), units)
+            for blocker in re.findall(r'"(?:Blocked by|Waiting for) ([\w-]+)\.service"', symptom):
+                self.assertIn(blocker, units)
+
     def test_two_versions_of_kubelet_are_compared(self):
         [block] = [block for block in blocks("eks-upgrade.7") if "diff -r old new" in block]
         golden = SOURCE / "tests/golden"

@@ -64,6 +64,9 @@ class Failures(BootTest):
         self.assertEqual([line for line in console if "of another service" in line], [])
         said = [line for line in console if re.match(r"eks-config\[\d+\]: eks-config failed: ", line)]
         self.assertEqual([line.split(": ", 1)[1] for line in said], [record["MESSAGE"]])
+        # Beside it, systemd's own two lines at most: that the unit has failed, and where to look.
+        of_step = [line for line in console if "eks-config" in line]
+        self.assertLessEqual(len(of_step), 3, of_step)
         self.assertKubeletDown(node)
         self.assertFalse(node.file("/run/eks/node.json").exists())
         self.assertFalse(node.file("/etc/kubernetes/kubelet/config.json").exists())

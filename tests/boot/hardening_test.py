@@ -11,7 +11,7 @@ import tarfile
 import support
 from escape import ESCAPES, FILE, EscapeTest
 from support import BootTest, RENDERED
-from node import node_config, packages_listed
+from node import TESTS, node_config, packages_listed
 
 
 CONFINED_LESS = "a60cb806c3f64c6aa732c62b1e861db5"
@@ -67,6 +67,23 @@ class Confinement(BootTest):
         self.assertEqual(node.file("/run/dbus/system_bus_socket").exists(), bus)
         if bus:
             self.assertActive(node, "dbus.service")
+        self.ask_in_the_sandbox_of_each_step(node)
+
+    def ask_in_the_sandbox_of_each_step(self, node):
+        """Every step that drives the manager may do so, whatever its unit takes from it: a program in its place starts a unit."""
+        node.write("etc/systemd/system/witness@.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
+        steps = [block.split(":")[0] for block in (TESTS / "golden/chain.txt").read_text().split("\n\n")
+                 if "asks the manager" in " ".join(block.split())]
+        self.assertGreater(len(steps), 8)
+        for step in steps:
+            node.write(f"etc/systemd/system/{step}.service.d/ask.conf",
+                       "[Unit]\nConditionPathExists=\nAssertPathExists=\nConditionVirtualization=\n"
+                       f"[Service]\nExecStart=\nExecStart=/usr/bin/systemctl start --no-block witness@{step}.service\n")
+        node.output("systemctl", "daemon-reload")
+        for step in steps:
+            with self.subTest(step=step):
+                node.output("systemctl", "restart", "--job-mode=ignore-dependencies", f"{step}.service")
+                node.wait_for_unit(f"witness@{step}.service", timeout=10)
 
     def test_the_manager_asks_for_no_capability(self):
         for version, packages in (252, []), (257, ["--list-systemd"]):

@@ -25,6 +25,20 @@ nvidia_uvm) echo "235 nvidia-uvm" >> {ROOT}/proc/devices ;;
 esac
 """
 
+# Says what it may do, in place of dkms, which leaves a link for the kernel.
+KMOD_UTIL = f"""\
+#!/bin/sh
+can_write() {{ : >"$1/written" 2>/dev/null && echo written || echo refused; }}
+mkdir -p /lib/modules {ROOT}/var/lib/dkms/"$2"
+{{
+        echo "words=$*"
+        echo "modules=$(can_write /lib/modules)"
+        echo "sources=$(can_write /usr/src)"
+        sed -n 's/^CapEff:.*[^0-9a-f]/capabilities=/p' /proc/self/status
+        echo "interfaces=$(sed -n 's/^ *\\(.*\\):.*/\\1/p' /proc/net/dev | tr '\\n' ' ' | sed 's/ $//')"
+}} >{ROOT}/installed
+"""
+
 
 class Machine(BootTest):
     """A node that seems to have a GPU."""
@@ -75,6 +89,32 @@ class Nvidia(Machine):
         self.assertEqual(node.show(UNIT, "StatusText")["StatusText"],
                          "the driver is loaded, 5 device nodes exist, 1 file unchanged")
         self.assertEqual(node.show("kubelet.service", "MainPID"), kubelet)
+
+    def test_an_image_with_several_drivers_installs_the_one_for_its_gpu(self):
+        """nvidia-module.service runs in its own sandbox, before the driver is loaded."""
+        node = self.machine(f"#!/bin/sh\ntest -e {ROOT}/installed || exit 1\n" + DRIVER.partition("\n")[2])
+        for flavour in "nvidia", "nvidia-open":
+            node.write(f"{ROOT}/var/lib/dkms-archive/{flavour}/README", "")
+        node.write(f"{ROOT}/var/lib/dkms/README", "")
+        node.write(f"{ROOT}/run/eks/README", "")
+        node.write("etc/eks/nvidia-open-supported-devices-580.txt", "0x2330 H100\n")
+        node.write(f"{ROOT}/etc/eks/nvidia-open-supported-devices-580.txt", "0x2330 H100\n")
+        node.write("usr/bin/kmod-util", KMOD_UTIL)
+        (node.root / "usr/bin/kmod-util").chmod(0o755)
+        node.write("usr/src/README", "")
+        # The step finds its choice below the folder of the GPU.
+        node.write("etc/systemd/system/nvidia-module.service.d/test.conf",
+                   f"[Unit]\nConditionPathExists=\nConditionPathExists={ROOT}/run/eks/nvidia-module\n"
+                   f"[Service]\nEnvironmentFile=\nEnvironmentFile={ROOT}/run/eks/nvidia-module\n")
+        node.boot()
+        self.assertActive(node, "eks-node.target", UNIT)
+        said = dict(line.split("=", 1) for line in node.file(f"{ROOT}/installed").read_text().splitlines())
+        self.assertEqual((said["words"], said["modules"], said["sources"]), ("load nvidia-open", "written", "written"))
+        capabilities = int(said["capabilities"], 16)
+        for name, bit in ("CAP_SYS_MODULE", 16), ("CAP_SYS_ADMIN", 21), ("CAP_NET_ADMIN", 12):
+            self.assertEqual(capabilities >> bit & 1, 0, name)
+        self.assertEqual(said["interfaces"], "lo")
+        self.assertIn("installed the kernel module 'nvidia-open'", node.show(UNIT, "StatusText")["StatusText"])
 
     def test_a_gpu_without_a_driver_does_not_keep_kubelet_down(self):
         node = self.machine("#!/bin/sh\n")
