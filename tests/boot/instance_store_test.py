@@ -128,6 +128,21 @@ class InstanceStore(BootTest):
         self.assertEqual(failure["EKS_FAILURE"], "volume-failed")
         self.assertIn("cannot be mounted at '/var/log/pods': mount(8) refuses it", failure["MESSAGE"])
 
+        with self.subTest("it does not end"):
+            node.write("usr/bin/mount", REFUSES.replace("exit 32", "exec sleep infinity"))
+            node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_MOUNT_TIMEOUT=1\n")
+            node.output("systemctl", "daemon-reload")
+            node.call("systemctl", "start", UNIT)
+            state = node.show(UNIT, "ExecMainStatus", "StatusText")
+            self.assertEqual(state["ExecMainStatus"], "69", "it is tried again")
+            self.assertIn("cannot be mounted at '/var/log/pods': it did not end in time", state["StatusText"])
+
+        with self.subTest("it ends at the next attempt"):
+            node.write("usr/bin/mount", "#!/bin/sh\nexec /usr/bin/mount.away \"$@\"\n")
+            node.call("systemctl", "stop", "var-log-pods.mount")
+            node.systemctl("start", UNIT)
+            self.assertActive(node, UNIT, "var-log-pods.mount")
+
     def without_disks(self, ids: dict):
         """A node whose NVMe controllers, with these ids, have no disk when the time is over."""
         node = self.with_array()

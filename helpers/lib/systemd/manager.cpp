@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "systemd/libsystemd.hpp"
@@ -675,6 +676,8 @@ Manager::StartedMount Manager::start_unit_of(const std::string& name, const Moun
 
 namespace {
 
+constexpr std::chrono::seconds default_mount_timeout{60};
+
 Error mount_failed(
         const Manager::Mount& mount, std::string_view why, const Failure& failure = failure::volume_failed)
 {
@@ -683,6 +686,11 @@ Error mount_failed(
 }
 
 } // namespace
+
+std::chrono::seconds mount_timeout()
+{
+        return environment_seconds("EKS_MOUNT_TIMEOUT", default_mount_timeout);
+}
 
 Manager::StartedMount Manager::start_mount(const Mount& mount, std::chrono::milliseconds deadline)
 {

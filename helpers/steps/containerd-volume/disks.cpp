@@ -22,7 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto mount_timeout = 60s; // a journal to be replayed
 constexpr auto soci_directory = "/var/lib/soci-snapshotter-grpc";
 
 // The serial number of a disk, if it has one; else its path.
@@ -74,7 +73,7 @@ void mount_volume(const std::string& path, const std::string& type)
                                 .options = "noatime",
                                 .description = fmt::format("Volume of containerd, {}", path),
                                 .before = users()},
-                mount_timeout);
+                mount_timeout());
 }
 
 } // namespace
@@ -115,7 +114,7 @@ void mount_soci_data()
                                 .options = "bind",
                                 .description = "Data of soci-snapshotter on the Volume of containerd",
                                 .before = users()},
-                mount_timeout);
+                mount_timeout());
 }
 
 Disks real_disks(const Root& root, const std::string& instance)

@@ -25,8 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = StorageAction::Kind;
 
-constexpr auto mount_timeout = 60s; // a journal to be replayed
-
 unsigned mode_of(const LocalStorage& settings, const std::string& path)
 {
         for (const auto& directory : bound_directories(settings))
@@ -116,7 +114,7 @@ Manager& StorageMachine::manager()
 void StorageMachine::await_mounts(StorageFacts& facts)
 {
         using Clock = std::chrono::steady_clock;
-        const auto end = Clock::now() + mount_timeout;
+        const auto end = Clock::now() + mount_timeout();
 
         bool found = false;
         for (const auto& [path, directory] : facts.directories)
@@ -141,7 +139,7 @@ Manager::StartedMount StorageMachine::start_mount(
                                              // At shutdown it is unmounted after these have stopped.
                                              .before = {"containerd.service", "kubelet.service",
                                                      "kubepods.slice", "soci-snapshotter.service"}},
-                mount_timeout);
+                mount_timeout());
 }
 
 void StorageMachine::mount(const std::vector<StorageAction>& actions)
@@ -164,7 +162,7 @@ void StorageMachine::mount(const std::vector<StorageAction>& actions)
 void StorageMachine::finish()
 {
         for (const auto& mount : std::exchange(started_, {}))
-                manager().finish_mount(mount, mount_timeout);
+                manager().finish_mount(mount, mount_timeout());
 }
 
 // ---- actions
