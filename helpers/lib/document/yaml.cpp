@@ -182,9 +182,21 @@ private:
                 const auto place = parser_.error == YAML_READER_ERROR // has no mark
                                            ? place_at(text_, parser_.problem_offset, *source_)
                                            : where(parser_.problem_mark);
+                if (is_indented_with_a_tab(place.line))
+                        refuse_document(
+                                place, "not YAML: the line begins with a tab, and YAML indents with spaces");
                 refuse_document(place, fmt::format("not YAML: {}{}{}", parser_.problem,
                                                parser_.context != nullptr ? " " : "",
                                                parser_.context != nullptr ? parser_.context : ""));
+        }
+
+        bool is_indented_with_a_tab(int number) const
+        {
+                const auto all = lines(text_);
+                if (number < 1 || static_cast<std::size_t>(number) > all.size())
+                        return false;
+                const auto line = all[static_cast<std::size_t>(number) - 1];
+                return line.substr(0, line.find_first_not_of(" \t")).find('\t') != line.npos;
         }
 
         Where where(const yaml_mark_t& mark) const

@@ -37,8 +37,9 @@ ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const I
 {
         const auto limit = environment_seconds("EKS_CLUSTER_TIMEOUT", default_limit);
         const auto kind = eks_endpoint(facts, fips_kernel(root));
-        const auto asking =
-                fmt::format("Asking EKS in {} for the cluster '{}'", question.region, question.name);
+        const auto asking = fmt::format(
+                "Asking EKS in {} for the cluster '{}', of which the configuration does not have everything",
+                question.region, question.name);
         const auto begin_wait = [&](seconds time) {
                 if (watch.until)
                         watch.until(time);

@@ -83,11 +83,14 @@ UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, cons
                                         state.requires_.push_back(other);
                                 state.pulls_in.push_back(std::move(other));
                         }
+        for (auto& other : unit.list("After"))
+                if (in_chain(other))
+                        state.after.push_back(std::move(other));
         // udev wants an instance for each interface; kubelet starts after those.
         if (name == kubelet_unit)
-                for (auto& other : unit.list("After"))
+                for (const auto& other : state.after)
                         if (other.starts_with("eks-interface@"))
-                                state.pulls_in.push_back(std::move(other));
+                                state.pulls_in.push_back(other);
         // What a program says itself is not about its drop-ins.
         const bool by_systemd = !state.killed && state.exit_status >= first_status_of_systemd;
         const bool silent = name.starts_with("eks-") && state.active == "failed" && state.status.empty();
@@ -121,6 +124,7 @@ UnitStates read_chain(Manager& manager, const std::string& root)
                 queue.insert(queue.end(), state.pulls_in.begin(), state.pulls_in.end());
                 units.emplace(name, std::move(state));
         }
+        obstacles.add_cycles(units);
         return units;
 }
 

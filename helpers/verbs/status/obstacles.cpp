@@ -56,6 +56,11 @@ std::optional<Obstacle> unmet_check(const Manager::Properties& unit, const std::
         return std::nullopt;
 }
 
+bool contains(const std::vector<std::string>& list, std::string_view item)
+{
+        return std::ranges::find(list, item) != list.end();
+}
+
 // The settings that a drop-in has, in the order of the file.
 std::vector<std::string> settings_in(const std::string& path)
 {
@@ -66,7 +71,7 @@ std::vector<std::string> settings_in(const std::string& path)
                 const bool is_setting =
                         line.find('=') != line.npos && !name.empty() &&
                         std::ranges::all_of(name, [](unsigned char c) { return std::isalpha(c); });
-                if (is_setting && std::ranges::find(names, name) == names.end())
+                if (is_setting && !contains(names, name))
                         names.push_back(name);
         }
         return names;
@@ -118,6 +123,30 @@ void Obstacles::add_requirement(const std::string& name, const Manager::Properti
                                 .remedy = fmt::format("see that {} starts", required)};
                         return;
                 }
+}
+
+void Obstacles::add_cycles(UnitStates& units)
+{
+        for (auto& [name, unit] : units) {
+                if (!unit.never_tried || unit.obstacle)
+                        continue;
+                const auto cycle = ordering_cycle(units, name);
+                if (cycle.empty())
+                        continue;
+
+                std::vector<std::string> files;
+                for (const auto& member : cycle)
+                        for (const auto& file : units.at(member).admins_files) {
+                                const auto settings = settings_in(file);
+                                if (contains(settings, "After") || contains(settings, "Before"))
+                                        files.push_back(file);
+                        }
+                unit.obstacle = {.reason = "in an ordering cycle",
+                        .cause = fmt::format(
+                                "{} is ordered after {}, which is after {}: systemd leaves out a unit of such a cycle",
+                                name, join({cycle.begin() + 1, cycle.end()}, ", which is after "), name),
+                        .place = join(files, ", ")};
+        }
 }
 
 void Obstacles::add(const std::string& name, const Manager::Properties& unit, UnitState& state)

@@ -19,6 +19,9 @@ public:
         // Units outside the chain are asked for once. Throws Error (manager_unreachable).
         void add(const std::string& name, const Manager::Properties& unit, UnitState& state);
 
+        // Adds it to units that systemd left out because they are ordered in a circle.
+        static void add_cycles(UnitStates& units);
+
 private:
         struct Other {
                 std::string load;

@@ -143,8 +143,9 @@ std::string change_for(std::string_view message, bool clock_synchronised)
                 return clock_synchronised
                                ? "the certificate of the server at cluster.apiServerEndpoint, or of a proxy before it: "
                                  "the clock of this machine is synchronised"
-                               : "the clock of this machine, which is not synchronised: see `timedatectl` and, with "
-                                 "chrony, `chronyc tracking`";
+                               : "first the clock of this machine, which is not synchronised: compare `date`, see "
+                                 "`timedatectl` or `chronyc tracking`; if it is right, the certificate of the server at "
+                                 "cluster.apiServerEndpoint";
         struct Kind {
                 std::vector<std::string_view> texts; // one of them is in the message
                 std::string_view change;
@@ -154,6 +155,9 @@ std::string change_for(std::string_view message, bool clock_synchronised)
                 Kind{{"unknown service runtime.v1"},
                         "containerd runs without its CRI plugin: see disabled_plugins in /etc/containerd/config.toml "
                         "and in containerd.config"},
+                Kind{{"get listener for main endpoint"},
+                        "what is at the path of containerd's socket, /run/containerd/containerd.sock or grpc.address in "
+                        "containerd's configuration: it is not a socket, or a running process has it"},
                 Kind{{"dial unix", "unix://"}, ""}, // a daemon of this machine
                 Kind{{"getting credentials"},
                         "the program that gets kubelet's token, and the instance's role: see `eksnode token`"},

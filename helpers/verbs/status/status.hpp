@@ -24,24 +24,25 @@ struct Obstacle {
 
 // The manager's state of one unit.
 struct UnitState {
-        std::string load;                   // LoadState: loaded, masked, not-found, bad-setting, error
-        std::string active;                 // ActiveState
-        std::string sub;                    // SubState
-        std::string result;                 // Result of a service: success, exit-code, timeout, …
-        std::string status;                 // the STATUS= a step sent last
-        int exit_status = 0;                // of the main process, or the signal that ended it
-        bool killed = false;                // it was a signal
-        unsigned restarts = 0;              // by Restart=, since the last explicit start
-        std::uint64_t restart_delay = 0;    // RestartSec= in µs
-        std::string last_line;              // of a daemon that restarts: its last error
-        bool conditions = true;             // ConditionResult of the last start
-        bool asserts = true;                // AssertResult of the last start
-        std::uint64_t started = 0;          // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
-        std::uint64_t finished = 0;         // became active, or failed
-        std::vector<std::string> pulls_in;  // BindsTo=, Requires= and Wants= that belong to the chain
-        std::vector<std::string> requires_; // BindsTo= and Requires= of these
-        bool gate_closed = false;           // eks-config does not want the step (any more)
-        std::vector<std::string> lacks;     // steps without which its assertions fail
+        std::string load;                    // LoadState: loaded, masked, not-found, bad-setting, error
+        std::string active;                  // ActiveState
+        std::string sub;                     // SubState
+        std::string result;                  // Result of a service: success, exit-code, timeout, …
+        std::string status;                  // the STATUS= a step sent last
+        int exit_status = 0;                 // of the main process, or the signal that ended it
+        bool killed = false;                 // it was a signal
+        unsigned restarts = 0;               // by Restart=, since the last explicit start
+        std::uint64_t restart_delay = 0;     // RestartSec= in µs
+        std::string last_line;               // of a daemon that restarts: its last error
+        bool conditions = true;              // ConditionResult of the last start
+        bool asserts = true;                 // AssertResult of the last start
+        std::uint64_t started = 0;           // CLOCK_MONOTONIC in µs: left the inactive state; 0 never
+        std::uint64_t finished = 0;          // became active, or failed
+        std::vector<std::string> pulls_in;   // BindsTo=, Requires= and Wants= that belong to the chain
+        std::vector<std::string> requires_;  // BindsTo= and Requires= of these
+        std::vector<std::string> after = {}; // After= that belongs to the chain
+        bool gate_closed = false;            // eks-config does not want the step (any more)
+        std::vector<std::string> lacks;      // steps without which its assertions fail
         std::string cause = {}; // of a failure, from the journal: systemd's words, or the last line
         std::string earlier_failure = {};       // of a step that works again: what its last run ended with
         std::vector<std::string> warnings = {}; // of the last run of a step
@@ -99,6 +100,10 @@ std::vector<std::string> find_blockers(const UnitStates& units, const std::strin
 // The first lines: whether this is a node, whether it is up, what blocks it or what it waits for; the cause,
 // where it can be changed, and what happens next.
 std::string render_verdict(const UnitStates& units, const std::string& root, const Situation& situation);
+
+// Units of the chain that are ordered in a circle through `name`: each is after the next one, and the last
+// one after `name`. Empty if there is none.
+std::vector<std::string> ordering_cycle(const UnitStates& units, const std::string& name);
 
 // The tree below `root`, every unit once, at the place nearest the root. Times are of each unit's own start.
 // Steps that are not needed are listed on one line below it.

@@ -77,10 +77,20 @@ std::string cause_of(const UnitState& unit)
         if (unit.status.starts_with(failed_prefix) && unit.active == "failed")
                 return unit.status.substr(failed_prefix.size());
         const auto& last = !unit.cause.empty() ? unit.cause : unit.last_line;
-        const auto end = unit.failed_command.empty() ? end_of(unit) : unit.failed_command;
+        auto end = unit.failed_command.empty() ? end_of(unit) : unit.failed_command;
+        if (!unit.failed_command.empty() && unit.result == "timeout")
+                end += ": " + end_of(unit);
         if (end.empty() || last.empty())
                 return end + last;
         return fmt::format("{}; its last message: {}", end, last);
+}
+
+// What the steps warn of may be the reason for what follows, such as a key that is misspelt.
+std::string first_warning(const UnitStates& units)
+{
+        const auto found =
+                std::ranges::find_if(units, [](const auto& unit) { return !unit.second.warnings.empty(); });
+        return found == units.end() ? std::string() : found->second.warnings.front();
 }
 
 std::string line(std::string_view name, const std::string& text)
@@ -173,7 +183,11 @@ Change place_of_change(
                                 ? fmt::format("; `coredumpctl info {}` shows where it crashed", unit.program)
                                 : ""));
 
-        auto files = unit.drop_ins;
+        std::vector<std::string> files;
+        for (const auto& file : unit.drop_ins) {
+                const auto known = unit.settings.find(file);
+                files.push_back(known == unit.settings.end() ? file : with_settings(file, known->second));
+        }
         if (files.empty())
                 files = explaining_files(unit, cause);
         if (!files.empty()) {
@@ -278,12 +292,9 @@ std::string render_up(const UnitStates& units, const std::string& root, const Si
                 std::ranges::count_if(units, [](const auto& unit) { return !unit.second.warnings.empty(); });
         if (warnings == 0)
                 return "● The node is up: kubelet is running\n";
-        const auto& first = std::ranges::find_if(units, [](const auto& unit) {
-                return !unit.second.warnings.empty();
-        })->second;
         return fmt::format("● The node is up: kubelet is running; {} warned, see '!' below\n{}",
                 warnings == 1 ? "a step" : fmt::format("{} steps", warnings),
-                line("Warned", first.warnings.front()));
+                line("Warned", first_warning(units)));
 }
 
 std::string render_waiting(
@@ -294,12 +305,38 @@ std::string render_waiting(
         const auto since = unit.started == 0 || now <= unit.started ? 0 : (now - unit.started) / 1'000'000;
         auto text = fmt::format("◌ Waiting for {}, for {} so far\n", join(working, ", "), until(since));
         text += line("Status", unit.status);
+        text += line("Warned", first_warning(units));
         text += line("Before", unit.earlier_failure);
         text += line("Says", unit.last_line);
         return text + line("See", fmt::format("journalctl -b -u {}", name));
 }
 
 } // namespace
+
+std::vector<std::string> ordering_cycle(const UnitStates& units, const std::string& name)
+{
+        std::map<std::string, std::string> before; // the unit by which each was reached
+        std::deque<std::string> queue{name};
+        while (!queue.empty()) {
+                const auto at = queue.front();
+                queue.pop_front();
+                const auto unit = units.find(at);
+                if (unit == units.end())
+                        continue;
+                for (const auto& next : unit->second.after) {
+                        if (next == name) {
+                                std::vector<std::string> cycle{at};
+                                while (cycle.back() != name)
+                                        cycle.push_back(before.at(cycle.back()));
+                                std::ranges::reverse(cycle);
+                                return cycle;
+                        }
+                        if (before.emplace(next, at).second)
+                                queue.push_back(next);
+                }
+        }
+        return {};
+}
 
 std::vector<std::string> find_blockers(const UnitStates& units, const std::string& root)
 {

@@ -564,5 +564,28 @@ TEST_CASE("A certificate that is out of date is blamed on the clock only if noth
         };
         CHECK(change(true).starts_with(
                 "the certificate of the server at cluster.apiServerEndpoint (user data, line 4), or of a proxy"));
-        CHECK(change(false).starts_with("the clock of this machine, which is not synchronised"));
+        CHECK(change(false).starts_with("first the clock of this machine, which is not synchronised"));
+}
+
+TEST_CASE("An ordering cycle is found, and its way is told", "[status]")
+{
+        UnitStates units;
+        units["a.service"].after = {"b.service"};
+        units["b.service"].after = {"c.service", "d.service"};
+        units["c.service"].after = {};
+        units["d.service"].after = {"a.service"};
+        CHECK(ordering_cycle(units, "a.service") ==
+                std::vector<std::string>{"a.service", "b.service", "d.service"});
+        CHECK(ordering_cycle(units, "d.service") ==
+                std::vector<std::string>{"d.service", "a.service", "b.service"});
+        CHECK(ordering_cycle(units, "c.service").empty());
+}
+
+TEST_CASE("While a step is awaited, the first warning stands beside it", "[status]")
+{
+        UnitStates units{{"eks-node.target", target("inactive", {"eks-cluster.service"})},
+                {"eks-config.service", done(1, 2)},
+                {"eks-cluster.service", {.load = "loaded", .active = "activating", .sub = "start"}}};
+        units.at("eks-config.service").warnings = {"clutser is unknown"};
+        CHECK(line_of("Warned", render_verdict(units, "eks-node.target", {})) == "clutser is unknown");
 }
