@@ -15,9 +15,9 @@
 #include "config/command_layer.hpp"
 #include "config/known_keys.hpp"
 #include "config/node_config.hpp"
+#include "steps/take_over.hpp"
 #include "systemd/manager.hpp"
 #include "systemd/node_decision.hpp"
-#include "verbs/plan/take_over.hpp"
 
 namespace eks {
 

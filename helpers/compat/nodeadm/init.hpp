@@ -7,7 +7,7 @@
 
 #include "compat/nodeadm/arguments.hpp"
 #include "compat/nodeadm/chain.hpp"
-#include "verbs/plan/take_over.hpp"
+#include "steps/take_over.hpp"
 
 namespace eks {
 

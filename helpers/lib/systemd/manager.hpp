@@ -18,8 +18,8 @@ namespace eks {
 // As systemd-escape --path --suffix=mount.
 std::string mount_unit_name(std::string_view path);
 
-// How long a mount may take, with a journal to be replayed: $EKS_MOUNT_TIMEOUT seconds, else 60. Throws Error
-// (usage).
+// How long a mount may take, with a journal to be replayed: $EKS_MOUNT_TIMEOUT seconds, else 60. Throws
+// Error (usage).
 std::chrono::seconds mount_timeout();
 
 class Manager {

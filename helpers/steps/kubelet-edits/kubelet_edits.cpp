@@ -10,7 +10,7 @@
 #include "compat/bootstrap/bootstrap.hpp"
 #include "compat/bootstrap/edits.hpp"
 #include "config/sources.hpp"
-#include "verbs/plan/take_over.hpp"
+#include "steps/take_over.hpp"
 #include "verbs/validate/validate.hpp"
 
 namespace eks {

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "base/fd.hpp"
-#include "verbs/plan/changes.hpp"
-#include "verbs/plan/take_over.hpp"
+#include "steps/changes.hpp"
+#include "steps/take_over.hpp"
 
 namespace eks {
 

@@ -119,7 +119,7 @@ int apply(const Arguments& arguments)
         if (manager)
                 leave_out_masked(*manager, steps, say);
         const auto pending = manager ? pending_restarts(root, *manager) : std::vector<std::string>();
-        auto changes = find_changes(root, steps, pending);
+        auto changes = find_changes(root, steps, {.pending = pending});
         if (manager) {
                 refuse_disk_below_containerd(*manager, changes);
                 refuse_masked(*manager, changes);

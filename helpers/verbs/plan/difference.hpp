@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "verbs/plan/changes.hpp"
+#include "steps/changes.hpp"
 
 namespace eks {
 

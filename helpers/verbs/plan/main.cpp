@@ -12,8 +12,8 @@
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "checks/find_problems.hpp"
+#include "steps/plan.hpp"
 #include "verbs/plan/chain.hpp"
-#include "verbs/plan/plan.hpp"
 
 namespace {
 

@@ -21,7 +21,7 @@
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
 #include "node/trusted_certificates.hpp"
-#include "verbs/plan/plan.hpp"
+#include "steps/plan.hpp"
 
 namespace eks {
 

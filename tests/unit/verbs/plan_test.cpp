@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 #include "fixture.hpp"
-#include "verbs/plan/plan.hpp"
+#include "steps/plan.hpp"
 
 using namespace eks;
 using test::ReferenceNode;

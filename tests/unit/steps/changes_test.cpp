@@ -7,9 +7,9 @@
 #include "config/kubelet_files.hpp"
 #include "containerd/files.hpp"
 #include "node/hosts_block.hpp"
+#include "steps/changes.hpp"
 #include "support.hpp"
 #include "systemd/daemons.hpp"
-#include "verbs/plan/changes.hpp"
 
 using namespace eks;
 
@@ -56,7 +56,20 @@ public:
 
         Changes changes(const std::vector<std::string>& pending = {})
         {
-                return find_changes(root(), steps_, pending);
+                return find_changes(root(), steps_, {.pending = pending});
+        }
+        // As after the scripts of the user data: eks-config has run again, and kubelet has not started.
+        std::vector<std::string> actions_before_kubelet(const Decision& before)
+        {
+                const auto config = std::ranges::find(steps_, "eks-config", &PlannedStep::name);
+                for (const auto& one : config->plan.files)
+                        put_in_place(root(), one);
+                auto others = steps_;
+                std::erase_if(others, [](const PlannedStep& step) { return step.name == "eks-config"; });
+                std::vector<std::string> texts;
+                for (const auto& action : find_changes(root(), others, {.before = before}).actions)
+                        texts.push_back(text_of(action));
+                return texts;
         }
         std::vector<std::string> actions(const std::vector<std::string>& pending = {})
         {
@@ -351,4 +364,43 @@ TEST_CASE("EKS is asked again about a cluster that cluster.json does not tell of
         node.config("{}");
         node.set_gate("cluster", false);
         CHECK(node.actions() == Texts{"run eks-config.service", "stop eks-cluster.service"});
+}
+
+TEST_CASE("Before kubelet starts, the steps run again, containerd restarts, and nothing of kubelet does",
+        "[changes]")
+{
+        Node node;
+        node.set_gate("sandbox-image", true);
+        node.settle();
+        const auto before = present_decision(node.root());
+        CHECK(node.actions_before_kubelet(before).empty());
+
+        node.file("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json", "two");
+        CHECK(node.actions_before_kubelet(before) == Texts{"run eks-kubelet-config.service"});
+        node.file("eks-containerd-config", "/etc/containerd/config.toml", "two");
+        CHECK(node.actions_before_kubelet(before) == Texts{"run eks-containerd-config.service",
+                                                             "run eks-kubelet-config.service",
+                                                             "restart containerd.service"});
+}
+
+TEST_CASE("Before kubelet starts, gates that a script opened or closed are followed", "[changes]")
+{
+        Node node;
+        node.set_gate("sysctl", true);
+        node.settle();
+        const auto before = present_decision(node.root());
+        node.set_gate("sysctl", false);
+        node.set_gate("registry-mirrors", true);
+        CHECK(node.actions_before_kubelet(before) ==
+                Texts{"run eks-registry-mirrors.service",
+                        "run eks-sysctl.service, and stop it: it is no longer needed"});
+}
+
+TEST_CASE("Before kubelet starts, a disk below containerd's files is mounted by a restart", "[changes]")
+{
+        Node node;
+        node.settle();
+        const auto before = present_decision(node.root());
+        node.set_gate("containerd-volume", true);
+        CHECK(node.actions_before_kubelet(before) == Texts{"restart containerd.service"});
 }

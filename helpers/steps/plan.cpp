@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verbs/plan/plan.hpp"
+#include "steps/plan.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Applies a changed configuration to a running node: runs the steps again, in order, and then restarts only
-// the daemons that read changed files.
+// Applies a changed configuration to a node: runs the steps again, in order, and then restarts only the
+// daemons that read changed files.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "steps/changes.hpp"
 #include "systemd/manager.hpp"
-#include "verbs/plan/changes.hpp"
 
 namespace eks {
 
@@ -19,6 +19,14 @@ using Say = std::function<void(const std::string& line)>;
 // before it and those that were not. A daemon that does not run is not started: it reads its files when it
 // starts.
 void take_over(Manager& manager, const Changes& changes, const Say& say);
+
+// How the actions are done before kubelet's first start.
+struct BeforeKubelet {
+        Say say;
+        Say refuse;                    // called with what failed; the other actions are done all the same
+        std::function<void()> waiting; // called again and again while a job takes long
+};
+void take_over_before_kubelet(Manager& manager, const Changes& changes, const BeforeKubelet& how);
 
 // Daemons that still use old files because an apply failed in the middle. They are recorded in
 // /run/eks/apply-pending until they are restarted, by eksnode or otherwise.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verbs/plan/take_over.hpp"
+#include "steps/take_over.hpp"
 
 #include <algorithm>
 #include <array>
@@ -45,13 +45,15 @@ bool runs_well(const Manager::Unit& unit)
         return unit.text("ActiveState") == "active" && (reload.empty() || reload == "success");
 }
 
-Done run_step_again(Manager& manager, const std::string& name)
+using Waiting = std::function<void()>;
+
+Done run_step_again(Manager& manager, const std::string& name, const Waiting& waiting)
 {
         auto unit = manager.unit(name);
         if (unit.text("LoadState") == "masked")
                 return {fmt::format("left out {}, which is masked", name)};
         const bool active = unit.text("ActiveState") == "active";
-        if (!manager.run_service_job(active ? "ReloadUnit" : "StartUnit", name))
+        if (!manager.run_service_job(active ? "ReloadUnit" : "StartUnit", name, {}, waiting))
                 return failed(name, "did not end in time");
         unit = manager.unit(name);
         const bool skipped = !active && unit.text("ActiveState") == "inactive" &&
@@ -76,13 +78,13 @@ Done stop_alone(Manager& manager, const std::string& name)
         return {fmt::format("stopped {}, which is no longer needed", name)};
 }
 
-Done close_step(Manager& manager, const std::string& name)
+Done close_step(Manager& manager, const std::string& name, const Waiting& waiting)
 {
         if (manager.unit(name).text("ActiveState") != "active") {
                 forget_failure(manager, name);
                 return {fmt::format("{} is no longer needed", name)};
         }
-        if (auto done = run_step_again(manager, name); !done.well)
+        if (auto done = run_step_again(manager, name, waiting); !done.well)
                 return done;
         return stop_alone(manager, name);
 }
@@ -116,15 +118,27 @@ Done starts_later(const std::string& name)
         return {fmt::format("{} starts when the scripts in the user data have ended", name)};
 }
 
-Done restart(Manager& manager, const std::string& name)
+// With the steps that it requires and that start with it, such as those that mount disks below its files.
+std::chrono::seconds time_to_restart(Manager& manager, const Manager::Unit& unit)
+{
+        std::chrono::seconds limit = daemon_timeout;
+        for (const auto& required : unit.list("Requires"))
+                if (required.starts_with("eks-") && manager.unit(required).text("ActiveState") != "active")
+                        limit += manager.unit(required).start_timeout();
+        return limit;
+}
+
+Done restart(Manager& manager, const std::string& name, const Waiting& waiting = {})
 {
         if (waits_for_scripts(manager, name))
                 return starts_later(name);
         const auto unit = manager.unit(name);
         if (unit.text("LoadState") == "masked" || unit.text("ActiveState") == "inactive")
                 return {fmt::format("{} does not run, and was not started", name)};
-        const auto limit = name == kubelet ? kubelet_timeout : daemon_timeout;
-        return see(manager, name, manager.run_job("RestartUnit", name, limit));
+        if (name == kubelet)
+                return see(manager, name, manager.run_job("RestartUnit", name, kubelet_timeout));
+        const auto limit = time_to_restart(manager, unit);
+        return see(manager, name, manager.run_service_job("RestartUnit", name, limit, waiting));
 }
 
 Done follow(Manager& manager, const std::string& name)
@@ -140,20 +154,20 @@ Done follow(Manager& manager, const std::string& name)
         return restart(manager, name);
 }
 
-Done act(Manager& manager, const Action& action)
+Done act(Manager& manager, const Action& action, const Waiting& waiting = {})
 {
         switch (action.kind) {
         case Kind::run:
-                return run_step_again(manager, action.unit);
+                return run_step_again(manager, action.unit, waiting);
         case Kind::close:
-                return close_step(manager, action.unit);
+                return close_step(manager, action.unit, waiting);
         case Kind::start:
                 if (waits_for_scripts(manager, action.unit))
                         return starts_later(action.unit);
                 return see(manager, action.unit, manager.run_job("StartUnit", action.unit, daemon_timeout),
                         "started");
         case Kind::restart:
-                return restart(manager, action.unit);
+                return restart(manager, action.unit, waiting);
         case Kind::follow:
                 return follow(manager, action.unit);
         case Kind::stop:
@@ -215,6 +229,19 @@ void take_over(Manager& manager, const Changes& changes, const Say& say)
                 say(done.line);
         }
         remove_if_exists(pending_path);
+}
+
+void take_over_before_kubelet(Manager& manager, const Changes& changes, const BeforeKubelet& how)
+{
+        for (const auto& action : changes.actions) {
+                Done done;
+                try {
+                        done = act(manager, action, how.waiting);
+                } catch (const Error& e) {
+                        done = {fmt::format("{}: {}", action.unit, e.what()), false};
+                }
+                (done.well ? how.say : how.refuse)(done.line);
+        }
 }
 
 std::vector<std::string> pending_restarts(const Root& root, Manager& manager)
