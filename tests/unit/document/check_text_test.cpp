@@ -44,7 +44,7 @@ TEST_CASE("UTF-16 with a byte order mark becomes UTF-8", "[text]")
                         if (bytes.size() % 2 != 0 || wrong.size() % 2 == 0)
                                 CHECK(refusal([&] {
                                         eks::as_utf8("\xfe\xff" + bytes, "x");
-                                }).mentions("x, line 2, column 2: half a character of UTF-16"));
+                                }).mentions("x, line 2, column 2"));
         CHECK(eks::as_utf8("\xef\xbb\xbf\xe4", "x") == "\xe4");
         CHECK(eks::as_utf8("\xe4", "x") == "\xe4");
 }

@@ -195,7 +195,7 @@ TEST_CASE("Our TOML has the keys of NodeConfig's spec, and an unknown one is an 
         CHECK(slip.remedy == "See eks-node.toml(5) for every key");
         const auto far = refusal([] { test::strict_node_toml("[completely.unlike]\nanything = 1\n", "f"); });
         CHECK(far.failure == "config-invalid");
-        CHECK(far.what == "f, line 1, column 2: completely: unknown key");
+        CHECK(far.mentions("f, line 1, column 2: completely"));
         const auto two = refusal([] { test::strict_node_toml("spec = 1\napiVersion = 'x'\n", "f"); });
         CHECK(two.mentions("spec: unknown key"));
         CHECK(two.mentions("apiVersion: unknown key"));

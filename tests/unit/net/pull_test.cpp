@@ -87,7 +87,7 @@ TEST_CASE("A pull that cannot succeed is given up", "[pull]")
         const auto invalid =
                 pull({{.grpc_status = "3", .grpc_message = "bad ref", .trailers_only = true}}, 60s);
         CHECK(invalid.failure == "image-absent");
-        CHECK(invalid.mentions("containerd cannot pull 'r.example/app:1': bad ref"));
+        CHECK(invalid.mentions("'r.example/app:1': bad ref"));
 
         const auto wrong = pull({refused, refused, refused}, 60s);
         CHECK(wrong.failure == "image-refused");

@@ -157,13 +157,13 @@ TEST_CASE("A step before its time says which unit has not run", "[node]")
         const test::TemporaryDirectory node;
         const auto no_config = refusal([&] { load_node_inputs(node.root()); });
         CHECK(no_config.failure == "facts-missing");
-        CHECK(no_config.what == "'/run/eks/node.json' is not there");
-        CHECK(no_config.remedy == "It is written by eks-config.service: see `systemctl status eks-config`");
+        CHECK(no_config.mentions("'/run/eks/node.json'"));
+        CHECK(no_config.remedy.find("`systemctl status eks-config`") != std::string::npos);
         node.write(node_path, render_node_json(test::merged_layers({test::reference_cluster}),
                                       {.kubelet = {1, 34, 0}, .containerd = {1, 7, 0}}));
         const auto no_facts = refusal([&] { load_node_inputs(node.root()); });
-        CHECK(no_facts.what == "'/run/eks/imds.json' is not there");
-        CHECK(no_facts.remedy == "It is written by eks-imds.service: see `systemctl status eks-imds`");
+        CHECK(no_facts.mentions("'/run/eks/imds.json'"));
+        CHECK(no_facts.remedy.find("`systemctl status eks-imds`") != std::string::npos);
         node.write(imds_path, "{\n \"a\" 1}");
         CHECK(refusal([&] { load_imds(node.root()); }).what ==
                 "/run/eks/imds.json: not JSON: line 2, column 6");
@@ -177,8 +177,8 @@ TEST_CASE("What the configuration lacks of the cluster comes from cluster.json",
                                       {.kubelet = {1, 34, 2}, .containerd = {1, 7, 20}}));
         const auto none = refusal([&] { load_node_inputs(node.root()); });
         CHECK(none.failure == "facts-missing");
-        CHECK(none.what == "'/run/eks/cluster.json' is not there");
-        CHECK(none.remedy == "It is written by eks-cluster.service: see `systemctl status eks-cluster`");
+        CHECK(none.mentions("'/run/eks/cluster.json'"));
+        CHECK(none.remedy.find("`systemctl status eks-cluster`") != std::string::npos);
         const auto as_configured = load_node_inputs(node.root(), ClusterNeed::as_configured);
         CHECK(as_configured.lacks_cluster);
         CHECK(as_configured.spec.cluster.name == "blue");
@@ -260,7 +260,7 @@ TEST_CASE("Below a root prefix no binary is asked", "[node]")
         const auto kubelet = refusal([&] { kubelet_version(node.root()); });
         CHECK(kubelet.failure == "kubelet-missing");
         CHECK(kubelet.mentions("/etc/eks/kubelet-version.txt"));
-        CHECK(kubelet.mentions("'/usr/bin/kubelet' is not run below another root"));
+        CHECK(kubelet.mentions("'/usr/bin/kubelet'"));
         CHECK(refusal([&] { containerd_version(node.root()); }).failure == "containerd-missing");
 }
 

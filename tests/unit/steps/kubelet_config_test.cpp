@@ -63,7 +63,7 @@ TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is aske
         CHECK(on({}, {1, 34, 99}).failure == "nothing");
         const auto refused = on({}, {1, 35, 0});
         CHECK(refused.failure == "cgroup-v1");
-        CHECK(refused.mentions("kubelet 1.35.0 does not start here: '/sys/fs/cgroup' is not cgroup v2"));
+        CHECK(refused.mentions("'/sys/fs/cgroup'"));
         CHECK(refused.remedy.find("failCgroupV1") != std::string::npos);
         CHECK(on("  kubelet: {config: {failCgroupV1: true}}\n", {1, 36, 0}).failure == "cgroup-v1");
         CHECK(on("  kubelet: {config: {failCgroupV1: false}}\n", {1, 36, 0}).failure == "nothing");

@@ -107,7 +107,7 @@ TEST_CASE("A bomb stops at the limit", "[gzip]")
         CHECK(bomb.size() < 100'000);
         const auto wrong = refused_gzip(bomb);
         CHECK(wrong.failure == "config-syntax");
-        CHECK(wrong.mentions("user data: gzip data: more than 1048576 bytes after decompression"));
+        CHECK(wrong.mentions("1048576 bytes"));
 
         const auto exact = gzip(std::string(limit, 'x'));
         CHECK(gunzip(exact, limit, "x").size() == limit);
