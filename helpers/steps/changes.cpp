@@ -23,9 +23,6 @@ namespace {
 constexpr std::string_view config_step = "eks-config";
 constexpr std::string_view trust_step_name = "eks-trust";  // before whatever makes TLS connections
 constexpr std::string_view resolved_step = "eks-resolved"; // before whatever looks a name up
-constexpr auto kubelet = kubelet_unit;
-constexpr auto containerd = containerd_unit;
-constexpr auto soci = soci_unit;
 
 // The daemon to name beside a file; none for the environment that the manager gives to every service.
 std::string reader_of(const std::string& path)
@@ -274,15 +271,15 @@ private:
                         return concerns(daemon) || contains(finding_->pending, std::string(daemon));
                 };
                 if (is_opened("soci-snapshotter"))
-                        act(Action::Kind::start, soci);
-                else if (is_open("soci-snapshotter") && restarts(soci))
-                        act(Action::Kind::restart, soci);
+                        act(Action::Kind::start, soci_unit);
+                else if (is_open("soci-snapshotter") && restarts(soci_unit))
+                        act(Action::Kind::restart, soci_unit);
                 const bool mounts_disks = !kubelet_runs_ && !changes_.needs_stop.empty();
-                const bool containerd_restarts = restarts(containerd) || mounts_disks;
+                const bool containerd_restarts = restarts(containerd_unit) || mounts_disks;
                 if (containerd_restarts)
-                        act(Action::Kind::restart, containerd);
+                        act(Action::Kind::restart, containerd_unit);
                 if (is_closed("soci-snapshotter"))
-                        act(Action::Kind::stop, soci);
+                        act(Action::Kind::stop, soci_unit);
                 if (swap_waits_for_disks())
                         run_swap();
                 if (!kubelet_runs_)
@@ -295,9 +292,9 @@ private:
                 else if (is_closed("sandbox-image"))
                         act(Action::Kind::stop, "eks-sandbox-image.service");
                 if (containerd_restarts)
-                        act(Action::Kind::follow, kubelet);
-                else if (restarts(kubelet))
-                        act(Action::Kind::restart, kubelet);
+                        act(Action::Kind::follow, kubelet_unit);
+                else if (restarts(kubelet_unit))
+                        act(Action::Kind::restart, kubelet_unit);
         }
 
         const Root* root_;

@@ -62,7 +62,7 @@ bool needs_swap(const GateInputs& given)
                exists(root(swap_on_store_path)) || exists(root(swap_record_path));
 }
 
-constexpr std::array table{
+constexpr std::array all_gates{
         Gate{"cluster", needs_cluster},
         Gate{"containerd-volume",
                 [](const GateInputs& given) {
@@ -116,7 +116,7 @@ constexpr std::array table{
 
 std::span<const Gate> gates()
 {
-        return table;
+        return all_gates;
 }
 
 } // namespace eks

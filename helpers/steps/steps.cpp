@@ -25,7 +25,7 @@ namespace {
 constexpr auto configured = ClusterNeed::as_configured;
 constexpr auto complete = ClusterNeed::complete;
 
-constexpr std::array table{
+constexpr std::array rendering{
         StepInfo{"eks-ca", [](const NodeInputs& node) { return plan_ca(node); }, ca_access, complete},
         StepInfo{"eks-containerd-config", plan_containerd_config, containerd_config_access},
         StepInfo{"eks-credential-provider", plan_credential_provider, credential_provider_access},
@@ -52,7 +52,7 @@ void add(std::vector<std::string>& all, const std::vector<std::string>& more)
 
 std::span<const StepInfo> planned_steps()
 {
-        return table;
+        return rendering;
 }
 
 Access access_to_plan()
@@ -60,7 +60,7 @@ Access access_to_plan()
         Access plans{
                 .reads = {"/sys", "/usr/bin"}, .writes = {}}; // as for the programs that eks-config runs
         add(plans.reads, config_access().reads);
-        for (const auto& step : table) {
+        for (const auto& step : rendering) {
                 const auto access = step.access();
                 add(plans.reads, access.reads);
                 add(plans.reads, access.writes); // to compare with what is there

@@ -8,6 +8,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "systemd/daemons.hpp"
 
 namespace eks {
 
@@ -19,8 +20,6 @@ using Kind = Action::Kind;
 constexpr auto daemon_timeout = 90s;  // of systemd's own for a start
 constexpr auto kubelet_timeout = 60s; // it sends READY when it has a certificate, which may take any time
 constexpr auto pending_path = "/run/eks/apply-pending";
-constexpr auto containerd = "containerd.service";
-constexpr auto kubelet = "kubelet.service";
 constexpr auto alone = "ignore-dependencies"; // units that require a step must not stop with it
 
 struct Done {
@@ -93,7 +92,7 @@ Done close_step(Manager& manager, const std::string& name, const Waiting& waitin
 Done see(Manager& manager, const std::string& name, bool ended, const char* did = "restarted")
 {
         const auto unit = manager.unit(name);
-        if (!ended && name == kubelet && unit.text("ActiveState") == "activating" &&
+        if (!ended && name == kubelet_unit && unit.text("ActiveState") == "activating" &&
                 unit.text("SubState") == "start")
                 return {fmt::format(
                         "{} {}, which has not yet said that it is ready: see `eksnode status`", did, name)};
@@ -107,7 +106,7 @@ Done see(Manager& manager, const std::string& name, bool ended, const char* did 
 // it.
 bool waits_for_scripts(Manager& manager, const std::string& name)
 {
-        if (name != kubelet && name != "eks-node.target")
+        if (name != kubelet_unit && name != "eks-node.target")
                 return false;
         const auto scripts = manager.unit("eks-user-scripts.service");
         return scripts.has_job() || scripts.text("ActiveState") == "activating";
@@ -135,7 +134,7 @@ Done restart(Manager& manager, const std::string& name, const Waiting& waiting =
         const auto unit = manager.unit(name);
         if (unit.text("LoadState") == "masked" || unit.text("ActiveState") == "inactive")
                 return {fmt::format("{} does not run, and was not started", name)};
-        if (name == kubelet)
+        if (name == kubelet_unit)
                 return see(manager, name, manager.run_job("RestartUnit", name, kubelet_timeout));
         const auto limit = time_to_restart(manager, unit);
         return see(manager, name, manager.run_service_job("RestartUnit", name, limit, waiting));
@@ -147,9 +146,9 @@ Done follow(Manager& manager, const std::string& name)
                 return starts_later(name);
         auto unit = manager.unit(name);
         const bool ended = manager.wait_for_job(
-                name, name == kubelet ? kubelet_timeout : unit.start_timeout() + daemon_timeout);
+                name, name == kubelet_unit ? kubelet_timeout : unit.start_timeout() + daemon_timeout);
         unit = manager.unit(name);
-        if (!ended || started_at(unit) >= started_at(manager.unit(containerd)))
+        if (!ended || started_at(unit) >= started_at(manager.unit(std::string(containerd_unit))))
                 return see(manager, name, ended);
         return restart(manager, name);
 }
@@ -178,7 +177,7 @@ Done act(Manager& manager, const Action& action, const Waiting& waiting = {})
 
 bool restarts_daemon(const Action& action)
 {
-        constexpr std::array<std::string_view, 3> daemons{containerd, kubelet, "soci-snapshotter.service"};
+        constexpr std::array<std::string_view, 3> daemons{containerd_unit, kubelet_unit, soci_unit};
         return (action.kind == Kind::restart || action.kind == Kind::follow) &&
                std::ranges::find(daemons, action.unit) != daemons.end();
 }

@@ -21,7 +21,7 @@ namespace eks {
 namespace {
 
 constexpr std::size_t longest_message = 16U << 10U; // bytes; the journal takes some of 48 MiB
-constexpr std::uint64_t microseconds = 1'000'000;
+constexpr std::uint64_t second = 1'000'000;         // µs
 constexpr std::array<std::string_view, 3> unit_directories{
         "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system"};
 
@@ -37,12 +37,11 @@ std::string_view field(sd_journal* journal, const char* name)
 
 std::string time_text(std::uint64_t time)
 {
-        const auto seconds = static_cast<std::time_t>(time / microseconds);
+        const auto seconds = static_cast<std::time_t>(time / second);
         std::tm parts{};
         ::gmtime_r(&seconds, &parts);
         return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900,
-                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                time % microseconds);
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time % second);
 }
 
 // A record, as its prefix and its message.

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::ptrdiff_t many_variables = 1000;
 constexpr std::size_t io_delay_field = 39; // of /proc/PID/stat, counted after the name in parentheses
-constexpr int deepest = 12;
+constexpr int deepest_process = 12;
 
 // A process may end while it is looked at.
 std::string content(const std::string& path)
@@ -85,7 +85,7 @@ std::string io_throttling(LogClock::time_point end)
 
 void cpu_throttling(const std::string& directory, int depth, LogClock::time_point end, std::string& text)
 {
-        if (depth > deepest || LogClock::now() > end)
+        if (depth > deepest_process || LogClock::now() > end)
                 return;
         const auto statistics = content(directory + "/cpu.stat");
         for (const auto line : lines(statistics))
