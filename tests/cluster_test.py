@@ -106,7 +106,7 @@ class Options(unittest.TestCase):
         self.assertEqual(self.run_program("run", "real"), (0, "tests/run: real: skipped, as no --kubelet is given\n", ""))
 
     def test_wrong_options_are_named(self):
-        for words, said in {
+        for words, reported in {
                 ("run", "real", "--kubelet"): "--kubelet needs a path",
                 ("run", "unit", "--kubelet", "/bin/true"): "--kubelet is an option of the part 'real'",
                 ("boot/run", "--stage=.", "--kubelet=/nowhere"): "--kubelet: '/nowhere' is not a program",
@@ -117,7 +117,7 @@ class Options(unittest.TestCase):
             with self.subTest(words):
                 status, _, error = self.run_program(*words)
                 self.assertEqual(status, 2)
-                self.assertIn(said, error)
+                self.assertIn(reported, error)
 
 
 if __name__ == "__main__":

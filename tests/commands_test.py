@@ -182,13 +182,13 @@ class SetTest(unittest.TestCase):
         self.assertEqual((done.returncode, file.exists()), (0, False), done.stderr)
 
     def test_what_is_wrong_is_not_written(self):
-        for setting, said in {"kubelet.confg=1": "did you mean 'kubelet.config'?",
+        for setting, reported in {"kubelet.confg=1": "did you mean 'kubelet.config'?",
                               "kubelet.config.maxPods=-1": "maxPods", "cluster.cidr=banana": "not an address range",
                               "node.taints=a": "node.taints"}.items():
             with self.subTest(setting):
                 done = self.set(setting)
                 self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
-                self.assertIn(said, done.stderr)
+                self.assertIn(reported, done.stderr)
                 self.assertFalse((self.root / self.FILE).exists())
 
     def test_a_later_layer_is_named(self):
@@ -417,9 +417,9 @@ class ValidateAllTest(unittest.TestCase):
             "  kubelet:\n    flags: ['--register-with-taints=a']\n  containerd:\n    config: |\n      [a\n", ca="'%'"), more=[broken])
         self.assertEqual(status, 78)
         errors = [line for line in text.splitlines() if line.startswith("error:")]
-        for error, said in zip(errors, ("line 7,.*certificateAuthority", "line 10,.*taint", "containerd.config.*line 1", "broken.toml"),
+        for error, reported in zip(errors, ("line 7,.*certificateAuthority", "line 10,.*taint", "containerd.config.*line 1", "broken.toml"),
                                strict=True):
-            self.assertRegex(error, said)
+            self.assertRegex(error, reported)
 
     def test_what_the_boot_refuses_is_refused(self):
         both = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.registry]\n      config_path = '/x'\n" \
@@ -449,14 +449,14 @@ class ValidateAllTest(unittest.TestCase):
 
     def test_a_default_runtime_that_a_script_may_install(self):
         named = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.containerd]\n      default_runtime_name = '%s'\n"
-        said = "line 2, column 1: default_runtime_name = \"kata-qemu\": what this runtime requires is not here yet: no "
+        reported = "line 2, column 1: default_runtime_name = \"kata-qemu\": what this runtime requires is not here yet: no "
         for options in (), ("--strict",):
             status, text, _ = self.validate(self.node(named % "kata-qemu"), *options)
             self.assertEqual(status, 0, text)
-            self.assertRegex(text, f"^warning: .*{said}.*, proceeding\n$")
+            self.assertRegex(text, f"^warning: .*{reported}.*, proceeding\n$")
         status, text = self.plan("node.yaml", self.facts("imds.json", self.FACTS))
         self.assertEqual(status, 0, text)
-        self.assertIn(said, text)
+        self.assertIn(reported, text)
         for name in "krun-shim", "none":  # one that is never rendered, and one that is not described
             status, text, _ = self.validate(self.node(named % name))
             self.assertEqual(status, 78, text)
@@ -464,14 +464,14 @@ class ValidateAllTest(unittest.TestCase):
 
     def test_without_the_files_of_eksnode(self):
         (self.top / "empty").mkdir()
-        said = r"the files of eks-containerd-config are not checked: '.*/usr/share/eks' is not there"
+        reported = r"the files of eks-containerd-config are not checked: '.*/usr/share/eks' is not there"
         for options in (["--root", self.top / "empty"],):
             status, text, _ = self.validate(self.node(), *options)
             self.assertEqual(status, 0, text)
-            self.assertRegex(text, f"(?m)^warning: {said}")
+            self.assertRegex(text, f"(?m)^warning: {reported}")
             status, text, _ = self.validate(self.node(), "--strict", *options)
             self.assertEqual(status, 78, text)
-            self.assertRegex(text, f"(?m)^error: {said}\nhint: Install eksnode")
+            self.assertRegex(text, f"(?m)^error: {reported}\nhint: Install eksnode")
 
     def test_facts_that_are_missing(self):
         whole = self.facts("imds.json", self.FACTS)
@@ -494,8 +494,8 @@ class ValidateAllTest(unittest.TestCase):
         status, text, _ = self.validate(text, name="ud")
         self.assertEqual(status, 78)
         errors = [line for line in text.splitlines() if line.startswith("error:")]
-        for error, said in zip(errors, ("part 1, line .*cluster.cidr", "part 2, line ", "part 3, line "), strict=True):
-            self.assertRegex(error, f"^error: ud, MIME {said}")
+        for error, reported in zip(errors, ("part 1, line .*cluster.cidr", "part 2, line ", "part 3, line "), strict=True):
+            self.assertRegex(error, f"^error: ud, MIME {reported}")
 
     def test_warnings_are_sorted(self):
         _, text, _ = self.validate(self.node("  featureGates: {b: true}\n  x: 1\n").replace("name: a", "nam: 1\n    name: a"))
@@ -504,13 +504,13 @@ class ValidateAllTest(unittest.TestCase):
 
     def test_a_removed_gate(self):
         gate = self.node("  kubelet: {config: {featureGates: {AnyVolumeDataSource: true}}}\n")
-        said = "node.yaml, line 9, column 37: kubelet.config.featureGates.AnyVolumeDataSource = true: kubelet "
-        self.assertIn(f"warning: {said}1.37 and later does not start with it", self.validate(gate)[1])
+        reported = "node.yaml, line 9, column 37: kubelet.config.featureGates.AnyVolumeDataSource = true: kubelet "
+        self.assertIn(f"warning: {reported}1.37 and later does not start with it", self.validate(gate)[1])
         self.assertEqual(self.validate(gate, "--strict")[0], 78)
         version = self.top / "etc/eks/kubelet-version.txt"
         version.parent.mkdir(parents=True)
         shutil.copytree(SOURCE / "helpers/data/share", self.top / "usr/share/eks")
-        for text, status, error in ("1.36.0", 0, ""), ("1.37.0", 78, f"error: {said}1.37.0 does not start with it: the gate was removed"):
+        for text, status, error in ("1.36.0", 0, ""), ("1.37.0", 78, f"error: {reported}1.37.0 does not start with it: the gate was removed"):
             version.write_text(text)
             done = self.validate(gate, "--root", self.top)
             self.assertEqual(done[0], status, done[1])

@@ -105,7 +105,7 @@ class MaxPodsCalculatorTest(RootTest):
         self.assertEqual(self.pods("--instance-type", "m5.large", **variables, SHOW_MAX_ALLOWED="true"), 434)
 
     def test_mistakes_end_with_1(self):
-        for line, said in {
+        for line, reported in {
             "--instance-type m5.large": "--cni-version is needed",
             "--cni-version 1.18.0": "one of --instance-type and --instance-type-from-imds is needed",
             "--instance-type m5.huge --cni-version 1.18.0": "m5.huge",
@@ -114,7 +114,7 @@ class MaxPodsCalculatorTest(RootTest):
             with self.subTest(line):
                 done = self.run_in_root("max-pods-calculator.sh", *line.split())
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
-                self.assertIn(said, done.stderr)
+                self.assertIn(reported, done.stderr)
         self.assertEqual(self.run_in_root("max-pods-calculator.sh", "--help").returncode, 1)
 
     def test_what_it_does_not_know_is_named_and_ignored(self):
@@ -370,7 +370,7 @@ class NodeadmTest(unittest.TestCase):
 
     def test_user_data_comes_from_the_metadata_service(self):
         packed = gzip.compress(NODE_CONFIG.format(ca=self.ca).encode())
-        for data, status, said in (
+        for data, status, reported in (
                 (packed, 0, "Configuration is valid"),
                 (base64.b64encode(NODE_CONFIG.format(ca=self.ca).encode()), 0, "Configuration is valid"),
                 (b"#!/bin/sh\n", 1, "no NodeConfig in user data, skipping"),
@@ -378,7 +378,7 @@ class NodeadmTest(unittest.TestCase):
                 (packed[:20] + b"\n" + packed[21:], 1, "config provider at index 0 failed: user data: gzip data: corrupt near "),
                 (b"kind: [\n", 1, "no config in chain"),
                 (None, 1, "config provider at index 0 failed: the instance has no user data")):
-            with self.subTest(said):
+            with self.subTest(reported):
                 options = []
                 if data is not None:
                     (self.directory / "user-data").write_bytes(data)
@@ -386,7 +386,7 @@ class NodeadmTest(unittest.TestCase):
                 endpoint = self.enterContext(fake_aws(*options))
                 done = self.nodeadm("config", "check", EKS_IMDS_ENDPOINT=f"http://{endpoint}")
                 self.assertEqual(done.returncode, status, done.stderr)
-                self.assertIn(said, done.stderr)
+                self.assertIn(reported, done.stderr)
 
     def test_a_cache_stands_in_for_sources_that_hold_nothing(self):
         (self.directory / "empty").mkdir()

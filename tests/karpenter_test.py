@@ -128,8 +128,8 @@ class KarpenterTest(unittest.TestCase):
         file = self.directory / "user-data.txt"
         file.write_text(user_data)
         done = run(VALIDATE, "--strict", "--root", self.root(), f"user-data:{file}")
-        said = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
-        self.assertEqual((done.returncode, said), (0, []))
+        reported = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+        self.assertEqual((done.returncode, reported), (0, []))
         return done.stdout
 
     def root(self):

@@ -153,17 +153,17 @@ class Contents(RootTest):
 
     def test_binary_files_are_named_and_left_out(self):
         self.write("var/log/pods/kube-system_coredns/0.log.gz", gzip.compress(b"a" * 100) + b"\0")
-        files, said = self.bundle()
+        files, reported = self.bundle()
         self.assertNotIn("var_log/kube-system_coredns/0.log.gz", files)
         self.assertIn("0.log.gz' is not text, left out", files["errors.txt"])
-        self.assertIn("incomplete, see errors.txt", said)
+        self.assertIn("incomplete, see errors.txt", reported)
 
     def test_a_journal_that_is_garbage(self):
         self.write("var/log/journal/0123456789abcdef0123456789abcdef/system.journal", os.urandom(MEBIBYTE))
         self.write("var/log/messages", "kept\n")
-        files, said = self.bundle()
+        files, reported = self.bundle()
         self.assertEqual(files["var_log/messages"], "kept\n")
-        self.assertIn("no journal can be read: only files and programs' output\n", said)
+        self.assertIn("no journal can be read: only files and programs' output\n", reported)
 
     @unittest.skipUnless(Path("/usr/lib/systemd/systemd-journal-remote").exists(), "no systemd-journal-remote to make a journal with")
     def test_a_journal_of_the_volume(self):

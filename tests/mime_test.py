@@ -282,48 +282,48 @@ class MimeTest(unittest.TestCase):
 
     def test_what_nodeadm_reads_is_read_in_the_same_way(self):
         count = 0
-        for _, read, go, _, said in self.each():
+        for _, read, go, _, reported in self.each():
             if isinstance(go, str):
                 continue
-            self.assertNotIn("refused", read, said)
+            self.assertNotIn("refused", read, reported)
             own = [d["text"] for d in read["documents"] if not d["toml"] and not d["nested"]]
-            self.assertEqual(own, go, said)
+            self.assertEqual(own, go, reported)
             count += bool(go)
         self.assertGreater(count, COUNT / 10)
 
     def test_only_what_nodeadm_rejects_is_refused(self):
         count = 0
-        for text, read, go, parts, said in self.each():
+        for text, read, go, parts, reported in self.each():
             if "refused" not in read or "mime-version:" not in text.lower():  # as cloud-init knows MIME
                 continue
-            self.assertIsInstance(go, str, said)
+            self.assertIsInstance(go, str, reported)
             named = {line.split(":", 1)[1].split(";")[0].strip().lower()
                      for line in text.splitlines() if line.lower().startswith("content-type:")}
-            self.assertTrue({kind for kind, _, _ in parts} & OURS or (not parts and named & OURS), said)
+            self.assertTrue({kind for kind, _, _ in parts} & OURS or (not parts and named & OURS), reported)
             count += 1
         self.assertGreater(count, COUNT / 20)
 
     def test_the_scripts_that_cloud_init_finds_are_known(self):
         count = 0
-        for _, read, go, parts, said in self.each():
+        for _, read, go, parts, reported in self.each():
             script = any((kind == "text/x-shellscript" and body and not cannot_run(body))
                          or (kind == "text/plain" and body.startswith("#!")) for kind, body, _ in parts)
             if script and "refused" not in read:
-                self.assertTrue(read["scripts"], said)
+                self.assertTrue(read["scripts"], reported)
                 count += isinstance(go, str)
         self.assertGreater(count, COUNT / 20)
 
     def test_nothing_is_left_to_cloud_init_in_silence(self):
         count = 0
-        for text, read, go, parts, said in self.each():
+        for text, read, go, parts, reported in self.each():
             if go != "rejected" or "refused" in read:
                 continue
             used = [d for d in read["documents"] if not d["nested"]]
-            self.assertEqual(len(used), sum(kind in OURS and not nested for kind, _, nested in parts), said)
+            self.assertEqual(len(used), sum(kind in OURS and not nested for kind, _, nested in parts), reported)
             # Go also rejects a body with a line that only begins as a delimiter does.
             dashes = {line.rstrip() for line in text.splitlines() if line.startswith("--")}
             alike = any(a.startswith(b) and a not in (b, b + "--") for a in dashes for b in dashes)
-            self.assertTrue(read["notes"] or alike or not parts, said)
+            self.assertTrue(read["notes"] or alike or not parts, reported)
             count += bool(read["notes"])
         self.assertGreater(count, COUNT / 20)
 

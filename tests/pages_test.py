@@ -83,23 +83,23 @@ class ExamplesTest(unittest.TestCase):
         shutil.copy(golden / "common/root/run/eks/imds.json", self.directory)
         done = self.run_block(block)
         self.assertEqual((done.returncode, done.stderr), (1, ""), "diff ends with 1 if there is a difference")
-        said = re.search(r"(?s)Here, kubelet's configuration loses (.*?), and gains\s+(.*?)\. If", page("eks-upgrade.7"))
-        for sign, names in ("<", said[1]), (">", said[2]):
+        reported = re.search(r"(?s)Here, kubelet's configuration loses (.*?), and gains\s+(.*?)\. If", page("eks-upgrade.7"))
+        for sign, names in ("<", reported[1]), (">", reported[2]):
             found = set(re.findall(rf'(?m)^{sign} +"(\w+)": (?!\{{)', done.stdout)) - {"kubelet"}
             self.assertEqual({name.split(".")[-1] for name in re.split(r", | and |,\s+", " ".join(names.split()))}, found)
 
     def test_user_data_is_checked_in_ci(self):
         [block] = [block for block in blocks("eks-stability.7") if "case $status" in block]
         user_data = (SOURCE / "tests/golden/field-karpenter/root/run/eks/user-data").read_text()
-        for text, said in (user_data, "valid"), (user_data.replace("maxPods: 29", "maxPods: many"), "wrong"), (None, "unknown"):
-            with self.subTest(said):
+        for text, reported in (user_data, "valid"), (user_data.replace("maxPods: 29", "maxPods: many"), "wrong"), (None, "unknown"):
+            with self.subTest(reported):
                 file = self.directory / "user-data.txt"
                 if text is None:
                     file.unlink()
                 else:
                     file.write_text(text)
                 done = self.run_block(block)
-                self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, said), done.stderr)
+                self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, reported), done.stderr)
 
 
 class ChainTest(unittest.TestCase):

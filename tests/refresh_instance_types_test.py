@@ -141,13 +141,13 @@ class RefreshTest(unittest.TestCase):
         self.assertEqual(self.rows()["m5.large"][0], "3")
 
     def test_a_nonsensical_or_empty_answer_leaves_the_table_alone(self):
-        for pages, said in ([[instance_type("m5.large", [0], 10)]], "0 network interfaces"), \
+        for pages, reported in ([[instance_type("m5.large", [0], 10)]], "0 network interfaces"), \
                 ([[instance_type("m5.large", [3], 10, default=4)]], "no network card 4"), ([[]], "no region knows any type"):
             self.server.regions = {"us-east-1": pages}
             self.table.write_text("untouched")
             done = self.refresh()
             self.assertNotEqual(done.returncode, 0)
-            self.assertIn(said, done.stderr)
+            self.assertIn(reported, done.stderr)
             self.assertEqual(self.table.read_text(), "untouched")
 
     def test_our_own_table_holds_the_supplements(self):

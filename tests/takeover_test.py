@@ -107,9 +107,9 @@ class TakeoverTest(unittest.TestCase):
         return {f"etc/eks/set-aside/{path}" if path in paths else path: what for path, what in self.before.items()}
 
     def test_it_sets_aside_what_would_win_and_brings_it_back(self):
-        said = self.run_it()
+        reported = self.run_it()
         self.assertEqual(state(self.root), self.moved(*REPLACED, *DISABLED))
-        lines = said.splitlines()
+        lines = reported.splitlines()
         self.assertIn(f"set aside /{WANTS}/nodeadm-run.service: disables nodeadm-run.service", lines)
         self.assertIn(f"set aside /{UNITS}/kubelet.service: has precedence over '/usr/lib/eks/units/kubelet.service'", lines)
         self.assertEqual(len(lines), len(REPLACED) + len(DISABLED) + 1)
@@ -117,15 +117,15 @@ class TakeoverTest(unittest.TestCase):
         self.assertEqual(self.run_it(), "nothing to set aside\n")
         self.assertEqual(state(self.root), self.moved(*REPLACED, *DISABLED))
 
-        said = self.run_it("--undo")
-        self.assertIn(f"brought back /{UNITS}/kubelet.service\n", said)
+        reported = self.run_it("--undo")
+        self.assertIn(f"brought back /{UNITS}/kubelet.service\n", reported)
         self.assertEqual(state(self.root), self.before)
         self.assertFalse((self.root / "etc/eks/set-aside").exists())
         self.assertEqual(self.run_it("--undo"), "nothing to bring back\n")
 
     def test_a_dry_run_changes_nothing(self):
-        said = self.run_it("--dry-run")
-        self.assertEqual(said.count("would set aside "), len(REPLACED) + len(DISABLED))
+        reported = self.run_it("--dry-run")
+        self.assertEqual(reported.count("would set aside "), len(REPLACED) + len(DISABLED))
         self.assertEqual(state(self.root), self.before)
         self.run_it()
         after = state(self.root)
@@ -150,8 +150,8 @@ class TakeoverTest(unittest.TestCase):
     def test_undo_does_not_overwrite_a_new_file(self):
         self.run_it()
         self.write(f"{UNITS}/kubelet.service", "the admin's\n")
-        said = self.run_it("--undo")
-        self.assertIn(f"'/etc/eks/set-aside/{UNITS}/kubelet.service' stays, because '/{UNITS}/kubelet.service' is there", said)
+        reported = self.run_it("--undo")
+        self.assertIn(f"'/etc/eks/set-aside/{UNITS}/kubelet.service' stays, because '/{UNITS}/kubelet.service' is there", reported)
         self.assertEqual((self.root / f"{UNITS}/kubelet.service").read_text(), "the admin's\n")
         self.assertEqual((self.root / f"etc/eks/set-aside/{UNITS}/kubelet.service").read_text(),
                          REPLACED[f"{UNITS}/kubelet.service"])

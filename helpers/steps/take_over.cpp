@@ -89,7 +89,7 @@ Done close_step(Manager& manager, const std::string& name, const Waiting& waitin
 }
 
 // After a job of a daemon, also one of another client.
-Done see(Manager& manager, const std::string& name, bool ended, const char* did = "restarted")
+Done result_of(Manager& manager, const std::string& name, bool ended, const char* did = "restarted")
 {
         const auto unit = manager.unit(name);
         if (!ended && name == kubelet_unit && unit.text("ActiveState") == "activating" &&
@@ -135,9 +135,9 @@ Done restart(Manager& manager, const std::string& name, const Waiting& waiting =
         if (unit.text("LoadState") == "masked" || unit.text("ActiveState") == "inactive")
                 return {fmt::format("{} does not run, and was not started", name)};
         if (name == kubelet_unit)
-                return see(manager, name, manager.run_job("RestartUnit", name, kubelet_timeout));
+                return result_of(manager, name, manager.run_job("RestartUnit", name, kubelet_timeout));
         const auto limit = time_to_restart(manager, unit);
-        return see(manager, name, manager.run_service_job("RestartUnit", name, limit, waiting));
+        return result_of(manager, name, manager.run_service_job("RestartUnit", name, limit, waiting));
 }
 
 Done follow(Manager& manager, const std::string& name)
@@ -149,7 +149,7 @@ Done follow(Manager& manager, const std::string& name)
                 name, name == kubelet_unit ? kubelet_timeout : unit.start_timeout() + daemon_timeout);
         unit = manager.unit(name);
         if (!ended || started_at(unit) >= started_at(manager.unit(std::string(containerd_unit))))
-                return see(manager, name, ended);
+                return result_of(manager, name, ended);
         return restart(manager, name);
 }
 
@@ -163,8 +163,8 @@ Done act(Manager& manager, const Action& action, const Waiting& waiting = {})
         case Kind::start:
                 if (waits_for_scripts(manager, action.unit))
                         return starts_later(action.unit);
-                return see(manager, action.unit, manager.run_job("StartUnit", action.unit, daemon_timeout),
-                        "started");
+                return result_of(manager, action.unit,
+                        manager.run_job("StartUnit", action.unit, daemon_timeout), "started");
         case Kind::restart:
                 return restart(manager, action.unit, waiting);
         case Kind::follow:

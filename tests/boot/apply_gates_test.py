@@ -206,11 +206,11 @@ class Untouched(GatesTest):
 
     def assertUntouched(self, node, status) -> str:
         tree, units = self.tree(node), self.units(node)
-        said = self.apply(node, status=status).stderr
+        reported = self.apply(node, status=status).stderr
         after = self.tree(node)
         self.assertEqual({path for path in tree | after if tree.get(path) != after.get(path)}, set())
         self.assertEqual(self.units(node), units)
-        return said
+        return reported
 
     @contextlib.contextmanager
     def masked(self, node, unit):
@@ -239,8 +239,8 @@ class Untouched(GatesTest):
                      "[cluster]\nenableOutpost = true\nname = 5\n"):
             with self.subTest(text):
                 self.configure(self.n, text)
-                said = self.assertUntouched(self.n, 78)
-                self.assertTrue(said.endswith("eksnode apply: nothing was changed\n"), said)
+                reported = self.assertUntouched(self.n, 78)
+                self.assertTrue(reported.endswith("eksnode apply: nothing was changed\n"), reported)
 
     def test_a_reload_of_eks_config_meets_a_mistake(self):
         """Not so a restart: systemd stops what requires the step first."""
@@ -280,7 +280,7 @@ class Untouched(GatesTest):
         ):
             with self.subTest(unit), self.masked(node, unit):
                 self.configure(node, text)
-                said = self.assertUntouched(node, 1)
-                self.assertIn(f"eksnode apply: {unit} is masked, and {why}", said)
-                self.assertIn(f"Run `systemctl unmask {unit}`", said)
+                reported = self.assertUntouched(node, 1)
+                self.assertIn(f"eksnode apply: {unit} is masked, and {why}", reported)
+                self.assertIn(f"Run `systemctl unmask {unit}`", reported)
         self.assertIn("restarted kubelet.service", self.applied(node, settings + kubelet))

@@ -91,7 +91,7 @@ class Apply(ApplyTest):
     def test_a_mistake_is_said_as_by_validate_and_nothing_is_touched(self):
         node = self.booted(extra=self.OWN)
         pids, files = self.pids(node), self.files(node)
-        for text, said in {
+        for text, reported in {
             "[kubelet.confg]\nmaxPods = 5\n": f"error: {TOML}, line 1, column 10: kubelet.confg: unknown key; "
                                              "did you mean 'kubelet.config'?\nhint: See eks-node.toml(5) for every key",
             "[kubelet\n": f"{TOML}, line 1, column",
@@ -102,7 +102,7 @@ class Apply(ApplyTest):
                 self.configure(node, text)
                 for options in ("--dry-run",), ():
                     done = self.apply(node, *options, status=78)
-                    self.assertIn(said, done.stderr)
+                    self.assertIn(reported, done.stderr)
                 self.assertSameDaemons(node, pids, *DAEMONS)
                 self.assertEqual(self.files(node), files)
         # That of a layer above the admin's, which wins.
@@ -246,12 +246,12 @@ class Set(ApplyTest):
         self.assertEqual(node.kubelet()["flags"]["node-labels"], {"example.com/team": "a"})
 
         before = node.file(SET).read_bytes()
-        for wrong, said in {"kubelet.confg.maxPods=5": "did you mean 'kubelet.config'?",
+        for wrong, reported in {"kubelet.confg.maxPods=5": "did you mean 'kubelet.config'?",
                             "kubelet.config=5": "kubelet.config = 5: must be a map",
                             "kubelet.reservations.policy=gek": "must be one of",
                             "node.taints=[\"a=b\"]": "node.taints"}.items():
             with self.subTest(wrong):
-                self.assertIn(said, self.set(node, wrong, status=78).stderr)
+                self.assertIn(reported, self.set(node, wrong, status=78).stderr)
                 self.assertEqual(node.file(SET).read_bytes(), before)
 
         overridden = "warning: user data, line 10, .*: kubelet.config.podsPerCore is 9 there, which overrides"

@@ -171,10 +171,10 @@ touch /srv/ended
         self.assertEqual(cri["x509_key_pair_streaming"], {"tls_cert_file": "/etc/containerd/stream.crt"})
         self.assertIs(cri["containerd"]["discard_unpacked_layers"], False)
         self.assertEqual([flag for flag in node.kubelet()["argv"] if flag.startswith("--v=")][-1:], ["--v=3"])
-        said = (node.root / "var/log/cloud-init-output.log").read_text()
-        self.assertIn("'/etc/eks/bootstrap-gpu.sh' is not run, ignoring", said)
-        self.assertIn("kubelet-containerd.service': only flags added to ExecStart= have an effect; changes of Nice= ", said)
-        self.assertIn("'/etc/eks/containerd/sandbox-image.service' was edited, which has no effect", said)
+        reported = (node.root / "var/log/cloud-init-output.log").read_text()
+        self.assertIn("'/etc/eks/bootstrap-gpu.sh' is not run, ignoring", reported)
+        self.assertIn("kubelet-containerd.service': only flags added to ExecStart= have an effect; changes of Nice= ", reported)
+        self.assertIn("'/etc/eks/containerd/sandbox-image.service' was edited, which has no effect", reported)
         self.assertEqual(set(tomllib.loads(node.file("/var/lib/eks/commands.d/bootstrap-edits.toml").read_text())),
                          {"kubelet", "containerd"})
 

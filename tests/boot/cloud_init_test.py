@@ -63,8 +63,8 @@ class CloudInitTest(BootTest):
         node.write("/var/lib/cloud/seed/nocloud/meta-data", f"instance-id: {INSTANCE}\n")
         prepare(node)
         node.boot()
-        said = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
-        self.assertNotIn("ordering cycle", said)
+        reported = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
+        self.assertNotIn("ordering cycle", reported)
         return node
 
     def assertCalled(self, node, starts=1):
@@ -80,9 +80,9 @@ class CloudInitTest(BootTest):
         node = self.cloud_node(self.mime(("application/node.eks.aws", node_config(support.IMAGE.ca)),
                                          ("text/x-shellscript", "#!/bin/bash\nexit 7\n")))
         self.assertActive(node, "eks-node.target", "kubelet.service", "eks-user-scripts.service")
-        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-user-scripts", "--priority", "warning")]
-        self.assertEqual(len(said), 1, said)
-        self.assertRegex(said[0], r"^scripts in the user data failed: part-00\d; /var/log/cloud-init-output.log")
+        reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-user-scripts", "--priority", "warning")]
+        self.assertEqual(len(reported), 1, reported)
+        self.assertRegex(reported[0], r"^scripts in the user data failed: part-00\d; /var/log/cloud-init-output.log")
 
     def call(self, *more):
         return (f"/etc/eks/bootstrap.sh my-cluster --apiserver-endpoint https://example.com --b64-cluster-ca {support.IMAGE.ca} "
@@ -378,8 +378,8 @@ class OnARunningNode(BootTest):
             calls = [f"/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args --node-labels=team={team} 2> /tmp/{team} &"
                      for team in "efg"]
             node.output("bash", "-c", "\n".join(calls) + "\nfor i in 1 2 3; do wait -n || exit 1; done")
-            said = [node.file(f"/tmp/{team}").read_text() for team in "efg"]
-            self.assertTrue(any("waiting for another call of bootstrap.sh or nodeadm to end" in text for text in said), said)
+            reported = [node.file(f"/tmp/{team}").read_text() for team in "efg"]
+            self.assertTrue(any("waiting for another call of bootstrap.sh or nodeadm to end" in text for text in reported), reported)
             label = node.kubelet()["labels"]["team"]
             self.assertIn(f"team={label}", node.file(LAYER).read_text())
         with self.subTest("another instance made from this disk"):
@@ -389,8 +389,8 @@ class OnARunningNode(BootTest):
             node.reboot()
             self.assertActive(node, "eks-node.target")
             self.assertEqual(node.kubelet()["labels"], {})
-            said = [r["MESSAGE"] for r in node.journal("--unit", "eks-config")]
-            self.assertTrue(any("is of instance" in text for text in said), said)
+            reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-config")]
+            self.assertTrue(any("is of instance" in text for text in reported), reported)
 
 
     def test_a_call_while_eks_config_ends_counts(self):

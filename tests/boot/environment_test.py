@@ -64,12 +64,12 @@ class Environment(BootTest):
         self.assertEqual([self.starts(node, f"{name}.service") for name in daemons], [1, 1, 2, 2])
         self.assertNotIn("OWN", self.environ(node, "systemd-journald.service"))
         # Nobody is told of it.
-        said = [node.output("systemctl", "show", *(f"{name}.service" for name in daemons)),
+        reported = [node.output("systemctl", "show", *(f"{name}.service" for name in daemons)),
                 node.output("systemctl", "show-environment"), node.output("eksnode", "status"),
                 node.output("eksnode", "explain", "instance.environment"), node.output("eksnode", "plan"),
                 node.output("eksnode", "explain", "instance.environment.kubelet.SITE_TOKEN"),
                 node.output("journalctl", "--boot", "--all", "--output=verbose"), node.console.read_text(errors="replace")]
-        for text in said:
+        for text in reported:
             self.assertNotIn(SECRET, text)
             self.assertNotIn("two  blanks", text)
         # Again: no file changes, nothing is reloaded or restarted.
@@ -124,7 +124,7 @@ class Environment(BootTest):
                      "instance.environment.kubelet.A-B: not the name of an environment variable",
                      "instance.environment.kubelet.BELL: the value holds a control character",
                      "no-such-agent.service is not installed; install it, or remove the key"):
-            self.assertTrue(any(text in said for said in warnings), (text, warnings))
+            self.assertTrue(any(text in reported for reported in warnings), (text, warnings))
         self.assertNotIn(SECRET, node.output("journalctl", "--boot", "--all", "--output=verbose"))
 
     def test_without_the_key_it_is_skipped(self):

@@ -35,8 +35,8 @@ class EscapeTest(BootTest):
             environment.write(f"ESCAPE_OWN={directory}/escaped\n")
 
     def results(self, node, *match) -> dict:
-        said = [r["MESSAGE"].split() for r in node.journal(*match) if r["MESSAGE"].startswith("escape ")]
-        return {name: result for _, name, result in said}
+        reported = [r["MESSAGE"].split() for r in node.journal(*match) if r["MESSAGE"].startswith("escape ")]
+        return {name: result for _, name, result in reported}
 
     def assertConfined(self, node, step, allowed=frozenset()):
         # journald does not know the unit of a process that has ended before it looks (systemd issue 2913).

@@ -62,8 +62,8 @@ class Failures(BootTest):
         self.assertEqual(len(node.journal("PRIORITY=3", "MESSAGE=of another service")), 1)
         console = node.console.read_text(errors="replace").splitlines()
         self.assertEqual([line for line in console if "of another service" in line], [])
-        said = [line for line in console if re.match(r"eks-config\[\d+\]: eks-config failed: ", line)]
-        self.assertEqual([line.split(": ", 1)[1] for line in said], [record["MESSAGE"]])
+        reported = [line for line in console if re.match(r"eks-config\[\d+\]: eks-config failed: ", line)]
+        self.assertEqual([line.split(": ", 1)[1] for line in reported], [record["MESSAGE"]])
         # Beside it, systemd's own two lines at most: that the unit has failed, and where to look.
         of_step = [line for line in console if "eks-config" in line]
         self.assertLessEqual(len(of_step), 3, of_step)
@@ -149,9 +149,9 @@ class Failures(BootTest):
         node.write("/etc/systemd/system/kubelet.service.d/50-exec.conf", "[Service]\nEnvironment=STAND_IN_EXEC=1\n")
         node.write("/srv/aws/faults.json", json.dumps([{"path": "*/iam/security-credentials/", "status": 404}]))
         node.boot(wait=False)
-        said = node.wait_for(lambda: node.leader() and "eksnode token: the instance has no IAM role" in
+        reported = node.wait_for(lambda: node.leader() and "eksnode token: the instance has no IAM role" in
                              node.call("journalctl", "--unit=kubelet", "--no-pager").stdout, "the message", timeout=60)
-        self.assertTrue(said)
+        self.assertTrue(reported)
 
     def test_missing_parts_of_the_image_are_named(self):
         node = self.node()

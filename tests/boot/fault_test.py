@@ -33,7 +33,7 @@ class Fault(BootTest):
         node.wait_for(node.leader, "the container")
         return node
 
-    def said(self, node, unit, name) -> str:
+    def reported(self, node, unit, name) -> str:
         """A property of a unit, "" as long as the manager does not answer."""
         return node.call("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip() if node.leader() else ""
 
@@ -50,12 +50,12 @@ class Fault(BootTest):
 
     def test_metadata_that_is_silent_for_long(self):
         node = self.with_faults({"path": "*", "hang": True})
-        node.wait_for(lambda: "Waiting for the instance metadata" in self.said(node, "eks-imds.service", "StatusText"),
+        node.wait_for(lambda: "Waiting for the instance metadata" in self.reported(node, "eks-imds.service", "StatusText"),
                       "eks-imds to say what it waits for")
         result = node.call("eksnode", "status")
         self.assertEqual(result.returncode, 75, result.stdout)
         self.assertRegex(result.stdout, r"eks-imds\.service +working\n.*Waiting for the instance metadata")
-        node.wait_for(lambda: re.search(r"\(attempt \d\d\)", self.said(node, "eks-imds.service", "StatusText")),
+        node.wait_for(lambda: re.search(r"\(attempt \d\d\)", self.reported(node, "eks-imds.service", "StatusText")),
                       "ten attempts", timeout=120)
         node.file("/srv/aws/faults.json").write_text("[]")
         self.wait_for_the_node(node)
@@ -67,7 +67,7 @@ class Fault(BootTest):
                 # The image has configuration of its own, but not of a cluster: the user data is waited for.
                 node = self.with_faults(*({"path": f"/latest/{item}", "status": 404} for item in path),
                                         drop_in="[kubelet.config]\nclusterDomain = 'cluster.local'\n")
-                node.wait_for(lambda: "not there yet" in self.said(node, "eks-imds.service", "StatusText"),
+                node.wait_for(lambda: "not there yet" in self.reported(node, "eks-imds.service", "StatusText"),
                               "eks-imds to say what it waits for")
                 node.wait_for(lambda: [r for r in node.journal("--unit", "eks-imds") if "still waiting" in r["MESSAGE"]],
                               "eks-imds to have waited for $EKS_WAIT_NOTICE seconds")
@@ -127,7 +127,7 @@ class Fault(BootTest):
         drop_in = "/etc/systemd/system/eks-kubelet-config.service.d/killed.conf"
         node.write(drop_in, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'kill -9 $$$$'\n")
         node.boot(wait=False)
-        node.wait_for(lambda: self.said(node, "eks-kubelet-config.service", "Result") == "signal", "the step to be killed")
+        node.wait_for(lambda: self.reported(node, "eks-kubelet-config.service", "Result") == "signal", "the step to be killed")
         self.assertKubeletDown(node)
         self.assertRegex(self.status(node), r"× eks-kubelet-config\.service +FAILED \(.*(?:signal|SIGKILL|killed)")
         (node.root / drop_in.lstrip("/")).unlink()

@@ -106,8 +106,8 @@ class InstanceStore(BootTest):
         node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_INSTANCE_STORE_TIMEOUT=2\n")
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
-        said, = self.late(node)
-        self.assertIn("2 disks of 3 NVMe controllers were there after 2 s", said)
+        reported, = self.late(node)
+        self.assertIn("2 disks of 3 NVMe controllers were there after 2 s", reported)
         self.assertEqual(node.output("findmnt", "--noheadings", "--output=SOURCE,FSTYPE", f"{BASE}/0").split(), [f"/dev/{ARRAY}", "ext4"])
         for directory in BOUND:
             self.assertIn(f"/dev/{ARRAY}[", node.output("findmnt", "--noheadings", "--output=SOURCE", directory))

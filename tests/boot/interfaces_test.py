@@ -264,8 +264,8 @@ class Interfaces(EscapeTest):
         node.wait_for_unit("eks-node.target", timeout=60)
         self.await_step(node, "ens6")
         self.await_configured(node, "ens6", "/etc/systemd/network/10-storage.network")
-        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-interface@ens6.service")]
-        self.assertIn("'ens6' is configured by '/etc/systemd/network/10-storage.network'", said)
+        reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-interface@ens6.service")]
+        self.assertIn("'ens6' is configured by '/etc/systemd/network/10-storage.network'", reported)
         self.assertEqual(self.ip(node, "route", "show", "table", "10001"), "")
 
 

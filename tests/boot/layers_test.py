@@ -30,13 +30,13 @@ class Layers(BootTest):
         node.link("/etc/eks/containerd.d/60-link.toml", "gone.toml")
         node.boot("eks.node=1", "eks.kubelet.config.registryBurst=11", "eks.cluster.name=other")
         with self.subTest("what is no file and who names another cluster is said"):
-            said = [r["MESSAGE"] for r in node.journal("--priority", "warning")]
+            reported = [r["MESSAGE"] for r in node.journal("--priority", "warning")]
             for text in ("'/etc/eks/node.d/40-directory.toml' is a directory, not a file, ignoring",
                          "'/etc/eks/node.d/50-link.toml' is a link to 'gone.toml', which does not exist, ignoring",
                          "'/etc/eks/containerd.d/60-link.toml' is a link to 'gone.toml', which does not exist, ignoring"):
-                self.assertIn(text, said)
+                self.assertIn(text, reported)
             self.assertTrue(any('cluster.name = "my-cluster": kernel command line names the cluster "other", which counts' in text
-                                for text in said), said)
+                                for text in reported), reported)
         config = node.kubelet()["config"]
         self.assertEqual((config["podsPerCore"], config["registryPullQPS"], config["eventRecordQPS"],
                           config["registryBurst"]), (3, 7, 9, 11))
@@ -84,11 +84,11 @@ class Profiles(BootTest):
         self.assertEqual(node.output("cat", "/proc/sys/net/core/somaxconn").strip(), "1234")
         self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/ip_local_port_range").split(), ["1100", "65000"])
         self.assertEqual(node.output("cat", "/proc/sys/net/ipv4/tcp_fin_timeout").strip(), "44")
-        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-sysctl")]
+        reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-sysctl")]
         for text in ("net/ipv4/conf/eth9/rp_filter: this kernel has no such parameter", "kernel/pid_max: read-only here",
                      "net/ipv4/tcp_fin_timeout keeps the value of /etc/sysctl.d/50-admin.conf, line 1",
                      "net/core/somaxconn = 1234 (was "):
-            self.assertTrue([s for s in said if text in s], f"{text}: {said}")
+            self.assertTrue([s for s in reported if text in s], f"{text}: {reported}")
         self.assertEqual(node.output("eksnode", "explain", "sysctl.net.core.somaxconn"),
                          "sysctl.net.core.somaxconn = 1234\n  from /etc/eks/web.toml, line 5, column 10\n")
         self.assertIn("low-latency: services", node.output("eksnode", "explain", "profile"))

@@ -162,5 +162,5 @@ class Nodeadm(BootTest):
         self.assertActive(node, "early.service", "eks-node.target", "kubelet.service")
         self.assertEqual(node.kubelet()["config"]["maxPods"], 20)
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
-        said = "\n".join(record["MESSAGE"] for record in node.journal("--unit", "early.service"))
-        self.assertIn("the rest is done later in this boot", said)
+        reported = "\n".join(record["MESSAGE"] for record in node.journal("--unit", "early.service"))
+        self.assertIn("the rest is done later in this boot", reported)

@@ -108,12 +108,12 @@ class Nvidia(Machine):
                    f"[Service]\nEnvironmentFile=\nEnvironmentFile={ROOT}/run/eks/nvidia-module\n")
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
-        said = dict(line.split("=", 1) for line in node.file(f"{ROOT}/installed").read_text().splitlines())
-        self.assertEqual((said["words"], said["modules"], said["sources"]), ("load nvidia-open", "written", "written"))
-        capabilities = int(said["capabilities"], 16)
+        reported = dict(line.split("=", 1) for line in node.file(f"{ROOT}/installed").read_text().splitlines())
+        self.assertEqual((reported["words"], reported["modules"], reported["sources"]), ("load nvidia-open", "written", "written"))
+        capabilities = int(reported["capabilities"], 16)
         for name, bit in ("CAP_SYS_MODULE", 16), ("CAP_SYS_ADMIN", 21), ("CAP_NET_ADMIN", 12):
             self.assertEqual(capabilities >> bit & 1, 0, name)
-        self.assertEqual(said["interfaces"], "lo")
+        self.assertEqual(reported["interfaces"], "lo")
         self.assertIn("installed the kernel module 'nvidia-open'", node.show(UNIT, "StatusText")["StatusText"])
 
     def test_a_gpu_without_a_driver_does_not_keep_kubelet_down(self):

@@ -95,8 +95,8 @@ class Outpost(BootTest):
         # The process that parses what DNS sends cannot do what the step may.
         node.file("/run/escape").write_text("LD_PRELOAD=/usr/local/lib/escapes.so\nESCAPE_WRITE=/etc/escaped\n")
         node.output("systemctl", "reload", "eks-hosts")
-        said = [r["MESSAGE"] for r in node.journal("--unit", "eks-hosts") if r["MESSAGE"].startswith("escape ")]
-        self.assertEqual(said, ["escape child refused", "escape step allowed"])
+        reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-hosts") if r["MESSAGE"].startswith("escape ")]
+        self.assertEqual(reported, ["escape child refused", "escape step allowed"])
         node.file("/run/escape").unlink()
         node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
         node.reboot()

@@ -84,13 +84,13 @@ class Proxy(ImageTest):
             self.assertTrue(node.kubelet()["credential"]["token"].startswith("k8s-aws-v1."))
 
     def assertHidden(self, node, secret):
-        said = {"journal": node.output("journalctl", "--boot", "--all", "--output=verbose"),
+        reported = {"journal": node.output("journalctl", "--boot", "--all", "--output=verbose"),
                 "console": node.console.read_text(errors="replace"),
                 "units": node.output("systemctl", "show", "*"), "manager": node.output("systemctl", "show-environment"),
                 "status": node.output("eksnode", "status"), "plan": node.output("eksnode", "plan"),
                 "explain": node.output("eksnode", "explain", "proxy.https"),
                 "arguments": node.output("ps", "-eww", "-o", "args")}
-        for where, text in said.items():
+        for where, text in reported.items():
             self.assertNotIn(secret, text, where)
         for folder in "/run", "/etc", "/var/lib/eks", "/var/lib/kubelet":
             for path in node.call("grep", "--recursive", "--files-with-matches", "--devices=skip", "--no-messages",
@@ -168,7 +168,7 @@ class Proxy(ImageTest):
 
     def test_a_login_that_is_wrong_or_that_others_may_read(self):
         settings = f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\ncredentialsFile = "/etc/eks/proxy-login"\n'
-        for password, mode, scheme, failure, said in (
+        for password, mode, scheme, failure, reported in (
                 ("wrong-hush", 0o600, "http", "aws-refused", "http://eks.aws.example"),
                 ("wrong-hush", 0o600, "https", "endpoint-unusable", "the proxy refuses it with status 40"),
                 (PASSWORD, 0o644, "http", "config-invalid", "'/etc/eks/proxy-login' may be read by others than root")):
@@ -177,7 +177,7 @@ class Proxy(ImageTest):
                                     scheme=scheme)
                 record = self.failure(node, "eks-cluster.service")
                 self.assertEqual(record["EKS_FAILURE"], failure)
-                self.assertIn(said, record["MESSAGE"])
+                self.assertIn(reported, record["MESSAGE"])
                 self.assertKubeletDown(node)
                 self.assertNotIn(password, node.output("journalctl", "--boot", "--all", "--output=verbose"))
 

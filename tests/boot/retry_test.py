@@ -62,9 +62,9 @@ class Retry(BootTest):
         self.failure(node, "eks-config.service")
         self.assertEqual(node.show(TIMER, "ActiveState")["ActiveState"], "inactive")
         self.assertEqual(self.starts(node, TIMER), 0)
-        said = node.wait_for(lambda: [r["MESSAGE"] for r in node.journal("--unit", "eks-retry") if "EKS_RESULT" in r],
+        reported = node.wait_for(lambda: [r["MESSAGE"] for r in node.journal("--unit", "eks-retry") if "EKS_RESULT" in r],
                              "its decision")
-        self.assertIn("eks-config.service (exit status 78) is not temporary", said[0])
+        self.assertIn("eks-config.service (exit status 78) is not temporary", reported[0])
 
     def test_a_step_that_is_killed_is_run_again(self):
         node = self.node()

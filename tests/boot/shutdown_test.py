@@ -113,12 +113,12 @@ class Shutdown(BootTest):
         node.file(PODS).write_text("".join(f"{pid}\n" for pid in pids))
         node.reboot()
         self.assertActive(node, "eks-node.target")
-        said = [(r.get("UNIT") or r.get("_SYSTEMD_UNIT", ""), r["MESSAGE"]) for r in map(json.loads, node.output(
+        reported = [(r.get("UNIT") or r.get("_SYSTEMD_UNIT", ""), r["MESSAGE"]) for r in map(json.loads, node.output(
             "journalctl", "--boot=-1", "--output=json", "--no-pager").splitlines()) if isinstance(r.get("MESSAGE"), str)]
 
         def place(unit, text):
-            found = [i for i, (of, message) in enumerate(said) if unit in of and text in message]
-            self.assertTrue(found, f"{unit} did not say: {text}\n" + "\n".join(map(str, said[-80:])))
+            found = [i for i, (of, message) in enumerate(reported) if unit in of and text in message]
+            self.assertTrue(found, f"{unit} did not say: {text}\n" + "\n".join(map(str, reported[-80:])))
             return found[-1] if "told" not in text else found[0]
 
         order = [place("", "Shutdown manager detected new shutdown event"), place("", "well was told to end"),

@@ -109,8 +109,8 @@ class Soci(SociTest):
         before = self.main_processes(node, self.SERVICE)
         self.start_again(node, "eks-containerd-config")
         self.assertEqual(self.main_processes(node, self.SERVICE), before)
-        said = node.journal("--unit", "eks-containerd-config", "--priority=warning")
-        self.assertEqual([record.get("EKS_DAEMON") for record in said], [self.SERVICE])
+        reported = node.journal("--unit", "eks-containerd-config", "--priority=warning")
+        self.assertEqual([record.get("EKS_DAEMON") for record in reported], [self.SERVICE])
         self.assertIn(f"run `systemctl restart {self.SERVICE}`", node.output("eksnode", "status"))
         node.output("rmdir", container)
         self.start_again(node, "eks-containerd-config")
@@ -126,5 +126,5 @@ class Soci(SociTest):
         self.assertActive(node, self.SERVICE, "containerd.service", "kubelet.service")
         node.wait_for(lambda: self.unpacked(node) == 1, "the image to be unpacked")
         # The console is told what has ended it.
-        said = {r["MESSAGE"] for r in node.journal(f"MESSAGE_ID={DAEMON_ENDED}")}
-        self.assertEqual(said, {f"{self.SERVICE} ended: start refused by a test"})
+        reported = {r["MESSAGE"] for r in node.journal(f"MESSAGE_ID={DAEMON_ENDED}")}
+        self.assertEqual(reported, {f"{self.SERVICE} ended: start refused by a test"})

@@ -225,13 +225,13 @@ class OneMachine(Verdicts):
             node.wait_for(lambda: node.call("eksnode", "status").stdout.startswith("× Blocked by kubelet"), "kubelet's refusal")
             self.verdict(node, r"^× Blocked by kubelet\.service", r"Cause: .*unrecognized feature gate: NoSuchGate",
                          r"Change: .*kubelet\.config\.featureGates\.NoSuchGate \(user data, line \d+", status=75)
-            said = node.wait_for(lambda: re.findall(r".*unrecognized feature gate.*", node.console.read_text(errors="replace")),
+            reported = node.wait_for(lambda: re.findall(r".*unrecognized feature gate.*", node.console.read_text(errors="replace")),
                                  "the console to show it")
             pid = node.show("kubelet.service", "NRestarts")["NRestarts"]
             node.wait_for(lambda: int(node.show("kubelet.service", "NRestarts")["NRestarts"]) > int(pid) + 1, "two more restarts")
-            said = re.findall(r".*unrecognized feature gate.*", node.console.read_text(errors="replace"))
-            self.assertEqual(len(said), 1, said)
-            self.assertIn("NoSuchGate", said[0])
+            reported = re.findall(r".*unrecognized feature gate.*", node.console.read_text(errors="replace"))
+            self.assertEqual(len(reported), 1, reported)
+            self.assertIn("NoSuchGate", reported[0])
 
     def test_a_kubelet_that_cannot_register(self):
         node = self.node()

@@ -180,9 +180,9 @@ class BootTest(unittest.TestCase):
         """containerd and kubelet run since they were started, and containerd complains of nothing that we wrote."""
         for unit in "containerd.service", "kubelet.service":
             self.assertEqual(node.show(unit, "NRestarts"), {"NRestarts": "0"}, unit)
-        said = [r["MESSAGE"] for r in node.journal("--unit", "containerd.service")]
+        reported = [r["MESSAGE"] for r in node.journal("--unit", "containerd.service")]
         bad = re.compile(r"level=warn.*(deprecat|[Ff]alling back|[Ii]gnoring unknown|migrated from)|^panic|^goroutine ")
-        self.assertEqual([text for text in said if bad.search(text)], [])
+        self.assertEqual([text for text in reported if bad.search(text)], [])
 
     def main_processes(self, node, *units) -> dict:
         return {unit: node.show(unit, "MainPID")["MainPID"] for unit in units}

@@ -100,8 +100,8 @@ class Trust(BootTest):
         self.assertNotIn("ca =", node.file("/etc/containerd/certs.d/registry.example/hosts.toml").read_text())
         self.assertEqual(set(node.file("/run/tls-front.log").read_text().split()), {"done"})
         self.assertCalm(node)
-        said = [r["MESSAGE"] for r in node.journal("--unit", UNIT)]
-        self.assertIn("'CN = localhost': not a CA certificate; replace it or remove it, proceeding", "\n".join(said))
+        reported = [r["MESSAGE"] for r in node.journal("--unit", UNIT)]
+        self.assertIn("'CN = localhost': not a CA certificate; replace it or remove it, proceeding", "\n".join(reported))
         # Again: nothing is run.
         before = node.file(BUNDLE).stat().st_mtime_ns
         node.systemctl("reload", UNIT)

@@ -44,11 +44,11 @@ class LateFacts(unittest.TestCase):
                         time.sleep(LATE)
                         self.assertIsNone(step.poll(), f"it ended without {fact}")
                         faults.write_text("[]")
-                    said = step.communicate(timeout=60)[1]
+                    reported = step.communicate(timeout=60)[1]
                 finally:
                     step.kill()
                     server.terminate()
-            self.assertEqual(step.returncode, 0, said)
+            self.assertEqual(step.returncode, 0, reported)
             return json.loads((root / "run/eks/imds.json").read_text()), (root / "run/eks/user-data").read_text()
 
     def test_each_is_waited_for(self):

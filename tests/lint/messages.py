@@ -55,8 +55,8 @@ def check_plain_words(tree):
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp", "generators/**/*.hpp"):
         text = without_comments(tree.text(path))
         for literals in LITERALS.finditer(text):
-            said = re.sub(r'"\s+"', "", literals[0])  # as the compiler joins them
-            if literals[0].startswith('"') and (m := RIDDLE.search(said)):
+            reported = re.sub(r'"\s+"', "", literals[0])  # as the compiler joins them
+            if literals[0].startswith('"') and (m := RIDDLE.search(reported)):
                 yield at(path, line_of(text, literals.start()), f"'{m[0]}' is hard to read, write 'is not a ...'")
 
 

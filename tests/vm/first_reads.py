@@ -76,8 +76,8 @@ def first_boot(image: MachineImage, scratch: Path, options: str, environment: di
         status, lines = machine.call("reached", timeout=1200)
         if status != 0:
             raise RuntimeError("\n".join(lines))
-        said = machine.call("systemctl show --value --property=StatusText eks-readahead.service")[1]
-    return int(lines[-1].split()[1]) / 1000, "".join(said).strip()
+        reported = machine.call("systemctl show --value --property=StatusText eks-readahead.service")[1]
+    return int(lines[-1].split()[1]) / 1000, "".join(reported).strip()
 
 
 def slow_motion(image: MachineImage, scratch: Path) -> float:
@@ -105,9 +105,9 @@ def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool) ->
         times: dict[str, list[float]] = {name: [] for name in VARIANTS}
         for number in range(runs):
             for name, options in VARIANTS.items():
-                seconds, said = first_boot(image, scratch, options, environment)
+                seconds, reported = first_boot(image, scratch, options, environment)
                 times[name].append(seconds)
-                print(f"run {number + 1}: {name}: {seconds:.1f} s" + (f" ({said})" if said else ""), file=sys.stderr, flush=True)
+                print(f"run {number + 1}: {name}: {seconds:.1f} s" + (f" ({reported})" if reported else ""), file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     medians = {name: statistics.median(values) for name, values in times.items()}

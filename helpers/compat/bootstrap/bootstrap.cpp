@@ -50,7 +50,7 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
         std::vector<std::string> all;
         if (!earlier.is_object())
                 return all;
-        const auto was = earlier.flatten();
+        const auto backup = earlier.flatten();
         const auto is = now.flatten();
         const auto differ = [&](const std::string& pointer, const Json& old_value, const Json& new_value) {
                 const auto key = key_path(Json::json_pointer(pointer));
@@ -60,7 +60,7 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
                                      : fmt::format("{} was {}, and is {} now", key, shown(old_value),
                                                shown(new_value)));
         };
-        for (const auto& [pointer, value] : was.items()) {
+        for (const auto& [pointer, value] : backup.items()) {
                 const auto other = is.find(pointer);
                 if (!whole && (other == is.end() || pointer.starts_with("/kubelet/flags/")))
                         continue;
@@ -68,7 +68,7 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
                         differ(pointer, value, other == is.end() ? Json() : *other);
         }
         for (const auto& [pointer, value] : is.items())
-                if (whole && !was.contains(pointer))
+                if (whole && !backup.contains(pointer))
                         differ(pointer, Json(), value);
         return all;
 }
@@ -124,25 +124,25 @@ SyncLayers::~SyncLayers()
 FilesBefore::FilesBefore(const Root& root, const std::vector<std::string_view>& paths)
 {
         for (const auto name : paths) {
-                Was was{.path = root(name), .link = {}, .text = {}, .mode = 0600};
-                was.link = read_link_if_exists(was.path);
-                if (!was.link)
-                        was.text = read_file_if_exists(was.path);
-                if (struct stat st{}; ::stat(was.path.c_str(), &st) == 0)
-                        was.mode = st.st_mode & 07777;
-                files_.push_back(std::move(was));
+                Backup backup{.path = root(name), .link = {}, .text = {}, .mode = 0600};
+                backup.link = read_link_if_exists(backup.path);
+                if (!backup.link)
+                        backup.text = read_file_if_exists(backup.path);
+                if (struct stat st{}; ::stat(backup.path.c_str(), &st) == 0)
+                        backup.mode = st.st_mode & 07777;
+                files_.push_back(std::move(backup));
         }
 }
 
 void FilesBefore::restore() const
 {
-        for (const auto& was : files_)
-                if (was.link)
-                        link_atomically(was.path, *was.link);
-                else if (was.text)
-                        write_atomically(was.path, *was.text, was.mode, Durability::synced);
+        for (const auto& backup : files_)
+                if (backup.link)
+                        link_atomically(backup.path, *backup.link);
+                else if (backup.text)
+                        write_atomically(backup.path, *backup.text, backup.mode, Durability::synced);
                 else
-                        remove_if_exists(was.path);
+                        remove_if_exists(backup.path);
 }
 
 CallLock::CallLock(
@@ -154,10 +154,10 @@ CallLock::CallLock(
         if (!directory_)
                 throw io_error("open", path, errno);
         const auto end = std::chrono::steady_clock::now() + timeout;
-        for (bool said = false; ::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0; said = true) {
+        for (bool announced = false; ::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0; announced = true) {
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         throw io_error("lock", path, errno);
-                if (!said)
+                if (!announced)
                         say_busy();
                 if (std::chrono::steady_clock::now() >= end)
                         throw Error(failure::apply_busy,

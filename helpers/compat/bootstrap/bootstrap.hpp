@@ -51,13 +51,13 @@ public:
         void restore() const;
 
 private:
-        struct Was {
+        struct Backup {
                 std::string path;
                 std::optional<std::string> link;
                 std::optional<std::string> text;
                 mode_t mode;
         };
-        std::vector<Was> files_;
+        std::vector<Backup> files_;
 };
 
 // Only one call of bootstrap.sh or nodeadm runs at a time, because each reads files that the other writes.

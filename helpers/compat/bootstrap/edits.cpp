@@ -103,13 +103,13 @@ struct UnitEdits {
 UnitEdits edits_of_unit(std::string_view base, std::string_view edited)
 {
         constexpr const char* command = "ExecStart=";
-        auto was = settings_of_unit(base);
-        auto is = settings_of_unit(edited);
+        auto before = settings_of_unit(base);
+        auto after = settings_of_unit(edited);
         UnitEdits edits;
 
         const auto old_words =
-                split_as_systemd(was.count(command) == 1 ? was.find(command)->second : "").words;
-        auto words = split_as_systemd(is.count(command) == 1 ? is.find(command)->second : "").words;
+                split_as_systemd(before.count(command) == 1 ? before.find(command)->second : "").words;
+        auto words = split_as_systemd(after.count(command) == 1 ? after.find(command)->second : "").words;
         for (const auto& word : old_words)
                 if (const auto found = std::ranges::find(words, word); found != words.end())
                         words.erase(found);
@@ -124,12 +124,12 @@ UnitEdits edits_of_unit(std::string_view base, std::string_view edited)
         if (!strays.empty())
                 edits.others.insert(command);
 
-        was.erase(command);
-        is.erase(command);
-        for (const auto* settings : {&was, &is})
+        before.erase(command);
+        after.erase(command);
+        for (const auto* settings : {&before, &after})
                 for (const auto& [name, value] : *settings) {
                         const auto same = std::pair<const std::string, std::string>(name, value);
-                        if (std::ranges::count(was, same) != std::ranges::count(is, same))
+                        if (std::ranges::count(before, same) != std::ranges::count(after, same))
                                 edits.others.insert(name);
                 }
         return edits;

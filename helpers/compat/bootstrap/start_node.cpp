@@ -90,10 +90,10 @@ void wait_for_kubelet(Manager& manager)
         while (!runs(unit)) {
                 if (!unit.has_job() && !target.has_job() && unit.text("ActiveState") != "activating") {
                         const auto failed = failed_unit(manager);
-                        const auto said = manager.unit(failed).service_text("StatusText");
+                        const auto status_text = manager.unit(failed).service_text("StatusText");
                         throw Error(failure::node_not_started,
                                 fmt::format("kubelet was not started: {}{}{}", failed,
-                                        said.empty() ? " failed" : ": ", hide_secrets(said)),
+                                        status_text.empty() ? " failed" : ": ", hide_secrets(status_text)),
                                 fmt::format(
                                         "`journalctl -x -u {}` says why; `eksnode status` shows the whole "
                                         "bootstrap",

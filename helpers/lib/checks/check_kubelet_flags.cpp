@@ -198,13 +198,13 @@ private:
                 if (is_new)
                         return;
                 const auto& before = flags_[std::exchange(found->second, number)];
-                const auto there = report_->where(item_key(before));
+                const auto earlier_place = report_->where(item_key(before));
                 if (flag.name == "register-with-taints") // labels of several flags add up, but taints do not
                         report_->note(Level::warning, item_key(flag), shown(flag),
                                 fmt::format("kubelet takes the last --register-with-taints alone; the "
                                             "taints in {} ({}) are lost, proceeding",
-                                        item_key(before), there.text()));
-                else if (report_->where(item_key(flag)).source == there.source)
+                                        item_key(before), earlier_place.text()));
+                else if (report_->where(item_key(flag)).source == earlier_place.source)
                         report_->note(Level::warning, item_key(flag), shown(flag),
                                 fmt::format(
                                         "--{} is there twice ({} too), kubelet takes the last, proceeding",
@@ -212,7 +212,7 @@ private:
                 else
                         report_->note(Level::info, item_key(flag), shown(flag),
                                 fmt::format("--{} overrides {} of {}", plain(flag.name),
-                                        ticked(shown(before)), there.text()));
+                                        ticked(shown(before)), earlier_place.text()));
         }
 
         std::span<const std::string> items_;

@@ -92,8 +92,8 @@ void LabelChecks::check_label_is_new(
         if (is_new || found->second.value == value)
                 return;
         const auto& before = found->second;
-        const auto there = report_->where(before.key);
-        if (report_->where(key).source == there.source)
+        const auto earlier_place = report_->where(before.key);
+        if (report_->where(key).source == earlier_place.source)
                 report_->doubt(key, item,
                         fmt::format("label {} has the values {} and {}{}; kubelet takes the last",
                                 ticked(label), ticked(before.value), ticked(value),
@@ -101,11 +101,11 @@ void LabelChecks::check_label_is_new(
         else if (!before.in_flag) // whatever the order of the layers
                 report_->note(Level::warning, key, item,
                         fmt::format("label {} overrides {} of {} ({}), proceeding", ticked(label),
-                                ticked(before.value), before.key, there.text()));
+                                ticked(before.value), before.key, earlier_place.text()));
         else
                 report_->note(Level::info, key, item,
                         fmt::format("label {} overrides {} of {}", ticked(label), ticked(before.value),
-                                there.text()));
+                                earlier_place.text()));
         found->second = {value, key, true};
 }
 

@@ -40,17 +40,19 @@ std::string content_of(const std::string& command)
 
 std::optional<std::string> instance_of_layer(std::string_view text)
 {
-        const auto said = stamp_of(text);
-        if (!said)
+        const auto reported = stamp_of(text);
+        if (!reported)
                 return std::nullopt;
-        return std::string(trim(said->substr(0, said->find(call_stamp))));
+        return std::string(trim(reported->substr(0, reported->find(call_stamp))));
 }
 
 unsigned call_of_layer(std::string_view text)
 {
-        const auto said = stamp_of(text).value_or("");
-        const auto at = said.find(call_stamp);
-        return at == said.npos ? 0 : parse_int<unsigned>(said.substr(at + call_stamp.size())).value_or(0);
+        const auto reported = stamp_of(text).value_or("");
+        const auto at = reported.find(call_stamp);
+        return at == reported.npos
+                       ? 0
+                       : parse_int<unsigned>(reported.substr(at + call_stamp.size())).value_or(0);
 }
 
 std::optional<std::string> known_instance(const Root& root)

@@ -127,9 +127,9 @@ private:
         void take(const Path& path, const std::string& key, const Json& value)
         {
                 auto here = three_ ? &SettingPatterns::three : &SettingPatterns::two;
-                auto there = three_ ? &SettingPatterns::two : &SettingPatterns::three;
+                auto other_schema = three_ ? &SettingPatterns::two : &SettingPatterns::three;
                 const auto found = find_setting(path, here);
-                const auto other = found ? std::nullopt : find_setting(path, there);
+                const auto other = found ? std::nullopt : find_setting(path, other_schema);
                 const auto* row = found ? found->patterns->row : other ? other->patterns->row : nullptr;
                 if (!is_right(*layer_, row, path, key, value, problems_))
                         return;

@@ -110,12 +110,13 @@ private:
 
 // "a|b" requires one of the two.
 void each_missing(const Json& requires_, const char* key,
-        const std::function<bool(const std::string&)>& there, std::string_view what,
+        const std::function<bool(const std::string&)>& is_present, std::string_view what,
         std::vector<std::string>& missing)
 {
         for (const auto& item : requires_.value(key, std::vector<std::string>())) {
                 const auto choices = split(item, '|');
-                if (std::ranges::none_of(choices, [&](auto choice) { return there(std::string(choice)); }))
+                if (std::ranges::none_of(
+                            choices, [&](auto choice) { return is_present(std::string(choice)); }))
                         missing.push_back(fmt::format("no {} {}", what, fmt::join(choices, " or ")));
         }
 }

@@ -69,13 +69,14 @@ public:
                 const auto place = place_in(places_, schema_->cri_containerd / "default_runtime_name");
                 const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
                 if (!runtimes.contains(name)) {
-                        const auto said = fmt::format("{}: default_runtime_name = {}",
+                        const auto reported = fmt::format("{}: default_runtime_name = {}",
                                 place.value_or(Where{"configuration"}).text(), shown_value(name));
                         if (known == handlers_->all.end())
-                                throw Error(failure::runtime_invalid, said + ": no such runtime is defined",
+                                throw Error(failure::runtime_invalid,
+                                        reported + ": no such runtime is defined",
                                         "Correct it in containerd.config or its drop-ins; `eksnode runtimes` "
                                         "lists those that are available");
-                        render_default(*known, said, *notes_);
+                        render_default(*known, reported, *notes_);
                         deep_merge(*config_, translate({.tree = handler_settings(*known)},
                                                      node.versions.containerd, *notes_));
                 }
@@ -179,7 +180,7 @@ private:
         void check_program(
                 const std::string& name, const Pointer& key, const Json& value, const Where& where)
         {
-                const auto said = fmt::format("{}: {} = {}", where.text(),
+                const auto reported = fmt::format("{}: {} = {}", where.text(),
                         key_path((Pointer("/runtimes") / name) / key), shown_json(value));
                 if (const auto ours = described_->find(name); ours != described_->end()) {
                         const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
@@ -187,7 +188,7 @@ private:
                                 notes_->push_back({Level::warning,
                                         fmt::format("{}: replaces the program of the runtime {} ({}), "
                                                     "proceeding",
-                                                said, name, known->place.text())});
+                                                reported, name, known->place.text())});
                         return;
                 }
                 const auto [before, is_new] =
@@ -195,8 +196,8 @@ private:
                 const auto& [first, first_place] = before->second;
                 if (!is_new && first != value)
                         throw Error(failure::runtime_invalid,
-                                fmt::format(
-                                        "{}: it is {} in {}", said, shown_json(first), first_place.text()),
+                                fmt::format("{}: it is {} in {}", reported, shown_json(first),
+                                        first_place.text()),
                                 "Give one of the two handlers another name, or remove it");
         }
 

@@ -155,12 +155,12 @@ std::vector<NameServer> name_servers(std::string_view resolv_conf)
 std::vector<std::string> lookup_addresses(
         const std::string& host, const std::vector<NameServer>& servers, std::chrono::milliseconds timeout)
 {
-        std::vector<std::string> said;
+        std::vector<std::string> reported;
         for (const auto& server : servers) {
                 std::vector<pollfd> sockets; // the channel uses it until it is closed
                 const auto channel = open_channel(server, timeout, sockets);
                 if (!channel) {
-                        said.push_back(fmt::format("{}: not an address", server.address));
+                        reported.push_back(fmt::format("{}: not an address", server.address));
                         continue;
                 }
                 std::array<Answer, 2> answers{Answer{AF_INET}, Answer{AF_INET6}};
@@ -179,11 +179,11 @@ std::vector<std::string> lookup_addresses(
                         addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
                         return addresses;
                 }
-                said.push_back(
+                reported.push_back(
                         fmt::format("{}: {}", server.address, status_text(answers[0].status, timeout)));
         }
         throw Error(failure::host_unresolved,
-                fmt::format("'{}' cannot be resolved ({})", host, join(said, "; ")),
+                fmt::format("'{}' cannot be resolved ({})", host, join(reported, "; ")),
                 std::string(dns_remedy));
 }
 

@@ -82,9 +82,9 @@ void complete_document(const Root& root, NodeDocument& document)
                                         ? fmt::format("is not about the cluster '{}'", name)
                                         : "is not there"),
                         "It is written by eks-cluster.service: see `systemctl status eks-cluster`");
-        std::vector<Note> said; // by eks-cluster
+        std::vector<Note> reported; // by eks-cluster
         in_context(cluster_path, failure::facts_missing,
-                [&] { complete_cluster(spec, document.marks, *described, said); });
+                [&] { complete_cluster(spec, document.marks, *described, reported); });
 }
 
 } // namespace

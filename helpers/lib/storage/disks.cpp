@@ -108,7 +108,7 @@ bool DiskContent::is_unknown() const
         return other == unknown_data;
 }
 
-bool may_be_half_made(const std::string& path, const DiskContent& content)
+bool may_be_unfinished(const std::string& path, const DiskContent& content)
 {
         return content.is_unknown() || (content.type == "xfs" && is_half_made_xfs(path));
 }
@@ -168,7 +168,7 @@ Error mount_unit_in_the_way(const Failure& failure, const std::string& source, c
                 "Remove it, with the line of /etc/fstab that it may be of, and run `systemctl daemon-reload`"};
 }
 
-void Making::begin(const std::vector<std::string>& names) const
+void UnfinishedDisks::begin(const std::vector<std::string>& names) const
 {
         std::string text;
         for (const auto& name : names)
@@ -176,7 +176,7 @@ void Making::begin(const std::vector<std::string>& names) const
         write_atomically(file_, text, 0644, Durability::synced);
 }
 
-void Making::end(const std::vector<std::string>& names) const
+void UnfinishedDisks::end(const std::vector<std::string>& names) const
 {
         auto left = this->names();
         const auto before = left.size();
@@ -187,12 +187,12 @@ void Making::end(const std::vector<std::string>& names) const
                 begin(left);
 }
 
-bool Making::includes(const std::string& name) const
+bool UnfinishedDisks::includes(const std::string& name) const
 {
         return std::ranges::count(names(), name) > 0;
 }
 
-std::vector<std::string> Making::names() const
+std::vector<std::string> UnfinishedDisks::names() const
 {
         std::vector<std::string> names;
         const auto text = read_file_if_exists(file_).value_or("");
@@ -241,13 +241,13 @@ void run_disk_program(const std::vector<std::string>& command, const Failure& re
                         fmt::format("Install {}", package));
         }
         const auto result = run_program(command, limit);
-        const auto said = lines(trim(result.output)); // mkfs's first line says why; others are its usage
+        const auto reported = lines(trim(result.output)); // mkfs's first line says why; others are its usage
         if (result.timed_out || result.status != 0)
                 throw Error(result.timed_out ? failure::storage_timeout : refusal,
                         fmt::format("{}`{}` {}: {}", about, join(command, " "),
                                 result.timed_out ? "did not end in time"
                                                  : fmt::format("ended with status {}", result.status),
-                                said.empty() ? "it printed nothing" : said.front()),
+                                reported.empty() ? "it printed nothing" : reported.front()),
                         "See `journalctl -k` for errors of the disk");
 }
 

@@ -41,7 +41,7 @@ std::optional<DiskContent> content_of(const std::string& path);
 
 // Whether this may be a filesystem whose mkfs was killed: data without a known beginning, or an XFS that
 // mkfs has not finished.
-bool may_be_half_made(const std::string& path, const DiskContent& content);
+bool may_be_unfinished(const std::string& path, const DiskContent& content);
 
 // "259:4"; "" if it is no block device.
 std::string device_number(const std::string& path);
@@ -66,10 +66,10 @@ Error mount_unit_in_the_way(const Failure& failure, const std::string& source, c
 // Records the disks that are being written, by their serial numbers. If the machine stops meanwhile, they
 // are neither blank nor complete, and the record shows that the step may write them again. Other such disks
 // are never written.
-class Making {
+class UnfinishedDisks {
 public:
         // The record names the instance, because an image or a snapshot may carry it to another one.
-        Making(std::string file, std::string instance)
+        UnfinishedDisks(std::string file, std::string instance)
                 : file_(std::move(file)), instance_(std::move(instance))
         {
         }

@@ -119,10 +119,10 @@ void mount_soci_data()
 
 Disks real_disks(const Root& root, const std::string& instance)
 {
-        const Making making(root(formatting_mark), instance);
-        const auto content = [making](const std::string& path) {
+        const UnfinishedDisks unfinished(root(formatting_mark), instance);
+        const auto content = [unfinished](const std::string& path) {
                 auto found = content_of(path);
-                if (found && may_be_half_made(path, *found) && making.includes(name_of(path)))
+                if (found && may_be_unfinished(path, *found) && unfinished.includes(name_of(path)))
                         found = DiskContent{.type = {},
                                 .label = {},
                                 .partition_label = found->partition_label,
@@ -130,16 +130,16 @@ Disks real_disks(const Root& root, const std::string& instance)
                                 .unfinished = true};
                 return found;
         };
-        const auto format = [making, content](const std::string& path, const std::string& filesystem,
+        const auto format = [unfinished, content](const std::string& path, const std::string& filesystem,
                                     const std::string& label) {
                 const auto present = content(path);
                 const auto command = mkfs_command(
                         path, filesystem, {.more = {"-L", label}, .force = present && present->unfinished});
-                making.begin({name_of(path)});
+                unfinished.begin({name_of(path)});
                 run_disk_program(command, failure::mkfs_failed, fmt::format("disk {}: ", name_of(path)));
         };
-        const auto mount = [making](const std::string& path, const std::string& type) {
-                making.end(
+        const auto mount = [unfinished](const std::string& path, const std::string& type) {
+                unfinished.end(
                         {name_of(path)}); // a mounted filesystem is complete, and may hold data from now on
                 mount_volume(path, type);
         };

@@ -154,20 +154,20 @@ public:
         void entry(Document& present, Json& ours, const Json& wanted, const std::string& name,
                 const std::string& label)
         {
-                const auto there = optional(present, name);
+                const auto found = optional(present, name);
                 const auto before = optional(ours, name);
                 const auto want = optional(wanted, name);
                 ours.erase(name);
-                if (before && !there && before == want) { // an edit, unless our entry has changed
+                if (before && !found && before == want) { // an edit, unless our entry has changed
                         ours[name] = *want;
                         note(Level::info,
                                 fmt::format("{} was removed by hand and is not added again", label));
-                } else if (there && there != before) {
-                        if (want && want != there)
+                } else if (found && found != before) {
+                        if (want && want != found)
                                 note(Level::warning,
                                         fmt::format("{} is not ours ({}) and differs from what this machine "
                                                     "has ({}), ignoring ours",
-                                                label, shown_json(*there), shown_json(*want)));
+                                                label, shown_json(*found), shown_json(*want)));
                 } else if (want) {
                         present[name] = parse_ordered_json(want->dump());
                         ours[name] = *want;
@@ -210,8 +210,8 @@ Json settled(const Json& before, const Json& next, const Document& present)
 {
         auto ours = before;
         for (const auto& [name, entry] : next.items())
-                if (const auto there = present.find(name);
-                        name != runtimes_key && there != present.end() && parse_json(there->dump()) == entry)
+                if (const auto found = present.find(name);
+                        name != runtimes_key && found != present.end() && parse_json(found->dump()) == entry)
                         ours[name] = entry;
         return ours;
 }

@@ -137,11 +137,11 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
         // Read after the wait, because other programs write this file too.
         const auto present = read_file_if_exists(path);
         const auto wanted = with_block(present.value_or(""), host, addresses);
-        const auto said = fmt::format("{} is {}", host, join(addresses, " "));
+        const auto text = fmt::format("{} is {}", host, join(addresses, " "));
         if (present == wanted)
-                return context.did(said, false);
+                return context.did(text, false);
         replace_hosts(path, wanted);
-        context.did(said, true);
+        context.did(text, true);
 }
 
 void remove_hosts(Context& context)

@@ -112,7 +112,7 @@ void add_cipher(StorageFacts& facts, const std::string& name, const std::string&
                 const auto lower = "/dev/" + lower_name;
                 auto content = readable_content(path);
                 // mkfs was stopped. A cipher of our name was opened in this boot by this step.
-                content.unfinished = may_be_half_made(path, content);
+                content.unfinished = may_be_unfinished(path, content);
                 facts.opened[lower] = {.path = path, .content = content};
 
                 // The plan regards the device below as mounted.
@@ -162,7 +162,7 @@ void StorageMachine::examine(StoreDisk& disk, const std::string& mounts) const
         disk.in_use = use_of(name, mounts);
 
         disk.content = readable_content(disk.path);
-        disk.unfinished = making_.includes(disk.serial) && may_be_half_made(disk.path, disk.content);
+        disk.unfinished = unfinished_.includes(disk.serial) && may_be_unfinished(disk.path, disk.content);
         if (disk.content.type == member_type)
                 read_member(disk, first_bytes(disk.path, member_bytes));
 }
@@ -190,7 +190,7 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
                 array.content = readable_content(array.path);
         array.unfinished = !array.serials.empty() &&
                            std::ranges::all_of(array.serials,
-                                   [&](const auto& serial) { return making_.includes(serial); });
+                                   [&](const auto& serial) { return unfinished_.includes(serial); });
 
         const auto mounts = mountinfo();
         array.in_use = use_of(name, mounts);

@@ -72,14 +72,14 @@ std::string description_of_mount(const StorageAction& action)
 
 std::vector<std::string> StorageMachine::record(const std::vector<std::string>& serials)
 {
-        auto names = making_.names();
+        auto names = unfinished_.names();
         std::vector<std::string> added;
         std::ranges::copy_if(serials, std::back_inserter(added),
                 [&](const auto& serial) { return !contains(names, serial); });
 
         names.insert(names.end(), added.begin(), added.end());
         if (!added.empty())
-                making_.begin(names);
+                unfinished_.begin(names);
         return added;
 }
 
@@ -99,7 +99,7 @@ void StorageMachine::end_record(const StorageFacts& facts)
                 if (!disk.mounted.empty() && !facts.opened.contains(disk.path))
                         complete.push_back(disk.serial);
 
-        making_.end(complete);
+        unfinished_.end(complete);
 }
 
 // ---- mounts
@@ -147,7 +147,7 @@ void StorageMachine::mount(const std::vector<StorageAction>& actions)
         // A mounted filesystem is complete, and may hold data from now on. An encrypted one stays in the
         // record: without its key, it holds no data at the next boot.
         if (!settings_->encrypt)
-                making_.end(serials_of(actions));
+                unfinished_.end(serials_of(actions));
 
         for (const auto& action : actions) {
                 announce_array(action.what);
@@ -181,7 +181,7 @@ void StorageMachine::format(const std::vector<StorageAction>& actions)
                                 is_filesystem(content_of(action.lower).value_or(DiskContent{})))
                                 std::ranges::copy_if(action.serials, std::back_inserter(untouched),
                                         [&](const auto& serial) { return contains(added, serial); });
-                making_.end(untouched);
+                unfinished_.end(untouched);
                 throw;
         }
 }

@@ -24,7 +24,7 @@ std::string obstacle_at(const std::string& path);
 class StorageMachine {
 public:
         StorageMachine(const LocalStorage& settings, const std::string& instance)
-                : settings_(&settings), making_(std::string(making_mark), instance)
+                : settings_(&settings), unfinished_(std::string(making_mark), instance)
         {
         }
 
@@ -58,7 +58,7 @@ private:
         Manager& manager();
 
         const LocalStorage* settings_;
-        Making making_;
+        UnfinishedDisks unfinished_;
         std::vector<Manager::StartedMount> started_;
         std::optional<Manager> manager_;
 };

@@ -87,13 +87,13 @@ std::vector<Note> token_program_notes(const NodeInputs& node)
         // kubelet looks up a name without a directory in the manager's default path.
         constexpr std::array<std::string_view, 4> path{
                 "/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/"};
-        const bool there =
+        const bool is_installed =
                 command.starts_with('/')
                         ? exists(node.root(command))
                         : std::ranges::any_of(path, [&](std::string_view directory) {
                                   return exists(node.root(std::string(directory) + std::string(command)));
                           });
-        if (there)
+        if (is_installed)
                 return {};
         return {{Level::warning,
                 fmt::format("kubelet gets its token from '{}', which is not on this machine: it cannot "

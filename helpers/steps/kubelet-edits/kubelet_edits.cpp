@@ -43,9 +43,9 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
 {
         const auto& root = context.root();
         const FilesBefore before(root, {kubelet_edits_layer, kubelet_config_link});
-        StepPlan said;
-        const auto edits = edits_of_kubelet_config(root, said.notes);
-        context.apply(said);
+        StepPlan remarks;
+        const auto edits = edits_of_kubelet_config(root, remarks.notes);
+        context.apply(remarks);
         Changes changes;
         try {
                 if (!edits.empty())

@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 using Kinds = std::map<std::string, unsigned>;
 
 // What a program said, on one line.
-std::string said(std::string_view output)
+std::string excerpt(std::string_view output)
 {
         constexpr std::size_t limit = 500; // bytes
         std::string text(trim(output));
@@ -81,12 +81,12 @@ public:
                 std::vector<std::string> to_clear;
                 for (const auto gpu : gpus) {
                         const auto wanted = wanted_of(gpu, offers);
-                        const auto& there = instances[gpu];
-                        context_->did(fmt::format("GPU {}: {}", gpu, text_of(wanted)), there != wanted);
-                        if (there == wanted)
+                        const auto& present = instances[gpu];
+                        context_->did(fmt::format("GPU {}: {}", gpu, text_of(wanted)), present != wanted);
+                        if (present == wanted)
                                 continue;
                         to_divide[wanted].push_back(std::to_string(gpu));
-                        if (!there.empty())
+                        if (!present.empty())
                                 to_clear.push_back(std::to_string(gpu));
                 }
                 if (!to_clear.empty()) {
@@ -101,10 +101,10 @@ public:
                 instances = present();
                 for (const auto& [wanted, list] : to_divide)
                         for (const auto& gpu : list)
-                                if (const auto& there = instances[*parse_int<unsigned>(gpu)];
-                                        there != wanted)
+                                if (const auto& present = instances[*parse_int<unsigned>(gpu)];
+                                        present != wanted)
                                         failed(fmt::format("GPU {} has {} after it was divided, and not {}",
-                                                gpu, text_of(there), text_of(wanted)));
+                                                gpu, text_of(present), text_of(wanted)));
         }
 
 private:
@@ -139,7 +139,7 @@ private:
                 const auto result = answer(arguments);
                 if (result.status != 0)
                         failed(fmt::format("nvidia-smi {} failed with status {}: {}", join(arguments, " "),
-                                result.status, said(result.output)));
+                                result.status, excerpt(result.output)));
                 return result.output;
         }
 
@@ -149,7 +149,7 @@ private:
                 const auto result = answer({"mig", option});
                 if (result.status != 0 && result.output.find("instances found") == std::string::npos)
                         failed(fmt::format("nvidia-smi mig {} failed with status {}: {}", option,
-                                result.status, said(result.output)));
+                                result.status, excerpt(result.output)));
                 return parse_mig_instances(result.output);
         }
 
@@ -178,11 +178,12 @@ private:
                         const auto index =
                                 fields.size() == 2 ? parse_int<unsigned>(trim(fields[0])) : std::nullopt;
                         if (!index)
-                                failed(fmt::format("nvidia-smi says of the GPUs' modes: {}", said(output)));
+                                failed(fmt::format(
+                                        "nvidia-smi says of the GPUs' modes: {}", excerpt(output)));
                         const auto mode = trim(fields[1]);
                         if (mode != "Enabled" && mode != "Disabled")
                                 invalid(fmt::format("GPU {} cannot be divided: its MIG mode is {}", *index,
-                                                said(mode)),
+                                                excerpt(mode)),
                                         "Use an instance type whose GPUs support MIG, or remove "
                                         "nvidia.mig.profile from the configuration");
                         all.push_back(*index);
@@ -203,7 +204,7 @@ private:
                 const auto output = call({"-i", join(others, ","), "-mig", "1"});
                 if (const auto still = modes().first; !still.empty())
                         failed(fmt::format("MIG mode is not in force yet on GPU {}: {}", join(still, ", "),
-                                       said(output)),
+                                       excerpt(output)),
                                 "Reboot the instance: it needs a reset of the GPU");
                 context_->did(fmt::format("enabled MIG on {} {}", others.size(),
                                       others.size() == 1 ? "GPU" : "GPUs"),

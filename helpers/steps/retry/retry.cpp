@@ -65,7 +65,7 @@ bool may_pass(const FailedStep& step)
         return std::ranges::find(interrupted, step.result) != interrupted.end();
 }
 
-Verdict judge(const std::vector<FailedStep>& failed)
+Verdict verdict_on(const std::vector<FailedStep>& failed)
 {
         Verdict verdict;
         bool required = false;
@@ -105,7 +105,7 @@ constexpr auto start_command = "`systemctl start eks-node.target`";
 
 void after_failure(Context& context, Manager& manager)
 {
-        const auto verdict = judge(failed_steps(manager));
+        const auto verdict = verdict_on(failed_steps(manager));
         switch (verdict.kind) {
         case Verdict::Kind::nothing:
                 return;
@@ -134,7 +134,7 @@ void after_failure(Context& context, Manager& manager)
 
 void try_again(Context& context, Manager& manager)
 {
-        const auto verdict = judge(failed_steps(manager));
+        const auto verdict = verdict_on(failed_steps(manager));
         if (verdict.kind != Verdict::Kind::again) {
                 manager.queue_job("StopUnit", retry_timer);
                 return;

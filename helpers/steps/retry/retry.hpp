@@ -32,7 +32,7 @@ struct Verdict {
         std::vector<std::string> start; // the units that another attempt starts
         std::string why;                // the step that decided
 };
-Verdict judge(const std::vector<FailedStep>& failed);
+Verdict verdict_on(const std::vector<FailedStep>& failed);
 
 // The steps of the chain that have failed.
 std::vector<FailedStep> failed_steps(Manager& manager);

@@ -99,7 +99,7 @@ const Certificate* find_missing(const std::string& bundle, const std::vector<Cer
 }
 
 // What a program said, on one line.
-std::string said(const std::string& output)
+std::string reported(const std::string& output)
 {
         constexpr std::size_t limit = 500; // bytes
         std::string text(trim(output));
@@ -129,7 +129,7 @@ void run_tool(const Root& root, const Store& store, bool fresh, std::chrono::mil
                         remedy);
         if (result.status != 0)
                 failed(fmt::format("{} failed with status {}: {}", store.program, result.status,
-                               said(result.output)),
+                               reported(result.output)),
                         remedy);
 }
 

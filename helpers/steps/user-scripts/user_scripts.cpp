@@ -34,7 +34,7 @@ bool waits_for_us(const std::string& command_line)
 
 } // namespace
 
-Wait judge(const ScriptsState& state)
+Wait next_wait(const ScriptsState& state)
 {
         if (!state.installed)
                 return Wait::over;
@@ -60,7 +60,7 @@ void wait_for_scripts(Context& context, Manager& manager)
                 context.awaiting(
                         fmt::format("Waiting for the scripts in the user data (cloud-final.service{})",
                                 running_script(state)));
-                switch (judge(state)) {
+                switch (next_wait(state)) {
                 case Wait::over:
                         context.did("the scripts in the user data have ended", false);
                         if (const auto failed = failed_scripts(context.root()); !failed.empty())

@@ -14,7 +14,7 @@ enum class Wait { go_on, over, asked_for };
 
 // Whether to continue waiting. A script that calls `systemctl restart kubelet` waits for us: then the result
 // is asked_for.
-Wait judge(const ScriptsState& state);
+Wait next_wait(const ScriptsState& state);
 
 // Wait until they have ended, or one waits for us, or has called bootstrap.sh or nodeadm. Throws Error
 // (user_scripts_timeout) after $EKS_USER_SCRIPTS_TIMEOUT seconds.

@@ -60,10 +60,10 @@ int check(const Root& root, const Resolved& resolved, const Json& imds)
 int say_step_errors(const std::vector<PlannedStep>& steps)
 {
         int status = 0;
-        std::set<std::string> said;
+        std::set<std::string> shown;
         for (const auto& step : steps) {
                 for (const auto& note : step.plan.notes)
-                        if (note.level <= Level::warning && said.insert(note.text).second)
+                        if (note.level <= Level::warning && shown.insert(note.text).second)
                                 fmt::print(stderr, "warning: {}: {}\n", step.name, note.text);
                 if (step.error) {
                         fmt::print(stderr, "error: {}: {}\nhint: {}\n", step.name, step.error->what(),

@@ -93,12 +93,12 @@ Json shown(const SchemaKey& entry, Json value)
 }
 
 // The huge pages that the kernel has set aside, of what the configuration names.
-std::string pages_there(const Root& root, const NodeSpec& spec)
+std::string pages_on_node(const Root& root, const NodeSpec& spec)
 {
         std::string text;
         for (const auto& pages : spec.host.huge_pages)
-                if (const auto there = read_file_if_exists(root(pages.name)))
-                        text += fmt::format("  on this node: {} = {}\n", pages.name, trim(*there));
+                if (const auto present = read_file_if_exists(root(pages.name)))
+                        text += fmt::format("  on this node: {} = {}\n", pages.name, trim(*present));
         return text;
 }
 
@@ -139,7 +139,7 @@ std::string limits_there(const Root& root, const std::string& key)
         return text;
 }
 
-std::string said(const std::vector<Note>& notes)
+std::string text_of_notes(const std::vector<Note>& notes)
 {
         std::string text;
         for (const auto& note : notes)
@@ -240,7 +240,7 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
         try {
                 auto spec = node_spec(resolved.merged.tree, resolved.merged.marks);
                 if (below("hugepages"))
-                        return pages_there(root, spec);
+                        return pages_on_node(root, spec);
 
                 const NodeInputs node{.root = root,
                         .spec = std::move(spec),
@@ -254,8 +254,8 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
                 std::vector<Note> notes;
                 const auto pods = max_pods(node, notes);
                 if (!reserved)
-                        return fmt::format(
-                                "  computed: {}, {}\n{}", pods.computed, pods.computed_why, said(notes));
+                        return fmt::format("  computed: {}, {}\n{}", pods.computed, pods.computed_why,
+                                text_of_notes(notes));
                 if (!below("kubelet.config.kubeReserved.cpu") &&
                         !below("kubelet.config.kubeReserved.memory") && key != "kubelet.config.kubeReserved")
                         return {};

@@ -37,9 +37,9 @@ void add_answer_of_eks(const Root& root, Resolved& resolved)
                 return;
         described->erase("name");
         Layer layer{.source = std::string(described_by)};
-        std::vector<Note> said; // by eks-cluster
-        complete_cluster(layer.tree, layer.marks, *described, said);
-        complete_cluster(merged.tree, merged.marks, *described, said);
+        std::vector<Note> notes; // by eks-cluster
+        complete_cluster(layer.tree, layer.marks, *described, notes);
+        complete_cluster(merged.tree, merged.marks, *described, notes);
         resolved.layers.insert(resolved.layers.begin(), std::move(layer));
 }
 

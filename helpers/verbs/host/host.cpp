@@ -77,10 +77,10 @@ std::vector<Check> check_modules(const Root& root)
                 "Run `modprobe {0}`. /usr/lib/modules-load.d/containerd.conf loads it at boot: see "
                 "`systemctl status systemd-modules-load.service`";
         std::vector<Check> checks;
-        const auto add = [&](std::string_view module, bool there, State otherwise) {
-                checks.push_back({fmt::format("module {}", module), there ? State::ok : otherwise,
-                        there ? "loaded" : "not loaded", there ? "" : "loaded",
-                        there ? "" : fmt::format(fmt::runtime(remedy), module)});
+        const auto add = [&](std::string_view module, bool loaded, State otherwise) {
+                checks.push_back({fmt::format("module {}", module), loaded ? State::ok : otherwise,
+                        loaded ? "loaded" : "not loaded", loaded ? "" : "loaded",
+                        loaded ? "" : fmt::format(fmt::runtime(remedy), module)});
         };
         add("overlay", has_line(text_of(root, "/proc/filesystems"), "\toverlay"), State::problem);
         add("br_netfilter", exists(root("/proc/sys/net/bridge")), State::warning);

@@ -59,38 +59,38 @@ std::string Journal::field(const char* name)
         return text;
 }
 
-Said Journal::read()
+JournalRecord Journal::read()
 {
-        Said said{.text = field("MESSAGE"),
+        JournalRecord records{.text = field("MESSAGE"),
                 .invocation = field("_SYSTEMD_INVOCATION_ID"),
                 .failure = {},
                 .result = field("EKS_RESULT"),
                 .process = field("_PID"),
                 .priority = parse_int<int>(field("PRIORITY")).value_or(6)};
-        ::sd_journal_get_realtime_usec(journal_.get(), &said.time);
-        if (said.result == "failed") {
+        ::sd_journal_get_realtime_usec(journal_.get(), &records.time);
+        if (records.result == "failed") {
                 const auto remedy = field("EKS_REMEDY");
-                said.failure = field("EKS_CAUSE") + (remedy.empty() ? "" : ". " + remedy);
+                records.failure = field("EKS_CAUSE") + (remedy.empty() ? "" : ". " + remedy);
         }
-        return said;
+        return records;
 }
 
-std::vector<Said> Journal::of_processes(const std::string& unit, std::size_t limit)
+std::vector<JournalRecord> Journal::of_processes(const std::string& unit, std::size_t limit)
 {
-        std::vector<Said> said;
+        std::vector<JournalRecord> records;
         if (!journal_)
-                return said;
+                return records;
         ::sd_journal_flush_matches(journal_.get());
         if (!match("_SYSTEMD_UNIT=" + unit) || !begin())
-                return said;
+                return records;
         // systemd writes such records as well, with UNIT=, before it executes a program.
-        while (said.size() < limit && ::sd_journal_previous(journal_.get()) > 0)
+        while (records.size() < limit && ::sd_journal_previous(journal_.get()) > 0)
                 if (field("UNIT").empty())
-                        said.push_back(read());
+                        records.push_back(read());
 
-        for (auto& one : said) // a daemon does not know what is secret here
+        for (auto& one : records) // a daemon does not know what is secret here
                 one.text = hide_secrets(one.text);
-        return said;
+        return records;
 }
 
 std::string Journal::of_manager(const std::string& unit)
@@ -141,20 +141,20 @@ bool Journal::has(const std::string& message_id, const std::string& text)
                ::sd_journal_previous(journal_.get()) > 0;
 }
 
-std::map<std::string, std::vector<Said>> Journal::of_steps(const std::vector<std::string>& units)
+std::map<std::string, std::vector<JournalRecord>> Journal::of_steps(const std::vector<std::string>& units)
 {
-        std::map<std::string, std::vector<Said>> said;
+        std::map<std::string, std::vector<JournalRecord>> records;
         if (!journal_ || units.empty())
-                return said;
+                return records;
         ::sd_journal_flush_matches(journal_.get());
         for (const auto& unit : units)
                 if (!match("OBJECT_SYSTEMD_UNIT=" + unit))
-                        return said;
+                        return records;
         if (!begin())
-                return said;
+                return records;
         for (std::size_t i = 0; i<records_of_steps&& ::sd_journal_previous(journal_.get())> 0; ++i)
-                said[field("OBJECT_SYSTEMD_UNIT")].push_back(read());
-        return said;
+                records[field("OBJECT_SYSTEMD_UNIT")].push_back(read());
+        return records;
 }
 
 } // namespace eks

@@ -11,7 +11,7 @@
 #include <systemd/sd-journal.h>
 
 #include "base/fd.hpp"
-#include "verbs/status/said.hpp"
+#include "verbs/status/daemon_errors.hpp"
 
 namespace eks {
 
@@ -21,7 +21,7 @@ public:
         Journal();
 
         // What the processes of a unit wrote, the newest first.
-        std::vector<Said> of_processes(const std::string& unit, std::size_t limit);
+        std::vector<JournalRecord> of_processes(const std::string& unit, std::size_t limit);
 
         // What systemd said of a program that it could not start or that ended: "" if nothing.
         std::string of_manager(const std::string& unit);
@@ -35,13 +35,13 @@ public:
         bool has(const std::string& message_id, const std::string& text);
 
         // The records of steps, by unit, the newest first.
-        std::map<std::string, std::vector<Said>> of_steps(const std::vector<std::string>& units);
+        std::map<std::string, std::vector<JournalRecord>> of_steps(const std::vector<std::string>& units);
 
 private:
         bool match(const std::string& field);
         bool begin();
         std::string field(const char* name);
-        Said read();
+        JournalRecord read();
 
         std::unique_ptr<sd_journal, Deleter<sd_journal_close>> journal_;
         std::string boot_;

@@ -19,9 +19,9 @@
 #include "systemd/manager.hpp"
 #include "systemd/node_decision.hpp"
 #include "verbs/status/chain.hpp"
+#include "verbs/status/daemon_errors.hpp"
 #include "verbs/status/journal.hpp"
 #include "verbs/status/records.hpp"
-#include "verbs/status/said.hpp"
 #include "verbs/status/status.hpp"
 
 namespace {

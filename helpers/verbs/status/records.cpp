@@ -10,8 +10,8 @@
 #include "base/environment.hpp"
 #include "base/text.hpp"
 #include "verbs/status/chain.hpp"
+#include "verbs/status/daemon_errors.hpp"
 #include "verbs/status/journal.hpp"
-#include "verbs/status/said.hpp"
 
 namespace eks {
 
@@ -21,13 +21,14 @@ constexpr std::size_t records_of_daemon = 200;    // kubelet writes some ten for
 constexpr std::uint64_t new_enough = 120'000'000; // µs, of an error that a running kubelet reports
 
 // The records of a daemon's present process, or without that, of those before.
-std::vector<Said> of_invocation(std::vector<Said> said, bool present)
+std::vector<JournalRecord> of_invocation(std::vector<JournalRecord> records, bool present)
 {
-        if (said.empty())
-                return said;
-        const auto invocation = said.front().invocation;
-        std::erase_if(said, [&](const Said& one) { return (one.invocation == invocation) != present; });
-        return said;
+        if (records.empty())
+                return records;
+        const auto invocation = records.front().invocation;
+        std::erase_if(records,
+                [&](const JournalRecord& one) { return (one.invocation == invocation) != present; });
+        return records;
 }
 
 void read_daemon(Journal& journal, const std::string& name, UnitState& unit)
@@ -35,18 +36,18 @@ void read_daemon(Journal& journal, const std::string& name, UnitState& unit)
         const bool runs = unit.active == "active";
         if (runs && unit.restarts == 0 && name != kubelet_unit)
                 return;
-        const auto said = journal.of_processes(name, records_of_daemon);
+        const auto records = journal.of_processes(name, records_of_daemon);
         if (!runs) {
-                unit.last_line = last_error(of_invocation(said, true));
+                unit.last_line = last_error(of_invocation(records, true));
                 return;
         }
         if (unit.restarts > 0) // what ended the one before
-                unit.last_line = last_error(of_invocation(said, false));
+                unit.last_line = last_error(of_invocation(records, false));
         if (name != kubelet_unit)
                 return;
-        auto present = of_invocation(said, true);
+        auto present = of_invocation(records, true);
         unit.not_registered = registration_error(present);
-        std::erase_if(present, [](const Said& one) {
+        std::erase_if(present, [](const JournalRecord& one) {
                 return !is_error(one.text) || one.time + new_enough < now(CLOCK_REALTIME);
         });
         if (!present.empty())
@@ -56,17 +57,18 @@ void read_daemon(Journal& journal, const std::string& name, UnitState& unit)
 }
 
 // Warnings of the last run, and the failure before the one that works now.
-void read_step(const std::vector<Said>& said, UnitState& unit)
+void read_step(const std::vector<JournalRecord>& records, UnitState& unit)
 {
-        const auto last = std::ranges::find_if(said, [](const Said& one) { return !one.result.empty(); });
-        if (last == said.end())
+        const auto last =
+                std::ranges::find_if(records, [](const JournalRecord& one) { return !one.result.empty(); });
+        if (last == records.end())
                 return;
         if (unit.active == "activating")
                 unit.earlier_failure = last->failure;
         if (unit.active == "failed" && unit.status.empty())
                 unit.cause = last->failure;
         if (unit.active == "active" && last->result != "failed")
-                for (const auto& one : said)
+                for (const auto& one : records)
                         if (one.process == last->process && one.priority == 4)
                                 unit.warnings.push_back(one.text);
 }
@@ -108,11 +110,11 @@ void add_records(UnitStates& units)
         for (const auto& [name, unit] : units)
                 if (name.starts_with("eks-") && unit.started != 0)
                         steps.push_back(name);
-        const auto said = journal.of_steps(steps);
+        const auto records = journal.of_steps(steps);
         for (auto& [name, unit] : units) {
                 if (!name.starts_with("eks-"))
                         read_daemon(journal, name, unit);
-                else if (const auto found = said.find(name); found != said.end())
+                else if (const auto found = records.find(name); found != records.end())
                         read_step(found->second, unit);
                 if (has_ended(unit) && !unit.killed && unit.exit_status >= first_status_of_systemd)
                         unit.cause = unit.last_line = journal.of_manager(name);
@@ -127,17 +129,18 @@ std::string what_ended(const std::string& unit)
         constexpr std::chrono::milliseconds delay{50};
         const auto invocation = environment("INVOCATION_ID");
         const bool says_why = environment("SERVICE_RESULT") == "exit-code"; // what is killed does not
-        std::vector<Said> said;
+        std::vector<JournalRecord> records;
         for (int i = 0; i < attempts; ++i) {
                 if (i > 0)
                         std::this_thread::sleep_for(delay);
-                said = Journal().of_processes(unit, records_of_daemon);
-                std::erase_if(said, [&](const Said& one) { return one.invocation != invocation; });
-                if (!says_why ||
-                        std::ranges::any_of(said, [](const Said& one) { return is_error(one.text); }))
+                records = Journal().of_processes(unit, records_of_daemon);
+                std::erase_if(
+                        records, [&](const JournalRecord& one) { return one.invocation != invocation; });
+                if (!says_why || std::ranges::any_of(records,
+                                         [](const JournalRecord& one) { return is_error(one.text); }))
                         break;
         }
-        return last_error(said);
+        return last_error(records);
 }
 
 } // namespace eks

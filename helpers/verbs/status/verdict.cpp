@@ -11,7 +11,7 @@
 
 #include "base/messages.hpp"
 #include "base/text.hpp"
-#include "verbs/status/said.hpp"
+#include "verbs/status/daemon_errors.hpp"
 #include "verbs/status/status.hpp"
 
 namespace eks {

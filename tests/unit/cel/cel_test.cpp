@@ -92,9 +92,9 @@ TEST_CASE("Nothing wraps around", "[cel]")
                      "-2 - a", "double(a) * 2.0", "int(1e19)", "int(-9.3e18)", "int(0.0 / 0.0)", "1.0 / 0.0",
                      "int(double(a))", "double(b)"}) {
                 CAPTURE(text);
-                const auto said = wrong(text, most, least);
-                CHECK((said.ends_with("the result does not fit into 64 bits") ||
-                        said.ends_with("does not fit into a 64-bit integer")));
+                const auto reported = wrong(text, most, least);
+                CHECK((reported.ends_with("the result does not fit into 64 bits") ||
+                        reported.ends_with("does not fit into a 64-bit integer")));
         }
         CHECK(result("a - 1 + 1", most) == most);
         CHECK(result("b + 1 - 1", 0, least) == least);

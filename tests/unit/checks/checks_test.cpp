@@ -154,7 +154,7 @@ TEST_CASE("Values of the cluster that cannot be right are refused, each with one
         struct Row {
                 std::string key;
                 std::string value;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {"name", " my-cluster",
@@ -179,7 +179,7 @@ TEST_CASE("Values of the cluster that cannot be right are refused, each with one
                 const auto result = checked_cluster(row.key, row.value);
                 CHECK(result.refusal.failure == "config-invalid");
                 CHECK(result.refusal.mentions("user data, line 5, column 5: cluster." + row.key));
-                CHECK(result.refusal.mentions(row.said));
+                CHECK(result.refusal.mentions(row.reported));
                 CHECK(result.refusal.what.find("; ") == std::string::npos);
                 CHECK_FALSE(result.refusal.mentions("secret"));
                 CHECK_FALSE(result.refusal.remedy.empty());
@@ -190,7 +190,7 @@ TEST_CASE("An endpoint that only EKS would not have is worth a warning", "[check
 {
         struct Row {
                 std::string endpoint;
-                std::string said;
+                std::string reported;
         };
         for (const auto& row : {Row{"http://a.b", "\"http://a.b\": not an https URL: others on the network"},
                      Row{"https://a.b\n", "has blanks or line breaks around it, which are cut off"},
@@ -202,7 +202,7 @@ TEST_CASE("An endpoint that only EKS would not have is worth a warning", "[check
                 CAPTURE(row.endpoint);
                 const auto result = checked_cluster("apiServerEndpoint", row.endpoint);
                 CHECK(result.doubts("user data, line 5, column 5: cluster.apiServerEndpoint = "));
-                CHECK(result.doubts(row.said));
+                CHECK(result.doubts(row.reported));
                 CHECK_FALSE(result.doubts("secret"));
         }
 }
@@ -464,7 +464,7 @@ TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
 {
         struct Row {
                 std::string taints;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {"text", "kubelet.config.registerWithTaints = \"text\": must be a list of taints"},
@@ -486,7 +486,7 @@ TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
                 const auto result = checked_config("registerWithTaints: " + row.taints);
                 CHECK(result.refusal.failure == "config-invalid");
                 CHECK(result.refusal.mentions("user data, line 6, column"));
-                CHECK(result.refusal.mentions(row.said));
+                CHECK(result.refusal.mentions(row.reported));
         }
         CHECK(checked_config("registerWithTaints: []").refusal.failure == "nothing");
         CHECK(checked_config("registerWithTaints: ~").refusal.failure == "nothing");
@@ -502,7 +502,7 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
 {
         struct Row {
                 std::vector<std::string> flags;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {{"word"}, "layer 1, line 1, column 3: kubelet.flags[0]: not a flag"},
@@ -536,14 +536,14 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 CAPTURE(row.flags);
                 const auto result = checked_flags(row.flags);
                 CHECK(result.refusal.failure == "config-invalid");
-                CHECK(result.refusal.mentions(row.said));
+                CHECK(result.refusal.mentions(row.reported));
                 CHECK(result.refusal.what.find("; ") == std::string::npos);
                 CHECK_FALSE(result.refusal.remedy.empty());
         }
         const auto all = checked_flags(
                 {"--node-labels=a b=c,k8s.io/x=y", "--register-with-taints=z", "--max-pods=-1"});
-        for (const auto* said : {"label 'a b=c'", "label 'k8s.io/x'", "taint 'z'", "--max-pods=-1"})
-                CHECK(all.refusal.mentions(said));
+        for (const auto* reported : {"label 'a b=c'", "label 'k8s.io/x'", "taint 'z'", "--max-pods=-1"})
+                CHECK(all.refusal.mentions(reported));
 }
 
 TEST_CASE("A label given twice, and no taints, are nothing that stops kubelet", "[checks]")

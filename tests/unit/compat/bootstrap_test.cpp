@@ -104,11 +104,11 @@ TEST_CASE("All options of bootstrap.sh are known, in both forms and as variables
                 CHECK(layer.tree == expected);
                 CHECK(layer.notes.size() == 8);
         }
-        const auto said = notes(parsed(spaced));
+        const auto reported = notes(parsed(spaced));
         for (const auto* flag : {"--aws-api-retry-attempts", "--containerd-config-file",
                      "--docker-config-json", "--enable-docker-bridge", "--mount-bpf-fs",
                      "--pause-container-account", "--pause-container-version", "--service-ipv4-cidr"})
-                CHECK(said.find(std::string(flag) + ": ") != std::string::npos);
+                CHECK(reported.find(std::string(flag) + ": ") != std::string::npos);
         CHECK(notes(parsed({"c"}, {{"PAUSE_CONTAINER_IMAGE", "x"}})) ==
                 "PAUSE_CONTAINER_IMAGE: the pause image is part of the machine image, ignoring\n");
         for (const auto& option : given)
@@ -356,9 +356,9 @@ TEST_CASE("Calls of several commands contradict each other where both set a key"
                         {{"cluster", {{"name", "a"}, {"id", "x"}}}, {"kubelet", {{"flags", {"--v=3"}}}}}});
         write_command_layer(
                 root, {"bootstrap", "i-1", {{"cluster", {{"name", "c"}, {"cidr", "10.0.0.0/16"}}}}});
-        const auto said = contradictions_with_earlier_calls(root,
+        const auto reported = contradictions_with_earlier_calls(root,
                 {"bootstrap", "i-1", {{"cluster", {{"name", "b"}}}, {"kubelet", {{"flags", {"--v=4"}}}}}});
-        CHECK(said ==
+        CHECK(reported ==
                 Words{"'/var/lib/eks/commands.d/nodeadm.toml' set another value: cluster.name was \"a\", and is "
                       "\"b\" now",
                         "the call before this one set another value: cluster.cidr was \"10.0.0.0/16\", and is "
@@ -373,8 +373,8 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
 {
         const TemporaryDirectory machine;
         const auto root = machine.root();
-        std::vector<Note> said;
-        const auto edits = [&] { return edits_of_kubelet_config(root, said); };
+        std::vector<Note> reported;
+        const auto edits = [&] { return edits_of_kubelet_config(root, reported); };
         CHECK(edits() == Json::object());
         const Json vendor{{"kind", "KubeletConfiguration"},
                 {"evictionHard", {{"memory.available", "100Mi"}, {"a", "b"}}}, {"address", "0.0.0.0"},
@@ -390,12 +390,12 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
         machine.write(kubelet_config_link, edited.dump());
         CHECK(edits() ==
                 Json{{"evictionHard", {{"memory.available", "200Mi"}}}, {"kubeAPIQPS", 50}, {"list", {1}}});
-        CHECK(said.empty());
+        CHECK(reported.empty());
         edited.erase("address");
         machine.write(kubelet_config_link, edited.dump());
         edits();
-        REQUIRE(said.size() == 1);
-        CHECK(said[0].text.find("lacks address") != std::string::npos);
+        REQUIRE(reported.size() == 1);
+        CHECK(reported[0].text.find("lacks address") != std::string::npos);
 
         // Once there is a rendering of ours, it is what was edited.
         machine.write("/var/lib/eks/rendered/etc/kubernetes/kubelet/config.json", edited.dump());
@@ -408,8 +408,8 @@ TEST_CASE("What scripts changed in other files of Amazon Linux 2 is found", "[bo
 {
         const TemporaryDirectory machine;
         const auto root = machine.root();
-        std::vector<Note> said;
-        const auto edits = [&](const std::string& type) { return edits_of_files(root, type, said); };
+        std::vector<Note> reported;
+        const auto edits = [&](const std::string& type) { return edits_of_files(root, type, reported); };
         CHECK(edits("m5.large") == Json::object());
         const std::string table = "# a comment\nm5.large 29\nm5.large-not 7\nm5.xlarge 58\n";
         const std::string config = "version = 2\n[a]\nb = 1\nc = 'SANDBOX_IMAGE'\n[a.d]\ne = true\n";
@@ -442,27 +442,27 @@ TEST_CASE("Flags that scripts added to the unit of kubelet are found, and other 
                 "    --config /c.json \\\n    $KUBELET_ARGS \\\n    $KUBELET_EXTRA_ARGS\n";
         machine.write("/usr/share/eks/containerd/kubelet-containerd.service", unit);
         machine.write("/usr/share/eks/containerd/sandbox-image.service", "[Service]\nType=oneshot\n");
-        std::vector<Note> said;
+        std::vector<Note> reported;
         const auto edits = [&](const std::string& what, const std::string& into) {
                 auto text = unit;
                 text.replace(text.find(what), what.size(), into);
                 machine.write(kubelet_unit_edited, text);
-                said.clear();
-                const auto tree = edits_of_files(root, "m5.large", said);
+                reported.clear();
+                const auto tree = edits_of_files(root, "m5.large", reported);
                 return tree.contains("kubelet") ? tree["kubelet"]["flags"] : Json();
         };
         const auto is_named = [&](const std::string& settings) {
-                return said.size() == 1 && said[0].level == Level::warning &&
-                       said[0].text.find("changes of " + settings + " have none") != std::string::npos;
+                return reported.size() == 1 && reported[0].level == Level::warning &&
+                       reported[0].text.find("changes of " + settings + " have none") != std::string::npos;
         };
 
         CHECK(edits("[Service]", "[Service]") == Json());
         CHECK(edits("# Why", "; Or\n\n# Why") == Json());
-        CHECK(said.empty());
+        CHECK(reported.empty());
         CHECK(edits("$KUBELET_EXTRA_ARGS", "--v=4 --node-labels a=b,c=d $KUBELET_EXTRA_ARGS") ==
                 Json{"--v=4", "--node-labels=a=b,c=d"});
         CHECK(edits("    --config", "    --max-pods=9 \\\n    --config") == Json{"--max-pods=9"});
-        CHECK(said.empty());
+        CHECK(reported.empty());
 
         CHECK(edits("$KUBELET_EXTRA_ARGS", "--v=4") == Json{"--v=4"});
         CHECK(is_named("ExecStart="));
@@ -473,10 +473,10 @@ TEST_CASE("Flags that scripts added to the unit of kubelet are found, and other 
 
         machine.write(kubelet_unit_edited, unit);
         machine.write(sandbox_unit_edited, "[Service]\nType=simple\n");
-        said.clear();
-        CHECK(edits_of_files(root, "m5.large", said) == Json::object());
-        REQUIRE(said.size() == 1);
-        CHECK(said[0].text.find(sandbox_unit_edited) != std::string::npos);
+        reported.clear();
+        CHECK(edits_of_files(root, "m5.large", reported) == Json::object());
+        REQUIRE(reported.size() == 1);
+        CHECK(reported[0].text.find(sandbox_unit_edited) != std::string::npos);
 }
 
 TEST_CASE("A configuration file of containerd that a call names is taken over", "[bootstrap]")
@@ -501,14 +501,15 @@ TEST_CASE("Variables of the AWS CLI that bootstrap.sh handed on are named", "[bo
         BootstrapCall call{.arguments = {"c"},
                 .environment = {{"HTTPS_PROXY", "http://user:pa55@proxy"}, {"AWS_PROFILE", "p"},
                         {"AWS_CA_BUNDLE", ""}}};
-        const auto said = notes(parse_bootstrap_call(call).value());
-        CHECK(said.find("HTTPS_PROXY: eks-cluster.service asks EKS for the cluster and does not see it") !=
+        const auto reported = notes(parse_bootstrap_call(call).value());
+        CHECK(reported.find(
+                      "HTTPS_PROXY: eks-cluster.service asks EKS for the cluster and does not see it") !=
                 std::string::npos);
-        CHECK(said.find(
+        CHECK(reported.find(
                       "AWS_PROFILE: eks-cluster.service, which asks EKS for the cluster, does not read it") !=
                 std::string::npos);
-        CHECK(said.find("AWS_CA_BUNDLE") == std::string::npos);
-        CHECK(said.find("pa55") == std::string::npos);
+        CHECK(reported.find("AWS_CA_BUNDLE") == std::string::npos);
+        CHECK(reported.find("pa55") == std::string::npos);
 
         // With all that EKS would be asked for they have no meaning.
         call.arguments = {"c", "--apiserver-endpoint", "https://example.com", "--b64-cluster-ca",

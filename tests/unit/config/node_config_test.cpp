@@ -352,7 +352,7 @@ TEST_CASE("User data that is no NodeConfig is called by its name", "[node-config
 {
         struct Row {
                 std::string text;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {"", "user data is empty"},
@@ -522,7 +522,7 @@ TEST_CASE("Values of the wrong type are all named, with line, key, value and wha
 {
         struct Row {
                 std::string spec;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {"  cluster: text\n", "user data, line 4, column 3: spec.cluster = \"text\": must be a map"},
@@ -555,7 +555,7 @@ TEST_CASE("Values of the wrong type are all named, with line, key, value and wha
                 CAPTURE(row.spec);
                 const auto result = refused_spec(row.spec);
                 CHECK(result.failure == "config-invalid");
-                CHECK(result.mentions(row.said));
+                CHECK(result.mentions(row.reported));
                 CHECK(result.remedy == "See eks-node.toml(5) for every key and its type");
         }
         const auto all = refused_spec("  cluster:\n    name: 5\n    cidr: 6\n  kubelet: []\n");

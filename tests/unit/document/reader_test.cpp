@@ -13,7 +13,7 @@ namespace {
 using Texts = std::vector<std::string>;
 
 // What is said of a value, each as "key: what is wrong".
-Texts said(const char* json, Shape shape, std::string_view choices = {})
+Texts reported(const char* json, Shape shape, std::string_view choices = {})
 {
         Texts texts;
         const bool right = check_value(Json::parse(json), "k", {"k", shape, choices},
@@ -49,8 +49,8 @@ TEST_CASE("A value without the shape of its key is an error that names the shape
                 {Shape::text_map, R"({"a": "b"})", R"(["a"])"}, {Shape::toggles, R"({"a": true})", "true"},
                 {Shape::environment, R"({"a": {"b": "c"}, "d": null})", "[]"},
                 {Shape::text_maps, R"([{"a": "b"}])", "{}"}}));
-        CHECK(said(row.right, row.shape).empty());
-        CHECK(said(row.wrong, row.shape) == Texts{"k: " + std::string(expected(row.shape))});
+        CHECK(reported(row.right, row.shape).empty());
+        CHECK(reported(row.wrong, row.shape) == Texts{"k: " + std::string(expected(row.shape))});
         CHECK(fits(Json::parse(row.right), row.shape));
         CHECK_FALSE(fits(Json::parse(row.wrong), row.shape));
         CHECK(fits(Json::parse(row.wrong), Shape::any));
@@ -58,22 +58,22 @@ TEST_CASE("A value without the shape of its key is an error that names the shape
 
 TEST_CASE("Every wrong item in a value is named", "[reader]")
 {
-        CHECK(said(R"(["a", 1, "b", {}])", Shape::list) ==
+        CHECK(reported(R"(["a", 1, "b", {}])", Shape::list) ==
                 Texts{"k[1]: must be a string", "k[3]: must be a string"});
-        CHECK(said(R"({"a.b": 1})", Shape::toggles) == Texts{"k.\"a.b\": must be true or false"});
-        CHECK(said(R"({"a": {"b": 1}, "c": 2})", Shape::environment) ==
+        CHECK(reported(R"({"a.b": 1})", Shape::toggles) == Texts{"k.\"a.b\": must be true or false"});
+        CHECK(reported(R"({"a": {"b": 1}, "c": 2})", Shape::environment) ==
                 Texts{"k.a.b: must be a string", "k.c: must be a map of strings"});
-        CHECK(said(R"([{"a": 1}])", Shape::text_maps) == Texts{"k[0].a: must be a string"});
+        CHECK(reported(R"([{"a": 1}])", Shape::text_maps) == Texts{"k[0].a: must be a string"});
 }
 
 TEST_CASE("The empty text is a choice only where it is allowed", "[reader]")
 {
-        CHECK(said(R"("b")", Shape::text, "a|b").empty());
-        CHECK(said(R"("c")", Shape::text, "a|b") == Texts{"k: must be one of a, b"});
-        CHECK(said(R"("")", Shape::text, "a|b") == Texts{"k: must be one of a, b"});
-        CHECK(said(R"("")", Shape::text, "|a|b").empty());
-        CHECK(said(R"("c")", Shape::text, "|a|b") == Texts{"k: must be one of a, b"});
-        CHECK(said(R"(["a", "c"])", Shape::list, "|a|b") == Texts{"k[1]: must be one of a, b"});
+        CHECK(reported(R"("b")", Shape::text, "a|b").empty());
+        CHECK(reported(R"("c")", Shape::text, "a|b") == Texts{"k: must be one of a, b"});
+        CHECK(reported(R"("")", Shape::text, "a|b") == Texts{"k: must be one of a, b"});
+        CHECK(reported(R"("")", Shape::text, "|a|b").empty());
+        CHECK(reported(R"("c")", Shape::text, "|a|b") == Texts{"k: must be one of a, b"});
+        CHECK(reported(R"(["a", "c"])", Shape::list, "|a|b") == Texts{"k[1]: must be one of a, b"});
 }
 
 TEST_CASE("What no key knows, or what is not of its kind, is said and taken out", "[reader]")

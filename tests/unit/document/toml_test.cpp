@@ -205,7 +205,7 @@ TEST_CASE("Our TOML is held to the types of NodeConfig", "[toml]")
 {
         struct Row {
                 std::string text;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {"cluster = 'x'\n", "f, line 1, column 1: cluster = \"x\": must be a map"},
@@ -224,7 +224,7 @@ TEST_CASE("Our TOML is held to the types of NodeConfig", "[toml]")
                 CAPTURE(row.text);
                 const auto result = refusal([&] { test::strict_node_toml(row.text, "f"); });
                 CHECK(result.failure == "config-invalid");
-                CHECK(result.mentions(row.said));
+                CHECK(result.mentions(row.reported));
         }
 }
 

@@ -69,7 +69,7 @@ TEST_CASE("A refusal is told in AWS's words, and nothing of the credentials", "[
         const Ecr ecr;
         struct Row {
                 const char* body;
-                const char* said;
+                const char* reported;
                 const char* failure;
         };
         for (const auto& row :
@@ -81,7 +81,7 @@ TEST_CASE("A refusal is told in AWS's words, and nothing of the credentials", "[
                 ecr.answers(Json::array({post({{"status", 400}, {"body", row.body}})}));
                 const auto result = refusal([] { Ecr::login(); });
                 CHECK(result.failure == row.failure);
-                CHECK(result.mentions(row.said));
+                CHECK(result.mentions(row.reported));
                 CHECK_FALSE(result.mentions("SECRETKEY"));
                 CHECK_FALSE(result.mentions("SESSION"));
         }

@@ -98,7 +98,7 @@ TEST_CASE("Invalid answers are errors that name the socket", "[containerd]")
 {
         struct Row {
                 GrpcAnswer answer;
-                std::string said;
+                std::string reported;
         };
         const std::vector<Row> rows{
                 {{.grpc_status = "7", .grpc_message = "denied", .trailers_only = true},
@@ -113,12 +113,12 @@ TEST_CASE("Invalid answers are errors that name the socket", "[containerd]")
                 {{.message = message({{1, "\x0a\x7f"}})}, "gave an answer that is not an image"},
         };
         for (const auto& row : rows) {
-                CAPTURE(row.said);
+                CAPTURE(row.reported);
                 const GrpcServer server({row.answer});
                 auto client = client_of(server);
                 const auto result = refusal([&] { client.image(image); });
                 CHECK(result.failure == "containerd-unreachable");
-                CHECK(result.mentions("containerd at '" + server.socket() + "' " + row.said));
+                CHECK(result.mentions("containerd at '" + server.socket() + "' " + row.reported));
                 CHECK(result.remedy.find("journalctl -u containerd") != std::string::npos);
         }
 }

@@ -187,9 +187,9 @@ TEST_CASE("At the deadline every request that failed is named with what came las
         const auto name = "GET " + aws.endpoint() + "/bad: ";
         std::vector<std::string> causes;
         auto options = within(2s);
-        options.on_retry = [&](const std::string& said) {
-                REQUIRE(said.starts_with(name));
-                causes.push_back(said.substr(name.size(), said.rfind(" (attempt ") - name.size()));
+        options.on_retry = [&](const std::string& reported) {
+                REQUIRE(reported.starts_with(name));
+                causes.push_back(reported.substr(name.size(), reported.rfind(" (attempt ") - name.size()));
         };
         const auto text = deadline_text(
                 client, {{.url = aws.endpoint() + "/bad"}, {.url = aws.endpoint() + "/good"}}, options);

@@ -220,10 +220,10 @@ TEST_CASE("What an instance does not have yet is asked for again, alone", "[imds
 {
         const FakeAws aws;
         aws.set_faults({{{"path", mac_path}, {"status", 404}, {"times", 3}}});
-        std::vector<std::string> said;
+        std::vector<std::string> reported;
         ImdsClient client({.endpoint = aws.endpoint(),
                 .timeout = 30s,
-                .on_retry = [&](const std::string& text) { said.push_back(text); }});
+                .on_retry = [&](const std::string& text) { reported.push_back(text); }});
         const auto bodies = client.wait_for(
                 {{"meta-data/mac", Absence::not_yet}, {"meta-data/local-ipv4"}, {"meta-data/nothing"}});
         CHECK(bodies.at(0) == "0e:11:22:33:44:01");
@@ -231,8 +231,8 @@ TEST_CASE("What an instance does not have yet is asked for again, alone", "[imds
         CHECK_FALSE(bodies.at(2));
         CHECK(aws.count("GET", mac_path) == 4);
         CHECK(aws.count("GET", "/latest/meta-data/local-ipv4") == 1);
-        REQUIRE(said.size() == 3);
-        CHECK(said[0] == "'meta-data/mac' is not there yet (status 404)");
+        REQUIRE(reported.size() == 3);
+        CHECK(reported[0] == "'meta-data/mac' is not there yet (status 404)");
 }
 
 TEST_CASE("What every instance has and this one lacks at the deadline is a failure", "[imds-client]")

@@ -58,16 +58,16 @@ TEST_CASE("A pull that fails is tried again with a new login", "[pull]")
         const GrpcServer server({busy, refused, {}});
         auto containerd = client_of(server);
         unsigned logins = 0;
-        std::vector<std::string> said;
+        std::vector<std::string> reported;
         pull_image(
                 containerd, name,
                 [&] {
                         ++logins;
                         return nobody();
                 },
-                60s, [&](const std::string& text) { said.push_back(text); });
+                60s, [&](const std::string& text) { reported.push_back(text); });
         CHECK(logins == 3);
-        CHECK(said ==
+        CHECK(reported ==
                 std::vector<std::string>{"pulling 'r.example/app:1', attempt 1: dial tcp: no\nroute",
                         "pulling 'r.example/app:1', attempt 2: unexpected status from GET request: 401 "
                         "Unauthorized"});

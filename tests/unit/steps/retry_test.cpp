@@ -35,17 +35,17 @@ TEST_CASE("An unreachable service and a killed program are temporary", "[retry]"
 
 TEST_CASE("The chain is tried again while every required failure is temporary", "[retry]")
 {
-        CHECK(judge({}).kind == Verdict::Kind::nothing);
-        CHECK(judge({sysctl}).kind == Verdict::Kind::nothing);
+        CHECK(verdict_on({}).kind == Verdict::Kind::nothing);
+        CHECK(verdict_on({sysctl}).kind == Verdict::Kind::nothing);
 
-        const auto chain = judge({sysctl, unreachable, image});
+        const auto chain = verdict_on({sysctl, unreachable, image});
         CHECK(chain.kind == Verdict::Kind::again);
         CHECK(chain.start == std::vector<std::string>{"eks-node.target"});
         CHECK(chain.why == "eks-imds.service (exit status 69)");
 
         for (const auto& failed :
                 {std::vector{bad_config, unreachable}, std::vector{unreachable, bad_config}}) {
-                const auto person = judge(failed);
+                const auto person = verdict_on(failed);
                 CHECK(person.kind == Verdict::Kind::person);
                 CHECK(person.start.empty());
                 CHECK(person.why == "eks-ca.service (exit status 78)");
@@ -54,8 +54,9 @@ TEST_CASE("The chain is tried again while every required failure is temporary", 
 
 TEST_CASE("A step that kubelet runs without is started alone", "[retry]")
 {
-        const auto alone = judge({image, sysctl});
+        const auto alone = verdict_on({image, sysctl});
         CHECK(alone.kind == Verdict::Kind::again);
         CHECK(alone.start == std::vector<std::string>{"eks-sandbox-image.service"});
-        CHECK(judge({step("eks-sysctl.service", "signal", 9, false)}).why == "eks-sysctl.service (signal)");
+        CHECK(verdict_on({step("eks-sysctl.service", "signal", 9, false)}).why ==
+                "eks-sysctl.service (signal)");
 }

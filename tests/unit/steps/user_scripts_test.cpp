@@ -10,14 +10,14 @@ using namespace eks;
 TEST_CASE("Only a script that waits for kubelet is not waited for", "[user-scripts]")
 {
         ScriptsState state{.installed = true, .active = "activating", .queued = true, .processes = {}};
-        CHECK(judge(state) == Wait::go_on);
+        CHECK(next_wait(state) == Wait::go_on);
         for (const auto* waiting : {"systemctl restart kubelet", "/usr/bin/systemctl start kubelet.service",
                      "systemctl enable --now kubelet", "systemctl start eks-node.target",
                      "systemctl restart containerd kubelet", "systemctl start eks-user-scripts",
                      "systemctl is-system-running --wait"}) {
                 CAPTURE(waiting);
                 state.processes = {"/bin/sh /var/lib/cloud/scripts/part-001", waiting};
-                CHECK(judge(state) == Wait::asked_for);
+                CHECK(next_wait(state) == Wait::asked_for);
         }
         for (const auto* other : {"systemctl restart containerd", "systemctl restart eks-config",
                      "systemctl start eks-configured.target", "systemctl --no-block start kubelet",
@@ -26,9 +26,9 @@ TEST_CASE("Only a script that waits for kubelet is not waited for", "[user-scrip
                      "sleep kubelet restart", "systemctl"}) {
                 CAPTURE(other);
                 state.processes = {other};
-                CHECK(judge(state) == Wait::go_on);
+                CHECK(next_wait(state) == Wait::go_on);
         }
-        CHECK(judge({.installed = true, .active = "active", .queued = false, .processes = {}}) ==
+        CHECK(next_wait({.installed = true, .active = "active", .queued = false, .processes = {}}) ==
                 Wait::over);
-        CHECK(judge({.installed = false, .active = "", .queued = false, .processes = {}}) == Wait::over);
+        CHECK(next_wait({.installed = false, .active = "", .queued = false, .processes = {}}) == Wait::over);
 }

@@ -43,7 +43,7 @@ void render(const TemporaryDirectory& node, const std::string& path, std::time_t
 }
 
 // What a step says that writes containerd's configuration, or finds it written.
-std::string said_by_step(const TemporaryDirectory& node, bool reload)
+std::string output_of_step(const TemporaryDirectory& node, bool reload)
 {
         return test::captured_child([&] {
                 ::unsetenv("JOURNAL_STREAM");
@@ -130,12 +130,12 @@ TEST_CASE("A step says which daemon keeps its old configuration, but not when it
 {
         const TemporaryDirectory node;
         start(node, "containerd.service", before);
-        const auto said = said_by_step(node, false);
-        CHECK(said.find(
+        const auto reported = output_of_step(node, false);
+        CHECK(reported.find(
                       "<4>eks-test: containerd.service was started before '/etc/containerd/config.toml' was "
-                      "written") != said.npos);
-        CHECK(said.find("systemctl restart containerd.service") != said.npos);
+                      "written") != reported.npos);
+        CHECK(reported.find("systemctl restart containerd.service") != reported.npos);
         // Another start finds the file unchanged, and the daemon as before.
-        CHECK(said_by_step(node, false).find("<4>") != said.npos);
-        CHECK(said_by_step(node, true).find("<4>") == said.npos);
+        CHECK(output_of_step(node, false).find("<4>") != reported.npos);
+        CHECK(output_of_step(node, true).find("<4>") == reported.npos);
 }

@@ -228,9 +228,9 @@ TEST_CASE("Warnings are counted in the status", "[step]")
                 context.did("done", false);
         });
         CHECK(result.status == 0);
-        std::array<char, 1000> said{};
-        const auto size = ::recv(socket.get(), said.data(), said.size(), 0);
+        std::array<char, 1000> reported{};
+        const auto size = ::recv(socket.get(), reported.data(), reported.size(), 0);
         REQUIRE(size > 0);
-        CHECK(std::string(said.data(), static_cast<std::size_t>(size)) ==
+        CHECK(std::string(reported.data(), static_cast<std::size_t>(size)) ==
                 "STATUS=done; 1 warning, see `journalctl -b -p warning -t eks-test`");
 }

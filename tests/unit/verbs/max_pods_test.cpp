@@ -114,7 +114,7 @@ TEST_CASE("What cannot be computed is refused", "[max-pods-verb]")
         struct Row {
                 const char* words;
                 const char* failure;
-                const char* said;
+                const char* reported;
         };
         const test::ReferenceNode node;
         for (const auto& row : {Row{"", "usage", "one of --instance-type"},
@@ -133,6 +133,6 @@ TEST_CASE("What cannot be computed is refused", "[max-pods-verb]")
                 CAPTURE(row.words);
                 const auto result = refusal([&] { output(node, row.words); });
                 CHECK(result.failure == row.failure);
-                CHECK(result.mentions(row.said));
+                CHECK(result.mentions(row.reported));
         }
 }

@@ -13,7 +13,7 @@
 namespace eks {
 
 // A record of a unit in the journal.
-struct Said {
+struct JournalRecord {
         std::string text;
         std::uint64_t time = 0; // µs since 1970
         std::string invocation; // of the unit, for the records of its processes
@@ -28,10 +28,10 @@ bool is_error(std::string_view line);
 std::string error_text(std::string_view line);
 
 // The newest error of the records, newest first, else the newest record; "" without any.
-std::string last_error(const std::vector<Said>& said);
+std::string last_error(const std::vector<JournalRecord>& records);
 
 // Why kubelet could not register the node at its last attempt; "" if it has registered, or has not tried.
-std::string registration_error(const std::vector<Said>& said);
+std::string registration_error(const std::vector<JournalRecord>& records);
 
 // What is to be changed for an error of a daemon that says it by its kind: the clock, the network, the
 // access entry. "" for others. Keys are named without the place where they are set.

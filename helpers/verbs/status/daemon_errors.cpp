@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verbs/status/said.hpp"
+#include "verbs/status/daemon_errors.hpp"
 
 #include <algorithm>
 #include <array>
@@ -129,12 +129,13 @@ std::string error_text(std::string_view line)
         return std::string(line);
 }
 
-std::string last_error(const std::vector<Said>& said)
+std::string last_error(const std::vector<JournalRecord>& records)
 {
-        const auto found = std::ranges::find_if(said, [](const Said& one) { return is_error(one.text); });
-        if (found != said.end())
+        const auto found =
+                std::ranges::find_if(records, [](const JournalRecord& one) { return is_error(one.text); });
+        if (found != records.end())
                 return error_text(found->text);
-        return said.empty() ? std::string() : said.front().text;
+        return records.empty() ? std::string() : records.front().text;
 }
 
 std::string change_for(std::string_view message, bool clock_synchronised)
@@ -197,9 +198,9 @@ std::string change_for_program(const std::string& program, std::string_view mess
         return {};
 }
 
-std::string registration_error(const std::vector<Said>& said)
+std::string registration_error(const std::vector<JournalRecord>& records)
 {
-        for (const auto& one : said) {
+        for (const auto& one : records) {
                 if (one.text.find("Successfully registered node") != std::string::npos)
                         return {};
                 if (one.text.find("Unable to register node") != std::string::npos)

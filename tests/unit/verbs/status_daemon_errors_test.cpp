@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "verbs/status/said.hpp"
+#include "verbs/status/daemon_errors.hpp"
 
 using namespace eks;
 using Json = nlohmann::json;
@@ -21,7 +21,7 @@ constexpr auto refused =
 constexpr auto registered =
         R"(I1124 21:30:09.123456    1234 kubelet_node_status.go:78] "Successfully registered node" node="node")";
 
-Said said(const char* text)
+JournalRecord record(const char* text)
 {
         return {.text = text};
 }
@@ -62,17 +62,18 @@ TEST_CASE("Its text has no time and no place in the daemon's source", "[status]"
 TEST_CASE("The newest error counts, else the newest line", "[status]")
 {
         CHECK(last_error({}).empty());
-        CHECK(last_error({said("bye"), said(harmless)}) == "bye");
-        CHECK(last_error({said("bye"), said("Error: b"), said("Error: a")}) == "Error: b");
+        CHECK(last_error({record("bye"), record(harmless)}) == "bye");
+        CHECK(last_error({record("bye"), record("Error: b"), record("Error: a")}) == "Error: b");
 }
 
 TEST_CASE("kubelet could not register if its last attempt says so", "[status]")
 {
         CHECK(registration_error({}).empty());
-        CHECK(registration_error({said(harmless)}).empty());
-        CHECK(registration_error({said(harmless), said(refused)}).find("Unauthorized") != std::string::npos);
-        CHECK(registration_error({said(registered), said(refused)}).empty());
-        CHECK_FALSE(registration_error({said(refused), said(registered)}).empty());
+        CHECK(registration_error({record(harmless)}).empty());
+        CHECK(registration_error({record(harmless), record(refused)}).find("Unauthorized") !=
+                std::string::npos);
+        CHECK(registration_error({record(registered), record(refused)}).empty());
+        CHECK_FALSE(registration_error({record(refused), record(registered)}).empty());
 }
 
 TEST_CASE("The keys that a message names are found, with their places", "[status]")
