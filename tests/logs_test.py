@@ -71,7 +71,7 @@ class RootTest(unittest.TestCase):
         return file
 
     def bundle(self, *arguments):
-        """The files of a bundle that goes to a pipe, by name, and what was said."""
+        """The files of a bundle that goes to a pipe, by name, and the standard error."""
         done = run("-o", "-", "--root", self.root, *arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
         with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:gz") as archive:

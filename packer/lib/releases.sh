@@ -4,7 +4,7 @@
 set -euo pipefail
 : "${scratch:?}"
 
-# releases_of URL: the releases of a Git repository, without the v of their tags. Servers announce all tags to whoever asks for a
+# releases_of URL: the releases of a Git repository, without the v of their tags. Servers announce all tags to a client that asks for a
 # copy. Fails if it cannot be read.
 releases_of() {
         fetch - --output "$scratch/refs" "$1.git/info/refs?service=git-upload-pack" || return

@@ -184,9 +184,9 @@ class Images(ImageTest):
         self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service")
         name = "registry.example/team/app:1"
         self.assertEqual(node.output("eksnode", "images", "pull", name), name + "\n")
-        stranger = node.call("python3", "-c", "import ssl, urllib.request\nurllib.request.urlopen('https://mirror.example'"
+        without_key = node.call("python3", "-c", "import ssl, urllib.request\nurllib.request.urlopen('https://mirror.example'"
                              ", context=ssl.create_default_context(cafile='/etc/registry/authority.crt'))")
-        self.assertRegex(stranger.stderr, "certificate.required|bad.certificate")
+        self.assertRegex(without_key.stderr, "certificate.required|bad.certificate")
 
         # Where the mirror stands for the registry too, that one is asked in the same way: a mirror that only takes
         # pushes is not asked for images at all.

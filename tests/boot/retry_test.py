@@ -49,7 +49,7 @@ class Retry(BootTest):
         self.assertEqual(len(ended), 1)
         self.assertIn(self.attempts(node), (2, 3), "two turns of the timer may fall together")
         node.wait_for_unit(TIMER, "inactive")
-        # Whoever starts it again gets as many attempts again.
+        # Started by hand, it gets as many attempts again.
         node.file("/srv/aws/faults.json").write_text("[]")
         node.output("systemctl", "restart", "fake-aws")
         node.systemctl("start", "eks-node.target")

@@ -2,7 +2,8 @@
 // Preloaded into a step: ends it by SIGKILL right before or right after the KILL_AT-th change, counted from
 // 1, odd numbers before and even ones after. A change is one of the file system, the start of a program, or
 // a call of the service manager that starts or stops something. With KILL_IN, which names a program, only
-// its changes count; with KILL_PARENT, whoever started it dies with it, as when the machine loses its power.
+// its changes count; with KILL_PARENT, the process that started it dies, too, as when the machine loses its
+// power.
 #include <cerrno>
 #include <csignal>
 #include <cstdio>

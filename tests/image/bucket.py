@@ -124,7 +124,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         return self.reply(200, self.listing(dict(urllib.parse.parse_qsl(query, keep_blank_values=True))))
 
     def registry(self, path, query):
-        """Lists its tags by two, to whoever has a token."""
+        """Lists its tags by two, to a client with a token."""
         if path == "/token":
             granted = query == {"service": "fake registry", "scope": "repository:kubernetes/pause:pull"}
             return self.reply(200, b'{"expires": 1, "token": "let-me-in"}') if granted else self.reply(400)

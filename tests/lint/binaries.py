@@ -153,7 +153,7 @@ def missing_protection(path, fortified):
 
 
 def check_protection(tree):
-    """Programs that parse what strangers wrote, as root, are built so that a mistake in them ends in an abort."""
+    """Programs that parse untrusted input as root are built so that a mistake in them ends in an abort."""
     refuse_sanitizers(tree)
     fortified = tree.options.get("optimization") not in ("0", "plain")
     for name, path in executables(tree).items():

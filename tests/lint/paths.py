@@ -58,7 +58,7 @@ def check_installed(tree):
                      f"/{relative} has mode {stat.S_IMODE(path.stat().st_mode):o}, install it with {mode:o}")
         elif path.lstat().st_uid != os.geteuid() or path.lstat().st_gid not in (os.getegid(), tree.stage.stat().st_gid):
             yield at("meson.build", 1,
-                     f"/{relative} belongs to {path.lstat().st_uid}:{path.lstat().st_gid}, and not to whoever installs it")
+                     f"/{relative} belongs to {path.lstat().st_uid}:{path.lstat().st_gid}, and not to the user who installs it")
 
 
 def check_top_level(tree):

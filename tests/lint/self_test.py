@@ -527,6 +527,7 @@ for check, expected, path, text in (
         ("text.check_shell_calls", "phantom.cpp:2: popen", "helpers/steps/ca/phantom.cpp", CPP + 'auto p = popen("ls", "r");\n'),
         ("text.check_foreign_places", "phantom:1: names the host", "tests/phantom", "http://deb." "debian.org/debian\n"),
         ("text.check_foreign_places", "phantom:1: names '/home", "tests/phantom", "cd /" "home/me/eksnode\n"),
+        ("text.check_words", "phantom:1: 'before its" " time' is no plain word", "tests/phantom", "# before its" " time\n"),
         ("text.check_main_length", "ca/main.cpp:1: 61 lines", "helpers/steps/ca/main.cpp", "run_step();\n" * 61),
         ("text.check_main_length", "plan/main.cpp:1: 151 lines", "helpers/verbs/plan/main.cpp", "run();\n" * 151),
         ("text.check_rooms", "phantom.cpp:2: document does not stand on config", "helpers/lib/document/phantom.cpp",

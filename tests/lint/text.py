@@ -10,6 +10,15 @@ LICENSED = (
     "**/*.cpp", "**/*.hpp", "**/*.hpp.in", "**/*.py", "**/*.sh", "**/*.conf", "**/*.conf.in", "**/meson.build",
     "meson_options.txt", "**/*.service", "**/*.service.in", "**/*.target", "**/*.slice", "**/*.socket", "**/*.timer",
     "**/*.path", "**/*.hcl", "**/Makefile", "**/*.mk")
+AVOIDED = {  # words, and what to write
+    r"\b[Ww]hoever\b": "who or what it is: 'a program that', 'an administrator who'",
+    r"\b[Ww]hat won\b": "'the value that was merged last'",
+    r"\b(?:is|are) told apart\b": "'are distinguished'",
+    r"\bbefore its time\b": "'too early'",
+    r"\bmay be said\b": "'is possible'",
+    r"\bstrangers?'?\b": "'untrusted', 'another program'",
+    r"\b(?:half_made|pages_there|said(?= =)|judge(?=\())": "a name of what it holds or does",
+}
 NODE_TESTS = re.compile(r"tests/(?:boot|vm|fault)/")  # root's home there is the booted node's
 
 LONGEST_STEP = 60
@@ -50,6 +59,16 @@ def check_todo(tree):
     for path, text in texts(tree):
         for m in re.finditer(r"\b(?:TO[D]O|FIX[M]E)\b(?!\s*\(?#\d)", text):
             yield at(path, line_of(text, m.start()), f"{m[0]} without an issue, write {m[0]}(#123) or do it")
+
+
+def check_words(tree):
+    """Plain technical English, as systemd's and the kernel's pages have it; and names that say what a thing is."""
+    for path, text in texts(tree):
+        if str(path).startswith(("tests/golden/", "tests/fuzz/")) or path.name == "text.py":
+            continue
+        for words, instead in AVOIDED.items():
+            for m in re.finditer(words, text):
+                yield at(path, line_of(text, m.start()), f"'{m[0]}' is no plain word here, write {instead}")
 
 
 def check_shell_calls(tree):

@@ -231,7 +231,7 @@ def check_install_section(tree):
 
 
 def check_headings(tree):
-    """Whoever reads a unit finds all lines of a section in one place."""
+    """A unit has each section once."""
     for unit in all_units(tree):
         for heading in sorted({h for h in unit.headings() if unit.headings().count(h) > 1}):
             yield at(unit.path, 1, f"has [{heading}] {unit.headings().count(heading)} times, put the lines into one")

@@ -28,7 +28,7 @@ std::optional<Note> other_than(const Root& root, const std::string& path, bool d
         if (::stat(root(path).c_str(), &found) != 0) {
                 const auto target = read_link_if_exists(root(path));
                 if (!target)
-                        return std::nullopt; // absent, or an error of whoever reads it
+                        return std::nullopt; // absent, or an error that its reader reports
                 what = fmt::format("a link to '{}', which does not exist", *target);
         } else if (is_mask(found) || (directory ? S_ISDIR(found.st_mode) : S_ISREG(found.st_mode))) {
                 return std::nullopt;

@@ -18,7 +18,7 @@ std::string hide_secrets(std::string_view text);
 // A parser's text about a syntax error, without the quoted input: nlohmann's "last read: '…'".
 std::string without_input(std::string_view message);
 
-// A key path for a message. A quoted part is cut at '=': whoever writes "TOKEN=secret" as the name of a
+// A key path for a message. A quoted part is cut at '=': a user who writes "TOKEN=secret" as the name of a
 // variable means its value.
 std::string shown_key(std::string_view key);
 

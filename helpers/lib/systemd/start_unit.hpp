@@ -18,8 +18,8 @@ using StartUnit = std::function<bool(const std::string& unit, std::chrono::milli
 StartUnit start_by_manager();
 
 // Start the instances of eks-interface@ that were skipped because eks-config had failed; does not wait. Only
-// udev starts them, once for each network interface, so whoever starts the chain again has to do it too.
-// Throws Error (manager_unreachable).
+// udev starts them, once for each network interface, so a program that starts the chain again has to start
+// them, too. Throws Error (manager_unreachable).
 void start_skipped_interfaces(Manager& manager);
 
 } // namespace eks

@@ -17,7 +17,7 @@
 namespace eks {
 
 inline constexpr std::string_view containerd_directory = "/var/lib/containerd";
-// Names the disk that this instance has used, for settings that a disk of somebody else may meet as well.
+// Names the disk that this instance has used, for settings that a disk of another instance may match, too.
 inline constexpr std::string_view volume_record = "/var/lib/eks/containerd-volume";
 
 // The effects of this step, as functions, so that tests need no disks.

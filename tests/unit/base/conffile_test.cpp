@@ -374,7 +374,7 @@ TEST_CASE("An edited file keeps its content and loses what others may do with it
         CHECK(node.read(path) == "theirs");
 }
 
-TEST_CASE("A file of somebody else becomes ours", "[conffile]")
+TEST_CASE("A file of another owner gets our owner", "[conffile]")
 {
         if (::geteuid() != 0) {
                 WARN("only root can give files away: not tested");

@@ -55,7 +55,7 @@ TEST_CASE("What is no file among the drop-ins is named, and the others are used"
         node.link("/etc/d/20-y.toml", "gone.toml");
         REQUIRE(::mkfifo(node("/etc/d/30-z.toml").c_str(), 0600) == 0);
         node.write("/etc/d/40-good.toml", "x");
-        node.write("/etc/d/lists/file", "x"); // of somebody else
+        node.write("/etc/d/lists/file", "x"); // of another program
         node.link("/etc/e", "nowhere");
         node.write("/etc/f", "x");
         const auto found = found_in(node, {"/etc/d", "/etc/e", "/etc/f"});

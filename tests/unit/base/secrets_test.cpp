@@ -64,7 +64,7 @@ TEST_CASE("Of a private key nothing but its first line is shown", "[secrets]")
         CHECK(hide_secrets("it holds a private key") == "it holds a private key");
 }
 
-TEST_CASE("An error hides secrets, whoever makes it", "[secrets]")
+TEST_CASE("Every kind of error hides secrets", "[secrets]")
 {
         const Error error(
                 failure::usage, "'https://u:hunter2@host/' is wrong", "Not https://u:hunter2@host/");

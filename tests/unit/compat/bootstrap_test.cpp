@@ -523,7 +523,7 @@ TEST_CASE("Variables that a script had bootstrap.sh source count as its environm
         const auto path = machine.root()("/etc/profile.d/bootstrap.sh");
         BootstrapCall call{.arguments = {"c", "--kubelet-extra-args", "--a=b"},
                 .environment = {{"DNS_CLUSTER_IP", "10.0.0.1"}, {"IP_FAMILY", "ipv4"}}};
-        for (const auto name : bootstrap_variables()) // of whoever runs this test
+        for (const auto name : bootstrap_variables()) // of the environment of this test
                 if (const char* value = std::getenv(std::string(name).c_str()))
                         call.environment.try_emplace(std::string(name), value);
         CHECK(add_sourced_settings(call, path).empty());

@@ -174,7 +174,7 @@ TEST_CASE("containerd's TOML is kept in order for the step that merges it, empty
         CHECK_FALSE(merged({"  containerd: {config: ''}\n"}).tree.contains("containerd"));
 }
 
-TEST_CASE("What won keeps its place", "[schema]")
+TEST_CASE("A merged value keeps the place of the layer that set it", "[schema]")
 {
         const auto result = merged({"  cluster:\n    name: one\n    cidr: 10.0.0.0/8\n  kubelet:\n    "
                                     "config: {a: 1, b: {c: 2, d: 3}}\n",

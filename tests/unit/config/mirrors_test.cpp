@@ -36,7 +36,7 @@ const std::string right = "endpoints = ['https://m.example']\n";
 
 } // namespace
 
-TEST_CASE("Mirrors are read with all that may be said of them", "[mirrors]")
+TEST_CASE("All settings of mirrors are read", "[mirrors]")
 {
         const auto [mirrors, problems] = read(R"(
 [registry.mirrors."docker.io"]

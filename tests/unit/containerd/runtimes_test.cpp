@@ -258,7 +258,7 @@ TEST_CASE("Descriptors come from the image, the admin and the configuration", "[
         CHECK(named(handlers(node, "containerd.runtimes.x.binary = '/usr/bin/x'"), "x").rendered);
 }
 
-TEST_CASE("What is wrong with a descriptor is said with its place", "[runtimes]")
+TEST_CASE("An error in a descriptor is reported with its place", "[runtimes]")
 {
         struct Row {
                 std::string text;
@@ -469,7 +469,7 @@ TEST_CASE("runc is found where packages put it", "[runtimes]")
         CHECK(binary("containerd.runtimes.runc.binary = '/opt/runc'") == "/opt/runc");
 }
 
-TEST_CASE("A default without its program is said where containerd is installed", "[runtimes]")
+TEST_CASE("A default runtime without its program is reported if containerd is installed", "[runtimes]")
 {
         const Node node;
         CHECK(plan_containerd_config(node.inputs()).notes.empty());

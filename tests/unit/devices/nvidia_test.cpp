@@ -189,8 +189,8 @@ TEST_CASE("Of several modules the right one is installed first", "[nvidia]")
         CHECK(load(again).started.front() == "modprobe@nvidia.service");
 }
 
-TEST_CASE(
-        "A GPU without a driver, a driver without a GPU and a driver that hangs are told apart", "[nvidia]")
+TEST_CASE("A GPU without a driver, a driver without a GPU and a driver that hangs are different failures",
+        "[nvidia]")
 {
         const Machine machine({"0x2330", "0x2330"});
         const auto missing = load(machine, false).refused;

@@ -59,7 +59,7 @@ TEST_CASE("Memory that is kept from pods grows with their number", "[max-pods]")
         }
 }
 
-TEST_CASE("A malformed row is the vendor's fault and is said so", "[max-pods]")
+TEST_CASE("A malformed row of the table is reported as a fault of the package", "[max-pods]")
 {
         const test::TemporaryDirectory node;
         for (const auto* row : {"m5.large\t3", "m5.large\t", "m5.large\tx\t10\tx", "m5.large\t3\tx",

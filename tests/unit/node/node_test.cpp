@@ -152,7 +152,7 @@ TEST_CASE("The text of a place gives the place", "[node]")
         }
 }
 
-TEST_CASE("A step before its time says which unit has not run", "[node]")
+TEST_CASE("A step that runs too early names the unit that has not run", "[node]")
 {
         const test::TemporaryDirectory node;
         const auto no_config = refusal([&] { load_node_inputs(node.root()); });

@@ -244,7 +244,8 @@ TEST_CASE("Images on another filesystem than kubelet's have eviction thresholds 
         CHECK_FALSE(rendered(volume).contains("evictionHard"));
 }
 
-TEST_CASE("Whoever reserves CPUs by number gets no cgroups beside, which kubelet refuses", "[reservations]")
+TEST_CASE("With CPUs reserved by number, no cgroups are enforced beside them, which kubelet would refuse",
+        "[reservations]")
 {
         const ReferenceNode node;
         for (const auto* spec : {"  kubelet: {config: {reservedSystemCPUs: '0,1'}}\n",

@@ -181,7 +181,7 @@ TEST_CASE("A daemon restarts for its own variables, and each for those of all se
                                         "restart kubelet.service with containerd"}));
 }
 
-TEST_CASE("Whoever reads the system's certificates restarts when they change", "[changes]")
+TEST_CASE("Daemons that read the system's certificates restart when these change", "[changes]")
 {
         Node node;
         node.set_gate("soci-snapshotter", true);

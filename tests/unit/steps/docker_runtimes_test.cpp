@@ -246,7 +246,7 @@ TEST_CASE(
         CHECK(host.file() == expected);
 }
 
-TEST_CASE("An entry of somebody else wins over ours, and an edit of ours stays", "[docker-runtimes]")
+TEST_CASE("An entry of another program wins over ours, and a user's edit of ours stays", "[docker-runtimes]")
 {
         Host host;
         host.install_kontain();

@@ -37,7 +37,7 @@ Sysctl of_layer(const std::string& name, const std::string& value)
         return {name, value, "sysctl." + name, {"user data", 4, 2}, false};
 }
 
-// The step's run: its exit status and what it said.
+// The step's run: its exit status and output.
 test::ChildResult run(const NodeInputs& inputs)
 {
         return captured_child([&] {

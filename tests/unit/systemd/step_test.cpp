@@ -77,7 +77,7 @@ TEST_CASE("A step with nothing to do says so", "[step]")
                 "<6>eks-test: image is there\n");
 }
 
-TEST_CASE("A step's notes are said, and a user's edit is told apart from a conflict", "[step]")
+TEST_CASE("A step's notes are logged, and a user's edit is not reported as a conflict", "[step]")
 {
         const TemporaryDirectory node;
         const auto body = [](const std::string& content) {

@@ -21,7 +21,7 @@ TEST_CASE("A text is taken apart as systemd does it", "[systemd-words]")
         }
 }
 
-TEST_CASE("A backslash at the very end has nothing to keep", "[systemd-words]")
+TEST_CASE("A backslash at the end of a word is dropped", "[systemd-words]")
 {
         // In the file it would join the next line to this one.
         const auto found = split_as_systemd("--a=b\\");

@@ -178,7 +178,8 @@ TEST_CASE("Every state has words", "[status]")
         }
 }
 
-TEST_CASE("A unit is shown once, as near to the root as it is pulled in; circles and strangers do no harm",
+TEST_CASE(
+        "A unit is shown once, as near to the root as it is pulled in; cycles and units of other packages are left out",
         "[status]")
 {
         const UnitStates units{
