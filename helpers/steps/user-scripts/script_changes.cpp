@@ -25,7 +25,7 @@ public:
         {
                 const auto& root = context_->root();
                 take_over_edits();
-                const auto before = present_decision(root);
+                const auto before = decision_before();
                 if (run(config_step)) {
                         const auto need = has_cluster() ? ClusterNeed::complete : ClusterNeed::as_configured;
                         const auto steps = plan_steps(load_node_inputs(root, need));
@@ -50,6 +50,19 @@ private:
         bool is_masked(const std::string& unit)
         {
                 return manager_->unit(unit).text("LoadState") == "masked";
+        }
+
+        // A step that has failed, or was skipped, is started as if its gate opened now.
+        Decision decision_before()
+        {
+                auto decision = present_decision(context_->root());
+                std::erase_if(decision.gates, [&](const std::string& gate) {
+                        const auto unit = manager_->unit(fmt::format("eks-{}.service", gate));
+                        const auto state = unit.text("ActiveState");
+                        return unit.text("LoadState") == "loaded" &&
+                               (state == "inactive" || state == "failed");
+                });
+                return decision;
         }
 
         // A reload runs the step's program without stopping what requires the step.
