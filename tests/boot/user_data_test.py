@@ -8,7 +8,7 @@ import support
 from node import TESTS, node_config
 from support import BootTest
 
-WORDS = json.loads((TESTS / "unit/base/systemd_words.json").read_text())
+WORDS = json.loads((TESTS / "unit/systemd/systemd_words.json").read_text())
 
 # Of the program's arguments, as JSON.
 SHOW = "#!/usr/bin/python3 -IS\nimport json, sys\nopen(sys.argv[1], 'w').write(json.dumps(sys.argv[2:]))\n"
