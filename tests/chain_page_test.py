@@ -25,11 +25,14 @@ class ChainTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             units = Path(root, "usr/lib/systemd/system")
             units.mkdir(parents=True)
+
             for folder in SOURCE / "units", PLAN.resolve().parents[1] / "units":
                 for unit in folder.glob("eks-*.service"):
                     shutil.copy(unit, units)
+
             done = run(PLAN, "--chain", "--root", root)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
+
         page = SOURCE / "tests/golden/chain.txt"
         if os.environ.get("UPDATE_GOLDEN") == "1":
             page.write_text(done.stdout)

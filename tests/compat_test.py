@@ -172,9 +172,11 @@ class ImdsTest(unittest.TestCase):
     def test_a_token_is_used_again(self):
         token = self.imds("token").stdout.strip()
         self.assertNotEqual(token, "")
+
         self.log.write_text("")
         self.assertEqual(self.imds("latest/meta-data/instance-type", IMDS_TOKEN=token).stdout, "m5.large\n")
         self.assertNotIn("/latest/api/token", self.log.read_text())
+
         refused = self.imds("latest/meta-data/instance-type", IMDS_TOKEN="no")
         self.assertEqual((refused.returncode, refused.stdout), (1, ""))
         self.assertIn("status 401", refused.stderr)
@@ -286,6 +288,7 @@ class NodeadmTest(unittest.TestCase):
     def test_dump_keeps_what_was_written(self):
         text = self.dump(self.good)
         self.assertIn(r'"allowedUnsafeSysctls":["\u003cnet\u003e","a\u0026b"]', text)
+
         spec = json.loads(text)["spec"]
         self.assertEqual(list(spec), ["cluster", "containerd", "instance", "kubelet", "featureGates"])
         self.assertEqual(spec["kubelet"]["flags"], ['--node-labels="a=b,c=d" --v=4'])
@@ -316,16 +319,19 @@ class NodeadmTest(unittest.TestCase):
         self.file("d/30-c.yaml.bak", "nonsense")
         (self.directory / "d/sub.yaml").mkdir()
         self.assertEqual(json.loads(self.dump(f"file://{self.directory}/d/"))["spec"]["cluster"]["name"], "other")
+
         (self.directory / "empty").mkdir()
         done = self.check(f"file://{self.directory}/empty", self.good)
         self.assertEqual(done.returncode, 0)
         self.assertIn("warn nodeadm no config in directory", done.stderr)
+
         self.refused(self.check(f"file://{self.directory}/empty"), "no config in chain")
 
     def test_check_accepts(self):
         done = self.check(self.good)
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
         self.assertEqual(done.stderr.splitlines()[-1], "info nodeadm Configuration is valid")
+
         multipart = ('MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="//"\n\n--//\nContent-Type: '
                      'text/x-shellscript\n\n#!/bin/sh\n\n--//\nContent-Type: application/node.eks.aws\n\n'
                      + NODE_CONFIG.format(ca=self.ca) + "\n--//--\n")
@@ -348,6 +354,7 @@ class NodeadmTest(unittest.TestCase):
         }.items():
             with self.subTest(name):
                 self.refused(self.check(self.file(name, text)), error)
+
         self.refused(self.check(f"file://{self.directory}/nothing"), "No such file")
         self.refused(self.check(self.good, "https://example.com"),
                      'failed to build provider from config source "https://example.com": unsupported scheme: https')
@@ -360,11 +367,14 @@ class NodeadmTest(unittest.TestCase):
                 done = self.nodeadm(*words)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertIn("usage: nodeadm", done.stderr)
+
         for words in (("-h",), ("--help",), ("config", "check", "--help"), ("init", "-help")):
             done = self.nodeadm(*words)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("usage: nodeadm", done.stdout)
+
         self.assertTrue(self.nodeadm("--version").stdout.startswith("Version: "))
+
         done = self.nodeadm("-d", "config", "check", "-config-source", self.good)  # one dash does as well
         self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -383,6 +393,7 @@ class NodeadmTest(unittest.TestCase):
                 if data is not None:
                     (self.directory / "user-data").write_bytes(data)
                     options = ["--user-data", self.directory / "user-data"]
+
                 endpoint = self.enterContext(fake_aws(*options))
                 done = self.nodeadm("config", "check", EKS_IMDS_ENDPOINT=f"http://{endpoint}")
                 self.assertEqual(done.returncode, status, done.stderr)
@@ -418,6 +429,7 @@ class LogCollectorTest(unittest.TestCase):
             logs = Path(folder, "eksnode-logs")
             logs.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
             logs.chmod(0o755)
+
             for given, wanted in (((), [""]), (("--ignore_introspection=true",), introspection),
                                   (("--ignore_metrics", "--eks_hybrid=yes"), ["--without=ipamd/metrics", "--no-instance-id"]),
                                   (("--ignore_introspection=false", "--ignore_metrics=false", "--eks_hybrid=false"), [""])):

@@ -110,6 +110,7 @@ def fetch(work: Path, suite: str, names: list[str], folder: Path):
     run(*apt, "--error-on=any", "update", stdout=sys.stderr, timeout=300)
     names = [depended_on(work / "apt.conf", name) if real_name(name) != name else name for name in names]
     run(*apt, "download", *names, cwd=work / "archives", stdout=sys.stderr, timeout=300)
+
     for archive in (work / "archives").iterdir():
         name, version = run("dpkg-deb", "--show", "--showformat=${Package} ${Version}", archive, capture_output=True,
                             text=True).stdout.split()

@@ -72,10 +72,13 @@ class KarpenterTest(unittest.TestCase):
     def check(self, known, place, value):
         """A value of a manifest against the table, and what is below it."""
         self.assertIn(place, known, "there is no such field, or tests/karpenter-fields.tsv lacks it")
+
         kind, _, values = known[place]
         self.assertIs(type(value), TYPES[kind], place)
+
         if values:
             self.assertIn(value, values, place)
+
         if kind == "texts":
             self.assertEqual({type(text) for text in value.values()}, {str}, place)
         elif kind == "list":
@@ -93,11 +96,13 @@ class KarpenterTest(unittest.TestCase):
 
     def test_the_manifests_have_fields_of_karpenter(self):
         self.assertEqual({manifest["kind"] for manifest in MANIFESTS}, set(API_VERSIONS))
+
         for manifest in MANIFESTS:
             with self.subTest(manifest["metadata"]["name"]):
                 self.assertEqual(set(manifest), {"apiVersion", "kind", "metadata", "spec"})
                 self.assertEqual(manifest["apiVersion"], API_VERSIONS[manifest["kind"]])
                 self.check_map(fields(manifest["kind"]), "", manifest["spec"])
+
         for node_class in CLASSES.values():
             self.assertEqual(len({"role", "instanceProfile"} & set(node_class["spec"])), 1)
             self.assertIn("amiFamily", node_class["spec"])
@@ -105,6 +110,7 @@ class KarpenterTest(unittest.TestCase):
     def test_each_pool_has_its_class(self):
         pools = [manifest for manifest in MANIFESTS if manifest["kind"] == "NodePool"]
         self.assertGreater(len(pools), 1)
+
         for pool in pools:
             reference = pool["spec"]["template"]["spec"]["nodeClassRef"]
             self.assertEqual((reference["group"], reference["kind"]), ("karpenter.k8s.aws", "EC2NodeClass"))
@@ -117,19 +123,23 @@ class KarpenterTest(unittest.TestCase):
         tags = set(re.findall(r"(?m)^    (\w+) +=", re.search(r"(?ms)^  tags = .*?^  \}\)$", template)[0]))
         own = set(re.findall(r"ami_tags=(\w+)=", PAGE))
         self.assertEqual(own, {"channel"})
+
         for name, node_class in CLASSES.items():
             for term in node_class["spec"]["amiSelectorTerms"]:
                 self.assertLessEqual(set(term["tags"]), tags | own, name)
+
         table = re.search(r"(?s)\[\[ \*Tag\*(.*?)\n\n", PAGE)[1].replace("\\", "")
         self.assertLessEqual(set(re.findall(r"(?m)^\|  (\w+)$", table)), tags)
 
     def validate(self, user_data):
         self.assertLessEqual(len(user_data.encode()), MOST_BYTES)
+
         file = self.directory / "user-data.txt"
         file.write_text(user_data)
         done = run(VALIDATE, "--strict", "--root", self.root(), f"user-data:{file}")
         reported = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
         self.assertEqual((done.returncode, reported), (0, []))
+
         return done.stdout
 
     def root(self):
@@ -141,16 +151,20 @@ class KarpenterTest(unittest.TestCase):
     def test_the_user_data_is_what_karpenter_makes_of_the_class(self):
         kind, node_config = parts(USER_DATA)[-1]
         self.assertEqual(kind, "application/node.eks.aws")
+
         spec = CLASSES["eksnode"]["spec"]
         self.assertEqual(USER_DATA, assembled(spec["userData"], node_config))
+
         kubelet = yaml.safe_load(node_config)["spec"]["kubelet"]
         self.assertEqual(kubelet["config"], kubelet["config"] | spec["kubelet"])
+
         [pool] = [manifest["spec"]["template"]["spec"] for manifest in MANIFESTS if manifest["metadata"]["name"] == "general"]
         for taint in pool["startupTaints"]:
             self.assertIn(taint, kubelet["config"]["registerWithTaints"])
 
     def test_the_user_data_is_valid(self):
         self.assertIn("application/vnd.eksnode+toml", self.validate(real(USER_DATA)))
+
         _, node_config = parts(USER_DATA)[-1]
         for name, node_class in CLASSES.items():
             with self.subTest(name):
@@ -172,6 +186,7 @@ class KarpenterTest(unittest.TestCase):
                    self.directory / "imds.json", "--kubelet-version", "1.34.1", "--containerd-version", "2.1.4",
                    "--output", self.directory / "output")
         self.assertEqual(done.returncode, 0, done.stderr)
+
         return json.loads((self.directory / "output/etc/kubernetes/kubelet/config.json").read_text())["kubeReserved"]["memory"]
 
     def test_the_figures_of_reservations(self):

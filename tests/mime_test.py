@@ -50,6 +50,7 @@ def join_pieces(parameters):
             if plain is None and escaped is None:
                 break
             pieces.append(plain if plain is not None else (unescaped if n else extended)(escaped) or "")
+
         value = extended(whole) if whole is not None else "".join(pieces) if pieces else None
         if value is not None:
             parameters[key] = value
@@ -62,15 +63,19 @@ def media_type(value):
     kind = name.strip().lower()
     if not re.fullmatch(rf"{TOKEN}(/{TOKEN})?", kind):
         return None
+
     rest, parameters = value[len(name):], {}
     while rest.strip():
         found = PARAMETER.match(rest)
         if not found:
             return (kind, join_pieces(parameters)) if rest.strip() == ";" else None
+
         given = found[2] if found[2] is not None else re.sub(rf"\\([{SPECIAL}])", r"\1", found[3])
         if parameters.setdefault(found[1].lower(), given) != given:
             return None
+
         rest = rest[found.end():]
+
     return kind, join_pieces(parameters)
 
 
@@ -84,6 +89,7 @@ def header(text, at, of_part):
     fields = {}
     if text[at:at + 1] in (" ", "\t"):
         return fields, at, "bad"
+
     while at < len(text):
         raw, at = take_line(text, at)
         line = re.sub("\r?\n$", "", raw)
@@ -91,16 +97,20 @@ def header(text, at, of_part):
             return fields, at, "end"
         if of_part and ":" not in line:
             return fields, at, "bad"
+
         field = line.strip(" \t")
         while at < len(text) and text[at] in " \t":
             raw, at = take_line(text, at)
             field += " " + raw.strip(" \t\r\n")
+
         name, colon, value = field.partition(":")
         if not colon:
             return fields, at, "bad"
         if of_part and (not re.fullmatch(r"[-!#$%&'*+.^_`|~0-9A-Za-z ]+", name) or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value)):
             return fields, at, "bad"
+
         fields.setdefault(name.lower(), value.lstrip(" \t"))
+
     return fields, at, "eof"
 
 
@@ -112,6 +122,7 @@ def go_reads(text):
         return "plain"
     if not kind[1].get("boundary"):
         return "rejected"
+
     delimiter, newline, bodies, first = "--" + kind[1]["boundary"], "\r\n", [], True
 
     def is_closing(line):
@@ -123,9 +134,11 @@ def go_reads(text):
         line, at = take_line(text, at)
         if not line.endswith("\n"):
             return bodies if is_closing(line) else "rejected"
+
         rest = line[len(delimiter):].lstrip(" \t") if line.startswith(delimiter) else None
         if first and rest == "\n":
             newline = "\n"
+
         if rest != newline:
             if is_closing(line):
                 return bodies
@@ -133,21 +146,26 @@ def go_reads(text):
                 return "rejected"
             after_newline = not first
             continue
+
         first = after_newline = False
         fields, at, end = header(text, at, of_part=True)
         if end != "end":
             return bodies if end == "eof" else "rejected"
+
         follows = r"(?:$|[ \t\r\n]|--)"
         found = (re.compile(re.escape(delimiter) + follows).match(text, at)
                  or re.compile(re.escape(newline + delimiter) + follows).search(text, at))
+
         if fields.get("content-type"):
             kind = media_type(fields["content-type"])
             if not kind:
                 return "rejected"
             if found and kind[0] == NODE_CONFIG:
                 bodies.append(text[at:found.start()])
+
         if not found:
             return "rejected"
+
         at = found.start()
 
 
@@ -165,6 +183,7 @@ def python_parts(text):
 
     if "mime-version:" in text[:4096].lower():  # else cloud-init does not take it for MIME
         walk(email.message_from_string(text.lstrip("\r\n\t ")), 0)
+
     return [(kind, body, nested) for kind, body, nested in parts
             if (kind, body) != ("text/plain", "") and not kind.startswith("multipart/")]
 
@@ -182,6 +201,7 @@ class Generator:
         choose = self.random.choice
         charset = choose(["", "; charset=\"us-ascii\"", "; charset=utf-8;", "; charset = \"utf-8\" ;"] * 8 + ["; charset=a b", ";x"])
         script = ["#!/bin/bash", "echo a: b", "/etc/eks/bootstrap.sh c", "--" + boundary + "x", "", "# end"]
+
         config = ["apiVersion: node.eks.aws/v1alpha1", "kind: NodeConfig", "spec:", "  cluster: {name: c}", ""]
         kind, body = choose([
             ("text/x-shellscript", script), ("text/x-shellscript", script), ("Text/X-ShellScript", script), ("text/plain", script),
@@ -194,11 +214,14 @@ class Generator:
             nested = choose([f'; boundary="{inner}"', f"; boundary={inner}", "", '; boundary=""'])
             body = [line for _ in range(self.random.randrange(3)) for line in ["--" + inner, *self.part(inner, depth + 1)]]
             return ["Content-Type: multipart/mixed" + nested, "", *body, *choose([["--" + inner + "--"], []])]
+
         lines = [f"Content-Type: {kind}{charset}"] if kind else choose([[], ["Content-Type:"]])
         lines += choose([[], [], ["MIME-Version: 1.0"], ["Content-Disposition: attachment;", "\tfilename=\"x\""],
                          ["Content-Transfer-Encoding: 7bit"], ["My-Key: x"]] * 4 + [["My Key: x"], ["Key(1): x"], [": x"]])
+
         if kind != NODE_CONFIG and self.random.random() < 0.1:
             lines.append("Content-Transfer-Encoding: " + choose(["base64", "quoted-printable"]))
+
         return [*lines, "", *body]
 
     def damaged(self, lines, boundary):
@@ -208,6 +231,7 @@ class Generator:
             damage = choose(["drop", "twice", "blank", "blanks", "cut", "tail", "lead", "swap", "drop-blank", "drop-closing"])
             blank = [n for n, line in enumerate(lines) if not line]
             closing = [n for n, line in enumerate(lines) if line.startswith("--") and line.endswith("--")]
+
             if damage == "drop":
                 del lines[i:i + 1]
             elif damage == "twice":
@@ -230,12 +254,14 @@ class Generator:
             elif damage == "drop-closing" and closing:
                 n = choose(closing)
                 lines[n] = choose([lines[n][:-2], lines[n] + "\\"])
+
         return lines
 
     def document(self):
         choose = self.random.choice
         boundary = choose(["B", "//", "==BOUND==", "MIME BOUNDARY", "b-"])
         shown = choose([f'boundary="{boundary}"'] * 3 + [f"boundary={boundary}"])
+
         if self.random.random() < 0.2:
             half, escaped = len(boundary) // 2, urllib.parse.quote(boundary, safe="")
             head, tail = (urllib.parse.quote(piece, safe="") for piece in (boundary[:half], boundary[half:]))
@@ -245,22 +271,27 @@ class Generator:
                 f"boundary*=us-ascii''{escaped}", f"boundary*=UTF-8'en'{escaped}", f"boundary*=\"utf-8''{boundary}\"",
                 f"boundary*0*=us-ascii''{head}; boundary*1*={tail}", f'boundary*0*=utf-8\'\'{head}; boundary*1="{boundary[half:]}"',
                 f'boundary*0="{boundary}"', f"boundary*=iso-8859-1''{escaped}", f'boundary*1="{boundary}"'])
+
         fields = ["MIME-Version: 1.0", f"Content-Type: multipart/mixed;{choose([' ', ''])}{shown}"]
         if self.random.random() < 0.2:
             fields[1:] = ["Content-Type: multipart/mixed;", f" {shown}"]
         elif self.random.random() < 0.3:
             fields.reverse()
+
         if self.random.random() < 0.05:
             fields = ["MIME-Version: 1.0", choose(["Content-Type: text/x-shellscript", "Content-Type: multipart/mixed", "X: y"])]
         lines = [*fields, *choose([[], [], [], ["Number-Attachments: 2"]]), ""]
         lines += choose([[], [], ["a preamble"], [""]])
+
         for _ in range(choose([0, 1, 1, 2, 2, 3])):
             lines += ["--" + boundary, *self.part(boundary)]
         lines += choose([["--" + boundary + "--"]] * 6 + [["--" + boundary], ["--" + boundary, "X: y"], ["--" + boundary, ""], []])
         end = choose(["\n", "\n", "\r\n"])
         text = end.join(self.damaged(lines, boundary)) + choose([end, end, end, ""])
+
         if end == "\n" and self.random.random() < 0.1:
             text = text[:self.random.randrange(len(text) + 1)]
+
         return text.strip(" \t")
 
 
@@ -289,6 +320,7 @@ class MimeTest(unittest.TestCase):
             own = [d["text"] for d in read["documents"] if not d["toml"] and not d["nested"]]
             self.assertEqual(own, go, reported)
             count += bool(go)
+
         self.assertGreater(count, COUNT / 10)
 
     def test_only_what_nodeadm_rejects_is_refused(self):
@@ -296,11 +328,15 @@ class MimeTest(unittest.TestCase):
         for text, read, go, parts, reported in self.each():
             if "refused" not in read or "mime-version:" not in text.lower():  # as cloud-init knows MIME
                 continue
+
             self.assertIsInstance(go, str, reported)
+
             named = {line.split(":", 1)[1].split(";")[0].strip().lower()
                      for line in text.splitlines() if line.lower().startswith("content-type:")}
             self.assertTrue({kind for kind, _, _ in parts} & OURS or (not parts and named & OURS), reported)
+
             count += 1
+
         self.assertGreater(count, COUNT / 20)
 
     def test_the_scripts_that_cloud_init_finds_are_known(self):
@@ -311,6 +347,7 @@ class MimeTest(unittest.TestCase):
             if script and "refused" not in read:
                 self.assertTrue(read["scripts"], reported)
                 count += isinstance(go, str)
+
         self.assertGreater(count, COUNT / 20)
 
     def test_nothing_is_left_to_cloud_init_in_silence(self):
@@ -318,13 +355,17 @@ class MimeTest(unittest.TestCase):
         for text, read, go, parts, reported in self.each():
             if go != "rejected" or "refused" in read:
                 continue
+
             used = [d for d in read["documents"] if not d["nested"]]
             self.assertEqual(len(used), sum(kind in OURS and not nested for kind, _, nested in parts), reported)
+
             # Go also rejects a body with a line that only begins as a delimiter does.
             dashes = {line.rstrip() for line in text.splitlines() if line.startswith("--")}
             alike = any(a.startswith(b) and a not in (b, b + "--") for a in dashes for b in dashes)
             self.assertTrue(read["notes"] or alike or not parts, reported)
+
             count += bool(read["notes"])
+
         self.assertGreater(count, COUNT / 20)
 
 

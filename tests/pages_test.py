@@ -56,10 +56,12 @@ class ExamplesTest(unittest.TestCase):
         table = text[text.index("[- *Symptom*"):]
         rows = re.findall(r"(?m)^\|  (.*)\n:  (.*)\n:  (.*)$", table[:table.index("\n\n")])
         self.assertGreater(len(rows), 10)
+
         verbs = {path.name for path in (SOURCE / "helpers/verbs").iterdir() if path.is_dir()}
         others = {"cat", "journalctl", "ls", "systemctl", "tail"}
         units = {path.name.split(".")[0] for path in (SOURCE / "units").iterdir()} | {"kubelet", "containerd", "cloud-final"}
         keys = (SOURCE / "helpers/data/keys.toml").read_text()
+
         for symptom, _, commands_ in rows:
             for command in re.split(r"\*, \*|; ", commands_.strip("*")):
                 with self.subTest(symptom=symptom, command=command):
@@ -71,6 +73,7 @@ class ExamplesTest(unittest.TestCase):
                             self.assertIn(f'["{known}"]', keys)
                     else:
                         self.assertIn(program, others)
+
                     for unit in re.findall(r"-u ([\w-]+)|status ([\w-]+)", command):
                         self.assertIn("".join(unit), units)
             for blocker in re.findall(r'"(?:Blocked by|Waiting for) ([\w-]+)\.service"', symptom):
@@ -83,6 +86,7 @@ class ExamplesTest(unittest.TestCase):
         shutil.copy(golden / "common/root/run/eks/imds.json", self.directory)
         done = self.run_block(block)
         self.assertEqual((done.returncode, done.stderr), (1, ""), "diff ends with 1 if there is a difference")
+
         reported = re.search(r"(?s)Here, kubelet's configuration loses (.*?), and gains\s+(.*?)\. If", page("eks-upgrade.7"))
         for sign, names in ("<", reported[1]), (">", reported[2]):
             found = set(re.findall(rf'(?m)^{sign} +"(\w+)": (?!\{{)', done.stdout)) - {"kubelet"}
@@ -98,6 +102,7 @@ class ExamplesTest(unittest.TestCase):
                     file.unlink()
                 else:
                     file.write_text(text)
+
                 done = self.run_block(block)
                 self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, reported), done.stderr)
 
@@ -113,9 +118,11 @@ class ChainTest(unittest.TestCase):
         for entry in (SOURCE / "tests/golden/chain.txt").read_text().split("\n\n"):
             after = re.search(r"(?m)^  after +(.*(?:\n {10,}.*)*)", entry)
             chain[entry.split(":")[0]] = after[1].split() if after else []
+
         drawn = re.findall(r"(?m)^ *(eks-[a-z-]+)@?(?= )", blocks("eks-node.7")[0])
         order = {name: number for number, name in enumerate(drawn)}
         self.assertEqual(set(chain) - self.NOT_IN_A_BOOT, set(order) - {"eks-node-generator"})
+
         for name in set(chain) - self.NOT_IN_A_BOOT:
             for earlier in chain[name]:
                 self.assertLess(order[earlier], order[name], f"{name} comes after {earlier}")

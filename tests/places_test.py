@@ -40,6 +40,7 @@ def golden_case(writes):
         files = [str(path.relative_to(expected)) for path in expected.rglob("*") if path.is_file()] if expected.is_dir() else []
         if any(file.startswith(path + "/") for file in files for path in own):
             return case.name
+
     return ""
 
 
@@ -59,9 +60,11 @@ def table():
     tests = SOURCE / "tests"
     machines = [path for path in tests.glob("vm/*") if path.is_file() and path.suffix not in (".c",)]
     machines += tests.glob("vm/storage_cases/*.py")
+
     for folder in sorted((SOURCE / "helpers/steps").iterdir()):
         if not folder.is_dir():
             continue
+
         step = f"eks-{folder.name}"
         units = sorted(path.name.removesuffix(".in") for path in (SOURCE / "units").glob(f"{step}[.@]*") if ".service" in path.name)
         pages = sorted(path.name.removesuffix(".scd") for path in (SOURCE / "man").glob(f"{step}[.@]*"))
@@ -74,10 +77,13 @@ def table():
             "vm": " ".join(naming(step, machines)),
         }
         text += f"{step}\n"
+
         for key, value in rows.items():
             if value:
                 text += textwrap.fill(value, 120, initial_indent=f"  {key:<6} ", subsequent_indent=" " * 9, break_on_hyphens=False) + "\n"
+
         text += "\n"
+
     return text.removesuffix("\n")
 
 

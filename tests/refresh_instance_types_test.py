@@ -45,10 +45,12 @@ def instance_type(name, cards, addresses, vcpus=2, default=0, gpu=None, storage=
             "networkCards": [{"networkCardIndex": i, "maximumNetworkInterfaces": n} for i, n in enumerate(cards)],
         },
     }
+
     if hypervisor:
         described["hypervisor"] = hypervisor
     if gpu:
         described["gpuInfo"] = {"gpus": [{"manufacturer": gpu}]}
+
     return described
 
 
@@ -70,12 +72,14 @@ class Ec2(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(body))
         region = self.headers["Authorization"].split("/")[2]
         self.server.calls.append((region, query["Action"], query.get("NextToken")))
+
         if query["Action"] == "DescribeRegions":
             answer = {"regionInfo": [{"regionName": name, "regionEndpoint": name} for name in self.server.regions]}
         else:
             pages = self.server.regions[region]
             page = int(query.get("NextToken", 0))
             answer = {"instanceTypeSet": pages[page]} | ({"nextToken": page + 1} if page + 1 < len(pages) else {})
+
         text = f"<{query['Action']}Response>{xml(answer)}</{query['Action']}Response>".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
@@ -121,6 +125,7 @@ class RefreshTest(unittest.TestCase):
     def test_all_pages_of_all_regions_are_merged(self):
         done = self.refresh()
         self.assertEqual(done.returncode, 0, done.stderr)
+
         rows = self.rows()
         self.assertEqual(rows["m5.large"], ["3", "10", "2", "nitro", "none", "no"])
         self.assertEqual(rows["c6in.32xlarge"], ["8", "50", "128", "nitro", "none", "no"])  # the default card's alone

@@ -41,6 +41,7 @@ def key_path(parts):
         else:
             bare = re.fullmatch(r"[A-Za-z0-9_/-]+", part)
             text += ("." if text else "") + (part if bare else json.dumps(part))
+
     return text
 
 
@@ -55,6 +56,7 @@ def refused_by_schema(document, form):
             found |= {key_path([*here, name]) for name in error.validator_value if name not in error.instance}
         else:
             found.add(key_path(here))
+
     return found
 
 
@@ -78,11 +80,14 @@ def refused_by_eksnode(document, form):
         file.write(write(document, form))
         file.flush()
         done = subprocess.run([VALIDATE, file.name], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, check=False)
+
     if done.returncode not in (0, 78):
         raise AssertionError(f"{VALIDATE} ends with {done.returncode}: {done.stderr}")
+
     line = re.compile(rf"error: {file.name}(?:, line \d+, column \d+)?: (\S+?)(?: = .*)?: "
                       r"(?:unknown key|must be|missing: must be|not a name of)")
     found = {m[1] for m in map(line.match, done.stderr.splitlines()) if m}
+
     # Within a free map the schema leaves it to eksnode. Of the merged result a name is one without "spec".
     return {f"spec.{key}" if (key, form) == ("cluster.name", "yaml") else key
             for key in found if not key.startswith(("kubelet.config.", "containerd.runtimes."))}
@@ -131,13 +136,16 @@ def golden(valid):
         status = case / "status"
         if not case.is_dir() or (not status.exists() or status.read_text().strip() == "0") != valid:
             continue
+
         for file in sorted(case.glob("root/**/*")):
             form = None
             if file.name == "node.toml" or file.parent.name in ("node.d", "nodeadm.d", "layers"):
                 form = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}.get(file.suffix)
+
             if file.name == "user-data" and b"\nkind: NodeConfig" in file.read_bytes() \
                     and not any(word in file.read_bytes()[:200] for word in (b"multipart/", b"MIME-Version")):
                 form = "yaml"
+
             if form and file.is_file():
                 yield str(file.relative_to(GOLDEN)), form, file.read_text(encoding="utf-8-sig")
 
@@ -176,10 +184,12 @@ class SchemaTest(unittest.TestCase):
         wrong = {
             "bad-wrong-types/root/run/eks/user-data": {"spec.cluster.name", "spec.kubelet.flags"},
             "bad-admin-key/root/etc/eks/node.toml": {"cluster.nmae"}}
+
         for name, form, text in golden(valid=False):
             if name in wrong:
                 with self.subTest(name):
                     self.assertEqual(refused_by_schema(load(text, form), form), wrong.pop(name))
+
         self.assertEqual(wrong, {})
 
     def test_wrong_documents_fail_where_they_are_wrong(self):
@@ -212,6 +222,7 @@ class SchemaTest(unittest.TestCase):
         values = [5, -1, 2**31, True, "", "x", "no name", "RAID0", [], ["x"], ["SOCI", ""], ["x", 5], {}, {"a": "b"}, {"a": True},
                   {"a": 1}, {"a": {"b": "c"}}, {"a": {"b": 1}}, {"a.b": [1]}]
         some_refused = some_accepted = False
+
         for form, schema in SCHEMAS.items():
             # null is a matter of YAML; a file of that name is not there, which is no matter of types
             for value in values if form == "toml" else [*values, None, [None], {"a": None}, {"a": {"b": None}}]:
@@ -219,13 +230,16 @@ class SchemaTest(unittest.TestCase):
                 for path in leaves(schema):
                     if path[-1] != "configFile":
                         put(document, path, value)
+
                 if form == "yaml":
                     document |= HEAD
+
                 with self.subTest(form, value=value):
                     refused = refused_by_eksnode(document, form)
                     self.assertEqual(refused_by_schema(document, form), refused)
                     some_refused |= bool(refused)
                     some_accepted |= not refused
+
         self.assertTrue(some_refused)
         self.assertTrue(some_accepted)
 
@@ -236,6 +250,7 @@ class SchemaTest(unittest.TestCase):
                 put(document, (*path, "phantom"), 1)
             if form == "yaml":
                 document |= HEAD
+
             with self.subTest(form):
                 refused = refused_by_eksnode(document, form)
                 self.assertEqual(refused_by_schema(document, form), refused)
@@ -249,6 +264,7 @@ class SchemaTest(unittest.TestCase):
                 for path in inner(schema):
                     if len(path) == (2 if form == "yaml" else 1):
                         put(document, path, value)
+
                 if form == "yaml":
                     document |= HEAD
                 with self.subTest(form, value=value):

@@ -194,18 +194,22 @@ def mistakes(text, most):
         name = f"secret {number}"
         yield f"{name}: cut short", text[:at + len(MARK) * 2]
         yield f"{name}: the line is cut short", text[:at + len(MARK) * 2] + text[line_end:]
+
         for stray in "\"'[*@\\\t":
             yield f"{name}: {stray!r} before it", text[:at] + stray + text[at:]
             yield f"{name}: {stray!r} behind it", text[:end] + stray + text[end:]
+
         for stray in "[{":
             yield f"{name}: {stray!r} at the line's beginning", text[:begin] + stray + text[begin:]
         yield f"{name}: a line break in it", text[:at + len(MARK)] + "\n" + text[at + len(MARK):]
         yield f"{name}: without quotes", text[:begin] + text[begin:line_end].replace('"', "").replace("'", "") + text[line_end:]
         yield f"{name}: with single quotes", text[:begin] + text[begin:line_end].replace('"', "'") + text[line_end:]
+
         for value in (f"true{SECRET}", f"1{SECRET}", f"*{SECRET}", f"!{SECRET} x", f"[{SECRET}]", f"{{a: {SECRET}}}",
                       f"{{ a = \"{SECRET}\" }}", f"[\"{SECRET}\", 1]", f"\"{SECRET}\n\"", f"\"{SECRET}\" {SECRET}",
                       f"\"\\{SECRET}\"", f"user:{SECRET}@host", f"https://user:{SECRET}", f"http://user:a b{SECRET}@host"):
             yield f"{name}: {value!r} in its place", text[:key_end + 1] + value + text[line_end:]
+
         yield f"{name}: the key is another", text[:begin] + text[begin:key_end].rstrip("=: ") + "x" + text[key_end:]
         yield f"{name}: the key twice", text[:line_end] + "\n" + text[begin:line_end] + text[line_end:]
         yield f"{name}: it is the key", text[:begin] + f"{SECRET} {SECRET}" + text[line_end:]
@@ -222,9 +226,11 @@ class Search:
         golden.exec_module(golden_module)
         self.template = scratch / "template"
         golden_module.make_root(self.template, SOURCE, SOURCE / "tests/golden/reference-1.35")
+
         for path, text in {"etc/eks/kubelet-version.txt": "1.35.0\n", "etc/eks/containerd-version.txt": "1.7.27\n",
                            "proc/cmdline": "quiet\n", "run/eks/user-data": NODE_CONFIG}.items():
             self.write(self.template, path, text)
+
         provider = self.template / "etc/eks/image-credential-provider/ecr-credential-provider"
         provider.parent.mkdir(parents=True, exist_ok=True)
         provider.write_text("")
@@ -264,6 +270,7 @@ class Search:
                             copy_function=shutil.copy2 if is_written else os.link)
             if not is_written:
                 self.looked_at.root = root
+
         inputs = {}
         if path != "run/eks/user-data":
             inputs["run/eks/user-data"] = CLUSTER
@@ -277,9 +284,11 @@ class Search:
         for where, content in inputs.items():
             self.write(root, where, content)
         yield root
+
         if is_written:
             shutil.rmtree(root)
             return
+
         for where in inputs:
             (root / where).unlink()
             if (self.template / where).exists():
@@ -288,6 +297,7 @@ class Search:
     def try_input(self, case):
         path, name, mistake, text = case
         what = f"{path} ({name}), {mistake}"
+
         is_written = mistake == WHOLE or path == "etc/docker/daemon.json"
         with self.node(path, text, is_written) as root:
             self.run_all(what, path, mistake, root)
@@ -302,6 +312,7 @@ class Search:
             self.run(what, "nodeadm", "config", "check", "--config-source", source)
             if mistake == WHOLE or "cut short" in mistake:
                 self.run(what, "nodeadm", "config", "dump", "-c", source, prints=False)
+
         self.run(what, "eksnode-plan", "--root", root)
         if mistake == WHOLE:
             self.run(what, "eksnode-apply", "--dry-run", "--root", root)
@@ -315,6 +326,7 @@ class Search:
         given = set(root.rglob("*"))
         for step in CHAIN:
             self.run(what, step, "--root", root)
+
         for file in root.rglob("*"):
             if file not in given and file.is_file() and file.stat().st_mode & stat.S_IROTH:
                 # The command line of kubelet is in /proc for everybody, and so are its flags: eks-kubelet-args(8).
@@ -328,6 +340,7 @@ def main():
         search = Search(Path(scratch))
         cases = [(path, name, mistake, text) for path, texts in INPUTS.items() for name, whole in texts.items()
                  for mistake, text in mistakes(whole, 2 if name == "MIME" or path == "etc/eks/node.d/50-site.yaml" else 8)]
+
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(search.try_input, cases))
         for arguments in CALLS:

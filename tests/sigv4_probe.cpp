@@ -21,6 +21,7 @@ Json answer(const Json& asked)
                 return aws_host(asked.at("service").get<std::string>(),
                         asked.at("region").get<std::string>(),
                         {.fips = asked.at("fips"), .dual_stack = asked.at("dualStack")});
+
         const AwsRequest request{.method = asked.at("method"),
                 .host = asked.at("host"),
                 .path = asked.at("path"),
@@ -33,6 +34,7 @@ Json answer(const Json& asked)
         if (asked.at("do") == "presign")
                 return presigned_url(
                         request, credentials, scope, std::chrono::seconds(asked.at("lifetime").get<long>()));
+
         return signed_headers(request, credentials, scope);
 }
 

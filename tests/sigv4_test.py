@@ -40,6 +40,7 @@ def random_request(rng, **fixed):
     plain = string.ascii_letters + string.digits + "-_.~"
     region = rng.choice(REGIONS)
     service = rng.choice(["sts", "ecr", "ec2", "eks", "execute-api"])
+
     return {
         "host": f"{service}.{region}.amazonaws.com" + rng.choice(["", "", ":8443"]),
         "service": service,
@@ -65,15 +66,19 @@ def sign(signer, asked):
     query = "&".join(f"{quote(n, safe='-_.~')}={quote(v, safe='-_.~')}" for n, v in asked["query"])
     request = AWSRequest(asked["method"], f"https://{asked['host']}{asked['path']}" + (query and "?" + query),
                          data=asked["body"].encode())
+
     for name, value in asked["headers"]:
         request.headers[name] = value
     now = datetime.datetime.fromtimestamp(asked["time"], datetime.timezone.utc).replace(tzinfo=None)
+
     if hasattr(botocore.auth, "get_current_datetime"):
         frozen = mock.patch("botocore.auth.get_current_datetime", lambda **_: now)
     else:
         frozen = mock.patch("botocore.auth.datetime.datetime", mock.Mock(wraps=datetime.datetime, utcnow=lambda: now))
+
     with frozen:
         signer.add_auth(request)
+
     return request
 
 
@@ -86,6 +91,7 @@ class Signatures(unittest.TestCase):
         rng = random.Random(4)
         asked = [random_request(rng, do="presign", method=rng.choice(["GET", "POST"]), body="",
                                 lifetime=rng.randint(1, 604800)) for _ in range(ROUNDS)]
+
         # What the token is: nothing random but the name of the cluster, the place and the role.
         asked += [random_request(rng, do="presign", method="GET", body="", lifetime=60, path="/",
                                  query=[["Action", "GetCallerIdentity"], ["Version", "2011-06-15"]],
@@ -115,6 +121,7 @@ class Endpoints(unittest.TestCase):
         loader = botocore.session.get_session().get_component("data_loader")
         partitions = loader.load_data("partitions")
         asked, expected = [], []
+
         for service in self.SERVICES:
             rules = EndpointProvider(loader.load_service_model(service, "endpoint-rule-set-1"), partitions)
             for partition in partitions["partitions"]:
@@ -128,7 +135,9 @@ class Endpoints(unittest.TestCase):
                         expected.append(rules.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual).url)
                         asked.append({"do": "host", "service": service, "region": region, "fips": fips,
                                       "dualStack": dual})
+
         self.assertGreater(len(asked), 200)
+
         for question, host, url in zip(asked, probe(asked), expected, strict=True):
             self.assertEqual(f"https://{host}", url, question)
 

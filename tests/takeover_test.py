@@ -75,6 +75,7 @@ def state(root):
             found[str(path.relative_to(root))] = os.readlink(path)
         elif path.is_file():
             found[str(path.relative_to(root))] = (path.read_text(), path.stat().st_mode)
+
     return found
 
 
@@ -83,13 +84,16 @@ class TakeoverTest(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.root = Path(directory.name)
+
         for path, text in {**REPLACED, **KEPT}.items():
             self.write(path, text)
         for path in REPLACED:
             self.write(installed(path), "ours\n")
+
         for path, target in {**DISABLED, **STILL_ENABLED}.items():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).symlink_to(target)
+
         (self.root / f"{UNITS}/kubelet.service").chmod(0o640)
         self.before = state(self.root)
 
@@ -109,6 +113,7 @@ class TakeoverTest(unittest.TestCase):
     def test_it_sets_aside_what_would_win_and_brings_it_back(self):
         reported = self.run_it()
         self.assertEqual(state(self.root), self.moved(*REPLACED, *DISABLED))
+
         lines = reported.splitlines()
         self.assertIn(f"set aside /{WANTS}/nodeadm-run.service: disables nodeadm-run.service", lines)
         self.assertIn(f"set aside /{UNITS}/kubelet.service: has precedence over '/usr/lib/eks/units/kubelet.service'", lines)
@@ -127,6 +132,7 @@ class TakeoverTest(unittest.TestCase):
         reported = self.run_it("--dry-run")
         self.assertEqual(reported.count("would set aside "), len(REPLACED) + len(DISABLED))
         self.assertEqual(state(self.root), self.before)
+
         self.run_it()
         after = state(self.root)
         self.assertEqual(self.run_it("--undo", "--dry-run").count("would bring back "), len(REPLACED) + len(DISABLED))

@@ -35,6 +35,7 @@ void generate(const std::string& directory)
                 root, environment("SYSTEMD_VIRTUALIZATION"), environment("SYSTEMD_IN_INITRD") == "1");
         if (eks::reads_ahead(facts))
                 eks::read_manager_list(root("").c_str());
+
         for (const auto& output : eks::plan_generator(facts)) {
                 const auto path = directory + "/" + output.path;
                 if (output.link) {

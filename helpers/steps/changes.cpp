@@ -72,6 +72,7 @@ public:
                 for (const auto& step : *steps_)
                         for (const auto& file : step.plan.files)
                                 look_at(step, file);
+
                 if (kubelet_runs_)
                         compare_with_plan(steps_->front().plan.files);
                 else
@@ -82,6 +83,7 @@ public:
                                      swap_change_ || hosts_lag_;
                 if (changed || !finding_->pending.empty())
                         decide();
+
                 return std::move(changes_);
         }
 
@@ -106,15 +108,18 @@ private:
                 auto before = present_decision(*root_);
                 before.gates.clear();
                 Decision after{.spec = spec_in(node->content), .gates = {}};
+
                 for (const auto& file : config) {
                         if (!file.path.starts_with(gates_directory))
                                 continue;
+
                         const auto gate = file.path.substr(gates_directory.size());
                         if (exists((*root_)(file.path)))
                                 before.gates.push_back(gate);
                         if (file.kind == File::Kind::regular)
                                 after.gates.push_back(gate);
                 }
+
                 compare(before, after);
         }
 
@@ -122,9 +127,11 @@ private:
         {
                 constexpr auto scripts = "user-scripts"; // they run when the machine boots
                 open_ = after.gates;
+
                 for (const auto& gate : after.gates)
                         if (gate != scripts && !contains(before.gates, gate))
                                 changes_.opened.push_back(gate);
+
                 for (const auto& gate : before.gates)
                         if (gate != scripts && !is_open(gate))
                                 changes_.closed.push_back(gate);
@@ -137,6 +144,7 @@ private:
                 const auto differs = [&](std::string_view path) {
                         return value_at(old_spec, path) != value_at(new_spec, path);
                 };
+
                 hosts_change_ = differs("cluster");
                 swap_change_ = is_opened("swap") || differs("swap") || differs("swapSize");
                 swap_on_store_ = text_at(new_spec, "swap") == "instance-store";
@@ -146,11 +154,13 @@ private:
                         name.is_string() ? described_cluster(*root_, name) : std::optional<Json>();
                 asks_eks_ = is_open("cluster") && (is_opened("cluster") || !described);
                 auto completed = new_spec;
+
                 if (described && is_open("cluster")) {
                         Marks marks;
                         std::vector<Note> notes;
                         complete_cluster(completed, marks, *described, notes);
                 }
+
                 hosts_lag_ = is_open("hosts") && hosts_lag(completed);
 
                 for (const auto& [gate, key] : {std::pair("containerd-volume", "containerd.volume"),
@@ -159,6 +169,7 @@ private:
                                 changes_.needs_stop = key;
                         else if (differs(key))
                                 changes_.at_boot.emplace_back(key);
+
                 for (const auto* key : {"instance.network.managedInterfaces", "nvidia.mig.profile"})
                         if (differs(key))
                                 changes_.at_boot.emplace_back(key);
@@ -206,6 +217,7 @@ private:
                         act(Action::Kind::run, "eks-config.service");
                 run_first_steps();
                 run_planned_steps();
+
                 if (is_open("hosts") && (is_opened("hosts") || hosts_change_ || hosts_lag_))
                         act(Action::Kind::run, "eks-hosts.service");
                 close_steps();
@@ -244,6 +256,7 @@ private:
                         if (step.name == config_step || step.name == trust_step_name ||
                                 step.name == resolved_step || is_closed(gate) || step.error)
                                 continue;
+
                         // Whether the proxy is the way to the API server depends on its addresses.
                         const bool looks_again =
                                 gate == "environment" && is_open(gate) && (hosts_change_ || other_servers_);
@@ -257,9 +270,11 @@ private:
                 for (const auto& step : planned_steps())
                         if (step.closing == Closing::runs_first && is_closed(std::string(step.gate())))
                                 act(Action::Kind::close, fmt::format("{}.service", step.name));
+
                 for (const auto* gate : {"cluster", "hosts"})
                         if (is_closed(gate))
                                 act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
+
                 for (const auto& step : planned_steps())
                         if (step.closing == Closing::stops && is_closed(std::string(step.gate())))
                                 act(Action::Kind::stop, fmt::format("{}.service", step.name));
@@ -270,11 +285,13 @@ private:
                 const auto restarts = [&](std::string_view daemon) {
                         return concerns(daemon) || contains(finding_->pending, std::string(daemon));
                 };
+
                 if (is_opened("soci-snapshotter"))
                         act(Action::Kind::start, soci_unit);
                 else if (is_open("soci-snapshotter") && restarts(soci_unit))
                         act(Action::Kind::restart, soci_unit);
                 const bool mounts_disks = !kubelet_runs_ && !changes_.needs_stop.empty();
+
                 const bool containerd_restarts = restarts(containerd_unit) || mounts_disks;
                 if (containerd_restarts)
                         act(Action::Kind::restart, containerd_unit);
@@ -291,6 +308,7 @@ private:
                         act(Action::Kind::follow, "eks-sandbox-image.service");
                 else if (is_closed("sandbox-image"))
                         act(Action::Kind::stop, "eks-sandbox-image.service");
+
                 if (containerd_restarts)
                         act(Action::Kind::follow, kubelet_unit);
                 else if (restarts(kubelet_unit))

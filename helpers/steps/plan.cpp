@@ -23,12 +23,15 @@ bool complete_from_eks(const Root& root, std::optional<Json> described, Layer& m
 {
         if (keys_to_ask_for(merged.tree).empty())
                 return true;
+
         if (!described)
                 described = described_cluster(root, merged.tree["cluster"]["name"]);
         if (!described)
                 return false;
+
         complete_cluster(merged.tree, merged.marks, *described, notes);
         problems_of_completed(merged.tree, merged.marks, imds, notes).throw_if_any(failure::config_invalid);
+
         return true;
 }
 
@@ -48,6 +51,7 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                                 std::nullopt});
                         continue;
                 }
+
                 try {
                         steps.push_back({step.name, step.plan(node), std::nullopt});
                 } catch (const Error& e) {
@@ -58,6 +62,7 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
                         steps.push_back({step.name, {}, Error(failure::internal, without_input(e.what()))});
                 }
         }
+
         return steps;
 }
 
@@ -80,6 +85,7 @@ std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Js
                 .lacks_cluster = lacks_cluster};
         auto planned = plan_steps(node);
         std::ranges::move(planned, std::back_inserter(steps));
+
         return steps;
 }
 
@@ -95,9 +101,11 @@ std::string list_files(const std::vector<PlannedStep>& steps)
                                 link ? "link" : fmt::format("{:04o}", file.mode), file.content.size(),
                                 link ? "-> " + file.content : sha256(file.content), step.name);
                 }
+
         std::string text = "PATH\tMODE\tSIZE\tSHA256\tSTEP\n";
         for (const auto& [path, row] : rows)
                 text += row;
+
         return text;
 }
 

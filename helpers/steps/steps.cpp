@@ -60,6 +60,7 @@ Access access_to_plan()
         Access plans{
                 .reads = {"/sys", "/usr/bin"}, .writes = {}}; // as for the programs that eks-config runs
         add(plans.reads, config_access().reads);
+
         for (const auto& step : rendering) {
                 const auto access = step.access();
                 add(plans.reads, access.reads);
@@ -67,11 +68,13 @@ Access access_to_plan()
                 add(plans.devices, access.devices);
                 plans.loads_libraries = plans.loads_libraries || access.loads_libraries;
         }
+
         const auto all = plans.reads;
         std::erase_if(plans.reads, [&](const std::string& path) { // a directory stands for what is below it
                 return std::ranges::any_of(
                         all, [&](const std::string& other) { return path.starts_with(other + "/"); });
         });
+
         return plans;
 }
 

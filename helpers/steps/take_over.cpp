@@ -51,14 +51,17 @@ Done run_step_again(Manager& manager, const std::string& name, const Waiting& wa
         auto unit = manager.unit(name);
         if (unit.text("LoadState") == "masked")
                 return {fmt::format("left out {}, which is masked", name)};
+
         const bool active = unit.text("ActiveState") == "active";
         if (!manager.run_service_job(active ? "ReloadUnit" : "StartUnit", name, {}, waiting))
                 return failed(name, "did not end in time");
+
         unit = manager.unit(name);
         const bool skipped = !active && unit.text("ActiveState") == "inactive" &&
                              !unit.boolean("ConditionResult"); // of an admin's drop-in
         if (skipped)
                 return {fmt::format("left out {}: a condition of it is not met", name)};
+
         return runs_well(unit) ? Done{fmt::format("ran {}", name)} : failed(name, "failed");
 }
 
@@ -83,8 +86,10 @@ Done close_step(Manager& manager, const std::string& name, const Waiting& waitin
                 forget_failure(manager, name);
                 return {fmt::format("{} is no longer needed", name)};
         }
+
         if (auto done = run_step_again(manager, name, waiting); !done.well)
                 return done;
+
         return stop_alone(manager, name);
 }
 
@@ -98,6 +103,7 @@ Done result_of(Manager& manager, const std::string& name, bool ended, const char
                         "{} {}, which has not yet said that it is ready: see `eksnode status`", did, name)};
         if (!ended)
                 return failed(name, "did not start in time");
+
         return unit.text("ActiveState") == "active" ? Done{fmt::format("{} {}", did, name)}
                                                     : failed(name, "does not start");
 }
@@ -131,11 +137,13 @@ Done restart(Manager& manager, const std::string& name, const Waiting& waiting =
 {
         if (waits_for_scripts(manager, name))
                 return starts_later(name);
+
         const auto unit = manager.unit(name);
         if (unit.text("LoadState") == "masked" || unit.text("ActiveState") == "inactive")
                 return {fmt::format("{} does not run, and was not started", name)};
         if (name == kubelet_unit)
                 return result_of(manager, name, manager.run_job("RestartUnit", name, kubelet_timeout));
+
         const auto limit = time_to_restart(manager, unit);
         return result_of(manager, name, manager.run_service_job("RestartUnit", name, limit, waiting));
 }
@@ -144,12 +152,14 @@ Done follow(Manager& manager, const std::string& name)
 {
         if (waits_for_scripts(manager, name))
                 return starts_later(name);
+
         auto unit = manager.unit(name);
         const bool ended = manager.wait_for_job(
                 name, name == kubelet_unit ? kubelet_timeout : unit.start_timeout() + daemon_timeout);
         unit = manager.unit(name);
         if (!ended || started_at(unit) >= started_at(manager.unit(std::string(containerd_unit))))
                 return result_of(manager, name, ended);
+
         return restart(manager, name);
 }
 
@@ -188,6 +198,7 @@ void remember_pending(Manager& manager, const std::vector<Action>& actions)
         for (const auto& action : actions)
                 if (restarts_daemon(action))
                         text += fmt::format("{} {}\n", action.unit, started_at(manager.unit(action.unit)));
+
         if (text.empty())
                 remove_if_exists(pending_path);
         else
@@ -209,7 +220,9 @@ void take_over(Manager& manager, const Changes& changes, const Say& say)
         const auto& actions = changes.actions;
         if (actions.empty())
                 return;
+
         remember_pending(manager, actions);
+
         for (std::size_t i = 0; i < actions.size(); ++i) {
                 Done done;
                 try {
@@ -217,6 +230,7 @@ void take_over(Manager& manager, const Changes& changes, const Say& say)
                 } catch (const Error& e) {
                         done = {e.what(), false};
                 }
+
                 if (!done.well)
                         throw Error(failure::apply_failed, done.line,
                                 fmt::format(
@@ -225,8 +239,10 @@ void take_over(Manager& manager, const Changes& changes, const Say& say)
                                         "run `eksnode apply` again",
                                         texts_of(std::span(actions).first(i)),
                                         texts_of(std::span(actions).subspan(i + 1)), actions[i].unit));
+
                 say(done.line);
         }
+
         remove_if_exists(pending_path);
 }
 
@@ -239,6 +255,7 @@ void take_over_before_kubelet(Manager& manager, const Changes& changes, const Be
                 } catch (const Error& e) {
                         done = {fmt::format("{}: {}", action.unit, e.what()), false};
                 }
+
                 (done.well ? how.say : how.refuse)(done.line);
         }
 }
@@ -251,12 +268,14 @@ std::vector<std::string> pending_restarts(const Root& root, Manager& manager)
                 const auto words = split(line, ' ');
                 if (words.size() != 2)
                         continue;
+
                 const std::string name(words.front());
                 const auto unit = manager.unit(name);
                 if (unit.text("ActiveState") == "active" &&
                         parse_int<std::uint64_t>(words.back()) == started_at(unit))
                         units.push_back(name);
         }
+
         return units;
 }
 

@@ -24,8 +24,10 @@ tags_of_image() {
         *.* | *:*) ;;
         *) return 1 ;; # not a registry
         esac
+
         url=$scheme://$host/v2/${1#*/}/tags/list
         : >"$scratch/tags"
+
         while :; do
                 code=$(curl --proto "=$scheme" --silent --connect-timeout 10 --retry "${FETCH_RETRIES:-4}" --dump-header "$scratch/head" --output "$scratch/page" \
                         --write-out '%{http_code}' --header @- "$url" <<<"${token:+Authorization: Bearer $token}") || return
@@ -39,6 +41,7 @@ tags_of_image() {
                         [ -n "$token" ] || return
                         continue
                 fi
+
                 [ "$code" = 200 ] || return
                 { tr -d ' \n' <"$scratch/page" && echo; } | sed -n 's/.*"tags":\[\([^]]*\)\].*/\1/p' | tr ',' '\n' | sed -n 's/^"\(.*\)"$/\1/p' >>"$scratch/tags"
                 next=$(registry_header link | sed -n 's/^<\([^>]*\)>.*rel="\{0,1\}next"\{0,1\}.*$/\1/p')
@@ -47,5 +50,6 @@ tags_of_image() {
                 *) break ;;
                 esac
         done
+
         cat "$scratch/tags"
 }

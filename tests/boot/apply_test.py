@@ -78,6 +78,7 @@ class Apply(ApplyTest):
         self.configure(node, '[containerd]\nconfig = "oom_score = -500"\n')
         shown = self.apply(node).stdout
         self.assertIn("/etc/containerd/config.toml changes (eks-containerd-config; containerd.service reads it)", shown)
+
         # It holds a text of the user's, which may be secret: only root may read it.
         self.assertIn("not shown, because it may be secret: others than root cannot read it", shown)
         self.assertNotIn("oom_score", shown)
@@ -85,12 +86,14 @@ class Apply(ApplyTest):
         self.assertEqual((self.starts(node, "containerd.service"), self.starts(node, "kubelet.service")), (2, 2))
         self.assertIn("oom_score = -500", node.output("containerd", "config", "dump"))
         self.assertActive(node, "eks-node.target", "eks-sandbox-image.service", *DAEMONS)
+
         changed = {path for path, was in self.files(node).items() if was != files[path]}
         self.assertEqual(changed, {"/run/eks/node.json", "/etc/containerd/config.toml"})
 
     def test_a_mistake_is_said_as_by_validate_and_nothing_is_touched(self):
         node = self.booted(extra=self.OWN)
         pids, files = self.pids(node), self.files(node)
+
         for text, reported in {
             "[kubelet.confg]\nmaxPods = 5\n": f"error: {TOML}, line 1, column 10: kubelet.confg: unknown key; "
                                              "did you mean 'kubelet.config'?\nhint: See eks-node.toml(5) for every key",
@@ -105,6 +108,7 @@ class Apply(ApplyTest):
                     self.assertIn(reported, done.stderr)
                 self.assertSameDaemons(node, pids, *DAEMONS)
                 self.assertEqual(self.files(node), files)
+
         # That of a layer above the admin's, which wins.
         self.configure(node, "")
         node.file("/run/eks/user-data").write_text(node_config(support.IMAGE.ca).replace("https://example.com", "x y"))
@@ -136,6 +140,7 @@ class Apply(ApplyTest):
         self.assertFalse(node.file(HOSTS).exists())
         self.assertFalse(node.file("/run/sysctl.d/99-zz-eks.conf").exists())
         self.assertEqual(self.apply(node).stdout, "nothing to do: the node has this configuration\n")
+
         for unit in "eks-registry-mirrors.service", "eks-sysctl.service":
             self.assertEqual(node.show(unit, "ActiveState")["ActiveState"], "inactive", unit)
         self.assertSameDaemons(node, pids, *DAEMONS)
@@ -143,14 +148,17 @@ class Apply(ApplyTest):
         # With a value that kubelet is to keep to itself the file is only root's.
         self.configure(node, '[kubelet.config]\nstaticPodURL = "https://p.example"\n')
         self.assertIn("p.example", self.apply(node).stdout)
+
         self.configure(node, '[kubelet.config]\nstaticPodURL = "https://p.example"\n'
                              f'staticPodURLHeader = {{Authorization = ["{secret}"]}}\n')
         done = self.apply(node)
         self.assertIn("not shown, because it may be secret: others than root cannot read it", done.stdout)
         self.assertNotIn(secret, done.stdout + done.stderr)
+
         file = node.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf")
         self.assertIn(secret, file.read_text())
         self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+
         # A real kubelet writes the headers of that key to its own log.
         self.assertNotIn(secret, "".join(r.get("MESSAGE", "") for r in node.journal()
                                          if r.get("_SYSTEMD_UNIT") != "kubelet.service"))
@@ -167,6 +175,7 @@ class Apply(ApplyTest):
         self.assertIn("Done before that: run eks-config.service; run eks-kubelet-config.service. "
                       "Not done: restart kubelet.service.", done.stderr)
         self.assertSameDaemons(node, pids, *DAEMONS)
+
         node.file(drop_in).unlink()
         node.output("systemctl", "daemon-reload")
         self.configure(node, "[kubelet.config]\npodsPerCore = 7\n")
@@ -181,15 +190,18 @@ class Apply(ApplyTest):
         node.boot()
         self.failure(node, "eks-config.service")
         self.assertKubeletDown(node)
+
         self.apply(node, status=78)
         self.configure(node, "")
         self.assertIn("started eks-node.target", self.apply(node).stdout)
         self.assertActive(node, "eks-node.target", *DAEMONS)
+
         # What was stopped by hand stays so.
         node.systemctl("stop", "kubelet.service")
         self.configure(node, "[kubelet.config]\npodsPerCore = 7\n")
         self.assertIn("was stopped by hand", self.apply(node).stdout)
         self.assertNotEqual(node.show("kubelet.service", "ActiveState")["ActiveState"], "active")
+
         node.systemctl("start", "eks-node.target")
         self.assertEqual(node.kubelet()["config"]["podsPerCore"], 7)
 
@@ -215,13 +227,16 @@ class Apply(ApplyTest):
     def test_an_edit_of_what_kubelet_trusts_is_a_warning_and_in_the_status(self):
         node = self.booted()
         self.assertNotIn("edited by hand", node.output("eksnode", "status"))
+
         ca = "/etc/kubernetes/pki/ca.crt"
         text = node.file(ca).read_text()
         self.configure(node, text + "\n", ca)
         self.assertIn(f"! {ca}: it says which API server kubelet trusts", node.output("eksnode", "status"))
+
         node.systemctl("reload", "eks-ca")
         records = node.journal("MESSAGE_ID=aa8418fb0e644b3e8c8937abeddd9c00")
         self.assertEqual([(r["PRIORITY"], r["EKS_PATH"]) for r in records], [("4", ca)])
+
         shown = self.apply(node).stdout
         self.assertIn(f"{ca} was edited by hand and stays as it is (eks-ca)", shown)
         self.assertEqual(node.file(ca).read_text(), text + "\n")
@@ -241,6 +256,7 @@ class Set(ApplyTest):
         self.assertEqual(node.file(SET).stat().st_mode & 0o777, 0o600)
         self.assertEqual(node.output("eksnode", "explain", "kubelet.config.maxPods").splitlines()[0],
                          "kubelet.config.maxPods = 20")
+
         self.apply(node)
         self.assertEqual(node.kubelet()["config"]["maxPods"], 20)
         self.assertEqual(node.kubelet()["flags"]["node-labels"], {"example.com/team": "a"})
@@ -260,8 +276,10 @@ class Set(ApplyTest):
         self.assertRegex(self.set(node, "--force", "kubelet.config.podsPerCore=3").stderr, overridden)
         self.assertNotEqual(node.file(SET).read_bytes(), before)
         self.assertIn("is not set in", self.set(node, "cni.maxENIs", verb="unset").stdout)
+
         self.set(node, "kubelet.config", "node.labels.example.com/team", verb="unset")
         self.assertFalse(node.file(SET).exists())
+
         self.apply(node)
         self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
 

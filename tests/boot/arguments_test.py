@@ -18,8 +18,10 @@ class Arguments(BootTest):
         node.write("/etc/eks/node.toml", f"[kubelet]\nflags = {json.dumps([values[0], odd, *values[1:]])}\n")
         node.boot()
         self.assertActive(node, "eks-node.target")
+
         given = self.command_line(node)
         self.assertEqual(given[-4:], [values[0], odd, *values[1:]])
+
         ours = given[1:-4]
         self.assertEqual(ours, sorted(ours, key=lambda word: word.split("=")[0]))
         self.assertIn("--node-ip=172.16.34.43", ours)
@@ -40,6 +42,7 @@ class Arguments(BootTest):
                 node.write("/etc/systemd/system/kubelet.service.d/30-kubelet-extra-args.conf", f"[Service]\n{text}\n")
                 node.boot()
                 self.assertActive(node, "eks-node.target")
+
                 given = self.command_line(node)
                 self.assertEqual(given[-len(last):], last)
                 self.assertTrue(given[-len(last) - 1].startswith("--runtime-cgroups="), given)
@@ -54,16 +57,19 @@ class Arguments(BootTest):
                    "zone = '${imds.availabilityZoneId:-none}'}\n")
         node.boot()
         self.assertActive(node, "eks-node.target")
+
         kubelet = node.kubelet()
         labels = dict(pair.split("=", 1) for word in self.command_line(node) if word.startswith("--node-labels=")
                       for pair in word.removeprefix("--node-labels=").split(","))
         self.assertEqual(labels["team"], "blue")
+
         feature = "feature.node.kubernetes.io/"
         self.assertEqual(labels[f"{feature}kernel-version.full"].split("-")[0], os.uname().release.split("-")[0])
         self.assertEqual(labels[f"{feature}system-os_release.ID"], "debian")
         self.assertTrue([key for key in labels if key.startswith(f"{feature}cpu-cpuid.")])
         self.assertEqual(kubelet["config"]["registerWithTaints"],
                          [{"key": "team", "value": "blue", "effect": "NoSchedule"}])
+
         # A label that the facts make wrong keeps kubelet down.
         profile["meta-data"]["tags/instance/team"] = "not a label"
         node.file("/srv/aws/profile.json").write_text(json.dumps(profile))

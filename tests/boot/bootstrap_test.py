@@ -45,18 +45,23 @@ mv /srv/merged.json {KUBELET_CONFIG}
             self.assertTrue(node.file(KUBELET_CONFIG).is_symlink())
 
         assertEdited()
+
         # Nothing else of the file is kept.
         self.assertEqual(tomllib.loads(node.file(EDITS).read_text()), {"kubelet": {"config": settings}})
         self.assertEqual(node.file(EDITS).stat().st_mode & 0o777, 0o600)
+
         # Nor does a reboot lose it, on which cloud-init does not run the script and no step of this runs.
         node.reboot()
         self.assertCalled(node)
+
         assertEdited()
         self.assertEqual(node.show(EDITS_UNIT, "ConditionResult"), {"ConditionResult": "no"})
+
         # What was not edited follows the configuration.
         node.output("eksnode", "set", "kubelet.config.maxPods=31")
         node.output("eksnode", "apply")
         self.assertEqual(node.kubelet()["config"]["maxPods"], 31)
+
         assertEdited()
 
     def test_a_script_beside_a_node_config_need_not_call(self):
@@ -83,11 +88,14 @@ class OnANode(BootTest):
                 self.edit(node, text)
                 node.output("systemctl", "restart", "kubelet")
                 self.assertActive(node, "kubelet.service", "eks-node.target")
+
                 record = self.failure(node, EDITS_UNIT)
                 self.assertEqual(record["EKS_FAILURE"], failure, record["MESSAGE"])
                 self.assertEqual(node.file(KUBELET_CONFIG).read_text(), text)
                 self.assertFalse(node.file(EDITS).exists())
+
                 node.output("journalctl", "--rotate", "--vacuum-time=1us")  # the next failure is the only one
+
         self.edit(node, json.dumps(config | {"podsPerCore": 8}))
         node.output("systemctl", "restart", "kubelet")
         self.assertEqual(node.kubelet()["config"]["podsPerCore"], 8)
@@ -114,12 +122,16 @@ class ByName(CloudInitTest):
         self.assertCalled(node)
         self.assertTrue((node.root / "srv/ended").exists())
         self.assertEqual(self.server(node), "https://eks.example.com")
+
         config = json.loads(node.file("/etc/kubernetes/kubelet/config.json").read_text())
         self.assertEqual(config["clusterDNS"], ["10.96.0.10"])
+
         asked = [json.loads(line)["path"] for line in node.file("/run/fake-aws.log").read_text().splitlines()]
         self.assertEqual(asked.count("/clusters/my-cluster"), 3)
+
         # sed has put a copy in the place of the link, and this call asks EKS itself.
         self.assertFalse(node.file("/etc/eks/bootstrap.sh").is_symlink())
+
         result = node.call("/etc/eks/bootstrap.sh", "other")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("'/etc/eks/bootstrap.sh' was edited, which has no effect", result.stderr)
@@ -160,10 +172,12 @@ touch /srv/ended
         self.assertCalled(node)
         self.assertTrue((node.root / "srv/ended").exists())
         self.assertEqual(node.kubelet()["config"]["maxPods"], 23)
+
         for key, values in edits.items():
             for name, value in values.items():
                 with self.subTest(f"{key}.{name}"):
                     self.assertEqual(node.kubelet()["config"][key][name], value)
+
         config = tomllib.loads(node.file("/etc/containerd/config.toml").read_text())
         cri = config["plugins"]["io.containerd.grpc.v1.cri"]
         self.assertEqual(cri["sandbox_image"], "localhost/kubernetes/pause:latest")
@@ -171,6 +185,7 @@ touch /srv/ended
         self.assertEqual(cri["x509_key_pair_streaming"], {"tls_cert_file": "/etc/containerd/stream.crt"})
         self.assertIs(cri["containerd"]["discard_unpacked_layers"], False)
         self.assertEqual([flag for flag in node.kubelet()["argv"] if flag.startswith("--v=")][-1:], ["--v=3"])
+
         reported = (node.root / "var/log/cloud-init-output.log").read_text()
         self.assertIn("'/etc/eks/bootstrap-gpu.sh' is not run, ignoring", reported)
         self.assertIn("kubelet-containerd.service': only flags added to ExecStart= have an effect; changes of Nice= ", reported)
@@ -185,18 +200,23 @@ class TwoCommands(BootTest):
         node.file("/tmp/node.yaml").write_text(node_config(support.IMAGE.ca, "  kubelet:\n    config: {maxPods: 21, podsPerCore: 5}\n"))
         call = ["/etc/eks/bootstrap.sh", "my-cluster", "--dns-cluster-ip"]
         self.assertEqual(node.call(*call, "10.100.0.20").returncode, 0)
+
         done = node.call("nodeadm", "init", "-c", "file:///tmp/node.yaml")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(node.kubelet()["config"]["maxPods"], 21)
+
         node.file("/tmp/node.yaml").write_text(node_config(
             support.IMAGE.ca, "  kubelet:\n    config: {maxPods: 22, clusterDNS: [10.100.0.30]}\n"))
         done = node.call("nodeadm", "init", "-c", "file:///tmp/node.yaml")
         self.assertIn("bootstrap.toml' set another value: kubelet.config.clusterDNS", done.stderr)
         self.assertEqual(node.kubelet()["config"]["clusterDNS"], ["10.100.0.30"])
+
         result = node.call(*call, "10.100.0.40")
         self.assertIn("nodeadm.toml' set another value: kubelet.config.clusterDNS", result.stderr)
+
         config = node.kubelet()["config"]
         self.assertEqual((config["clusterDNS"], config["maxPods"]), (["10.100.0.40"], 22))
+
         node.reboot()
         config = node.kubelet()["config"]
         self.assertEqual((config["clusterDNS"], config["maxPods"]), (["10.100.0.40"], 22))

@@ -19,11 +19,13 @@ def hierarchies():
         place, _, rest = line.partition(" - ")
         kind, _, options = rest.split(" ", 2)
         point = Path(place.split()[4])
+
         if kind == "cgroup2":
             mounted[""] = point
         elif kind == "cgroup":
             for option in options.split(","):
                 mounted[option] = point
+
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         point = mounted.get(controllers.split(",")[0])

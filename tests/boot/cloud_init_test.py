@@ -39,17 +39,20 @@ def layers(version):
         fcntl.flock(lock, fcntl.LOCK_EX)  # nodes of several workers share it
         if root.exists():
             return [root]
+
         work = Path(f"{root}.new")
         for package in packages_listed(support.IMAGE.cache, "--list-cloud-init", version):
             shutil.copytree(package.root, work, symlinks=True, dirs_exist_ok=True)
         wants = work / "etc/systemd/system/cloud-init.target.wants"
         wants.mkdir(parents=True)
+
         for stage in STAGES[version]:
             (wants / f"{stage}.service").symlink_to(f"/lib/systemd/system/{stage}.service")
         (work / "usr/bin/nc").symlink_to("nc.openbsd")  # as update-alternatives does
         shutil.rmtree(work / "etc/cloud/cloud.cfg.d")
         (work / "etc/cloud/cloud.cfg").write_text(CONFIG)
         work.rename(root)
+
     return [root]
 
 
@@ -65,6 +68,7 @@ class CloudInitTest(BootTest):
         node.boot()
         reported = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
         self.assertNotIn("ordering cycle", reported)
+
         return node
 
     def assertCalled(self, node, starts=1):
@@ -109,6 +113,7 @@ exec > >(tee /var/log/user-data.log|logger -t user-data -s 2>/dev/console) 2>&1
         self.assertEqual(node.kubelet()["config"]["maxPods"], 29)
         self.assertTrue((node.root / "srv/of-the-team").is_dir())
         self.assertEqual(node.show("eks-user-scripts.service", "ConditionResult")["ConditionResult"], "no")
+
         # The same node after a reboot: its scripts do not run again.
         node.reboot()
         self.assertCalled(node)
@@ -176,12 +181,14 @@ echo done > /srv/ended
 --//--
 """)
         self.assertCalled(node)
+
         left = [r for r in node.journal("--unit", "eks-config.service") if "left to cloud-init" in r.get("MESSAGE", "")]
         self.assertEqual([r["MESSAGE_ID"] for r in left], [CONFIG_WARNING])
         self.assertIn("user data, line 6, column 1", left[0]["MESSAGE"])
         self.assertEqual(self.labels(node), {"team": "web"})
         self.assertTrue((node.root / "srv/ended").exists())
         self.assertFalse((node.root / "etc/eks/bootstrap.sh").is_symlink())  # sed has put a copy there
+
         log = (node.root / "var/log/cloud-init-output.log").read_text()
         self.assertIn("INFO: '/etc/profile.d/bootstrap.sh' sets CONTAINER_RUNTIME, KUBELET_EXTRA_ARGS, USE_MAX_PODS\n", log)
         self.assertNotIn("this is for nobody to see", log)
@@ -274,6 +281,7 @@ class WithoutACall(CloudInitTest):
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("call-missing", "78"))
         self.assertIn("have ended without a call of /etc/eks/bootstrap.sh or nodeadm; failed: part-001", record["MESSAGE"])
         self.assertKubeletDown(node)
+
         # An admin calls it by hand.
         result = node.call("sh", "-c", self.call())
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -285,9 +293,11 @@ class WithoutACall(CloudInitTest):
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("call-missing", "78"))
         self.assertRegex(record["MESSAGE"], "no cluster is configured; bootstrap.sh was called and refused: .*--ip-family.*ipv5")
         self.assertIn("Write ipv4 or ipv6", record["MESSAGE"])
+
         # nodeadm's calls count, too, and a good one ends it.
         self.assertNotEqual(node.call("nodeadm", "init", "--unheard-of").returncode, 0)
         self.assertIn("unheard-of", node.file("/run/eks/call-refused").read_text())
+
         result = node.call("sh", "-c", self.call())
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertActive(node, "kubelet.service")
@@ -329,33 +339,41 @@ class OnARunningNode(BootTest):
     def test_calls(self):
         node = self.booted()
         self.assertActive(node, "eks-node.target")
+
         with self.subTest("a bad call writes nothing"):
             for arguments in ["--ip-family"], ["c", "--b64-cluster-ca", "no base64!"], ["c", "--kubelet-extra-args", "--a 'b"]:
                 result = self.bootstrap(node, *arguments)
                 self.assertEqual(result.returncode, 1)
                 self.assertIn("[eks-bootstrap] ERROR: ", result.stderr)
+
             self.assertFalse((node.root / LAYER.lstrip("/")).exists())
+
             record = node.journal("EKS_STEP=eks-bootstrap")[-1]
             self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("config-invalid", "1"))
+
         with self.subTest("not root"):
             result = node.call("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/etc/eks/bootstrap.sh", "c")
             self.assertEqual(result.returncode, 1)
             self.assertIn("only root", result.stderr)
+
         with self.subTest("a call is applied"):
             result = self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=c")
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(node.kubelet()["labels"], {"team": "c"})
             self.assertEqual(self.starts(node, "kubelet.service"), 2)
             self.assertEqual(self.starts(node, "containerd.service"), 1)
+
         with self.subTest("the same call again changes nothing"):
             self.assertEqual(self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=c").returncode, 0)
             self.assertEqual(self.starts(node, "kubelet.service"), 2)
+
         with self.subTest("of two calls the later one counts"):
             result = self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=d", "--unheard-of", "x")
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertIn('was "--node-labels=team=c", and is "--node-labels=team=d" now', result.stderr)
             self.assertIn('"--unheard-of": unknown option', result.stderr)
             self.assertEqual(node.kubelet()["labels"], {"team": "d"})
+
         with self.subTest("what the node refuses leaves the layer of before"):
             layer = (node.root / LAYER.lstrip("/")).read_text()
             file = node.file(KUBELET_CONFIG)
@@ -370,18 +388,22 @@ class OnARunningNode(BootTest):
             self.assertEqual(file.read_text(), edited)
             self.assertFalse(node.file(EDITS_LAYER).exists())
             self.assertActive(node, "kubelet.service")
+
         with self.subTest("and a call that goes through takes the edits over"):
             self.assertEqual(self.bootstrap(node, "my-cluster", "--kubelet-extra-args", "--node-labels=team=d").returncode, 0)
             self.assertEqual(node.kubelet()["config"]["kubeAPIQPS"], 77)
             self.assertTrue(file.is_symlink())
+
         with self.subTest("calls at the same time come one after the other"):
             calls = [f"/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args --node-labels=team={team} 2> /tmp/{team} &"
                      for team in "efg"]
             node.output("bash", "-c", "\n".join(calls) + "\nfor i in 1 2 3; do wait -n || exit 1; done")
             reported = [node.file(f"/tmp/{team}").read_text() for team in "efg"]
             self.assertTrue(any("waiting for another call of bootstrap.sh or nodeadm to end" in text for text in reported), reported)
+
             label = node.kubelet()["labels"]["team"]
             self.assertIn(f"team={label}", node.file(LAYER).read_text())
+
         with self.subTest("another instance made from this disk"):
             profile = json.loads((node.root / "srv/aws/profile.json").read_text())
             text = json.dumps(profile).replace(INSTANCE, "i-0000000000000000f")
@@ -389,6 +411,7 @@ class OnARunningNode(BootTest):
             node.reboot()
             self.assertActive(node, "eks-node.target")
             self.assertEqual(node.kubelet()["labels"], {})
+
             reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-config")]
             self.assertTrue(any("is of instance" in text for text in reported), reported)
 

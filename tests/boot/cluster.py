@@ -104,6 +104,7 @@ def tokens(secrets: dict, nodes: dict, cluster: str):
                                    "groups": ["system:bootstrappers", "system:nodes"]}}
             except Exception as error:  # whatever is wrong with a token, it is not a valid token
                 status = {"authenticated": False, "error": str(error) or repr(error)}
+
             answer = json.dumps({"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -125,6 +126,7 @@ class Cluster:
         self.dir = Path(tempfile.mkdtemp(prefix="cluster-", dir=scratch))
         facts = json.loads(profile.read_text())["meta-data"]
         self.node_address = facts["local-ipv4"]
+
         # EC2's name of the instance, which EKS asks EC2 for: not what the instance itself says.
         self.node_name = f"ip-{facts['local-ipv4'].replace('.', '-')}.{facts['placement/region']}.compute.internal"
         role = next(value for key, value in facts.items() if key.startswith("iam/security-credentials/"))
@@ -144,6 +146,7 @@ class Cluster:
         except BaseException:
             self.__exit__()
             raise
+
         return self
 
     def __exit__(self, *_):
@@ -154,9 +157,11 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
         if hasattr(self, "authenticator"):
             self.authenticator.shutdown()
             self.authenticator.server_close()
+
         self.network.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -193,9 +198,12 @@ class Cluster:
                     return
             except OSError:
                 pass
+
             if self.processes[-1].poll() is not None:
                 break
+
             time.sleep(0.1)
+
         log = "\n".join(path.read_text(errors="replace")[-3000:] for path in self.dir.glob("*.log"))
         raise RuntimeError(f"{what} does not start:\n{log}")
 
@@ -223,6 +231,7 @@ class Cluster:
                    "--service-account-key-file=accounts.crt", "--service-account-signing-key-file=accounts.key",
                    f"--audit-log-path={self.audit}", "--audit-policy-file=audit-policy.yaml")
         self.wait_for("kube-apiserver", (ADDRESS, 443), "/readyz", self.tls)
+
         # The namespaces of leases and of pods are made a moment later.
         for namespace in ("kube-node-lease", "default"):
             self.wait_for("kube-apiserver", (ADDRESS, 443), f"/api/v1/namespaces/{namespace}", self.tls)
@@ -254,11 +263,13 @@ class Cluster:
         for event in self.requests(since):
             if event["responseStatus"]["code"] >= 300 or event["objectRef"].get("resource") != "nodes":
                 continue
+
             if event["verb"] == "create":
                 found.setdefault("registered", event["time"])
             conditions = event.get("requestObject", {}).get("status", {}).get("conditions", [])
             if any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions):
                 found.setdefault("ready", event["time"])
+
         return found
 
 
@@ -268,6 +279,7 @@ def fetch(address, method, path, tls=None, body=None):
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None,
                            {"Content-Type": "application/json"})
+
         response = connection.getresponse()
         text = response.read()
         try:
@@ -293,6 +305,7 @@ class ClusterNode(Node):
         self.write("etc/hosts", f"127.0.0.1 localhost\n{ADDRESS} {NAME}\n")
         self.write("etc/cni/net.d/10-test.conflist", json.dumps(CNI))
         self.user_data(self.node_config())
+
         return self
 
     def node_config(self, **more) -> str:

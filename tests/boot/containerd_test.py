@@ -86,8 +86,10 @@ class Daemon(BootTest):
         before = self.n.show("containerd.service", "MainPID")
         self.n.systemctl("restart", "containerd.service")
         self.assertNotEqual(self.n.show("containerd.service", "MainPID"), before)
+
         self.n.wait_for_unit("eks-node.target")
         self.assertActive(self.n, "containerd.service", "kubelet.service")
+
         self.n.systemctl("restart", self.UNIT)
         self.assertEqual(self.status(), f"{PAUSE_IMAGE} present and pinned")
 
@@ -100,10 +102,12 @@ class Daemon(BootTest):
         self.assertEqual(images["max_concurrent_downloads"], 7)
         self.assertIs(runtime["ignore_image_defined_volumes"], True)
         self.assertIs(images.get("containerd", images)["discard_unpacked_layers"], True)
+
         if self.CONTAINERD == "2":
             self.assertEqual((runtime["cni"]["bin_dir"], runtime["cni"]["bin_dirs"]), ("", ["/usr/lib/cni"]))
         else:
             self.assertEqual(runtime["cni"]["bin_dir"], "/usr/lib/cni")
+
         self.assertTrue(self.n.file("/run/containerd/debug.sock").is_socket())
 
     def test_it_has_every_setting_of_the_golden_cases(self):
@@ -112,9 +116,11 @@ class Daemon(BootTest):
         version = self.n.file("/etc/eks/containerd-version.txt").read_text().split(".")
         too_new = golden.SINCE_23 if (int(version[0]), int(version[1])) < (2, 3) else ()
         texts = set()
+
         for case, content, tree in golden.cases(3 if self.CONTAINERD == "2" else 2):
             if content in texts:
                 continue
+
             texts.add(content)
             with self.subTest(case):
                 self.n.file("/tmp/config.toml").write_text(content)
@@ -135,8 +141,10 @@ class Daemon(BootTest):
         for name in "localhost:5000/team/app:1", "registry.example/team/app:1":
             self.assertEqual(self.n.output("eksnode", "images", "pull", name), name + "\n")
             self.assertEqual(self.pinned(name), "no")
+
             self.n.output("eksnode", "images", "pin", name)
             self.assertEqual(self.pinned(name), "yes")
+
             target = re.search(rf"^{re.escape(name)}\s+(\S+)\s+(sha256:\S+)", self.n.output(
                 "ctr", "-n", "k8s.io", "images", "list"), re.MULTILINE)
             self.assertIsNotNone(target, "the image lost its target")

@@ -43,9 +43,11 @@ class AfterKubelet(Machine):
         self.assertEqual(node.show("eks-nvidia-clocks.service", "StatusText")["StatusText"],
                          "GPU 0: 6251 MHz of memory, 1710 MHz of graphics, GPU 1: chooses its clocks itself")
         self.assertEqual(node.file("/run/cdi/nvidia.yaml").read_text(), "cdi generate --output=/run/cdi/nvidia.yaml\n")
+
         for folder in "usr", "etc":
             self.assertFalse(node.file(f"/{folder}/escaped").exists(), "nvidia-ctk is not confined")
         kubelet = self.when(node, "kubelet.service", "ActiveEnterTimestampMonotonic")
+
         for unit in "nvidia-persistenced.service", "eks-nvidia-clocks.service", "nvidia-cdi.service":
             self.assertGreater(self.when(node, unit, "InactiveExitTimestampMonotonic"), kubelet, unit)
 
@@ -54,10 +56,12 @@ class AfterKubelet(Machine):
         program(node, "usr/bin/nvidia-ctk", "#!/bin/sh\necho 'no NVML' >&2\nexit 4\n")
         node.boot()
         self.assertActive(node, "eks-node.target")
+
         record = self.failure(node, "eks-nvidia-cdi.service")
         self.assertEqual(record["EKS_FAILURE"], "nvidia-cdi-failed")
         self.assertIn("nvidia-ctk failed with status 4", record["MESSAGE"])
         self.assertIn("journalctl -b -u nvidia-cdi", record["EKS_REMEDY"])
+
         # Repaired, and run again as the catalog says.
         program(node, "usr/bin/nvidia-ctk", '#!/bin/sh\nmkdir -p /run/cdi\necho "$@" > "${3#--output=}"\n')
         node.systemctl("restart", "eks-nvidia-cdi")
@@ -101,6 +105,7 @@ class Amazon(BootTest):
         node.user_data(node_config(support.IMAGE.ca))
         node.boot()
         self.assertActive(node, "eks-node.target")
+
         return node
 
     def before(self, node, step, unit):
@@ -112,8 +117,10 @@ class Amazon(BootTest):
         node = self.machine("efa", "0xefa2", "mkdir sys/module/efa")
         self.assertActive(node, "eks-efa.service")
         self.assertEqual(node.file(PAGES).read_text(), "4096\n")
+
         self.before(node, "eks-efa.service", "containerd.service")
         self.assertEqual(node.show("containerd.service", "LimitMEMLOCK")["LimitMEMLOCK"], "infinity")
+
         node.systemctl("restart", "eks-efa.service")
         self.assertEqual(node.show("eks-efa.service", "StatusText")["StatusText"],
                          "found the driver, 4096 huge pages are set aside")

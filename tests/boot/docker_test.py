@@ -36,10 +36,12 @@ class Docker(BootTest):
         node.write("etc/eks/node.toml", settings)
         node.write(DAEMON, json.dumps(OWN))
         self.program(node, "usr/bin/crun")
+
         # A runtime with a shim of its own, as an admin describes it.
         self.program(node, SHIM)
         node.write("etc/eks/runtimes.d/spin.toml", 'about = "Spin"\nkind = "shim"\nruntime_type = "io.containerd.spin.v2"\n'
                    f'runtime_path = "{SHIM}"\n[options]\nConfigPath = "/etc/spin.toml"\n')
+
         return node
 
     def program(self, node, path):
@@ -53,18 +55,23 @@ class Docker(BootTest):
         node = self.host('[docker]\ndefaultRuntime = "crun"\n')
         node.boot("quiet")
         self.assertActive(node, "docker.service", STEP)
+
         written = json.loads(node.file(DAEMON).read_text())
         ours = {"crun": {"path": "/usr/bin/crun"}, "spin": {"runtimeType": SHIM, "options": {"ConfigPath": "/etc/spin.toml"}}}
         self.assertEqual(written, OWN | {"default-runtime": "crun", "runtimes": OWN["runtimes"] | ours})
         self.assertEqual(list(written)[:len(OWN)], list(OWN))
+
         status = node.file(DAEMON).stat()
         self.assertEqual((status.st_mode & 0o7777, status.st_uid, status.st_gid), (0o644, 0, 0))
         self.assertEqual(json.loads(node.output("eksnode", "runtimes", "--docker")),
                          {"default-runtime": "crun", "runtimes": ours})
+
         listed = dict(line.split()[:2] for line in node.output("eksnode", "runtimes").splitlines())
         self.assertEqual((listed["crun"], listed["spin"], listed["runsc"]), ("available", "available", "-"))
+
         info = self.info(node)
         self.assertEqual((info["DefaultRuntime"], info["Driver"]), ("crun", "vfs"))
+
         for name, entry in written["runtimes"].items():
             self.assertEqual(info["Runtimes"][name].get("path"), entry.get("path"))  # it shows no shims and options
 
@@ -88,6 +95,7 @@ class Docker(BootTest):
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("runtime-invalid", "78"))
         self.assertEqual(node.show("docker.service", "ActiveState"), {"ActiveState": "inactive"})
         self.assertEqual(node.file(DAEMON).read_bytes(), before)
+
         self.program(node, "usr/bin/crun")
         node.systemctl("start", "docker")
         self.assertEqual(self.info(node)["DefaultRuntime"], "crun")

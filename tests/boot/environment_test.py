@@ -39,9 +39,11 @@ class Environment(BootTest):
         for name in "site-agent", "amazon-ssm-agent":
             node.write(f"/etc/systemd/system/{name}.service", AGENT)
             node.link(f"/etc/systemd/system/sysinit.target.wants/{name}.service", f"../{name}.service")
+
         self.give(node, environment)
         node.boot()
         self.assertActive(node, "eks-node.target", "site-agent.service", "amazon-ssm-agent.service")
+
         return node
 
     def give(self, node, environment):
@@ -54,15 +56,18 @@ class Environment(BootTest):
         daemons = ["containerd", "kubelet", "amazon-ssm-agent", "site-agent"]
         node = self.configured({name: VALUES | {"OWN": name, "SITE_TOKEN": SECRET} for name in daemons})
         self.assertActive(node, UNIT)
+
         node.wait_for(lambda: "No jobs" in node.call("systemctl", "list-jobs").stdout, "the restarts")
         for name in daemons:
             environ = self.environ(node, f"{name}.service")
             self.assertEqual({key: environ.get(key) for key in VALUES}, VALUES, name)
             self.assertEqual((environ["OWN"], environ["SITE_TOKEN"]), (name, SECRET))
             self.assertEqual(node.file(f"{DIRECTORY}/{name}").stat().st_mode & 0o7777, 0o600)
+
         self.assertEqual(self.reloads(node), 1, "one for the drop-in of site-agent")
         self.assertEqual([self.starts(node, f"{name}.service") for name in daemons], [1, 1, 2, 2])
         self.assertNotIn("OWN", self.environ(node, "systemd-journald.service"))
+
         # Nobody is told of it.
         reported = [node.output("systemctl", "show", *(f"{name}.service" for name in daemons)),
                 node.output("systemctl", "show-environment"), node.output("eksnode", "status"),
@@ -72,6 +77,7 @@ class Environment(BootTest):
         for text in reported:
             self.assertNotIn(SECRET, text)
             self.assertNotIn("two  blanks", text)
+
         # Again: no file changes, nothing is reloaded or restarted.
         pids = [node.show(f"{name}.service", "MainPID") for name in daemons]
         node.systemctl("reload", UNIT)
@@ -82,11 +88,14 @@ class Environment(BootTest):
         node = self.configured({"default": VALUES | {"HTTPS_PROXY": f"http://user:{SECRET}@127.0.0.1:3128", "no_proxy": "*"}})
         self.assertActive(node, UNIT)
         self.assertEqual(self.reloads(node), 0)
+
         services = ["containerd.service", "kubelet.service", "amazon-ssm-agent.service"]
         node.wait_for(lambda: self.starts(node, services[-1]) == 2, "the agent's restart")
+
         for unit in services:
             environ = self.environ(node, unit)
             self.assertEqual({key: environ.get(key) for key in VALUES}, VALUES, unit)
+
         for text in node.output("journalctl", "--boot", "--all", "--output=verbose"), node.output("eksnode", "status"):
             self.assertNotIn(SECRET, text)
         node.call("systemctl", "set-environment", "OF_THE_ADMIN=1")
@@ -95,18 +104,22 @@ class Environment(BootTest):
         done = node.output("eksnode", "apply", "--fetch", timeout=120)
         self.assertNotIn(SECRET, done)
         self.assertIn("restarted containerd.service", done)
+
         for unit in services:
             environ = node.wait_for(lambda unit=unit: "QUOTES" not in (e := self.environ(node, unit)) and e, "the old to go")
             self.assertEqual((environ["PLAIN"], environ["OF_THE_ADMIN"]), ("other", "1"))
             self.assertNotIn("HTTPS_PROXY", environ)
+
         self.assertEqual(self.environ(node, "site-agent.service")["OWN"], "1")
 
         node.user_data(node_config(support.IMAGE.ca))
         node.output("eksnode", "apply", "--fetch", timeout=120)
         node.wait_for(lambda: "No jobs" in node.call("systemctl", "list-jobs").stdout, "the restarts")
+
         for unit in [*services, "site-agent.service"]:
             environ = self.environ(node, unit)
             self.assertEqual({"PLAIN", "OWN", *VALUES} & environ.keys(), set(), unit)
+
         self.assertEqual(list(node.file(DIRECTORY).iterdir()), [])
         self.assertFalse(node.file("/run/systemd/system/site-agent.service.d").exists())
         self.assertEqual(node.show("site-agent.service", "EnvironmentFiles"), {})
@@ -118,6 +131,7 @@ class Environment(BootTest):
                                 "kubelet": {"A-B": SECRET, "BELL": f"{SECRET}\a", "GOOD": "1"}})
         self.assertActive(node, UNIT)
         self.assertEqual(self.environ(node, "kubelet.service")["GOOD"], "1")
+
         warnings = [r["MESSAGE"] for r in node.journal("--unit", "eks-config.service", "--unit", UNIT, "--priority=warning")]
         for text in ("instance.environment.\"kubelet.service\": the name of a service is given without .service",
                      "instance.environment.a/b: not the name of a service",
@@ -125,6 +139,7 @@ class Environment(BootTest):
                      "instance.environment.kubelet.BELL: the value holds a control character",
                      "no-such-agent.service is not installed; install it, or remove the key"):
             self.assertTrue(any(text in reported for reported in warnings), (text, warnings))
+
         self.assertNotIn(SECRET, node.output("journalctl", "--boot", "--all", "--output=verbose"))
 
     def test_without_the_key_it_is_skipped(self):

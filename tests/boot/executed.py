@@ -53,9 +53,11 @@ class Executed:
         except OSError:
             os.close(self.fd)
             raise
+
         self.ended, self.end = os.pipe()
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
+
         return self
 
     def __exit__(self, *_):
@@ -69,6 +71,7 @@ class Executed:
                 ready, _, _ = select.select([self.fd, self.ended], [], [])
                 if self.fd not in ready:
                     return
+
                 data = os.read(self.fd, 65536)
                 while data:
                     length, _, _, _, _, fd, pid = EVENT.unpack_from(data)

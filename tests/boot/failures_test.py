@@ -30,15 +30,18 @@ class Failures(BootTest):
                 record = self.failure(node, "eks-ca.service")
                 self.assertEqual(record["EKS_EXIT_STATUS"], "78")
                 self.assertEqual(record["EKS_FAILURE"], "ca-invalid")
+
                 for text in ("user data, line 7", "certificateAuthority", wrong, value[:20]):
                     self.assertIn(text, record["MESSAGE"])
                 self.check_console(node, "eks-ca failed", wrong)
                 self.assertKubeletDown(node)
                 self.assertFalse(node.file("/etc/kubernetes/pki/ca.crt").exists())
                 self.assertActive(node, *(f"{s}.service" for s in self.OTHERS))
+
                 for path in RENDERED:
                     if not path.endswith("ca.crt"):
                         self.assertTrue(node.file(path).exists(), path)
+
                 status = node.call("eksnode", "status")
                 self.assertEqual(status.returncode, 1)
                 self.assertRegex(status.stdout, r"× eks-ca\.service +FAILED \(exit status 78\)")
@@ -52,7 +55,9 @@ class Failures(BootTest):
         self.assertEqual((record["EKS_EXIT_STATUS"], record["EKS_FAILURE"]), ("78", "config-missing"))
         self.assertIn("/etc/eks/node.toml (absent)", record["MESSAGE"])
         self.assertIn("user data", record["MESSAGE"])
+
         self.check_console(node, "eks-config failed")
+
         # Whole lines, once each, of our steps only.
         node.write("etc/systemd/system/other.service",
                    "[Service]\nType=oneshot\nExecStart=/bin/systemd-cat --priority=err echo of another service\n")
@@ -60,10 +65,13 @@ class Failures(BootTest):
         node.output("systemctl", "start", "other")
         node.output("journalctl", "--sync")
         self.assertEqual(len(node.journal("PRIORITY=3", "MESSAGE=of another service")), 1)
+
         console = node.console.read_text(errors="replace").splitlines()
         self.assertEqual([line for line in console if "of another service" in line], [])
+
         reported = [line for line in console if re.match(r"eks-config\[\d+\]: eks-config failed: ", line)]
         self.assertEqual([line.split(": ", 1)[1] for line in reported], [record["MESSAGE"]])
+
         # Beside it, systemd's own two lines at most: that the unit has failed, and where to look.
         of_step = [line for line in console if "eks-config" in line]
         self.assertLessEqual(len(of_step), 3, of_step)
@@ -78,6 +86,7 @@ class Failures(BootTest):
         node = self.node()
         node.user_data(good.replace(cases[0][0], cases[0][1]))
         node.boot()
+
         for old, new, named in cases:
             with self.subTest(named):
                 node.file("/srv/aws/user-data").write_text(good.replace(old, new))
@@ -98,8 +107,10 @@ class Failures(BootTest):
         self.assertEqual((record["EKS_EXIT_STATUS"], record["EKS_FAILURE"]), ("69", "imds-unreachable"))
         self.assertIn("PUT http://169.254.169.254/latest/api/token", record["MESSAGE"])
         self.assertIn("2 s", record["MESSAGE"])
+
         self.check_console(node, "eks-imds failed")
         self.assertKubeletDown(node)
+
         # It comes back by itself being asked: what failed is started again with what needs it.
         node.file("/srv/aws/faults.json").unlink()
         node.systemctl("restart", "fake-aws")
@@ -131,14 +142,17 @@ class Failures(BootTest):
         node.write("/etc/systemd/system/kubelet.service.d/50-exec.conf", "[Service]\nEnvironment=STAND_IN_EXEC=1\n")
         node.boot()
         self.assertActive(node, "kubelet.service", "eks-node.target")
+
         credential = node.kubelet()["credential"]
         role = json.loads((node.root / "srv/aws/profile.json").read_text())["meta-data"]["iam/security-credentials/eks-node"]
         secrets = {role["AccessKeyId"]: (role["SecretAccessKey"], role["Token"])}
         key, signed = caller(credential["token"], "my-cluster", secrets)
         self.assertEqual(key, role["AccessKeyId"])
         self.assertLess(abs(time.time() - signed), 60)
+
         expires = calendar.timegm(time.strptime(credential["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ"))
         self.assertEqual(expires - signed, 14 * 60)
+
         # No secret is anywhere in the journal.
         journal = node.output("journalctl", "--boot", "--no-pager", "--output=verbose", "--all")
         self.assertNotIn(role["SecretAccessKey"], journal)
@@ -196,11 +210,13 @@ class Failures(BootTest):
                 node.output("mount", "--bind", "/srv/other.json", "/etc/kubernetes/kubelet/config.json")
                 refused("Something is mounted on '/etc/kubernetes/kubelet/config.json'")
                 node.output("umount", "/etc/kubernetes/kubelet/config.json")
+
         with self.subTest("a directory"):
             config.unlink()
             config.mkdir()
             refused("'/etc/kubernetes/kubelet/config.json' is a directory; a file is expected there")
             config.rmdir()
+
         node.systemctl("reload", "eks-kubelet-config")
         self.assertEqual(json.loads(config.read_text())["kind"], "KubeletConfiguration")
 

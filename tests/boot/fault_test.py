@@ -27,10 +27,12 @@ class Fault(BootTest):
             node.write("/etc/eks/node.d/off.toml/10-cluster.toml", "[cluster]\n")
             node.write("/usr/share/eks/shared.toml", "[kubelet.config]\npodsPerCore = 20\n")
             node.link("/etc/eks/node.d/70-shared.toml", "/usr/share/eks/shared.toml")
+
         node.write("/etc/systemd/system/eks-imds.service.d/notice.conf", "[Service]\nEnvironment=EKS_WAIT_NOTICE=8\n")
         node.write("/srv/aws/faults.json", json.dumps(faults))
         node.boot(wait=False)
         node.wait_for(node.leader, "the container")
+
         return node
 
     def reported(self, node, unit, name) -> str:
@@ -55,6 +57,7 @@ class Fault(BootTest):
         result = node.call("eksnode", "status")
         self.assertEqual(result.returncode, 75, result.stdout)
         self.assertRegex(result.stdout, r"eks-imds\.service +working\n.*Waiting for the instance metadata")
+
         node.wait_for(lambda: re.search(r"\(attempt \d\d\)", self.reported(node, "eks-imds.service", "StatusText")),
                       "ten attempts", timeout=120)
         node.file("/srv/aws/faults.json").write_text("[]")
@@ -92,14 +95,18 @@ class Fault(BootTest):
         record = self.failure(node, "eks-kubelet-config.service")
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("file-io", "1"))
         self.assertIn(CONFIG.rsplit("/", 1)[0], record["MESSAGE"])
+
         for file in node.file(CONFIG).parent.iterdir():  # whole, or not there
             self.assertIn(file.name, ("config.json", "kubelet-config.json"))
             if not file.is_symlink():
                 json.loads(file.read_text())
+
         self.assertKubeletDown(node)
+
         result = node.call("eksnode", "status")
         self.assertEqual(result.returncode, 1, result.stdout)
         self.assertRegex(result.stdout, r"× eks-kubelet-config\.service +FAILED \(exit status 1\)")
+
         return node, record
 
     def mended(self, node):
@@ -130,6 +137,7 @@ class Fault(BootTest):
         node.wait_for(lambda: self.reported(node, "eks-kubelet-config.service", "Result") == "signal", "the step to be killed")
         self.assertKubeletDown(node)
         self.assertRegex(self.status(node), r"× eks-kubelet-config\.service +FAILED \(.*(?:signal|SIGKILL|killed)")
+
         (node.root / drop_in.lstrip("/")).unlink()
         node.reboot()
         self.assertActive(node, "eks-node.target", "kubelet.service")

@@ -16,6 +16,7 @@ class Hardened(BootTest):
         for name in STAND_INS:
             node.write(f"srv/bin/{name}", "#!/bin/sh\n")
             (node.root / "srv/bin" / name).chmod(0o755)
+
         subprocess.run(["cp", "-r", TESTS.parent / "packer", node.root / "srv/packer"], check=True)
         subprocess.run(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", "-D", node.root,
                         "--setenv=PATH=/srv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--setenv=ARCH=x86_64", "--setenv=VARIANTS=cis",

@@ -48,20 +48,24 @@ class Networkd(BootTest):
         node.output("ip", "link", "add", "eth-test", "type", "veth", "peer", "name", "peer")
         node.systemctl("start", "systemd-networkd")
         node.wait_for(lambda: self.has_address(node), "networkd to configure eth-test")
+
         for add, _ in FOREIGN.values():
             node.output("ip", *add)
         before = self.foreign(node)
         self.assertTrue(all(before.values()), before)
+
         for command in "networkctl reload", "networkctl renew eth-test", "systemctl restart systemd-networkd":
             node.output("sh", "-c", command)
             node.wait_for(lambda: self.has_address(node), f"networkd after {command}")
             self.assertEqual(self.foreign(node), before, command)
+
         # A rule also stays when networkd configures an interface again. Our drop-in keeps it.
         for metric, keep in (78, True), (79, False):
             if not keep:
                 node.link("etc/systemd/networkd.conf.d/80-release.conf", "/dev/null")
                 node.systemctl("restart", "systemd-networkd")
                 node.wait_for(lambda: self.has_address(node), "networkd without our drop-in")
+
             node.write("etc/systemd/network/10-eth-test.network", NETWORKS["eth-test"] + f"[DHCPv4]\nRouteMetric={metric}\n")
             node.output("networkctl", "reload")
             node.wait_for(lambda: f"metric {metric}" in node.call("ip", "route").stdout, "another metric")
@@ -72,8 +76,10 @@ class Host(BootTest):
     def test_limits_and_files(self):
         node = self.booted()
         self.assertEqual(node.output("systemctl", "show", "--property=DefaultTasksMax"), "DefaultTasksMax=infinity\n")
+
         node.output("sh", "-c", "systemd-run --quiet --scope --unit=probe.scope sleep 60 >/dev/null 2>&1 & "
                     "until systemctl is-active --quiet probe.scope; do sleep .05; done")
         self.assertEqual(node.show("probe.scope", "TasksMax")["TasksMax"], "infinity")
+
         for module in "iptable_nat", "ip6table_nat", "nf_tables":
             self.assertIn(f"modprobe@{module}.service", node.show("sysinit.target", "Wants")["Wants"].split())

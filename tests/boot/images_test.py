@@ -50,6 +50,7 @@ class Pulls(ImageTest):
                          rf"""sandbox(_image)? = ["']{re.escape(self.PAUSE)}["']""")
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
         self.assertIn("pulled and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
+
         journal = json.dumps(node.journal())
         for secret in ("pa55phrase", base64.b64encode(b"AWS:pa55phrase").decode(), "wJalrXUtnFEMI"):
             self.assertNotIn(secret, journal)
@@ -98,6 +99,7 @@ class Images(ImageTest):
         self.assertActive(node, "eks-node.target", self.UNIT)
         self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.PAUSE} imported and pinned")
         self.assertEqual(self.images(node)[self.PAUSE], "yes")
+
         self.stand_in_only("1.35 has no such flag")
         self.assertEqual(node.kubelet()["flags"]["pod-infra-container-image"], self.PAUSE)
 
@@ -106,11 +108,14 @@ class Images(ImageTest):
         def prepare(node):
             folder = node.root / "etc/tls-front"
             folder.mkdir()
+
             for name, days in ("not-yet", 365), ("valid", -1):
                 self_signed(folder / f"{name}.pem", datetime.now(timezone.utc) + timedelta(days=days))
+
             with open(node.root / "etc/ssl/certs/ca-certificates.crt", "a") as trusted:
                 trusted.writelines(re.sub("-----BEGIN PRIVATE.*", "", (folder / f"{name}.pem").read_text(), flags=re.DOTALL)
                                    for name in ("not-yet", "valid"))
+
             shutil.copy(Path(__file__).with_name("tls-front"), node.root / "usr/local/lib/tls-front")
             node.write("etc/systemd/system/tls-front.service", TLS_FRONT_UNIT)
             node.link("etc/systemd/system/multi-user.target.wants/tls-front.service", "../tls-front.service")
@@ -144,6 +149,7 @@ class Images(ImageTest):
         self.assertEqual(node.call("eksnode", "images", "pin", name).returncode, 1)
         self.assertEqual(node.output("eksnode", "images", "pull", "--login=/login", name), name + "\n")
         self.assertEqual(self.images(node)[name], "no")
+
         node.output("eksnode", "images", "pin", name)
         self.assertEqual(self.images(node)[name], "yes")
 
@@ -158,6 +164,7 @@ class Images(ImageTest):
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service", "kubelet.service")
         self.assertEqual(node.output("stat", "-c%a", file), "600\n")
+
         name = "registry.example/team/app:1"
         self.assertEqual(node.output("eksnode", "images", "pull", "--pin", name), name + "\n")
         self.assertEqual(self.images(node)[name], "yes")
@@ -182,8 +189,10 @@ class Images(ImageTest):
         node.write("etc/eks/node.toml", settings)
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service")
+
         name = "registry.example/team/app:1"
         self.assertEqual(node.output("eksnode", "images", "pull", name), name + "\n")
+
         without_key = node.call("python3", "-c", "import ssl, urllib.request\nurllib.request.urlopen('https://mirror.example'"
                              ", context=ssl.create_default_context(cafile='/etc/registry/authority.crt'))")
         self.assertRegex(without_key.stderr, "certificate.required|bad.certificate")
@@ -195,6 +204,7 @@ class Images(ImageTest):
         node.systemctl("reload", "eks-config")
         node.systemctl("restart", "eks-registry-mirrors")
         self.assertEqual(node.output("eksnode", "images", "pull", name), name + "\n")
+
         node.file("/etc/eks/token").write_text("Authorization: Basic d3Jvbmc6d3Jvbmc=\n")
         node.systemctl("restart", "eks-registry-mirrors")
         refused = node.call("eksnode", "images", "pull", name)
@@ -217,16 +227,20 @@ class CachedImages(ImageTest):
         command = ["env", "AWS_ENDPOINT_URL=http://169.254.169.254", "eksnode", "images", "cache"]
         listed = node.output(*command, "--kubernetes-version=1.34", "--dry-run")
         self.assertEqual(list(self.images(node)).count(self.PAUSE), 1)
+
         cached = node.output(*command, "--kubernetes-version=1.34", timeout=180)
         self.assertEqual(cached, listed.replace("cni-init:v1.21.1-eksbuild.3", "cni-init:v1.21.1-eksbuild.2"))
         self.assertEqual(node.output(*command, "--kubernetes-version=1.34", timeout=180), cached)  # replaces nothing by nothing
         self.assertEqual([line for line in cached.splitlines() if "\t" not in line],
                          [f"{self.HOST}/{path}" for path in self.CACHED])
+
         images = self.images(node)
         names = {line.split("\t")[0] for line in cached.splitlines()}
+
         for path in self.CACHED:
             self.assertIn(f"602401143452.dkr.ecr-fips.us-east-1.amazonaws.com/{path}", names)
             self.assertIn(f"590381155156.dkr.ecr.eu-south-1.amazonaws.com/{path}", names)
+
         self.assertIn(f"{self.HOST}/amazon-k8s-cni:v1.20.4", names)
         self.assertEqual({images.get(name) for name in names}, {"yes"})
 

@@ -56,6 +56,7 @@ def member(number: int) -> bytes:
     struct.pack_into("<HH", block, 256, 0, 1)
     total = sum(struct.unpack_from("<65I", block))
     struct.pack_into("<I", block, 216, (total + (total >> 32)) & 0xffffffff)
+
     return bytes(block)
 
 
@@ -65,22 +66,27 @@ class InstanceStore(BootTest):
         node = self.node()
         array = node.disk(filesystem="ext4", place=f"/dev/{ARRAY}")
         numbers = {ARRAY: self.number(array)}
+
         for index, name in enumerate(DISKS):
             disk = node.disk(place=f"/dev/{name}")
             with open(disk, "r+b") as file:
                 file.seek(4096)
                 file.write(member(index))
+
             numbers[name] = self.number(disk)
             node.write(f"{SYSFS}/block/{name}/device/serial", f"AWS{index}\n")
             node.write(f"{SYSFS}/block/{name}/holders/{ARRAY}/dev", "")
             node.write(f"{SYSFS}/block/{ARRAY}/slaves/{name}/dev", "")
             node.write(f"{SYSFS}/{'last' if name == DISKS[-1] else 'udev/data'}/b{numbers[name]}",
                        f"I:1\nE:ID_MODEL=Amazon EC2 NVMe Instance Storage\nE:ID_SERIAL_SHORT=AWS{index}\n")
+
         for name, number in numbers.items():
             node.write(f"{SYSFS}/block/{name}/dev", f"{number}\n")
+
         # A path of multipath has no device node, and udev does not announce it.
         node.write(f"{SYSFS}/block/nvme1c1n1/hidden", "1\n")
         node.write(f"{SYSFS}/block/nvme1c1n1/device/serial", "AWS0\n")
+
         for name, value in {"array_state": "clean", "level": "raid0", "raid_disks": len(DISKS)}.items():
             node.write(f"{SYSFS}/block/{ARRAY}/md/{name}", f"{value}\n")
         for number in range(controllers):
@@ -88,10 +94,12 @@ class InstanceStore(BootTest):
         node.write(f"{SYSFS}/udev/control", "")
         node.write("etc/systemd/system/sysfs.service", SYSFS_UNIT)
         node.write("etc/systemd/system/late-udev.service", UDEV_UNIT)
+
         for unit in "sysfs", "late-udev":
             node.link(f"etc/systemd/system/multi-user.target.wants/{unit}.service", f"../{unit}.service")
         node.write("var/lib/containerd/baked", "an image")
         node.write("etc/eks/node.toml", '[instance.localStorage]\nstrategy = "RAID0"\n')
+
         return node
 
     @staticmethod
@@ -106,12 +114,15 @@ class InstanceStore(BootTest):
         node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_INSTANCE_STORE_TIMEOUT=2\n")
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
+
         reported, = self.late(node)
         self.assertIn("2 disks of 3 NVMe controllers were there after 2 s", reported)
         self.assertEqual(node.output("findmnt", "--noheadings", "--output=SOURCE,FSTYPE", f"{BASE}/0").split(), [f"/dev/{ARRAY}", "ext4"])
+
         for directory in BOUND:
             self.assertIn(f"/dev/{ARRAY}[", node.output("findmnt", "--noheadings", "--output=SOURCE", directory))
         self.assertEqual(node.output("cat", "/var/lib/containerd/baked"), "an image")
+
         # Without that controller all disks are there at once.
         shutil.rmtree(node.root / SYSFS / f"pci/0000:00:{len(DISKS):02x}.0")
         again = node.call("/usr/libexec/eksnode/eks-instance-store")
@@ -149,9 +160,11 @@ class InstanceStore(BootTest):
         for folder in "udev/data", "last":
             shutil.rmtree(node.root / SYSFS / folder)
             (node.root / SYSFS / folder).mkdir()
+
         for number in range(len(DISKS)):
             for name, value in ids.items():
                 node.write(f"{SYSFS}/pci/0000:00:{number:02x}.0/{name}", f"{value}\n")
+
         node.write(f"etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nEnvironment=EKS_INSTANCE_STORE_TIMEOUT=2\n")
         return node
 
@@ -190,19 +203,23 @@ class InstanceStore(BootTest):
             node.boot("eks.node=0")
             node.output("systemctl", "start", "eks-config.service")
             figures = []
+
             for _ in range(runs):
                 # systemd looks at no more than five changes of mounts in a second.
                 time.sleep(1.5)
                 node.output("systemctl", "start", UNIT)
                 figures.append(step_figures(node, UNIT.removesuffix(".service")))
+
                 # The same without mounts, which the manager makes.
                 node.output("systemctl", "restart", UNIT)
                 figures[-1]["own_ms"] = step_figures(node, UNIT.removesuffix(".service"))["wall_ms"]
                 node.output("systemctl", "stop", UNIT)
                 self.unmount(node)
                 node.output("systemctl", "reset-failed")
+
                 # Units that others refer to stay loaded, which costs calls; after a boot there are none.
                 node.output("sh", "-c", "rm -f /run/systemd/transient/*.mount; systemctl daemon-reload")
+
             return figures
         finally:
             node.__exit__()

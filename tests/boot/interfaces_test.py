@@ -54,18 +54,23 @@ class Interfaces(EscapeTest):
         with open(node.root / "etc/passwd", "a") as users:
             users.write("messagebus:x:101:101::/nonexistent:/usr/sbin/nologin\n")
         node.write("etc/wires", "".join(wire(*pair) for pair in wires.items()))
+
         for name, text in ("wires", WIRES), ("listen", LISTEN):
             node.write(f"etc/systemd/system/{name}.service", text)
             node.link(f"etc/systemd/system/sysinit.target.wants/{name}.service", f"../{name}.service")
+
         node.link("etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
                   "/lib/systemd/system/systemd-networkd.service")
         node.write("etc/udev/rules.d/85-driver.rules", DRIVER)
+
         for number in 5, 6, 7:
             node.write(f"etc/systemd/network/01-peer{number}.network",
                        f"[Match]\nName=peer{number}\n[Network]\nAddress=10.77.{number}.1/24\nDHCPServer=yes\n")
+
         for path, text in files.items():
             node.write(path, text)
         profile = json.loads((node.root / "srv/aws/profile.json").read_text())
+
         for device, mac in enumerate((SECOND, THIRD), 1):
             if mac not in wires.values() and not late:
                 continue
@@ -73,12 +78,15 @@ class Interfaces(EscapeTest):
                                      f"network/interfaces/macs/{mac}/vpc-ipv4-cidr-blocks": ["10.77.0.0/16"],
                                      f"network/interfaces/macs/{mac}/subnet-ipv4-cidr-block": f"10.77.{5 + device}.0/24",
                                      f"network/interfaces/macs/{mac}/local-ipv4s": [f"10.77.{5 + device}.99"]}
+
         self.prepare_escapes(node, "eks-interface@")
         node.write("srv/aws/profile.json", json.dumps(profile))
+
         if late:
             listed = "".join(f"{mac}/\n" for mac in wires.values())
             node.write("srv/aws/faults.json", json.dumps(
                 [{"path": "/latest/meta-data/network/interfaces/macs/", "body": listed}]))
+
         return node
 
     def booted_with(self, wires, files):
@@ -137,6 +145,7 @@ class Interfaces(EscapeTest):
                         "link add pod-id-link0 type veth peer name agent", "addr add 169.254.170.23/32 dev pod-id-link0",
                         "link set pod-id-link0 up"):
             node.output("ip", *command.split())
+
         # Of kube-proxy. A kernel for tests may have no dummy devices.
         if node.call("ip", "link", "add", "kube-ipvs0", "type", "dummy").returncode:
             node.output("ip", "link", "add", "kube-ipvs0", "type", "bridge")
@@ -160,10 +169,12 @@ class Interfaces(EscapeTest):
         self.assertPrimaryStands(node, "/usr/lib/systemd/network/80-ec2.network", 512)
         self.assertEqual(node.file(RECORDS + SECOND).read_text(), "EKS_INTERFACE=host\n")
         self.assertFalse(node.file(RECORDS + PRIMARY).exists())
+
         # Again: nothing changes.
         node.systemctl("reload", "eks-interface@ens6.service")
         last = [r for r in node.journal("--unit", "eks-interface@ens6.service") if "EKS_RESULT" in r][-1]
         self.assertEqual(last["EKS_RESULT"], "unchanged")
+
         with self.subTest("taken over, it cannot get out"):
             self.arm(node)
             self.own_directory(node, "/run/systemd/network")
@@ -174,8 +185,10 @@ class Interfaces(EscapeTest):
         self.attach(node, "ens7", THIRD)
         self.assertEqual(node.file(RECORDS + THIRD).read_text(), "EKS_INTERFACE=cni\n")
         self.assertEqual(self.manager(node, "ens7"), ("", "unmanaged"))
+
         self.cni(node, "ens7")
         before = self.of_cni(node, "ens7")
+
         for command in ("networkctl reload", "networkctl renew ens5", "systemctl restart systemd-networkd",
                         "udevadm trigger --action=add --subsystem-match=net", "networkctl reload"):
             node.output("sh", "-c", command)
@@ -183,6 +196,7 @@ class Interfaces(EscapeTest):
             self.assertPrimaryStands(node, "/usr/lib/systemd/network/80-ec2.network", 512)
             self.assertHostHasSecond(node)
             self.assertEqual(self.of_cni(node, "ens7"), before, command)
+
             for name in "ens7", "eni0123456789a", "pod-id-link0", "kube-ipvs0":
                 self.assertEqual(self.manager(node, name)[1], "unmanaged", f"{name} after {command}")
 
@@ -191,6 +205,7 @@ class Interfaces(EscapeTest):
         node.write("etc/eks/node.toml", WRONG)
         node.reboot()
         self.assertSkippedWith(node, "eks-config.service")
+
         node.write("etc/eks/node.toml", "")
         node.output("systemctl", "start", "eks-node.target")
         self.assertActive(node, "eks-node.target")
@@ -204,11 +219,13 @@ class Interfaces(EscapeTest):
         node.wait_for_unit("eks-interface@ens6.service", "inactive")
         self.attach(node, "ens6", SECOND)
         self.assertHostHasSecond(node)
+
         # What is gone is forgotten when the next one is attached; the distribution's own rule has not run.
         node.output("ip", "link", "del", "ens7")
         self.attach(node, "ens8", "0e:49:61:0f:c3:14")
         self.assertFalse(node.file(RECORDS + THIRD).exists())
         self.assertFalse(node.file("/run/policy-routes").exists())
+
         node.file("/etc/udev/rules.d/99-vpc-policy-routes.rules").unlink()
         node.output("udevadm", "control", "--reload")
         self.attach(node, "ens9", "0e:49:61:0f:c3:15")
@@ -219,6 +236,7 @@ class Interfaces(EscapeTest):
         skipped = {"ActiveState": "inactive", "ConditionResult": "no"}
         self.assertEqual(node.show("eks-interface@ens5.service", "ActiveState", "ConditionResult"), skipped)
         self.assertPrimaryStands(node, "/etc/systemd/network/10-netplan-all-en.network", 100)
+
         self.attach(node, "ens7", THIRD)
         self.cni(node, "ens7")
         before = self.of_cni(node, "ens7")
@@ -226,8 +244,10 @@ class Interfaces(EscapeTest):
         node.systemctl("restart", "systemd-networkd")
         self.assertPrimaryStands(node, "/etc/systemd/network/10-netplan-all-en.network", 100)
         self.assertEqual(self.of_cni(node, "ens7"), before)
+
         for name in "ens7", "eni0123456789a":
             self.assertEqual(self.manager(node, name), ("", "unmanaged"), name)
+
         # Without our files networkd would take them, and the pod's, because its name begins with en.
         for file, name in ("06-eks-cni.network", "ens7"), ("06-eks-pods.network", "eni0123456789a"):
             node.link(f"etc/systemd/network/{file}", "/dev/null")
@@ -240,11 +260,13 @@ class Interfaces(EscapeTest):
             node.write(f"var/lib/cni/{path}", "{}")
         node.systemctl("restart", "containerd")
         self.assertTrue(node.file("/var/lib/cni/results/cni-loopback-1").exists())
+
         node.write("etc/wires", wire("ens5", PRIMARY) + wire("ens7", THIRD))
         node.reboot()
         self.assertActive(node, "eks-node.target")
         self.assertFalse(node.file("/var/lib/cni/results").exists())
         self.assertTrue(node.file("/var/lib/cni/networks/pods/10.77.7.201").exists())
+
         for name in "ens5", "ens7":
             self.assertEqual(node.show(f"eks-interface@{name}.service", "ActiveState", "ConditionResult"), skipped)
         self.assertEqual(self.manager(node, "ens7"), ("", "unmanaged"))
@@ -255,10 +277,12 @@ class Interfaces(EscapeTest):
             "usr/lib/systemd/network/80-ec2.network": OF_DISTRIBUTION, "etc/systemd/network/10-storage.network": storage,
             "etc/systemd/system/eks-imds.service.d/deadline.conf": "[Service]\nEnvironment=EKS_IMDS_TIMEOUT=1\n",
             "etc/systemd/system/eks-retry.timer.d/delays.conf": "[Timer]\nOnActiveSec=\nOnActiveSec=6s\nOnActiveSec=20s\n"})
+
         # The metadata service is silent when the machine boots, and the chain is tried again.
         node.write("srv/aws/faults.json", json.dumps([{"path": "*", "hang": True}]))
         node.boot()
         self.assertSkippedWith(node, "eks-imds.service")
+
         node.write("srv/aws/faults.json", "[]")
         node.output("systemctl", "restart", "fake-aws")
         node.wait_for_unit("eks-node.target", timeout=60)
@@ -276,34 +300,43 @@ class Interfaces(EscapeTest):
             "etc/systemd/system/eks-interface@.service.d/timeout.conf": "[Service]\nEnvironment=EKS_IMDS_TIMEOUT=3\n"}, late=True)
         node.boot()
         self.assertActive(node, "eks-node.target")
+
         self.attach(node, "ens7", THIRD)
         self.assertEqual(self.manager(node, "ens7"), ("", "unmanaged"))
+
         self.attach(node, "ens6", SECOND)
         self.assertHostHasSecond(node)
+
         # Both are there when the machine boots again, and in the list of the metadata service. Now the other is named too.
         node.write("srv/aws/faults.json", "[]")
         node.write("etc/wires", wire("ens5", PRIMARY) + wire("ens6", SECOND) + wire("ens7", THIRD))
         node.write("etc/eks/node.toml", f'[instance.network]\nmanagedInterfaces = ["{THIRD}"]\n')
         self.assertIn("instance.network.managedInterfaces changes: that takes effect when the machine boots again",
                       node.output("eksnode", "apply", "--dry-run"))
+
         right = node.file("/etc/eks/node.toml").read_text()
         node.write("etc/eks/node.toml", WRONG)
         node.reboot()
         self.assertSkippedWith(node, "eks-config.service")
+
         node.write("etc/eks/node.toml", right)
         node.output("eksnode", "apply")
         self.assertActive(node, "eks-node.target")
         self.assertHostHasSecond(node)
+
         self.await_configured(node, "ens7", "/run/systemd/network/05-eks-ens7.network")
         self.assertIn("metric 514", self.ip(node, "route", "show", "default", "dev", "ens7"))
+
         # nodeadm starts the chain, and what was skipped with it.
         node.write("etc/eks/node.toml", WRONG)
         node.reboot()
         self.assertSkippedWith(node, "eks-config.service")
+
         node.write("etc/eks/node.toml", right)
         node.output("nodeadm", "init")
         self.assertActive(node, "eks-node.target")
         self.assertHostHasSecond(node)
+
         # A metadata service that does not know the interface: the failure has a code, and networkd is left as it is.
         node.write("etc/eks/node.toml", '[instance.network]\nmanagedInterfaces = ["ens*"]\n')
         node.output("eksnode", "apply")
@@ -311,6 +344,8 @@ class Interfaces(EscapeTest):
         node.wait_for_unit("eks-interface@ens8.service", "failed", 60)
         self.assertEqual(self.failure(node, "eks-interface@ens8.service")["EKS_FAILURE"], "imds-answer")
         self.assertEqual(self.manager(node, "ens8"), ("", "unmanaged"))
+
         # The admin sees it, and it is tried again like a step of the chain.
         self.assertRegex(node.call("eksnode", "status").stdout, r"eks-interface@ens8\.service .*FAILED")
+
         node.wait_for_unit("eks-retry.timer", "active", 30)

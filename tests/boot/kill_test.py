@@ -56,6 +56,7 @@ class Kills(BootTest):
         node.write("/etc/eks/node.toml", SETTINGS)
         node.user_data(node_config(support.IMAGE.ca))
         node.boot("quiet")
+
         return node
 
     def files(self, node, *places) -> dict:
@@ -68,6 +69,7 @@ class Kills(BootTest):
                     found[str(path.relative_to(node.file("/")))] = str(path.readlink())
                 elif path.is_file():
                     found[str(path.relative_to(node.file("/")))] = path.read_text()
+
         return found
 
     def kill_everywhere(self, begin, run, state, least, step=1):
@@ -75,16 +77,20 @@ class Kills(BootTest):
         the step 2 it is killed after each change only: before the next one nothing is different."""
         begin()
         self.assertFalse(run(None))
+
         expected = state()
         for point in range(step, 100, step):
             begin()
             if not run(point):
                 break
+
             with self.subTest(point=point):
                 parse_all(state())
                 run(None)
                 self.assertEqual(state(), expected)
+
         self.assertGreater(point, least)
+
         return expected
 
     def unit_run(self, node, unit):
@@ -117,6 +123,7 @@ class Kills(BootTest):
             node.output("rm", "-rf", "/run/eks/environment", f"{DROP_INS}/site-agent.service.d")
             node.output("systemctl", "unset-environment", "C")
             node.output("systemctl", "daemon-reload")
+
         files, lines = self.kill_everywhere(forget, self.unit_run(node, environment), variables, 8)
         self.assertIn("run/systemd/system/site-agent.service.d/40-eks-environment.conf", files)
         self.assertEqual(lines, ["C=3"])
@@ -127,6 +134,7 @@ class Kills(BootTest):
             tree = json.loads(given)
             del tree["spec"]["instance"]["environment"]
             node.file("/run/eks/node.json").write_text(json.dumps(tree))
+
         self.assertEqual(self.kill_everywhere(give, self.unit_run(node, environment), variables, 6), ({}, []))
 
     def test_eks_shutdown(self):
@@ -159,6 +167,7 @@ class Kills(BootTest):
 
     def test_eks_nvidia_and_eks_nvidia_mig(self):
         unit, divides = nvidia_test.UNIT, nvidia_mig_test.UNIT
+
         # The module is there when all of it is there: a step that was killed does not stop the start of modprobe.
         driver = nvidia_test.DRIVER.replace("        sleep 1\n", "").replace(f"mkdir -p {GPU}/sys/module/$1\n", "")
         node = nvidia_test.Machine.machine(self, driver + f"mkdir -p {GPU}/sys/module/$1\n")
@@ -176,12 +185,14 @@ class Kills(BootTest):
             nodes = {path.name: (path.stat().st_rdev, stat.filemode(path.stat().st_mode)) for path in node.file(f"{GPU}/dev").iterdir()
                      if path.is_char_device()}
             return self.files(node, f"{GPU}/run"), nodes, sorted(path.name for path in node.file(f"{GPU}/sys/module").iterdir())
+
         files, nodes, _ = self.kill_everywhere(unload, self.unit_run(node, unit), loaded, 14, step=2)
         self.assertEqual({mode for _, mode in nodes.values()}, {"crw-rw-rw-"})
         self.assertEqual((len(files), len(nodes)), (1, 5))
 
         def divided():
             return {name: text for name, text in self.files(node, "/dev/gpu").items() if not name.endswith("/log")}
+
         found = self.kill_everywhere(lambda: node.output("rm", "-rf", "/dev/gpu"), self.unit_run(node, divides), divided, 8, step=2)
         self.assertEqual(found["dev/gpu/instances"].count("MIG"), 3)
 
@@ -212,6 +223,7 @@ class Kills(BootTest):
                     result = node.call("env", *kill, *command)
                     self.assertIn(result.returncode, (0, 137, -9), result.stderr)
                     return result.returncode != 0
+
                 expected = self.kill_everywhere(begin, run, layers, 4)
                 self.assertIn(f"var/lib/eks/commands.d/{name}", expected)
 

@@ -27,8 +27,10 @@ class CachePauseContainer(ImageTest):
         done = node.call("/usr/bin/cache-pause-container", "-i", source, "-t", name, "-e", "/tmp/pause.tar")
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
         self.assertEqual(self.images(node)[name], "yes")
+
         labels = node.output("ctr", "-n", "k8s.io", "images", "list", f"name=={name}").splitlines()[1]
         self.assertIn(f"io.cri-containerd.source={source}", labels)
+
         with tarfile.open(fileobj=io.BytesIO(node.file("/tmp/pause.tar").read_bytes())) as archive:
             index = json.load(archive.extractfile("index.json"))
         self.assertEqual(index["manifests"][0]["annotations"]["io.containerd.image.name"], name)
@@ -66,6 +68,7 @@ class Nodeadm(BootTest):
         self.nodeadm(node, "config", "check")
         dumped = json.loads(node.output("nodeadm", "config", "dump"))
         self.assertEqual(dumped["spec"]["cluster"]["name"], "my-cluster")
+
         for name, text in {"a": self.max_pods(20), "b": self.max_pods(21), "c": self.max_pods(22),
                            "bad": self.max_pods(23).replace("10.100.0.0/16", "banana")}.items():
             node.file("/tmp").joinpath(f"{name}.yaml").write_text(text)
@@ -82,6 +85,7 @@ class Nodeadm(BootTest):
         self.assertEqual(node.output("stat", "-c%a", self.LAYER), "600\n")
         self.assertEqual(self.started(node)[0], containerd)
         self.assertNotEqual(self.started(node)[1], kubelet)
+
         cached = json.loads(node.file(cache).read_text())
         self.assertEqual(node.file(cache).stat().st_mode & 0o777, 0o600)  # it may hold secrets
         self.assertEqual(cached["spec"]["kubelet"]["config"], {"maxPods": 20})
@@ -90,8 +94,10 @@ class Nodeadm(BootTest):
         # Where the sources differ from the cache, the phase is not skipped.
         self.nodeadm(node, "init", "--skip", "config", "-c", "file:///tmp/c.yaml")
         self.assertEqual(self.written_max_pods(node), 20)
+
         self.nodeadm(node, "init", "--skip", "config", "-c", "file:///tmp/c.yaml", "--config-cache", cache)
         self.assertEqual(node.kubelet()["config"]["maxPods"], 22)
+
         containerd = self.started(node)[0]
 
         # What cannot work is refused before anything is written.
@@ -109,16 +115,19 @@ class Nodeadm(BootTest):
         # The phases one by one.
         self.nodeadm(node, "init", "--skip", "run", "-c", "file:///tmp/b.yaml")
         self.assertEqual((self.written_max_pods(node), self.started(node)), (21, [containerd, kubelet]))
+
         self.nodeadm(node, "init", "--skip=config", "--daemon", "kubelet")
         self.assertEqual(node.kubelet()["config"]["maxPods"], 21)
         self.assertEqual(self.started(node)[0], containerd)
         self.assertNotEqual(self.started(node)[1], kubelet)
+
         self.nodeadm(node, "init", "--skip=config", "--daemon=")  # names none
         self.assertEqual(self.started(node)[0], containerd)
 
         # The last call counts, also after a reboot.
         node.reboot()
         self.assertEqual(node.kubelet()["config"]["maxPods"], 21)
+
         self.nodeadm(node, "init")
         self.assertEqual(self.written_max_pods(node), None)
         self.assertActive(node, "eks-node.target", "kubelet.service")
@@ -135,8 +144,10 @@ class Nodeadm(BootTest):
         self.assertActive(node, "eks-node.target", "kubelet.service", "cloud-final.service")
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
         self.assertIn("done!", node.file("/run/nodeadm.log").read_text())
+
         # kubelet runs when nodeadm returns, while the script goes on.
         self.assertEqual(node.file("/run/substate").read_text().strip() in ("start", "running"), True)
+
         return node
 
     SCRIPT = ("set -e\nsleep 1\nnodeadm init {} 2> /run/nodeadm.log\n"
@@ -162,5 +173,6 @@ class Nodeadm(BootTest):
         self.assertActive(node, "early.service", "eks-node.target", "kubelet.service")
         self.assertEqual(node.kubelet()["config"]["maxPods"], 20)
         self.assertEqual(self.starts(node, "kubelet.service"), 1)
+
         reported = "\n".join(record["MESSAGE"] for record in node.journal("--unit", "early.service"))
         self.assertIn("the rest is done later in this boot", reported)

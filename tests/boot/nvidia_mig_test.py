@@ -43,10 +43,12 @@ class Mig(Machine):
         self.assertLess(self.when(node, UNIT, "ActiveEnterTimestampMonotonic"),
                         self.when(node, "kubelet.service", "InactiveExitTimestampMonotonic"))
         self.assertIn("MIG 3g.20gb", node.file("/run/cdi/nvidia.yaml").read_text())
+
         # Again: nothing is changed. A change of the key is for the next boot.
         node.systemctl("restart", UNIT)
         self.assertEqual(node.show(UNIT, "StatusText")["StatusText"], "GPU 0: 2 of 1g.5gb, 1 of 3g.20gb")
         self.assertEqual(len(node.file(LOG).read_text().splitlines()), 2)
+
         node.file(TOML).write_text('[nvidia.mig]\nprofile = "all-1g.5gb"\n')
         self.assertIn("nvidia.mig.profile changes: that takes effect when the machine boots again",
                       node.output("eksnode", "apply"))
@@ -58,11 +60,13 @@ class Mig(Machine):
         self.assertEqual(record["EKS_FAILURE"], "nvidia-mig-invalid")
         self.assertIn(f"{TOML}, line 2, column 1: nvidia.mig.profile: GPU 0 has no profile '1g.10gb'; its profiles are 1g.5gb, 3g.20gb", record["MESSAGE"])
         self.assertActive(node, "eks-node.target")
+
         node.file("/dev/gpu/hangs").touch()
         node.file(f"/run/systemd/system/{UNIT}.d").mkdir(parents=True)
         node.file(f"/run/systemd/system/{UNIT}.d/limit.conf").write_text("[Service]\nEnvironment=EKS_NVIDIA_TIMEOUT=1\n")
         node.systemctl("daemon-reload")
         self.assertNotEqual(node.call("systemctl", "restart", UNIT).returncode, 0)
+
         failed = [r for r in node.journal("--unit", UNIT) if r.get("EKS_RESULT") == "failed"][-1]
         self.assertEqual(failed["EKS_FAILURE"], "nvidia-mig-failed")
         self.assertIn("did not end within 1 s", failed["MESSAGE"])

@@ -46,22 +46,28 @@ class Machine(BootTest):
     def machine(self, modprobe, gpu=True, limit=30):
         node = self.node()
         device = f"{ROOT}/sys/bus/pci/devices/{GPU}"
+
         for name, text in {"vendor": "0x10de", "device": "0x2330", "class": "0x030200"}.items() if gpu else ():
             node.write(f"{device}/{name}", text + "\n")
         node.write(f"{ROOT}/proc/sys/kernel/osrelease", "6.12.0-test\n")
         node.write(f"{ROOT}/proc/devices", "Character devices:\n  1 mem\n")
+
         for folder in "dev", "lib/modules", "proc/driver", "sys/module":
             node.write(f"{ROOT}/{folder}/README", "")  # as each kernel has them: a step cannot be allowed what is not there
         node.write("usr/local/bin/load-driver", modprobe)
         (node.root / "usr/local/bin/load-driver").chmod(0o755)
+
         for module in "nvidia", "nvidia_modeset", "nvidia_uvm":
             node.write(f"etc/systemd/system/modprobe@{module}.service.d/test.conf",
                        "[Unit]\nConditionCapability=\n[Service]\nExecStart=\nExecStart=-/usr/local/bin/load-driver %i\n")
+
         node.write(f"etc/systemd/system/{UNIT}.d/test.conf",
                    f"[Service]\nEnvironment=EKS_ROOT={ROOT} EKS_NVIDIA_TIMEOUT={limit}\n")
+
         # The generator sees the container's real machine, which has no GPU.
         node.write("etc/eks/nvidia.enabled", "")
         node.user_data(node_config(support.IMAGE.ca))
+
         return node
 
     def when(self, node, unit, moment):
@@ -74,14 +80,17 @@ class Nvidia(Machine):
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
         self.assertEqual(node.file(f"{ROOT}/modprobe.log").read_text().split(), ["nvidia", "nvidia_uvm", "nvidia_modeset"])
+
         for name in "nvidia0", "nvidiactl", "nvidia-modeset", "nvidia-uvm", "nvidia-uvm-tools":
             self.assertTrue(node.file(f"{ROOT}/dev/{name}").is_char_device(), name)
         self.assertIn("NVreg_CoherentGPUMemoryMode=driver", node.file(f"{ROOT}/run/modprobe.d/50-eks-nvidia.conf").read_text())
+
         done = self.when(node, UNIT, "ActiveEnterTimestampMonotonic")
         for unit in "containerd.service", "eks-kubelet-args.service", "kubelet.service":
             self.assertLess(done, self.when(node, unit, "InactiveExitTimestampMonotonic"), unit)
         self.assertGreater(self.when(node, "eks-nvidia-clocks.service", "InactiveExitTimestampMonotonic"),
                            self.when(node, "kubelet.service", "ActiveEnterTimestampMonotonic"))
+
         # Again: nothing is loaded or made, and kubelet runs on.
         kubelet = node.show("kubelet.service", "MainPID")
         node.systemctl("restart", UNIT)
@@ -102,14 +111,17 @@ class Nvidia(Machine):
         node.write("usr/bin/kmod-util", KMOD_UTIL)
         (node.root / "usr/bin/kmod-util").chmod(0o755)
         node.write("usr/src/README", "")
+
         # The step finds its choice below the folder of the GPU.
         node.write("etc/systemd/system/nvidia-module.service.d/test.conf",
                    f"[Unit]\nConditionPathExists=\nConditionPathExists={ROOT}/run/eks/nvidia-module\n"
                    f"[Service]\nEnvironmentFile=\nEnvironmentFile={ROOT}/run/eks/nvidia-module\n")
         node.boot()
         self.assertActive(node, "eks-node.target", UNIT)
+
         reported = dict(line.split("=", 1) for line in node.file(f"{ROOT}/installed").read_text().splitlines())
         self.assertEqual((reported["words"], reported["modules"], reported["sources"]), ("load nvidia-open", "written", "written"))
+
         capabilities = int(reported["capabilities"], 16)
         for name, bit in ("CAP_SYS_MODULE", 16), ("CAP_SYS_ADMIN", 21), ("CAP_NET_ADMIN", 12):
             self.assertEqual(capabilities >> bit & 1, 0, name)
@@ -124,6 +136,7 @@ class Nvidia(Machine):
         self.assertIn(f"{GPU} (0x2330)", record["MESSAGE"])
         self.assertIn("/etc/eks/nvidia.disabled", record["EKS_REMEDY"])
         self.assertActive(node, "eks-configured.target", "eks-node.target")
+
         # The driver was installed, and the step is run again.
         node.file("/usr/local/bin/load-driver").write_text(DRIVER)
         node.systemctl("restart", UNIT)

@@ -24,12 +24,14 @@ class Overrides(BootTest):
              "SYSTEMD_EDITOR=/root/editor", "systemctl", "edit", unit], stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         output = b""
+
         while process.poll() is None:
             if select.select([ours], [], [], 0.2)[0]:
                 try:
                     output += os.read(ours, 4096)
                 except OSError:  # the last writer has closed the terminal
                     break
+
         process.wait(20)
         os.close(ours)
         self.assertEqual(process.returncode, 0, output)
@@ -50,6 +52,7 @@ class Overrides(BootTest):
         self.edit(node, "eks-kubeconfig.service", example)
         node.systemctl("restart", "eks-kubeconfig")
         node.wait_for(lambda: node.kubelet()["kubeconfig"]["cluster"]["server"] == "https://own.example", "kubelet")
+
         # What `eksnode apply` runs is the admin's program, too.
         node.file("/etc/eks/own-kubeconfig").write_text(own + "# again\n")
         node.output("systemctl", "reload", "eks-kubeconfig")
@@ -58,6 +61,7 @@ class Overrides(BootTest):
         # The unit that the generator links takes drop-ins, and a file of the admin's replaces it.
         self.edit(node, "kubelet.service", "[Service]\nRestartSec=7\n")
         self.assertEqual(node.show("kubelet.service", "RestartUSec"), {"RestartUSec": "7s"})
+
         node.write("/etc/systemd/system/kubelet.service",
                    node.file("/usr/lib/eks/units/kubelet.service").read_text() + "RestartPreventExitStatus=77\n")
 
@@ -82,11 +86,14 @@ class Overrides(BootTest):
                 node.link(f"/etc/systemd/system/{masked}.service", "/dev/null")
                 node.boot()
                 self.assertKubeletDown(node)
+
                 text = node.call("systemctl", "status", "eks-configured.target").stdout
                 self.assertIn(f"AssertPathExists=/run/eks/done/{masked} was not met", text)
+
                 status = node.call("eksnode", "status")
                 self.assertEqual(status.returncode, 1)
                 self.assertRegex(status.stdout, rf"{masked}\.service +masked")
+
                 if masked != "eks-config":
                     rest = [s for s in STEPS if s != masked]
                     self.assertActive(node, *(f"{s}.service" for s in rest))
@@ -99,10 +106,12 @@ class Overrides(BootTest):
         archive.rename(archive.with_suffix(".away"))
         node.boot()
         self.assertActive(node, "eks-node.target", "kubelet.service")
+
         show = node.show("eks-sandbox-image.service", "ConditionResult", "ActiveState")
         self.assertEqual(show, {"ConditionResult": "no", "ActiveState": "inactive"})
         self.assertIn('sandbox_image = "registry.k8s.io/pause:3.10"', node.output("containerd", "config", "dump"))
         self.assertRegex(node.call("eksnode", "status").stdout, r"(?s)not needed: .*eks-sandbox-image")
+
         # An archive might hold the image. This one does not, and nothing is pulled that containerd can pull.
         archive.with_suffix(".away").rename(archive)
         node.reboot()

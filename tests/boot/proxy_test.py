@@ -39,20 +39,26 @@ class Proxy(ImageTest):
         answer = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:pa55phrase").decode(), "expiresAt": 1.7e9}]}
         node.write("/srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
         node.write("/srv/aws/clusters.json", json.dumps({"my-cluster": {"cluster": described()}}))
+
         for unit, service in (self.UNIT, "ecr"), ("eks-cluster.service", "eks"):
             url = f"{scheme if service == 'eks' else 'http'}://{service}.{domain}"
             node.write(f"/etc/systemd/system/{unit}.d/endpoint.conf", f"[Service]\nEnvironment=AWS_ENDPOINT_URL_{service.upper()}={url}\n")
+
         node.write("/etc/tinyproxy.conf", PROXY + (f"BasicAuth {USER} {PASSWORD}\n" if login else ""))
         node.write("/etc/systemd/system/tinyproxy.service", PROXY_UNIT)
         node.link("/etc/systemd/system/multi-user.target.wants/tinyproxy.service", "../tinyproxy.service")
+
         # kubelet gets its token, for which the credentials of the role are asked for.
         node.write("/etc/systemd/system/kubelet.service.d/50-exec.conf", "[Service]\nEnvironment=STAND_IN_EXEC=1\n")
         node.write(TOML, settings)
+
         for path, text in files:
             node.write(path, text)
             (node.root / path.lstrip("/")).chmod(mode)
+
         node.user_data(NODE_CONFIG.format(name="my-cluster") + user_data)
         node.boot()
+
         return node
 
     def environ(self, node, unit) -> dict:
@@ -73,11 +79,13 @@ class Proxy(ImageTest):
         for name in API, "far.example":
             self.ask(node, "kubelet.service", f"https://{name}/")
         log = self.came_through(node)
+
         for request in ("GET http://eks.aws.example/clusters/my-cluster ", "POST http://ecr.aws.example/ ", f"CONNECT {self.HOST}:443 "):
             self.assertIn(request, log)
         self.assertNotIn("169.254.", log.replace("opensock: opening connection to 169.254.169.254", "")
                          .replace("[169.254.169.254]", "").replace("169.254.169.254:80", ""))
         self.assertIn("CONNECT far.example:443 ", log)
+
         for direct in "/latest/", API:
             self.assertNotIn(direct, log)
         if not support.IMAGE.real_kubelet:
@@ -92,6 +100,7 @@ class Proxy(ImageTest):
                 "arguments": node.output("ps", "-eww", "-o", "args")}
         for where, text in reported.items():
             self.assertNotIn(secret, text, where)
+
         for folder in "/run", "/etc", "/var/lib/eks", "/var/lib/kubelet":
             for path in node.call("grep", "--recursive", "--files-with-matches", "--devices=skip", "--no-messages",
                                   "--fixed-strings", secret, folder).stdout.splitlines():
@@ -102,28 +111,35 @@ class Proxy(ImageTest):
         node = self.proxied(f'[proxy]\nhttp = "{URL}"\nhttps = "{URL}"\nnoProxy = [".corp.example", "192.0.2.0/24"]\n')
         self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
         self.assertThrough(node)
+
         for unit in "containerd.service", "kubelet.service":
             environ = self.environ(node, unit)
             self.assertEqual({name: environ[name] for name in TO_PROXY}, dict.fromkeys(TO_PROXY, URL))
             self.assertEqual(environ["NO_PROXY"], environ["no_proxy"])
+
             near = environ["NO_PROXY"].split(",")
             vpc = json.loads(node.file("/run/eks/imds.json").read_text())["interfaces"][0]["vpcIpv4Cidrs"]
             self.assertTrue(vpc)
+
             for item in ["localhost", "127.0.0.1", "::1", "169.254.169.254", "fd00:ec2::254", "169.254.170.23", "169.254.169.123",
                          "169.254.169.253", *vpc, "10.96.0.0/16", API, ".internal", ".svc", ".cluster.local", ".corp.example",
                          "192.0.2.0/24"]:
                 self.assertIn(item, near)
+
         # What containerd makes of it: the same registry under other names, and at addresses of the VPC and of the cluster.
         node.write("/login", "AWS:pa55phrase")
         node.file("/login").chmod(0o600)
+
         near = ["near.corp.internal", "near.corp.example", "172.16.200.7", "10.96.0.77"]
         for name in "far.example", *near:
             if name[0].isdigit():
                 node.output("ip", "address", "add", f"{name}/32", "dev", "lo")
             node.write(f"/etc/containerd/certs.d/{name}/hosts.toml", f'[host."https://{name}"]\nskip_verify = true\n')
             node.output("eksnode", "images", "pull", "--login=/login", f"{name}/eks/pause:3.10")
+
         log = self.came_through(node)
         self.assertIn("CONNECT far.example:443 ", log)
+
         for name in near:
             self.assertNotIn(name, log)
         self.assertNotIn("HTTPS_PROXY", self.environ(node, "systemd-journald.service"))
@@ -135,8 +151,10 @@ class Proxy(ImageTest):
         node.output("eksnode", "apply", timeout=120)
         self.assertNotIn("example.com", self.environ(node, "kubelet.service")["NO_PROXY"])
         self.assertNotIn("public.example", self.environ(node, "kubelet.service")["NO_PROXY"])
+
         node.write(TOML, "")
         node.output("eksnode", "apply", timeout=120)
+
         for unit in "containerd.service", "kubelet.service":
             self.assertEqual([name for name in self.environ(node, unit) if "proxy" in name.lower()], [])
         for path in "/run/eks/private-api-server", "/run/eks/environment/kubelet", f"/run/eks/environment/{self.UNIT}":
@@ -148,6 +166,7 @@ class Proxy(ImageTest):
         self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
         self.assertThrough(node)
         self.assertIn(f"{USER}:{PASSWORD}@127", self.environ(node, "containerd.service")["HTTPS_PROXY"])
+
         for secret in PASSWORD, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode():
             self.assertHidden(node, secret)
 
@@ -187,13 +206,16 @@ class Proxy(ImageTest):
         settings = "  instance:\n    environment:\n      default: {%s}\n"
         node = self.proxied("", user_data=settings % variables, domain="aws.internal")
         self.assertActive(node, "eks-node.target", UNIT, self.UNIT, "eks-cluster.service")
+
         log = self.came_through(node)
         self.assertIn(f"CONNECT {self.HOST}:443 ", log)  # containerd has the proxy, and no NO_PROXY
         self.assertNotIn("aws.internal", log)
+
         for unit in "containerd.service", "kubelet.service":
             environ = self.environ(node, unit)
             self.assertEqual({name: value for name, value in environ.items() if "proxy" in name.lower()},
                              {"http_proxy": URL, "HTTPS_PROXY": URL})
+
         self.assertEqual(node.output("eksnode", "apply"), "nothing to do: the node has this configuration\n")
 
         # An admin's stands.
@@ -204,15 +226,18 @@ class Proxy(ImageTest):
         login = "POST http://ecr.aws.internal/ "
         logins = self.came_through(node).count(login)
         self.assertGreater(logins, 0)
+
         node.output("systemctl", "unset-environment", "NO_PROXY")
 
         node.user_data(NODE_CONFIG.format(name="my-cluster") + settings % f"{variables}, NO_PROXY: '169.254.169.254,{API}'")
         node.output("eksnode", "apply", "--fetch", timeout=120)
         self.assertFalse(node.file(f"/run/eks/environment/{self.UNIT}").exists())
+
         node.output("ctr", "-n", "k8s.io", "images", "remove", "--sync", image)
         for unit in "eks-cluster.service", self.UNIT:
             node.systemctl("restart", unit)
         self.assertActive(node, "eks-node.target", self.UNIT)
+
         log = self.came_through(node)
         self.assertIn("GET http://eks.aws.internal/clusters/my-cluster ", log)
         self.assertGreater(log.count(login), logins)

@@ -48,6 +48,7 @@ def check_arguments(parser, options):
         path = getattr(options, name)
         if path and not os.access(path, os.X_OK):
             parser.error(f"--{name}: '{path}' is not a program")
+
     if options.containerd and not os.access(options.containerd / "containerd", os.X_OK):
         parser.error(f"--containerd: there is no program '{options.containerd}/containerd'")
     if bool(options.apiserver) != bool(options.etcd):
@@ -74,6 +75,7 @@ def install_kubelet(root: Path, kubelet: Path):
     (units / "kubelet-host.service").write_text(HOST_UNIT)
     (units / "sysinit.target.wants").mkdir(exist_ok=True)
     (units / "sysinit.target.wants/kubelet-host.service").symlink_to("../kubelet-host.service")
+
     minor = int(version(kubelet).split(".")[1])
     if minor >= 31 and not Path("/sys/fs/cgroup/cgroup.controllers").exists():
         layers = root / "usr/lib/eks/node.d"
@@ -93,6 +95,7 @@ def report(node) -> Report:
     pid = node.show("kubelet.service", "MainPID")["MainPID"]
     if pid == "0":
         raise FileNotFoundError("kubelet does not run")
+
     words = node.file(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
     loader = importlib.machinery.SourceFileLoader("stand_in_kubelet", str(HERE / "kubelet"))
     stand_in = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
@@ -101,6 +104,7 @@ def report(node) -> Report:
     schema = stand_in.Schema(stand_in.minor_of(number))
     root = os.environ.get("STAND_IN_ROOT")
     os.environ["STAND_IN_ROOT"] = str(node.file("/")).rstrip("/")
+
     try:
         flags = stand_in.parse_flags(words[1:], schema)
         config = stand_in.load_config(flags, schema)
@@ -109,6 +113,7 @@ def report(node) -> Report:
         os.environ.pop("STAND_IN_ROOT")
         if root is not None:
             os.environ["STAND_IN_ROOT"] = root
+
     return Report(version=f"v{number}", argv=words, flags=flags, config=config, kubeconfig=kubeconfig,
                   labels=flags.get("node-labels", {}), taints=config.get("registerWithTaints", []),
                   node=flags.get("hostname-override", "").strip().lower() or node.output("hostname").strip().lower())

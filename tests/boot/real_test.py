@@ -51,6 +51,7 @@ class ReferenceNode(RealNode):
         cls.n = cls.cluster_node()
         cls.n.__enter__()
         cls.addClassCleanup(cls.n.__exit__)
+
         # The flag as Karpenter writes it, quotes included.
         cls.n.user_data(cls.n.node_config(extra="""\
   kubelet:
@@ -100,6 +101,7 @@ class ReferenceNode(RealNode):
         status = self.object["status"]
         capacity, allocatable = status["capacity"], status["allocatable"]
         self.assertEqual((capacity["pods"], allocatable["pods"]), ("41", "41"))
+
         config = self.n.kubelet()["config"]
 
         def kib(text):
@@ -108,6 +110,7 @@ class ReferenceNode(RealNode):
 
         reserved = kib(config["kubeReserved"]["memory"]) + kib(config["evictionHard"]["memory.available"])
         self.assertEqual(kib(capacity["memory"]) - kib(allocatable["memory"]), reserved)
+
         milli = int(capacity["cpu"]) * 1000 - int(config["kubeReserved"]["cpu"].removesuffix("m"))
         self.assertEqual(allocatable["cpu"], f"{milli}m")
 

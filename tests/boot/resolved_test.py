@@ -23,6 +23,7 @@ class Resolved(BootTest):
         node = self.node([package.root for package in packages_listed(support.IMAGE.cache, "--list-resolved")])
         node.link("etc/systemd/system/sysinit.target.wants/systemd-resolved.service",
                   "/lib/systemd/system/systemd-resolved.service")
+
         with open(node.root / "etc/passwd", "a") as users:
             users.write("systemd-resolve:x:102:102::/:/usr/sbin/nologin\n")
         (node.root / "etc/resolv.conf").unlink(missing_ok=True)
@@ -31,6 +32,7 @@ class Resolved(BootTest):
         prepare(node)
         node.boot()
         self.assertActive(node, "eks-node.target", "systemd-resolved.service")
+
         return node
 
     def test_name_servers_and_domains_of_the_configuration(self):
@@ -38,20 +40,24 @@ class Resolved(BootTest):
                                "      domains: [corp.example.com]\n")
         self.assertActive(node, UNIT)
         self.assertEqual(node.file(DROP_IN).read_text(), "[Resolve]\nDNS=10.7.7.7 fd00::7\nDomains=corp.example.com\n")
+
         resolv = node.wait_for(lambda: "10.7.7.7" in (t := node.file(SERVERS).read_text()) and t, "the name servers")
         self.assertIn("nameserver fd00::7\n", resolv)
         self.assertIn("search corp.example.com\n", resolv)
         self.assertEqual(node.kubelet()["config"]["resolvConf"], SERVERS)
+
         # Again: nothing changes, and systemd-resolved is left alone.
         before = self.starts(node)
         node.systemctl("restart", UNIT)
         self.assertEqual(self.starts(node), before)
+
         # Removed, and kubelet runs on.
         node.write("/etc/eks/node.d/50-none.toml", "")
         node.user_data(node_config(support.IMAGE.ca))
         kubelet = node.show("kubelet.service", "MainPID")
         node.output("eksnode", "apply", "--fetch")
         self.assertFalse(node.file(DROP_IN).exists())
+
         node.wait_for(lambda: "10.7.7.7" not in node.file(SERVERS).read_text(), "the name servers to go")
         self.assertEqual(node.show("kubelet.service", "MainPID"), kubelet)
 
@@ -72,8 +78,10 @@ class Resolved(BootTest):
             node.write("/etc/eks/node.toml", '[proxy]\nhttps = "http://127.0.0.1:3128"\n')
             node.user_data(node_config(support.IMAGE.ca).replace("https://example.com", f"https://{host}")
                            + "  instance:\n    network:\n      nameservers: [127.0.0.1]\n")
+
         node = self.configured(prepare=prepare)
         self.assertEqual(node.file(private).read_text(), host + "\n")
+
         # Other servers, by `eksnode apply`: it is looked up again with them.
         node.user_data(node_config(support.IMAGE.ca).replace("https://example.com", f"https://{host}")
                        + "  instance:\n    network:\n      nameservers: [127.0.0.1]\n      domains: [corp.example]\n")

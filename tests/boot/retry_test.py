@@ -28,17 +28,22 @@ class Retry(BootTest):
         node = self.unreachable("1s", "4s", "8s", "14s", "20s", "30s", "40s", "50s")
         node.boot()
         self.assertKubeletDown(node)
+
         node.wait_for(lambda: self.attempts(node) >= 2, "a second attempt")
         self.assertIn(TIMER, node.output("systemctl", "list-timers", "--no-legend", "--no-pager"))
+
         status = node.wait_for(lambda: re.search(r"Next: +next attempt in \d+ s \(eks-retry\.timer\)$",
                                                  node.call("eksnode", "status").stdout, re.MULTILINE), "the announcement")
         self.assertTrue(status)
+
         node.file("/srv/aws/faults.json").unlink()
         node.output("systemctl", "restart", "fake-aws")
+
         # Nobody does anything else.
         node.wait_for_unit("eks-node.target", timeout=60)
         self.assertActive(node, "kubelet.service", "containerd.service", "eks-sandbox-image.service")
         self.assertEqual(node.output("systemctl", "--failed", "--no-legend"), "")
+
         node.wait_for_unit(TIMER, "inactive", timeout=60)  # at its next turn it has nothing left to do
 
     def test_the_attempts_have_an_end(self):
@@ -48,7 +53,9 @@ class Retry(BootTest):
                               "the last attempt", timeout=60)
         self.assertEqual(len(ended), 1)
         self.assertIn(self.attempts(node), (2, 3), "two turns of the timer may fall together")
+
         node.wait_for_unit(TIMER, "inactive")
+
         # Started by hand, it gets as many attempts again.
         node.file("/srv/aws/faults.json").write_text("[]")
         node.output("systemctl", "restart", "fake-aws")
@@ -62,6 +69,7 @@ class Retry(BootTest):
         self.failure(node, "eks-config.service")
         self.assertEqual(node.show(TIMER, "ActiveState")["ActiveState"], "inactive")
         self.assertEqual(self.starts(node, TIMER), 0)
+
         reported = node.wait_for(lambda: [r["MESSAGE"] for r in node.journal("--unit", "eks-retry") if "EKS_RESULT" in r],
                              "its decision")
         self.assertIn("eks-config.service (exit status 78) is not temporary", reported[0])
@@ -98,6 +106,7 @@ class Retry(BootTest):
             support.kill_at(node, None)
             node.wait_for_unit("eks-retry.service", "inactive")
             node.wait_for_unit(TIMER)
+
         node.file("/srv/aws/faults.json").unlink()
         node.output("systemctl", "restart", "fake-aws")
         before = kills()

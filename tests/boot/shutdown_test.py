@@ -47,8 +47,10 @@ class Shutdown(BootTest):
         self.assertActive(node, "eks-node.target", "systemd-logind.service")
         self.assertEqual(node.show(UNIT, "ActiveState", "ConditionResult"), {"ActiveState": "inactive", "ConditionResult": "no"})
         self.assertEqual(node.kubelet()["config"]["shutdownGracePeriod"], "2m30s")
+
         self.await_inhibitor(node)
         self.assertEqual(self.allowed(node), "150000000")
+
         # It is our file that keeps kubelet from writing one.
         node.link("etc/systemd/logind.conf.d/50-eks.conf", "/dev/null")
         node.reboot()
@@ -61,26 +63,35 @@ class Shutdown(BootTest):
         self.assertActive(node, "eks-node.target", UNIT)
         self.assertEqual(node.file(DROP_IN).read_text().splitlines()[1:], ["[Login]", "InhibitDelayMaxSec=300s"])
         self.assertEqual(self.allowed(node), "300000000")
+
         self.await_inhibitor(node)
+
         # Again: logind is left alone.
         node.systemctl("restart", UNIT)
         self.assertEqual(node.show(UNIT, "StatusText")["StatusText"], "systemd-logind has read it, 1 file unchanged")
+
         # Changed on a node that runs, before kubelet asks for the new time.
         node.output("eksnode", "set", "kubelet.config.shutdownGracePeriod=10m")
         self.assertIn(f"run {UNIT}", node.output("eksnode", "apply", "--dry-run"))
+
         node.output("eksnode", "apply")
         self.assertEqual(self.allowed(node), "600000000")
+
         self.await_inhibitor(node)
+
         # Removed.
         node.output("eksnode", "unset", "kubelet.config.shutdownGracePeriod")
         node.write("etc/eks/node.toml", "")
         node.output("eksnode", "apply")
         self.assertFalse(node.file(DROP_IN).exists())
+
         node.wait_for(lambda: self.allowed(node) == "150000000", "logind to take the default")
+
         # A file of the admin's that comes later: the failure has a code, and the node runs on.
         node.write("etc/systemd/logind.conf.d/99-zzz.conf", "[Login]\nInhibitDelayMaxSec=7s\n")
         node.output("eksnode", "set", "kubelet.config.shutdownGracePeriod=20s")
         self.assertNotEqual(node.call("eksnode", "apply").returncode, 0)
+
         failure = self.failure(node, UNIT)
         self.assertEqual(failure["EKS_FAILURE"], "daemon-refused")
         self.assertIn("may override it", failure["EKS_CAUSE"])
@@ -104,8 +115,10 @@ class Shutdown(BootTest):
         (node.root / "usr/local/lib/container").chmod(0o755)
         node.boot()
         self.assertActive(node, "eks-node.target", "var-lib-containerd.mount")
+
         self.await_inhibitor(node)
         self.assertEqual(self.allowed(node), "3000000")
+
         # As kubelet makes it. systemd 252 gives it a conflict with shutdown.target all the same, by which what is in it stops.
         node.output("busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
                     "StartTransientUnit", "ssa(sv)a(sa(sv))", "kubepods.slice", "replace", "1", "DefaultDependencies", "b", "false", "0")
@@ -113,6 +126,7 @@ class Shutdown(BootTest):
         node.file(PODS).write_text("".join(f"{pid}\n" for pid in pids))
         node.reboot()
         self.assertActive(node, "eks-node.target")
+
         reported = [(r.get("UNIT") or r.get("_SYSTEMD_UNIT", ""), r["MESSAGE"]) for r in map(json.loads, node.output(
             "journalctl", "--boot=-1", "--output=json", "--no-pager").splitlines()) if isinstance(r.get("MESSAGE"), str)]
 
@@ -152,6 +166,7 @@ TimeoutStartSec=infinity
         node.link("etc/systemd/system/kubelet.service.wants/once.service", "../once.service")
         node.boot(wait=False)
         self.assertEqual(node.process.wait(60), 133)  # nspawn's way to say that the container wants to be started again
+
         node.ended()
         node.boot()
         self.assertActive(node, "eks-node.target")
@@ -162,12 +177,14 @@ TimeoutStartSec=infinity
         node = self.booted()
         before = node.kubelet()
         self.assertEqual(before["flags"]["node-ip"], "172.16.34.43")
+
         profile = (node.root / "srv/aws/profile.json").read_text()
         for old, new in (("172.16.34.43", "172.16.34.99"), ("172-16-34-43", "172-16-34-99"), ("m4.xlarge", "m5.large")):
             profile = profile.replace(old, new)
         node.write("srv/aws/profile.json", profile)
         node.reboot()
         self.assertActive(node, "eks-node.target")
+
         after = node.kubelet()
         self.assertEqual(after["flags"]["node-ip"], "172.16.34.99")
         self.assertEqual(after["node"], "ip-172-16-34-99.us-west-2.compute.internal")
@@ -181,9 +198,11 @@ TimeoutStartSec=infinity
         node.write("etc/systemd/system/kubelet.service.d/warm.conf", "[Service]\nExecCondition=/bin/sh -c "
                    "'! imds latest/meta-data/autoscaling/target-lifecycle-state | grep Warmed'\n")
         profile = json.loads((node.root / "srv/aws/profile.json").read_text())
+
         for state in "Warmed:Stopped", "InService":
             profile["meta-data"]["autoscaling/target-lifecycle-state"] = state
             node.write("srv/aws/profile.json", json.dumps(profile))
+
             if node.process:
                 node.reboot()
             else:
@@ -191,5 +210,6 @@ TimeoutStartSec=infinity
                 self.assertActive(node, "eks-configured.target", "containerd.service")
                 self.assertEqual(node.show("kubelet.service", "Result"), {"Result": "exec-condition"})
                 self.assertKubeletDown(node)
+
         self.assertActive(node, "eks-node.target")
         self.assertTrue(node.kubelet_runs())

@@ -29,12 +29,14 @@ class Unpacking(SociTest):
         node.soci()
         node.boot()
         self.assertActive(node, "eks-node.target", self.SERVICE, "containerd.service", self.UNIT, "kubelet.service")
+
         containerd = node.output("containerd", "config", "dump")
         self.assertRegex(containerd, """snapshotter = ["']soci["']""")
         self.assertEqual(node.kubelet()["config"]["imageServiceEndpoint"],
                          "unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock")
         self.assertIn("imported and pinned", node.show(self.UNIT, "StatusText")["StatusText"])
         self.assertEqual(self.unpacked(node), 1)
+
         started = [int(node.show(unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
                    for unit in (self.SERVICE, "containerd.service", "kubelet.service")]
         self.assertEqual(started, sorted(started))
@@ -44,10 +46,12 @@ class Unpacking(SociTest):
         # If the image exists and is unpacked, nothing is done. Without its layer, it is unpacked again.
         node.systemctl("restart", self.UNIT)
         self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.NAME} present and pinned")
+
         listed = node.wait_for(lambda: node.call(*self.SNAPSHOTS, "list").stdout, "containerd to reach it")
         layer = re.search(r"^sha256:\w+", listed, re.MULTILINE)[0]
         node.output(*self.SNAPSHOTS, "remove", layer)
         self.assertEqual(self.unpacked(node), 0)
+
         node.systemctl("restart", self.UNIT)
         self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"{self.NAME} imported and pinned")
         self.assertEqual(self.unpacked(node), 1)
@@ -65,13 +69,16 @@ class Soci(SociTest):
     def test_it_comes_and_goes_with_the_configuration(self):
         node = self.booted()
         self.assertEqual(node.show(self.SERVICE, "ActiveState")["ActiveState"], "inactive")
+
         node.soci()
         node.reboot()
         self.assertActive(node, "eks-node.target", self.SERVICE)
         self.assertEqual(self.unpacked(node), 1)  # what overlayfs had unpacked before
+
         node.write("etc/eks/node.toml", '[containerd]\nsnapshotter = "overlayfs"\n')
         node.reboot()
         self.assertActive(node, "eks-node.target", self.UNIT)
+
         state = node.show(self.SERVICE, "ActiveState", "ConditionResult", "LoadState")
         self.assertEqual(state, {"ActiveState": "inactive", "ConditionResult": "no", "LoadState": "loaded"})
         self.assertFalse(node.file("/etc/soci-snapshotter-grpc/config.toml").exists())
@@ -92,8 +99,10 @@ class Soci(SociTest):
         node.output("systemctl", "kill", "--signal=SIGKILL", self.SERVICE)
         node.wait_for(lambda: node.show(self.SERVICE, "SubState")["SubState"] == "running"
                       and node.show(self.SERVICE, "MainPID") != before[self.SERVICE], "it to run again")
+
         for unit in clients:
             self.assertEqual(node.show(unit, "MainPID"), before[unit])
+
         # And they work with the new one.
         listed = node.wait_for(lambda: node.call(*self.SNAPSHOTS, "list").stdout, "containerd to reach it")
         layer = re.search(r"^sha256:\w+", listed, re.MULTILINE)[0]
@@ -109,9 +118,11 @@ class Soci(SociTest):
         before = self.main_processes(node, self.SERVICE)
         self.start_again(node, "eks-containerd-config")
         self.assertEqual(self.main_processes(node, self.SERVICE), before)
+
         reported = node.journal("--unit", "eks-containerd-config", "--priority=warning")
         self.assertEqual([record.get("EKS_DAEMON") for record in reported], [self.SERVICE])
         self.assertIn(f"run `systemctl restart {self.SERVICE}`", node.output("eksnode", "status"))
+
         node.output("rmdir", container)
         self.start_again(node, "eks-containerd-config")
         self.assertNotEqual(self.main_processes(node, self.SERVICE), before)
@@ -124,7 +135,9 @@ class Soci(SociTest):
         node.boot(wait=False)
         node.wait_for_unit("eks-node.target", timeout=60)
         self.assertActive(node, self.SERVICE, "containerd.service", "kubelet.service")
+
         node.wait_for(lambda: self.unpacked(node) == 1, "the image to be unpacked")
+
         # The console is told what has ended it.
         reported = {r["MESSAGE"] for r in node.journal(f"MESSAGE_ID={DAEMON_ENDED}")}
         self.assertEqual(reported, {f"{self.SERVICE} ended: start refused by a test"})

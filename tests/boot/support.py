@@ -51,17 +51,21 @@ def caller(token, cluster, secrets) -> tuple[str, int]:
     """
     version, _, data = token.partition(".")
     assert version == "k8s-aws-v1", version
+
     url = urlsplit(base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)).decode())
     query = dict(parse_qsl(url.query, strict_parsing=True))
     key, *scope = query["X-Amz-Credential"].split("/")
     assert (url.scheme, url.path, query["Action"], query["X-Amz-SignedHeaders"]) == \
         ("https", "/", "GetCallerIdentity", "host;x-k8s-aws-id"), url
+
     secret, session = secrets[key]
     assert query["X-Amz-Security-Token"] == session
+
     given = query.pop("X-Amz-Signature")
     pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query.items())
     assert given == signature(secret, query["X-Amz-Date"], "/".join(scope), "GET", "/", "&".join(map("=".join, pairs)),
                               {"host": url.netloc, "x-k8s-aws-id": cluster}), "the signature does not match"
+
     signed = time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
     return key, calendar.timegm(signed)
 
@@ -163,13 +167,16 @@ class BootTest(unittest.TestCase):
         for _, unit, _ in ORDER:
             show = node.show(unit, "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic", "NRestarts")
             self.assertEqual(show.get("NRestarts", "0"), "0", unit)
+
             began, up = int(show["InactiveExitTimestampMonotonic"]), int(show["ActiveEnterTimestampMonotonic"])
             if began:
                 self.assertGreater(up, began, unit)
                 spans[unit] = began, up
             else:
                 never.append(unit)
+
         self.assertEqual(never, list(left_out))
+
         for step, unit, before in ORDER:
             for other in before:
                 if unit in spans and other in spans:
@@ -234,10 +241,12 @@ class ImageTest(BootTest):
         node = self.node()
         prepare(node)
         (node.root / "etc/eks/pause.tar").unlink()
+
         if registry:
             node.registry("127.0.0.1:443", *(images or ["eks/pause:3.10"]), host=self.HOST, login="AWS:pa55phrase")
         else:
             node.write("etc/hosts", f"127.0.0.1 localhost {self.HOST}\n")
+
         login = base64.b64encode(f"AWS:{password}".encode()).decode()
         answer = {"authorizationData": [{"authorizationToken": login, "expiresAt": 1.7e9}]}
         node.write("srv/aws/faults.json", json.dumps([{"path": "/", "method": "POST", "body": json.dumps(answer)}]))
@@ -245,6 +254,7 @@ class ImageTest(BootTest):
                    "[Service]\nEnvironment=AWS_ENDPOINT_URL_ECR=http://169.254.169.254\n"
                    + (f"Environment=EKS_IMAGE_PULL_TIMEOUT={timeout}\n" if timeout else ""))
         node.boot()
+
         return node
 
     def images(self, node) -> dict:

@@ -60,6 +60,7 @@ class Trust(BootTest):
                    "[Service]\nEnvironment=AWS_ENDPOINT_URL_EKS=https://localhost:8443\n")
         node.write("/etc/eks/node.d/40-mirror.toml", MIRROR)
         node.user_data(NODE_CONFIG.format(name="my-cluster"))
+
         return node
 
     def ours(self, node) -> list:
@@ -80,6 +81,7 @@ class Trust(BootTest):
     def assertAsDistributed(self, node, *certificates):
         bundle = node.file(BUNDLE).read_text()
         self.assertGreater(bundle.count("BEGIN CERTIFICATE"), 100)
+
         for text in certificates:
             self.assertNotIn(text, bundle)
         self.assertEqual(self.ours(node), [])
@@ -100,8 +102,10 @@ class Trust(BootTest):
         self.assertNotIn("ca =", node.file("/etc/containerd/certs.d/registry.example/hosts.toml").read_text())
         self.assertEqual(set(node.file("/run/tls-front.log").read_text().split()), {"done"})
         self.assertCalm(node)
+
         reported = [r["MESSAGE"] for r in node.journal("--unit", UNIT)]
         self.assertIn("'CN = localhost': not a CA certificate; replace it or remove it, proceeding", "\n".join(reported))
+
         # Again: nothing is run.
         before = node.file(BUNDLE).stat().st_mtime_ns
         node.systemctl("reload", UNIT)
@@ -127,6 +131,7 @@ class Trust(BootTest):
         node.reboot()
         self.assertActive(node, "eks-node.target", UNIT)
         self.assertAsDistributed(node, corp, api)
+
         node.output("eksnode", "apply")  # closes the gate
         self.assertFalse(node.file("/run/eks/enabled/trust").exists())
         self.assertEqual(node.show(UNIT, "ActiveState"), {"ActiveState": "inactive"})
@@ -136,6 +141,7 @@ class Trust(BootTest):
         node.output("eksnode", "apply", timeout=120)
         self.assertTrusted(node, corp)
         self.assertEqual(self.pull(node), "")
+
         node.write(TOML, "")
         node.output("eksnode", "apply", timeout=120)
         self.assertAsDistributed(node, corp)
@@ -154,18 +160,22 @@ class Trust(BootTest):
         self.assertIn("'/etc/eks/corp.pem'): holds a private key", record["MESSAGE"])
         self.assertKubeletDown(node)
         self.assertNotIn(key.splitlines()[1], node.output("journalctl", "--boot", "--all", "--output=verbose"))
+
         refused = node.call("eksnode", "apply")
         self.assertEqual(refused.returncode, 78)
         self.assertIn("holds a private key", refused.stderr)
+
         # The tool fails: /etc cannot be written.
         node.file("/etc/eks/corp.pem").write_text(certificate_of(self.any_certificate(node)))
         node.write("/etc/systemd/system/eks-trust.service.d/read-only.conf", "[Service]\nReadOnlyPaths=/etc/ssl\n")
         node.systemctl("daemon-reload")
         self.assertNotEqual(node.call("systemctl", "restart", UNIT).returncode, 0)
+
         failed = [r for r in node.journal("--unit", UNIT) if r.get("EKS_RESULT") == "failed"][-1]
         self.assertEqual(failed["EKS_FAILURE"], "trust-store-failed")
         self.assertIn("/usr/sbin/update-ca-certificates failed with status", failed["MESSAGE"])
         self.assertIn("Read-only file system", failed["MESSAGE"])
+
         # Repaired, and started as the message says.
         node.file("/etc/systemd/system/eks-trust.service.d/read-only.conf").unlink()
         node.systemctl("daemon-reload")
@@ -211,8 +221,10 @@ class Trust(BootTest):
             self.assertEqual(run_step(document), "success")
         trusted = state()
         self.assertEqual(run_step(without), "success")
+
         clean = state()
         self.assertNotEqual(clean, trusted)
+
         for begin, document, end in (without, given, trusted), (given, without, clean):
             for point in range(1, 40):
                 self.assertEqual(run_step(begin), "success")
@@ -221,6 +233,7 @@ class Trust(BootTest):
                 with self.subTest(point=point, adds=document == given):
                     self.assertEqual(run_step(document), "success")
                     self.assertEqual(state(), end)
+
             self.assertGreater(point, 6)
             self.assertEqual(run_step(begin), "success")
             self.assertEqual(run_step(document, 1, "openssl"), "exit-code")

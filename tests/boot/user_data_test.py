@@ -58,12 +58,14 @@ class UserData(BootTest):
         node.write("/usr/local/bin/show-arguments", SHOW)
         (node.root / "usr/local/bin/show-arguments").chmod(0o755)
         (node.root / "out").mkdir()
+
         # Other words come first, as nodeadm's own flags do.
         node.write("/etc/words", "".join(f"W{i}=--first {row['text']}\n" for i, row in enumerate(WORDS)))
         node.write("/etc/systemd/system/words.service", "[Service]\nType=oneshot\nEnvironmentFile=/etc/words\n" + "".join(
             f"ExecStart=/usr/local/bin/show-arguments /out/{i} $W{i}\n" for i in range(len(WORDS))))
         node.boot("eks.node=0")
         node.systemctl("start", "words")
+
         for i, row in enumerate(WORDS):
             with self.subTest(row["text"]):
                 self.assertEqual(json.loads((node.root / f"out/{i}").read_text()), ["--first", *row["words"]])
@@ -82,6 +84,7 @@ class UserData(BootTest):
         self.assertActive(node, "eks-node.target")
         self.assertEqual(self.command_line(node)[-1], "--node-labels=karpenter.k8s.aws/ec2nodeclass=default,"
                          "karpenter.sh/capacity-type=spot,karpenter.sh/nodepool=general")
+
         config = node.kubelet()["config"]
         self.assertEqual(config["registerWithTaints"], [{"key": "karpenter.sh/unregistered", "effect": "NoExecute"}])
         self.assertEqual(config["maxPods"], 29)
@@ -106,6 +109,7 @@ class UserData(BootTest):
         self.assertEqual(self.command_line(node)[-5:], [
             '--cert-dir=/var/lib/x "y"', "--node-labels=a=b,c=d", "--v=3", "--register-with-taints=e=f:NoSchedule",
             "--root-dir=/var/lib/kubelet"])
+
         warnings = [r["MESSAGE"] for r in node.journal("--unit", "eks-config", "--priority", "warning")]
         self.assertTrue([text for text in warnings if "a quote that is not closed ends with the item" in text
                          and "user data, line 9, column" in text], warnings)
@@ -118,5 +122,6 @@ class UserData(BootTest):
         node.boot()
         self.assertActive(node, "eks-node.target")
         self.assertIn("--hostname-override=ip-172-16-34-43.us-west-2.compute.internal", self.command_line(node))
+
         notices = [r["MESSAGE"] for r in node.journal("--unit", "eks-kubelet-args", "--priority", "notice")]
         self.assertTrue([text for text in notices if "ip-172-16-34-43.corp.example" in text], notices)

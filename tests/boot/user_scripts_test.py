@@ -38,6 +38,7 @@ class UserScripts(BootTest):
         node.boot()
         manager = " ".join(r.get("MESSAGE", "") for r in node.journal("_PID=1"))
         self.assertNotIn("ordering cycle", manager)
+
         return node
 
     def test_without_scripts_nothing_waits(self):
@@ -52,14 +53,17 @@ class UserScripts(BootTest):
             with self.subTest(name):
                 node = self.node_with_script(order, script)
                 self.assertActive(node, "eks-node.target", "kubelet.service", "eks-user-scripts.service", "cloud-final.service")
+
                 kubelet = node.kubelet()
                 self.assertEqual(kubelet["config"]["maxPods"], 21)
                 self.assertEqual(kubelet["kubeconfig"]["cluster"]["server"], "https://edited.example")
+
                 ended = int(node.show("cloud-final.service", "ActiveEnterTimestampMonotonic").popitem()[1])
                 began = int(node.show("kubelet.service", "InactiveExitTimestampMonotonic").popitem()[1])
                 self.assertLess(ended, began)
                 self.assertEqual(self.starts(node, "kubelet.service"), 1)
                 self.assertEqual(self.starts(node, "containerd.service"), 1)
+
                 # Only what the change concerns ran again.
                 self.assertIn("eks-kubelet-config", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
                 self.assertNotIn("eks-ca", node.show("eks-user-scripts.service", "StatusText")["StatusText"])
@@ -78,6 +82,7 @@ class UserScripts(BootTest):
                   " > /etc/eks/node.d/50-script.toml\n")
         node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
         self.assertActive(node, "eks-node.target", "eks-user-scripts.service", "eks-environment.service", "containerd.service")
+
         pid = node.show("containerd.service", "MainPID")["MainPID"]
         self.assertIn(b"\0SITE_A=b c\0", b"\0" + node.file(f"/proc/{pid}/environ").read_bytes())
         self.assertEqual((self.starts(node, "containerd.service"), self.starts(node, "kubelet.service")), (2, 1))
@@ -87,6 +92,7 @@ class UserScripts(BootTest):
         node = self.node_with_script(self.ORDERS["after multi-user.target"], script)
         record = self.failure(node, "eks-user-scripts.service")
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("user-scripts-refused", "78"))
+
         refusal = [r["MESSAGE"] for r in node.journal("--unit", "eks-config") if r.get("EKS_RESULT") == "failed"]
         self.assertIn("/etc/eks/node.d/50-script.toml, line 1", refusal[0])
         self.assertActive(node, "kubelet.service")

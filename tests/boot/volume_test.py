@@ -34,15 +34,18 @@ class Volume(BootTest):
                 self.configure(node, device=disk, filesystem=filesystem)
                 node.boot()
                 self.assertActive(node, "eks-node.target", self.UNIT, self.MOUNT, "eks-sandbox-image.service")
+
                 source, kind, options = self.mounted(node)
                 self.assertEqual((source, kind), (disk, filesystem))
                 self.assertIn("noatime", options.split(","))
                 self.assertIn("formatted", node.show(self.UNIT, "StatusText")["StatusText"])
+
                 mounted, started = (int(node.show(unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
                                     for unit in (self.MOUNT, "containerd.service"))
                 self.assertLess(mounted, started)
                 self.assertIn("containerd.service", node.show(self.MOUNT, "Before")["Before"].split())
                 self.assertEqual(node.kubelet()["config"]["evictionHard"]["imagefs.available"], "15%")
+
                 node.power_off()
 
     def test_a_reboot_finds_what_is_on_it(self):
@@ -56,6 +59,7 @@ class Volume(BootTest):
         self.assertActive(node, "eks-node.target", self.UNIT)
         self.assertEqual(node.file("/var/lib/containerd/mark").read_text(), "kept")
         self.assertEqual(node.show(self.UNIT, "StatusText")["StatusText"], f"mounted {disk} at /var/lib/containerd")
+
         node.output("systemctl", "restart", self.UNIT)
         self.assertIn("is mounted at", node.show(self.UNIT, "StatusText")["StatusText"])
 
@@ -64,10 +68,12 @@ class Volume(BootTest):
             with self.subTest(what):
                 node = self.node()
                 disk = node.disk(filesystem=filesystem)
+
                 if not filesystem:
                     with open(disk, "r+b") as file:
                         file.seek(4096)
                         file.write(b"somebody's")
+
                 # That a formatting did not end is known of this disk, but of nothing that holds a filesystem; and of
                 # another instance's disk, which is not this one.
                 node.write(MARK, f"{INSTANCE if filesystem else 'i-1111'} {disk}\n")
@@ -80,6 +86,7 @@ class Volume(BootTest):
                 self.assertIn("/etc/eks/node.toml, line 2", record["MESSAGE"])
                 self.assertKubeletDown(node)
                 self.assertEqual(node.show("containerd.service", "ActiveState")["ActiveState"], "inactive")
+
                 node.power_off()
                 self.assertEqual(hashlib.sha256(Path(disk).read_bytes()).digest(), before)
 
@@ -92,9 +99,11 @@ class Volume(BootTest):
         node.boot()
         self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "volume-missing")
         self.assertKubeletDown(node)
+
         # It would write to the root filesystem.
         self.assertFalse(node.file("/var/lib/soci-snapshotter-grpc/index.json").exists())
         self.assertEqual(node.show("soci-snapshotter.service", "ActiveState")["ActiveState"], "inactive")
+
         node.soci(soci % node.disks[0])
         node.systemctl("restart", "eks-config.service")
         node.systemctl("start", "eks-node.target")
@@ -108,6 +117,7 @@ class Volume(BootTest):
         node.boot()
         self.assertEqual(self.failure(node, self.UNIT)["EKS_FAILURE"], "volume-failed")
         self.assertKubeletDown(node)
+
         node.output("mv", "/usr/bin/mount.away", "/usr/bin/mount")
         node.output("systemctl", "start", self.UNIT)
         node.systemctl("start", "eks-node.target")
@@ -120,27 +130,35 @@ class Volume(BootTest):
         self.configure(node, device=disk)
         support.let_be_killed(node, self.UNIT)
         node.boot("quiet")  # no node, so that nothing but this step uses the disk
+
         kills, step = {}, "eks-containerd-volume"
         for filesystem, program in ("xfs", step), ("xfs", "mkfs.xfs"), ("ext4", "mkfs.ext4"):
             self.configure(node, device=disk, filesystem=filesystem)
             node.output("systemctl", "restart", "eks-config.service")
             point = 1
+
             while True:
                 support.kill_at(node, point, program, parent=program != step)
                 node.call("systemctl", "start", self.UNIT)
                 support.kill_at(node, None)
+
                 if node.show(self.UNIT, "Result")["Result"] == "success":
                     break
+
                 self.assertEqual(node.show(self.UNIT, "Result")["Result"], "signal", (program, point, node.show(self.UNIT, "StatusText")))
+
                 kills[program] = kills.get(program, 0) + 1
                 with self.subTest(program=program, point=point):
                     self.assertEqual(node.call("systemctl", "start", self.UNIT).returncode, 0,
                                      node.show(self.UNIT, "StatusText"))
                     self.assertEqual(self.mounted(node)[:2], [disk, filesystem])
                     self.assertFalse(node.file(MARK).exists())
+
                 self.start_over(node, disk)
                 point = point + 1 if program == step else point * 2  # mkfs writes hundreds of times
+
             self.start_over(node, disk)
+
         # Of the step: before and after the note, its rename, mkfs, the end of the note, and the mount.
         self.assertGreaterEqual(kills[step], 10)
         self.assertGreaterEqual(min(kills.values()), 5)
@@ -159,6 +177,7 @@ class Volume(BootTest):
         node.output("systemctl", "start", "--no-block", self.UNIT)
         node.wait_for_unit(self.UNIT, "activating")
         self.assertEqual(node.show(self.MOUNT, "ActiveState")["ActiveState"], "activating")
+
         node.file("/run/go").touch()
         node.wait_for_unit(self.UNIT)
         self.assertEqual(self.mounted(node)[0], disk)
@@ -192,6 +211,7 @@ class Volume(BootTest):
         node.soci(settings % "overlayfs")
         node.boot()
         self.assertActive(node, "eks-node.target", self.UNIT)
+
         node.soci(settings % "soci")
         node.systemctl("restart", "eks-config.service")
         node.systemctl("start", "eks-node.target")

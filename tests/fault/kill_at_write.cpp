@@ -27,6 +27,7 @@ void point()
                 (program != nullptr && std::string_view(program) != program_invocation_short_name) ||
                 ++seen != std::strtol(wanted, nullptr, 10))
                 return;
+
         if (::getenv("KILL_PARENT") != nullptr)
                 ::kill(::getppid(), SIGKILL);
         ::kill(::getpid(), SIGKILL);

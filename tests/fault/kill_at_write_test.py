@@ -67,10 +67,12 @@ def tree(root):
         name = str(path.relative_to(root))
         if name.startswith("usr/"):
             continue
+
         if path.is_symlink():
             found[name] = os.readlink(path)
         elif path.is_file():
             found[name] = (path.read_bytes(), path.stat().st_mode & 0o7777)
+
     return found
 
 
@@ -98,16 +100,20 @@ class Kills(unittest.TestCase):
         before = self.scratch / "before"
         copy(start, before)
         kills = 0
+
         for step in steps:
             states = tree(before)
             for point in range(1, MOST_POINTS):
                 root = self.scratch / "root"
                 shutil.rmtree(root, ignore_errors=True)
                 copy(before, root)
+
                 result = run(step, root, point)
                 if result.returncode == 0:
                     break
+
                 self.assertEqual(result.returncode, -signal.SIGKILL, f"eks-{step}: {result.stderr}")
+
                 kills += 1
                 with self.subTest(step=step, point=point):
                     for name, state in tree(root).items():
@@ -117,7 +123,9 @@ class Kills(unittest.TestCase):
                     self.assertEqual(tree(root), expected)
             else:
                 self.fail(f"eks-{step} has no end")
+
             self.assertEqual(run(step, before).returncode, 0)
+
         return kills
 
     def test_the_first_boot(self):
@@ -138,6 +146,7 @@ class Kills(unittest.TestCase):
         boot(old, self.fresh)
         edited = (old / path).read_text().replace("{", "{ ", 1)
         (old / path).write_text(edited)
+
         for name in "kubelet-version.txt", "containerd-version.txt", "node.toml":
             shutil.copyfile(self.fresh / "etc/eks" / name, old / "etc/eks" / name)
         shutil.rmtree(old / "run")
@@ -157,6 +166,7 @@ class Kills(unittest.TestCase):
             file = self.fresh / "proc/sys" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(value)
+
         run_all(["config"], self.fresh)
         whole = self.scratch / "whole"
         copy(self.fresh, whole)
@@ -164,6 +174,7 @@ class Kills(unittest.TestCase):
         expected = tree(whole)
         self.assertEqual(expected["proc/sys/kernel/pid_max"][0], b"100000\n")
         self.assertIn("run/sysctl.d/99-zz-eks.conf", expected)
+
         kills = self.kill_everywhere(self.fresh, expected, ["sysctl"], lambda root: run_all(["sysctl"], root))
         self.assertGreaterEqual(kills, 8)  # before and after the write and the rename of the file, and each parameter
 
@@ -184,6 +195,7 @@ class Kills(unittest.TestCase):
             (self.fresh / file).parent.mkdir(parents=True, exist_ok=True)
             (self.fresh / file).write_text(content)
             (self.fresh / file).chmod(0o755)
+
         whole = self.scratch / "whole"
         copy(self.fresh, whole)
         run_all(["docker-runtimes"], whole)
@@ -191,6 +203,7 @@ class Kills(unittest.TestCase):
         docker = json.loads(expected["etc/docker/daemon.json"][0])
         self.assertEqual(docker["log-driver"], "journald")
         self.assertIn("crun", docker["runtimes"])
+
         kills = self.kill_everywhere(self.fresh, expected, ["docker-runtimes"],
                                      lambda root: run_all(["docker-runtimes"], root))
         self.assertGreaterEqual(kills, 8)  # of the file, and of what is remembered of it
@@ -215,6 +228,7 @@ class Kills(unittest.TestCase):
         expected = tree(whole)
         self.assertIn("run/systemd/network/05-eks-ens6.network", expected)
         self.assertIn(f"var/lib/eks/interfaces/{mac}", expected)
+
         kills = self.kill_everywhere(self.fresh, expected, ["interface"], lambda root: run_all(["interface"], root))
         self.assertGreaterEqual(kills, 8)  # before and after the write and the rename of each file
 
@@ -223,6 +237,7 @@ class Kills(unittest.TestCase):
         user_data = self.scratch / "user-data"
         self.fake_aws("--user-data", user_data)
         start, whole = self.scratch / "start", self.scratch / "whole"
+
         for was, content in (None, "the first"), ("the first", "another"):
             with self.subTest(content):
                 start.mkdir(exist_ok=True)
@@ -231,8 +246,10 @@ class Kills(unittest.TestCase):
                 expected = tree(whole)
                 self.assertEqual(set(expected), {"run/eks/imds.json", "run/eks/user-data"})
                 self.assertEqual(expected["run/eks/user-data"], (content.encode(), 0o600))
+
                 kills = self.kill_everywhere(start, expected, ["imds"], lambda root: run_all(["imds"], root))
                 self.assertGreaterEqual(kills, 8 if was is None else 4)  # before and after the write and the rename of each file
+
                 copy(whole, start)
 
 

@@ -29,10 +29,12 @@ class LateFacts(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="eks-late-") as scratch:
             root, faults, user_data = Path(scratch, "root"), Path(scratch, "faults.json"), Path(scratch, "user-data")
             (root / "etc/eks/node.d").mkdir(parents=True)
+
             # The image has configuration of its own, but not of a cluster: the user data is waited for.
             (root / "etc/eks/node.d/50-image.toml").write_text("[kubelet.config]\nclusterDomain = 'cluster.local'\n")
             faults.write_text(json.dumps([{"path": f"/latest/{fact}", "status": 404}] if fact else []))
             user_data.write_text("[cluster]\nname = 'a'\n")
+
             with subprocess.Popen([SOURCE / "tests/fake-aws", "--profile", SOURCE / "tests/profiles/reference.json",
                                    "--user-data", user_data, "--faults", faults], stdout=subprocess.PIPE, text=True) as server:
                 port = server.stdout.readline().strip()
@@ -48,7 +50,9 @@ class LateFacts(unittest.TestCase):
                 finally:
                     step.kill()
                     server.terminate()
+
             self.assertEqual(step.returncode, 0, reported)
+
             return json.loads((root / "run/eks/imds.json").read_text()), (root / "run/eks/user-data").read_text()
 
     def test_each_is_waited_for(self):

@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         try {
                 const std::string_view bytes(reinterpret_cast<const char*>(data), size);
                 const auto expression = eks::CelExpression::compile(bytes, names);
+
                 for (const auto& values :
                         {std::array<std::int64_t, 3>{3, 10, 29}, {INT64_MAX, INT64_MIN, 0}})
                         try {
@@ -20,5 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                         }
         } catch (const eks::Error&) { // refused; anything else that is thrown ends the run
         }
+
         return 0;
 }

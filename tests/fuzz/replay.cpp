@@ -24,11 +24,14 @@ int main(int argc, char** argv)
                                         reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
                                 ++files;
                         }
+
                 if (files > 0)
                         return 0;
+
                 std::fprintf(stderr, "no files in the given directories\n");
         } catch (const std::exception& e) {
                 std::fprintf(stderr, "%s\n", e.what());
         }
+
         return 1;
 }

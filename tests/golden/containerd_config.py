@@ -67,6 +67,7 @@ def fits(setting, patterns):
             parts[-1:] = ["*"] * max(1, len(words) - len(parts) + 1)
         if len(parts) == len(words) and all(fnmatch.fnmatchcase(w, p) for w, p in zip(words, parts)):
             return True
+
     return False
 
 
@@ -90,15 +91,18 @@ def check_schema_2():
         version = subprocess.run(["containerd", "--version"], capture_output=True, text=True, check=True).stdout
     except FileNotFoundError:
         skip("no containerd on this machine: tests/deps installs it")
+
     if not re.search(r" v?1\.\d+\.\d+", version):
         skip(f"containerd is no 1.x: {version}")
     old = "1.6." in version
+
     for case, text, tree in cases(2):
         dump = subprocess.run(["containerd", "--config", "/dev/stdin", "config", "dump"], input=text, capture_output=True,
                               text=True, timeout=30)
         if dump.returncode != 0:
             yield f"{case}: containerd config dump: {dump.stderr.strip()}"
             continue
+
         seen = dict(settings(tomllib.loads(dump.stdout)))
         for name, value in settings(tree):
             if old and fits(name, SINCE_17):

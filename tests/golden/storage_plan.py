@@ -66,6 +66,7 @@ def cases():
     for strategy, level in STRATEGIES.items():
         for count in COUNTS:
             yield "first-boot", f"{count} disks, {strategy}", strategy, "", blank(count)
+
         for count in (2, 4):
             if level is None:
                 ours = blank(count, holds="xfs", label="eks-disk")
@@ -73,8 +74,10 @@ def cases():
                 yield "one-wiped", f"{count} disks, Mount", strategy, "", replaced(ours, 1, disk(1))
                 yield "one-missing", f"{count} disks, Mount", strategy, "", without(ours, 1)
                 continue
+
             if level == 10 and count == 2:
                 continue
+
             yield "one-missing", f"{count} disks, {strategy}", strategy, "", without(members(count, level), 1)
             yield "one-missing", f"{count} disks, {strategy}, the rest assembled", strategy, "", \
                 without(members(count, level), 1) | {"arrays": [
@@ -92,6 +95,7 @@ def cases():
                 replaced(members(count, level), 1, disk(1)) | {"arrays": [
                     {"path": "/dev/md127", "active": level == 10, "level": level, "devices": count, "holds": "xfs" if level else "",
                      "disks": [f"AWS{n:02}" for n in range(2, count + 1)]}]}
+
         foreign = {"filesystem": {"holds": "ext4", "label": "data"}, "partition-table": {"holds": "a partition table (gpt)"},
                    "member": {"holds": "linux_raid_member", "label": "storage:backup", "arrayId": "b", "level": 1, "devices": 2},
                    "mirror-of-our-name": {"holds": "linux_raid_member", "label": "storage:kubernetes", "arrayId": "b", "level": 1, "devices": 2},
@@ -102,6 +106,7 @@ def cases():
             machine = changed(blank(4), 2, **what)
             yield "foreign", f"{kind}, {strategy}", strategy, "", machine
             yield "foreign-forced", f"{kind}, {strategy}", strategy, FORCED, machine
+
         yield "killed", f"half a filesystem, {strategy}", strategy, "", \
             changed(blank(4), 1, holds="data of an unknown kind", halfMade=True) if level is None else \
             assembled(4, level, holds="data of an unknown kind", halfMade=True)
@@ -111,6 +116,7 @@ def cases():
             assembled(4, level, holds="data of an unknown kind")
         yield "encrypted", f"turned on, {strategy}", strategy, ENCRYPTED, \
             blank(4, holds="xfs", label="eks-disk") if level is None else assembled(4, level)
+
     # The first disk has gone since its boot, so that the others have other places.
     opened = {"disks": [disk(n, holds="data of an unknown kind", halfMade=True) for n in (2, 3)],
               "ciphers": [{"on": f"/dev/nvme{n}n1", "path": f"/dev/mapper/eks-instance-store-{n}"} for n in (2, 3)]}
@@ -137,24 +143,30 @@ def cases():
     yield "arrays", "two entries of one disk", "RAID0", "", {"disks": [disk(1), disk(1, path="/dev/nvme9n1"), disk(2)]}
     baked = {"/var/lib/containerd": {"empty": False}, "/var/lib/kubelet": {"empty": True}}
     volume = {"holds": "xfs", "mounted": "/var/lib/containerd"}
+
     for strategy in "RAID0", "Mount":
         yield "arrays", f"one disk is containerd's volume, {strategy}", strategy, "\n[containerd.volume]\ndevice = '/dev/nvme1n1'\n", \
             changed(blank(2), 1, **volume)
+
     yield "other-strategy", "RAID10 of four, RAID0 of the three that are left", "RAID0", "", without(members(4, 10), 1)
     ours = {"holds": "xfs", "label": "eks-disk"}
     running = {"disks": [disk(2, mounted="/mnt/k8s-disks/1", **ours), disk(3, mounted="/mnt/k8s-disks/2", **ours)],
                "mounts": {"/mnt/k8s-disks/1": "/dev/nvme2n1", "/mnt/k8s-disks/2": "/dev/nvme3n1"}}
+
     for number in 1, 9:
         for later in True, False:
             yield "later", f"Mount, disk {number} {'came after the boot' if later else 'was not made before a kill'}", "Mount", "", \
                 running | {"disks": [*running["disks"], disk(number, cameLater=later)]}
+
     yield "later", "Mount, a disk is gone", "Mount", "", without(running, 2)
     yield "later", "Mount, by somebody below mountPath", "Mount", "", \
         {"disks": [disk(1, holds="xfs", mounted="/mnt/k8s-disks/data"), disk(2)], "mounts": {"/mnt/k8s-disks/data": "/dev/nvme1n1"}}
+
     for level, strategy in (0, "RAID0"), (10, "RAID10"):
         late = [d | {"cameLater": True} for d in members(4, level)["disks"]]
         yield "later", f"{strategy}, no disk was there at the boot", strategy, "", {"disks": late}
         yield "later", f"{strategy}, no disk was there at the boot, and they are blank", strategy, "", blank(4, cameLater=True)
+
     running = mounted(4, 10)
     short = running | {"arrays": [a | {"disks": a["disks"][1:]} for a in running["arrays"]]}
     yield "later", "RAID10, a disk came for one that was lost", "RAID10", "", replaced(short, 1, disk(5, cameLater=True))
@@ -166,10 +178,12 @@ def cases():
         "disks": [*members(6, 10)["disks"][2:], disk(7)], "late": True}
     yield "one-missing", "RAID0 that is mounted", "RAID0", "", mounted(4, 0) | {
         "disks": mounted(4, 0)["disks"][1:], "arrays": [a | {"disks": a["disks"][1:]} for a in mounted(4, 0)["arrays"]]}
+
     for path, file in ("/var/lib/containerd", "var-lib-containerd.mount"), ("/mnt/k8s-disks/0", "mnt-k8s\\x2ddisks-0.mount"):
         unit = {"directories": {path: {"unit": f"/etc/systemd/system/{file}"}}}
         yield "directories", f"a unit of {path}, blank disks", "RAID0", "", blank(2) | unit
         yield "directories", f"a unit of {path}, which is mounted", "RAID0", "", mounted(2, 0) | unit
+
     yield "directories", "a unit of a disk's place", "Mount", "", \
         blank(2) | {"directories": {"/mnt/k8s-disks/2": {"unit": "/run/systemd/generator/mnt-k8s\\x2ddisks-2.mount"}}}
     yield "directories", "baked images", "RAID0", "", blank(2) | {"directories": baked}
@@ -196,6 +210,7 @@ def cases():
     yield "filesystems", "both want the instance store", "RAID0", "\n[containerd.volume]\ndevice = 'instance-store'\n", blank(2)
     yield "wrong", "relative mountPath", "RAID0", "mountPath = 'mnt'\n", blank(2)
     yield "wrong", "mountPath with dots", "RAID0", "mountPath = '/mnt/../etc'\n", blank(2)
+
     for path in "/var/lib/containerd", "/var/lib/kubelet/disks":
         yield "wrong", f"mountPath {path}", "RAID0", f"mountPath = '{path}'\n", blank(2)
     yield "wrong", "mkfsOptions that make something else", "Mount", "filesystem = 'ext4'\nmkfsOptions = ['-t', 'ext3', '-n', '-J', 'device=/dev/nvme0n1']\n", blank(2)
@@ -213,23 +228,29 @@ def plan(program, folder, strategy, more, machine):
     command = [program, "plan", "--disks", "disks.json", "--config", "node.toml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
     as_json = subprocess.run([*command, "--json"], cwd=folder, capture_output=True, text=True, timeout=60)
+
     if done.returncode:
         return f"{done.stderr.strip()}\nexit status {done.returncode}\n"
+
     shown = json.loads(as_json.stdout)
     lines = done.stdout.splitlines()
+
     if shown["actions"] or shown["notes"]:
         assert len(lines) == len(shown["actions"]) + len(shown["notes"]), (lines, shown)
     for line, action in zip(lines, shown["actions"]):
         assert " ".join(action.get("command", [])) in line, (line, action)
+
     return done.stdout
 
 
 def main():
     program = str(Path(sys.argv[1]).absolute())
     found = {}
+
     with tempfile.TemporaryDirectory() as folder:
         for file, name, *case in cases():
             found.setdefault(file, []).append(f"# {name}\n{plan(program, Path(folder), *case)}")
+
     bad = 0
     for file, texts in found.items():
         path, text = HERE / f"{file}.txt", "\n".join(texts)
@@ -239,9 +260,11 @@ def main():
             bad += 1
             before = path.read_text().splitlines(True) if path.exists() else []
             sys.stdout.writelines(difflib.unified_diff(before, text.splitlines(True), f"expected {file}", f"found {file}"))
+
     for path in HERE.glob("*.txt"):
         if path.stem not in found:
             sys.exit(f"{path} belongs to no case")
+
     sys.exit(bad > 0)
 
 

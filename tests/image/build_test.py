@@ -27,6 +27,7 @@ class BuildTest(MachineTest):
         for path, text in {"passwd": "root:x:0:0:root:/root:/bin/bash\n", "group": "root:x:0:\n", "shadow": "root:!:19000::::::\n",
                            "pam.d/common-auth": "auth required pam_unix.so\n", "chrony/sources.d/eks.sources": ""}.items():
             self.put_file(f"etc/{path}", text)
+
         for path in "usr/lib/systemd/timesyncd.conf.d/80-eks.conf", "usr/lib/systemd/system/systemd-journald.service", "var/log/x":
             self.put_file(path)
         (self.root / "etc/shadow").chmod(0o640)
@@ -99,10 +100,12 @@ UsePAM no
         info = json.loads((self.output / "test-version-info.json").read_text())
         self.assertEqual(info["build"]["variants"], "mine,cis")
         self.assertEqual(json.loads((self.output / "test.spdx.json").read_text())["name"], "test")
+
         for name in "manifest.json", "test-manifest.json":
             build = json.loads((self.output / name).read_text())["builds"][0]
             self.assertEqual(build["custom_data"], {"arch": "x86_64", "kubernetes_build_date": "2025-11-13", "kubernetes_version": "1.34.1",
                                                     "os": "debian12", "variants": "mine,cis"})
+
         self.assert_nothing_is_left()
 
     def test_a_working_directory_of_another_user_is_refused(self):

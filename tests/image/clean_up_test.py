@@ -54,6 +54,7 @@ class CleanUpTest(MachineTest):
         self.answer("systemctl", f'[ "$*" != "show --property=MainPID --value auditd.service" ] || echo {auditd.pid}')
         self.succeeds(self.step("remove-traces", **work))
         self.assertIsNotNone(auditd.poll())
+
         logs = [path for path in (self.root / "var/log").rglob("*") if path.is_file()]
         self.assertEqual([(path.name, path.read_text()) for path in logs], [("audit.log", "")])
         self.assertFalse((self.root / "var/tmp/mine/worker").exists())

@@ -56,6 +56,7 @@ class ContainerImageTest(MachineTest):
 
         self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="stig"))  # includes fips
         self.assertTrue(self.calls()[1].endswith(" --fips"))
+
         self.succeeds(self.step("cache-images", CACHE_CONTAINER_IMAGES="true", VARIANTS="efa"))
         self.assertFalse(self.calls()[1].endswith(" --fips"))
 

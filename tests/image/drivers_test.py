@@ -84,6 +84,7 @@ class NvidiaTest(DriverTest):
                 module = next(name for name in tar.getnames() if name.endswith("/nvidia.ko"))
                 found[f"{file.parent.name}/{file.name}"] = tar.extractfile(module).read().decode().strip()
                 self.assertIn(KERNEL, module)
+
         return found
 
     def kmod_util(self, *words):
@@ -121,6 +122,7 @@ class NvidiaTest(DriverTest):
         self.succeeds(self.step("write-sbom", CRICTL_VERSION=""))
         self.answer("rpm", "exit 1")
         modules = {one["name"]: one for one in self.bill_of_materials()}
+
         for archive in self.archived():
             one = modules[archive.partition("/")[0]]
             self.assertEqual(one["versionInfo"], "580.95.05")
@@ -153,6 +155,7 @@ class NvidiaTest(DriverTest):
                 install = "MAKE_WITH='${MAKE_WITH:-cp}'\n" + MODULE_SOURCE.format(root="%{buildroot}", kind=kind)  # the variable of the machine
                 self.put_rpms(repository, [f"kmod-nvidia-{name}-dkms"], version, header=f"{header}Provides: nvidia-kmod = {version}\n",
                               files="/usr/src/*", install=install)
+
             self.put_rpms(repository, ["nvidia-driver-cuda", "nvidia-fabricmanager", "nvidia-imex", "nvidia-persistenced"], version,
                           header=f"Requires: nvidia-kmod = {version}\n")
             self.put_rpms(repository, ["nvidia-driver-assistant"], version, files=f"/{LIST_OF_GPUS}", install=assistant)
@@ -170,6 +173,7 @@ class NvidiaTest(DriverTest):
 
         self.answer("python3", "exit 1")
         self.fails(install("latest"))
+
         (self.commands / "python3").unlink()
         version = "580.95.05"
         self.succeeds(install("580.*"))
@@ -191,6 +195,7 @@ class NvidiaTest(DriverTest):
     def test_arm64_has_no_grid_driver(self):
         self.variables |= {"ARCH": "arm64", "MACHINE": "aarch64"}
         self.fails(self.apply_all(**self.grid), "NVIDIA has the GRID driver for x86_64 only", "leave nvidia_grid_runfile empty")
+
         self.succeeds(self.apply_all())
         self.assertEqual(self.archived(), {"nvidia/nvidia-580.105.08.tar.gz": "proprietary 580.105.08",
                                            "nvidia-open/nvidia-open-580.105.08.tar.gz": "open 580.105.08"})
@@ -242,6 +247,7 @@ class NeuronTest(DriverTest):
             self.succeeds(self.fallback())
             cached = [path.name for path in (self.root / "var/cache/eks/packages").iterdir()]
             self.assertEqual(cached, ["aws-neuronx-dkms-2.21.37.0-1.noarch.rpm"])
+
         self.assertEqual(len([call for call in self.calls() if "--downloadonly" in call]), 1)
 
         unit = self.read("etc/systemd/system/neuron-package-install.service")
@@ -249,6 +255,7 @@ class NeuronTest(DriverTest):
 
         enabled, files = self.write_manifest(VARIANTS="neuron")
         self.assertIn("neuron-package-install.service", enabled)
+
         for path in f"var/cache/eks/packages/{cached[0]}", "etc/systemd/system/neuron-package-install.service", "etc/eks/neuron-package-install.sh":
             self.assertEqual(files.get(f"/{path}"), sha256((self.root / path).read_bytes()), path)
 
@@ -272,6 +279,7 @@ class NeuronTest(DriverTest):
 
         self.succeeds(self.fallback(ARCH="arm64"))
         self.assertFalse((self.root / "etc/eks/neuron-package-install.sh").exists())
+
         (self.root / "etc/eks").mkdir()
         self.assertNotIn("neuron-package-install.service", self.write_manifest(VARIANTS="neuron", ARCH="arm64")[0])
 
@@ -302,6 +310,7 @@ class VersionTest(MachineTest):
 
         self.fails(self.apply("gpu-nvidia-grid", **grid), "the variable nvidia_grid_sha256")
         self.fails(self.apply("gpu-nvidia-grid", **grid, NVIDIA_GRID_SHA256="0" * 64), "has the SHA-256")
+
         grid["NVIDIA_GRID_SHA256"] = sha256(installer.encode())
         self.fails(self.apply("gpu-nvidia-grid", **grid, GRID_STATUS="1"), "cannot build the GRID driver for the kernel 6.12.40-63")
 
@@ -338,6 +347,7 @@ class VersionTest(MachineTest):
         for wanted, version in {"latest": "2.22.0.0", "<2.20": "2.9.0.0", "2.21.*": "2.21.0.0"}.items():
             self.succeeds(self.apply("neuron", NEURON_DRIVER_VERSION=wanted))
             self.assertTrue([call for call in self.calls() if f" aws-neuronx-dkms-{version} " in call], wanted)
+
         self.fails(self.apply("neuron", NEURON_DRIVER_VERSION=">=3"), "no package aws-neuronx-dkms has a version that is >=3",
                    "say neuron_driver_version=VERSION")
 

@@ -23,17 +23,20 @@ class KernelTest(MachineTest):
             self.assertEqual(self.read("etc/default/grub"), 'GRUB_CMDLINE_LINUX="clocksource=tsc tsc=reliable"\n')
 
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.12.4"), "is not installed")  # only 6.12.40 is
+
         for wanted in "6.12.*", ">=6.2,<6.18":
             self.calls()
             self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
             self.assert_in_order(self.calls(), "dnf --quiet versionlock delete kernel*", "dnf --assumeyes --quiet install kernel6.12-6.12.40-63.amzn2023[.-]*",
                                  "dnf --quiet versionlock add kernel6.12", "grubby --set-default /boot/vmlinuz-6.12.40-63.amzn2023.x86_64")
+
         for wanted, package in {"latest": "kernel6.18-6.18.2-1.amzn2023", "<6.12": "kernel-6.1.9-1.amzn2023"}.items():
             self.answer("rpm", f"echo {package.split('-', 1)[1]}.x86_64")
             self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
             self.assertIn(f"dnf --assumeyes --quiet install {package}[.-]*", self.calls())
 
         self.fails(self.step("install-kernel", KERNEL_VERSION=">=7"), "there is no kernel >=7 for this machine")
+
         self.answer("dnf", "exit 1")
         self.fails(self.step("install-kernel", KERNEL_VERSION="6.1"), "there is no kernel 6.1 for this machine", "list kernel'")
 
@@ -50,6 +53,7 @@ class KernelTest(MachineTest):
         for wanted, package in {"latest": "6.12.9", "6.1.*": "6.1.0-28", ">=6.1,<6.12": "6.1.0-28"}.items():
             self.succeeds(self.step("install-kernel", KERNEL_VERSION=wanted))
             self.assertIn(f"apt-mark hold linux-image-{package}-cloud-amd64", self.calls())
+
         self.fails(self.step("install-kernel", KERNEL_VERSION=">=7"), "there is no kernel >=7")
 
         for name in "6.1.0-9-cloud-amd64", "6.1.0-28-cloud-amd64":
@@ -60,12 +64,14 @@ class KernelTest(MachineTest):
         self.calls()
         self.succeeds(self.step("install-kernel", KERNEL_VERSION="", KERNEL="6.1.0-9-cloud-amd64"))
         calls = self.calls()
+
         for name in "6.1.0-9-cloud-amd64", "6.1.0-28-cloud-amd64", "cloud-amd64":
             self.assertIn(f"apt-mark hold linux-image-{name}", calls)
 
     def test_kernel_arguments_are_added_to_those_of_the_base_image(self):
         self.write_variant("mine", "kernel-argument quiet", "kernel-argument psi=1")
         self.put_file("etc/default/grub", "GRUB_CMDLINE_LINUX='quiet dyndbg=\"file x +p\"' # of a base image\nGRUB_TIMEOUT=0\n")
+
         for _ in range(2):
             self.succeeds(self.apply("mine"))
             self.assertEqual(self.read("etc/default/grub"), 'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="quiet dyndbg=\\"file x +p\\" psi=1"\n')
@@ -77,6 +83,7 @@ class KernelTest(MachineTest):
                  "grub.d/50-mine.cfg": 'GRUB_CMDLINE_LINUX="console=ttyS1"\n'}
 
         self.become("debian12")
+
         for name, text in files.items():
             self.put_file(f"etc/default/{name}", text)
         self.put_file("sys/hypervisor/uuid", "ec2f0000-1234\n")
@@ -108,5 +115,6 @@ class KernelTest(MachineTest):
             self.put_file(f"boot/vmlinuz-{name}")
         self.succeeds(self.step("restart-into-kernel", KERNEL="6.1.0-28-cloud-amd64"))
         self.assertNotIn("systemctl reboot", self.calls())
+
         self.succeeds(self.step("restart-into-kernel", KERNEL="6.1.0-9-cloud-amd64"))
         self.assertIn("systemctl reboot", self.calls())

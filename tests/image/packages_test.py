@@ -63,4 +63,5 @@ class PackageTest(PackerTest):
             self.succeeds(done)
             self.assertEqual(swap.parent.exists(), bool(full))
             self.assertEqual("cannot be turned off" in done.stderr and "files remain in" in done.stderr, bool(full), done.stderr)
+
         self.assertEqual(done.stderr, "")

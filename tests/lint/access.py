@@ -22,11 +22,14 @@ def check_reads(tree):
     """A path that a step names is covered by the Access of each program that plans for it."""
     files = {name: f"helpers/steps/{name}/{name.replace('-', '_')}.cpp" for name in sum(PLANS_FOR.values(), [])}
     sources = {name: tree.text(file) for name, file in files.items()}
+
     for planner, steps in PLANS_FOR.items():
         text = tree.text(f"helpers/steps/{planner}/main.cpp")
         allowed = [path for member in ("reads", "writes", "devices") for path, _ in paths(text, member)]
+
         if ".runs_programs = true" in text:
             allowed += OF_PROGRAMS
+
         for step in steps:
             for path, line in [*paths(sources[step], "reads"), *paths(sources[step], "devices")]:
                 if path not in NOT_PLANNED and not any(path == a or path.startswith(a + "/") for a in allowed):

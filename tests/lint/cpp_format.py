@@ -19,13 +19,17 @@ def check_format(tree):
                        "tests/**/*.cpp", "tests/**/*.hpp")
     if not files:
         return
+
     done = run(clang_format(), "--dry-run", "-Werror", *files, cwd=tree.source)
     wrong = {}
+
     for name, number in re.findall(r"^(\S+?):(\d+):\d+: error: ", done.stdout, re.MULTILINE):
         wrong.setdefault(name, set()).add(int(number))
+
     for name, numbers in wrong.items():
         yield at(name, min(numbers),
                  f"the first of {len(numbers)} that clang-format-14 writes otherwise, run clang-format-14 -i {name}")
+
     if done.returncode != 0 and not wrong:
         raise RuntimeError(f"clang-format failed: {done.stdout}")
 

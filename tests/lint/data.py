@@ -19,14 +19,17 @@ def check_tables(tree):
             yield at(path, 1, "the first line does not name source and date, write '# Facts from SOURCE, YYYY-MM.'")
         header = lines[1].split("\t") if len(lines) > 1 else []
         previous = ""
+
         for number, line in enumerate(lines[2:], 3):
             fields = line.split("\t")
             if len(fields) != len(header):
                 yield at(path, number, f"{len(fields)} fields, the header has {len(header)}, mend the row")
+
             if fields[0] == previous:
                 yield at(path, number, f"'{fields[0]}' a second time, keep one")
             elif fields[0] < previous:
                 yield at(path, number, f"'{fields[0]}' comes after '{previous}', sort the rows as LC_ALL=C sort does")
+
             previous = fields[0]
 
 
@@ -35,6 +38,7 @@ def check_changelog(tree):
     path = "packer/packages/changelog"
     version = re.search(r"version: '([\d.]+)'", tree.text("meson.build"))[1]
     numbers = {}
+
     for number, line in tree.lines(path):
         if match := re.match(r"(\d\S*)( 20\d\d-[01]\d-[0-3]\d)?$", line):
             numbers[match[1]] = match[2]
@@ -42,6 +46,7 @@ def check_changelog(tree):
                 yield at(path, number, f"{match[1]} has no day, write '{match[1]} YYYY-MM-DD'")
         elif not re.match(r"# |  \* |    \S", line) or len(line) > 79 and not line.startswith("#"):
             yield at(path, number, "write '  * TEXT', continued after four blanks, in at most 79 columns")
+
     if version not in numbers:
         yield at(path, 1, f"no entry for {version}, say what users notice")
 
@@ -52,7 +57,9 @@ def check_sysctl(tree):
         for number, line in tree.lines(path):
             if not line or line.startswith("#"):
                 continue
+
             key, _, value = (word.strip() for word in line.partition("="))
+
             # One with a minus belongs to a module, which this machine need not have loaded.
             if not key.startswith("-") and not Path("/proc/sys", *key.split(".")).is_file():
                 yield at(path, number, f"the kernel has no parameter '{key}', mend its name")
@@ -66,8 +73,10 @@ def check_sshd(tree):
         for number, line in tree.lines(path):
             if not line or line.startswith("#"):
                 continue
+
             key, _, names = line.partition(" ")
             known = run("ssh", "-Q", key).stdout.split()
+
             for name in names.split(","):
                 if name not in known:
                     yield at(path, number, f"ssh knows no {key} '{name}', mend its name")

@@ -41,20 +41,24 @@ def generate(tree, files, environment):
     base = tree.temporary()
     root = base / "root"
     root.mkdir()
+
     for path, content in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
+
     directories = [base / name for name in ("normal", "early", "late")]
     for directory in directories:
         directory.mkdir()
     done = run(tree.stage / PROGRAM, *directories, env={"EKS_ROOT": str(root), "SYSTEMD_SCOPE": "system", **environment})
     written = {}
+
     for path in sorted(base.rglob("*")):
         name = str(path.relative_to(base))
         if path.is_symlink():
             written[name] = f"-> {os.readlink(path)}"
         elif path.is_file() and not (path.is_relative_to(root) and name.removeprefix("root/") in files):
             written[name] = f"{path.stat().st_mode:o} {path.read_text()}"
+
     return done, written
 
 
@@ -66,6 +70,7 @@ def check_repeatable(tree):
             yield at(SOURCE, 1, f"fails {where}: {first.stdout.strip()}, mend it")
         elif not before:
             yield at(SOURCE, 1, f"writes nothing {where}, link the node's targets in")
+
         if before != after:
             yield at(SOURCE, 1,
                      f"two runs differ {where}, take clock, address and order of directories out of the output")

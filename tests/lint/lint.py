@@ -163,12 +163,15 @@ class Unit:
         """The setting with the source's line number: what stands for lines of units/step.conf is one line there."""
         if not self.path.endswith(".in"):
             return setting
+
         rendered = 0
         lengths = {placeholder: len(text.splitlines()) for placeholder, text in step_lines(tree).items()}
+
         for number, line in tree.lines(self.path):
             rendered += lengths.get(line, 1)
             if rendered >= setting.line:
                 return replace(setting, line=number)
+
         return setting
 
     def values(self, key):
@@ -207,11 +210,14 @@ def settings(text):
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(("#", ";")) or (not pending and not line.strip()):
             continue
+
         start = start if pending else number
         pending += line.removesuffix("\\")
+
         if line.endswith("\\"):
             pending += " "
             continue
+
         logical, pending = pending.strip(), ""
         if logical.startswith("["):
             section = logical.strip("[]")
@@ -264,6 +270,7 @@ def main():
     if len(sys.argv) != 3:
         print(f"usage: {sys.argv[0]} SOURCE BUILD", file=sys.stderr)
         sys.exit(2)
+
     findings, skipped = 0, False
     with Tree(sys.argv[1], sys.argv[2]) as tree:
         for check in checks(sys.modules["__main__"]):
@@ -274,6 +281,7 @@ def main():
             except Skip as reason:
                 print(f"skipped {check.__name__}: {reason}")
                 skipped = True
+
     if findings:
         print(f"{findings} finding{'s' if findings > 1 else ''}")
     sys.exit(1 if findings else SKIPPED if skipped else 0)

@@ -44,6 +44,7 @@ def page_of(program):
         return f"man/{program}.8.scd"
     if program.startswith("eksnode"):
         return f"man/{program}.1.scd"
+
     return f"man/{program}.service.8.scd"
 
 
@@ -69,6 +70,7 @@ def sections(tree, page):
             found.append([m[1].strip(), number, ""])
         elif found:
             found[-1][2] += line + "\n"
+
     return found
 
 
@@ -76,8 +78,10 @@ def check_every_page(tree):
     """Each unit, command, generator and file format has a page."""
     expected = {f"man/{name.replace('@', '')}.8.scd": tree_unit.path for name, tree_unit in units(tree).items()}
     expected |= {page_of(name): "helpers/steps/meson.build" for name in programs(tree)}
+
     for generator in sorted((tree.stage / "usr/lib/systemd/system-generators").iterdir()):
         expected[f"man/{generator.name}.8.scd"] = "generators/meson.build"
+
     expected[CONFIG_PAGE] = KEYS
     expected[OVERVIEW] = "README.md"
     for page, reason in expected.items():
@@ -99,6 +103,7 @@ def check_file_formats(tree):
     """Each JSON file under /run/eks that steps hand to each other is described in a page of section 5."""
     described = "".join(plain(tree.text(page)) for page in pages(tree) if page.name.endswith(".5.scd"))
     seen = set()
+
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp"):
         text = without_comments(tree.text(path))
         for m in re.finditer(r'"(/run/eks/[\w.-]+\.json)"', text):
@@ -116,18 +121,22 @@ def check_shape(tree):
             yield at(page, 1, f"the title is not {name}({section}), mend the first line")
         found = sections(tree, page)
         headings = [heading for heading, _, _ in found]
+
         known = [(heading, line) for heading, line, _ in found if heading in ORDER]
         for (before, _), (after, line) in zip(known, known[1:]):
             if ORDER.index(after) <= ORDER.index(before):
                 yield at(page, line, f"{after} comes after {before}, keep the order {', '.join(ORDER)}")
+
         required = REQUIRED
         if name.startswith("eks-") and name.endswith(".service"):
             required = REQUIRED_OF_STEPS
         elif section == "1":
             required = REQUIRED_OF_COMMANDS
+
         for heading in required:
             if heading not in headings:
                 yield at(page, 1, f"no section {heading}, add it")
+
         for heading, line, text in found:
             if heading == "NAME" and not re.match(rf"\s*{re.escape(name)}\b.* - \S", plain(text)):
                 yield at(page, line, f"NAME is not '{name} - what it does', which is what apropos reads")
@@ -139,13 +148,16 @@ def check_options(tree):
     """Every option in --help is in the program's page."""
     for name, path in programs(tree).items():
         page = page_of(name)
+
         # A root of its own: a program that does not know --help must not find the machine's files.
         done = run(path, "--help", env={"EKS_ROOT": str(tree.temporary())})
         if done.returncode != 0 and name not in HELP_FAILS:
             yield at("helpers/meson.build", 1,
                      f"{name} --help ends with status {done.returncode}, print the usage and end with 0")
+
         if not (tree.source / page).exists():
             continue  # said by check_every_page
+
         text = plain(tree.text(page))
         for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", done.stdout))):
             if not re.search(rf"(?<![\w-]){option}(?![\w-])", text):
@@ -159,6 +171,7 @@ def check_environment(tree):
         text = without_comments(tree.text(path))
         if "getenv(" not in text:
             continue
+
         # a file that wraps getenv() names its variables as the wrapper's argument
         wrapped = re.search(r"getenv\([a-z]", text) is not None
         for m in re.finditer(r'(\w+)\(\s*"([A-Z][A-Z0-9_]+)"', text):
@@ -171,6 +184,7 @@ def check_schema(tree):
     page = tree.stage / INSTALLED_CONFIG_PAGE
     if not page.exists():
         raise Skip("this build has no manual pages")
+
     entries = page.read_text().replace("\\&", "").splitlines()
     text = tree.text(KEYS)
     for key in tomllib.loads(text):
@@ -194,6 +208,7 @@ def check_migration(tree):
     if not page.exists():
         yield at(MIGRATION, 1, "there is no such page, write it")
         return
+
     text = plain(page.read_text())
 
     def named(word):
@@ -204,13 +219,16 @@ def check_migration(tree):
         for m in re.finditer(r'Option\{\s*"([a-z-]+)"', source):
             if not named(prefix + m[1]):
                 yield at(MIGRATION, 1, f"option {prefix + m[1]} of {path} is missing, say what becomes of it")
+
     schema = json.loads((tree.stage / NODE_CONFIG_SCHEMA).read_text())
     for key in leaves(schema["properties"]["spec"]):
         if not named(key):
             yield at(MIGRATION, 1, f"key {key} of NodeConfig is missing, say where it is")
+
     for name in compat_commands(tree):
         if not named(name) and not re.search(rf"/{re.escape(name)}\b", text):
             yield at(MIGRATION, 1, f"command {name} is missing, name it")
+
     known = set(tomllib.loads(tree.text(KEYS)))
     sections_of_keys = "|".join(sorted({key.split(".")[0] for key in known if "." in key}))
     for m in re.finditer(rf"(?<![\w/.-])(?:{sections_of_keys})\.(?!service|slice|d/)[A-Za-z][\w.]*\w", text):
@@ -233,6 +251,7 @@ def check_references(tree):
     """A page of ours that a page or a program's message names exists."""
     name = r"(?:eks(?:node)?(?:-[a-z0-9-]+)?|kubelet|runtime)(?:\.(?:service|target|slice|toml|json))?"
     ours = re.compile(rf"\b({name}|nodeadm)[*_]*\((\d)\)")
+
     for path in [*pages(tree), *tree.files(messages.MESSAGES, "helpers/**/*.cpp", "helpers/**/*.hpp", "README.md")]:
         text = plain(tree.text(path))
         for m in ours.finditer(text):
@@ -252,17 +271,22 @@ def check_renders(tree):
     """scdoc accepts every page, and man shows it without a warning; also the pages that the build adds to."""
     scdoc = tool("scdoc")
     directory = tree.temporary()
+
     for page in pages(tree):
         with open(tree.source / page, encoding="utf-8") as source:
             done = run(scdoc, stdin=source, stderr=subprocess.PIPE)
+
         if done.returncode != 0:
             m = re.search(r" at (\d+),", done.stderr)
             yield at(page, m[1] if m else 1, f"scdoc refuses it: {done.stderr.strip()}")
             continue
+
         rendered = directory / page.stem
         rendered.write_text(done.stdout)
+
         for text in man_warnings(rendered):
             yield at(page, 1, text)
+
     for page, source in ((INSTALLED_CONFIG_PAGE, KEYS), (INSTALLED_MESSAGES_PAGE, messages.MESSAGES)):
         if (tree.stage / page).exists():
             for text in man_warnings(tree.stage / page):

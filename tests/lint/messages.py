@@ -67,13 +67,17 @@ def arguments(text, start):
         if literal := LITERALS.match(text, at_):
             at_ = literal.end()
             continue
+
         depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(text[at_], 0)
         if depth == 0 or (depth == 1 and text[at_] == ","):
             found.append(text[begin:at_].strip())
             begin = at_ + 1
+
         if depth == 0:
             break
+
         at_ += 1
+
     return found
 
 
@@ -114,14 +118,17 @@ def check_catalog(tree):
     root = tree.temporary()
     directory = root / "usr/lib/systemd/catalog"
     directory.mkdir(parents=True)
+
     made = run(tree.source / SCRIPT, "catalog", tree.source / MESSAGES)
     if made.returncode != 0:
         return  # said by check_table
+
     (directory / "eks-node.catalog").write_text(made.stdout)
     done = run(journalctl, f"--root={root}", "--update-catalog")
     if done.returncode != 0 or done.stdout:
         yield at(MESSAGES, 1, f"journalctl --update-catalog refuses it: {done.stdout.strip()}")
         return
+
     listed = set(re.findall(r"^[0-9a-f]{32}", run(journalctl, f"--root={root}", "--list-catalog").stdout, re.MULTILINE))
     for message in messages(tree):
         if message.id not in listed:

@@ -554,9 +554,11 @@ class Copy:
         self.directory = tree.temporary()
         self.source = self.directory / "source"
         self.stage = self.directory / "stage"
+
         for path in tree.all_files:
             (self.source / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(tree.source / path, self.source / path, follow_symlinks=False)
+
         shutil.copytree(tree.stage, self.stage, symlinks=True)
         self.original = {self.source: tree.source, self.stage: tree.stage}
         self.whole = self.state()
@@ -580,6 +582,7 @@ class Copy:
         now = self.state()
         for path in now.keys() - self.whole.keys():
             path.unlink()
+
         for path, status in self.whole.items():
             if now.get(path) != status:
                 root = self.source if path.is_relative_to(self.source) else self.stage
@@ -598,6 +601,7 @@ def tidy_tree(tree):
     (directory / "compile_commands.json").write_text(json.dumps(
         [{"directory": str(directory), "file": str(file), "command": f"c++ -std=c++20 -c {file}"}]))
     commit(directory, "units: order kubelet\n\nWhy.")
+
     return lint.Tree(directory, directory, directory)
 
 
@@ -665,6 +669,7 @@ class SelfTest:
         with tidy_tree(self.tree) as planted:
             findings = set(self.checks["tidy", "check_tidy"](planted))
             changed = set(self.checks["tidy_changed", "check_tidy"](planted))
+
         self.expect("tidy.check_tidy", "helpers/phantom.cpp:3: .*modernize-use-nullptr", findings)
         self.expect("tidy.check_tidy", "helpers/phantom.hpp:2: .*modernize-use-nullptr", findings)
         self.expect("tidy.check_tidy", "helpers/forgotten.cpp:1: is compiled by no target", findings)
@@ -681,6 +686,7 @@ class SelfTest:
         planted |= {("commits", name) for name in BAD_MESSAGES}
         for module, name in sorted(self.checks.keys() - planted):
             self.failures.append(f"{module}.{name} has no plant, add one")
+
         for attempt, arguments in [*((self.try_plant, p) for p in PLANTS), (self.try_tidy, ()), (self.try_commits, ())]:
             try:
                 attempt(*arguments)
@@ -692,11 +698,13 @@ def main():
     with lint.Tree(sys.argv[1], sys.argv[2]) as tree:
         test = SelfTest(tree)
         test.run()
+
     for failure in test.failures:
         print(f"tests/lint/self_test.py:1: {failure}")
     for reason in sorted(test.skipped):
         print(f"skipped some: {reason}")
     print(f"{len(PLANTS) + 1} plants, {len(test.failures)} failures")
+
     return 1 if test.failures else lint.SKIPPED if test.skipped else 0
 
 

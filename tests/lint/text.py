@@ -47,6 +47,7 @@ def check_line_ends(tree):
             yield at(path, text.count("\n") + 1, "no newline at the end, add it")
         if text.endswith("\n\n"):
             yield at(path, text.count("\n"), "blank lines at the end, remove them")
+
         # a row of a table may end in an empty field
         blanks = " \r" if path.suffix == ".tsv" else None
         for number, line in enumerate(text.split("\n"), 1):
@@ -102,10 +103,12 @@ def check_rooms(tree):
     """Each room of the library uses only those that helpers/lib/meson.build names before it, and net base alone."""
     table = tree.text("helpers/lib/meson.build").partition("\nlibraries = [")[0]
     order = re.findall(r"'name': '(\w+)'", table)
+
     for path in tree.files("helpers/lib/*/*.cpp", "helpers/lib/*/*.hpp"):
         room = path.parts[2]
         if room not in order:
             continue
+
         below = {room, "base"} if room == "net" else set(order[:order.index(room) + 1])
         for number, line in tree.lines(path):
             if (m := re.match(r'#include "(\w+?)(?:/|_messages\.hpp")', line)) and m[1] in order and m[1] not in below:

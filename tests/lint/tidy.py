@@ -22,6 +22,7 @@ class Commands:
             entry["command"] = re.sub(r" -fpch-preprocess| -include \S+\.hpp", "", entry["command"])
         self.database = tree.temporary()
         (self.database / "compile_commands.json").write_text(json.dumps(entries))
+
         # source file: the directory that its compiler, and so clang-tidy, runs in
         self.directories = {(Path(entry["directory"]) / entry["file"]).resolve(): Path(entry["directory"]) for entry in entries}
 
@@ -42,6 +43,7 @@ def look_at(tree, path, commands):
         # a library's own header is not ours to mend, and NOLINT cannot reach it
         if where.is_relative_to(tree.source):
             yield at(where.relative_to(tree.source), line, f"{text} [{check}]")
+
     if result.returncode != 0 and not findings:
         yield at(path, 1, f"clang-tidy failed: {result.stdout.strip()[-300:]}")
 
@@ -49,6 +51,7 @@ def look_at(tree, path, commands):
 def check_tidy(tree):
     commands = Commands(tree)
     known = []
+
     for path in sources(tree):
         if tree.source / path in commands.directories:
             known.append(path)

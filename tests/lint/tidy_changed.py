@@ -28,6 +28,7 @@ def changed(tree):
 def check_tidy(tree):
     if not (tree.source / ".git").exists():
         raise Skip("not a clone of the repository")
+
     commands = Commands(tree)
     checked = set(sources(tree))
     paths = [path for path in changed(tree) if path in checked and tree.source / path in commands.directories]

@@ -46,6 +46,7 @@ inline std::string certificate(const WantedCertificate& wanted = {}, bool by_its
         const auto key = new_key();
         const auto issuer = by_itself ? KeyPtr() : new_key();
         REQUIRE(::X509_set_version(made.get(), wanted.version) == 1);
+
         ::ASN1_INTEGER_set(::X509_get_serialNumber(made.get()), 1);
         ::ASN1_TIME_set(::X509_getm_notBefore(made.get()), wanted.begin);
         ::ASN1_TIME_set(::X509_getm_notAfter(made.get()), wanted.end);
@@ -55,8 +56,10 @@ inline std::string certificate(const WantedCertificate& wanted = {}, bool by_its
                         reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()),
                         -1, 0);
         };
+
         set_name(::X509_get_subject_name(made.get()), wanted.name);
         set_name(::X509_get_issuer_name(made.get()), by_itself ? wanted.name : "another");
+
         if (wanted.constraints != nullptr) {
                 X509V3_CTX context{};
                 X509V3_set_ctx_nodb(&context);
@@ -65,12 +68,15 @@ inline std::string certificate(const WantedCertificate& wanted = {}, bool by_its
                 REQUIRE(extension != nullptr);
                 ::X509_add_ext(made.get(), extension.get(), -1);
         }
+
         REQUIRE(::X509_sign(made.get(), by_itself ? key.get() : issuer.get(), ::EVP_sha256()) > 0);
 
         const BioPtr memory(::BIO_new(::BIO_s_mem()));
         REQUIRE(::PEM_write_bio_X509(memory.get(), made.get()) == 1);
+
         const char* text = nullptr;
         const auto size = BIO_get_mem_data(memory.get(), &text);
+
         return {text, static_cast<std::size_t>(size)};
 }
 
@@ -81,6 +87,7 @@ inline std::string private_key()
         const BioPtr memory(::BIO_new(::BIO_s_mem()));
         REQUIRE(::PEM_write_bio_PrivateKey(memory.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
                 1);
+
         const char* text = nullptr;
         const auto size = BIO_get_mem_data(memory.get(), &text);
         return {text, static_cast<std::size_t>(size)};

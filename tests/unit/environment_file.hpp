@@ -28,6 +28,7 @@ inline std::map<std::string, std::string> parse_environment_file(std::string_vie
                 comment,
                 comment_escape
         };
+
         constexpr std::string_view blanks = " \t\n\r";
         constexpr std::string_view newlines = "\n\r";
         std::map<std::string, std::string> variables;
@@ -46,13 +47,16 @@ inline std::map<std::string, std::string> parse_environment_file(std::string_vie
                 kept = 0;
                 state = State::pre_key;
         };
+
         const auto append = [&](char c) {
                 value += c;
                 kept = value.size();
         };
+
         for (const char c : text) {
                 const bool newline = newlines.find(c) != newlines.npos;
                 const bool blank = blanks.find(c) != blanks.npos;
+
                 switch (state) {
                 case State::pre_key:
                         if (c == '#' || c == ';') {
@@ -125,6 +129,7 @@ inline std::map<std::string, std::string> parse_environment_file(std::string_vie
                                 append('\\');
                                 append(c);
                         }
+
                         break;
                 case State::comment:
                         if (c == '\\')
@@ -137,9 +142,11 @@ inline std::map<std::string, std::string> parse_environment_file(std::string_vie
                         break;
                 }
         }
+
         if (state == State::pre_value || state == State::value || state == State::value_escape ||
                 state == State::single || state == State::doubled || state == State::doubled_escape)
                 push(state == State::value);
+
         return variables;
 }
 
@@ -152,6 +159,7 @@ inline std::vector<std::string> split_environment_value(std::string_view text)
         std::string word;
         bool in_word = false;
         char quote = 0;
+
         for (std::size_t i = 0; i < text.size(); ++i) {
                 const char c = text[i];
                 if (quote == 0 && blanks.find(c) != blanks.npos) {
@@ -161,7 +169,9 @@ inline std::vector<std::string> split_environment_value(std::string_view text)
                         in_word = false;
                         continue;
                 }
+
                 in_word = true;
+
                 if (c == '\\') {
                         if (++i < text.size()) // at the end it is dropped
                                 word += text[i];
@@ -176,8 +186,10 @@ inline std::vector<std::string> split_environment_value(std::string_view text)
                         word += c;
                 }
         }
+
         if (in_word)
                 words.push_back(word);
+
         return words;
 }
 

@@ -66,8 +66,10 @@ const eks::File& file_in(const eks::StepPlan& plan, const std::string& path)
                                 FAIL("planned twice: " << path);
                         found = &file;
                 }
+
         if (found == nullptr)
                 FAIL("not planned: " << path);
+
         return *found;
 }
 

@@ -111,20 +111,25 @@ int in_child(const std::function<int()>& f)
 {
         const pid_t pid = ::fork();
         must(pid >= 0, "fork");
+
         if (pid == 0) {
                 // Catch's handlers would report the parent's test a second time.
                 for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
                         ::signal(number, SIG_DFL);
                 int status = 99;
+
                 try {
                         status = f();
                 } catch (...) {
                         status = 99;
                 }
+
                 ::_exit(status);
         }
+
         int status = 0;
         must(::waitpid(pid, &status, 0) == pid, "waitpid");
+
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -140,6 +145,7 @@ ChildResult captured_child(const std::function<int()>& f)
                 ::fflush(stdout);
                 return result;
         });
+
         return {status, directory.read("/out"), directory.read("/err")};
 }
 
@@ -152,6 +158,7 @@ std::string survives_damage(const std::string& seed, std::string_view spice, int
                 const auto pick = [&](std::size_t limit) {
                         return limit == 0 ? 0 : static_cast<std::size_t>(random()) % limit;
                 };
+
                 for (int round = 0; round < rounds; ++round) {
                         auto text = seed;
                         for (std::size_t change = pick(4) + 1; change-- > 0;)
@@ -169,6 +176,7 @@ std::string survives_damage(const std::string& seed, std::string_view spice, int
                                         text.insert(
                                                 pick(text.size()), text.substr(pick(text.size()), pick(30)));
                                 }
+
                         directory.write("/text", text); // what a crash was about
                         const auto result = refusal([&] { parse(text); });
                         if (result.failure != "nothing" && !result.failure.starts_with(kinds)) {
@@ -176,10 +184,13 @@ std::string survives_damage(const std::string& seed, std::string_view spice, int
                                 return 1;
                         }
                 }
+
                 return 0;
         });
+
         if (status == 0)
                 return {};
+
         return (status == 1 ? directory.read("/result")
                             : "the child ended with status " + std::to_string(status)) +
                ", for this text:\n" + directory.read("/text");

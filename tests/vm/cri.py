@@ -22,6 +22,7 @@ def encode(fields) -> bytes:
         else:
             data = encode(value) if isinstance(value, list) else value.encode()
             out += varint(number << 3 | 2) + varint(len(data)) + data
+
     return out
 
 
@@ -32,6 +33,7 @@ def decode(data: bytes) -> dict[int, list]:
     def number():
         nonlocal at
         value = shift = 0
+
         while True:
             byte = data[at]
             at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
@@ -41,11 +43,14 @@ def decode(data: bytes) -> dict[int, list]:
     while at < len(data):
         key = number()
         value = number()
+
         if key & 7 == 2:
             at, value = at + value, data[at:at + value]
         elif key & 7 != 0:
             raise ValueError(f"field {key >> 3} has wire type {key & 7}")
+
         fields.setdefault(key >> 3, []).append(value)
+
     return fields
 
 

@@ -89,6 +89,7 @@ def slow_motion(image: MachineImage, scratch: Path) -> float:
         status, lines = machine.call("work", timeout=1200)
         if status != 0:
             raise RuntimeError("\n".join(lines))
+
     return max(1.0, float(lines[-1]) / here)
 
 
@@ -103,6 +104,7 @@ def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool) ->
         print(f"an emulated processor is {factor:.0f} times slower than one here", file=sys.stderr, flush=True)
         environment = {"LD_PRELOAD": str(slow), "DISK_READ_MS": f"{read_ms * factor:.0f}", "DISK_READS": str(READS)}
         times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+
         for number in range(runs):
             for name, options in VARIANTS.items():
                 seconds, reported = first_boot(image, scratch, options, environment)
@@ -110,13 +112,18 @@ def measure(stage: Path, cache: Path, read_ms: int, runs: int, as_json: bool) ->
                 print(f"run {number + 1}: {name}: {seconds:.1f} s" + (f" ({reported})" if reported else ""), file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
     medians = {name: statistics.median(values) for name, values in times.items()}
     share = max(medians["with eks-readahead"], medians["its own lists only"]) / medians["without"]
+
     if as_json:
         print(json.dumps({"read_ms": read_ms, "reads": READS, "slow_motion": factor, "first_boot_s": medians}, indent=2))
         return share
+
     print(f"First boot to eks-node.target, {read_ms} ms a read, {READS} reads at a time, all {factor:.0f} times slower "
           f"({accelerator()[1].split(',')[0]}):")
+
     for name, seconds in medians.items():
         print(f"  {name:20} {seconds:7.1f} s  {seconds / medians['without']:5.2f} of the time without")
+
     return share

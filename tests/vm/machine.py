@@ -99,11 +99,13 @@ class MachineImage:
         kernel = next(root for name, root in packages.items() if name.startswith("linux-image-"))
         self.kernel = next(kernel.glob("boot/vmlinuz-*"))
         version, layers = self.node.containerd("1.6")
+
         upper, work = scratch / "vm-upper", scratch / "vm-work"
         for folder in (self.root, upper, work):
             folder.mkdir()
         run("mount", "-t", "overlay", "overlay", "-o",
             f"lowerdir={':'.join(map(str, [*packages.values(), *layers]))},upperdir={upper},workdir={work}", self.root)
+
         try:
             self._fill(version)
             self.disk = scratch / "root-disk"
@@ -115,12 +117,15 @@ class MachineImage:
         root = self.root
         release = self.kernel.name.removeprefix("vmlinuz-")
         run("chroot", root, "depmod", release)
+
         # What udev's package makes when it is installed.
         run("systemd-sysusers", f"--root={root}", "--inline", *(f"g {group} -" for group in ("input", "kvm", "render", "sgx")),
             stderr=subprocess.DEVNULL)
+
         if self.kubelet:
             shutil.copy(self.kubelet, root / "usr/bin/kubelet")
         units = root / "etc/systemd/system"
+
         # No node needs the drivers of an emulated board, and loading them takes seconds.
         (root / "etc/udev/rules.d/80-drivers.rules").symlink_to("/dev/null")
         (units / "e2scrub_reap.service").symlink_to("/dev/null")
@@ -130,9 +135,11 @@ class MachineImage:
 
         inside = root / INSIDE
         inside.mkdir()
+
         for path in HERE.iterdir():
             if path.is_file() and path.name not in NOT_INSIDE:
                 shutil.copy(path, inside / path.name)
+
         shutil.copytree(HERE / "storage_cases", inside / "storage_cases", ignore=shutil.ignore_patterns("__pycache__"))
         (units / "vm-agent.service").write_text(AGENT_UNIT)
         (units / "multi-user.target.wants/vm-agent.service").symlink_to("../vm-agent.service")
@@ -151,6 +158,7 @@ class MachineImage:
         (root / "etc/eks/node.d").mkdir(exist_ok=True)
         (root / "etc/eks/node.d/50-vm.toml").write_text(KERNEL_SETTINGS)
         (root / "etc/eks/containerd-version.txt").write_text(upstream(containerd_version) + "\n")
+
         for name in node.containerd_packages():
             if name != "1.6":
                 self._offer_containerd(name)
@@ -160,19 +168,23 @@ class MachineImage:
         suite, package = node.containerd_packages()[name]
         found = debian.packages(self.cache, suite, package)[0]
         offer = self.root / "opt/containerd" / name
+
         for path in ("usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/bin/ctr",
                      "usr/lib/systemd/system/containerd.service"):
             (offer / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(found.root / path, offer / path)
+
         (offer / "version").write_text(upstream(found.version) + "\n")
 
     def _write_disk(self):
         # One partition, so that the kernel finds the root by its id without an initrd.
         first, count = 2048, (ROOT_SIZE - 1) * MEBIBYTE // 512
         entry = struct.pack("<B3sB3sII", 0, b"", 0x83, b"", first, count)
+
         with open(self.disk, "wb") as file:
             file.truncate(ROOT_SIZE * MEBIBYTE)
             file.write(b"".join([bytes(440), struct.pack("<IH", DISK_ID, 0), entry, bytes(48), b"\x55\xaa"]))
+
         run("mke2fs", "-q", "-t", "ext4", "-m", "0", "-E", f"offset={first * 512},lazy_itable_init=0,nodiscard", "-d", self.root,
             self.disk, f"{count // 2}k", stderr=subprocess.DEVNULL)  # it notes that the file holds a partition table
 
@@ -245,6 +257,7 @@ class Machine:
                    "-smbios", "type=2,manufacturer=Amazon EC2,asset=i-0123456789abcdef0",
                    "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
                    "-serial", "stdio"]
+
         for disk in self.disks:
             file = f"file={self._file(disk)},format=raw"
             if disk.bad_sector:
@@ -252,11 +265,13 @@ class Machine:
                         f"file.inject-error.0.event=write_aio,file.inject-error.0.sector={disk.bad_sector}")
             command += ["-drive", f"if=none,id={disk.serial},{file},cache=unsafe",
                         "-device", f"nvme,drive={disk.serial},serial={disk.serial}"]
+
         with open(self.folder / "qemu", "w") as errors, self.lock:
             if self.killed:
                 raise Lost("the machine was killed")
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, env=self.environment)
+
         self.lines = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True).start()
 
@@ -299,10 +314,12 @@ class Machine:
                 line = self.lines.get(timeout=max(0, end - time.monotonic()))
             except queue.Empty:
                 raise Lost("\n".join([*before, f"nothing more was heard of the machine for {timeout:.0f} s"])) from None
+
             if line is None:
                 raise Lost("\n".join([*before, "the machine ended", (self.folder / "qemu").read_text()]))
             if line.startswith(f"{self.MARK}{word} "):
                 return line.removeprefix(f"{self.MARK}{word} "), before
+
             before.append(line)
 
     def wait_until_up(self, timeout=600):
@@ -326,14 +343,17 @@ class Machine:
         reliably a second time on a busy host. `blank`: all disks but the root's are new, as after a stop and a start."""
         self._say("60 systemctl reboot")
         end = time.monotonic() + timeout
+
         while True:
             try:
                 if self.lines.get(timeout=max(0, end - time.monotonic())) is None:
                     break
             except queue.Empty:
                 raise Lost(f"the system did not shut down within {timeout} s") from None
+
         self._ended()
         self.clock = timedelta()
+
         if blank:
             self._blank(self.disks[1:])
         self._start()

@@ -23,8 +23,10 @@ void apply_call(const FilesBefore& before)
                 std::array<char*, 2> arguments{name.data(), nullptr};
                 status = run_apply(1, arguments.data());
         }
+
         if (status == static_cast<int>(Errc::bad_config))
                 before.restore();
+
         if (status != 0)
                 throw Error(failure::node_not_started, "the node could not apply this call",
                         "The cause is printed above; `eksnode apply` tries again");
@@ -36,6 +38,7 @@ void record_failure(const char* program, const std::string& command, const Error
                 write_refused_call(Root(), {command, e.what(), e.remedy()});
         } catch (const std::exception&) { // another user's; the journal has the cause
         }
+
         const auto& kind = e.failure();
         std::string record;
         add_field(record, "MESSAGE", fmt::format("{} failed: {}", program, e.full_text()));

@@ -76,10 +76,12 @@ void add_settings_of_scripts(BootstrapCall& call)
         } catch (const Error& e) {
                 say("WARN", fmt::format("{}, ignoring: {}", e.what(), e.remedy()));
         }
+
         if (exists(own_path) && !read_link_if_exists(own_path))
                 say("WARN", fmt::format("'{}' was edited, which has no effect: it is a program, ignoring; "
                                         "variables may be set in '{}'",
                                     own_path, settings));
+
         if (exists(gpu_script))
                 say("WARN",
                         fmt::format("'{}' is not run, ignoring: eksnode finds GPUs by itself", gpu_script));
@@ -90,26 +92,31 @@ int bootstrap(int argc, char** argv)
         say("INFO", "starting...");
         if (::geteuid() != 0)
                 throw Error(failure::usage, "only root can make this machine a node", "Run it with sudo");
+
         auto call = bootstrap_call(argc, argv);
         call.read = [](const std::string& path) { return read_file(path, config_limit); };
         add_settings_of_scripts(call);
+
         const auto layer = parse_bootstrap_call(call);
         if (!layer) {
                 fmt::print("{}", usage);
                 return failed;
         }
+
         say_notes(layer->notes);
         keys_without_a_step(*layer).throw_if_any(failure::step_missing);
 
         const Root root(std::string{});
         const CallLock lock(root, start_timeout,
                 [] { say("INFO", "waiting for another call of bootstrap.sh or nodeadm to end"); });
+
         // Everything that may fail is done before the first file is written.
         const CommandLayer command{
                 .command = "bootstrap", .instance = instance_of_machine(root), .tree = layer->tree};
         std::vector<Note> notes;
         const auto edits = edits_of_files(root, type_of_machine(root), notes);
         say_notes(notes);
+
         for (const auto& difference : contradictions_with_earlier_calls(root, command))
                 say("WARN", hide_secrets(difference));
         const FilesBefore before(root, {bootstrap_layer, edits_layer, kubelet_config_link});
@@ -117,6 +124,7 @@ int bootstrap(int argc, char** argv)
         const auto standing = standing_of_node(manager);
 
         const SyncLayers sync(root);
+
         // The edits of scripts are a separate layer below that of the call, so they stay when the next call
         // replaces the latter. eks-kubelet-config then need not keep the edited kubelet-config.json as a
         // copy.
@@ -126,8 +134,10 @@ int bootstrap(int argc, char** argv)
                 if (standing != Standing::early)
                         link_atomically(root(kubelet_config_link), std::string(kubelet_config_link_target));
         }
+
         write_command_layer(root, command, Durability::unsynced);
         forget_refused_call();
+
         if (standing == Standing::early) {
                 if (const auto why = why_node_cannot_start(manager, root); !why.empty())
                         say("WARN", fmt::format("the node is not started in this boot, because {}", why));
@@ -135,8 +145,10 @@ int bootstrap(int argc, char** argv)
                         say("INFO", "complete! The node is started later in this boot");
                 return 0;
         }
+
         start_with(manager, standing, [&] { apply_call(before); });
         say("INFO", "complete!");
+
         return 0;
 }
 

@@ -25,11 +25,13 @@ int max_pods(const Json& flags)
 {
         constexpr std::string_view flag = "--max-pods=";
         int number = default_max_pods;
+
         for (const auto& entry : flags) {
                 const std::string_view text = entry.get_ref<const std::string&>();
                 if (text.starts_with(flag))
                         number = parse_int<int>(text.substr(flag.size())).value_or(number);
         }
+
         return number;
 }
 
@@ -50,6 +52,7 @@ public:
         {
                 if (!options_.read())
                         return std::nullopt;
+
                 cluster();
                 network();
                 kubelet();
@@ -57,6 +60,7 @@ public:
                 containerd();
                 options_.note_obsolete();
                 problems_.throw_if_any(failure::config_invalid);
+
                 return std::move(layer_);
         }
 
@@ -87,12 +91,14 @@ private:
                         set("cluster", "name", *name);
                 if (const auto* endpoint = options_.find("--apiserver-endpoint"))
                         set("cluster", "apiServerEndpoint", endpoint->value);
+
                 if (const auto* ca = options_.find("--b64-cluster-ca")) {
                         if (!decode_base64(ca->value))
                                 problem(*ca, "not base64",
                                         "Give certificateAuthority.data as DescribeCluster shows it");
                         set("cluster", "certificateAuthority", ca->value);
                 }
+
                 if (const auto* id = options_.find("--cluster-id"))
                         set("cluster", "id", id->value);
                 if (const auto* outpost = options_.find("--enable-local-outpost"))
@@ -105,12 +111,15 @@ private:
                 if (given == nullptr ||
                         given->value == "None") // what the AWS CLI prints for an absent value
                         return std::nullopt;
+
                 auto cidr = parse_cidr(given->value);
                 if (cidr && cidr->ipv6() == ipv6)
                         return cidr;
+
                 problem(*given, fmt::format("not an address range of {}", ipv6 ? "IPv6" : "IPv4"),
                         fmt::format("Give the cluster's service CIDR, such as {}",
                                 ipv6 ? "fd00:1234::/108" : "10.100.0.0/16"));
+
                 return std::nullopt;
         }
 
@@ -125,13 +134,16 @@ private:
                 const auto* ipv6 = options_.find("--service-ipv6-cidr");
                 const auto* dns = options_.find("--dns-cluster-ip");
                 const auto range4 = range(ipv4, false);
+
                 // An address instead of a range is used for the DNS service only; see below.
                 const bool has_address6 = ipv6 != nullptr && is_ipv6_address(ipv6->value);
                 const auto range6 = has_address6 ? std::nullopt : range(ipv6, true);
                 const bool is_ipv6 = range6 || has_address6 || wanted == "ipv6";
+
                 if (ipv6 != nullptr && wanted == "ipv4")
                         problem(*ipv6, fmt::format("contradicts {} ipv4", family->name),
                                 "Give one of the two");
+
                 // DescribeCluster returns the range, and is called unless both of these are given.
                 const bool described = options_.find("--apiserver-endpoint") == nullptr ||
                                        options_.find("--b64-cluster-ca") == nullptr;
@@ -145,10 +157,12 @@ private:
                         set("cluster", "cidr", range4->text());
                 else if (wanted == "ipv4" || wanted == "ipv6") // no range shows it
                         set("cluster", "ipFamily", wanted);
+
                 if (range4 && is_ipv6)
                         options_.note(ipv4->name, "the cluster is IPv6");
                 if (described)
                         options_.warn_of_query();
+
                 if (dns != nullptr)
                         cluster_dns(*dns);
                 else if (has_address6) // bootstrap.sh appended the same to the text before a slash
@@ -164,6 +178,7 @@ private:
                                         "Give the address of the cluster's DNS service");
                         addresses.push_back(part);
                 }
+
                 layer_.tree["kubelet"]["config"]["clusterDNS"] = std::move(addresses);
         }
 
@@ -173,6 +188,7 @@ private:
                 if (const auto* extra = options_.find_in_lines("--kubelet-extra-args"))
                         flags = kubelet_flags(*extra);
                 const auto* use_max_pods = options_.find("--use-max-pods");
+
                 // Not kubelet.config.maxPods, because another layer or an edited file overrides that.
                 if (use_max_pods != nullptr && !is_true(*use_max_pods))
                         layer_.tree["kubelet"]["maxPodsExpression"] = fmt::format("{}", max_pods(flags));
@@ -182,17 +198,21 @@ private:
         {
                 constexpr auto remedy = "Write flags as --name=value, with blanks between";
                 auto flags = Json::array();
+
                 const auto split = split_as_systemd(given.value);
                 if (split.open) {
                         problems_.add({bootstrap_name}, given.name, "", "it has an unclosed quote", remedy);
                         return flags;
                 }
+
                 std::vector<std::string> others;
                 flags = join_flags(split.words, others);
+
                 for (std::size_t i = 0; i < others.size(); ++i)
                         problems_.add({bootstrap_name}, given.name, "", "an item is not a flag", remedy);
                 if (!flags.empty())
                         set("kubelet", "flags", flags);
+
                 return flags;
         }
 
@@ -202,9 +222,11 @@ private:
                         runtime != nullptr && runtime->value != "containerd")
                         problem(*runtime, "must be containerd",
                                 "Leave it out: there is no other container runtime");
+
                 const auto* disks = options_.find("--local-disks");
                 if (disks == nullptr)
                         return;
+
                 static const std::map<std::string, std::string, std::less<>> strategies{
                         {"mount", "Mount"}, {"none", "none"}, {"raid0", "RAID0"}, {"raid10", "RAID10"}};
                 if (const auto strategy = strategies.find(lower(disks->value)); strategy != strategies.end())
@@ -218,11 +240,13 @@ private:
                 const auto* file = options_.find("--containerd-config-file");
                 if (file == nullptr)
                         return;
+
                 if (!call_->read) {
                         options_.warn(
                                 file->name, "the text of the file becomes containerd.config on the node");
                         return;
                 }
+
                 std::string text;
                 try {
                         text = call_->read(file->value);
@@ -230,6 +254,7 @@ private:
                         problem(*file, e.what(), "Name a file that is there");
                         return;
                 }
+
                 layer_.tree["containerd"]["config"] = without_sandbox_image(text);
         }
 
@@ -245,6 +270,7 @@ std::vector<std::string> join_flags(const std::vector<std::string>& words, std::
 {
         std::vector<std::string> flags;
         bool takes_value = false;
+
         for (const auto& word : words) {
                 if (word.starts_with('-')) {
                         takes_value = word.find('=') == std::string::npos;
@@ -256,6 +282,7 @@ std::vector<std::string> join_flags(const std::vector<std::string>& words, std::
                         others.push_back(word);
                 }
         }
+
         return flags;
 }
 

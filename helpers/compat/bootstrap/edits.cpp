@@ -38,10 +38,12 @@ Json difference(const Json& base, const Json& edited, std::string_view file, con
                         found[key] = value;
                 }
         }
+
         for (const auto& [key, value] : base.items())
                 if (!edited.contains(key))
                         notes.push_back({Level::warning, fmt::format("'{}' lacks {}; eksnode sets it again",
                                                                  file, key_path(path, key))});
+
         return found;
 }
 
@@ -79,19 +81,23 @@ std::multimap<std::string, std::string> settings_of_unit(std::string_view text)
 {
         std::multimap<std::string, std::string> settings;
         std::string setting;
+
         for (const auto line : lines(text)) {
                 const auto part = trim(line);
                 if (part.starts_with('#') || part.starts_with(';'))
                         continue;
+
                 setting += part;
                 if (setting.ends_with('\\')) {
                         setting.back() = ' ';
                         continue;
                 }
+
                 if (const auto end = setting.find('='); end != setting.npos)
                         settings.emplace(setting.substr(0, end + 1), trim(setting.substr(end + 1)));
                 setting.clear();
         }
+
         return settings;
 }
 
@@ -105,6 +111,7 @@ UnitEdits edits_of_unit(std::string_view base, std::string_view edited)
         constexpr const char* command = "ExecStart=";
         auto before = settings_of_unit(base);
         auto after = settings_of_unit(edited);
+
         UnitEdits edits;
 
         const auto old_words =
@@ -115,23 +122,27 @@ UnitEdits edits_of_unit(std::string_view base, std::string_view edited)
                         words.erase(found);
                 else
                         edits.others.insert(command);
+
         std::vector<std::string> strays;
         for (auto& flag : join_flags(words, strays))
                 if (flag.find('$') == flag.npos) // systemd would expand a variable, but not in kubelet.flags
                         edits.flags.push_back(std::move(flag));
                 else
                         strays.push_back(std::move(flag));
+
         if (!strays.empty())
                 edits.others.insert(command);
 
         before.erase(command);
         after.erase(command);
+
         for (const auto* settings : {&before, &after})
                 for (const auto& [name, value] : *settings) {
                         const auto same = std::pair<const std::string, std::string>(name, value);
                         if (std::ranges::count(before, same) != std::ranges::count(after, same))
                                 edits.others.insert(name);
                 }
+
         return edits;
 }
 
@@ -142,20 +153,24 @@ Json edits_of_kubelet_config(const Root& root, std::vector<Note>& notes)
         const auto text = read_file_if_exists(root(kubelet_config_link));
         if (!text)
                 return Json::object();
+
         auto base = read_file_if_exists(root(fmt::format("{}{}", rendered_directory, kubelet_config_path)));
         if (!base)
                 base = read_file_if_exists(root(kubelet_config_template));
         if (!base || text == base)
                 return Json::object();
+
         const auto edited = try_parse_json(*text);
         if (!edited.is_object())
                 throw Error(failure::config_syntax, fmt::format("'{}' is not JSON", kubelet_config_link),
                         "Correct the script that edits it");
+
         const auto ours = try_parse_json(*base);
         auto found =
                 difference(ours.is_object() ? ours : Json::object(), edited, kubelet_config_link, "", notes);
         found.erase("kind"); // of every such file
         found.erase("apiVersion");
+
         return found;
 }
 
@@ -164,25 +179,30 @@ Json edits_of_files(const Root& root, const std::string& instance_type, std::vec
         auto tree = Json::object();
         if (auto edits = edits_of_kubelet_config(root, notes); !edits.empty())
                 tree["kubelet"]["config"] = std::move(edits);
+
         std::string base;
         if (const auto text = edited_text(root, containerd_config_edited, containerd_vendor_file, base)) {
                 const std::string source(containerd_config_edited);
                 const auto edited = TomlDocument::parse(without_sandbox_image(*text), source).layer(source);
                 const auto ours = TomlDocument::parse(base, source).layer(source);
+
                 auto found = difference(ours.tree, edited.tree, source, "", notes);
                 if (!found.empty()) {
                         found["version"] = edited.tree.value("version", ours.tree["version"]);
                         tree["containerd"]["config"] = TomlDocument::from_tree(found).text();
                 }
         }
+
         if (const auto text = edited_text(root, max_pods_edited, max_pods_vendor_file, base))
                 if (const auto pods = max_pods_in(*text, instance_type);
                         !pods.empty() && pods != max_pods_in(base, instance_type))
                         tree["kubelet"]["maxPodsExpression"] = pods;
+
         if (const auto text = edited_text(root, kubelet_unit_edited, kubelet_unit_vendor_file, base)) {
                 const auto edits = edits_of_unit(base, *text);
                 if (!edits.flags.empty())
                         tree["kubelet"]["flags"] = edits.flags;
+
                 const std::vector<std::string> others(edits.others.begin(), edits.others.end());
                 if (!others.empty())
                         notes.push_back({Level::warning,
@@ -192,12 +212,14 @@ Json edits_of_files(const Root& root, const std::string& instance_type, std::vec
                                         "'/etc/systemd/system/kubelet.service.d'",
                                         kubelet_unit_edited, join(others, ", "))});
         }
+
         if (edited_text(root, sandbox_unit_edited, sandbox_unit_vendor_file, base))
                 notes.push_back({Level::warning,
                         fmt::format("'{}' was edited, which has no effect, ignoring; set the image in "
                                     "'{}', and other settings of the unit with `systemctl edit "
                                     "eks-sandbox-image`",
                                 sandbox_unit_edited, containerd_config_edited)});
+
         return tree;
 }
 
@@ -215,6 +237,7 @@ void add_edits(const Root& root, std::string_view layer, const std::string& inst
 {
         if (edits.empty())
                 return;
+
         auto tree = layer_of_instance(root, layer, instance);
         if (!tree.is_object())
                 tree = Json::object();

@@ -158,12 +158,15 @@ bool BootstrapOptions::read_arguments()
         const auto& arguments = call_->arguments;
         std::optional<std::string> behind_unknown;
         std::size_t extra = 0;
+
         for (std::size_t i = 0; i < arguments.size(); ++i) {
                 const auto& argument = arguments[i];
                 if (argument == "-h" || argument == "--help")
                         return false;
+
                 const auto equals = argument.find('=');
                 const bool has_value = equals != std::string::npos;
+
                 if (const auto* option = find_option(argument.substr(0, equals)); option != nullptr) {
                         const std::string flag(option->flag);
                         if (has_value)
@@ -179,6 +182,7 @@ bool BootstrapOptions::read_arguments()
                         warn(option_name(argument),
                                 unknown_option(argument) +
                                         (takes_next ? ", ignoring it and its value" : ", ignoring"));
+
                         if (takes_next && !behind_unknown)
                                 behind_unknown = arguments[i + 1];
                         i += takes_next ? 1 : 0;
@@ -188,11 +192,14 @@ bool BootstrapOptions::read_arguments()
                         ++extra;
                 }
         }
+
         if (!name_)
                 name_ = std::move(behind_unknown);
+
         // A misplaced quote can turn any text into an argument, even a password.
         if (extra > 0)
                 note("arguments", fmt::format("{} extra after the cluster name", extra));
+
         return true;
 }
 
@@ -203,6 +210,7 @@ void BootstrapOptions::read_environment()
                         variable != call_->environment.end())
                         given_.emplace(
                                 option.flag, GivenOption{std::string(option.variable), variable->second});
+
         const auto flags = given_.find("--kubelet-extra-args");
         if (flags != given_.end() && flags->second.value != call_->more_flags)
                 flags->second.value += " " + call_->more_flags;

@@ -31,30 +31,37 @@ std::vector<std::string> add_sourced_settings(BootstrapCall& call, const std::st
 {
         if (!exists(path))
                 return {};
+
         std::vector<std::string> words{"/bin/bash", "-c", program, "bash", path};
         for (const auto name : bootstrap_variables())
                 words.emplace_back(name);
+
         const auto result = run_program(words, deadline);
         if (result.timed_out || !result.output.ends_with('\0'))
                 throw Error(failure::config_invalid,
                         fmt::format(
                                 "'{}' {}", path, result.timed_out ? "did not end in 30 s" : "calls exit"),
                         "Remove everything but assignments from the file");
+
         std::vector<std::string> names;
+
         for (const auto entry : split(result.output, '\0')) {
                 const auto equals = entry.find('=');
                 if (equals == entry.npos)
                         continue;
+
                 const std::string name(entry.substr(0, equals));
                 const std::string value(entry.substr(equals + 1));
                 const auto had = call.environment.find(name);
                 if (had != call.environment.end() && had->second == value)
                         continue; // of the caller's environment
+
                 names.push_back(name);
                 if (name == extra_args)
                         call.more_flags = value;
                 call.environment.insert_or_assign(name, value);
         }
+
         return names;
 }
 

@@ -47,9 +47,11 @@ std::string failed_unit(Manager& manager)
                 {"eks-imds.service", config_step, "eks-cluster.service", "eks-configured.target", kubelet})
                 if (state_of(manager, unit) == "failed")
                         return unit;
+
         for (const auto& name : manager.unit(kubelet).list("Requires"))
                 if (name.starts_with("eks-") && state_of(manager, name.c_str()) == "failed")
                         return name;
+
         return kubelet;
 }
 
@@ -65,6 +67,7 @@ Standing standing_of_node(Manager& manager)
                 return Standing::ahead;
         if (!manager.is_loaded(scripts_step))
                 return Standing::resolved;
+
         const auto scripts = manager.unit(scripts_step);
         return scripts.has_job() || scripts.text("ActiveState") == "activating" ? Standing::awaits_scripts
                                                                                 : Standing::resolved;
@@ -76,6 +79,7 @@ void wait_for_kubelet(Manager& manager)
         const auto has_job = [&](const char* name) {
                 return manager.is_loaded(name) && manager.unit(name).has_job();
         };
+
         if (!(manager.is_loaded(kubelet) && runs(manager.unit(kubelet))) && !has_job(kubelet) &&
                 !has_job(node_target)) {
                 if (const auto why = why_node_cannot_start(manager, Root()); !why.empty())
@@ -84,9 +88,11 @@ void wait_for_kubelet(Manager& manager)
                 manager.queue_job("StartUnit", node_target);
                 start_skipped_interfaces(manager);
         }
+
         const auto unit = manager.unit(kubelet);
         const auto target = manager.unit(node_target);
         manager.watch({kubelet, node_target});
+
         while (!runs(unit)) {
                 if (!unit.has_job() && !target.has_job() && unit.text("ActiveState") != "activating") {
                         const auto failed = failed_unit(manager);
@@ -99,14 +105,17 @@ void wait_for_kubelet(Manager& manager)
                                         "bootstrap",
                                         failed));
                 }
+
                 const auto left = end - std::chrono::steady_clock::now();
                 if (left <= 0s)
                         throw Error(failure::node_not_started,
                                 fmt::format("kubelet was not started in {} s",
                                         std::chrono::seconds(start_timeout).count()),
                                 "`eksnode status` shows what it waits for");
+
                 manager.wait_for_change(std::chrono::duration_cast<std::chrono::milliseconds>(left));
         }
+
         // On Amazon Linux 2 a kubelet that had been started was active. A kubelet that is not ready yet may
         // wait for its certificate; a script need not wait for that.
         const auto ready = std::chrono::steady_clock::now() + time_to_be_ready;

@@ -63,6 +63,7 @@ void export_image(const std::string& name, const std::string& path)
 {
         const auto unfinished = path + ".new";
         ProcessResult result;
+
         for (int attempt = 0; attempt < export_attempts; ++attempt) {
                 result = run_program(
                         {"/usr/bin/ctr", "--namespace", "k8s.io", "images", "export", unfinished, name},
@@ -71,6 +72,7 @@ void export_image(const std::string& name, const std::string& path)
                         break;
                 result.output = "the archive has no end";
         }
+
         if (result.timed_out || result.status != 0 || !is_whole_archive(unfinished)) {
                 remove_if_exists(unfinished);
                 throw Error(failure::file_io,
@@ -81,6 +83,7 @@ void export_image(const std::string& name, const std::string& path)
                         "Run it where an image is built: containerd must have its default configuration, and must "
                         "not have the image's layers from another image");
         }
+
         if (::rename(unfinished.c_str(), path.c_str()) != 0)
                 throw io_error("write", path, errno);
 }
@@ -95,15 +98,18 @@ void cache(const PauseCache& what)
                 root, config ? snapshotter_in(*config, std::string(containerd_config_path)) : ""));
         say("pulling " + source);
         pull_one(containerd, parse_image_name(what.image), std::nullopt, say);
+
         const auto pulled = containerd.image(source);
         if (!pulled)
                 throw Error(failure::image_absent, fmt::format("containerd lost the image '{}'", source),
                         "See `journalctl -u containerd`");
+
         containerd.alias_image(*pulled, name);
         const auto image = containerd.image(name);
         if (!image)
                 throw Error(failure::image_absent, fmt::format("containerd lost the image '{}'", name),
                         "See `journalctl -u containerd`");
+
         containerd.label_image(*image, pin_key, pin_value);
         containerd.label_image(*image, source_key, what.image);
         export_image(name, what.archive);
@@ -117,6 +123,7 @@ PauseCache pause_cache(int argc, char** argv)
         PauseCache what;
         opterr = 0;
         optind = 1;
+
         for (int option = 0; (option = ::getopt(argc, argv, "+i:t:e:")) != -1;)
                 switch (option) {
                 case 'i':
@@ -133,10 +140,12 @@ PauseCache pause_cache(int argc, char** argv)
                                 failure::usage, fmt::format("unknown option '{}', or one without its value",
                                                         argv[optind - 1]));
                 }
+
         if (what.image.empty() || optind < argc)
                 throw Error(failure::usage, what.image.empty()
                                                     ? std::string("-i IMAGE is needed")
                                                     : fmt::format("unknown argument '{}'", argv[optind]));
+
         return what;
 }
 
@@ -146,6 +155,7 @@ int cache_pause_container_command(int argc, char** argv)
                 fmt::print("{}", usage);
                 return 0;
         }
+
         try {
                 cache(pause_cache(argc, argv));
                 return 0;
@@ -156,6 +166,7 @@ int cache_pause_container_command(int argc, char** argv)
         } catch (const std::exception& e) {
                 say(e.what());
         }
+
         return 1;
 }
 

@@ -39,10 +39,12 @@ int get_ecr_uri_command(int argc, char** argv)
                 fmt::print("{}", usage);
                 return 0;
         }
+
         if (argc < 3) {
                 fmt::print(stderr, "{}", usage);
                 return 1;
         }
+
         try {
                 const Root root(environment("EKS_ROOT"));
                 fmt::print("{}\n", ecr_uri(root, argv[1], argv[2], argc > 3 ? argv[3] : "",

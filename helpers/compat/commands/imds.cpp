@@ -62,12 +62,14 @@ private:
                                 fmt::print(stderr, "imds: {} {}\n", request.method, request.url);
                         HttpAttempt attempt{.request = &request};
                         transport_->start(attempt, connect_timeout, attempt_timeout);
+
                         while (!attempt.ended)
                                 transport_->wait(attempt_timeout);
                         const auto& answer = attempt.response;
                         const bool answered = attempt.failure.empty();
                         if (answered && answer.status / 100 == 2)
                                 return answer.body;
+
                         const bool passes = !answered || std::ranges::find(passing_statuses,
                                                                  answer.status) != passing_statuses.end();
                         if (passes && !attempt.is_final && tries < how_.retries) {
@@ -78,9 +80,11 @@ private:
                                 std::this_thread::sleep_for(how_.delay);
                                 continue;
                         }
+
                         if (!answered)
                                 throw Error(failure::imds_unreachable,
                                         fmt::format("{}: {}", request.url, attempt.failure));
+
                         fmt::print(stderr, "{}{}", answer.body, answer.body.ends_with('\n') ? "" : "\n");
                         throw Error(failure::imds_answer,
                                 fmt::format("{}: status {}", request.url, answer.status));
@@ -99,12 +103,15 @@ ImdsQuestions imds_questions(const Variables& variables, const std::string& defa
                 const auto text = variables(name);
                 if (text.empty())
                         return otherwise;
+
                 const auto value = parse_int<unsigned>(text);
                 if (!value || *value > 86400)
                         throw Error(failure::usage,
                                 fmt::format("{}='{}' is not a number up to 86400", name, text));
+
                 return *value;
         };
+
         ImdsQuestions questions{.endpoint = variables("IMDS_ENDPOINT"), .token = variables("IMDS_TOKEN")};
         if (questions.endpoint.empty())
                 questions.endpoint = default_endpoint;
@@ -114,6 +121,7 @@ ImdsQuestions imds_questions(const Variables& variables, const std::string& defa
         questions.retries = number("IMDS_RETRIES", questions.retries);
         questions.delay = std::chrono::seconds(number("IMDS_RETRY_DELAY_SECONDS", 1));
         questions.debug = variables("IMDS_DEBUG") == "true";
+
         return questions;
 }
 
@@ -124,15 +132,18 @@ int imds_command(int argc, char** argv)
                 fmt::print("{}", usage);
                 return 0;
         }
+
         if (what.empty() || has_control_characters(what) || what.find(' ') != what.npos) {
                 fmt::print(stderr, "{}", usage);
                 return 1;
         }
+
         try {
                 Asker asker(imds_questions(environment, imds_endpoint()));
                 const auto path = what.substr(what.starts_with('/') ? 1 : 0);
                 const auto body = path == "token" ? asker.token() : asker.at(std::string(path));
                 std::fwrite(body.data(), 1, body.size(), stdout); // user data may be compressed
+
                 if (!body.ends_with('\n'))
                         std::fputc('\n', stdout);
                 return std::fflush(stdout) == 0 ? 0 : 1;

@@ -57,28 +57,33 @@ int log_collector_command(int argc, char** argv)
 {
         const auto program = logs_program();
         std::vector<std::string> words{program};
+
         for (int i = 1; i < argc; ++i) {
                 const std::string_view argument = argv[i];
                 if (argument == "--help") {
                         fmt::print("{}", usage);
                         return 0;
                 }
+
                 const auto equals = argument.find('=');
                 const auto option = std::ranges::find(options(), argument.substr(0, equals), &Option::name);
                 if (option == options().end()) {
                         fmt::print(stderr, "Parameter not found: '{}'\n\n{}", argument, usage);
                         return 1;
                 }
+
                 // Off by this word only, as in the script.
                 if (equals == argument.npos || argument.substr(equals + 1) != "false")
                         words.insert(words.end(), option->arguments.begin(), option->arguments.end());
         }
+
         std::vector<char*> arguments;
         for (auto& word : words)
                 arguments.push_back(word.data());
         arguments.push_back(nullptr);
         ::execv(program.c_str(), arguments.data());
         fmt::print(stderr, "eks-log-collector.sh: cannot run '{}': {}\n", program, std::strerror(errno));
+
         return 1;
 }
 

@@ -11,11 +11,13 @@ int main(int argc, char** argv)
 {
         std::string_view name = argc > 0 ? argv[0] : "";
         name.remove_prefix(name.rfind('/') + 1); // npos + 1 is 0
+
         for (const auto& command : eks::compat_commands)
                 if (command.name == name)
                         return command.run(argc, argv);
 
         fmt::print(stderr,
                 "compat-commands: call it by the name of a command, such as /etc/eks/bootstrap.sh\n");
+
         return 2;
 }

@@ -54,12 +54,14 @@ std::vector<std::string> max_pods_arguments(
         std::array<std::string, options.size()> values;
         for (std::size_t i = 0; i < options.size(); ++i)
                 values[i] = variables(options[i].variable);
+
         for (std::size_t at = 0; at < given.size(); ++at) {
                 const auto* option = std::ranges::find(options, given[at], &Option::name);
                 if (option == options.end()) {
                         ignored.push_back(given[at]);
                         continue;
                 }
+
                 auto& value = values[static_cast<std::size_t>(option - options.begin())];
                 if (!option->valued)
                         value = "true";
@@ -68,6 +70,7 @@ std::vector<std::string> max_pods_arguments(
                 else
                         throw Error(failure::usage, fmt::format("'{}' needs a value", given[at]));
         }
+
         std::vector<std::string> arguments;
         for (std::size_t i = 0; i < options.size(); ++i) {
                 const auto& option = options[i];
@@ -76,15 +79,18 @@ std::vector<std::string> max_pods_arguments(
                 else if (!option.valued && values[i] == "true")
                         arguments.emplace_back(option.name);
         }
+
         const auto has = [&](std::string_view start) {
                 return std::ranges::any_of(
                         arguments, [&](const std::string& argument) { return argument.starts_with(start); });
         };
+
         if (!has("--instance-type"))
                 throw Error(
                         failure::usage, "one of --instance-type and --instance-type-from-imds is needed");
         if (!has("--cni-version="))
                 throw Error(failure::usage, "--cni-version is needed");
+
         return arguments;
 }
 
@@ -96,12 +102,15 @@ int max_pods_calculator_command(int argc, char** argv)
                         fmt::print("{}", usage);
                         return 1; // as it did
                 }
+
         try {
                 std::vector<std::string> ignored;
                 auto arguments = max_pods_arguments(given, environment, ignored);
+
                 for (const auto& word : ignored)
                         fmt::print(stderr, "max-pods-calculator.sh: unknown option '{}', ignoring\n", word);
                 arguments.insert(arguments.begin(), {"max-pods", "--root=" + environment("EKS_ROOT")});
+
                 std::vector<char*> words;
                 for (auto& argument : arguments)
                         words.push_back(argument.data());

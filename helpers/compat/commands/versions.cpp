@@ -46,6 +46,7 @@ int order_of_runs(std::string_view left, std::string_view right)
                 const auto is_sign = [](std::string_view text, std::size_t at) {
                         return at < text.size() && !is_digit(text[at]);
                 };
+
                 for (; is_sign(left, l) || is_sign(right, r); ++l, ++r)
                         if (const int difference = rank(left, l) - rank(right, r); difference != 0)
                                 return difference;
@@ -56,6 +57,7 @@ int order_of_runs(std::string_view left, std::string_view right)
                         at += length;
                         return text.substr(std::min(at, text.size()) - length, length);
                 };
+
                 const auto a = number(left, l);
                 const auto b = number(right, r);
                 if (a.size() != b.size())
@@ -63,6 +65,7 @@ int order_of_runs(std::string_view left, std::string_view right)
                 if (const int difference = a.compare(b); difference != 0)
                         return difference;
         }
+
         return 0;
 }
 
@@ -74,12 +77,15 @@ std::string_view without_suffixes(std::string_view text)
                 const auto dot = kept.rfind('.');
                 if (dot == kept.npos || dot == 0 || dot + 1 == kept.size())
                         return kept;
+
                 const auto suffix = kept.substr(dot + 1);
                 const bool fits = !is_digit(suffix.front()) && std::ranges::all_of(suffix, [](char c) {
                         return is_letter(c) || is_digit(c) || c == '~';
                 });
+
                 if (!fits)
                         return kept;
+
                 kept = kept.substr(0, dot);
         }
 }
@@ -120,6 +126,7 @@ std::optional<bool> compare_versions(
                 return order >= 0;
         if (operation == "gt")
                 return order > 0;
+
         return std::nullopt;
 }
 
@@ -129,15 +136,19 @@ int vercmp_command(int argc, char** argv)
                 fmt::print("{}", usage);
                 return 0;
         }
+
         std::optional<bool> result;
         if (argc == 4)
                 result = compare_versions(argv[1], argv[2], argv[3]);
+
         if (!result) {
                 fmt::print(stderr, "{}", usage);
                 return 1;
         }
+
         if (environment("VERCMP_QUIET") != "true")
                 fmt::print("{}\n", *result);
+
         return *result ? 0 : 1;
 }
 

@@ -62,9 +62,11 @@ public:
                         else
                                 flag(word);
                 }
+
                 if (chosen_.empty() && !ends_early_)
                         misused(in_config_ ? "'config' needs 'check' or 'dump'"
                                            : "one of 'init' and 'config' is needed");
+
                 return result_;
         }
 
@@ -96,22 +98,27 @@ private:
                         ends_early_ = true;
                         return;
                 }
+
                 if (name == "d" || name == "development") {
                         if (!parse_boolean(value.value_or("true")))
                                 misused(fmt::format("{}: must be true or false", word));
                         return; // nodeadm would log more
                 }
+
                 const auto* option = std::ranges::find_if(options, [&name = name](const Option& known) {
                         return known.name == name || (!known.letter.empty() && known.letter == name);
                 });
+
                 if (option == options.end() || chosen_.empty() ||
                         option->commands.find(chosen_) == std::string_view::npos)
                         misused(fmt::format("unknown option '{}'", word));
+
                 if (!value) {
                         if (at_ + 1 == words_->size())
                                 misused(fmt::format("'{}' needs a value", word));
                         value = (*words_)[++at_];
                 }
+
                 if (option->list != nullptr)
                         (result_.*option->list).push_back(*std::move(value));
                 else

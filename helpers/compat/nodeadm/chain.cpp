@@ -30,6 +30,7 @@ std::string decode_percent(std::string_view text, const std::string& uri)
                         decoded += text[i];
                         continue;
                 }
+
                 const auto digits = text.substr(i + 1, 2);
                 const auto value = digits.size() == 2 ? parse_int<unsigned>(digits, 16) : std::nullopt;
                 if (!value)
@@ -38,9 +39,11 @@ std::string decode_percent(std::string_view text, const std::string& uri)
                                         "failed to build provider from config source \"{}\": invalid URL "
                                         "escape \"%{}\"",
                                         uri, digits));
+
                 decoded += static_cast<char>(*value);
                 i += 2;
         }
+
         return decoded;
 }
 
@@ -89,6 +92,7 @@ std::vector<Layer> parse_directory(const Root& root, const std::string& path, co
                 for (auto& layer : parse_file(root, file, warn))
                         layers.push_back(std::move(layer));
         }
+
         return layers;
 }
 
@@ -106,10 +110,12 @@ ConfigSource parse_config_source(const std::string& uri)
                                 "failed to build provider from config source \"{}\": unsupported scheme: {}",
                                 uri, scheme),
                         "Give imds://user-data, or file:// and a path");
+
         std::string_view rest = std::string_view(uri).substr(colon + 1);
         rest = rest.substr(0, std::min(rest.find('?'), rest.find('#')));
         if (rest.starts_with("//"))
                 rest.remove_prefix(2);
+
         return {uri, decode_percent(rest, uri)};
 }
 
@@ -137,6 +143,7 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
         for (const auto& uri : uris)
                 sources.push_back(parse_config_source(uri));
         Chain chain;
+
         for (std::size_t i = 0; i < sources.size(); ++i) {
                 const auto failed = fmt::format("config provider at index {} failed", i);
                 std::vector<Layer> layers;
@@ -148,14 +155,18 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                                         warn(fmt::format("no config in directory '{}', skipping", *path));
                                 return;
                         }
+
                         if (path) {
                                 layers = parse_file(root, *path, warn);
                                 return;
                         }
+
                         const auto bytes = read_instance();
                         if (!bytes)
                                 throw Error(failure::config_missing, "the instance has no user data");
+
                         const auto source = std::string(user_data_name);
+
                         // Data with damaged compression cannot be another format, so this is an error.
                         const auto text = is_gzip(*bytes) ? gunzip(*bytes, user_data_limit, source) : *bytes;
                         try {
@@ -164,15 +175,19 @@ Chain evaluate_chain(const Root& root, const std::vector<std::string>& uris,
                                 warn(fmt::format("{}, skipping", e.what()));
                                 return;
                         }
+
                         if (layers.empty())
                                 warn("no NodeConfig in user data, skipping");
                 });
+
                 if (!layers.empty())
                         chain.members.push_back({sources[i], std::move(layers)});
         }
+
         if (chain.members.empty())
                 throw Error(failure::config_missing, std::string(empty_chain),
                         "Give a NodeConfig in the user data, or name a file of one with --config-source");
+
         return chain;
 }
 

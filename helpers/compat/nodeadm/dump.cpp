@@ -34,6 +34,7 @@ std::string go_json(const Json& value)
                 } else
                         text += plain[i];
         }
+
         return text;
 }
 
@@ -51,6 +52,7 @@ public:
                 const auto* value = find_path(tree, path);
                 if (value == nullptr || value->is_null())
                         return;
+
                 const bool is_empty = value->is_string() ? value->get_ref<const std::string&>().empty()
                                                          : value->is_structured() && value->empty();
                 if (!is_empty)
@@ -77,6 +79,7 @@ std::string dump_spec(const Chain& chain, std::vector<std::string>& left_out)
         auto tree = as_one_document(chain.merged().tree);
         name_own_keys(tree, left_out);
         auto flags = Json::array(); // as they were written, before systemd splits them
+
         for (const auto* layer : chain.layers()) {
                 for (const auto& flag : layer->flags_as_given)
                         flags.push_back(flag);
@@ -90,6 +93,7 @@ std::string dump_spec(const Chain& chain, std::vector<std::string>& left_out)
         for (const char* key :
                 {"name", "apiServerEndpoint", "certificateAuthority", "cidr", "enableOutpost", "id"})
                 cluster.add(key, tree, fmt::format("cluster.{}", key));
+
         Object containerd;
         for (const char* key : {"config", "baseRuntimeSpec"})
                 containerd.add(key, tree, fmt::format("containerd.{}", key));
@@ -105,6 +109,7 @@ std::string dump_spec(const Chain& chain, std::vector<std::string>& left_out)
         instance.add("network", network.text());
         Object kubelet;
         kubelet.add("config", tree, "kubelet.config");
+
         if (!flags.empty())
                 kubelet.add("flags", go_json(flags));
         kubelet.add("maxPodsExpression", tree, "kubelet.maxPodsExpression");
@@ -114,6 +119,7 @@ std::string dump_spec(const Chain& chain, std::vector<std::string>& left_out)
         spec.add("instance", instance.text());
         spec.add("kubelet", kubelet.text());
         spec.add("featureGates", tree, "featureGates");
+
         return spec.text();
 }
 
@@ -151,11 +157,13 @@ Chain load_cache(const Root& root, const std::string& path)
                 [&] { return parse_json(read_file(root(path), config_limit)); });
         if (!document.is_object())
                 throw Error(failure::config_syntax, fmt::format("{}: not a JSON object", path));
+
         document["kind"] = "NodeConfig";
         document["apiVersion"] = "node.eks.aws/v1alpha1";
         document.erase("status");
         Chain chain;
         chain.members.push_back({{"file://" + path, path}, {parse_node_config(document.dump(), path)}});
+
         return chain;
 }
 

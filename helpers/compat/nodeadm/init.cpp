@@ -49,12 +49,15 @@ public:
                 const CallLock lock(*root_, timeout,
                         [this] { (*say_)("waiting for another call of bootstrap.sh or nodeadm to end"); });
                 const auto standing = standing_of_node(manager_); // before the layer changes its state
+
                 if (configures_ || starts_)
                         leave_layer();
+
                 if (configures_ && !options_->cache.empty())
                         write_atomically((*root_)(options_->cache),
                                 dump_cache(*chain_, facts(), kubelet_version_text()), 0600,
                                 Durability::unsynced);
+
                 if (standing == Standing::early)
                         say_what_follows();
                 else if (configures_ && starts_)
@@ -96,6 +99,7 @@ private:
                 const auto earlier = read_file_if_exists((*root_)(layer_path()), config_limit);
                 const bool has_one = earlier && instance_of_layer(*earlier) == layer.instance;
                 before_.emplace(*root_, std::vector<std::string_view>{layer_path()});
+
                 if (configures_) {
                         layer.tree = layer_of_call(*chain_);
                         for (const auto& key : null_keys(layer.tree))
@@ -103,14 +107,17 @@ private:
                                         "{}: null is lost in '{}', ignoring: give it in the user "
                                         "data or in /etc/eks/nodeadm.d",
                                         key, layer_path()));
+
                         if (layer.tree.empty() && !starts_ && !has_one)
                                 return;
+
                         refuse_what_is_wrong(layer);
                 } else if (has_one) {
                         return;
                 } else {
                         layer.tree = Json::object();
                 }
+
                 if (configures_)
                         for (const auto& difference : contradictions_with_earlier_calls(*root_, layer))
                                 (*warn_)(difference);
@@ -123,12 +130,14 @@ private:
         {
                 if (!exists((*root_)(imds_path)))
                         return; // eks-config does it when the facts are there
+
                 auto resolved = resolve_node_layers(*root_);
                 auto& layers = resolved.layers;
                 const auto path = layer_path();
                 std::erase_if(layers, [&](const Layer& layer) { return layer.source == path; });
                 layers.push_back(parse_node_toml(render_command_layer(command, 0), path));
                 resolved.merged = Layer{.notes = resolved.merged.notes};
+
                 for (const auto& layer : layers)
                         merge_layer(resolved.merged, layer);
                 const auto findings = check_configuration(
@@ -142,6 +151,7 @@ private:
                         start_with(manager_, standing, [&] { apply_call(*before_); });
                         return;
                 }
+
                 if (standing != Standing::resolved)
                         start_daemons();
                 apply_call(*before_);
@@ -157,6 +167,7 @@ private:
                                 throw Error(failure::node_not_started, "the node was not configured",
                                         "`eksnode status` shows which step failed and why");
                 }
+
                 const Versions versions{
                         .kubelet = kubelet_version(*root_), .containerd = containerd_version(*root_)};
                 auto changes = find_changes(
@@ -164,6 +175,7 @@ private:
                 std::erase_if(changes.actions, [](const Action& action) {
                         return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
                 });
+
                 take_over(manager_, changes, *say_);
         }
 
@@ -183,6 +195,7 @@ private:
         {
                 if (manager_.unit(unit).text("ActiveState") != "active")
                         return;
+
                 // kubelet is ready once it has a certificate, which may take any time.
                 const bool ended =
                         manager_.run_job("RestartUnit", unit, unit == kubelet ? kubelet_timeout : timeout);
@@ -198,6 +211,7 @@ private:
                         wait_for_kubelet(manager_);
                         return;
                 }
+
                 const bool ended = manager_.run_job("StartUnit", containerd, timeout);
                 if (!ended || manager_.unit(containerd).text("ActiveState") != "active")
                         throw Error(failure::node_not_started, "containerd does not run",

@@ -59,10 +59,12 @@ std::optional<std::string> missing_field(const Json& tree)
                 if (!is_given)
                         return std::string(field.message);
         }
+
         const auto* outpost = find_path(tree, "cluster.enableOutpost");
         const auto* id = find_path(tree, "cluster.id");
         if (outpost != nullptr && *outpost == true && (id == nullptr || *id == ""))
                 return "cluster ID must be provided for outposts";
+
         return std::nullopt;
 }
 
@@ -72,11 +74,13 @@ Findings check_chain(const Root& root, const Chain& chain)
         for (const auto* layer : chain.layers())
                 resolved.layers.push_back(*layer);
         resolved.merged = chain.merged();
+
         if (const auto missing = missing_field(resolved.merged.tree)) {
                 Findings findings{.problems = resolved.merged.problems, .notes = resolved.merged.notes};
                 findings.problems.add(*missing, "");
                 return findings;
         }
+
         return check_configuration(root, std::move(resolved), Json(), {});
 }
 
@@ -100,8 +104,10 @@ std::vector<std::string> null_keys(const Json& tree)
                         for (const auto& [key, below] : value.items())
                                 self(self, key_path(path, key), below);
         };
+
         if (tree.is_object())
                 look(look, "", tree);
+
         return keys;
 }
 

@@ -58,14 +58,17 @@ int check(const Root& root, const NodeadmOptions& options)
         const auto findings = check_chain(root, load_chain(root, options));
         for (const auto& note : findings.notes)
                 say("warn", note.text);
+
         if (findings.problems.empty()) {
                 say_info("Configuration is valid");
                 return 0;
         }
+
         for (const auto& problem : findings.problems.all())
                 say("error", problem.text,
                         problem.remedy.empty() ? Json() : Json{{"remedy", problem.remedy}});
         say("fatal", "Command failed", {{"error", findings.problems.all().back().text}});
+
         return failed;
 }
 
@@ -73,14 +76,18 @@ int dump(const Root& root, const NodeadmOptions& options)
 {
         std::vector<std::string> left_out;
         const auto text = dump_node_config(load_chain(root, options), left_out);
+
         for (const auto& key : left_out)
                 say("warn", fmt::format("NodeConfig has no place for {}, leaving it out", key));
+
         if (options.output.empty()) {
                 fmt::print("{}", text);
                 return std::fflush(stdout) == 0 ? 0 : 1;
         }
+
         write_atomically(options.output, text, 0600, Durability::unsynced);
         say("info", "wrote the configuration", {{"path", options.output}});
+
         return 0;
 }
 
@@ -88,6 +95,7 @@ int run(const NodeadmOptions& options)
 {
         const Root root;
         const auto begin = Clock::now();
+
         switch (options.command) {
         case NodeadmCommand::help:
                 fmt::print("{}", nodeadm_usage);
@@ -102,12 +110,15 @@ int run(const NodeadmOptions& options)
         case NodeadmCommand::init:
                 break;
         }
+
         if (::geteuid() != 0)
                 throw Error(failure::usage, "must run as root", "Run it with sudo");
+
         init_node(root, options, load_chain(root, options), say_info,
                 [](const std::string& text) { say("warn", text); });
         const std::chrono::duration<double> taken = Clock::now() - begin;
         say("info", "done!", {{"duration", fmt::format("{:.3f}s", taken.count())}});
+
         return 0;
 }
 
@@ -124,6 +135,7 @@ int eks::nodeadm_command(int argc, char** argv)
                         record_failure("nodeadm", "nodeadm", e, static_cast<int>(Errc::usage));
                 return static_cast<int>(Errc::usage);
         }
+
         try {
                 return run(options);
         } catch (const Error& e) {
@@ -136,5 +148,6 @@ int eks::nodeadm_command(int argc, char** argv)
         } catch (const std::exception& e) {
                 say("fatal", "Command failed", {{"error", without_input(e.what())}});
         }
+
         return failed;
 }

@@ -21,6 +21,7 @@ std::vector<std::string> kernel_command_line(const Root& root, bool in_container
                         words.push_back(std::move(word));
                 word.clear();
         };
+
         for (const char c : text) {
                 const bool separator = in_container ? c == '\0' : c == ' ' || c == '\t' || c == '\n';
                 if (quote != '\0' && c == quote)
@@ -32,6 +33,7 @@ std::vector<std::string> kernel_command_line(const Root& root, bool in_container
                 else
                         word += c;
         }
+
         finish();
         return words;
 }
@@ -40,10 +42,12 @@ std::optional<bool> parse_boolean(std::string_view text)
 {
         constexpr std::array<std::string_view, 5> trues{"1", "yes", "true", "on", "y"};
         constexpr std::array<std::string_view, 5> falses{"0", "no", "false", "off", "n"};
+
         if (std::ranges::find(trues, text) != trues.end())
                 return true;
         if (std::ranges::find(falses, text) != falses.end())
                 return false;
+
         return std::nullopt;
 }
 

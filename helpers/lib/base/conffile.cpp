@@ -65,6 +65,7 @@ void add_files(const std::string& directory, const std::string& below, std::vect
                 struct stat st {};
                 if (::lstat((directory + path).c_str(), &st) != 0)
                         continue;
+
                 if (S_ISDIR(st.st_mode))
                         add_files(directory, path, files);
                 else
@@ -83,11 +84,13 @@ std::string repair(const std::string& path, mode_t mode)
         struct stat st {};
         if (::lstat(path.c_str(), &st) < 0 || !S_ISREG(st.st_mode))
                 return {};
+
         const mode_t present = st.st_mode & 07777;
         const auto more = (present & ~mode) != 0 ? fmt::format("mode {:04o}", present) : std::string();
         const auto other = st.st_uid != ::geteuid() ? fmt::format("owner {}", st.st_uid) : std::string();
         if (more.empty() && other.empty())
                 return {};
+
         write_atomically(path, read_file(path), present & mode, Durability::synced);
         return more.empty() || other.empty() ? more + other : more + " and " + other;
 }
@@ -139,6 +142,7 @@ std::vector<std::string> edited_files(const Root& root)
                         (::access(root(path).c_str(), R_OK) == 0 || errno == ENOENT) &&
                         read_file_if_exists(root(path)) != read_file_if_exists(memory + path))
                         edited.push_back(std::move(path));
+
         return edited;
 }
 
@@ -149,14 +153,17 @@ Outcome foresee(const Root& root, const File& file)
                 return foresee_link(path, file);
         if (file.volatile_file())
                 return foresee_volatile(path, file);
+
         const auto ours = read_file_if_exists(memory_of(root, file));
         if (file.kind == File::Kind::absent)
                 return foresee_absence(path, ours);
+
         const auto present = read_file_if_exists(path);
         if (present == file.content)
                 return Outcome::unchanged;
         if (present && ours == file.content)
                 return Outcome::edit_stands;
+
         return present && present != ours ? Outcome::edit_kept_beside : Outcome::written;
 }
 
@@ -166,16 +173,20 @@ Outcome put_in_place(const Root& root, const File& file)
         const auto outcome = foresee(root, file);
         if (outcome == Outcome::edit_stands)
                 return outcome;
+
         const auto memory = memory_of(root, file);
         const auto mode = file.volatile_file() ? file.mode : mode_of_new(path, memory, file.mode);
+
         if (outcome == Outcome::edit_kept_beside)
                 keep_beside(path);
         const bool changes = outcome != Outcome::unchanged;
+
         if (file.kind == File::Kind::link) {
                 if (changes)
                         link_atomically(path, file.content);
                 return outcome;
         }
+
         if (file.kind == File::Kind::absent) {
                 if (changes)
                         remove_if_exists(path);
@@ -183,14 +194,17 @@ Outcome put_in_place(const Root& root, const File& file)
                         remove_if_exists(memory);
                 return outcome;
         }
+
         if (changes)
                 write_atomically(path, file.content, mode,
                         file.volatile_file() ? Durability::unsynced : Durability::synced);
+
         // The record is written after the file. A crash between the two leaves a file that looks edited,
         // which the next run recognises; an old rendering never counts as an edit. For the same reason the
         // record needs no sync of its own.
         if (!file.volatile_file() && read_file_if_exists(memory) != file.content)
                 write_atomically(memory, file.content, file.mode, Durability::unsynced);
+
         return outcome;
 }
 

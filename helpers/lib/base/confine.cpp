@@ -56,6 +56,7 @@ public:
                 const auto abi = landlock_abi();
                 if (abi < (links ? 2 : 1))
                         return false;
+
                 handled_ = all_rights | (abi >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0) |
                            (links ? LANDLOCK_ACCESS_FS_REFER : 0);
                 const RulesetAttributes attributes{.handled_access_fs = handled_,
@@ -64,6 +65,7 @@ public:
                 const auto size =
                         abi >= abi_of_scopes ? sizeof attributes : sizeof attributes.handled_access_fs;
                 fd_.reset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
+
                 return static_cast<bool>(fd_);
         }
 
@@ -73,6 +75,7 @@ public:
                 const UniqueFd target(::open(path.c_str(), O_PATH | O_CLOEXEC));
                 if (!target)
                         return;
+
                 landlock_path_beneath_attr rule{
                         .allowed_access = rights & handled_, .parent_fd = target.get()};
                 if (::syscall(SYS_landlock_add_rule, fd_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 &&
@@ -114,6 +117,7 @@ void drop_capabilities(const Access& access)
                 (access.administers || access.swaps ? 1U << static_cast<unsigned>(CAP_SYS_ADMIN) : 0U) |
                 (access.makes_devices ? 1U << static_cast<unsigned>(CAP_MKNOD) : 0U) |
                 (changes_all(access) ? for_filesystems : 0U);
+
         // As a rule the unit's CapabilityBoundingSet= has left none to drop.
         int held_of_set = 0;
         for (unsigned long capability = 0;
@@ -124,14 +128,17 @@ void drop_capabilities(const Access& access)
         __user_cap_data_struct held[2] = {};
         ::syscall(SYS_capget, &header, &held);
         __user_cap_data_struct kept[2] = {};
+
         // What an admin's drop-in took stays away.
         kept[0].effective = kept[0].permitted = held[0].permitted & needed;
         ::syscall(SYS_capset, &header, &kept);
+
         // The state counts, not the results: a process without CAP_SETPCAP cannot drop what it does not
         // have.
         __user_cap_data_struct left[2] = {};
         if (::syscall(SYS_capget, &header, &left) != 0)
                 throw not_confined(fmt::format("its capabilities cannot be read: {}", ::strerror(errno)));
+
         const auto extra =
                 std::uint64_t{(left[0].effective | left[0].permitted | left[0].inheritable) & ~needed} |
                 std::uint64_t{left[1].effective | left[1].permitted | left[1].inheritable} << 32U;
@@ -146,6 +153,7 @@ std::string confine_to_paths(const Root& root, const Access& access)
         if (!rules.open())
                 return fmt::format(
                         "Landlock is not available ({}), proceeding without it", ::strerror(errno));
+
         for (const auto& path : access.reads)
                 rules.allow(root(path), read_rights);
         for (const auto& path : access.writes)
@@ -156,19 +164,23 @@ std::string confine_to_paths(const Root& root, const Access& access)
                 rules.allow(root(path), read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
         for (const auto& path : access.devices)
                 rules.allow(root(path), read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE);
+
         if (access.runs_programs) {
                 rules.allow("/usr", read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
                 for (const auto* path : {"/lib", "/lib64", "/etc/ld.so.cache", "/proc", "/sys"})
                         rules.allow(path, read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
                 rules.allow("/dev/null", read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE);
         }
+
         if (access.makes_devices)
                 rules.allow(root("/dev"), LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_CHAR |
                                                   LANDLOCK_ACCESS_FS_REMOVE_FILE);
         rules.allow("/proc/self", read_rights);
         rules.allow("/dev/console", LANDLOCK_ACCESS_FS_WRITE_FILE); // for a failure, see Log
+
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
+
         return {};
 }
 
@@ -188,6 +200,7 @@ std::string confine(const Root& root, const Access& access)
                 throw not_confined(fmt::format("no_new_privs cannot be set: {}", ::strerror(errno)));
         if (!root.prefix().empty())
                 return confine_to_paths(root, access);
+
         drop_capabilities(access);
         auto missing = changes_all(access) ? std::string() : confine_to_paths(root, access);
         if (!limit_system_calls({.internet = access.internet,
@@ -199,6 +212,7 @@ std::string confine(const Root& root, const Access& access)
                     .any_mode = changes_all(access) && access.runs_programs}))
                 missing += fmt::format("{}system calls cannot be filtered ({}), proceeding without a filter",
                         missing.empty() ? "" : "; ", ::strerror(errno));
+
         return missing;
 }
 
@@ -207,6 +221,7 @@ std::string confine_writes(const std::vector<std::string>& directories)
         Ruleset rules;
         if (!rules.open(true))
                 return "Landlock with rules for links is not available, proceeding without it";
+
         rules.allow("/", read_rights);
         for (const auto* path : {"/usr", "/lib", "/lib64"})
                 rules.allow(path, read_rights | LANDLOCK_ACCESS_FS_EXECUTE);
@@ -214,6 +229,7 @@ std::string confine_writes(const std::vector<std::string>& directories)
                 rules.allow(path, ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE});
         if (!rules.enforce())
                 return fmt::format("Landlock refused ({}), proceeding without it", ::strerror(errno));
+
         return {};
 }
 

@@ -23,6 +23,7 @@ void send_to(std::string_view name, std::string_view text, int buffer) noexcept
         sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
         if (name.empty() || name.size() >= sizeof address.sun_path)
                 return;
+
         std::memcpy(address.sun_path, name.data(), name.size());
         if (address.sun_path[0] == '@')
                 address.sun_path[0] = '\0';
@@ -48,6 +49,7 @@ void add_field(std::string& record, std::string_view key, std::string_view value
                 for (unsigned shift = 0; shift < 64; shift += 8)
                         record += static_cast<char>((std::uint64_t{value.size()} >> shift) & 0xffU);
         }
+
         record += value;
         record += '\n';
 }

@@ -25,6 +25,7 @@ std::optional<Note> other_than(const Root& root, const std::string& path, bool d
 {
         struct stat found {};
         std::string what;
+
         if (::stat(root(path).c_str(), &found) != 0) {
                 const auto target = read_link_if_exists(root(path));
                 if (!target)
@@ -37,6 +38,7 @@ std::optional<Note> other_than(const Root& root, const std::string& path, bool d
                        : S_ISDIR(found.st_mode) ? "a directory, not a file"
                                                 : "not a regular file";
         }
+
         return Note{Level::warning, fmt::format("'{}' is {}, ignoring", path, what), true};
 }
 
@@ -50,6 +52,7 @@ std::vector<std::string> drop_ins(const Root& root, const std::vector<std::strin
                 if (note && notes != nullptr)
                         notes->push_back(*std::move(note));
         };
+
         for (const auto& directory : directories) {
                 add(other_than(root, directory, true));
                 for (const auto& name : list_directory(root(directory)))
@@ -58,6 +61,7 @@ std::vector<std::string> drop_ins(const Root& root, const std::vector<std::strin
                                 !name.starts_with('.'))
                                 by_name[name] = directory + "/" + name;
         }
+
         std::vector<std::string> paths;
         for (const auto& [name, path] : by_name) {
                 struct stat st {};
@@ -66,6 +70,7 @@ std::vector<std::string> drop_ins(const Root& root, const std::vector<std::strin
                 else
                         add(not_a_file(root, path));
         }
+
         return paths;
 }
 

@@ -84,9 +84,11 @@ std::string owner_in_the_way(const std::string& path)
         constexpr unsigned search = 01;
         constexpr unsigned search_and_write = 03;
         constexpr unsigned read_and_write = 06;
+
         struct stat found {};
         std::string foreign;
         auto needed = read_and_write;
+
         for (auto name = path;; name = parent_of(name)) {
                 const bool known = ::stat(name.c_str(), &found) == 0;
                 const auto rights = found.st_gid == ::getegid() ? found.st_mode >> 3U : found.st_mode;
@@ -94,8 +96,10 @@ std::string owner_in_the_way(const std::string& path)
                         foreign = fmt::format(
                                 "'{}' belongs to user {} and has mode {:04o}. Run `chown root '{}'`", name,
                                 found.st_uid, found.st_mode & 07777U, name);
+
                 if (name == "/")
                         return foreign; // the one nearest to the root
+
                 needed = needed == read_and_write ? search_and_write : search;
         }
 }
@@ -107,6 +111,7 @@ std::string mount_point_of(const std::string& path)
         auto name = path;
         while (::stat(name.c_str(), &inside) != 0 && name != "/")
                 name = parent_of(name);
+
         while (name != "/") {
                 struct stat above {};
                 const auto parent = parent_of(name);
@@ -114,8 +119,10 @@ std::string mount_point_of(const std::string& path)
                         break;
                 if (has_attribute(name, STATX_ATTR_MOUNT_ROOT)) // a bind mount of the same file system
                         break;
+
                 name = parent;
         }
+
         return name;
 }
 

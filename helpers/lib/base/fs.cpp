@@ -105,8 +105,10 @@ std::optional<std::string> read_file_if_exists(const std::string& path, std::siz
                         return std::nullopt;
                 throw io_error("open", path, errno);
         }
+
         std::string content;
         std::array<char, 16384> buffer{};
+
         for (;;) {
                 const auto n = ::read(fd.get(), buffer.data(), buffer.size());
                 if (n < 0 && errno == EINTR)
@@ -115,6 +117,7 @@ std::optional<std::string> read_file_if_exists(const std::string& path, std::siz
                         throw io_error("read", path, errno);
                 if (n == 0)
                         return content;
+
                 content.append(buffer.data(), static_cast<std::size_t>(n));
                 if (content.size() > limit)
                         throw Error(failure::file_io,
@@ -145,11 +148,13 @@ std::vector<std::string> list_directory(const std::string& path)
                         return names;
                 throw io_error("list", path, errno);
         }
+
         while (const dirent* entry = ::readdir(directory.get())) {
                 std::string name(static_cast<const char*>(entry->d_name));
                 if (name != "." && name != "..")
                         names.push_back(std::move(name));
         }
+
         std::ranges::sort(names);
         return names;
 }
@@ -160,6 +165,7 @@ void make_directories(const std::string& path)
                 return;
         if (errno != ENOENT)
                 throw io_error("create directory", path, errno);
+
         make_directories(parent_of(path));
         if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST)
                 throw io_error("create directory", path, errno);
@@ -182,15 +188,19 @@ void write_atomically(const std::string& path, std::string_view content, mode_t 
 {
         const auto directory = parent_of(path);
         make_directories(directory);
+
         TemporaryName temporary(path);
         auto fd = create(temporary.path(), mode);
         if (!fd)
                 throw io_error("create", temporary.path(), errno);
+
         write_all(fd.get(), content, path);
         if (durability == Durability::synced && ::fsync(fd.get()) < 0)
                 throw io_error("sync", path, errno);
+
         fd.reset();
         temporary.rename_to(path);
+
         if (durability == Durability::synced)
                 sync_directory(directory);
 }
@@ -199,9 +209,11 @@ void link_atomically(const std::string& path, const std::string& target)
 {
         const auto directory = parent_of(path);
         make_directories(directory);
+
         TemporaryName temporary(path);
         if (::symlink(target.c_str(), temporary.path().c_str()) < 0)
                 throw io_error("create link", path, errno);
+
         temporary.rename_to(path);
         sync_directory(directory);
 }
@@ -222,8 +234,10 @@ bool remove_if_exists(const std::string& path, Durability durability)
                         sync_directory(parent_of(path));
                 return true;
         }
+
         if (errno == ENOENT || errno == ENOTDIR)
                 return false;
+
         throw io_error("remove", path, errno);
 }
 

@@ -59,9 +59,11 @@ void Log::write(Level level, std::string_view message, std::string_view message_
 {
         if (level > threshold_)
                 return;
+
         if (level == Level::warning)
                 ++warnings_;
         const auto text = shortened(hide_secrets(message));
+
         if (!journal_) {
                 // An interactive reader wants the text alone; a pipe gets the level as journald reads it.
                 const auto prefix = ::isatty(STDERR_FILENO) != 0
@@ -71,19 +73,23 @@ void Log::write(Level level, std::string_view message, std::string_view message_
                 [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
                 return;
         }
+
         std::string record;
         add_field(record, "MESSAGE", text);
         add_field(record, "PRIORITY", fmt::format("{}", static_cast<int>(level)));
         add_field(record, "SYSLOG_IDENTIFIER", step_);
         add_field(record, "EKS_STEP", step_);
+
         if (!message_id.empty())
                 add_field(record, "MESSAGE_ID", message_id);
+
         // A process that logs and exits at once is not attributed to its unit (systemd issue 2913).
         if (const char* unit = std::getenv("EKS_UNIT"))
                 add_field(record, "OBJECT_SYSTEMD_UNIT", unit);
         for (const auto& field : fields)
                 add_field(record, field.key, shortened(hide_secrets(field.value)));
         send_record(record);
+
         if (level == Level::err)
                 write_to_console(step_, text);
 }

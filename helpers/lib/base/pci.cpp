@@ -49,11 +49,13 @@ KnownDevices known_devices(const Root& root)
                 const auto vendor = attribute(root, address, "vendor");
                 if (vendor != nvidia && vendor != amazon)
                         continue;
+
                 PciDevice device{.address = address,
                         .vendor = vendor,
                         .device = attribute(root, address, "device"),
                         .subdevice = attribute(root, address, "subsystem_device"),
                         .kind = attribute(root, address, "class")};
+
                 if (vendor == nvidia) {
                         if (is_nvidia_gpu(device))
                                 known.nvidia_gpus.push_back(std::move(device));
@@ -63,6 +65,7 @@ KnownDevices known_devices(const Root& root)
                         known.efa.push_back(std::move(device));
                 }
         }
+
         return known;
 }
 

@@ -15,6 +15,7 @@ std::string unescaped(std::string_view text)
                                   : text[i];
                 i += is_octal ? digits.size() : 0;
         }
+
         return plain;
 }
 

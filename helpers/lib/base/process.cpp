@@ -44,11 +44,13 @@ ProcessResult run_program(
         std::array<int, 2> pipe_ends{};
         if (::pipe2(pipe_ends.data(), O_CLOEXEC) < 0)
                 throw io_error("make a pipe for", argv.front(), errno);
+
         const UniqueFd reader(pipe_ends[0]);
         UniqueFd writer(pipe_ends[1]);
 
         std::vector<char*> arguments;
         arguments.reserve(argv.size() + 1);
+
         for (const auto& argument : argv)
                 arguments.push_back(
                         const_cast<char*>(argument.c_str())); // NOLINT: posix_spawn's C signature
@@ -62,40 +64,49 @@ ProcessResult run_program(
         const int error =
                 ::posix_spawn(&pid, argv.front().c_str(), &actions, nullptr, arguments.data(), environ);
         ::posix_spawn_file_actions_destroy(&actions);
+
         if (error != 0)
                 throw io_error("run", argv.front(), error);
+
         writer.reset();
 
         ProcessResult result;
         const auto end = Clock::now() + deadline;
+
         for (;;) {
                 if (!wait_readable(reader.get(), end)) {
                         result.timed_out = true;
                         ::kill(pid, SIGKILL);
                         break;
                 }
+
                 std::array<char, 4096> buffer{};
                 const auto n = ::read(reader.get(), buffer.data(), buffer.size());
                 if (n <= 0)
                         break;
+
                 if (result.output.size() < output_limit)
                         result.output.append(buffer.data(), static_cast<std::size_t>(n));
         }
+
         // A program may close its output and go on: the deadline holds for it too.
         const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         if (!result.timed_out && process && !wait_readable(process.get(), end)) {
                 result.timed_out = true;
                 ::kill(pid, SIGKILL);
         }
+
         // Without a pidfd (Linux 5.3) it is waited for as long as it takes.
         if (result.timed_out && process && !wait_readable(process.get(), Clock::now() + time_to_die)) {
                 result.status = 128 + SIGKILL;
                 return result;
         }
+
         int status = 0;
         while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+
         return result;
 }
 

@@ -29,15 +29,18 @@ std::string without_login(std::string_view rest)
         const auto back = rest.rfind('@');
         if (back != rest.npos && front != rest.npos && back > query)
                 return std::string(hidden); // which of the two ends the password?
+
         const auto at = front != rest.npos ? front : back;
         auto host = at == rest.npos ? rest : rest.substr(at);
         auto text = std::string(at == rest.npos ? "" : hidden);
         const auto end = std::min(host.find_first_of("?#"), host.size());
+
         const auto authority = host.substr(0, std::min(host.find('/'), end));
         const auto port = authority.starts_with('[') || authority.starts_with("@[") ? authority.npos
                                                                                     : authority.find(':');
         if (port != authority.npos && authority.find_first_not_of("0123456789", port + 1) != authority.npos)
                 return text.append(host.substr(0, port + 1)).append(hidden); // a password, and no port
+
         text += host.substr(0, end);
         return end < host.size() ? text.append(host.substr(end, 1)).append(hidden) : text;
 }
@@ -58,14 +61,17 @@ std::string without_secrets(std::string_view value)
                 if (const auto equals = value.find('=');
                         equals != value.npos && names_secret(value.substr(0, equals)))
                         return std::string(value.substr(0, equals + 1)).append(hidden);
+
         if (const auto scheme = value.find(scheme_end); scheme != value.npos) {
                 const auto begin = scheme + scheme_end.size();
                 return std::string(value.substr(0, begin)) + without_login(value.substr(begin));
         }
+
         const auto at = value.rfind('@');
         const bool is_parameter = value == "$@"; // the shell's
         if (at == value.npos || is_parameter || is_digest(value.substr(at + 1)))
                 return std::string(value);
+
         const auto begin = value.rfind('=', std::min(value.find(':'), at)) + 1; // npos + 1 is 0
         return std::string(value.substr(0, begin)) + without_login(value.substr(begin));
 }
@@ -76,16 +82,21 @@ std::string hide_secrets(std::string_view text)
                 return hide_secrets(text.substr(0, key + private_key.size() - 1)).append(hidden);
         if (text.find('@') == text.npos && text.find(scheme_end) == text.npos)
                 return std::string(text);
+
         std::string result;
+
         while (!text.empty()) {
                 const auto end = std::ranges::find_if(text, is_between_words);
                 const auto length = static_cast<std::size_t>(end - text.begin());
                 result += without_secrets(text.substr(0, length));
+
                 if (end == text.end())
                         break;
+
                 result += *end;
                 text.remove_prefix(length + 1);
         }
+
         return result;
 }
 
@@ -98,10 +109,12 @@ std::string without_input(std::string_view message)
                 const auto place = message.substr(at + 4);
                 return "not JSON: " + std::string(place.substr(0, place.find(':')));
         }
+
         if (message.starts_with("[json.exception."))
                 message.remove_prefix(std::min(message.find("] ") + 2, message.size()));
         for (const std::string_view quote : {"; last read: '", " parsing '"})
                 message = message.substr(0, message.find(quote));
+
         return std::string(message);
 }
 
@@ -110,6 +123,7 @@ std::string shown_key(std::string_view key)
         std::string text;
         bool quoted = false;
         bool cut = false;
+
         for (std::size_t i = 0; i < key.size(); ++i) {
                 const char c = key[i];
                 if (c == '\\' && quoted && i + 1 < key.size()) {
@@ -120,14 +134,17 @@ std::string shown_key(std::string_view key)
                         quoted = !quoted;
                         cut = false;
                 }
+
                 if (cut)
                         continue;
+
                 text += key[i];
                 if (quoted && c == '=') {
                         text += hidden;
                         cut = true;
                 }
         }
+
         return text;
 }
 
@@ -137,9 +154,11 @@ bool names_secret(std::string_view key)
                 "auth", "credentials", "env", "environment", "header", "headers", "passphrase", "passwd",
                 "password", "passwords", "private_key", "privatekey", "secret", "secret_key", "secretkey",
                 "secrets", "token", "tokens"};
+
         auto name = lower(key);
         if (name.ends_with("containerd.config")) // the text of a whole file
                 return true;
+
         std::ranges::replace_if(
                 name, [](char c) { return c == '[' || c == ']' || c == '"'; }, '.');
         return std::ranges::any_of(split(name, '.'), [&](std::string_view part) {

@@ -258,12 +258,14 @@ private:
                         return one.code == other.code && one.jt == other.jt && one.jf == other.jf &&
                                one.k == other.k;
                 };
+
                 for (std::size_t i = 0; i < parts_.size(); ++i)
                         if (std::equal(code_.begin() + parts_[i].begin, code_.begin() + parts_[i].end,
                                     code_.begin() + begin, code_.end(), is_same)) {
                                 code_.resize(begin);
                                 return i;
                         }
+
                 parts_.push_back({begin, code_.size()});
                 return parts_.size() - 1;
         }
@@ -280,12 +282,14 @@ private:
                         if (ranges.empty() || ranges.back().part != part)
                                 ranges.push_back({call, part});
                 };
+
                 for (const auto& [call, part] : decisions_) {
                         if (call > next)
                                 add_range(next, allowed);
                         add_range(call, part);
                         next = call + 1;
                 }
+
                 return ranges;
         }
 
@@ -301,11 +305,13 @@ private:
                 {
                         jump_to(find(ranges));
                         add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+
                         // Calls of another ABI have other numbers; no step makes any.
                         add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
                         reversed_.push_back(instruction(BPF_JMP | BPF_JEQ | BPF_K, our_architecture, 1));
                         add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
                         std::ranges::reverse(reversed_);
+
                         return std::move(reversed_);
                 }
 
@@ -333,11 +339,13 @@ private:
                 {
                         if (ranges.size() == 1)
                                 return place_of(ranges.front().part);
+
                         const auto half = std::midpoint(
                                 ranges.front().call, std::min(ranges.back().call, above_all_calls));
                         const auto above = std::ranges::upper_bound(
                                 ranges.subspan(1, ranges.size() - 2), half, {}, &Decision::call);
                         const auto lower = static_cast<std::size_t>(above - ranges.begin());
+
                         auto if_above = find(ranges.subspan(lower));
                         auto if_below = find(ranges.first(lower));
                         for (auto* place : {&if_above, &if_below})
@@ -345,6 +353,7 @@ private:
                                         jump_to(*place);
                                         *place = reversed_.size();
                                 }
+
                         reversed_.push_back(instruction(BPF_JMP | BPF_JGE | BPF_K, above->call,
                                 distance(if_above), distance(if_below)));
                         return reversed_.size();
@@ -359,6 +368,7 @@ private:
                                         reversed_.push_back(filter_->code_[i - 1]);
                                 place = reversed_.size();
                         }
+
                         return place;
                 }
 
@@ -380,11 +390,13 @@ void limit_sockets(Filter& filter, const SystemCallLimits& limits)
                         for (const auto family : {AF_INET, AF_INET6, AF_NETLINK})
                                 filter.if_equal(family, [&] { filter.allow(); });
                 filter.if_different(AF_UNIX, [&] { filter.refuse(EAFNOSUPPORT); });
+
                 if (!limits.connects) {
                         filter.load_argument(1);
                         filter.mask(socket_type);
                         filter.if_different(SOCK_DGRAM, [&] { filter.refuse(EAFNOSUPPORT); });
                 }
+
                 filter.allow();
         });
 }
@@ -400,12 +412,14 @@ void limit_memory(Filter& filter, bool maps_code)
                 filter.if_equal(maps_code ? both : PROT_EXEC, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
+
         for (const auto call : {SYS_mprotect, SYS_pkey_mprotect})
                 filter.on_call(static_cast<std::uint32_t>(call), [&] {
                         filter.load_argument(2);
                         filter.if_any_of(PROT_EXEC, [&] { filter.refuse(EPERM); });
                         filter.allow();
                 });
+
         filter.on_call(SYS_shmat, [&] {
                 filter.load_argument(2);
                 filter.if_any_of(SHM_EXEC, [&] { filter.refuse(EPERM); });
@@ -424,11 +438,13 @@ void limit_signals(Filter& filter)
                 filter.if_different(0, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
+
         filter.on_call(SYS_tgkill, [&] { // abort()
                 filter.load_argument(0);
                 filter.if_different(own, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
+
         // A descriptor can send its owner a signal.
         filter.on_call(SYS_fcntl, [&] {
                 filter.load_argument(1);
@@ -445,15 +461,18 @@ void limit_requests(Filter& filter, const SystemCallLimits& limits)
                 const auto refuse = [&](std::uint32_t request) {
                         filter.if_equal(request, [&] { filter.refuse(EPERM); });
                 };
+
                 filter.load_argument(1);
                 if (!limits.runs_programs) {
                         refuse(FIOSETOWN);
                         refuse(SIOCSPGRP);
                 }
+
                 if (!limits.changes_attributes && !limits.any_mode) {
                         refuse(static_cast<std::uint32_t>(FS_IOC_SETFLAGS));
                         refuse(static_cast<std::uint32_t>(FS_IOC_FSSETXATTR));
                 }
+
                 filter.allow();
         });
 }
@@ -465,8 +484,10 @@ void limit_other_processes(Filter& filter, const SystemCallLimits& limits)
                 filter.if_different(0, [&] { filter.refuse(EPERM); });
                 filter.allow();
         });
+
         if (limits.runs_programs)
                 return;
+
         filter.refuse_any(process_calls, EPERM);
         limit_signals(filter);
 }
@@ -485,6 +506,7 @@ void limit_open(Filter& filter, std::uint32_t call, std::size_t flags, bool any_
         filter.on_call(call, [&] {
                 filter.load_argument(flags);
                 filter.mask(O_ACCMODE | O_TRUNC);
+
                 // It truncates a file that can only be read; Landlock refuses it since Linux 6.2.
                 filter.if_equal(O_RDONLY | O_TRUNC, [&] { filter.refuse(EPERM); });
                 if (!any_mode) {
@@ -495,6 +517,7 @@ void limit_open(Filter& filter, std::uint32_t call, std::size_t flags, bool any_
                                 filter.allow();
                         });
                 }
+
                 filter.allow();
         });
 }
@@ -507,8 +530,10 @@ void limit_files(Filter& filter, const SystemCallLimits& limits)
 #ifdef __x86_64__
         limit_open(filter, SYS_open, 1, limits.any_mode);
 #endif
+
         if (limits.any_mode)
                 return;
+
         constexpr std::uint32_t setid = S_ISUID | S_ISGID;
         refuse_mode(filter, SYS_mkdirat, 2, setid);
         refuse_mode(filter, SYS_mknodat, 2, setid);
@@ -517,6 +542,7 @@ void limit_files(Filter& filter, const SystemCallLimits& limits)
         refuse_mode(filter, SYS_mkdir, 1, setid);
         refuse_mode(filter, SYS_mknod, 1, setid);
 #endif
+
         if (limits.changes_attributes) {
                 refuse_mode(filter, SYS_fchmod, 1, setid);
                 refuse_mode(filter, SYS_fchmodat, 2, setid);
@@ -526,6 +552,7 @@ void limit_files(Filter& filter, const SystemCallLimits& limits)
 #endif
                 return;
         }
+
         filter.refuse_any(attribute_calls, EPERM);
 }
 
@@ -547,6 +574,7 @@ bool limit_system_calls(const SystemCallLimits& limits)
 {
         Filter filter;
         filter.refuse_any(refused_calls, EPERM);
+
         if (!limits.swaps)
                 filter.refuse_any(swap_calls, EPERM);
         limit_sockets(filter, limits);
@@ -557,6 +585,7 @@ bool limit_system_calls(const SystemCallLimits& limits)
         limit_namespaces(filter);
         auto code = filter.program();
         const sock_fprog program{.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
+
         return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 

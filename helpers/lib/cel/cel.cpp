@@ -26,6 +26,7 @@ std::int64_t to_int(const CelNode& node, const CelValue& value)
 {
         if (const auto* integer = std::get_if<std::int64_t>(&value))
                 return *integer;
+
         constexpr double edge = 9223372036854775808.0; // 2^63
         const double real = std::get<double>(value);
         if (!(real > -edge && real < edge)) // false for NaN too
@@ -157,8 +158,10 @@ private:
                                 error = error ? error : std::current_exception();
                         }
                 }
+
                 if (error)
                         std::rethrow_exception(error);
+
                 return !decisive;
         }
 
@@ -172,6 +175,7 @@ CelExpression CelExpression::compile(std::string_view text, std::span<const std:
         if (text.size() > length_limit)
                 throw Error(failure::config_invalid, fmt::format("longer than {} bytes", length_limit),
                         "Shorten the expression");
+
         auto root = parse_cel(text, variables);
         if (std::holds_alternative<bool>(root.value))
                 fail_cel(root.at, "the result is a bool, not a number");

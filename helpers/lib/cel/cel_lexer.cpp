@@ -50,10 +50,12 @@ CelToken CelLexer::next()
                 return {CelToken::Kind::name, take(length_of(in_name)), at};
         if (is_digit(rest_.front()) || (rest_.front() == '.' && rest_.size() > 1 && is_digit(rest_[1])))
                 return number(at);
+
         for (const std::string_view sign : {"&&", "||", "<=", ">=", "==", "!=", "<", ">", "!", "+", "-", "*",
                      "/", "%", "?", ":", "(", ")", ",", "."})
                 if (rest_.starts_with(sign))
                         return {CelToken::Kind::sign, take(sign.size()), at};
+
         if (rest_.front() == '"' || rest_.front() == '\'')
                 fail_cel(at, "strings are not supported");
         if (rest_.front() == '[' || rest_.front() == '{')
@@ -86,16 +88,20 @@ CelToken CelLexer::number(const CelPlace& at)
 {
         if (rest_.starts_with("0x"))
                 return whole_token({CelToken::Kind::integer, take(length_of(is_hex_digit, 2)), at});
+
         auto length = length_of(is_digit);
         const auto digits = length;
+
         if (length + 1 < rest_.size() && rest_[length] == '.' && is_digit(rest_[length + 1]))
                 length = length_of(is_digit, length + 1);
+
         if (length < rest_.size() && (rest_[length] == 'e' || rest_[length] == 'E')) {
                 const bool has_sign =
                         length + 1 < rest_.size() && (rest_[length + 1] == '+' || rest_[length + 1] == '-');
                 const auto exponent = length + (has_sign ? 2 : 1);
                 length = length_of(is_digit, exponent) > exponent ? length_of(is_digit, exponent) : length;
         }
+
         return whole_token(
                 {length == digits ? CelToken::Kind::integer : CelToken::Kind::real, take(length), at});
 }

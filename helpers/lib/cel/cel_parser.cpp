@@ -100,12 +100,14 @@ private:
                 auto condition = binary(0);
                 if (!at_sign("?"))
                         return condition;
+
                 const auto token = advance();
                 if (!is_bool(condition.value))
                         fail_cel(token.at,
                                 fmt::format("'?' goes with bool, not with {}", type_name(condition.value)));
                 auto yes = binary(0);
                 expect(":");
+
                 auto no = expression();
                 if (yes.value.index() != no.value.index())
                         fail_cel(token.at, fmt::format("the branches of '?' are {} and {}",
@@ -115,6 +117,7 @@ private:
                 operands.push_back(std::move(condition));
                 operands.push_back(std::move(yes));
                 operands.push_back(std::move(no));
+
                 return make(CelOp::choose, token, type, std::move(operands));
         }
 
@@ -135,12 +138,15 @@ private:
         {
                 if (level == unary_level)
                         return unary();
+
                 auto left = binary(level + 1);
+
                 for (;;) {
                         const auto found = std::ranges::find_if(binaries,
                                 [&](const Binary& b) { return b.level == level && at_sign(b.sign); });
                         if (found == binaries.end())
                                 return left;
+
                         const auto token = advance();
                         auto right = binary(level + 1);
                         const auto type = binary_type(*found, token, left.value, right.value);
@@ -156,6 +162,7 @@ private:
         {
                 const bool same = left.index() == right.index();
                 const bool compares = binary.level == 2;
+
                 const bool fits = binary.level < 2 ? is_bool(left) && is_bool(right)
                                   : compares       ? same
                                   : binary.op == CelOp::remainder
@@ -164,6 +171,7 @@ private:
                 if (!fits)
                         fail_cel(token.at, fmt::format("'{}' cannot be used with {} and {}", token.text,
                                                    type_name(left), type_name(right)));
+
                 return binary.level <= 2 ? CelValue(false) : left;
         }
 
@@ -171,18 +179,23 @@ private:
         {
                 if (!at_sign("!") && !at_sign("-"))
                         return primary();
+
                 const Nesting nesting(depth_, token_);
                 const auto token = advance();
+
                 const bool inverts = token.text == "!";
                 if (!inverts &&
                         (token_.kind == CelToken::Kind::integer || token_.kind == CelToken::Kind::real))
                         return literal(true); // so that the least int can be written
+
                 std::vector<CelNode> operand;
                 operand.push_back(unary());
+
                 const auto type = operand.front().value;
                 if (is_bool(type) != inverts)
                         fail_cel(token.at,
                                 fmt::format("'{}' cannot be used with {}", token.text, type_name(type)));
+
                 return make(inverts ? CelOp::invert : CelOp::negate, token, type, std::move(operand));
         }
 
@@ -192,10 +205,12 @@ private:
                         return literal(false);
                 if (token_.kind == CelToken::Kind::name)
                         return name();
+
                 if (!accept("("))
                         unexpected("a value");
                 auto inner = expression();
                 expect(")");
+
                 return inner;
         }
 
@@ -203,10 +218,12 @@ private:
         {
                 const auto token = advance();
                 const auto made = [&](CelValue value) { return make(CelOp::constant, token, value, {}); };
+
                 if (token.kind == CelToken::Kind::real) {
                         const auto value = parse_real(token);
                         return made(negative ? -value : value);
                 }
+
                 const bool hex = token.text.starts_with("0x");
                 const auto value =
                         parse_int<std::uint64_t>(hex ? token.text.substr(2) : token.text, hex ? 16 : 10);
@@ -214,6 +231,7 @@ private:
                                   (negative ? 1 : 0);
                 if (!value || *value > most)
                         fail_cel(token.at, fmt::format("'{}' is not a number of 64 bits", token.text));
+
                 return made(static_cast<std::int64_t>(negative ? 0 - *value : *value));
         }
 
@@ -232,6 +250,7 @@ private:
                 const auto token = advance();
                 if (token.text == "true" || token.text == "false")
                         return make(CelOp::constant, token, token.text == "true", {});
+
                 if (token.text == "math") {
                         expect(".");
                         if (token_.text == "greatest" || token_.text == "least") {
@@ -239,8 +258,10 @@ private:
                                 return call(function.text == "greatest" ? CelOp::greatest : CelOp::least,
                                         function);
                         }
+
                         unexpected("'greatest' or 'least'");
                 }
+
                 if (at_sign("(")) {
                         if (token.text == "int" || token.text == "double")
                                 return call(token.text == "int" ? CelOp::to_int : CelOp::to_double, token);
@@ -248,12 +269,14 @@ private:
                                                        "math.greatest and math.least",
                                                    token.text));
                 }
+
                 const auto found = std::ranges::find(variables_, token.text);
                 if (found == variables_.end())
                         fail_cel(token.at, fmt::format("'{}' is not a name; there are {}", token.text,
                                                    fmt::join(variables_, ", ")));
                 auto variable = make(CelOp::variable, token, std::int64_t{}, {});
                 variable.variable = static_cast<std::size_t>(found - variables_.begin());
+
                 return variable;
         }
 
@@ -265,15 +288,18 @@ private:
                         operands.push_back(expression());
                 while (accept(","));
                 expect(")");
+
                 const bool converts = op == CelOp::to_int || op == CelOp::to_double;
                 if (converts && operands.size() > 1)
                         fail_cel(function.at, fmt::format("'{}' takes one value", function.text));
+
                 const auto type = operands.front().value;
                 for (const auto& operand : operands)
                         if (is_bool(operand.value) || operand.value.index() != type.index())
                                 fail_cel(operand.at,
                                         fmt::format("'{}' cannot be used with {}", function.text,
                                                 is_bool(operand.value) ? "bool" : "int and double"));
+
                 return make(op, function,
                         op == CelOp::to_int      ? CelValue(std::int64_t{})
                         : op == CelOp::to_double ? CelValue(0.0)

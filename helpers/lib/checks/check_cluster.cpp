@@ -91,12 +91,15 @@ private:
                 const auto* endpoint = text_member(cluster_, "apiServerEndpoint");
                 if (endpoint == nullptr || is_https_url(*endpoint))
                         return;
+
                 const auto text = trim(*endpoint);
                 if (text.size() != endpoint->size()) // as a block of YAML gives it
                         report_->doubt(key, without_secrets(*endpoint),
                                 "has blanks or line breaks around it, which are cut off");
+
                 if (is_https_url(std::string(text)))
                         return;
+
                 const auto separator = text.find("://");
                 const auto scheme = lower(text.substr(0, separator == text.npos ? 0 : separator));
                 const auto begin = separator == text.npos ? 0 : separator + 3;
@@ -106,6 +109,7 @@ private:
                 const auto path_end = std::min(text.find_first_of("?#", host), text.size());
                 const auto rest = "https://" + std::string(text.substr(host, path_end - host));
                 const bool bare = separator == text.npos;
+
                 const bool known_scheme =
                         scheme == "https" || scheme == "http" ||
                         (bare && (host_end == text.size() || text.substr(host_end) == "/"));
@@ -129,12 +133,14 @@ private:
                 const auto* cidr = text_member(cluster_, "cidr");
                 if (cidr == nullptr || has_blanks_around(key, *cidr))
                         return;
+
                 const auto parsed = parse_cidr(*cidr);
                 if (!parsed) {
                         report_->problem(key, *cidr, "not an address range",
                                 "Give the cluster's service CIDR, such as 10.100.0.0/16");
                         return;
                 }
+
                 if (!parsed->aligned())
                         report_->note(Level::warning, key, *cidr,
                                 fmt::format("the range begins at {}, so the address of the cluster's DNS "
@@ -148,6 +154,7 @@ private:
                 const auto* interfaces = member(imds_, "interfaces");
                 if (interfaces == nullptr || !interfaces->is_array())
                         return;
+
                 std::vector<std::string> overlapping;
                 for (const auto& interface : *interfaces)
                         for (const auto& vpc :
@@ -155,11 +162,13 @@ private:
                                 if (const auto other = parse_cidr(vpc); other && overlap(range, *other))
                                         if (std::ranges::find(overlapping, vpc) == overlapping.end())
                                                 overlapping.push_back(vpc);
+
                 if (!overlapping.empty())
                         report_->doubt("cluster.cidr", range.text(),
                                 fmt::format("overlaps {} of the VPC; DescribeCluster shows the cluster's "
                                             "service CIDR",
                                         join(overlapping, ", ")));
+
                 if (range.ipv6() && text_member(cluster_, "ipFamily") == nullptr && lacks_ipv6())
                         report_->problem("cluster.cidr", range.text(),
                                 "an IPv6 range, but the instance's primary interface has no IPv6 address",
@@ -173,6 +182,7 @@ private:
                 const auto* mac = text_member(imds_, "mac");
                 if (interfaces == nullptr || !interfaces->is_array() || mac == nullptr)
                         return false;
+
                 return std::ranges::any_of(*interfaces, [&](const Json& interface) {
                         const auto* own = text_member(&interface, "mac");
                         return own != nullptr && *mac == *own &&
@@ -184,6 +194,7 @@ private:
         {
                 constexpr std::string_view key = "cluster.ipFamily";
                 const auto* text = text_member(cluster_, "ipFamily");
+
                 const auto family = text != nullptr ? parse_ip_family(*text) : std::nullopt;
                 if (!family || family == IpFamily::dual_stack) {
                         if (family && lacks_ipv6())
@@ -192,6 +203,7 @@ private:
                                         "Launch the node with an IPv6 address, or set ipv4");
                         return;
                 }
+
                 const bool ipv6 = family == IpFamily::ipv6;
                 const auto* cidr = text_member(cluster_, "cidr");
                 if (const auto range = parse_cidr(cidr != nullptr ? *cidr : "");

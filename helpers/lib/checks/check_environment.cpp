@@ -33,12 +33,14 @@ void check_proxy(const Json& tree, const CheckReport& report)
                 const auto* value = member(proxy, key);
                 return value != nullptr && !value->empty() && *value != "";
         };
+
         const bool is_given = given("http") || given("https");
         for (const auto* key : {"credentialsFile", "noProxy", "services"})
                 if (!is_given && given(key))
                         report.doubt(key_path("proxy", key), shown(*member(proxy, key)),
                                 "neither proxy.http nor proxy.https is set, so it has no effect: set one of "
                                 "them, or remove this key");
+
         const auto* services = member(member(&tree, "instance"), "environment");
         for (const auto* service : {"default", "kubelet"})
                 if (const auto* variables = member(services, service);
@@ -47,10 +49,12 @@ void check_proxy(const Json& tree, const CheckReport& report)
                         report.doubt(key_path("instance.environment", service), "",
                                 "a proxy without NO_PROXY, so the API server and the VPC are reached through it "
                                 "too: use proxy.http and proxy.https, for which NO_PROXY is computed");
+
         // Such a login is shown by `systemctl show-environment`.
         const auto* of_all = member(services, every_service);
         if (of_all == nullptr || !of_all->is_object())
                 return;
+
         for (const auto& [name, value] : of_all->items())
                 if (value.is_string() &&
                         value.get_ref<const std::string&>().find('@') != std::string::npos &&
@@ -66,17 +70,21 @@ void check_environment(const Json& tree, const CheckReport& report)
 {
         constexpr std::string_view key = "instance.environment";
         check_proxy(tree, report);
+
         const auto* services = member(member(&tree, "instance"), "environment");
         if (services == nullptr || !services->is_object())
                 return;
+
         for (const auto& [service, variables] : services->items()) {
                 const auto path = key_path(key, service);
                 if (const auto wrong = wrong_service(service); !wrong.empty()) {
                         report.doubt(path, "", wrong);
                         continue;
                 }
+
                 if (!variables.is_object())
                         continue;
+
                 for (const auto& [name, value] : variables.items())
                         if (value.is_string())
                                 if (const auto wrong =

@@ -100,6 +100,7 @@ private:
         {
                 const auto& flag = flags_[number];
                 const auto key = item_key(flag);
+
                 if (flag.name.empty()) {
                         const auto value = flag.value.value_or("");
                         if (number > 0 && flag.value == item(flag) && continues_list(flags_[number - 1])) {
@@ -109,10 +110,12 @@ private:
                                                 plain(flags_[number - 1].value.value_or("")), plain(value)));
                                 return;
                         }
+
                         if (item(flag) == "--") {
                                 check_end_of_flags(flag);
                                 return;
                         }
+
                         const auto word = shown_word_of(value);
                         report_->problem(key, flag.value == item(flag) ? word : shown_word_of(item(flag)),
                                 flag.value == item(flag) || word.empty() ? "not a flag"
@@ -120,20 +123,24 @@ private:
                                 "Write it as --name=value");
                         return;
                 }
+
                 if (const auto blank = flag.name.find_first_of(" \t"); blank != std::string::npos) {
                         report_->problem(key, shown(flag),
                                 "an argument is one flag, whose name has no blank",
                                 "Write it as --name=value, or as two items");
                         return;
                 }
+
                 if (item(flag).find(" --") != std::string::npos)
                         report_->doubt(
                                 key, shown(flag), "the blank and what follows are part of one argument");
+
                 if (!flag.value && is_kubelet_switch(flag.name) == false) {
                         report_->problem(key, shown(flag), fmt::format("--{} needs a value", flag.name),
                                 "Write it as --name=value");
                         return;
                 }
+
                 if (flag.name == "node-labels")
                         labels_->check_flag_labels(key, shown(flag), flag.value.value_or(""));
                 else if (flag.name == "register-with-taints")
@@ -177,9 +184,11 @@ private:
                                         flag.name, own->consequence));
                         return;
                 }
+
                 const auto* entry = find_kubelet_flag_key(flag.name);
                 if (entry == nullptr || std::ranges::find(lasting_flags, flag.name) != lasting_flags.end())
                         return;
+
                 const auto key = fmt::format("kubelet.config.{}", entry->key);
                 const bool both = report_->is_given(key);
                 report_->note(Level::warning, item_key(flag), shown(flag),
@@ -194,9 +203,11 @@ private:
                 const auto& flag = flags_[number];
                 if (adds_up(flag.name))
                         return;
+
                 const auto [found, is_new] = last_.try_emplace(flag.name, number);
                 if (is_new)
                         return;
+
                 const auto& before = flags_[std::exchange(found->second, number)];
                 const auto earlier_place = report_->where(item_key(before));
                 if (flag.name == "register-with-taints") // labels of several flags add up, but taints do not

@@ -49,11 +49,13 @@ void LabelChecks::check_node_labels()
                         report_->problem(key, given, fmt::format("not a label: {}", wrong), label_form);
                         continue;
                 }
+
                 if (const auto wrong = refused_to_kubelets(label); !wrong.empty())
                         report_->problem(key, given, wrong, other_domain);
                 const auto text = filled_in(key, given);
                 if (!text)
                         continue;
+
                 if (const auto wrong = wrong_label_value(*text); !wrong.empty())
                         report_->problem(key, given, wrong_here("label", given, *text, wrong), label_form);
                 labels_.emplace(label, Label{*text, key, false});
@@ -65,18 +67,22 @@ void LabelChecks::check_flag_labels(const std::string& key, const std::string& i
         for (const auto pair : split(value, ',')) {
                 if (pair.empty())
                         continue; // kubelet's leniency
+
                 const auto equals = pair.find('=');
                 const auto label = trim(pair.substr(0, equals));
+
                 const auto text = equals == std::string_view::npos ? std::string_view()
                                                                    : trim(pair.substr(equals + 1));
                 auto wrong = wrong_label_key(label);
                 if (wrong.empty())
                         wrong = wrong_label_value(text);
+
                 if (!wrong.empty()) {
                         report_->problem(key, item, fmt::format("label {}: {}", ticked(pair), wrong),
                                 "Write labels as key=value,key=value, in characters for labels");
                         continue;
                 }
+
                 if (wrong = refused_to_kubelets(label); !wrong.empty())
                         report_->problem(
                                 key, item, fmt::format("label {}: {}", ticked(label), wrong), other_domain);
@@ -91,6 +97,7 @@ void LabelChecks::check_label_is_new(
         const auto [found, is_new] = labels_.try_emplace(label, Label{value, key, true});
         if (is_new || found->second.value == value)
                 return;
+
         const auto& before = found->second;
         const auto earlier_place = report_->where(before.key);
         if (report_->where(key).source == earlier_place.source)
@@ -118,6 +125,7 @@ void LabelChecks::check_node_taints()
                 const auto text = filled_in(key, taints[i]);
                 if (!text)
                         continue;
+
                 const auto [taint, wrong] = parse_taint(*text);
                 if (!wrong.empty())
                         report_->problem(key, taints[i], wrong_here("taint", taints[i], *text, wrong),
@@ -125,6 +133,7 @@ void LabelChecks::check_node_taints()
                 else
                         check_taint_is_new(key, taints[i], taint, seen);
         }
+
         if (!taints.empty() && member(config_, "registerWithTaints") != nullptr)
                 report_->note(Level::warning, "kubelet.config.registerWithTaints", "…",
                         fmt::format("it replaces the taints of node.taints ({}), proceeding",
@@ -137,10 +146,12 @@ void LabelChecks::check_config_taints()
         const auto* taints = member(config_, "registerWithTaints");
         if (taints == nullptr)
                 return;
+
         if (!taints->is_array()) {
                 report_->problem(key, value_text(*taints), "must be a list of taints", taint_in_config);
                 return;
         }
+
         TaintNames seen;
         for (std::size_t i = 0; i < taints->size(); ++i)
                 check_config_taint(fmt::format("{}[{}]", key, i), taints->at(i), seen);
@@ -156,8 +167,10 @@ void LabelChecks::check_config_taint(const std::string& key, const Json& given, 
                         into = *text;
                 return found == nullptr || text != nullptr;
         };
+
         const bool texts_only = given.is_object() && take("key", taint.key) && take("value", taint.value) &&
                                 take("effect", taint.effect);
+
         const auto wrong = texts_only ? wrong_taint(taint) : "must be a map of strings";
         if (!wrong.empty())
                 report_->problem(
@@ -178,6 +191,7 @@ void LabelChecks::check_flag_taints(const std::string& key, const std::string& i
                 else
                         check_taint_is_new(key, item, taint, seen);
         }
+
         if (report_->is_given("node.taints"))
                 report_->note(Level::warning, key, item,
                         fmt::format("the flag replaces the taints of node.taints ({}), proceeding",

@@ -22,12 +22,15 @@ bool is_name_server(std::string_view text)
         text = text.substr(0, text.find('%'));
         if (is_address(text))
                 return true;
+
         const auto colon = text.rfind(':');
         if (colon == text.npos || !parse_int<std::uint16_t>(text.substr(colon + 1)))
                 return false;
+
         const auto address = text.substr(0, colon);
         if (address.starts_with('[') && address.ends_with(']'))
                 return is_ipv6_address(address.substr(1, address.size() - 2));
+
         return is_address(address) && !is_ipv6_address(address);
 }
 
@@ -38,12 +41,14 @@ bool is_search_domain(std::string_view text)
                 text.remove_prefix(1);
         if (text == ".")
                 return true;
+
         if (text.ends_with('.'))
                 text.remove_suffix(1);
         static constexpr std::string_view of_labels =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         constexpr std::size_t longest_name = 253;
         constexpr std::size_t longest_label = 63;
+
         return text.size() <= longest_name &&
                std::ranges::all_of(split(text, '.'), [](std::string_view label) {
                        return !label.empty() && label.size() <= longest_label &&
@@ -57,11 +62,13 @@ bool is_interface(std::string_view text)
         constexpr std::size_t longest_name = 15; // IFNAMSIZ, without the NUL
         constexpr std::size_t mac_length = 17;
         constexpr std::string_view hex = "0123456789abcdefABCDEF";
+
         const auto octets = split(text, ':');
         if (octets.size() == 6)
                 return text.size() == mac_length && std::ranges::all_of(octets, [&](std::string_view octet) {
                         return octet.size() == 2 && octet.find_first_not_of(hex) == octet.npos;
                 });
+
         const bool pattern = text.find_first_of("*?[") != text.npos;
         return !text.empty() && (pattern || text.size() <= longest_name) &&
                text.find_first_of("/:!% \t\"'") == text.npos && !has_control_characters(text);
@@ -91,6 +98,7 @@ void check_name_resolution(const HostSpec& host, const CheckReport& report)
         constexpr std::string_view domains_key = "instance.network.domains";
         const auto& domains = host.search_domains;
         std::size_t characters = 0;
+
         for (const auto& domain : domains) {
                 characters += domain.size() + 1;
                 if (!is_search_domain(domain))
@@ -98,6 +106,7 @@ void check_name_resolution(const HostSpec& host, const CheckReport& report)
                                 "not a domain name; systemd-resolved ignores it: write a name such as "
                                 "corp.example.com");
         }
+
         if (domains.size() > most_domains || characters > most_characters + 1)
                 report.doubt(domains_key, fmt::format("{} domains", domains.size()),
                         fmt::format("kubelet passes {} domains with {} characters on to pods, and no more: "

@@ -24,6 +24,7 @@ FailSwapOn fail_swap_on(const KubeletSpec& kubelet)
                 found = {given->get<bool>(), "kubelet.config.failSwapOn"};
         if (const auto* flag = kubelet.flags.last("fail-swap-on"))
                 found = {go_boolean(flag->value.value_or("true")).value_or(true), "kubelet.flags"};
+
         return found;
 }
 
@@ -35,11 +36,13 @@ void check_kubelet(const KubeletSpec& kubelet, const std::string& kind, const Ch
                                     "unless failSwapOn is false",
                                 kind),
                         "Set kubelet.config.failSwapOn to false, or remove swap");
+
         const auto* config = &kubelet.config;
         if (const auto* behaviour = text_member(member(config, "memorySwap"), "swapBehavior");
                 behaviour != nullptr && *behaviour == "NoSwap")
                 report.doubt("kubelet.config.memorySwap.swapBehavior", *behaviour,
                         fmt::format("pods do not use the swap that swap = '{}' turns on", kind));
+
         if (const auto* gate = member(member(config, "featureGates"), "NodeSwap");
                 gate != nullptr && *gate == false)
                 report.doubt("kubelet.config.featureGates.NodeSwap", "false",
@@ -57,6 +60,7 @@ void check_swap(const HostSpec& host, const KubeletSpec& kubelet, const CheckRep
                         report.doubt("swapSize", host.swap_size, "it has no effect without swap");
                 return;
         }
+
         check_kubelet(kubelet, swap->name, report);
         if (swap->directory.empty() && swap->is_file())
                 report.doubt("swap", swap->name,

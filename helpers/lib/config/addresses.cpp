@@ -62,15 +62,18 @@ std::optional<Cidr> parse_cidr(std::string_view text)
                 return std::nullopt;
         if (slash == text.npos)
                 return std::nullopt;
+
         const std::string address(text.substr(0, slash));
         const auto bits = parse_int<unsigned>(text.substr(slash + 1));
         std::array<unsigned char, sizeof(in6_addr)> parsed{};
+
         if (!bits)
                 return std::nullopt;
         if (*bits <= 32 && ::inet_pton(AF_INET, address.c_str(), parsed.data()) == 1)
                 return Cidr(std::string(text), false);
         if (*bits <= 128 && ::inet_pton(AF_INET6, address.c_str(), parsed.data()) == 1)
                 return Cidr(std::string(text), true);
+
         return std::nullopt;
 }
 
@@ -96,11 +99,13 @@ bool overlap(const Cidr& a, const Cidr& b)
 {
         if (a.ipv6() != b.ipv6())
                 return false;
+
         const auto left = bits_of(a);
         const auto right = bits_of(b);
         for (unsigned i = 0; i < std::min(left.length, right.length); ++i)
                 if (left.bit(i) != right.bit(i))
                         return false;
+
         return true;
 }
 
@@ -138,6 +143,7 @@ std::string reachable_ipv6(const std::vector<std::string>& addresses)
                 });
                 return found != addresses.end() ? *found : std::string();
         };
+
         auto global = first_in(0xe0, 0x20); // 2000::/3, the range that RFC 4291 and IANA assign
         return global.empty() ? first_in(0xfe, 0xfc) : global;
 }
@@ -146,6 +152,7 @@ bool is_authority(std::string_view text)
 {
         std::string_view host = text;
         std::string_view port;
+
         if (host.starts_with('[')) { // an IPv6 address
                 const auto end = host.find(']');
                 if (end == host.npos || !is_ipv6_address(host.substr(1, end - 1)))
@@ -158,8 +165,10 @@ bool is_authority(std::string_view text)
                 if (host.empty() || !std::ranges::all_of(host, is_word))
                         return false;
         }
+
         if (port.empty())
                 return true;
+
         const auto number = port.starts_with(':') ? parse_int<unsigned>(port.substr(1)).value_or(0) : 0;
         return number >= 1 && number <= 65535;
 }
@@ -169,12 +178,15 @@ bool is_https_url(std::string_view text)
         constexpr std::string_view scheme = "https://";
         if (!text.starts_with(scheme) || has_control_characters(text))
                 return false;
+
         text.remove_prefix(scheme.size());
         const auto authority = text.substr(0, text.find('/'));
+
         const auto path = text.substr(authority.size());
         if (!std::ranges::all_of(
                     path, [](unsigned char c) { return is_word(c) || c == '/' || c == '~' || c == '%'; }))
                 return false;
+
         return is_authority(authority);
 }
 

@@ -37,6 +37,7 @@ ClusterSpec cluster_spec(const Configured& given)
         spec.ipv6_first = services_on_ipv6(spec, given);
         spec.ip_family = parse_ip_family(cluster.value("ipFamily", std::string()))
                                  .value_or(spec.ipv6_first ? IpFamily::ipv6 : IpFamily::ipv4);
+
         return spec;
 }
 

@@ -76,6 +76,7 @@ std::vector<LayerFile> command_layer_files(const Root& root, const std::optional
                 else
                         foreign(file);
         }
+
         std::ranges::stable_sort(files, {}, [](const LayerFile& file) { return call_of_layer(file.text); });
         return files;
 }
@@ -102,14 +103,17 @@ std::optional<RefusedCall> refused_call(const Root& root)
                 text = read_file_if_exists(root(refused_call_path), config_limit);
         } catch (const Error&) { // it only explains another error
         }
+
         const auto document = try_parse_json(text.value_or(""));
         const auto field = [&](const char* name) {
                 const auto found = document.is_object() ? document.find(name) : document.end();
                 return found != document.end() && found->is_string() ? found->get<std::string>()
                                                                      : std::string();
         };
+
         if (field("command").empty())
                 return std::nullopt;
+
         return RefusedCall{field("command"), field("cause"), field("remedy")};
 }
 
@@ -125,6 +129,7 @@ void write_command_layer(const Root& root, const CommandLayer& layer, Durability
 {
         const auto path = fmt::format("{}/{}.toml", command_layers, layer.command);
         const auto files = command_layer_files(root, layer.instance, [](const LayerFile&) {});
+
         // The same call again leaves the file as it is.
         const auto last = files.empty() ? 0 : call_of_layer(files.back().text);
         const bool is_last = !files.empty() && files.back().path == path && last > 0;

@@ -13,10 +13,12 @@ RuntimeSettings runtime_settings(const Configured& given)
         RuntimeSettings settings{.descriptors = {.source = "configuration", .marks = given.marks}};
         if (const auto* runtimes = find_path(given.tree, "containerd.runtimes"))
                 settings.descriptors.tree = *runtimes;
+
         if (const auto* name = find_path(given.tree, "containerd.defaultRuntime")) {
                 settings.default_name = *name;
                 settings.default_source = given.source("containerd.defaultRuntime");
         }
+
         return settings;
 }
 
@@ -30,11 +32,13 @@ ContainerdSpec containerd_spec(const Configured& given)
         for (const auto& config : containerd.value("config", Json::array()))
                 spec.configs.push_back({config.at("text"), config.at("source")});
         spec.snapshotter = containerd.value("snapshotter", spec.snapshotter);
+
         const auto& gates = given.table("featureGates");
         if (gates.contains("FastImagePull"))
                 spec.fast_image_pull = gates.at("FastImagePull").get<bool>();
         spec.registry_mirrors = registry_mirrors(given.tree, given.marks, given.problems);
         spec.limits = container_limits(given.tree, given.marks, given.problems);
+
         return spec;
 }
 

@@ -48,10 +48,12 @@ Fact imds_fact(std::string_view key, const Json& imds)
                                        near ? fmt::format("; did you mean '${{imds.{}}}'?", *near) : ""),
                         "Use one of " + join(facts, ", "));
         }
+
         if (imds.is_null())
                 return {};
         if (auto value = text_in(imds, key))
                 return {std::move(value)};
+
         return absence(fmt::format("the instance metadata has no '{}'", key),
                 fmt::format("Give a default: ${{imds.{}:-VALUE}}", key));
 }
@@ -62,6 +64,7 @@ Fact tag_fact(std::string_view key, const Json& imds)
                 return refusal("'${tag.}' names no tag", "Use ${tag.KEY}");
         if (imds.is_null())
                 return {};
+
         const auto tags = imds.find("tags");
         if (tags == imds.end())
                 return absence(fmt::format("the tag '{}' is not known: the instance's metadata options give "
@@ -70,6 +73,7 @@ Fact tag_fact(std::string_view key, const Json& imds)
                         "Set InstanceMetadataTags to enabled in the launch template");
         if (auto value = text_in(*tags, key))
                 return {std::move(value)};
+
         return absence(fmt::format("the instance has no tag '{}'", key),
                 fmt::format("Tag the instance, or give a default: ${{tag.{}:-VALUE}}", key));
 }
@@ -78,10 +82,12 @@ Fact fact(std::string_view name, const Json& imds)
 {
         constexpr std::string_view imds_prefix = "imds.";
         constexpr std::string_view tag_prefix = "tag.";
+
         if (name.starts_with(imds_prefix))
                 return imds_fact(name.substr(imds_prefix.size()), imds);
         if (name.starts_with(tag_prefix))
                 return tag_fact(name.substr(tag_prefix.size()), imds);
+
         return refusal(fmt::format("nothing is known as '${{{}}}'", name), "Use ${imds.KEY} or ${tag.KEY}");
 }
 
@@ -91,14 +97,18 @@ Expanded expand_facts(std::string_view text, const Json& imds)
 {
         std::string expanded;
         bool known = true;
+
         for (;;) {
                 const auto begin = text.find("${");
                 expanded += text.substr(0, begin);
+
                 if (begin == text.npos)
                         return {known ? std::optional(expanded) : std::nullopt};
+
                 const auto end = text.find('}', begin);
                 if (end == text.npos)
                         return {std::nullopt, "'${' without '}'", "Use ${imds.KEY} or ${tag.KEY}"};
+
                 const auto inside = text.substr(begin + 2, end - begin - 2);
                 const auto dash = inside.find(":-");
                 auto found = fact(inside.substr(0, dash), imds);
@@ -106,6 +116,7 @@ Expanded expand_facts(std::string_view text, const Json& imds)
                         found = {std::string(inside.substr(dash + 2))};
                 if (!found.wrong.empty())
                         return {std::nullopt, std::move(found.wrong), std::move(found.remedy)};
+
                 known = known && found.value;
                 expanded += found.value.value_or("");
                 text.remove_prefix(end + 1);

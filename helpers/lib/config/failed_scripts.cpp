@@ -29,19 +29,23 @@ std::vector<std::string> failed_scripts(const Root& root)
 {
         std::vector<std::string> names;
         Json result;
+
         try {
                 result = try_parse_json(read_file_if_exists(root(result_path), result_limit).value_or(""));
         } catch (const Error&) {
                 return names;
         }
+
         const Json::json_pointer errors("/v1/errors");
         if (!result.is_object() || !result.contains(errors) || !result.at(errors).is_array())
                 return names;
+
         for (const auto& error : result.at(errors))
                 if (error.is_string())
                         for (const auto name : split(names_in(error.get_ref<const std::string&>()), ','))
                                 if (!name.empty() && !has_control_characters(name))
                                         names.emplace_back(name);
+
         return names;
 }
 

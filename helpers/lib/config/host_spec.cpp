@@ -21,6 +21,7 @@ HostSpec host_spec(const Configured& given, const std::optional<LocalStorage>& s
         spec.docker_runtime = {given.table("docker").value("defaultRuntime", std::string()),
                 given.source("docker.defaultRuntime")};
         spec.mig = mig_profile(given.tree, given.marks, given.problems);
+
         return spec;
 }
 

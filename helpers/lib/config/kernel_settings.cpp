@@ -55,6 +55,7 @@ std::optional<std::uint64_t> page_size(std::string_view text)
         constexpr std::array<std::pair<std::string_view, unsigned>, 3> units{
                 {{"Ki", 0}, {"Mi", 10}, {"Gi", 20}}};
         constexpr std::uint64_t most = 1024;
+
         for (const auto& [unit, shift] : units)
                 if (text.ends_with(unit)) {
                         const auto count =
@@ -62,6 +63,7 @@ std::optional<std::uint64_t> page_size(std::string_view text)
                         if (count && *count < most && std::has_single_bit(*count))
                                 return *count << shift;
                 }
+
         return std::nullopt;
 }
 
@@ -109,16 +111,21 @@ std::optional<Limit> limit_of(const Json& value)
                 found.soft = found.hard = *both;
                 return found;
         }
+
         if (!value.is_string())
                 return std::nullopt;
+
         const std::string_view text = value.get_ref<const std::string&>();
         const auto colon = text.find(':');
+
         const auto soft = limit(text.substr(0, colon));
         const auto hard = colon == text.npos ? soft : limit(text.substr(colon + 1));
         if (!soft || !hard)
                 return std::nullopt;
+
         found.soft = *soft;
         found.hard = *hard;
+
         return found;
 }
 
@@ -132,9 +139,11 @@ std::vector<Sysctl> huge_pages(const Json& tree, const Marks& marks, Problems& p
 {
         std::vector<Sysctl> found;
         Reader reader(marks, problems);
+
         const auto* sizes = find_path(tree, "hugepages");
         if (sizes == nullptr)
                 return found;
+
         for (const auto& [size, value] : sizes->items()) {
                 const auto key = key_path("hugepages", size);
                 const auto kib = page_size(size);
@@ -142,10 +151,12 @@ std::vector<Sysctl> huge_pages(const Json& tree, const Marks& marks, Problems& p
                         reader.problem(key, value, "not a size of huge pages", "Write it as 2Mi or 1Gi");
                         continue;
                 }
+
                 if (!value.is_object()) {
                         add_pages(found, "/sys/kernel/mm", *kib, key, value, reader);
                         continue;
                 }
+
                 for (const auto& [name, pages] : value.items()) {
                         const auto below = key_path(key, name);
                         if (const auto node = numa_node(name))
@@ -155,6 +166,7 @@ std::vector<Sysctl> huge_pages(const Json& tree, const Marks& marks, Problems& p
                                 reader.problem(below, pages, "not a NUMA node", page_remedy);
                 }
         }
+
         return found;
 }
 
@@ -162,15 +174,19 @@ Json container_limits(const Json& tree, const Marks& marks, Problems& problems)
 {
         auto found = Json::array();
         Reader reader(marks, problems);
+
         const auto* limits = find_path(tree, "limits");
         if (limits == nullptr)
                 return found;
+
         const auto* parameter = find_path(tree, "sysctl.fs.nr_open");
         const auto most_files =
                 std::max(most_files_everywhere, parameter ? number(*parameter).value_or(0) : 0);
+
         for (const auto& [name, value] : limits->items()) {
                 const auto key = key_path("limits", name);
                 const auto one = limit_of(value);
+
                 if (std::ranges::find(limit_names, name) == limit_names.end()) {
                         reader.problem(key, value, "not a limit of a process",
                                 "Write it as setrlimit(2) does, in lower case: nofile, memlock, nproc, core");
@@ -194,6 +210,7 @@ Json container_limits(const Json& tree, const Marks& marks, Problems& problems)
                         found.push_back({{"type", type}, {"soft", one->soft}, {"hard", one->hard}});
                 }
         }
+
         return found;
 }
 

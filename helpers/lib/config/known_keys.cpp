@@ -42,24 +42,30 @@ private:
                         return false;
                 if (known == nullptr || dialect_ == Dialect::toml)
                         return true;
+
                 if (known->path == "instance.localStorage.strategy" && value.is_string())
                         for (const auto choice : named_choices(known->choices)) // nodeadm ignores case
                                 if (lower(choice) == lower(value.get_ref<const std::string&>()))
                                         value = choice;
+
                 const bool map = value.is_object() && holds_more(known->shape);
                 if (known->shape == Shape::map || (!map && !value.is_array()))
                         return true;
+
                 if (known->shape == Shape::environment) {
                         for (auto& variables : value)
                                 if (variables.is_object())
                                         std::ranges::replace(variables, Json(), Json(""));
                         return true;
                 }
+
                 for (auto& item : value)
                         if (item.is_null())
                                 item = known->shape == Shape::toggles ? Json(false) : Json("");
+
                 if (known->shape == Shape::list && !known->choices.empty())
                         drop_unknown_choices(value, key, named_choices(known->choices));
+
                 return true;
         }
 
@@ -71,6 +77,7 @@ private:
                         if (text == nullptr || text->empty() ||
                                 std::ranges::find(choices, *text) != choices.end())
                                 continue;
+
                         const auto item = fmt::format("{}[{}]", key, i);
                         doubt(fmt::format("{}: {} = {}: not one of {}, ignoring", where(item).text(),
                                 shown(item), shown_json(list[i]), fmt::join(choices, ", ")));
@@ -155,12 +162,14 @@ void append_flags(Layer& under, const Layer& over, const std::string& key, Json&
 {
         if (target.is_null())
                 target = Json::array(); // an empty list is one too
+
         for (std::size_t i = 0; i < value.size(); ++i) {
                 if (const auto mark = over.marks.find(fmt::format("{}[{}]", key, i));
                         mark != over.marks.end())
                         under.marks[fmt::format("{}[{}]", key, target.size())] = mark->second;
                 target.push_back(value[i]);
         }
+
         if (const auto mark = over.marks.find(key); mark != over.marks.end())
                 under.marks[key] = mark->second;
 }
@@ -171,18 +180,23 @@ void drop_empty_flags(Layer& layer)
         const auto* given = find_path(layer.tree, "kubelet.flags");
         if (given == nullptr)
                 return;
+
         const auto item_key = [](std::size_t i) { return fmt::format("kubelet.flags[{}]", i); };
         auto kept = Json::array();
+
         for (std::size_t i = 0; i < given->size(); ++i) {
                 auto mark = layer.marks.extract(item_key(i));
                 if ((*given)[i] == "")
                         continue;
+
                 if (mark) {
                         mark.key() = item_key(kept.size());
                         layer.marks.insert(std::move(mark));
                 }
+
                 kept.push_back((*given)[i]);
         }
+
         layer.tree["kubelet"]["flags"] = std::move(kept);
 }
 
@@ -231,6 +245,7 @@ const Json* find_path(const Json& tree, std::string_view path)
                         return nullptr;
                 node = &*child;
         }
+
         return node;
 }
 
@@ -241,8 +256,10 @@ bool erase_path(Json& tree, std::span<const std::string> parts)
                 return false;
         if (parts.size() > 1 && !erase_path(*child, parts.subspan(1)))
                 return false;
+
         if (parts.size() == 1 || child->empty())
                 tree.erase(child);
+
         return true;
 }
 
@@ -269,15 +286,19 @@ void merge_layer(Layer& under, const Layer& over)
         under.problems.add(over.problems);
         under.refused.insert(over.refused.begin(), over.refused.end());
         under.misplaced.insert(over.misplaced.begin(), over.misplaced.end());
+
         for (const auto& entry : schema()) {
                 const std::string key(entry.path);
                 const Json* value = find_path(over.tree, key);
                 if (value == nullptr || !says_something(*value, entry))
                         continue;
+
                 const Json* present = find_path(under.tree, key);
                 if (entry.merge == MergeRule::keep_true && present != nullptr && !value->get<bool>())
                         continue;
+
                 auto& target = make_path(under.tree, key);
+
                 switch (entry.merge) {
                 case MergeRule::replace:
                 case MergeRule::keep_true:
@@ -297,6 +318,7 @@ void merge_layer(Layer& under, const Layer& over)
                         break;
                 }
                 }
+
                 copy_marks(under, over, key);
         }
 }

@@ -172,14 +172,17 @@ Spelling spelling(const std::string& argument, std::size_t index)
                 if (text == "-h")
                         return {{"help", {}, index}};
         }
+
         const bool dashes = text.starts_with("--") && text.size() > 2 && text[2] != '-' && text[2] != '=';
         if (!dashes)
                 return {{"", argument, index}};
+
         const auto equals = text.find('=');
         auto name = flag_name(
                 text.substr(2, equals == std::string_view::npos ? std::string_view::npos : equals - 2));
         if (equals != std::string_view::npos)
                 return {{std::move(name), std::string(text.substr(equals + 1)), index}};
+
         const bool open = !is_kubelet_switch(name).value_or(false);
         return {{std::move(name), {}, index}, open};
 }
@@ -192,14 +195,17 @@ KubeletFlags parse_kubelet_flags(std::vector<std::string> arguments)
         for (std::size_t i = 0; i < arguments.size(); ++i) {
                 auto [flag, open] = spelling(arguments[i], i);
                 const auto next = i + 1;
+
                 // Of a flag that we do not know, only a word without dashes can be the value.
                 if (open && next < arguments.size() &&
                         (is_kubelet_switch(flag.name).has_value() || !arguments[next].starts_with('-'))) {
                         flag.value = arguments[next];
                         i = next;
                 }
+
                 flags.push_back(std::move(flag));
         }
+
         return {std::move(arguments), std::move(flags)};
 }
 
@@ -229,6 +235,7 @@ std::optional<bool> is_kubelet_switch(std::string_view flag)
                 return true;
         if (std::ranges::binary_search(other_valued, flag))
                 return false;
+
         return std::nullopt;
 }
 

@@ -15,6 +15,7 @@ ReservationSettings reservation_settings(const Json& tree)
 {
         ReservationSettings settings;
         settings.policy = tree.value("policy", settings.policy);
+
         if (tree.contains("memoryLimitPercent"))
                 settings.memory_limit_percent = tree.at("memoryLimitPercent").get<unsigned>();
         settings.system_reserved = tree.value("systemReserved", settings.system_reserved);
@@ -49,6 +50,7 @@ KubeletFlags flags_of(const Json& kubelet, const Configured& given)
                                 flags.arguments[i], "holds a line break or control character",
                                 "Write each flag as one list item on one line");
         }
+
         return flags;
 }
 

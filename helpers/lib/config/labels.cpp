@@ -54,6 +54,7 @@ std::string wrong_name(std::string_view name, std::string_view what)
                 return fmt::format("the {} may hold only letters, digits, '-', '_' and '.'", what);
         if (!is_alnum(name.front()) || !is_alnum(name.back()))
                 return fmt::format("the {} must begin and end with a letter or digit", what);
+
         return {};
 }
 
@@ -64,6 +65,7 @@ std::string wrong_domain(std::string_view domain)
         if (domain.size() > domain_limit)
                 return fmt::format("the part before the '/' has {} characters, {} are allowed",
                         domain.size(), domain_limit);
+
         // A DNS-1123 subdomain: words around dots, each beginning and ending with a letter or digit.
         char before = '.';
         for (const char c : domain) {
@@ -72,6 +74,7 @@ std::string wrong_domain(std::string_view domain)
                         return "the part before the '/' is not a DNS name in lower case";
                 before = c;
         }
+
         return is_lower_alnum(before) ? "" : "the part before the '/' is not a DNS name in lower case";
 }
 
@@ -86,6 +89,7 @@ std::string wrong_label_key(std::string_view key)
 {
         if (key.empty())
                 return "the key is empty";
+
         const auto slash = key.find('/');
         const auto name = slash == std::string_view::npos ? key : key.substr(slash + 1);
         if (name.find('/') != std::string_view::npos)
@@ -95,6 +99,7 @@ std::string wrong_label_key(std::string_view key)
                         return wrong;
         if (name.empty())
                 return "nothing follows the '/'";
+
         return wrong_name(name, slash == std::string_view::npos ? "key" : "part after the '/'");
 }
 
@@ -108,6 +113,7 @@ std::string refused_to_kubelets(std::string_view key)
         const auto slash = key.find('/');
         if (slash == std::string_view::npos)
                 return {};
+
         const auto domain = key.substr(0, slash);
         if (!is_in(domain, "kubernetes.io") && !is_in(domain, "k8s.io"))
                 return {};
@@ -115,6 +121,7 @@ std::string refused_to_kubelets(std::string_view key)
                 std::ranges::any_of(
                         open_namespaces, [&](std::string_view open) { return is_in(domain, open); }))
                 return {};
+
         return fmt::format(
                 "kubelet refuses it, since no node may label itself in '{}' (NodeRestriction)", domain);
 }
@@ -127,6 +134,7 @@ std::string wrong_node_name(std::string_view name)
                 return fmt::format("the name has {} characters, {} are allowed", name.size(), name_limit);
         if (!wrong_domain(lower(name)).empty())
                 return "the name is not a DNS name";
+
         return {};
 }
 
@@ -140,6 +148,7 @@ std::string wrong_taint(const Taint& taint)
                 return "it has no effect";
         if (std::ranges::find(effects, taint.effect) == effects.end())
                 return "its effect is not NoSchedule, PreferNoSchedule or NoExecute";
+
         return {};
 }
 
@@ -149,6 +158,7 @@ ParsedTaint parse_taint(std::string_view text)
         const auto pair = text.substr(0, colon);
         const auto effect = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
         const auto equals = pair.find('=');
+
         const auto value = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
         ParsedTaint parsed{
                 .taint = {std::string(pair.substr(0, equals)), std::string(value), std::string(effect)},
@@ -161,6 +171,7 @@ ParsedTaint parse_taint(std::string_view text)
                 parsed.wrong = "it has more than one '='";
         else
                 parsed.wrong = wrong_taint(parsed.taint);
+
         return parsed;
 }
 

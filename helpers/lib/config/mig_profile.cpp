@@ -30,6 +30,7 @@ std::optional<MigProfile> parse_mig_profile(std::string_view text)
                 profile.all = text.substr(all_prefix.size());
                 return is_kind(profile.all) ? std::optional(profile) : std::nullopt;
         }
+
         for (const auto item : split(text, ',')) {
                 const auto colon = item.find(':');
                 const auto kind = trim(item.substr(0, colon));
@@ -37,8 +38,10 @@ std::optional<MigProfile> parse_mig_profile(std::string_view text)
                                                       : parse_int<unsigned>(trim(item.substr(colon + 1)));
                 if (!is_kind(kind) || !count || *count == 0 || *count > most_instances)
                         return std::nullopt;
+
                 profile.counts[std::string(kind)] += *count;
         }
+
         return profile.counts.empty() ? std::nullopt : std::optional(profile);
 }
 
@@ -57,6 +60,7 @@ std::optional<MigProfile> mig_profile(const Json& tree, const Marks& marks, Prob
                 problems.add(where, profile_key, text, "not a MIG profile",
                         "Write all-1g.5gb for as many instances of 1g.5gb as a GPU has, or kinds with their "
                         "numbers, such as 3g.20gb, 1g.5gb:2");
+
         return profile;
 }
 

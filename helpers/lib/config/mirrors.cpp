@@ -88,10 +88,12 @@ RegistryMirror read_mirror(const std::string& registry, const TableReader& reade
         constexpr TextRule headers{
                 is_headers_file, "the path of a file below /etc/containerd/ or /etc/eks/"};
         reader.refuse_unknown(known);
+
         if (const auto* capabilities = reader.find("capabilities");
                 capabilities != nullptr && *capabilities == Json::array())
                 reader.wrong("capabilities", "[]", "capabilities is empty",
                         "Name pull, resolve or push, or leave it out for all three");
+
         RegistryMirror mirror{.registry = registry,
                 .endpoints = reader.list("endpoints", url),
                 .server = reader.text("server", url),
@@ -107,16 +109,19 @@ RegistryMirror read_mirror(const std::string& registry, const TableReader& reade
                 reader.wrong(mirror.client_key.empty() ? "clientKey" : "clientCertificate", "", "missing",
                         "clientCertificate and clientKey go together");
         refuse_twice(mirror.endpoints, reader);
+
         for (auto& endpoint : mirror.endpoints)
                 endpoint = normal_url(endpoint);
         mirror.server = normal_url(mirror.server);
         auto urls = mirror.endpoints;
         urls.push_back(mirror.server);
+
         for (const auto& each : urls)
                 if (each.starts_with("http://") && !mirror.insecure)
                         reader.wrong(each == mirror.server ? "server" : "endpoints", each,
                                 "images would be pulled over unprotected http",
                                 "Use https, or set insecure = true for this mirror");
+
         return mirror;
 }
 
@@ -136,6 +141,7 @@ std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& mark
         const auto* all = find_path(tree, "registry.mirrors");
         if (all == nullptr || !all->is_object())
                 return mirrors;
+
         for (const auto& [registry, table] : all->items()) {
                 const TableReader reader(
                         table, key_path("registry.mirrors", registry), marks, {"configuration"}, problems);
@@ -153,6 +159,7 @@ std::vector<RegistryMirror> registry_mirrors(const Json& tree, const Marks& mark
                 else
                         mirrors.push_back(read_mirror(registry, reader));
         }
+
         return mirrors;
 }
 

@@ -81,12 +81,15 @@ bool is_environment(std::string_view text)
         for (const auto line : lines(text)) {
                 const auto words = trim(line);
                 const auto key = words.substr(0, words.find('='));
+
                 if (words.empty() || words.starts_with('#'))
                         continue;
                 if (key.empty() || key.size() == words.size() || key.find_first_of(" \t:{[\"") != key.npos)
                         return false;
+
                 any = true;
         }
+
         return any;
 }
 
@@ -95,12 +98,14 @@ std::string_view what_is(const Json& document, bool json)
 {
         std::string_view what =
                 json ? "JSON without apiVersion, kind and spec" : "YAML without apiVersion, kind and spec";
+
         for (const auto& [key, value] : document.items()) {
                 if (is_key_of_document(key) || (is_key_of_ours(key) && value.is_object()))
                         return {};
                 if (key.starts_with("systemd."))
                         what = "settings of systemd";
         }
+
         return what;
 }
 
@@ -113,21 +118,25 @@ std::optional<NoConfiguration> no_configuration(
                 return NoConfiguration(failure::config_syntax,
                         fmt::format("{}: {}", Where{source, line, 1}.text(), what), std::string(remedy));
         };
+
         const auto whole_is = [&](std::string_view what, const std::string& remedy) {
                 return NoConfiguration(failure::config_syntax, fmt::format("{}: {}", source, what), remedy);
         };
+
         if (is_gzip(bytes))
                 try {
                         gunzip(bytes, user_data_limit, source);
                 } catch (const Error& e) {
                         return NoConfiguration(e.failure(), e.what(), e.remedy());
                 }
+
         std::string text;
         try {
                 text = as_utf8(bytes, source);
         } catch (const Error&) {
                 return std::nullopt;
         }
+
         if (const auto line = line_of_interpreter(text); line > 0)
                 return is(line, "a script that the kernel cannot run: '#!' must be its first bytes",
                         line == 1 && text.starts_with("#!") ? "Save it as UTF-8 without a byte order mark"
@@ -150,6 +159,7 @@ std::optional<NoConfiguration> no_configuration(
                 return whole_is("TOML, which user data may only hold as a MIME part",
                         "Write a MIME multipart document with the TOML as a part of Content-Type: "
                         "application/vnd.eksnode+toml; eks-node.toml(5) has an example");
+
         try {
                 Layer layer{.source = source};
                 const auto document = parse_map(text, layer);
@@ -158,11 +168,13 @@ std::optional<NoConfiguration> no_configuration(
                                     : std::optional(is(1, fmt::format("{}, not a NodeConfig", what)));
         } catch (const Error&) { // it is not a map
         }
+
         try {
                 check_text(text, source);
         } catch (const Error&) {
                 return NoConfiguration(refusal.failure(), refusal.what(), refusal.remedy());
         }
+
         return is(1, is_environment(text) ? "lines of KEY=VALUE, not a NodeConfig"
                                           : "plain text, not a NodeConfig");
 }

@@ -27,6 +27,7 @@ Marks below_spec(Marks marks)
                 node.key().erase(0, prefix.size());
                 kept.insert(kept.end(), std::move(node));
         }
+
         return kept;
 }
 
@@ -46,6 +47,7 @@ void take_flags_apart(Layer& layer)
         const auto* items = find_path(layer.tree, key);
         if (items == nullptr)
                 return;
+
         const auto item_key = [&](std::size_t i) { return fmt::format("{}[{}]", key, i); };
         const auto doubt = [&](const Where& where, const std::string& text, std::string_view wrong) {
                 layer.notes.push_back({Level::warning,
@@ -53,22 +55,27 @@ void take_flags_apart(Layer& layer)
                                 shown_value(text), wrong),
                         true});
         };
+
         auto arguments = Json::array();
         Marks marks;
+
         for (std::size_t i = 0; i < items->size(); ++i) {
                 const auto& text = (*items)[i].get_ref<const std::string&>();
                 layer.flags_as_given.push_back(text);
                 const auto where = place_of(layer.marks, item_key(i), {layer.source});
                 auto [words, open] = split_as_systemd(text);
+
                 if (open)
                         doubt(where, text, "a quote that is not closed ends with the item");
                 if (trim(text).find('\n') != std::string_view::npos)
                         doubt(where, text, "a line break counts as a blank");
+
                 for (auto& word : words) {
                         marks.emplace(item_key(arguments.size()), where);
                         arguments.push_back(std::move(word));
                 }
         }
+
         for (std::size_t i = 0; i < items->size(); ++i)
                 layer.marks.erase(item_key(i));
         layer.marks.merge(marks);
@@ -87,15 +94,18 @@ Layer parse_node_config(std::string_view text, const std::string& source)
                 const auto found = document.value(key, Json());
                 if (found == wanted)
                         return;
+
                 if (found.is_null()) {
                         problems.add({source}, key, "", fmt::format("missing: must be '{}'", wanted),
                                 "Give a NodeConfig of that version");
                         return;
                 }
+
                 problems.add(place_of(layer.marks, key, {source}), key,
                         found.is_string() ? found.get<std::string>() : found.dump(),
                         fmt::format("must be '{}'", wanted), "Give a NodeConfig of that version");
         };
+
         must_be("apiVersion", api_version);
         must_be("kind", "NodeConfig");
         problems.throw_if_any(failure::config_invalid);
@@ -103,6 +113,7 @@ Layer parse_node_config(std::string_view text, const std::string& source)
         for (const auto& [key, value] : document.items()) {
                 if (key == "apiVersion" || key == "kind" || key == "metadata" || key == "spec")
                         continue;
+
                 const auto path = key_path("", key);
                 const auto where = place_of(layer.marks, path, {source});
                 const bool of_spec = is_key_of_spec(path);
@@ -114,6 +125,7 @@ Layer parse_node_config(std::string_view text, const std::string& source)
                                         : "not a field of NodeConfig, ignoring"),
                         true});
         }
+
         const auto given = document.find("spec");
         auto spec = given != document.end() && !given->is_null() ? std::move(*given) : Json::object();
         if (!spec.is_object())
@@ -125,6 +137,7 @@ Layer parse_node_config(std::string_view text, const std::string& source)
         layer.tree = std::move(spec);
         check_layer(layer, Dialect::node_config);
         take_flags_apart(layer);
+
         return layer;
 }
 

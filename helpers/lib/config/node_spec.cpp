@@ -8,6 +8,7 @@ NodeSpec node_spec(const Json& tree, const Marks& marks, Problems& problems)
         const Configured given{tree, marks, problems};
         auto storage = storage_spec(given);
         auto host = host_spec(given, storage.local);
+
         return {.cluster = cluster_spec(given),
                 .kubelet = kubelet_spec(given),
                 .containerd = containerd_spec(given),

@@ -30,6 +30,7 @@ void refuse_other_keys(Layer& layer)
         const auto wrong = [&](const std::string& key, std::string_view what) {
                 layer.problems.add(place_of(layer.marks, key, {layer.source}), key, "", what, manual);
         };
+
         KeyRules rules{.keys = sections,
                 .unknown =
                         [&](const std::string& key) {
@@ -42,6 +43,7 @@ void refuse_other_keys(Layer& layer)
                 .wrong = [&](const auto& key, const auto&, const auto& what) { wrong(key, what); }};
         keep_known(layer.tree, rules);
         rules.keys = kubelet_keys;
+
         if (layer.tree.contains("kubelet"))
                 keep_known(layer.tree["kubelet"], rules, "kubelet");
 }
@@ -56,6 +58,7 @@ std::vector<ProfileFile> profile_files(const Root& root, std::vector<Note>* note
                 const auto name = path.substr(path.rfind('/') + 1);
                 files.push_back({name.substr(0, name.size() - suffix.size()), path});
         }
+
         return files;
 }
 
@@ -64,10 +67,12 @@ Profile parse_profile(std::string_view text, const std::string& path)
         Profile profile{.description = {}, .layer = TomlDocument::parse(text, path).layer(path)};
         auto& layer = profile.layer;
         refuse_other_keys(layer);
+
         if (layer.tree.contains("description")) {
                 profile.description = layer.tree["description"];
                 layer.tree.erase("description");
         }
+
         return profile;
 }
 
@@ -76,6 +81,7 @@ std::optional<Profile> find_profile(const Root& root, const std::string& chosen,
 {
         const auto files = profile_files(root, &notes);
         const auto file = std::ranges::find(files, chosen, &ProfileFile::name);
+
         const auto path = file != files.end()       ? file->path
                           : chosen.starts_with('/') ? chosen
                                                     : std::string();
@@ -91,12 +97,14 @@ std::optional<Profile> find_profile(const Root& root, const std::string& chosen,
                         "Put the file there, or name a profile of this image");
                 return none;
         }
+
         std::vector<std::string> names;
         for (const auto& known : files)
                 names.push_back(known.name);
         none.layer.problems.add(*where, "profile", chosen, "no such profile" + did_you_mean(chosen, names),
                 fmt::format("Give the absolute path of a file, or one of the profiles here: {}",
                         names.empty() ? "none" : join(names, ", ")));
+
         return none;
 }
 

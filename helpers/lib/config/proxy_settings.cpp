@@ -35,6 +35,7 @@ std::string_view wrong_url(std::string_view url)
 {
         if (url.find("://") == url.npos)
                 return "has no scheme";
+
         const auto [scheme, login, authority] = split_proxy_url(url);
         if (scheme != "http" && scheme != "https" && scheme != "socks5")
                 return "has a scheme that proxies do not have";
@@ -42,6 +43,7 @@ std::string_view wrong_url(std::string_view url)
                 return "holds a blank or a character that is not ASCII";
         if (login.find_first_of("/?#@[]\\\"'<>^`{|}") != login.npos)
                 return "has a user or password with a character that must be percent-encoded";
+
         return is_authority(authority) ? "" : "is not a proxy's host and port";
 }
 
@@ -53,14 +55,17 @@ ProxyUrl split_proxy_url(std::string_view url)
         const auto scheme = url.find("://");
         if (scheme == url.npos)
                 return parts;
+
         parts.scheme = lower(url.substr(0, scheme));
         url.remove_prefix(scheme + 3);
+
         if (url.ends_with('/'))
                 url.remove_suffix(1);
         const auto at = url.rfind('@');
         if (at != url.npos)
                 parts.login = url.substr(0, at);
         parts.authority = url.substr(at == url.npos ? 0 : at + 1);
+
         return parts;
 }
 
@@ -70,13 +75,16 @@ ProxySettings proxy_settings(const Json& tree, const Marks& marks, Problems& pro
         const auto* given = find_path(tree, proxy_table);
         if (given == nullptr || !given->is_object())
                 return proxy;
+
         const TableReader reader(*given, proxy_table, marks, {"configuration"}, problems);
         const auto text = [&](const char* key) {
                 return std::string(trim(given->value(key, std::string())));
         };
+
         const auto list = [&](const char* key) { return given->value(key, std::vector<std::string>()); };
         proxy.http = text("http");
         proxy.https = text("https");
+
         for (const auto& [key, url] : {std::pair("http", &proxy.http), {"https", &proxy.https}}) {
                 if (url->empty())
                         continue;
@@ -85,6 +93,7 @@ ProxySettings proxy_settings(const Json& tree, const Marks& marks, Problems& pro
                         reader.wrong(
                                 key, "", wrong, "Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT");
         }
+
         for (auto& item : list("noProxy"))
                 if (item.empty() || item.find(',') != item.npos || !is_visible(item))
                         reader.wrong("noProxy", "", "holds an item that is not a host, domain or range",
@@ -92,26 +101,32 @@ ProxySettings proxy_settings(const Json& tree, const Marks& marks, Problems& pro
                 else
                         proxy.no_proxy.push_back(std::move(item));
         proxy.services = list("services");
+
         for (const auto& service : proxy.services)
                 if (service == every_service || !wrong_service(service).empty())
                         reader.wrong("services", "", "holds an item that is not the name of a service",
                                 "Write names without .service; for all services, use "
                                 "instance.environment.default");
         proxy.names_services = !proxy.services.empty();
+
         if (!proxy.names_services)
                 proxy.services.assign(default_services.begin(), default_services.end());
         proxy.credentials_file = text("credentialsFile");
+
         if (proxy.credentials_file.empty())
                 return proxy;
+
         if (!is_credential_name(proxy.credentials_file) &&
                 !is_path_below(proxy.credentials_file, credential_directories))
                 reader.wrong("credentialsFile", "", "is neither the name of a credential nor a usable path",
                         fmt::format("Give a path below {}, or the name of a systemd credential",
                                 fmt::join(credential_directories, ", ")));
+
         for (const auto& [key, url] : {std::pair("http", &proxy.http), {"https", &proxy.https}})
                 if (!split_proxy_url(*url).login.empty())
                         reader.wrong(key, "", "holds a login, and so does proxy.credentialsFile",
                                 "Take the login out of the URL");
+
         return proxy;
 }
 

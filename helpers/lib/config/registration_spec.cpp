@@ -14,6 +14,7 @@ RegistrationSpec registration_spec(const Configured& given)
                 .hardware_labels = node.value("hardwareLabels", false),
                 .gpu_labels = node.value("gpuLabels", false)};
         spec.kubeconfig_auth = given.table("kubeconfig").value("auth", spec.kubeconfig_auth);
+
         return spec;
 }
 

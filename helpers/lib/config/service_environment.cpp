@@ -31,6 +31,7 @@ std::string wrong_service(std::string_view name)
 {
         if (name.ends_with(".service"))
                 return "the name of a service is given without .service, so it has no effect: write it like kubelet";
+
         const bool good = !name.empty() && !name.starts_with('@') && !name.ends_with('@') &&
                           name.size() + std::string_view(".service").size() <= longest_unit_name &&
                           holds_only(name, letters, digits, ":-_.\\@");
@@ -44,9 +45,11 @@ std::string wrong_variable(std::string_view name, std::string_view value)
                 !holds_only(name, letters, digits, "_"))
                 return "not the name of an environment variable, so systemd ignores it: use letters, digits and _, "
                        "and do not begin with a digit";
+
         const bool has_control = std::ranges::any_of(value, [](char c) {
                 return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\n') || c == '\x7f';
         });
+
         return has_control
                        ? "the value holds a control character, so systemd ignores the variable: use none but "
                          "tab and line feed"
@@ -59,9 +62,11 @@ std::vector<ServiceEnvironment> service_environments(const Json& tree, const Mar
         const auto* services = find_path(tree, key);
         if (services == nullptr || !services->is_object())
                 return all;
+
         for (const auto& [service, variables] : services->items()) {
                 if (!variables.is_object() || !wrong_service(service).empty())
                         continue;
+
                 const auto path = key_path(key, service);
                 ServiceEnvironment one{.service = service,
                         .variables = {},
@@ -71,9 +76,11 @@ std::vector<ServiceEnvironment> service_environments(const Json& tree, const Mar
                         if (value.is_string() &&
                                 wrong_variable(name, value.get_ref<const std::string&>()).empty())
                                 one.variables[name] = value;
+
                 if (!one.variables.empty())
                         all.push_back(std::move(one));
         }
+
         return all;
 }
 
@@ -82,6 +89,7 @@ std::string render_environment_file(const std::map<std::string, std::string>& va
         constexpr std::string_view escaped =
                 "\"\\`$"; // between double quotes; other characters have no meaning
         std::string text;
+
         for (const auto& [name, value] : variables) {
                 text += name + "=\"";
                 for (const char c : value) {
@@ -89,8 +97,10 @@ std::string render_environment_file(const std::map<std::string, std::string>& va
                                 text += '\\';
                         text += c;
                 }
+
                 text += "\"\n";
         }
+
         return text;
 }
 

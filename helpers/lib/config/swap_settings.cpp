@@ -39,12 +39,14 @@ std::optional<std::uint64_t> quantity(std::string_view text)
         constexpr std::array<std::pair<std::string_view, unsigned>, 4> units{
                 {{"Ki", 10}, {"Mi", 20}, {"Gi", 30}, {"Ti", 40}}};
         unsigned shift = 0;
+
         for (const auto& [unit, bits] : units)
                 if (text.ends_with(unit)) {
                         shift = bits;
                         text.remove_suffix(unit.size());
                         break;
                 }
+
         const auto number = parse_int<std::uint64_t>(text);
         return number && *number <= most >> shift ? std::optional(*number << shift) : std::nullopt;
 }
@@ -57,11 +59,13 @@ bool read_size(std::string_view text, SwapSettings& settings)
                 settings.bytes = usual_most;
                 return true;
         }
+
         if (text.ends_with('%')) {
                 const auto share = parse_int<unsigned>(text.substr(0, text.size() - 1));
                 settings.percent = share.value_or(0);
                 return share && *share >= 1 && *share <= most_percent;
         }
+
         settings.bytes = quantity(text).value_or(0);
         return settings.bytes >= least;
 }
@@ -88,19 +92,23 @@ std::optional<SwapSettings> swap_settings(
 {
         const auto where = [&](const char* key) { return place_of(marks, key, {"configuration"}); };
         const auto name = text_at(tree, kind_key);
+
         const auto size = text_at(tree, size_key);
         SwapSettings settings{.name = name, .directory = {}, .source = where(kind_key).text()};
         if (!read_size(size, settings))
                 problems.add(where(size_key), size_key, size, "must be a size from 1Mi to 16Ti",
                         "Give a share of the memory, such as 50%, or a size, such as 4Gi");
+
         const auto kind = std::ranges::find(kinds, name, &std::pair<std::string_view, Kind>::first);
         if (kind == kinds.end()) // none, or one that the table of keys has refused
                 return std::nullopt;
+
         settings.kind = kind->second;
         if (settings.kind == Kind::file)
                 settings.directory = swap_directory;
         else if (settings.kind == Kind::store)
                 settings.directory = store_directory(storage);
+
         return settings;
 }
 

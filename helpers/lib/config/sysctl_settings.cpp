@@ -106,6 +106,7 @@ std::vector<Sysctl> sysctls(const Json& tree, const Marks& marks, Problems& prob
         Reader reader(tree, marks, problems);
         if (tree.contains(root_key))
                 reader.read(tree.at(std::string(root_key)), std::string(root_key), "");
+
         const auto found = reader.take();
         if (kubelet_protects_defaults(tree))
                 for (const auto& [name, value] : demands)
@@ -115,6 +116,7 @@ std::vector<Sysctl> sysctls(const Json& tree, const Marks& marks, Problems& prob
                                         fmt::format("kubelet demands {} and would not start", value),
                                         "Remove the key, or set kubelet.config.protectKernelDefaults to "
                                         "false");
+
         return found;
 }
 

@@ -35,10 +35,13 @@ std::vector<TrustSource> trust_sources(const Json& tree, const Marks& marks, Pro
         const auto* list = find_path(tree, list_key);
         if (list == nullptr || !list->is_array())
                 return sources;
+
         const auto of_list = place_of(marks, list_key, {"configuration"});
+
         for (std::size_t i = 0; i < list->size(); ++i) {
                 if (!(*list)[i].is_string())
                         continue; // has been reported
+
                 const auto& given = (*list)[i].get_ref<const std::string&>();
                 const auto key = fmt::format("{}[{}]", list_key, i);
                 const auto where = place_of(marks, key, of_list);
@@ -56,6 +59,7 @@ std::vector<TrustSource> trust_sources(const Json& tree, const Marks& marks, Pro
                                             "systemd credential",
                                         fmt::join(directories, ", ")));
         }
+
         return sources;
 }
 

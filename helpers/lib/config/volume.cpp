@@ -34,6 +34,7 @@ std::string mapping_key(std::string_view device)
 {
         if (device.starts_with("/dev/"))
                 device.remove_prefix(5);
+
         for (const auto* prefix : {"xvd", "sd"})
                 if (device.starts_with(prefix)) {
                         const auto rest = device.substr(std::string_view(prefix).size());
@@ -42,8 +43,10 @@ std::string mapping_key(std::string_view device)
                                           std::ranges::all_of(rest, [](unsigned char c) {
                                                   return std::islower(c) || std::isdigit(c);
                                           });
+
                         return fits ? std::string(rest) : std::string();
                 }
+
         return {};
 }
 
@@ -52,6 +55,7 @@ std::optional<VolumeSettings> containerd_volume(const Json& tree, const Marks& m
         const auto* const settings = find_path(tree, table);
         if (settings == nullptr || !settings->is_object())
                 return std::nullopt;
+
         const TableReader reader(*settings, table, marks, {"configuration"}, problems);
         VolumeSettings volume{.device = settings->value("device", std::string()),
                 .label = settings->value("label", std::string()),
@@ -59,6 +63,7 @@ std::optional<VolumeSettings> containerd_volume(const Json& tree, const Marks& m
                 .source = {}};
         const auto* const key = volume.device.empty() ? "label" : "device";
         volume.source = reader.where(key).text();
+
         if (volume.device.empty() == volume.label.empty())
                 problems.add(reader.where("device"), table, "",
                         volume.device.empty() ? "names no volume" : "names two volumes",
@@ -74,6 +79,7 @@ std::optional<VolumeSettings> containerd_volume(const Json& tree, const Marks& m
                         "volume, or instance-store");
         else
                 return volume;
+
         return std::nullopt;
 }
 

@@ -35,11 +35,13 @@ std::string last_given(const NodeInputs& node, std::vector<std::string> Schema::
                 const bool perhaps = std::ranges::any_of(std::array{2, 3}, [&](int version) {
                         return given->text.find((schema_of(version).*path).back()) != std::string::npos;
                 });
+
                 if (!perhaps)
                         continue; // parsing takes longer than the rest of this function
                 if (auto value = string_in(given->text, given->source, path); !value.empty())
                         return value;
         }
+
         return {};
 }
 
@@ -75,6 +77,7 @@ std::string sandbox_image(const NodeInputs& node)
                 return image;
         if (const auto image = pulled_pause_image(node))
                 return *image;
+
         const auto path = fmt::format(
                 "{}/config-{}.toml", containerd_vendor_directory, schema_for(node.versions.containerd));
         return sandbox_image_in(read_file(node.root(path)), path);

@@ -123,12 +123,14 @@ Drafts read_directory(const Root& root, const std::vector<std::string>& paths, s
         for (const auto& path : paths) {
                 if (!path.starts_with(directory))
                         continue;
+
                 auto layer = TomlDocument::parse(read_file(root(path), drop_in_limit), path).layer(path);
                 layer.problems.throw_if_any(failure::runtime_invalid);
                 Checker(layer, "").check(layer.tree);
                 auto tree = layer.tree;
                 const auto name = tree.value("name", stem(path));
                 tree["name"] = name;
+
                 const auto place = place_of(layer.marks, "name", {path});
                 const auto [known, is_new] = drafts.emplace(name,
                         Draft{tree, place, std::move(layer), "", directory == runtimes_vendor_directory});
@@ -140,6 +142,7 @@ Drafts read_directory(const Root& root, const std::vector<std::string>& paths, s
                                         place.text(), name, known->second.place.text()),
                                 "Give one of the two another name, or remove it");
         }
+
         return drafts;
 }
 
@@ -162,6 +165,7 @@ void check_values(const Json& tree, Checker& checker)
         const auto name = tree.at("name").get<std::string>();
         if (!is_dns_label(name))
                 checker.problem("name", name, "must be a lower-case DNS label: a-z, 0-9 and -, at most 63");
+
         const auto files = tree.value("files", Json::object());
         for (const auto& [path, content] : files.items())
                 if (!path.starts_with(files_directory) || path.ends_with('/') ||
@@ -177,11 +181,14 @@ void check_values(const Json& tree, Checker& checker)
                         if (!is_absolute_path(path))
                                 checker.problem(key, path, "must be an absolute path");
         };
+
         check_paths("binary", paths_of(tree.value("binary", Json::array())));
         check_paths("runtime_path", paths_of(tree.value("runtime_path", Json::array())));
         check_paths("docker.binary", paths_of(docker.value("binary", Json::array())));
+
         for (const auto& [trigger, path] : docker.value("triggers", std::map<std::string, std::string>()))
                 check_paths("docker.triggers", {path});
+
         if (const auto kernel = tree.value("requires", Json::object()).value("kernel", std::string());
                 !kernel.empty() && !find_version(kernel))
                 checker.problem("requires.kernel", kernel, "must be a version such as 5.10");
@@ -195,20 +202,24 @@ Json complete(const Draft& draft)
                 if (!tree.contains(key))
                         tree[key] = value;
         };
+
         fill("about", "");
         fill("class", tree.at("name"));
         fill("kind", "runc-compatible");
         fill("render", "auto");
         fill("default", false);
         fill("requires", Json::object());
+
         if (tree["kind"] == "runc-compatible") {
                 fill("runtime_type", runc_shim);
                 fill("systemd_cgroup", true);
         }
+
         Checker checker(draft.layer, draft.prefix);
         check_kind(tree, checker);
         check_values(tree, checker);
         checker.throw_if_any();
+
         return tree;
 }
 
@@ -226,12 +237,14 @@ void note_other_runc(
         for (const auto* key : {"binary", "runtime_path", "runtime_type"}) {
                 if (!given.contains(key))
                         continue;
+
                 const auto before = paths_of(known.tree.value(key, Json::array()));
                 const auto now = paths_of(given[key]);
                 if (std::ranges::all_of(now, [&](const auto& path) {
                             return std::ranges::find(before, path) != before.end();
                     }))
                         continue;
+
                 const auto shown = fmt::format("{}.runc.{}", parent_key, key);
                 notes.push_back({Level::warning,
                         fmt::format("{}: {} = {}: replaces the program of the runtime runc ({}), proceeding",
@@ -248,6 +261,7 @@ void check_shape(const std::string& name, const Json& given, const RuntimeSettin
                         fmt::format(
                                 "{}: {}: must be a map", place_of_settings(settings, prefix).text(), prefix),
                         "See eks-runtime(5)");
+
         Checker(settings.descriptors, prefix).check(given);
 }
 
@@ -277,6 +291,7 @@ void check_runtime_settings(const RuntimeSettings& settings)
                 tree["name"] = name;
                 Checker checker(settings.descriptors, key_path(parent_key, name));
                 check_values(tree, checker);
+
                 // Without a kind it may be merged over a file of the node, which has the missing keys.
                 if (given.contains("kind"))
                         check_kind(tree, checker);
@@ -292,9 +307,11 @@ RuntimeDescriptors runtime_descriptors(
         auto drafts = read_directory(root, paths, admin_directory);
         drafts.merge(read_directory(root, paths, runtimes_vendor_directory)); // keeps the present value
         add_settings(drafts, settings, notes);
+
         RuntimeDescriptors descriptors;
         for (const auto& [name, draft] : drafts)
                 descriptors.emplace(name, RuntimeDescriptor{complete(draft), draft.place, draft.vendor});
+
         return descriptors;
 }
 

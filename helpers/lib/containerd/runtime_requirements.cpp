@@ -130,8 +130,10 @@ std::optional<std::string> missing_program(const Json& tree, const Machine& mach
                         return std::nullopt;
                 return fmt::format("no {}", fmt::join(paths, " or "));
         }
+
         if (const auto path = tree.value("runtime_path", std::string()); !path.empty())
                 return machine.has(path) ? std::nullopt : std::optional("no " + path);
+
         const auto type = tree["runtime_type"].get<std::string>();
         return machine.shim(type) ? std::nullopt : std::optional("no " + Machine::shim_name(type));
 }
@@ -141,10 +143,12 @@ MissingParts missing_parts_of(const Json& tree, Machine& machine)
         const auto& wanted = tree["requires"];
         MissingParts parts;
         auto& missing = parts.all;
+
         if (const auto program = missing_program(tree, machine)) {
                 parts.program = true;
                 missing.push_back(*program);
         }
+
         each_missing(
                 wanted, "binaries", [&](const auto& path) { return machine.has(path); }, "file", missing);
         each_missing(
@@ -161,11 +165,13 @@ MissingParts missing_parts_of(const Json& tree, Machine& machine)
         each_missing(
                 wanted, "pci_vendors", [&](const auto& id) { return machine.has_pci_vendor(id); },
                 "PCI device of vendor", missing);
+
         if (const auto least = find_version(wanted.value("kernel", std::string()));
                 least && find_version(machine.kernel()).value_or(Version{}) < *least)
                 missing.push_back(fmt::format("kernel {} is older than {}",
                         machine.kernel().empty() ? "(unknown)" : machine.kernel(),
                         wanted["kernel"].get<std::string>()));
+
         return parts;
 }
 
@@ -186,18 +192,22 @@ std::optional<std::string> missing_program_of(const Root& root, const Json& tabl
         const auto is_missing = [&](const std::string& path) {
                 return is_absolute_path(path) && !machine.has(path);
         };
+
         const auto binary = table.value(Json::json_pointer("/options/BinaryName"), std::string());
         if (is_missing(binary))
                 return "no " + binary;
+
         auto shim = table.value("runtime_path", std::string());
         if (shim.empty())
                 shim = table.value("runtime_type", std::string());
         if (is_absolute_path(shim))
                 return is_missing(shim) ? std::optional("no " + shim) : std::nullopt;
+
         const bool is_own =
                 shim.starts_with("io.containerd.runc.") || shim.starts_with("io.containerd.runtime.");
         if (shim.empty() || is_own || machine.shim(shim)) // its own are part of containerd
                 return std::nullopt;
+
         return "no " + Machine::shim_name(shim);
 }
 

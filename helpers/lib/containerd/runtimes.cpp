@@ -27,6 +27,7 @@ void decide(RuntimeHandler& handler, const MissingParts& missing)
 {
         const auto render = handler.descriptor["render"].get<std::string>();
         handler.rendered = render == "always" || (render == "auto" && missing.all.empty());
+
         if (render == "never")
                 handler.reason = "render is never";
         else if (!missing.all.empty())
@@ -52,10 +53,13 @@ std::string choose_default(RuntimeHandlers& handlers, const RuntimeSettings& set
                 if (handler == nullptr)
                         throw Error(failure::runtime_invalid, place + ": no such runtime is described",
                                 default_remedy);
+
                 render_default(*handler, place, handlers.notes);
                 return handler->name;
         }
+
         const RuntimeHandler* chosen = nullptr;
+
         for (const auto& handler : handlers.all) {
                 if (!handler.rendered || !handler.descriptor["default"].get<bool>())
                         continue;
@@ -64,8 +68,10 @@ std::string choose_default(RuntimeHandlers& handlers, const RuntimeSettings& set
                                 fmt::format("{} and {} both make their runtime the default",
                                         chosen->place.text(), handler.place.text()),
                                 "Name one with containerd.defaultRuntime");
+
                 chosen = &handler;
         }
+
         return chosen != nullptr ? chosen->name : "runc";
 }
 
@@ -80,6 +86,7 @@ void render_default(RuntimeHandler& handler, std::string_view place, std::vector
                         fmt::format("{}: its descriptor ({}) says that it is never rendered", place,
                                 handler.place.text()),
                         default_remedy);
+
         notes.push_back({Level::warning,
                 fmt::format(
                         "{}: what this runtime requires is not here yet: {}; pods may not start until it "
@@ -96,16 +103,19 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
         RuntimeHandlers handlers;
         auto descriptors = runtime_descriptors(root, settings, handlers.notes);
         const auto missing = missing_parts(root, descriptors);
+
         for (auto& [name, descriptor] : descriptors) {
                 RuntimeHandler handler{.name = name,
                         .descriptor = std::move(descriptor.tree),
                         .place = descriptor.place,
                         .vendor = descriptor.vendor};
                 decide(handler, missing.at(name));
+
                 if (handler.descriptor.contains("binary"))
                         handler.descriptor["binary"] = present_path(root, handler.descriptor["binary"]);
                 handlers.all.push_back(std::move(handler));
         }
+
         const auto* runc = find_handler(handlers, "runc");
         if (runc == nullptr && !exists(root(vendor_directory)))
                 throw Error(failure::vendor_file, fmt::format("'{}' is not there", root(vendor_directory)),
@@ -116,6 +126,7 @@ RuntimeHandlers runtime_handlers(const Root& root, const RuntimeSettings& settin
                                 runc == nullptr ? "" : runc->place.text() + ": ",
                                 runc == nullptr ? "not described" : "not rendered (" + runc->reason + ")"),
                         fmt::format("Restore it: '{}/runc.toml' describes it", runtimes_vendor_directory));
+
         handlers.default_name = choose_default(handlers, settings);
         return handlers;
 }
@@ -127,6 +138,7 @@ Json handler_settings(const RuntimeHandler& handler)
         for (const auto* key : containerd_keys)
                 if (const auto value = tree.find(key); value != tree.end())
                         table[key] = *value;
+
         Json options = Json::object();
         if (tree["kind"] == "runc-compatible")
                 options = {{"BinaryName", tree["binary"]}, {"SystemdCgroup", tree["systemd_cgroup"]}};
@@ -134,6 +146,7 @@ Json handler_settings(const RuntimeHandler& handler)
         table["options"] = options;
         Json settings;
         settings[containerd_table]["runtimes"][handler.name] = table;
+
         return settings;
 }
 
@@ -164,21 +177,26 @@ std::string runtime_class(const RuntimeHandler& handler)
                 for (const auto& [key, value] : values.items())
                         yaml += fmt::format("{}{}: {}\n", indent, quoted(key), quoted(value));
         };
+
         if (extra.contains("overhead")) {
                 yaml += "overhead:\n  podFixed:\n";
                 map(extra["overhead"], "    ");
         }
+
         if (extra.contains("node_selector") || extra.contains("tolerations"))
                 yaml += "scheduling:\n";
+
         if (extra.contains("node_selector")) {
                 yaml += "  nodeSelector:\n";
                 map(extra["node_selector"], "    ");
         }
+
         if (extra.contains("tolerations")) {
                 yaml += "  tolerations:\n";
                 for (const auto& toleration : extra["tolerations"])
                         yaml += "  - " + toleration.dump() + "\n";
         }
+
         return yaml;
 }
 

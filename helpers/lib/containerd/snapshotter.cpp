@@ -36,6 +36,7 @@ bool choose_soci(const NodeInputs& node, std::vector<Note>& notes)
         if (spec.containerd.snapshotter == "overlayfs" ||
                 (!forced && spec.containerd.fast_image_pull == false))
                 return false;
+
         const auto* const asked = forced                                    ? "containerd.snapshotter"
                                   : spec.containerd.fast_image_pull == true ? "featureGates.FastImagePull"
                                                                             : nullptr;
@@ -45,21 +46,25 @@ bool choose_soci(const NodeInputs& node, std::vector<Note>& notes)
                                 fmt::format("{}: soci-snapshotter does not unpack images: {}", asked, why)});
                 return false;
         };
+
         if (!exists(node.root(soci_program)))
                 return refuse(fmt::format("'{}' is not installed", soci_program));
         if (const auto name = user_snapshotter(node); !name.empty())
                 return refuse(fmt::format("containerd.config names '{}'", name));
         if (forced)
                 return true;
+
         try {
                 if (const auto why = shortage(node.root); !why.empty())
                         return refuse(why);
         } catch (const Error& e) {
                 return refuse(e.what());
         }
+
         notes.push_back(
                 {Level::info, "images are unpacked by soci-snapshotter: it is installed, and the machine "
                               "is large enough"});
+
         return true;
 }
 

@@ -65,9 +65,11 @@ public:
                 const auto& root = node.root;
                 const auto& containerd = config_->at(schema_->cri_containerd);
                 const auto& runtimes = containerd.at("runtimes");
+
                 const auto name = containerd.value("default_runtime_name", std::string());
                 const auto place = place_in(places_, schema_->cri_containerd / "default_runtime_name");
                 const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
+
                 if (!runtimes.contains(name)) {
                         const auto reported = fmt::format("{}: default_runtime_name = {}",
                                 place.value_or(Where{"configuration"}).text(), shown_value(name));
@@ -76,14 +78,17 @@ public:
                                         reported + ": no such runtime is defined",
                                         "Correct it in containerd.config or its drop-ins; `eksnode runtimes` "
                                         "lists those that are available");
+
                         render_default(*known, reported, *notes_);
                         deep_merge(*config_, translate({.tree = handler_settings(*known)},
                                                      node.versions.containerd, *notes_));
                 }
+
                 const auto missing = missing_program_of(root, runtimes.at(name));
                 const bool is_noted = known != handlers_->all.end() && known->awaited;
                 if (!missing || is_noted)
                         return;
+
                 // A script in the user data may still install it. The program of a descriptor was looked up
                 // before: it exists, or the descriptor is forced.
                 for (const auto& key : program_keys())
@@ -97,6 +102,7 @@ public:
                                                 shown_value(name), *missing)});
                                 return;
                         }
+
                 if (is_containerd_there(root))
                         notes_->push_back({Level::warning,
                                 fmt::format(
@@ -113,6 +119,7 @@ public:
                 const auto address = config_->value(path, std::string());
                 if (!place || address == usual_address || address == "/var" + std::string(usual_address))
                         return;
+
                 notes_->push_back({Level::warning,
                         fmt::format("{}: grpc.address = {}: kubelet and eksnode connect to {}, where no "
                                     "containerd answers, proceeding",
@@ -126,6 +133,7 @@ public:
                 const auto registry = config_->value(schema_->registry, Json::object());
                 if (registry.value("config_path", std::string()).empty())
                         return;
+
                 Problems problems;
                 const auto refuse = [&](const Pointer& path, const std::string& key) {
                         problems.add(place_in(places_, path)
@@ -137,8 +145,10 @@ public:
                                 "/etc/containerd/certs.d; config_path = \"\" makes the old form count "
                                 "instead");
                 };
+
                 if (registry.contains("mirrors"))
                         refuse(schema_->registry / "mirrors", "registry.mirrors");
+
                 const auto configs = registry.value("configs", Json::object());
                 for (const auto& [host, settings] : configs.items())
                         if (settings.contains("tls"))
@@ -168,6 +178,7 @@ private:
                 const auto parent = schema_->cri_containerd / "runtimes";
                 if (!given.contains(parent))
                         return;
+
                 for (const auto& [name, table] : given.at(parent).items())
                         for (const auto& key : program_keys()) {
                                 if (table.value(key, std::string()).empty())
@@ -182,6 +193,7 @@ private:
         {
                 const auto reported = fmt::format("{}: {} = {}", where.text(),
                         key_path((Pointer("/runtimes") / name) / key), shown_json(value));
+
                 if (const auto ours = described_->find(name); ours != described_->end()) {
                         const auto known = std::ranges::find(handlers_->all, name, &RuntimeHandler::name);
                         if (Json(ours->value(key, std::string())) != value)
@@ -191,8 +203,10 @@ private:
                                                 reported, name, known->place.text())});
                         return;
                 }
+
                 const auto [before, is_new] =
                         programs_.emplace(key_path((Pointer() / name) / key), std::pair(value, where));
+
                 const auto& [first, first_place] = before->second;
                 if (!is_new && first != value)
                         throw Error(failure::runtime_invalid,
@@ -227,10 +241,12 @@ void merge_user_settings(Json& config, const Json& described, const NodeInputs& 
 {
         const auto& daemon = node.versions.containerd;
         UserSettings user(config, schema_of(schema_for(daemon)), handlers, described, notes);
+
         for (const auto& [text, source] : user_texts(node, &notes)) {
                 Marks places;
                 user.add(translate(parse_containerd_config(text, source), daemon, notes, &places), places);
         }
+
         user.check_default(node);
         user.check_address();
         user.check_registry();

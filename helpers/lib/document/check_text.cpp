@@ -41,13 +41,16 @@ std::size_t utf8_character(std::string_view text)
                 const auto byte = static_cast<unsigned char>(text[i]);
                 return byte >= low && byte <= high;
         };
+
         if (is(0, 0, 0x7f))
                 return 1;
+
         for (const auto& form : utf8_forms)
                 if (text.size() >= form.length && is(0, form.first_low, form.first_high) &&
                         is(1, form.second_low, form.second_high) && (form.length < 3 || is(2, 0x80, 0xbf)) &&
                         (form.length < 4 || is(3, 0x80, 0xbf)))
                         return form.length;
+
         return 0;
 }
 
@@ -55,8 +58,10 @@ void append_utf8(std::string& text, char32_t character)
 {
         const auto append = [&](char32_t byte) { text += static_cast<char>(byte); };
         const auto append_rest = [&](unsigned shift) { append(0x80 | (character >> shift & 0x3f)); };
+
         if (character < 0x80)
                 return append(character);
+
         if (character < 0x800) {
                 append(0xc0 | character >> 6U);
         } else if (character < 0x10000) {
@@ -67,6 +72,7 @@ void append_utf8(std::string& text, char32_t character)
                 append_rest(12);
                 append_rest(6);
         }
+
         append_rest(0);
 }
 
@@ -85,10 +91,12 @@ std::string from_utf16(std::string_view bytes, bool little_endian, const std::st
                 };
                 return little_endian ? byte(i) | byte(i + 1) << 8U : byte(i) << 8U | byte(i + 1);
         };
+
         const auto is_high = [](char32_t c) { return c >= 0xd800 && c < 0xdc00; };
         const auto is_low = [](char32_t c) { return c >= 0xdc00 && c < 0xe000; };
         std::string text;
         text.reserve(bytes.size() / 2);
+
         for (std::size_t i = 0; i < bytes.size(); i += 2) {
                 const bool whole = i + 1 < bytes.size();
                 auto character = whole ? unit(i) : 0;
@@ -97,12 +105,15 @@ std::string from_utf16(std::string_view bytes, bool little_endian, const std::st
                         throw Error(failure::config_syntax,
                                 fmt::format("{}: half a character of UTF-16", end_of(text, source).text()),
                                 std::string(text_remedy));
+
                 if (is_high(character)) {
                         character = 0x10000 + ((character - 0xd800) << 10U) + (second - 0xdc00);
                         i += 2;
                 }
+
                 append_utf8(text, character);
         }
+
         return text;
 }
 
@@ -123,6 +134,7 @@ std::optional<Where> replace_invalid_utf8(std::string& text, const std::string& 
         std::optional<Where> first;
         std::string valid;
         std::size_t taken = 0;
+
         for (std::size_t i = 0; i < text.size();) {
                 const bool ascii = static_cast<unsigned char>(text[i]) < 0x80;
                 const auto length = ascii ? 1 : utf8_character(std::string_view(text).substr(i, 4));
@@ -132,10 +144,13 @@ std::optional<Where> replace_invalid_utf8(std::string& text, const std::string& 
                         valid.append(text, taken, i - taken).append(replacement);
                         taken = i + 1;
                 }
+
                 i += std::max<std::size_t>(length, 1);
         }
+
         if (first)
                 text = std::move(valid.append(text, taken));
+
         return first;
 }
 
@@ -143,6 +158,7 @@ void check_text(std::string_view text, const std::string& source)
 {
         int line = 1;
         std::size_t line_begin = 0;
+
         for (std::size_t i = 0; i < text.size();) {
                 const bool ascii = static_cast<unsigned char>(text[i]) < 0x80; // nearly always
                 const auto length = ascii ? 1 : utf8_character(text.substr(i, 4));
@@ -154,10 +170,12 @@ void check_text(std::string_view text, const std::string& source)
                                                               static_cast<unsigned char>(text[i]))
                                                     : "a NUL byte"),
                                 std::string(text_remedy));
+
                 if (text[i] == '\n') {
                         ++line;
                         line_begin = i + 1;
                 }
+
                 i += length;
         }
 }

@@ -13,15 +13,19 @@ Where parse_place(const std::string& text)
         constexpr std::string_view line_mark = ", line ";
         constexpr std::string_view column_mark = ", column ";
         const auto column_at = text.rfind(column_mark);
+
         const auto line_at = column_at == text.npos ? text.npos : text.rfind(line_mark, column_at);
         if (line_at == text.npos)
                 return {text};
+
         const std::string_view all(text);
         const auto line_begin = line_at + line_mark.size();
+
         const auto line = parse_int<int>(all.substr(line_begin, column_at - line_begin));
         const auto column = parse_int<int>(all.substr(column_at + column_mark.size()));
         if (!line || !column)
                 return {text};
+
         return {text.substr(0, line_at), *line, *column};
 }
 
@@ -57,14 +61,17 @@ Json masked(const Json& value)
 {
         if (value.is_string())
                 return without_secrets(value.get_ref<const std::string&>());
+
         auto result = value;
         if (value.is_object())
                 for (const auto& [key, item] : value.items())
                         result[key] =
                                 names_secret(key) || without_secrets(key) != key ? Json("…") : masked(item);
+
         if (value.is_array())
                 for (auto& item : result)
                         item = masked(item);
+
         return result;
 }
 
@@ -98,9 +105,11 @@ bool holds_secret(const Json& value)
                 return hide_secrets(*text) != *text;
         if (!value.is_structured())
                 return false;
+
         for (const auto& [key, item] : value.items())
                 if ((value.is_object() && !item.empty() && names_secret(key)) || holds_secret(item))
                         return true;
+
         return false;
 }
 
@@ -110,9 +119,11 @@ std::string key_path(std::string_view parent, std::string_view key)
                 return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '-' || c == '_' || c == '/';
         });
+
         std::string path(parent);
         if (!parent.empty())
                 path += '.';
+
         return bare ? path.append(key)
                     : path + Json(key).dump(-1, ' ', false, Json::error_handler_t::replace);
 }

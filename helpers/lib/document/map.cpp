@@ -33,6 +33,7 @@ Json load_json(std::string text, Layer& layer)
                         fmt::format("not JSON: {}",
                                 without_input(what.substr(colon == what.npos ? 0 : colon + 2))));
         }
+
         // The YAML parser finds the lines of JSON too, except that YAML rejects tabs as indentation. JSON
         // strings cannot contain tabs.
         std::ranges::replace(text, '\t', ' ');
@@ -41,6 +42,7 @@ Json load_json(std::string text, Layer& layer)
         } catch (const Error&) {
                 layer.marks.clear(); // the lines are optional: the document is valid without them
         }
+
         return document;
 }
 
@@ -54,6 +56,7 @@ int first_line(std::string_view text)
                 if (!words.empty() && !words.starts_with('#') && words != "---")
                         return number;
         }
+
         return 1;
 }
 
@@ -70,12 +73,14 @@ Json parse_map(std::string_view bytes, Layer& layer)
                                         where->text()),
                                 true});
         check_text(text, layer.source);
+
         auto document = json ? load_json(text, layer) : parse_yaml(text, layer);
         if (!document.is_object())
                 throw Error(failure::config_syntax,
                         fmt::format("{}: not a map of keys to values",
                                 Where{layer.source, first_line(text), 1}.text()),
                         "Give a document such as eks-node.toml(5) shows");
+
         return document;
 }
 

@@ -18,12 +18,14 @@ std::string shown_value(std::string_view given)
 {
         const auto value = without_secrets(given);
         constexpr std::size_t limit = 80; // bytes that help to find it
+
         const bool cut = value.size() > limit;
         auto end = cut ? limit : value.size();
         while (cut && end > 0 &&
                 (static_cast<unsigned char>(value[end]) & 0xc0U) == 0x80U) // not within a character
                 --end;
         const auto text = Json(value.substr(0, end)).dump(-1, ' ', true, Json::error_handler_t::replace);
+
         return cut ? text + "…" : text;
 }
 
@@ -76,16 +78,20 @@ void sort_messages(std::vector<Message>& all, const std::vector<std::string>& so
                 Where where;
                 Message message;
         };
+
         std::vector<Placed> placed;
         placed.reserve(all.size());
+
         for (auto& message : all) {
                 auto where = place_in_message(message.text);
                 const auto source = std::ranges::find(sources, where.source) - sources.begin();
                 placed.push_back({static_cast<std::size_t>(source), std::move(where), std::move(message)});
         }
+
         std::ranges::stable_sort(placed, {}, [](const Placed& one) {
                 return std::tie(one.source, one.where.source, one.where.line, one.where.column);
         });
+
         for (std::size_t i = 0; i < placed.size(); ++i)
                 all[i] = std::move(placed[i].message);
 }
@@ -123,8 +129,10 @@ void Problems::throw_if_any(const Failure& failure) const
 {
         if (all_.empty())
                 return;
+
         constexpr std::size_t shown = 20; // in one message; `eksnode validate` lists all
         const auto first = std::span(all_).first(std::min(all_.size(), shown));
+
         // A remedy stands once, behind the last of its problems. That of the last one is the error's own.
         std::string text;
         for (std::size_t i = 0; i < first.size(); ++i) {
@@ -135,8 +143,10 @@ void Problems::throw_if_any(const Failure& failure) const
                 if (!again && !after.empty() && !remedy.empty())
                         text += fmt::format("{} {}", wrong.ends_with('?') ? "" : ".", remedy);
         }
+
         if (all_.size() > shown)
                 text += fmt::format("; and {} more", all_.size() - shown);
+
         throw InvalidConfiguration(failure, text, first.back().remedy, *this);
 }
 

@@ -72,17 +72,20 @@ bool check_value(const Json& value, const std::string& key, const KnownKey& know
                         wrong(key, value, std::string(expected(known.shape)));
                 return right;
         };
+
         const auto each_is = [&](Shape shape) -> Fits {
                 return [&wrong, shape, choices = known.choices](const Json& item, const std::string& name) {
                         return check_value(item, name, {name, shape, choices}, wrong);
                 };
         };
+
         switch (known.shape) {
         case Shape::any:
                 return true;
         case Shape::text: {
                 if (!must(value.is_string()))
                         return false;
+
                 const auto allowed = split(known.choices, '|');
                 const bool chosen =
                         allowed.empty() ||
@@ -118,6 +121,7 @@ bool check_value(const Json& value, const std::string& key, const KnownKey& know
         case Shape::text_maps:
                 return must(value.is_array()) && all_fit(value, key, each_is(Shape::text_map));
         }
+
         return false;
 }
 
@@ -139,15 +143,18 @@ void keep_known(Json& tree, const KeyRules& rules, const std::string& parent)
                         rules.unknown(key);
                         return false;
                 }
+
                 if (rules.settle && !rules.settle(value, key, known))
                         return false;
                 if (known != nullptr)
                         return check_value(value, key, *known, rules.wrong);
                 if (!check_value(value, key, {key, Shape::map}, rules.wrong))
                         return false;
+
                 keep_known(value, rules, key);
                 return true;
         };
+
         for (auto item = tree.begin(); item != tree.end();)
                 item = keep(*item, key_path(parent, item.key())) ? std::next(item) : tree.erase(item);
 }
@@ -206,6 +213,7 @@ std::string TableReader::text(std::string_view key, const TextRule& rule) const
                 return {};
         if (value->is_string() && rule.is_right(value->get_ref<const std::string&>()))
                 return *value;
+
         wrong(key, value_text(*value), fmt::format("must be {}", rule.expected),
                 fmt::format("Give {}", rule.expected));
         return {};
@@ -216,15 +224,19 @@ std::vector<std::string> TableReader::list(std::string_view key, const TextRule&
         const auto* value = find(key);
         if (value == nullptr)
                 return {};
+
         const auto is_wrong = [&](const Json& item) {
                 return !item.is_string() || !rule.is_right(item.get_ref<const std::string&>());
         };
+
         const auto bad = value->is_array() ? std::ranges::find_if(*value, is_wrong) : value->end();
         if (value->is_array() && bad == value->end())
                 return *value;
+
         wrong(key, value_text(value->is_array() && bad->is_string() ? *bad : *value),
                 fmt::format("must be a list, each item {}", rule.expected),
                 fmt::format("Give {}, in quotes", rule.expected));
+
         return {};
 }
 
@@ -235,6 +247,7 @@ bool TableReader::toggle(std::string_view key) const
                 return false;
         if (value->is_boolean())
                 return *value;
+
         wrong(key, value_text(*value), expected(Shape::toggle), "Give true or false");
         return false;
 }

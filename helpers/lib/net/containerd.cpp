@@ -74,6 +74,7 @@ std::pair<std::string, std::string> map_entry(std::string_view bytes)
                 else if (field == map_value)
                         entry.second = value;
         });
+
         return entry;
 }
 
@@ -89,10 +90,12 @@ std::optional<ContainerdImage> parse_image(std::string_view bytes)
                 else if (field == image_target)
                         target = value;
         });
+
         well_formed &= protobuf::for_each(target, [&](unsigned field, std::string_view value) {
                 if (field == descriptor_digest)
                         image.digest = value;
         });
+
         return well_formed ? std::optional(image) : std::nullopt;
 }
 
@@ -130,10 +133,12 @@ GrpcReply ContainerdClient::call(
         } catch (const GrpcError& e) {
                 unreachable(options_.socket, e.what());
         }
+
         if (answer.status != ok && std::ranges::find(expected, answer.status) == expected.end())
                 unreachable(options_.socket,
                         fmt::format("refused {}: {} (gRPC status {})", method.substr(method.rfind('/') + 1),
                                 answer.text, answer.status));
+
         return answer;
 }
 
@@ -141,17 +146,21 @@ std::optional<ContainerdImage> ContainerdClient::image(const std::string& name)
 {
         std::string request;
         protobuf::append(request, request_name, name);
+
         const auto answer = call(images_service + "Get", request, {not_found});
         if (answer.status == not_found)
                 return std::nullopt;
+
         std::optional<ContainerdImage> image = ContainerdImage{};
         const bool well_formed =
                 protobuf::for_each(answer.message, [&](unsigned field, std::string_view value) {
                         if (field == response_image)
                                 image = parse_image(value);
                 });
+
         if (!well_formed || !image)
                 unreachable(options_.socket, "gave an answer that is not an image");
+
         return image;
 }
 
@@ -167,9 +176,11 @@ std::vector<ContainerdImage> ContainerdClient::images()
                 well_formed &= image.has_value();
                 all.push_back(image.value_or(ContainerdImage{}));
         });
+
         if (!well_formed)
                 unreachable(options_.socket, "gave an answer that is not a list of images");
         std::ranges::sort(all, {}, &ContainerdImage::name);
+
         return all;
 }
 
@@ -189,6 +200,7 @@ void ContainerdClient::label_image(
         std::string request;
         protobuf::append(request, update_image, labelled);
         protobuf::append(request, update_mask, mask);
+
         if (call(images_service + "Update", request, {not_found}).status == not_found)
                 unreachable(options_.socket, fmt::format("has lost the image '{}'", image.name));
 }
@@ -199,8 +211,10 @@ void ContainerdClient::alias_image(const ContainerdImage& image, const std::stri
         protobuf::append(alias, image_name, name);
         std::string request;
         protobuf::append(request, created_image, alias);
+
         if (call(images_service + "Create", request, {already_exists}).status == ok)
                 return;
+
         std::string update;
         protobuf::append(update, update_image, alias);
         call(images_service + "Update", update, {}); // without a mask: all of it
@@ -220,8 +234,10 @@ std::map<std::string, std::string> ContainerdClient::content_labels(const std::s
                                         labels.insert(map_entry(value));
                         });
         });
+
         if (!well_formed)
                 unreachable(options_.socket, "gave an answer that is not about content");
+
         return labels;
 }
 
@@ -241,6 +257,7 @@ bool ContainerdClient::is_unpacked(const ContainerdImage& image, const std::stri
                                 digests.push_back(value);
                         }
                 }
+
         return false;
 }
 
@@ -251,6 +268,7 @@ Pull ContainerdClient::pull_image(
         protobuf::append(spec, image_spec_image, name);
         std::string request;
         protobuf::append(request, pull_image_spec, spec);
+
         if (login) {
                 std::string auth;
                 for (const auto& [field, value] :
@@ -260,6 +278,7 @@ Pull ContainerdClient::pull_image(
                                 protobuf::append(auth, field, value);
                 protobuf::append(request, pull_auth, auth);
         }
+
         GrpcReply answer;
         try {
                 answer = ask(options_.image_service.empty() ? options_.socket : options_.image_service,
@@ -267,6 +286,7 @@ Pull ContainerdClient::pull_image(
         } catch (const GrpcError&) {
                 return {Pull::Outcome::failed, "the pull did not end in time"};
         }
+
         if (answer.status == ok)
                 return {};
         if (answer.status == not_found)
@@ -275,6 +295,7 @@ Pull ContainerdClient::pull_image(
                 return {Pull::Outcome::invalid, answer.text};
         if (answer.status == unauthenticated || says_unauthorized(answer.text))
                 return {Pull::Outcome::unauthorized, answer.text};
+
         return {Pull::Outcome::failed, answer.text};
 }
 

@@ -38,11 +38,13 @@ AwsCredentials parse_document(const std::string& role, const std::string& text)
                 return found != document.end() && found->is_string() ? found->get<std::string>()
                                                                      : std::string();
         };
+
         const auto code = field("Code");
         if (is_one_word(code) && code != "Success")
                 throw Error(failure::role_missing,
                         fmt::format("EC2 cannot assume the instance's role '{}': {}", role, code),
                         "The role must trust ec2.amazonaws.com, and must still exist under that name");
+
         AwsCredentials credentials{field("AccessKeyId"), field("SecretAccessKey"), field("Token"), role};
         for (const auto* part :
                 {&credentials.access_key_id, &credentials.secret_access_key, &credentials.session_token})
@@ -52,6 +54,7 @@ AwsCredentials parse_document(const std::string& role, const std::string& text)
                                         "the instance metadata service returned invalid credentials for the role '{}'",
                                         role),
                                 "Check what answers at the metadata address");
+
         return credentials;
 }
 
@@ -61,6 +64,7 @@ std::optional<AwsCredentials> credentials_from_environment()
 {
         AwsCredentials credentials{environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"),
                 environment("AWS_SESSION_TOKEN")};
+
         const bool id = !credentials.access_key_id.empty();
         const bool secret = !credentials.secret_access_key.empty();
         if (!id && !secret)
@@ -71,6 +75,7 @@ std::optional<AwsCredentials> credentials_from_environment()
                                 id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
                                 id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID"),
                         "Set both, or neither to use the instance's role");
+
         return credentials;
 }
 

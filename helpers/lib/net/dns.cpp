@@ -38,6 +38,7 @@ void take(void* argument, int status, int /*timeouts*/, ares_addrinfo* found)
         auto& answer = *static_cast<Answer*>(argument);
         answer.complete = true;
         answer.status = status;
+
         for (const auto* node = found != nullptr ? found->nodes : nullptr; node != nullptr;
                 node = node->ai_next) {
                 std::array<char, INET6_ADDRSTRLEN> text{};
@@ -49,6 +50,7 @@ void take(void* argument, int status, int /*timeouts*/, ares_addrinfo* found)
                 ::ares_inet_ntop(node->ai_family, address, text.data(), text.size());
                 answer.addresses.emplace_back(text.data());
         }
+
         std::ranges::sort(answer.addresses);
 }
 
@@ -77,15 +79,18 @@ Channel open_channel(
         options.sock_state_cb = watch;
         options.sock_state_cb_data = &sockets;
         ares_channel made = nullptr;
+
         const auto status = ::ares_init_options(&made, &options,
                 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_LOOKUPS |
                         ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST | ARES_OPT_SOCK_STATE_CB);
         if (status != ARES_SUCCESS)
                 throw Error(failure::host_unresolved, fmt::format("c-ares: {}", ::ares_strerror(status)),
                         "Look for a lack of memory in `journalctl -k`");
+
         Channel channel(made);
         const bool ipv6 = server.address.find(':') != std::string::npos;
         const auto text = fmt::format(fmt::runtime(ipv6 ? "[{}]:{}" : "{}:{}"), server.address, server.port);
+
         return ::ares_set_servers_ports_csv(channel.get(), text.c_str()) == ARES_SUCCESS ? std::move(channel)
                                                                                          : Channel();
 }
@@ -100,12 +105,14 @@ void run(ares_channeldata* channel, const std::vector<pollfd>& sockets, const st
                         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
                 if (left.count() <= 0)
                         return ::ares_cancel(channel);
+
                 auto events = sockets; // which change while they are served
                 timeval limit{.tv_sec = left.count() / 1000, .tv_usec = left.count() % 1000 * 1000};
                 timeval next{};
                 const auto* const wait = ::ares_timeout(channel, &limit, &next);
                 ::poll(events.data(), events.size(),
                         static_cast<int>(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
+
                 for (const auto& event : events)
                         ::ares_process_fd(channel,
                                 (event.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? event.fd
@@ -147,8 +154,10 @@ std::vector<NameServer> name_servers(std::string_view resolv_conf)
                 if (!address.empty() && address.size() + keyword.size() < line.size())
                         servers.push_back({std::string(address.substr(0, address.find_first_of(" \t")))});
         }
+
         if (servers.empty())
                 servers.push_back({"127.0.0.1"});
+
         return servers;
 }
 
@@ -163,6 +172,7 @@ std::vector<std::string> lookup_addresses(
                         reported.push_back(fmt::format("{}: not an address", server.address));
                         continue;
                 }
+
                 std::array<Answer, 2> answers{Answer{AF_INET}, Answer{AF_INET6}};
                 for (auto& answer : answers) {
                         ares_addrinfo_hints hints{.ai_flags = ARES_AI_NOSORT,
@@ -171,17 +181,22 @@ std::vector<std::string> lookup_addresses(
                                 .ai_protocol = 0};
                         ::ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take, &answer);
                 }
+
                 run(channel.get(), sockets, answers, Clock::now() + timeout);
+
                 // One family is enough, because a server may not answer for the other.
                 auto addresses = answers[0].addresses;
                 addresses.insert(addresses.end(), answers[1].addresses.begin(), answers[1].addresses.end());
+
                 if (!addresses.empty()) {
                         addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
                         return addresses;
                 }
+
                 reported.push_back(
                         fmt::format("{}: {}", server.address, status_text(answers[0].status, timeout)));
         }
+
         throw Error(failure::host_unresolved,
                 fmt::format("'{}' cannot be resolved ({})", host, join(reported, "; ")),
                 std::string(dns_remedy));

@@ -31,6 +31,7 @@ std::string service_label(std::string_view service, std::string_view partition, 
 {
         if (service == "ecr" && !kind.fips && !kind.dual_stack)
                 return "api.ecr";
+
         if (kind.fips && !kind.dual_stack) {
                 // In GovCloud the ordinary endpoints of these are the FIPS endpoints.
                 if (partition == "aws-us-gov" && service != "ecr")
@@ -38,6 +39,7 @@ std::string service_label(std::string_view service, std::string_view partition, 
                 if (partition == "aws" && service == "eks")
                         return "fips.eks";
         }
+
         return fmt::format("{}{}", service, kind.fips ? "-fips" : "");
 }
 
@@ -46,10 +48,12 @@ bool truth(const char* variable)
         const auto text = environment(variable);
         if (text.empty())
                 return false;
+
         const auto parsed = parse_boolean(lower(text));
         if (!parsed)
                 throw Error(failure::usage, fmt::format("{}={}: neither true nor false", variable, text),
                         "Give true or false");
+
         return *parsed;
 }
 

@@ -57,6 +57,7 @@ std::string percent_decoded(std::string_view text)
                         }
                 plain += text[i];
         }
+
         return plain;
 }
 
@@ -65,10 +66,12 @@ UniqueFd connect_to(const std::string& path)
         sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
         if (path.size() >= sizeof address.sun_path)
                 throw GrpcError("the path of the socket is too long");
+
         std::ranges::copy(path, address.sun_path);
         UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
                 throw Broken(fmt::format("cannot connect: {}", std::strerror(errno)));
+
         return fd;
 }
 
@@ -100,12 +103,15 @@ public:
                         send(deadline);
                         receive(deadline);
                 }
+
                 const auto status = parse_int<int>(headers_["grpc-status"]);
                 if (headers_[":status"] != "200" || !status)
                         throw GrpcError(fmt::format(
                                 "gave an answer that is not gRPC (status {})", headers_[":status"]));
+
                 if (body_.size() >= frame_header)
                         body_.erase(0, frame_header);
+
                 return {*status, percent_decoded(headers_["grpc-message"]), std::move(body_)};
         }
 
@@ -123,6 +129,7 @@ private:
                 const auto bytes = [](std::string_view text) {
                         return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
                 };
+
                 for (const auto& [name, value] : fields)
                         entries.push_back({bytes(name), bytes(value), name.size(), value.size(),
                                 NGHTTP2_NV_FLAG_NONE});
@@ -168,6 +175,7 @@ private:
         {
                 wait(POLLIN, deadline);
                 std::array<std::uint8_t, 64U << 10U> buffer{};
+
                 const auto n = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         return;
@@ -189,6 +197,7 @@ private:
                 const auto part = std::min(size, session.request_.size() - session.sent_);
                 std::memcpy(buffer, session.request_.data() + session.sent_, part);
                 session.sent_ += part;
+
                 if (session.sent_ == session.request_.size())
                         *flags |= NGHTTP2_DATA_FLAG_EOF;
                 return static_cast<ssize_t>(part);
@@ -242,8 +251,10 @@ GrpcReply grpc_call(const GrpcCall& call, Clock::time_point deadline)
                 } catch (const Broken& e) {
                         failure = e.what();
                 }
+
                 if (Clock::now() + delay >= deadline)
                         throw GrpcError(fmt::format("did not answer: {}", failure));
+
                 std::this_thread::sleep_for(delay);
         }
 }

@@ -24,6 +24,7 @@ std::optional<std::uint64_t> take_varint(std::string_view& bytes)
                 if ((byte & 0x80U) == 0)
                         return value;
         }
+
         return std::nullopt;
 }
 
@@ -50,6 +51,7 @@ bool for_each(std::string_view message, const std::function<void(unsigned, std::
                 const auto key = take_varint(message);
                 if (!key)
                         return false;
+
                 switch (*key & 7U) {
                 case 0:
                         if (!take_varint(message))
@@ -75,6 +77,7 @@ bool for_each(std::string_view message, const std::function<void(unsigned, std::
                         return false;
                 }
         }
+
         return true;
 }
 

@@ -34,9 +34,11 @@ void pull_image(ContainerdClient& containerd, const std::string& name,
         const auto deadline = Clock::now() + limit;
         auto delay = first_delay;
         unsigned refusals = 0;
+
         for (unsigned attempt = 1;; ++attempt) {
                 const auto credentials = login();
                 const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+
                 const auto pull = containerd.pull_image(name, credentials, std::max(left, milliseconds(1)));
                 switch (pull.outcome) {
                 case Pull::Outcome::done:
@@ -61,6 +63,7 @@ void pull_image(ContainerdClient& containerd, const std::string& name,
                 case Pull::Outcome::failed:
                         break;
                 }
+
                 if (Clock::now() + delay >= deadline)
                         throw Error(failure::image_pull,
                                 fmt::format("'{}' could not be pulled in {} s, {} {}: {}", name,
@@ -68,6 +71,7 @@ void pull_image(ContainerdClient& containerd, const std::string& name,
                                         attempt, attempt == 1 ? "attempt" : "attempts", pull.reason),
                                 "Check that this machine reaches the registry, by a route, a VPC endpoint, "
                                 "a mirror or a proxy");
+
                 on_retry(fmt::format("pulling '{}', attempt {}: {}", name, attempt, pull.reason));
                 std::this_thread::sleep_for(delay);
                 delay = std::min(delay * 2, max_delay);

@@ -40,6 +40,7 @@ std::string encoded(std::string_view text, std::string_view also_kept = {})
                 else
                         result += fmt::format("%{:02X}", byte);
         }
+
         return result;
 }
 
@@ -96,12 +97,15 @@ Headers canonical_headers(const AwsRequest& request)
         for (const auto& [name, value] : request.headers) {
                 auto visible = value;
                 std::ranges::replace(visible, '\t', ' ');
+
                 if (has_control_characters(name) || has_control_characters(visible))
                         throw Error(failure::internal, "a request header holds a control character");
+
                 const auto [at, added] = headers.emplace(lower(name), canonical_value(value));
                 if (!added)
                         at->second += "," + canonical_value(value);
         }
+
         return headers;
 }
 
@@ -119,18 +123,22 @@ std::string signature(const AwsRequest& request, const Headers& headers, const A
         // Sorted in encoded form, by name and then by value, without the "=".
         auto query = encoded(request.query);
         std::ranges::sort(query);
+
         std::string header_lines;
         for (const auto& [name, value] : headers)
                 header_lines += fmt::format("{}:{}\n", name, value);
+
         // For every service except S3, the path is encoded once more than in the request.
         const auto canonical_request =
                 fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, encoded(request.path, "/"),
                         joined(query), header_lines, names_of(headers), sha256(request.body));
         const auto to_sign = fmt::format("{}\n{}\n{}\n{}", algorithm, aws_timestamp(scope.time),
                 scope_text(scope), sha256(canonical_request));
+
         auto key = hmac("AWS4" + credentials.secret_access_key, aws_timestamp(scope.time).substr(0, 8));
         for (const auto& part : {scope.region, scope.service, std::string("aws4_request")})
                 key = hmac(key, part);
+
         return hex(hmac(key, to_sign));
 }
 
@@ -171,9 +179,11 @@ std::string presigned_url(const AwsRequest& request, const AwsCredentials& crede
         query.emplace_back("X-Amz-Date", aws_timestamp(scope.time));
         query.emplace_back("X-Amz-Expires", std::to_string(lifetime.count()));
         query.emplace_back("X-Amz-SignedHeaders", names_of(headers));
+
         if (!credentials.session_token.empty())
                 query.emplace_back("X-Amz-Security-Token", credentials.session_token);
         const auto proof = signature(asked, headers, credentials, scope);
+
         return fmt::format("https://{}{}&X-Amz-Signature={}", asked.host, request_target(asked), proof);
 }
 
@@ -182,6 +192,7 @@ std::vector<std::string> signed_headers(
 {
         auto asked = request;
         asked.headers.emplace_back("X-Amz-Date", aws_timestamp(scope.time));
+
         if (!credentials.session_token.empty())
                 asked.headers.emplace_back("X-Amz-Security-Token", credentials.session_token);
         const auto headers = canonical_headers(asked);
@@ -191,6 +202,7 @@ std::vector<std::string> signed_headers(
         lines.push_back(fmt::format("Authorization: {} Credential={}/{}, SignedHeaders={}, Signature={}",
                 algorithm, credentials.access_key_id, scope_text(scope), names_of(headers),
                 signature(asked, headers, credentials, scope)));
+
         return lines;
 }
 

@@ -34,10 +34,13 @@ Ranges parse_ranges(std::string_view text, std::string_view path)
                 if (!first || !last)
                         throw Error(failure::file_io,
                                 fmt::format("'{}' is not a list of CPUs: '{}'", path, text), see_sysfs);
+
                 ranges.emplace_back(*first, *last);
         }
+
         if (ranges.empty())
                 throw Error(failure::file_io, fmt::format("'{}' lists no CPU", path), see_sysfs);
+
         return ranges;
 }
 
@@ -59,8 +62,10 @@ unsigned online_millicpus(const Root& root)
                         return cpu >= range.first && cpu <= range.second;
                 });
         };
+
         unsigned cpus = 0;
         bool has_nodes = false;
+
         for (const auto& node : list_directory(root(node_directory))) {
                 if (!numbered(node, "node"))
                         continue;
@@ -69,12 +74,15 @@ unsigned online_millicpus(const Root& root)
                         if (const auto cpu = numbered(name, "cpu"); cpu && online(*cpu))
                                 ++cpus;
         }
+
         if (!has_nodes) // no NUMA information: count all CPUs
                 for (const auto& name : list_directory(root(cpu_directory)))
                         if (numbered(name, "cpu"))
                                 ++cpus;
+
         if (cpus == 0)
                 throw Error(failure::file_io, fmt::format("no CPU below '{}'", cpu_directory), see_sysfs);
+
         return cpus * 1000;
 }
 

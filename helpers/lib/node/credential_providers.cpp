@@ -33,19 +33,25 @@ bool is_duration(std::string_view text)
 {
         constexpr std::string_view digits = "0123456789.";
         constexpr std::array<std::string_view, 7> units{"ns", "us", "µs", "ms", "s", "m", "h"};
+
         if (text == "0")
                 return true;
+
         bool any = false;
+
         while (!text.empty()) {
                 const auto number = text.substr(0, text.find_first_not_of(digits));
                 text.remove_prefix(number.size());
                 const auto unit = text.substr(0, text.find_first_of(digits));
                 text.remove_prefix(unit.size());
+
                 if (number.find_first_not_of('.') == number.npos || std::ranges::count(number, '.') > 1 ||
                         std::ranges::find(units, unit) == units.end())
                         return false;
+
                 any = true;
         }
+
         return any;
 }
 
@@ -74,6 +80,7 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
                 reader.wrong("", "", "must be a map", "Give name, matchImages and the rest");
                 return;
         }
+
         for (const auto& [name, value] : provider.items()) {
                 const auto field = std::ranges::find(fields, name, &Since::name);
                 if (field == fields.end())
@@ -85,20 +92,24 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
                                         kubelet.text(), field->kubelet.major, field->kubelet.minor),
                                 "Remove it, or use a later kubelet");
         }
+
         const auto value = [&](const char* field) { return provider.value(field, Json()); };
         if (const auto name = value("name");
                 !name.is_string() || !is_name(name.get_ref<const std::string&>()))
                 reader.wrong("name", "must be the name of a program, without a directory",
                         "Give the name of the provider's binary");
+
         const auto images = value("matchImages");
         if (!images.is_array() || images.empty() || !std::ranges::all_of(images, is_image_pattern))
                 reader.wrong("matchImages", images.is_null() ? "" : value_text(images),
                         "must be a list of at least one registry, without a scheme",
                         "Give patterns such as registry.example.com or *.example.com/team");
+
         if (const auto cached = value("defaultCacheDuration");
                 !cached.is_string() || !is_duration(cached.get_ref<const std::string&>()))
                 reader.wrong("defaultCacheDuration", "must be a duration", "Give one such as 12h or 0s");
         const auto api = value("apiVersion");
+
         const auto version = std::ranges::find_if(
                 api_versions, [&](const Since& v) { return api == fmt::format("{}{}", api_group, v.name); });
         if (version == api_versions.end() || kubelet < version->kubelet)
@@ -107,6 +118,7 @@ void check_provider(const Json& provider, const std::string& key, const Layer& l
                                 "must be a version of {} that kubelet {} knows", api_group, kubelet.text()),
                         fmt::format(
                                 "Give {}{}", api_group, kubelet < Version{1, 26, 0} ? "v1alpha1" : "v1"));
+
         for (const auto* list : {"args", "env"})
                 if (const auto given = value(list); !given.is_null() && !given.is_array())
                         reader.wrong(list, "must be a list", "See eks-credential-provider.service(8)");
@@ -127,6 +139,7 @@ std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet, st
                                 "Keep one of them");
                 providers.push_back(provider);
         };
+
         for (const auto& path : drop_ins(root, {std::string(vendor_providers), std::string(admin_providers)},
                      {".json", ".yaml", ".yml"}, &notes)) {
                 Layer layer{.source = path};
@@ -144,6 +157,7 @@ std::vector<Json> provider_drop_ins(const Root& root, const Version& kubelet, st
                         for (std::size_t i = 0; i < list.size(); ++i)
                                 take(list[i], fmt::format("providers[{}]", i), layer);
         }
+
         problems.throw_if_any(failure::config_invalid);
         return providers;
 }

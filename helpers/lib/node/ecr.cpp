@@ -53,17 +53,20 @@ std::vector<EcrRegistry> ecr_registries(const Root& root)
         std::vector<EcrRegistry> registries;
         const auto table = read_file(root(ecr_registries_path));
         bool header = true;
+
         for (const auto row : lines(table)) {
                 if (row.starts_with('#'))
                         continue;
                 if (std::exchange(header, false))
                         continue;
+
                 const auto fields = split(row, '\t');
                 if (fields.size() != columns || !is_region(fields[0]) || !is_account(fields[1]) ||
                         (fields[5] != "yes" && fields[5] != "no"))
                         throw Error(failure::vendor_file,
                                 fmt::format("'{}' has a malformed row: '{}'", ecr_registries_path, row),
                                 "Reinstall eksnode");
+
                 registries.push_back({.region = std::string(fields[0]),
                         .account = std::string(fields[1]),
                         .partition = std::string(fields[2]),
@@ -72,6 +75,7 @@ std::vector<EcrRegistry> ecr_registries(const Root& root)
                         .fips = fields[5] == "yes",
                         .fallback = unless_none(fields[6])});
         }
+
         return registries;
 }
 
@@ -80,12 +84,15 @@ EcrRegistry ecr_registry(const Root& root, std::string_view region)
         if (!is_region(region))
                 throw Error(failure::usage, fmt::format("'{}' is not the name of a region", region),
                         "Give one such as us-west-2");
+
         const auto registries = ecr_registries(root);
         const EcrRegistry* best = nullptr;
         std::size_t matched = 0;
+
         for (const auto& registry : registries) {
                 if (registry.region == region)
                         return registry;
+
                 const auto& prefix = registry.fallback;
                 if (prefix == everywhere ? best == nullptr
                                          : prefix.size() > matched && region.starts_with(prefix)) {
@@ -93,11 +100,13 @@ EcrRegistry ecr_registry(const Root& root, std::string_view region)
                         matched = prefix == everywhere ? 0 : prefix.size();
                 }
         }
+
         if (best == nullptr)
                 throw Error(failure::vendor_file,
                         fmt::format("'{}' has no row for '{}', and none with the fallback '*'",
                                 ecr_registries_path, region),
                         "Reinstall eksnode");
+
         return *best;
 }
 
@@ -108,6 +117,7 @@ std::optional<std::string> ecr_host(const EcrRegistry& registry, bool fips, bool
                         registry.region, registry.domain);
         if (registry.dual_stack_domain.empty())
                 return std::nullopt;
+
         return fmt::format("{}.dkr-ecr{}.{}.{}", registry.account, fips ? "-fips" : "", registry.region,
                 registry.dual_stack_domain);
 }
@@ -141,18 +151,22 @@ std::optional<EcrHost> parse_ecr_host(std::string_view host)
         const auto labels = split(host, '.');
         if (labels.size() < 4 || !is_account(labels[0]))
                 return std::nullopt;
+
         const bool dual_stack = labels[1] == "dkr-ecr" || labels[1] == "dkr-ecr-fips";
         const auto& service = dual_stack ? labels[1] : labels[2];
         if (!dual_stack && (labels[1] != "dkr" || (service != "ecr" && service != "ecr-fips")))
                 return std::nullopt;
+
         const std::size_t region = dual_stack ? 2 : 3;
         if (labels.size() < region + 2 || !is_region(labels[region]))
                 return std::nullopt;
+
         const auto domain = host.substr(static_cast<std::size_t>(labels[region + 1].data() - host.data()));
         const std::span<const std::string_view> known =
                 dual_stack ? std::span<const std::string_view>(dual_stack_domains) : domains;
         if (std::ranges::find(known, domain) == known.end())
                 return std::nullopt;
+
         return EcrHost{.account = std::string(labels[0]),
                 .region = std::string(labels[region]),
                 .domain = std::string(

@@ -48,12 +48,15 @@ public:
                 const auto count = count_devices();
                 if (count == 0)
                         return {};
+
                 add("gpu.present", "true");
                 add("gpu.count", std::to_string(count));
                 add("gpu.machine", text("/sys/class/dmi/id/product_name").value_or(""));
                 read_driver();
+
                 if (!nvml.empty())
                         ask_child(nvml, notes, deadline);
+
                 return std::move(labels_);
         }
 
@@ -84,12 +87,15 @@ private:
                         const auto file = [&](const char* name) {
                                 return text(fmt::format("{}/{}/{}", pci_devices, device, name)).value_or("");
                         };
+
                         const auto kind = file("class");
                         if (file("vendor") != "0x10de" || !kind.starts_with("0x03"))
                                 continue;
+
                         ++count;
                         add("gpu.mode", kind.starts_with("0x0302") ? "compute" : "graphics");
                 }
+
                 return count;
         }
 
@@ -101,6 +107,7 @@ private:
                         if (line.starts_with("NVRM version:"))
                                 for (const auto word : split(line, ' '))
                                         add_driver_version(word);
+
                 for (const auto& gpu : list_directory((*root_)(fmt::format("{}/gpus", driver)))) {
                         const auto about =
                                 text(fmt::format("{}/gpus/{}/information", driver, gpu)).value_or("");
@@ -119,10 +126,13 @@ private:
                         !std::ranges::all_of(parts,
                                 [](std::string_view part) { return parse_int<unsigned>(part).has_value(); }))
                         return;
+
                 add("cuda.driver-version.full", std::string(word));
+
                 // Each has two names: the older one is obsolete, but charts still use it.
                 constexpr std::array names{"major", "minor", "revision"};
                 constexpr std::array older{"major", "minor", "rev"};
+
                 for (std::size_t i = 0; i < parts.size(); ++i) {
                         add(fmt::format("cuda.driver-version.{}", names.at(i)), std::string(parts[i]));
                         add(fmt::format("cuda.driver.{}", older.at(i)), std::string(parts[i]));
@@ -141,34 +151,42 @@ void Gpus::ask_library(const std::string& path)
 {
         const Nvml nvml(path);
         using Device = Nvml::Device;
+
         std::array<char, 96> buffer{}; // NVML_DEVICE_NAME_V2_BUFFER_SIZE
         const unsigned size = buffer.size() - 1;
         if (nvml.call<int(char*, unsigned)>("nvmlSystemGetDriverVersion", buffer.data(), size) == 0)
                 add_driver_version(buffer.data());
+
         if (int version = 0; nvml.call<int(int*)>("nvmlSystemGetCudaDriverVersion_v2", &version) == 0) {
                 const auto major = std::to_string(version / 1000); // 12040 is 12.4
                 const auto minor = std::to_string(version % 1000 / 10);
                 add("cuda.runtime-version.full", fmt::format("{}.{}", major, minor));
+
                 for (const auto* older : {"-version", ""}) {
                         add(fmt::format("cuda.runtime{}.major", older), major);
                         add(fmt::format("cuda.runtime{}.minor", older), minor);
                 }
         }
+
         unsigned count = 0;
         if (nvml.call<int(unsigned*)>("nvmlDeviceGetCount_v2", &count) != 0 || count == 0)
                 return;
+
         add("gpu.count", std::to_string(count));
 
         // As with GPU Feature Discovery, the first device speaks for all.
         Device device = nullptr;
         if (nvml.call<int(unsigned, Device*)>("nvmlDeviceGetHandleByIndex_v2", 0U, &device) != 0)
                 return;
+
         if (nvml.call<int(Device, char*, unsigned)>("nvmlDeviceGetName", device, buffer.data(), size) == 0)
                 add("gpu.product", buffer.data());
+
         if (Nvml::Memory memory{};
                 nvml.call<int(Device, void*)>( // its type is NVML's own
                         "nvmlDeviceGetMemoryInfo", device, static_cast<void*>(&memory)) == 0)
                 add("gpu.memory", std::to_string(memory.total >> 20U)); // MiB
+
         int major = 0;
         int minor = 0;
         if (nvml.call<int(Device, int*, int*)>(
@@ -177,6 +195,7 @@ void Gpus::ask_library(const std::string& path)
                 add("gpu.compute.minor", std::to_string(minor));
                 add("gpu.family", family_of(major, minor));
         }
+
         unsigned mode = 0;
         unsigned pending = 0;
         const bool mig = nvml.call<int(Device, unsigned*, unsigned*)>(
@@ -201,6 +220,7 @@ void Gpus::ask_child(const std::string& path, std::vector<Note>& notes, std::chr
                         fmt::format("'{}' cannot be used ({}): the labels that need it are left out, "
                                     "proceeding",
                                 path, answer.wrong)});
+
         for (const auto& line : answer.lines)
                 if (const auto equals = line.find('='); equals != line.npos)
                         labels_[line.substr(0, equals)] = line.substr(equals + 1);

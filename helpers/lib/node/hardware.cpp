@@ -65,13 +65,16 @@ public:
                 discover_pci();
                 discover_network();
                 discover_system();
+
                 if (const auto nodes = text("/sys/devices/system/node/online"); nodes && *nodes != "0")
                         add("memory-numa");
+
                 // Only real devices, not loop and zram.
                 for (const auto& disk : names("/sys/block"))
                         if (exists(path("/sys/block/{}/device", disk)) &&
                                 text(fmt::format("/sys/block/{}/queue/rotational", disk)) == "0")
                                 add("storage-nonrotationaldisk");
+
                 return std::move(labels_);
         }
 
@@ -112,6 +115,7 @@ private:
                 for (const auto line : lines(content)) {
                         if (line.empty())
                                 break; // the other CPUs are like the first
+
                         const auto colon = std::min(line.find(':'), line.size());
                         const auto key = trim(line.substr(0, colon));
                         const auto value = trim(line.substr(std::min(colon + 1, line.size())));
@@ -127,6 +131,7 @@ private:
                         else if (key == "vendor_id")
                                 add_vendor(value);
                 }
+
                 discover_threads();
                 if (text("/sys/devices/system/cpu/cpuidle/current_driver") == "intel_idle")
                         if (const auto deepest = text("/sys/module/intel_idle/parameters/max_cstate"))
@@ -165,10 +170,12 @@ private:
                                 "/sys/devices/system/cpu/{}/topology/thread_siblings_list", cpu));
                         if (!siblings)
                                 continue;
+
                         known = true;
                         if (siblings->find_first_of(",-") != std::string::npos)
                                 return add("cpu-hardware_multithreading");
                 }
+
                 if (known)
                         add("cpu-hardware_multithreading", "false");
         }
@@ -179,8 +186,10 @@ private:
                 add("kernel-version.full", label_of(release));
                 add_numbers("kernel-version", release.substr(0, release.find_first_not_of("0123456789.")),
                         {"major", "minor", "revision"});
+
                 if (text("/sys/fs/selinux/enforce") == "1")
                         add("kernel-selinux.enabled");
+
                 const auto options = text("/boot/config-" + release).value_or("");
                 for (const auto line : lines(options))
                         for (const auto option : kernel_options)
@@ -200,6 +209,7 @@ private:
                         },
                         '_');
                 const auto begin = value.find_first_not_of("-_.");
+
                 return begin == std::string::npos
                                ? std::string()
                                : value.substr(begin, value.find_last_not_of("-_.") - begin + 1);
@@ -211,6 +221,7 @@ private:
         {
                 const auto numbers = split(version, '.');
                 std::size_t i = 0;
+
                 for (const auto level : levels) {
                         if (i >= numbers.size() || !parse_int<unsigned>(numbers[i]))
                                 return;
@@ -225,6 +236,7 @@ private:
                         auto hex = text(fmt::format("{}/{}/{}", devices, device, file)).value_or("");
                         return hex.starts_with("0x") && hex.size() >= 6 ? hex.substr(2, 4) : std::string();
                 };
+
                 for (const auto& device : names(devices)) {
                         const auto kind = number(device, "class"); // of its six digits, class and subclass
                         const auto vendor = number(device, "vendor");
@@ -232,6 +244,7 @@ private:
                                     return kind.starts_with(c);
                             }))
                                 continue;
+
                         add(fmt::format("pci-{}_{}.present", kind, vendor));
                         if (text(fmt::format("{}/{}/sriov_totalvfs", devices, device)))
                                 add(fmt::format("pci-{}_{}.sriov.capable", kind, vendor));
@@ -259,6 +272,7 @@ private:
                         const auto equals = line.find('=');
                         if (equals == line.npos)
                                 continue;
+
                         auto value = line.substr(equals + 1);
                         while (value.starts_with('"') || value.starts_with('\''))
                                 value.remove_prefix(1);
@@ -267,6 +281,7 @@ private:
                         const auto key = line.substr(0, equals);
                         if (key != "ID" && key != "VERSION_ID")
                                 continue;
+
                         add(fmt::format("system-os_release.{}", key), std::string(value));
                         if (key == "VERSION_ID")
                                 add_numbers("system-os_release.VERSION_ID", value, {"major", "minor"});

@@ -16,6 +16,7 @@ std::string endpoint_host(std::string_view url)
         url = url.substr(0, url.find('/'));
         if (url.starts_with('['))
                 return {}; // an IPv6 address
+
         std::string host(url.substr(0, url.find(':')));
         return is_address(host) ? std::string() : host;
 }

@@ -99,6 +99,7 @@ std::vector<Note> kubelet_version_notes(const Version& kubelet)
                 return {};
         if (nearest < kubelet)
                 return {newer_version_note("kubelet", kubelet, newest_kubelet)};
+
         return {{Level::warning,
                 fmt::format("kubelet {} is not one of {}.{} to {}.{}: the rules of {}.{} "
                             "are used, proceeding",

@@ -254,6 +254,7 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
                 const auto place = nearest_place(spec.kubelet.places, key, {});
                 return place.source.empty() ? std::string() : place.text() + ": ";
         };
+
         const auto map = spec.kubelet.config.find("featureGates");
         if (map != spec.kubelet.config.end() && map->is_object())
                 for (const auto& [name, value] : map->items())
@@ -261,6 +262,7 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
                                 const auto key = key_path("kubelet.config.featureGates", name);
                                 found[name] = {at(key) + key, value.get<bool>()};
                         }
+
         for (const auto& flag : spec.kubelet.flags.parsed)
                 if (flag.name == "feature-gates" && flag.value)
                         for (const auto item : split(*flag.value, ',')) {
@@ -274,6 +276,7 @@ std::map<std::string, Setting> user_gates(const NodeSpec& spec)
                                                         name),
                                                 *on};
                         }
+
         return found;
 }
 
@@ -307,14 +310,17 @@ std::vector<GateConflict> gate_conflicts(const NodeSpec& spec, const std::option
                                         kubelet.has_value()});
                         continue;
                 }
+
                 const auto gate =
                         std::ranges::lower_bound(locked_gates_of_kubelet, name, {}, &LockedGate::name);
                 if (gate == locked_gates_of_kubelet.end() || gate->name != name ||
                         gate->value == setting.on || (kubelet && *kubelet < Version{1, gate->minor, 0}))
                         continue;
+
                 const bool certain = kubelet && std::ranges::any_of(tried, [&](unsigned minor) {
                         return minor >= gate->minor && *kubelet >= Version{1, minor, 0};
                 });
+
                 const auto which = kubelet ? kubelet->text() : fmt::format("1.{} and later", gate->minor);
                 conflicts.push_back(
                         {fmt::format("{} = {}: kubelet {} does not start with it: the gate is locked to "
@@ -322,6 +328,7 @@ std::vector<GateConflict> gate_conflicts(const NodeSpec& spec, const std::option
                                  setting.place, setting.on, which, gate->value),
                                 certain});
         }
+
         return conflicts;
 }
 

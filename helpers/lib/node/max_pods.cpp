@@ -37,6 +37,7 @@ InstanceType parse_row(std::string_view row)
         const auto number = [&](std::size_t column) {
                 return columns.size() > column ? parse_int<unsigned>(columns[column]) : std::nullopt;
         };
+
         const auto enis = number(1);
         const auto addresses = number(2);
         const bool says_vcpus = columns.size() > 3 && !columns[3].empty();
@@ -44,8 +45,10 @@ InstanceType parse_row(std::string_view row)
                 throw Error(failure::vendor_file,
                         fmt::format("'{}' has a malformed row: '{}'", instance_types_path, row),
                         "Reinstall eksnode");
+
         const auto size = type.substr(type.find('.') + 1);
         const auto hypervisor = columns.size() > 4 ? columns[4] : std::string_view();
+
         return InstanceType{.max_enis = *enis,
                 .ipv4_per_eni = *addresses,
                 .vcpus = says_vcpus ? *number(3) : vcpus_of_size(size),
@@ -71,6 +74,7 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
                 if (const auto pods = parse_int<unsigned>(node.spec.kubelet.max_pods_expression.text))
                         return {*pods, fmt::format("kubelet.maxPodsExpression ({})",
                                                node.spec.kubelet.max_pods_expression.source)};
+
                 notes.push_back({Level::warning,
                         fmt::format(
                                 "instance type '{}' is not in '{}': maxPods is kubelet's own default {}, "
@@ -79,15 +83,18 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
                                 type, instance_types_path, default_max_pods)});
                 return {default_max_pods, "kubelet's default, for the instance type is unknown"};
         }
+
         const auto& cni = node.spec.cluster.cni;
         Computed result{cni_max_pods(*known, cni), fmt::format("{}: {} network interfaces of {} addresses",
                                                            type, known->max_enis, known->ipv4_per_eni)};
+
         const bool prefixes = assigns_prefixes(*known, cni);
         if (cni.prefix_delegation && !prefixes)
                 notes.push_back({Level::warning,
                         fmt::format("cni.prefixDelegation does not count for maxPods: '{}' has no Nitro "
                                     "hypervisor, proceeding",
                                 type)});
+
         if (cni.max_enis > 0)
                 result.why += fmt::format(", cni.maxENIs {}", cni.max_enis);
         if (cni.custom_networking)
@@ -101,11 +108,13 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
                         result = {recommended, fmt::format("{}, limited from {} as AWS recommends",
                                                        result.why, result.pods)};
         };
+
         if (limit == "recommended" || (limit.empty() && prefixes))
                 restrict_pods();
         const auto& expression = node.spec.kubelet.max_pods_expression;
         if (expression.text.empty())
                 return result;
+
         try {
                 result = {evaluate_max_pods(expression.text, *known, result.pods),
                         fmt::format("kubelet.maxPodsExpression ({})", expression.source)};
@@ -113,8 +122,10 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
                 notes.push_back({Level::warning, fmt::format("{}; maxPods is {}, as without it, proceeding",
                                                          describe(expression, e), result.pods)});
         }
+
         if (limit == "recommended")
                 restrict_pods();
+
         return result;
 }
 
@@ -156,6 +167,7 @@ unsigned evaluate_max_pods(std::string_view expression, const InstanceType& type
                         fmt::format("the result {} is not from 1 to {}", pods,
                                 std::numeric_limits<std::int32_t>::max()),
                         "Correct the expression; `eksnode max-pods` shows what it gives");
+
         return static_cast<unsigned>(pods);
 }
 
@@ -175,11 +187,13 @@ MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes)
         const auto [computed, why] = compute(node, notes);
         if (const auto pods = flagged(node.spec.kubelet.flags))
                 return {computed, *pods, "--max-pods in kubelet.flags", why};
+
         const auto users = node.spec.kubelet.config.find("maxPods");
         if (users != node.spec.kubelet.config.end() && users->is_number_integer())
                 return {computed, users->get<unsigned>(), "kubelet.config.maxPods", why};
         if (node.spec.kubelet.config_replaces)
                 return {computed, default_max_pods, "kubelet's default: kubelet.configMode is replace", why};
+
         return {computed, computed, why, why};
 }
 

@@ -32,9 +32,11 @@ std::optional<std::uint64_t> block_memory(const Root& root, std::uint64_t enough
         const auto text = read_file_if_exists(root(size_path));
         if (!text)
                 return std::nullopt;
+
         const auto size = parse_int<std::uint64_t>(trim(*text), 16);
         if (!size)
                 throw malformed(size_path, *text);
+
         std::uint64_t blocks = 0;
         for (const auto& name : list_directory(root(block_directory))) {
                 if (!name.starts_with("memory") || !parse_int<unsigned>(std::string_view(name).substr(6)))
@@ -44,6 +46,7 @@ std::optional<std::uint64_t> block_memory(const Root& root, std::uint64_t enough
                 if (online && trim(*online) == "1" && *size * ++blocks >= enough)
                         break;
         }
+
         return *size * blocks;
 }
 
@@ -51,6 +54,7 @@ std::uint64_t memory_mib(const Root& root, std::uint64_t enough)
 {
         if (const auto bytes = block_memory(root, enough); bytes && *bytes > 0)
                 return *bytes >> 20U;
+
         const auto text = read_file(root(meminfo_path));
         for (const auto line : split(text, '\n')) { // "MemTotal:        7862340 kB"
                 if (!line.starts_with("MemTotal:") || !line.ends_with(" kB"))
@@ -60,6 +64,7 @@ std::uint64_t memory_mib(const Root& root, std::uint64_t enough)
                         break;
                 return *kib >> 10U;
         }
+
         throw malformed(meminfo_path, text);
 }
 

@@ -27,6 +27,7 @@ std::string percent_encoded(std::string_view text)
                                    c == '-' || c == '.' || c == '_' || c == '~';
                 result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
         }
+
         return result;
 }
 
@@ -35,6 +36,7 @@ std::string login_of(const Root& root, const ProxySettings& proxy)
 {
         if (proxy.credentials_file.empty())
                 return {};
+
         const auto path = credential_path(root, proxy.credentials_file, "eks-environment.service");
         const auto refuse = [&](std::string_view what) {
                 throw MachineError(failure::config_invalid,
@@ -42,6 +44,7 @@ std::string login_of(const Root& root, const ProxySettings& proxy)
                                 proxy.credentials_file, what),
                         "Write one line, USER:PASSWORD, into it, and let only root read it (`chmod 600`)");
         };
+
         const auto text = read_file_if_exists(root(path), longest_login);
         if (!text)
                 refuse("is not there");
@@ -51,6 +54,7 @@ std::string login_of(const Root& root, const ProxySettings& proxy)
         const auto colon = line.find(':');
         if (colon == 0 || colon == line.npos || has_control_characters(line))
                 refuse("does not hold a user and a password");
+
         return percent_encoded(line.substr(0, colon)) + ":" + percent_encoded(line.substr(colon + 1));
 }
 
@@ -68,6 +72,7 @@ std::string address_in(const std::string& url)
         const auto begin = url.find("://");
         if (begin == url.npos)
                 return {};
+
         auto host = url.substr(begin + 3);
         host = host.substr(0, host.find('/'));
         host = host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
@@ -92,19 +97,23 @@ bool is_private_address(const std::string& address, const Json& imds)
         const auto one = parse_cidr(address + (is_ipv6_address(address) ? "/128" : "/32"));
         if (!one)
                 return false;
+
         const auto covers = [&](std::string_view range) {
                 const auto all = parse_cidr(range);
                 return all && overlap(*all, *one);
         };
+
         constexpr std::array<std::string_view, 5> private_ranges{
                 "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
         if (std::ranges::any_of(private_ranges, covers))
                 return true;
+
         for (const auto& interface : imds.value("interfaces", Json::array()))
                 for (const auto* family : {"vpcIpv4Cidrs", "vpcIpv6Cidrs"})
                         for (const auto& range : interface.value(family, Json::array()))
                                 if (covers(range.get<std::string>()))
                                         return true;
+
         return false;
 }
 
@@ -122,19 +131,23 @@ std::string near_items(const NodeInputs& node, bool with_cluster)
                 if (!item.empty() && std::ranges::find(items, item) == items.end())
                         items.push_back(item);
         };
+
         for (const auto& interface : node.facts.all.value("interfaces", Json::array()))
                 for (const auto* family : {"vpcIpv4Cidrs", "vpcIpv6Cidrs"})
                         for (const auto& range : interface.value(family, Json::array()))
                                 add(range.get<std::string>());
+
         if (with_cluster) {
                 if (node.spec.cluster.service_cidr)
                         add(node.spec.cluster.service_cidr->text());
                 add(private_api_server(node));
         }
+
         for (const auto* domain : {".internal", ".svc", ".cluster.local"})
                 add(domain);
         for (const auto& item : node.spec.host.proxy.no_proxy)
                 add(item);
+
         return join(items, ",");
 }
 
@@ -163,8 +176,10 @@ std::string no_proxy_of_calls(const NodeInputs& node)
                 return !variable.second.empty() &&
                        (name == "http_proxy" || name == "https_proxy" || name == "all_proxy");
         });
+
         if (node.spec.host.proxy.is_given() || !has_proxy || sets(of_all, "no_proxy"))
                 return {};
+
         return near_items(node, false);
 }
 
@@ -190,14 +205,17 @@ std::map<std::string, std::string> proxy_variables(const NodeInputs& node)
         std::map<std::string, std::string> variables;
         if (!proxy.is_given())
                 return variables;
+
         const auto login = login_of(node.root, proxy);
         const auto set = [&](const char* upper, const std::string& value) {
                 if (!value.empty())
                         variables[upper] = variables[lower(upper)] = value;
         };
+
         set("HTTP_PROXY", with_login(proxy.http, login));
         set("HTTPS_PROXY", with_login(proxy.https, login));
         set("NO_PROXY", no_proxy(node));
+
         return variables;
 }
 
@@ -208,16 +226,19 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
         const auto give = [&](const std::string& service, const std::map<std::string, std::string>& given) {
                 if (given.empty())
                         return;
+
                 auto one = std::ranges::find(all, service, &ServiceEnvironment::service);
                 if (one == all.end())
                         one = all.insert(all.end(),
                                 {service, {}, proxy.names_services ? "proxy.services" : "", proxy.source});
+
                 // Of a name in capitals and small letters, what the configuration gives counts for both.
                 const auto own = one->variables;
                 for (const auto& variable : given)
                         if (!sets(own, lower(variable.first)))
                                 one->variables.insert(variable);
         };
+
         if (proxy.is_given()) {
                 const auto variables = proxy_variables(node);
                 for (const auto& service : proxy.services)
@@ -226,6 +247,7 @@ std::vector<ServiceEnvironment> all_environments(const NodeInputs& node)
         } else if (const auto items = no_proxy_of_calls(node); !items.empty()) {
                 give(std::string(step_that_pulls), {{std::string(missing_no_proxy), items}});
         }
+
         std::ranges::sort(all, {}, &ServiceEnvironment::service);
         return all;
 }
@@ -237,12 +259,14 @@ void use_environment(const NodeInputs& node)
                 if (environment(name.c_str()) == value)
                         ::unsetenv(name.c_str());
         const auto of_all = variables_of_all_services(node);
+
         for (const auto& [name, value] : proxy_variables(node)) {
                 // The manager may have given us that of all services already.
                 const auto common = of_all.find(name);
                 const bool is_common = common != of_all.end() && environment(name.c_str()) == common->second;
                 ::setenv(name.c_str(), value.c_str(), is_common ? 1 : 0);
         }
+
         for (const auto& [name, value] : of_all)
                 ::setenv(name.c_str(), value.c_str(), 0);
         set_missing_no_proxy(no_proxy_of_calls(node));

@@ -22,6 +22,7 @@ std::string filled_in(std::string_view key, const std::string& value, const Node
         if (node.facts.all.empty() && value.find("${") != value.npos)
                 throw Error(failure::facts_missing, fmt::format("{} needs facts of an instance", key),
                         "Give them with --imds");
+
         const auto expanded = expand_facts(value, node.facts.all);
         if (!expanded.text)
                 refuse(key, value, expanded.wrong);
@@ -40,6 +41,7 @@ Labels configured_labels(const NodeInputs& node)
                         refuse(key, text, wrong);
                 labels.emplace(name, std::move(text));
         }
+
         return labels;
 }
 
@@ -53,6 +55,7 @@ std::vector<Taint> configured_taints(const NodeInputs& node)
                         refuse("node.taints", text, wrong);
                 taints.push_back(std::move(taint));
         }
+
         return taints;
 }
 
@@ -61,6 +64,7 @@ std::string configured_node_name(const NodeInputs& node)
         constexpr std::string_view key = "instance.nodeName";
         if (node.spec.registration.node_name.empty())
                 return {};
+
         auto name = filled_in(key, node.spec.registration.node_name, node);
         if (const auto wrong = wrong_node_name(name); !wrong.empty())
                 refuse(key, name, wrong);
@@ -74,11 +78,13 @@ std::string ec2_private_name(std::string_view local_hostname, std::string_view r
         const auto only = [](std::string_view text, std::string_view characters) {
                 return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
         };
+
         const bool by_address = label.starts_with("ip-") && only(label.substr(3), "0123456789-") &&
                                 std::ranges::count(label, '-') == 4;
         const bool by_id = label.starts_with("i-") && only(label.substr(2), "0123456789abcdef");
         if (!by_address && !by_id)
                 return std::string(name);
+
         return region == "us-east-1" ? fmt::format("{}.ec2.internal", label)
                                      : fmt::format("{}.{}.compute.internal", label, region);
 }

@@ -23,6 +23,7 @@ unsigned cpus(const NodeInputs& node, std::vector<Note>& notes)
                 if (const auto type = find_instance_type(node.root, node.facts.instance_type);
                         type && type->vcpus > 0)
                         return type->vcpus * 1000;
+
                 notes.push_back({Level::warning,
                         fmt::format("{}, and the processors of the instance type '{}' are not known: no CPU "
                                     "is reserved for kubelet, proceeding",
@@ -68,11 +69,13 @@ unsigned reserved_millicpus(unsigned total)
         constexpr std::array ranges{Range{1000, 600}, Range{2000, 100}, Range{4000, 50}, Range{~0U, 25}};
         unsigned reserved = 0;
         unsigned begin = 0;
+
         for (const auto& [end, per_10000] : ranges) {
                 if (total > begin)
                         reserved += (std::min(total, end) - begin) * per_10000 / 10000;
                 begin = end;
         }
+
         return reserved;
 }
 
@@ -81,6 +84,7 @@ std::uint64_t gke_reserved_mib(std::uint64_t machine_mib)
         constexpr std::uint64_t gib = 1024;
         if (machine_mib < gib)
                 return 255;
+
         struct Range {
                 std::uint64_t end; // MiB
                 unsigned percent;  // of what lies in the range
@@ -89,11 +93,13 @@ std::uint64_t gke_reserved_mib(std::uint64_t machine_mib)
                 Range{128 * gib, 6}, Range{~std::uint64_t{0}, 2}};
         std::uint64_t hundredths = 0;
         std::uint64_t begin = 0;
+
         for (const auto& [end, percent] : ranges) {
                 if (machine_mib > begin)
                         hundredths += (std::min(machine_mib, end) - begin) * percent;
                 begin = end;
         }
+
         return hundredths / 100;
 }
 
@@ -108,7 +114,9 @@ KubeReserved kube_reserved(const NodeInputs& node, unsigned pods, std::vector<No
         if (settings.policy == "none" || settings.policy == "explicit")
                 return {.why = settings.policy == "none" ? "none policy: nothing is reserved"
                                                          : "explicit policy: what kubelet.config says"};
+
         auto memory = memory_by_policy(node, pods, notes);
+
         if (settings.memory_limit_percent)
                 if (const auto machine = machine_mib(
                             node, "kubelet.reservations.memoryLimitPercent has no effect", notes)) {
@@ -118,6 +126,7 @@ KubeReserved kube_reserved(const NodeInputs& node, unsigned pods, std::vector<No
                                         most, fmt::format("{}, cut to {} % of the machine's {} MiB",
                                                       memory.why, *settings.memory_limit_percent, *machine)};
                 }
+
         return {fmt::format("{}m", reserved_millicpus(cpus(node, notes))), fmt::format("{}Mi", memory.mib),
                 memory.why};
 }

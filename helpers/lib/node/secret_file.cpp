@@ -16,13 +16,16 @@ std::string credential_path(const Root& root, const std::string& given, std::str
 {
         if (given.starts_with('/'))
                 return given;
+
         std::vector<std::string> directories{fmt::format("/run/credentials/{}", unit),
                 "/run/credentials/@system", "/etc/credstore", "/run/credstore"};
         if (const auto of_unit = environment("CREDENTIALS_DIRECTORY"); !of_unit.empty())
                 directories.insert(directories.begin(), of_unit);
+
         for (const auto& directory : directories)
                 if (const auto path = fmt::format("{}/{}", directory, given); exists(root(path)))
                         return path;
+
         return directories.front() + "/" + given;
 }
 

@@ -27,22 +27,28 @@ std::optional<double> parse_duration(std::string_view text)
         double total = 0;
         if (text.empty())
                 return std::nullopt;
+
         while (!text.empty()) {
                 double number = 0;
                 const auto [end, error] = std::from_chars(
                         text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+
                 if (error != std::errc() || number < 0)
                         return std::nullopt;
+
                 text.remove_prefix(static_cast<std::size_t>(end - text.data()));
                 const Unit* found = nullptr;
                 for (const auto& unit : units)
                         if (found == nullptr && text.starts_with(unit.name))
                                 found = &unit;
+
                 if (found == nullptr)
                         return std::nullopt;
+
                 text.remove_prefix(found->name.size());
                 total += number * found->seconds;
         }
+
         return total;
 }
 
@@ -52,7 +58,9 @@ std::optional<std::chrono::seconds> shutdown_period(const Json& kubelet_config)
 {
         if (!kubelet_config.is_object())
                 return std::nullopt;
+
         double seconds = 0;
+
         if (const auto classes = kubelet_config.find("shutdownGracePeriodByPodPriority");
                 classes != kubelet_config.end() && classes->is_array()) {
                 for (const auto& item : *classes)
@@ -64,9 +72,11 @@ std::optional<std::chrono::seconds> shutdown_period(const Json& kubelet_config)
                    period != kubelet_config.end() && period->is_string()) {
                 seconds = parse_duration(period->get_ref<const std::string&>()).value_or(0);
         }
+
         seconds = std::ceil(seconds);
         if (!(seconds >= 1) || seconds > longest)
                 return std::nullopt;
+
         return std::chrono::seconds(static_cast<long>(seconds));
 }
 

@@ -25,8 +25,10 @@ std::optional<std::string> pem_text(const Root& root, const TrustSource& source,
 {
         if (source.kind == TrustSource::Kind::text)
                 return source.given;
+
         const bool named = source.kind == TrustSource::Kind::credential;
         std::string why = named ? "there is no systemd credential of this name" : "is not there";
+
         try {
                 if (auto text = read_file_if_exists(
                             root(credential_path(root, source.given, "eks-trust.service")), pem_limit))
@@ -34,9 +36,11 @@ std::optional<std::string> pem_text(const Root& root, const TrustSource& source,
         } catch (const Error& e) {
                 why = fmt::format("cannot be read: {}", e.what());
         }
+
         found.missing.push_back({fmt::format("{}: {}", source.text(), why),
                 named ? "Provide the credential, give an absolute path, or remove the item"
                       : "Put the file there, or remove the item"});
+
         return std::nullopt;
 }
 
@@ -50,14 +54,17 @@ TrustedCertificates trusted_certificates(
                 const auto text = pem_text(root, source, found);
                 if (!text)
                         continue;
+
                 auto [all, wrong] = read_certificates(*text, now);
                 if (!wrong.empty())
                         found.problems.add(
                                 fmt::format("{}: {}", source.text(), wrong), certificate_remedy(wrong));
+
                 for (auto& certificate : all) {
                         if (std::ranges::find(found.certificates, certificate.fingerprint,
                                     &Certificate::fingerprint) != found.certificates.end())
                                 continue;
+
                         if (!certificate.doubt.empty())
                                 found.notes.push_back({Level::warning,
                                         fmt::format(
@@ -67,6 +74,7 @@ TrustedCertificates trusted_certificates(
                         found.certificates.push_back(std::move(certificate));
                 }
         }
+
         return found;
 }
 

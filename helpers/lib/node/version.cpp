@@ -31,21 +31,27 @@ std::optional<Version> find_version(std::string_view text)
         for (std::size_t at = 0; at < text.size(); ++at) {
                 if (!is_digit(text[at]) || (at > 0 && (is_digit(text[at - 1]) || text[at - 1] == '.')))
                         continue;
+
                 auto rest = text.substr(at);
                 Version version;
+
                 const auto major = take_number(rest);
                 if (!major || !rest.starts_with('.'))
                         continue;
+
                 rest.remove_prefix(1);
                 const auto minor = take_number(rest);
                 if (!minor)
                         continue;
+
                 version.major = *major;
                 version.minor = *minor;
+
                 if (rest.starts_with('.')) {
                         rest.remove_prefix(1);
                         version.patch = take_number(rest).value_or(0);
                 }
+
                 return version;
         }
         return std::nullopt;

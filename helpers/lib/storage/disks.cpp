@@ -70,10 +70,12 @@ std::vector<BlockDevice> block_devices(const Root& root)
                         trim(read_file_if_exists(root(fmt::format("{}/{}/{}", class_directory, name, file)))
                                         .value_or("")));
         };
+
         for (const auto& name : list_directory(root(class_directory)))
                 if (!name.starts_with("ram") && !name.starts_with("zram") && text(name, "size") != "0")
                         devices.push_back(
                                 {"/dev/" + name, text(name, "device/model"), text(name, "device/serial")});
+
         return devices;
 }
 
@@ -83,13 +85,16 @@ std::optional<DiskContent> content_of(const std::string& path)
         const Probe probe(::blkid_new_probe());
         if (!fd || !probe || ::blkid_probe_set_device(probe.get(), fd.get(), 0, 0) != 0)
                 return std::nullopt;
+
         ::blkid_probe_enable_superblocks(probe.get(), 1);
         ::blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_LABEL | BLKID_SUBLKS_TYPE);
         ::blkid_probe_enable_partitions(probe.get(), 1);
         ::blkid_probe_set_partitions_flags(probe.get(), BLKID_PARTS_ENTRY_DETAILS);
+
         const int result = ::blkid_do_safeprobe(probe.get());
         if (result == -1)
                 return std::nullopt;
+
         DiskContent content{.type = value_of(probe, "TYPE"),
                 .label = value_of(probe, "LABEL"),
                 .partition_label = value_of(probe, "PART_ENTRY_NAME"),
@@ -100,6 +105,7 @@ std::optional<DiskContent> content_of(const std::string& path)
                 content.other = fmt::format("a partition table ({})", partitions);
         else if (content.type.empty() && !begins_with_zeros(fd.get()))
                 content.other = unknown_data;
+
         return content;
 }
 
@@ -140,6 +146,7 @@ std::string mounted_in(std::string_view mountinfo, std::string_view directory)
                                                     : split(line.substr(dash + 3), ' ');
                 source = rest.size() >= 2 ? unescaped(rest[1]) : "something";
         }
+
         return source;
 }
 
@@ -181,6 +188,7 @@ void UnfinishedDisks::end(const std::vector<std::string>& names) const
         auto left = this->names();
         const auto before = left.size();
         std::erase_if(left, [&](const std::string& name) { return std::ranges::count(names, name) > 0; });
+
         if (left.empty())
                 remove_if_exists(file_, Durability::synced); // what is written from now on is data
         else if (left.size() < before)
@@ -208,6 +216,7 @@ std::vector<std::string> mkfs_command(
 {
         auto command = filesystem == "xfs" ? std::vector<std::string>{"/usr/sbin/mkfs.xfs", "-q", "-K"}
                                            : std::vector<std::string>{"/usr/sbin/mkfs.ext4", "-q"};
+
         if (filesystem == "ext4") {
                 // The last -E counts.
                 std::string extended = "nodiscard";
@@ -222,9 +231,11 @@ std::vector<std::string> mkfs_command(
         } else {
                 command.insert(command.end(), options.more.begin(), options.more.end());
         }
+
         if (options.force)
                 command.emplace_back(filesystem == "xfs" ? "-f" : "-F");
         command.push_back(path);
+
         return command;
 }
 
@@ -240,6 +251,7 @@ void run_disk_program(const std::vector<std::string>& command, const Failure& re
                 throw Error(refusal, fmt::format("{}'{}' is not installed", about, program),
                         fmt::format("Install {}", package));
         }
+
         const auto result = run_program(command, limit);
         const auto reported = lines(trim(result.output)); // mkfs's first line says why; others are its usage
         if (result.timed_out || result.status != 0)

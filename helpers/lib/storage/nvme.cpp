@@ -44,21 +44,26 @@ Controllers count_controllers()
         constexpr std::string_view store_devices = "0xcd0"; // EBS's are 0x0061, 0x0065 and 0x8061
         constexpr std::string_view pci = "/sys/bus/pci/devices";
         Controllers found;
+
         for (const auto& address : list_directory(std::string(pci))) {
                 const auto value = [&](const char* file) {
                         return std::string(
                                 trim(read_file_if_exists(fmt::format("{}/{}/{}", pci, address, file))
                                                 .value_or("")));
                 };
+
                 if (!value("class").starts_with(nvme_class))
                         continue;
+
                 // One that is passed to a virtual machine has no disk here.
                 if (const auto driver = read_link_if_exists(fmt::format("{}/{}/driver", pci, address));
                         driver && !driver->ends_with("/nvme"))
                         continue;
+
                 ++found.all;
                 found.of_store += value("vendor") == amazon && value("device").starts_with(store_devices);
         }
+
         return found;
 }
 
@@ -91,11 +96,14 @@ LateDisks wait_for_disks(std::chrono::milliseconds limit)
 {
         if (!exists("/run/udev/control")) // a container
                 return {};
+
         const auto [controllers, of_store] = count_controllers();
         const auto deadline = std::chrono::steady_clock::now() + limit;
+
         for (;;) {
                 unsigned announced = 0;
                 bool all = true;
+
                 for (const auto& name : list_directory(std::string(blocks))) {
                         if (!is_nvme_disk(name))
                                 continue;
@@ -104,6 +112,7 @@ LateDisks wait_for_disks(std::chrono::milliseconds limit)
                         announced += known;
                         all = all && known;
                 }
+
                 if (all && announced >= controllers)
                         return {};
                 if (std::chrono::steady_clock::now() + poll_interval > deadline)
@@ -111,6 +120,7 @@ LateDisks wait_for_disks(std::chrono::milliseconds limit)
                                         announced, controllers,
                                         std::chrono::duration_cast<std::chrono::seconds>(limit).count()),
                                 of_store > 0};
+
                 std::this_thread::sleep_for(poll_interval);
         }
 }

@@ -60,10 +60,12 @@ std::vector<std::string> readers_of(std::string_view path)
                 return {std::string(containerd_unit), std::string(docker_unit), std::string(kubelet_unit),
                         std::string(soci_unit)};
         }
+
         std::vector<std::string> units;
         for (const auto& reader : readers)
                 if (reader.path.ends_with('/') ? path.starts_with(reader.path) : path == reader.path)
                         units.emplace_back(reader.unit);
+
         return units;
 }
 
@@ -81,11 +83,13 @@ std::vector<StaleDaemon> stale_daemons(const Root& root, const std::vector<std::
                         const bool is_step = unit.starts_with("eks-");
                         if (is_step || std::ranges::find(stale, unit, &StaleDaemon::unit) != stale.end())
                                 continue;
+
                         const auto started = started_at(root, unit);
                         struct stat st {};
                         if (started && ::stat(root(path).c_str(), &st) == 0 && *started < written_at(st))
                                 stale.push_back({std::move(unit), path});
                 }
+
         return stale;
 }
 
@@ -94,11 +98,13 @@ std::vector<StaleDaemon> stale_daemons(const Root& root)
         // A file that no step has written, such as the kubeconfig that kubelet itself makes, does not count.
         auto paths = rendered_files(root);
         paths.emplace_back(trusted_path);
+
         try {
                 for (const auto& service : list_directory(root(std::string(environment_directory))))
                         paths.push_back(fmt::format("{}{}", environment_directory, service));
         } catch (const Error&) { // a directory for root only
         }
+
         return stale_daemons(root, paths);
 }
 

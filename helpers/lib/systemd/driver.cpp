@@ -20,9 +20,11 @@ bool load_driver(Context& context, const Driver& driver, std::size_t devices, co
         const auto loaded = context.root()(fmt::format("/sys/module/{}", driver.module));
         if (exists(loaded))
                 return false;
+
         const auto unit = fmt::format("modprobe@{}.service", driver.module);
         context.wait_until(deadline, "the step fails");
         context.awaiting(fmt::format("Waiting for {}", unit));
+
         if (!start(unit, deadline))
                 throw driver_error(driver, devices,
                         fmt::format("their driver was not loaded within {} seconds",
@@ -35,6 +37,7 @@ bool load_driver(Context& context, const Driver& driver, std::size_t devices, co
                                 "{}, or create /etc/eks/{}.disabled; `journalctl -b -k -g {}` shows the cause "
                                 "if it is installed",
                                 driver.install, driver.module, driver.module));
+
         return true;
 }
 

@@ -30,6 +30,7 @@ LibSystemd load()
                 throw Error(failure::manager_unreachable,
                         fmt::format("cannot load {}: {}", library, ::dlerror()),
                         "Install the package of libsystemd");
+
         LibSystemd found{};
         find(module, "sd_bus_call", found.bus_call);
         find(module, "sd_bus_call_method", found.bus_call_method);
@@ -61,6 +62,7 @@ LibSystemd load()
         find(module, "sd_bus_slot_unref", found.bus_slot_unref);
         find(module, "sd_bus_start", found.bus_start);
         find(module, "sd_bus_wait", found.bus_wait);
+
         return found;
 }
 

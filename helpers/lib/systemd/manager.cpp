@@ -68,11 +68,13 @@ std::vector<std::string> list_property(
         if (libsystemd().bus_get_property_strv(
                     bus, destination, path.c_str(), interface, name, nullptr, &raw) < 0)
                 return items;
+
         const std::unique_ptr<char*, Deleter<::free>> list(raw);
         for (char** item = raw; item != nullptr && *item != nullptr; ++item) {
                 const std::unique_ptr<char, Deleter<::free>> text(*item);
                 items.emplace_back(*item);
         }
+
         return items;
 }
 
@@ -103,6 +105,7 @@ std::string mount_unit_name(std::string_view path)
                 else
                         name += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
         }
+
         return name + ".mount";
 }
 
@@ -125,6 +128,7 @@ Bus open_connection()
                 if (libsystemd().bus_start(bus) >= 0)
                         return direct;
         }
+
         check(libsystemd().bus_open_system(&bus), "reach the service manager");
         return adopt(bus);
 }
@@ -193,6 +197,7 @@ std::vector<Manager::Check> read_checks(sd_bus_message* message)
                 "read the manager's answer");
         const char* type = nullptr;
         const char* parameter = nullptr;
+
         int trigger = 0;
         int negated = 0;
         int state = 0;
@@ -200,6 +205,7 @@ std::vector<Manager::Check> read_checks(sd_bus_message* message)
                        message, "(sbbsi)", &type, &trigger, &negated, &parameter, &state) > 0)
                 checks.push_back({type, parameter, trigger != 0, negated != 0, state < 0});
         check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
+
         return checks;
 }
 
@@ -207,6 +213,7 @@ std::vector<std::string> read_list(sd_bus_message* message)
 {
         std::vector<std::string> list;
         check(libsystemd().bus_message_enter_container(message, 'a', "s"), "read the manager's answer");
+
         const char* item = nullptr;
         while (libsystemd().bus_message_read(message, "s", &item) > 0)
                 list.emplace_back(item);
@@ -220,12 +227,14 @@ std::vector<Manager::Command> read_commands(sd_bus_message* message)
         std::vector<Manager::Command> commands;
         check(libsystemd().bus_message_enter_container(message, 'a', "(sasbttttuii)"),
                 "read the manager's answer");
+
         while (libsystemd().bus_message_enter_container(message, 'r', command) > 0) {
                 const char* program = nullptr;
                 std::uint32_t process = 0;
                 std::int32_t code = 0;
                 std::int32_t status = 0;
                 check(libsystemd().bus_message_read(message, "s", &program), "read the manager's answer");
+
                 auto arguments = read_list(message);
                 if (!arguments.empty())
                         arguments.erase(arguments.begin());
@@ -235,6 +244,7 @@ std::vector<Manager::Command> read_commands(sd_bus_message* message)
                 check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
                 commands.push_back({program, std::move(arguments), code, status});
         }
+
         check(libsystemd().bus_message_exit_container(message), "read the manager's answer");
         return commands;
 }
@@ -269,6 +279,7 @@ std::vector<Manager::Command> Manager::Properties::command(std::string_view name
 Manager::Properties Manager::properties(const std::string& name)
 {
         sd_bus_message* raw = nullptr;
+
         // An empty name stands for the properties of all interfaces.
         const int result = libsystemd().bus_call_method(bus_.get(), destination, unit(name).path.c_str(),
                 "org.freedesktop.DBus.Properties", "GetAll", nullptr, &raw, "s", "");
@@ -276,12 +287,14 @@ Manager::Properties Manager::properties(const std::string& name)
         eks::check(result, fmt::format("read the state of '{}'", name));
         Properties all;
         eks::check(libsystemd().bus_message_enter_container(raw, 'a', "{sv}"), "read the manager's answer");
+
         while (libsystemd().bus_message_enter_container(raw, 'e', "sv") > 0) {
                 const char* key = nullptr;
                 const char* type = nullptr;
                 eks::check(libsystemd().bus_message_read(raw, "s", &key), "read the manager's answer");
                 eks::check(libsystemd().bus_message_peek_type(raw, nullptr, &type),
                         "read the manager's answer");
+
                 const std::string_view signature(type);
                 constexpr std::array<std::string_view, 10> known{
                         "s", "b", "i", "u", "t", "as", "(ss)", "(uo)", "a(sbbsi)", "a(sasbttttuii)"};
@@ -290,6 +303,7 @@ Manager::Properties Manager::properties(const std::string& name)
                 } else {
                         eks::check(libsystemd().bus_message_enter_container(raw, 'v', type),
                                 "read the manager's answer");
+
                         if (signature == "s") {
                                 const char* text = nullptr;
                                 eks::check(libsystemd().bus_message_read(raw, "s", &text),
@@ -316,11 +330,14 @@ Manager::Properties Manager::properties(const std::string& name)
                         } else {
                                 all.numbers.emplace(key, read_number(raw, type[0]));
                         }
+
                         eks::check(
                                 libsystemd().bus_message_exit_container(raw), "read the manager's answer");
                 }
+
                 eks::check(libsystemd().bus_message_exit_container(raw), "read the manager's answer");
         }
+
         return all;
 }
 
@@ -335,6 +352,7 @@ Manager::Unit Manager::unit(const std::string& name)
         check(result, fmt::format("load '{}'", name));
         const char* path = nullptr;
         check(libsystemd().bus_message_read(raw, "o", &path), "read the manager's answer");
+
         return {this, path, name.ends_with(".service")};
 }
 
@@ -405,9 +423,11 @@ bool Manager::Unit::has_job() const
         if (libsystemd().bus_get_property(manager->bus_.get(), destination, path.c_str(), unit_interface,
                     "Job", nullptr, &raw, "(uo)") < 0)
                 return false;
+
         const MessagePtr reply(raw);
         std::uint32_t id = 0;
         const char* job = nullptr;
+
         return libsystemd().bus_message_read(raw, "(uo)", &id, &job) >= 0 && id != 0;
 }
 
@@ -443,12 +463,14 @@ void Manager::change_environment(
                       manager_interface, "UnsetAndSetEnvironment"),
                 "make a call");
         const MessagePtr request(raw);
+
         for (const auto* list : {&names, &assignments}) {
                 check(libsystemd().bus_message_open_container(raw, 'a', "s"), "write a call");
                 for (const auto& item : *list)
                         check(libsystemd().bus_message_append(raw, "s", item.c_str()), "write a call");
                 check(libsystemd().bus_message_close_container(raw), "write a call");
         }
+
         check(libsystemd().bus_call(bus_.get(), raw, 0, nullptr, nullptr),
                 "change the manager's environment");
 }
@@ -460,13 +482,16 @@ std::vector<std::string> Manager::processes(const std::string& unit)
         if (libsystemd().bus_call_method(bus_.get(), destination, manager_path, manager_interface,
                     "GetUnitProcesses", nullptr, &raw, "s", unit.c_str()) < 0)
                 return lines; // not running
+
         const MessagePtr reply(raw);
         check(libsystemd().bus_message_enter_container(raw, 'a', "(sus)"), "read the manager's answer");
+
         const char* cgroup = nullptr;
         const char* line = nullptr;
         std::uint32_t pid = 0;
         while (libsystemd().bus_message_read(raw, "(sus)", &cgroup, &pid, &line) > 0)
                 lines.emplace_back(line);
+
         return lines;
 }
 
@@ -503,6 +528,7 @@ std::string Manager::queue_job(const char* method, const std::string& unit_name,
         check(result, fmt::format("{} '{}'{}", method, unit_name, why));
         const char* job = nullptr;
         check(libsystemd().bus_message_read(raw, "o", &job), "read the manager's answer");
+
         return job;
 }
 
@@ -519,12 +545,14 @@ bool Manager::run_service_job(const char* method, const std::string& unit, std::
                 const auto state = loaded.text("ActiveState");
                 return state == "activating" || state == "reloading" || state == "deactivating";
         };
+
         bool ended = run_job(method, unit, round);
         while (!ended && (Clock::now() < end || (works() && Clock::now() < end + extended))) {
                 if (waiting)
                         waiting();
                 ended = wait_for_job(unit, round);
         }
+
         return ended;
 }
 
@@ -532,12 +560,14 @@ bool Manager::wait_for_job(const std::string& unit_name, std::chrono::millisecon
 {
         const auto target = unit(unit_name);
         const auto begin = std::chrono::steady_clock::now();
+
         while (target.has_job()) {
                 const auto waited = std::chrono::steady_clock::now() - begin;
                 if (waited >= deadline)
                         return false;
                 std::this_thread::sleep_for(std::clamp(waited / 4, first_interval, last_interval));
         }
+
         return true;
 }
 
@@ -550,6 +580,7 @@ void Manager::watch(const std::vector<std::string>& units)
                 *static_cast<bool*>(changed) = true;
                 return 0;
         };
+
         for (const auto& name : units) {
                 sd_bus_slot* slot = nullptr;
                 check(libsystemd().bus_match_signal(bus_.get(), &slot, nullptr, unit(name).path.c_str(),
@@ -569,12 +600,15 @@ bool Manager::wait_for_change(std::chrono::milliseconds deadline, int descriptor
                         result = libsystemd().bus_process(bus_.get(), nullptr);
                         check(result, "subscribe to the service manager's signals");
                 } while (result > 0);
+
                 if (std::exchange(changed_, false))
                         return true;
+
                 const auto left =
                         std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
                 if (left.count() <= 0)
                         return false;
+
                 std::array<pollfd, 2> wait{
                         pollfd{libsystemd().bus_get_fd(bus_.get()), POLLIN, 0}, {descriptor, POLLIN, 0}};
                 if (::poll(wait.data(), wait.size(), static_cast<int>(left.count())) < 0 && errno != EINTR)
@@ -588,6 +622,7 @@ void Manager::watch_jobs()
 {
         if (watches_jobs_)
                 return;
+
         // On the manager's own socket every signal arrives; over the system bus, those of a client's own
         // jobs.
         const auto note_end = [](sd_bus_message* message, void* ended, sd_bus_error*) {
@@ -599,6 +634,7 @@ void Manager::watch_jobs()
                         (*static_cast<std::map<std::string, std::string>*>(ended))[job] = result;
                 return 0;
         };
+
         sd_bus_slot* slot = nullptr;
         check(libsystemd().bus_match_signal(bus_.get(), &slot, nullptr, manager_path, manager_interface,
                       "JobRemoved", note_end, &ended_jobs_),
@@ -615,12 +651,15 @@ std::string Manager::result_of_job(const std::string& job, std::chrono::steady_c
                         result = libsystemd().bus_process(bus_.get(), nullptr);
                         check(result, "read the service manager's signals");
                 } while (result > 0);
+
                 if (const auto found = ended_jobs_.find(job); found != ended_jobs_.end())
                         return found->second;
+
                 const auto left =
                         std::chrono::ceil<std::chrono::microseconds>(end - std::chrono::steady_clock::now());
                 if (left.count() <= 0)
                         return {};
+
                 const int waited =
                         libsystemd().bus_wait(bus_.get(), static_cast<std::uint64_t>(left.count()));
                 if (waited < 0 && waited != -EINTR)
@@ -635,21 +674,26 @@ Manager::StartedMount Manager::start_unit_of(const std::string& name, const Moun
                       bus_.get(), &raw, destination, manager_path, manager_interface, "StartTransientUnit"),
                 "make a call");
         const MessagePtr request(raw);
+
         int result = libsystemd().bus_message_append(raw, "ss", name.c_str(), "replace");
         if (result >= 0)
                 result = libsystemd().bus_message_open_container(raw, 'a', "(sv)");
+
         for (const auto& [key, value] : {std::pair("Description", &mount.description), {"What", &mount.what},
                      {"Type", &mount.type}, {"Options", &mount.options}})
                 if (result >= 0)
                         result = libsystemd().bus_message_append(raw, "(sv)", key, "s", value->c_str());
+
         for (const auto& unit_name : mount.before)
                 if (result >= 0)
                         result = libsystemd().bus_message_append(
                                 raw, "(sv)", "Before", "as", 1, unit_name.c_str());
+
         // A failed mount is unloaded, because the next attempt would otherwise find it loaded.
         if (result >= 0)
                 result = libsystemd().bus_message_append(
                         raw, "(sv)", "CollectMode", "s", "inactive-or-failed");
+
         if (result >= 0)
                 result = libsystemd().bus_message_close_container(raw);
         if (result >= 0)
@@ -662,6 +706,7 @@ Manager::StartedMount Manager::start_unit_of(const std::string& name, const Moun
         const MessagePtr reply(raw_reply);
         StartedMount started{.mount = mount};
         const char* job = nullptr;
+
         if (result < 0) {
                 started.refusal = error.message != nullptr ? error.message : ::strerror(-result);
                 started.is_loaded =
@@ -670,6 +715,7 @@ Manager::StartedMount Manager::start_unit_of(const std::string& name, const Moun
                 check(libsystemd().bus_message_read(raw_reply, "o", &job), "read the manager's answer");
                 started.job = job;
         }
+
         libsystemd().bus_error_free(&error);
         return started;
 }
@@ -696,22 +742,28 @@ Manager::StartedMount Manager::start_mount(const Mount& mount, std::chrono::mill
 {
         watch_jobs();
         const auto name = mount_unit_name(mount.where);
+
         auto started = start_unit_of(name, mount);
         if (started.is_loaded) {
                 // An earlier process that was killed has started it. If it fails, the manager unloads it.
                 if (!wait_for_job(name, deadline))
                         throw mount_failed(mount, "it did not end in time", failure::storage_timeout);
+
                 const bool active = unit(name).text("ActiveState") == "active";
                 const bool same = unit(name).text("Description") == mount.description;
                 if (active && same)
                         return {.mount = mount};
+
                 // One that was unmounted stays loaded while another unit refers to it.
                 if (!active && same)
                         return {.mount = mount, .job = queue_job("StartUnit", name)};
+
                 started = start_unit_of(name, mount);
         }
+
         if (!started.refusal.empty())
                 throw mount_failed(mount, started.refusal);
+
         return started;
 }
 
@@ -719,6 +771,7 @@ void Manager::finish_mount(const StartedMount& started, std::chrono::millisecond
 {
         if (started.job.empty())
                 return;
+
         const auto result = result_of_job(started.job, std::chrono::steady_clock::now() + deadline);
         if (result.empty())
                 throw mount_failed(started.mount, "it did not end in time", failure::storage_timeout);

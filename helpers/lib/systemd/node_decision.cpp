@@ -24,10 +24,12 @@ std::string why_not_a_node(const Root& root)
 {
         if (const auto decision = read_file_if_exists(root(fmt::format("{}/{}", generated, decision_file))))
                 return std::string(trim(*decision));
+
         // The generator may not have run since.
         if (exists(root(installed_marker)))
                 return "eksnode was installed in this boot; create /etc/eks/node.enabled, then run "
                        "`systemctl daemon-reload` and `systemctl start eks-node.target`";
+
         return "it is not an EC2 instance, and neither eks.node= nor a file says that it is one; create "
                "/etc/eks/node.enabled and reboot";
 }

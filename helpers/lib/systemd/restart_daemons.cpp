@@ -28,10 +28,13 @@ DaemonRestart::DaemonRestart(const Root& root, std::vector<std::string_view> dae
 {
         if (std::ranges::none_of(daemons, [&](std::string_view unit) { return runs(root, unit); }))
                 return;
+
         daemons_ = std::move(daemons);
         with_containers_ = has_containers(root);
+
         if (!root.prefix().empty())
                 return;
+
         try {
                 manager_ = std::make_shared<Manager>();
         } catch (const Error&) { // the files of the step do not need it, and the warning says so

@@ -35,6 +35,7 @@ ScriptsState look_at_scripts(Manager& manager)
                 .processes = manager.processes(last_stage)};
         for (auto& process : manager.processes(all_stages))
                 state.processes.push_back(std::move(process));
+
         return state;
 }
 
@@ -47,6 +48,7 @@ std::string running_script(const ScriptsState& state)
                                 return std::string(word);
                 return std::string();
         };
+
         std::string text;
         for (const auto& line : state.processes) { // a parent comes before its children
                 if (auto script = script_of(line); !script.empty())
@@ -55,6 +57,7 @@ std::string running_script(const ScriptsState& state)
                         text = fmt::format("{}, which runs '{}'", text.substr(0, text.find(',')),
                                 split(line, ' ').front());
         }
+
         return text;
 }
 
@@ -70,11 +73,14 @@ bool systemctl_waits_for(
         const auto words = split(command_line, ' ');
         if (words.empty() || !words.front().ends_with("systemctl"))
                 return false;
+
         const auto has = [&](std::string_view word) {
                 return std::ranges::find(words, word) != words.end();
         };
+
         if (has("is-system-running"))
                 return has("--wait");
+
         const bool waits = has("--now") || std::ranges::any_of(waiting_verbs, has);
         return waits && !has("--no-block") && std::ranges::any_of(words, concerned);
 }

@@ -24,11 +24,14 @@ StartUnit start_by_manager()
 void start_skipped_interfaces(Manager& manager)
 {
         const auto state = [&](const std::string& unit) { return manager.unit(unit).text("ActiveState"); };
+
         // kubelet starts after all instances that are in memory.
         for (const auto& name : manager.unit("kubelet.service").list("After")) {
                 if (!name.starts_with("eks-interface@"))
                         continue;
+
                 const auto unit = manager.unit(name);
+
                 // Without its device the start would wait for it.
                 const bool is_there = std::ranges::all_of(unit.list("BindsTo"),
                         [&](const std::string& device) { return state(device) == "active"; });

@@ -18,6 +18,7 @@ std::vector<std::string> words(std::string_view line)
 {
         std::string plain(line);
         std::ranges::replace(plain, '\t', ' ');
+
         std::vector<std::string> found;
         for (const auto word : split(plain, ' '))
                 if (!word.empty())
@@ -36,6 +37,7 @@ std::vector<SwapArea> swap_areas(std::string_view text)
 {
         constexpr std::size_t columns = 5; // path, type, size, used, priority
         std::vector<SwapArea> areas;
+
         for (const auto line : lines(text)) {
                 const auto fields = words(line);
                 if (!fields.empty() && fields.front() != "Filename")
@@ -44,6 +46,7 @@ std::vector<SwapArea> swap_areas(std::string_view text)
                                                 : SwapArea{unescaped(fields[0]), bytes(fields[2]),
                                                           bytes(fields[3])});
         }
+
         return areas;
 }
 

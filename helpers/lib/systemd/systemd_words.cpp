@@ -28,6 +28,7 @@ std::string read_as_environment_file(std::string_view text, bool& open)
                 else if (text[i] != '\n')
                         value += text[i];
         }
+
         return value;
 }
 
@@ -39,14 +40,17 @@ SystemdWords split_as_systemd(std::string_view text)
         std::optional<std::string> word;
         char quote = '\0';
         bool escaped = false;
+
         for (const char c : read_as_environment_file(text, result.open)) {
                 if (quote == '\0' && !escaped && is_blank(c)) {
                         if (word)
                                 result.words.push_back(*std::exchange(word, std::nullopt));
                         continue;
                 }
+
                 if (!word)
                         word.emplace();
+
                 if (std::exchange(escaped, false))
                         *word += c;
                 else if (c == '\\') // inside single quotes too
@@ -58,9 +62,11 @@ SystemdWords split_as_systemd(std::string_view text)
                 else
                         *word += c;
         }
+
         if (word)
                 result.words.push_back(*std::move(word));
         result.open = result.open || escaped || quote != '\0';
+
         return result;
 }
 

@@ -22,10 +22,12 @@ constexpr auto values = [] {
 std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
 {
         const std::string_view ignored = rules == Base64::strict ? "\r\n" : "\r\n \t";
+
         // Most user data is not base64; its first line shows that.
         if (const auto stray = text.find_first_not_of(alphabet);
                 stray != text.npos && text[stray] != '=' && ignored.find(text[stray]) == ignored.npos)
                 return std::nullopt;
+
         std::string digits;
         digits.reserve(text.size());
         std::ranges::copy_if(text, std::back_inserter(digits),
@@ -39,10 +41,12 @@ std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
                 return std::nullopt;
         if (digits.find_first_not_of(alphabet) != std::string::npos)
                 return std::nullopt;
+
         std::string bytes;
         bytes.reserve(digits.size() / 4 * 3 + 2);
         unsigned pending = 0;
         int bits = 0;
+
         for (const char digit : digits) {
                 pending = (pending << 6 | values[static_cast<unsigned char>(digit)]) & 0xfff;
                 bits += 6;
@@ -51,6 +55,7 @@ std::optional<std::string> decode_base64(std::string_view text, Base64 rules)
                         bytes.push_back(static_cast<char>(pending >> bits & 0xff));
                 }
         }
+
         return bytes;
 }
 

@@ -46,6 +46,7 @@ UniqueFd watch_calls(const Root& root)
         if (::inotify_add_watch(changes.get(), directory.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0 &&
                 errno != ENOENT)
                 throw io_error("watch", directory, errno);
+
         return changes;
 }
 
@@ -69,12 +70,14 @@ std::string no_call_to_come(const ScriptsState& state)
                 return "there is no cloud-init to run the script in the user data";
         if (!state.ahead())
                 return "the scripts in the user data have ended without a call of /etc/eks/bootstrap.sh or nodeadm";
+
         const auto waiting = std::ranges::find_if(state.processes,
                 [](const std::string& line) { return systemctl_waits_for(line, comes_after_us); });
         if (waiting != state.processes.end())
                 return fmt::format(
                         "a script waits in '{}' for a unit that starts only after a cluster is named",
                         *waiting);
+
         return {};
 }
 
@@ -82,8 +85,10 @@ Error call_missing(const Root& root, const std::string& why)
 {
         if (const auto call = refused_call(root))
                 return refused_call_error(*call, failure::call_missing);
+
         const bool can_call = exists(root("/etc/eks/bootstrap.sh"));
         const auto failed = failed_scripts(root);
+
         return {failure::call_missing,
                 fmt::format("no layer of the configuration names a cluster, and {}{}", why,
                         failed.empty() ? "" : fmt::format("; failed: {}", join(failed, ", "))),
@@ -104,6 +109,7 @@ Resolved await_call(Context& context, ScriptsObserver& observer)
         const auto end = std::chrono::steady_clock::now() + limit;
         std::string seen; // and since when: a systemctl that is about to end must not count
         auto since = std::chrono::steady_clock::now();
+
         for (;;) {
                 // Checked first, because a script writes its files before it ends.
                 const auto state = observer.look();
@@ -113,6 +119,7 @@ Resolved await_call(Context& context, ScriptsObserver& observer)
                                     "nodeadm (cloud-final.service{})",
                                 running_script(state)));
                 std::optional<Error> unreadable;
+
                 try {
                         auto resolved = resolve_node_layers(root);
                         if (!awaits_call(resolved))
@@ -120,6 +127,7 @@ Resolved await_call(Context& context, ScriptsObserver& observer)
                 } catch (const Error& e) { // a script may be writing the file
                         unreadable = e;
                 }
+
                 const auto now = std::chrono::steady_clock::now();
                 if (std::exchange(seen, over) != over)
                         since = now;
@@ -130,6 +138,7 @@ Resolved await_call(Context& context, ScriptsObserver& observer)
                                 fmt::format(
                                         "the scripts in the user data have not called /etc/eks/bootstrap.sh or nodeadm in {} s",
                                         limit.count()));
+
                 observer.wait_for_change(look_again, calls.get());
                 drain(calls);
         }

@@ -36,6 +36,7 @@ int main(int argc, char** argv)
 {
         std::optional<ScriptsObserver> observer;
         std::optional<Manager> manager; // only after a failure
+
         return run_step({.name = "eks-config",
                                 .purpose = "merge, validate and resolve the node's configuration",
                                 .access = config_access(),
@@ -57,9 +58,11 @@ int main(int argc, char** argv)
                                         return std::ranges::count(remarks.notes, note.text, &Note::text) > 0;
                                 });
                         }
+
                         context.apply(plan_config(root, std::move(resolved), load_imds(root),
                                 {.kubelet = kubelet_version(root), .containerd = containerd_version(root)})
                                               .plan);
+
                         if (manager)
                                 start_interfaces(context, *manager);
                 });

@@ -64,6 +64,7 @@ void serve(int socket)
 {
         constexpr auto long_time = std::chrono::hours(1);
         std::optional<Manager> manager;
+
         for (char request = 0; ::recv(socket, &request, 1, 0) == 1;) {
                 std::string answer;
                 try {
@@ -76,8 +77,10 @@ void serve(int socket)
                 } catch (const Error& e) {
                         answer = fmt::format("!{}\n", one_line(e.what()));
                 }
+
                 if (!send_all(socket, fmt::format("{}{}\n", answer, end_of_answer)))
                         return;
+
                 while (manager && !can_read(socket))
                         if (manager->wait_for_change(long_time, socket) && !can_read(socket) &&
                                 !send_all(socket, fmt::format("{}\n", changed)))
@@ -92,11 +95,14 @@ ScriptsObserver::ScriptsObserver()
         std::array<int, 2> ends{};
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
                 throw io_error("make sockets for", "a child", errno);
+
         child_.reset(ends[0]);
         const UniqueFd other(ends[1]);
+
         pid_ = ::fork();
         if (pid_ < 0)
                 throw io_error("start", "a child", errno);
+
         if (pid_ == 0) {
                 child_.reset();
                 try {
@@ -122,8 +128,10 @@ ScriptsState ScriptsObserver::look()
                         fmt::format("cannot ask for the scripts: {}", why),
                         "See `systemctl status cloud-final.service`");
         };
+
         if (!send_all(child_.get(), {&question, 1}))
                 throw lost("the process that asks has ended");
+
         std::string text;
         const auto end = fmt::format("\n{}\n", end_of_answer); // every answer has a line before it
         while (text.find(end) == text.npos) {
@@ -133,27 +141,35 @@ ScriptsState ScriptsObserver::look()
                         continue;
                 if (n <= 0)
                         throw lost("the process that asks has ended");
+
                 text.append(buffer.data(), static_cast<std::size_t>(n));
         }
+
         ScriptsState state;
+
         for (const auto line : lines(text)) {
                 if (line == changed || line == end_of_answer) {
                         changed_ = line == changed; // since then, if it comes last
                         continue;
                 }
+
                 if (line.starts_with('!'))
                         throw lost(std::string(line.substr(1)));
+
                 if (line.starts_with(':')) {
                         state.processes.emplace_back(line.substr(1));
                         continue;
                 }
+
                 const auto words = split(line, ' ');
                 if (words.size() != 3)
                         throw lost("the answer cannot be read");
+
                 state.installed = words[0] == "1";
                 state.queued = words[1] == "1";
                 state.active = words[2];
         }
+
         return state;
 }
 
@@ -161,8 +177,10 @@ void ScriptsObserver::wait_for_change(std::chrono::milliseconds deadline, int de
 {
         if (changed_)
                 return;
+
         std::array<pollfd, 2> events{pollfd{child_.get(), POLLIN, 0}, {descriptor, POLLIN, 0}};
         ::poll(events.data(), events.size(), static_cast<int>(deadline.count()));
+
         std::array<char, 64> seen{};
         while (::recv(child_.get(), seen.data(), seen.size(), MSG_DONTWAIT) > 0) {
         }

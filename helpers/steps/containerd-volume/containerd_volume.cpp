@@ -41,9 +41,11 @@ std::optional<std::string> find_label(const VolumeSettings& volume, const Disks&
         const auto devices = disks.list();
         const auto recorded = disks.recorded(volume);
         std::optional<std::string> found;
+
         for (const auto& device : devices) {
                 if (!recorded.empty() && known_as(devices, device.path) != recorded)
                         continue;
+
                 const auto content = disks.content(device.path);
                 if (!content || (content->label != volume.label && content->partition_label != volume.label))
                         continue;
@@ -51,8 +53,10 @@ std::optional<std::string> find_label(const VolumeSettings& volume, const Disks&
                         return device.path;
                 if (found)
                         throw same_label(*found, device.path, volume.label);
+
                 found = device.path;
         }
+
         return found;
 }
 
@@ -68,6 +72,7 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
         std::optional<std::string> ours;
         std::optional<std::string> blank;
         std::string occupied;
+
         for (const auto& device : devices) {
                 const auto content = disks.content(device.path);
                 const bool may_be_ours = recorded.empty() || known_as(devices, device.path) == recorded;
@@ -77,6 +82,7 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
                         ours = device.path;
                         continue;
                 }
+
                 const auto place = disks.mount_point(device.path);
                 if (content && content->blank() && place.empty())
                         blank = blank ? blank : device.path;
@@ -86,6 +92,7 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
                                 : !content     ? "cannot be read"
                                                : fmt::format("holds {}", content->what()));
         }
+
         if (ours)
                 return ours;
         if (!blank && !occupied.empty())
@@ -95,6 +102,7 @@ std::optional<std::string> find_instance_store(const VolumeSettings& volume, con
                         "Nothing on them was touched. If its data is not needed, run `wipefs -a` and `blkdiscard "
                         "-z` on it, "
                         "or name another volume");
+
         return blank;
 }
 
@@ -107,16 +115,20 @@ std::optional<std::string> find_device(const std::string& name, const Disks& dis
                                 return device.path;
                 return std::nullopt;
         }
+
         const auto key = mapping_key(name);
         if (key.empty())
                 return disks.exists(name) ? std::optional(name) : std::nullopt;
+
         // A link made by udev, or a device name of a Xen instance.
         for (const auto* prefix : {"/dev/sd", "/dev/xvd"})
                 if (disks.exists(prefix + key))
                         return prefix + key;
+
         for (const auto& device : disks.list())
                 if (is_model(device.model, ebs_model) && mapping_key(disks.mapping_name(device.path)) == key)
                         return device.path;
+
         return std::nullopt;
 }
 
@@ -157,12 +169,14 @@ std::string known_as(const std::vector<BlockDevice>& devices, const std::string&
         for (const auto& device : devices) {
                 if (device.serial.empty() || !path.starts_with(device.path))
                         continue;
+
                 const auto part = std::string_view(path).substr(device.path.size());
                 if (part.empty())
                         return device.serial;
                 if (part.starts_with('p') && parse_int<unsigned>(part.substr(1))) // of NVMe: nvme1n1p1
                         return fmt::format("{}-part{}", device.serial, part.substr(1));
         }
+
         return path;
 }
 
@@ -180,15 +194,18 @@ MountedVolume ensure_volume(
         const auto occupied = [&](const std::string& what, const std::string& remedy) {
                 return Error(failure::volume_occupied, fmt::format("{}: {}", volume.source, what), remedy);
         };
+
         const auto record = [&] {
                 if (volume.device.empty() || volume.device == instance_store)
                         disks.record(volume, known_as(disks.list(), path));
         };
+
         const auto place = disks.mount_point(path);
         if (place == containerd_directory) {
                 record();
                 return {fmt::format("{} is mounted at {}", path, place), false};
         }
+
         if (!place.empty())
                 throw occupied(fmt::format("'{}' is mounted at '{}'", path, place), "Name another volume");
         if (const auto other = disks.mounted(std::string(containerd_directory)); !other.empty())
@@ -197,10 +214,12 @@ MountedVolume ensure_volume(
         if (const auto unit = disks.mount_unit(std::string(containerd_directory)); !unit.empty())
                 throw mount_unit_in_the_way(
                         failure::volume_occupied, volume.source, unit, std::string(containerd_directory));
+
         const auto content = disks.content(path);
         if (!content)
                 throw Error(failure::volume_failed, fmt::format("'{}' cannot be read", path),
                         "See `journalctl -k` for errors of the disk");
+
         const bool usable = content->other.empty() && (content->type == "xfs" || content->type == "ext4");
         if (!content->blank() && !usable)
                 throw occupied(fmt::format("'{}' is not blank: it holds {}", path, content->what()),
@@ -208,16 +227,20 @@ MountedVolume ensure_volume(
                                 "Nothing on it was touched. If its data is not needed, run `wipefs -a {0}` and "
                                 "`blkdiscard -z {0}`",
                                 path));
+
         std::string remark;
         auto type = content->type;
+
         if (content->blank()) {
                 type = volume.filesystem;
                 disks.format(path, type, label_of(volume));
                 remark = fmt::format("formatted {} with {}{}, ", path, type,
                         content->unfinished ? " once more, as that was not finished" : "");
         }
+
         disks.mount(path, type);
         record();
+
         return {fmt::format("{}mounted {} at {}", remark, path, containerd_directory), true};
 }
 

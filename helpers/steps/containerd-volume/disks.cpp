@@ -54,8 +54,10 @@ std::string ask_for_mapping_name(const std::string& path)
         command.addr = reinterpret_cast<std::uintptr_t>(answer.data()); // NOLINT: the kernel's interface
         command.data_len = answer.size();
         command.cdw10 = controller;
+
         if (!fd || ::ioctl(fd.get(), NVME_IOCTL_ADMIN_CMD, &command) != 0)
                 return {};
+
         return mapping_name_in({answer.data(), answer.size()});
 }
 
@@ -85,6 +87,7 @@ std::string mapping_name_in(std::string_view identification)
         constexpr std::size_t name_length = 32;
         if (identification.size() < name_at + name_length || !identification.starts_with(amazon))
                 return {};
+
         const auto name = identification.substr(name_at, name_length);
         return std::string(trim(name.substr(0, name.find('\0'))));
 }
@@ -130,6 +133,7 @@ Disks real_disks(const Root& root, const std::string& instance)
                                 .unfinished = true};
                 return found;
         };
+
         const auto format = [unfinished, content](const std::string& path, const std::string& filesystem,
                                     const std::string& label) {
                 const auto present = content(path);
@@ -138,11 +142,13 @@ Disks real_disks(const Root& root, const std::string& instance)
                 unfinished.begin({name_of(path)});
                 run_disk_program(command, failure::mkfs_failed, fmt::format("disk {}: ", name_of(path)));
         };
+
         const auto mount = [unfinished](const std::string& path, const std::string& type) {
                 unfinished.end(
                         {name_of(path)}); // a mounted filesystem is complete, and may hold data from now on
                 mount_volume(path, type);
         };
+
         return {.list = announced_devices,
                 .exists = [](const std::string& path) { return !device_number(path).empty(); },
                 .content = content,

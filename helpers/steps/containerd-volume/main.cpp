@@ -20,12 +20,14 @@ void mount_volume(Context& context)
                 context.did("containerd has no volume of its own", false);
                 return;
         }
+
         auto limit = environment_seconds("EKS_VOLUME_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         const bool store = node.spec.storage.containerd_volume->device == instance_store;
         context.wait_until(
                 limit, store ? "the step goes on with the disks that are there" : "the step fails");
         context.awaiting("Waiting for the volume " + node.spec.storage.containerd_volume->name());
+
         if (store)
                 // A blank disk is only used if none that is still to come has the data.
                 if (const auto late = wait_for_disks(limit).text; !late.empty()) {
@@ -33,8 +35,10 @@ void mount_volume(Context& context)
                                 event::disks_late.id);
                         limit = {}; // has passed
                 }
+
         const auto result = ensure_volume(*node.spec.storage.containerd_volume,
                 real_disks(context.root(), node.facts.instance_id), limit);
+
         if (node.decided.soci) // also where the volume was mounted before that was chosen
                 mount_soci_data();
         context.did(result.remark, result.changed);

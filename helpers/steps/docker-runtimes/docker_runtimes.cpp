@@ -47,6 +47,7 @@ std::optional<Json> registration(const Root& root, const RuntimeHandler& handler
                         entry["runtimeArgs"] = *arguments;
                 return entry;
         }
+
         if (const auto known = version(); known.value_or(Version{}) < first_with_shims) {
                 notes.push_back({Level::info,
                         fmt::format("runtime '{}' is left out: it has a shim of its own, and that takes "
@@ -55,9 +56,11 @@ std::optional<Json> registration(const Root& root, const RuntimeHandler& handler
                                 known ? known->text() : "an unknown version")});
                 return std::nullopt;
         }
+
         Json entry{{"runtimeType", tree.value("runtime_path", tree["runtime_type"].get<std::string>())}};
         if (const auto options = tree.find("options"); options != tree.end())
                 entry["options"] = *options;
+
         return entry;
 }
 
@@ -79,7 +82,9 @@ void check_default(const RuntimeHandlers& handlers, const Sourced& default_runti
         const auto& name = default_runtime.text;
         if (name == built_in)
                 return;
+
         const auto* handler = find_handler(handlers, name);
+
         if (!runtimes.contains(name)) {
                 const auto trigger_of = std::ranges::find_if(
                         handlers.all, [&](const auto& h) { return triggers(h).contains(name); });
@@ -96,8 +101,10 @@ void check_default(const RuntimeHandlers& handlers, const Sourced& default_runti
                                 "{}: docker.defaultRuntime = \"{}\": {}", default_runtime.source, name, why),
                         "See `eksnode runtimes --docker` for those that Docker can have");
         }
+
         if (handler == nullptr)
                 return; // a trigger decides for each container
+
         std::vector<std::string> better;
         for (const auto& [trigger, path] : triggers(*handler))
                 if (runtimes.contains(trigger))
@@ -122,7 +129,9 @@ Document parse_document(std::string_view text, std::string_view path)
 {
         if (text.find_first_not_of(" \t\r\n") == text.npos)
                 return Document::object();
+
         Document document;
+
         try {
                 document = parse_ordered_json(text);
         } catch (const Document::parse_error& e) {
@@ -139,9 +148,11 @@ Document parse_document(std::string_view text, std::string_view path)
                 refuse(failure::config_syntax, {std::string(path)},
                         fmt::format("not JSON: {}", without_input(e.what())));
         }
+
         if (!document.is_object())
                 refuse(failure::config_invalid, {std::string(path), 1, 1},
                         fmt::format("must be an object, not {}", document.type_name()));
+
         return document;
 }
 
@@ -158,6 +169,7 @@ public:
                 const auto before = optional(ours, name);
                 const auto want = optional(wanted, name);
                 ours.erase(name);
+
                 if (before && !found && before == want) { // an edit, unless our entry has changed
                         ours[name] = *want;
                         note(Level::info,
@@ -221,11 +233,13 @@ Json known_keys(const Root& root, const Document& present, const Document& runti
         auto memory = remembered_keys(root);
         if (!memory.contains(before_key))
                 return memory;
+
         const auto before = memory[before_key];
         memory.erase(before_key);
         auto ours = settled(before, memory, present);
         ours[runtimes_key] =
                 settled(before.value(runtimes_key, Json::object()), memory[runtimes_key], runtimes);
+
         return ours;
 }
 
@@ -242,11 +256,13 @@ std::optional<Version> docker_version(const Root& root)
 {
         if (const auto text = read_file_if_exists(root(version_path)))
                 return find_version(*text);
+
         for (const auto* daemon : daemons)
                 if (const auto program = root(daemon); exists(program)) {
                         const auto answer = run_program({program, "--version"}, 10s);
                         return answer.status == 0 ? find_version(answer.output) : std::nullopt;
                 }
+
         return std::nullopt;
 }
 
@@ -267,20 +283,25 @@ Json docker_keys(const Root& root, const RuntimeHandlers& handlers, const Source
                                         name),
                                 "Give one of the two another name");
         };
+
         for (const auto& handler : handlers.all) {
                 if (!handler.rendered || handler.name == built_in)
                         continue;
+
                 if (const auto entry = registration(root, handler, version, notes))
                         add(handler, handler.name, *entry);
+
                 for (const auto& [name, path] : triggers(handler))
                         if (exists(root(path)))
                                 add(handler, name, {{"path", path}});
         }
+
         Json keys{{"runtimes", runtimes}};
         if (!default_runtime.text.empty()) {
                 check_default(handlers, default_runtime, runtimes, notes);
                 keys["default-runtime"] = default_runtime.text;
         }
+
         return keys;
 }
 
@@ -289,23 +310,28 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
         const std::string path(docker_config_path);
         const auto text = read_file_if_exists(root(path));
         const auto present = parse_document(text.value_or(""), path);
+
         auto runtimes = present.value("runtimes", Document());
         if (runtimes.is_null())
                 runtimes = Document::object();
+
         if (!runtimes.is_object())
                 refuse(failure::config_invalid, {path},
                         fmt::format("runtimes: must be an object, not {}", runtimes.type_name()));
 
         DockerPlan plan{.known = known_keys(root, present, runtimes)};
         plan.ours = plan.known;
+
         std::set<std::string> names;
         for (const auto& keys : {plan.ours, wanted})
                 for (const auto& [name, entry] : keys.at("runtimes").items())
                         names.insert(name);
+
         Merge merge(plan.step);
         for (const auto& name : names)
                 merge.entry(runtimes, plan.ours["runtimes"], wanted.at("runtimes"), name,
                         fmt::format("the runtime '{}'", name));
+
         auto merged = present;
         if (!runtimes.empty())
                 merged["runtimes"] = runtimes;
@@ -331,10 +357,12 @@ DockerPlan plan_docker_runtimes(const Root& root, const Json& wanted)
         } else {
                 plan.step.files.push_back({.path = path, .content = merged.dump(4) + "\n"});
         }
+
         struct stat st {};
         if (::stat(root(path).c_str(), &st) == 0)
                 for (auto& file : plan.step.files)
                         file.mode = st.st_mode & 0755; // write permission of others is removed
+
         return plan;
 }
 

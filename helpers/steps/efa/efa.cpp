@@ -29,6 +29,7 @@ std::uint64_t memory_kib(const Root& root)
                         return parse_int<std::uint64_t>(split(trim(line.substr(name.size())), ' ').front())
                                 .value_or(0);
         }
+
         return 0;
 }
 
@@ -53,6 +54,7 @@ void load_efa(Context& context, const std::vector<PciDevice>& devices, const Sta
         if (devices.empty())
                 throw Error(failure::efa_driver_failed, "there is no Elastic Fabric Adapter in this machine",
                         "Attach one, or remove /etc/eks/efa.enabled");
+
         const bool is_new = load_driver(context,
                 {.module = "efa",
                         .devices = "Elastic Fabric Adapters",
@@ -69,6 +71,7 @@ void set_huge_pages(Context& context)
         const auto before = pages_now(path);
         if (before >= wanted)
                 return context.did(fmt::format("{} huge pages are set aside", before), false);
+
         const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
         const auto text = fmt::format("{}\n", wanted);
         if (!file || ::write(file.get(), text.data(), text.size()) < 0) {
@@ -79,6 +82,7 @@ void set_huge_pages(Context& context)
                         event::config_warning.id);
                 return;
         }
+
         const auto got = pages_now(path);
         if (got < wanted)
                 context.log().write(Level::warning,

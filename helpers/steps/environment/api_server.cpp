@@ -32,14 +32,17 @@ std::vector<std::string> addresses_of(const std::string& host)
         addrinfo* raw = nullptr;
         if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &raw); error != 0)
                 throw std::runtime_error(::gai_strerror(error));
+
         const std::unique_ptr<addrinfo, Deleter<::freeaddrinfo>> all(raw);
         std::vector<std::string> addresses;
+
         for (const auto* one = raw; one != nullptr; one = one->ai_next) {
                 std::array<char, NI_MAXHOST> text{};
                 if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0,
                             NI_NUMERICHOST) == 0)
                         addresses.emplace_back(text.data());
         }
+
         return addresses;
 }
 
@@ -51,6 +54,7 @@ StepPlan look_api_server_up(const NodeInputs& node)
         const auto host =
                 node.spec.host.proxy.is_given() ? endpoint_host(node.spec.cluster.endpoint) : std::string();
         File file{.path = std::string(api_server_path), .content = {}, .kind = File::Kind::absent};
+
         if (!host.empty()) {
                 const auto found = ask_in_child([&] { return addresses_of(host); }, deadline);
                 if (found.lines.empty()) {
@@ -59,6 +63,7 @@ StepPlan look_api_server_up(const NodeInputs& node)
                                             "is reached through the proxy unless proxy.noProxy names it, "
                                             "proceeding",
                                         host, found.wrong)});
+
                         const auto known = read_file_if_exists(node.root(std::string(api_server_path)));
                         if (known == host + "\n")
                                 return plan;
@@ -71,6 +76,7 @@ StepPlan look_api_server_up(const NodeInputs& node)
                         file.content = host + "\n";
                 }
         }
+
         plan.files.push_back(std::move(file));
         return plan;
 }

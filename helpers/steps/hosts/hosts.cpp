@@ -40,6 +40,7 @@ std::vector<std::string> resolve(Context& context, const std::string& host, cons
                 fmt::format(
                         "the step uses the addresses in '{}', or fails and eks-retry.timer tries it again",
                         hosts_path));
+
         for (std::size_t attempt = 0;; ++attempt) {
                 try {
                         return world.lookup(host);
@@ -64,10 +65,12 @@ Parts parts(std::string_view text)
         Parts result;
         auto& [kept, place] = result;
         std::string inside; // lines of a block, kept if its end is missing
+
         while (!text.empty()) {
                 const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
                 const auto line = text.substr(0, end);
                 text.remove_prefix(end);
+
                 if (trim(line) == begin_mark) {
                         kept += without_first_line(inside);
                         inside = line;
@@ -78,8 +81,10 @@ Parts parts(std::string_view text)
                         inside.clear();
                 }
         }
+
         if (!inside.empty())
                 kept += without_first_line(inside);
+
         return result;
 }
 
@@ -102,11 +107,13 @@ std::string with_block(
         block += fmt::format("{}\n", end_mark);
 
         auto [kept, place] = parts(text);
+
         if (place == std::string::npos) {
                 if (!kept.empty() && !kept.ends_with('\n'))
                         kept += '\n';
                 place = kept.size();
         }
+
         return kept.insert(place, block);
 }
 
@@ -120,8 +127,10 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
         const auto host = endpoint_host(endpoint);
         if (host.empty())
                 return context.did("the endpoint is an address", false);
+
         const auto path = context.root()(hosts_path);
         std::vector<std::string> addresses;
+
         try {
                 addresses = resolve(context, host, world);
         } catch (const Error& e) {
@@ -129,17 +138,20 @@ void update_hosts(Context& context, const std::string& endpoint, const HostsWorl
                         throw Error(e.failure(), e.what(),
                                 fmt::format("{}, or write the API server's addresses into '{}' by hand",
                                         dns_remedy, hosts_path));
+
                 context.apply({.files = {},
                         .notes = {{Level::warning, fmt::format("{}: using the addresses in '{}', proceeding",
                                                            e.what(), hosts_path)}}});
                 return context.did(fmt::format("kept the addresses of {}", host), false);
         }
+
         // Read after the wait, because other programs write this file too.
         const auto present = read_file_if_exists(path);
         const auto wanted = with_block(present.value_or(""), host, addresses);
         const auto text = fmt::format("{} is {}", host, join(addresses, " "));
         if (present == wanted)
                 return context.did(text, false);
+
         replace_hosts(path, wanted);
         context.did(text, true);
 }
@@ -151,6 +163,7 @@ void remove_hosts(Context& context)
         const auto wanted = without_block(present);
         if (present == wanted)
                 return context.did("this node does not belong to a local cluster", false);
+
         replace_hosts(path, wanted);
         context.did("removed the API server of a local cluster, which this node no longer belongs to", true);
 }

@@ -45,6 +45,7 @@ std::vector<std::string> ask(const Root& root, const std::string& host)
                         answer.wrong.empty() ? fmt::format("the addresses of '{}' cannot be read", host)
                                              : answer.wrong,
                         std::string(dns_remedy));
+
         return answer.lines;
 }
 

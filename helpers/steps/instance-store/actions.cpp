@@ -51,6 +51,7 @@ bool has_log_unit(const std::vector<std::string>& options)
                         return true;
                 before = option;
         }
+
         return false;
 }
 
@@ -181,6 +182,7 @@ StorageAction make_filesystem(
                 add("-L", disk_label);
 
         options.more.insert(options.more.end(), settings.mkfs_options.begin(), settings.mkfs_options.end());
+
         return {.kind = Kind::format,
                 .serials = device.serials,
                 .command = mkfs_command(path, settings.filesystem, options),

@@ -103,6 +103,7 @@ void refuse_broken(const Planning& planning, const StoreArray& array)
 {
         const auto& [settings, facts, notes, disks] = planning;
         const auto opened = facts.opened.find(array.path);
+
         const auto& device = opened == facts.opened.end() ? array.path : opened->second.path;
 
         if (array.level == level_of(settings) && array.serials.size() < array.devices &&
@@ -120,10 +121,12 @@ std::optional<StorageAction> next_missing_member(const Planning& planning, const
         for (const auto& disk : planning.disks) {
                 if (contains(array.serials, disk.serial))
                         continue;
+
                 if (array.serials.size() >= array.devices || !objection_to(planning, disk).empty()) {
                         planning.note(fmt::format("{} is not in the array and is left alone", disk.named()));
                         continue;
                 }
+
                 return disk.content.blank() ? add_to_array(array, disk) : wipe_disk(disk);
         }
         return std::nullopt;
@@ -141,6 +144,7 @@ std::optional<StorageAction> next_on_array(const Planning& planning, const Store
         if (auto action = next_on_device(
                     planning, {array.path, 0, &array.content, array.unfinished, array.serials}))
                 return action;
+
         return next_directory(planning);
 }
 
@@ -158,6 +162,7 @@ std::optional<StorageAction> next_without_array(const Planning& planning, const 
         // Check all that could fail later before a disk is written.
         refuse_mount_point(planning, planning.settings.array_directory(), serials_of(planning.disks));
         refuse_bound_directories(planning);
+
         const auto members = members_of_one_array(planning);
         if (members.empty())
                 refuse_too_few(planning);
@@ -165,6 +170,7 @@ std::optional<StorageAction> next_without_array(const Planning& planning, const 
 
         if (!arrays.empty())
                 return stop_array(*arrays.front());
+
         return members.empty() ? next_of_new_array(planning) : assemble_array(members);
 }
 
@@ -200,6 +206,7 @@ std::optional<StorageAction> next_of_array(Planning& planning)
 
         for (const auto* array : arrays)
                 refuse_broken(planning, *array);
+
         return next_without_array(planning, arrays);
 }
 

@@ -55,6 +55,7 @@ public:
 
                 device_ = status.st_dev;
                 waiting_.push_back({directory});
+
                 try {
                         while (threads_.size() < threads)
                                 threads_.emplace_back([this] { work(); });
@@ -124,6 +125,7 @@ private:
                 if (S_ISDIR(status.st_mode))
                         for (const auto& name : names_in(fd.get()))
                                 found.push_back({fmt::format("{}/{}", part.path, name)});
+
                 if (!S_ISREG(status.st_mode))
                         return found;
 
@@ -131,6 +133,7 @@ private:
                         for (auto offset = part_size; offset < size; offset += part_size)
                                 found.push_back({part.path, offset});
                 read_file(fd.get(), part.offset, std::min(size, part.offset + part_size));
+
                 return found;
         }
 
@@ -145,6 +148,7 @@ private:
                                 (entry->d_type == DT_REG || entry->d_type == DT_DIR))
                                 names.emplace_back(name);
                 }
+
                 return names;
         }
 

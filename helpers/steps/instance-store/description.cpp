@@ -76,6 +76,7 @@ StorageFacts read_facts(const Json& description)
                         .read_only = state.value("readOnly", false),
                         .obstacle = state.value("obstacle", std::string()),
                         .unit = text(state, "unit")};
+
         return facts;
 }
 
@@ -123,12 +124,14 @@ Json storage_plan_as_json(const StoragePlan& plan)
                         item["disks"] = action.serials;
                 if (!action.command.empty())
                         item["command"] = action.command;
+
                 for (const auto& [key, value] :
                         {std::pair("what", &action.what), {"where", &action.where}, {"type", &action.type}})
                         if (!value->empty())
                                 item[key] = *value;
                 actions.push_back(std::move(item));
         }
+
         return {{"actions", std::move(actions)}, {"notes", plan.notes}};
 }
 

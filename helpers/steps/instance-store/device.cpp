@@ -61,6 +61,7 @@ StorageAction next_without_cipher(const Planning& planning, const Device& device
 
         if (!planning.settings.force)
                 throw foreign(planning, device);
+
         return make_filesystem(planning.settings, device, device.path, true);
 }
 
@@ -77,6 +78,7 @@ std::optional<StorageAction> next_on_device(const Planning& planning, const Devi
         const auto path = !settings.encrypt ? device.path
                           : is_open         ? opened->second.path
                                             : cipher_path(cipher);
+
         // A device that an earlier run mounted without a cipher stays mounted.
         if (const auto mounted = facts.mounted_at(where); mounted == path || mounted == device.path)
                 return std::nullopt;
@@ -87,6 +89,7 @@ std::optional<StorageAction> next_on_device(const Planning& planning, const Devi
                 return next_without_cipher(planning, device, where);
         if (!is_open)
                 return next_below_cipher(planning, device, cipher);
+
         return next_on_cipher(planning, device, opened->second, where);
 }
 

@@ -31,6 +31,7 @@ std::vector<StoreDisk> waiting_disks(const Planning& planning, Taken& taken)
                         planning.note_later(disk);
                 else
                         waiting.push_back(disk);
+
         return waiting;
 }
 
@@ -48,6 +49,7 @@ std::vector<unsigned> assign_mount_points(
                 refuse_mount_point(planning, mount_point(planning.settings, last), {disk.serial});
                 indexes.push_back(last);
         }
+
         return indexes;
 }
 
@@ -55,11 +57,13 @@ std::optional<StorageAction> next_of_disk(const Planning& planning, const StoreD
 {
         const auto& content = disk.content;
         const bool usable = is_filesystem(content) && !disk.unfinished && content.label == disk_label;
+
         // A disk below an open cipher is not wiped: if the cipher fails, the data stay.
         const bool is_open = planning.settings.encrypt && planning.facts.opened.contains(disk.path);
 
         if (!content.blank() && !usable && !is_open && !disk.unfinished)
                 return wipe_disk(disk);
+
         return next_on_device(planning, {disk.path, index, &content, disk.unfinished, {disk.serial}});
 }
 
@@ -76,6 +80,7 @@ std::optional<StorageAction> next_of_disks(const Planning& planning)
                         throw planning.refusal_of_use(
                                 *array, "", "Reboot, after you have stopped what uses it");
         refuse_foreign_disks(planning, disks);
+
         if (!arrays.empty())
                 return stop_array(*arrays.front());
 
@@ -88,6 +93,7 @@ std::optional<StorageAction> next_of_disks(const Planning& planning)
                 if (action && (!next || action->kind < next->kind))
                         next = std::move(action);
         }
+
         return next;
 }
 

@@ -39,6 +39,7 @@ std::vector<StorageAction> next_actions(
                 if (settings.is_array() || !side_by_side)
                         break;
         }
+
         return actions;
 }
 

@@ -75,6 +75,7 @@ std::string use_of(const std::string& name, const std::string& mounts)
                 if (part.starts_with(name) && has_attribute(part, "partition"))
                         if (auto use = use_of_partition(part, mounts); !use.empty())
                                 return use;
+
         return {};
 }
 
@@ -108,6 +109,7 @@ void add_cipher(StorageFacts& facts, const std::string& name, const std::string&
 
         const auto path = "/dev/mapper/" + cipher;
         const auto place = mount_point_of(name, mounts);
+
         for (const auto& lower_name : below(name, "slaves")) {
                 const auto lower = "/dev/" + lower_name;
                 auto content = readable_content(path);
@@ -138,6 +140,7 @@ std::string obstacle_at(const std::string& path)
                         return fmt::format("'{}' is {}", above.native(),
                                 S_ISLNK(status.st_mode) ? "a symbolic link" : "not a directory");
         }
+
         return {};
 }
 
@@ -152,6 +155,7 @@ StoreDisk StorageMachine::disk(const std::string& name) const
         disk.model = or_attribute("ID_MODEL", "device/model");
         disk.serial = or_attribute("ID_SERIAL_SHORT", "device/serial");
         disk.size = parse_int<std::uint64_t>(block_attribute(name, "size")).value_or(0) * sector;
+
         return disk;
 }
 
@@ -163,6 +167,7 @@ void StorageMachine::examine(StoreDisk& disk, const std::string& mounts) const
 
         disk.content = readable_content(disk.path);
         disk.unfinished = unfinished_.includes(disk.serial) && may_be_unfinished(disk.path, disk.content);
+
         if (disk.content.type == member_type)
                 read_member(disk, first_bytes(disk.path, member_bytes));
 }
@@ -172,6 +177,7 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
         StoreArray array{.path = "/dev/" + name};
         const auto state = block_attribute(name, "md/array_state");
         array.active = !state.empty() && state != "inactive" && state != "clear";
+
         const auto level = block_attribute(name, "md/level");
         if (level.starts_with("raid"))
                 array.level = parse_int<int>(level.substr(4)).value_or(-1);
@@ -184,6 +190,7 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
                 const auto found = std::ranges::find(disks, "/dev/" + member, &StoreDisk::path);
                 array.serials.push_back(found == disks.end() ? "" : found->serial);
         }
+
         std::ranges::sort(array.serials);
 
         if (array.active)
@@ -194,9 +201,11 @@ StoreArray StorageMachine::array(const std::string& name, const std::vector<Stor
 
         const auto mounts = mountinfo();
         array.in_use = use_of(name, mounts);
+
         const auto place = mount_point_of(name, mounts);
         if (!place.empty() && place != settings_->array_directory())
                 array.in_use = fmt::format("is mounted at '{}'", place);
+
         return array;
 }
 
@@ -210,6 +219,7 @@ StorageFacts StorageMachine::look() const
                 if (is_nvme_disk(name))
                         facts.disks.push_back(disk(name));
         facts.disks = instance_store_disks(facts.disks);
+
         for (auto& disk : facts.disks) {
                 disk.came_later = came_later(record, disk.serial);
                 examine(disk, mounts);
@@ -277,6 +287,7 @@ std::string storage_summary(const LocalStorage& settings, const StorageFacts& fa
 
         for (const auto& [directory, device] : facts.mounts)
                 text += fmt::format("mount {} {}\n", directory, device);
+
         return text;
 }
 

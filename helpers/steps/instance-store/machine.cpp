@@ -41,10 +41,12 @@ void announce_array(const std::string& path)
         const auto creating = fmt::format("/run/mdadm/creating-{}", name);
         if (!exists(creating))
                 return;
+
         remove_if_exists(creating);
 
         constexpr std::string_view event = "change";
         const auto file = fmt::format("/sys/class/block/{}/uevent", name);
+
         const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
         if (!fd || ::write(fd.get(), event.data(), event.size()) != static_cast<ssize_t>(event.size()))
                 throw Error(failure::volume_failed,
@@ -78,8 +80,10 @@ std::vector<std::string> StorageMachine::record(const std::vector<std::string>& 
                 [&](const auto& serial) { return !contains(names, serial); });
 
         names.insert(names.end(), added.begin(), added.end());
+
         if (!added.empty())
                 unfinished_.begin(names);
+
         return added;
 }
 
@@ -117,6 +121,7 @@ void StorageMachine::await_mounts(StorageFacts& facts)
         const auto end = Clock::now() + mount_timeout();
 
         bool found = false;
+
         for (const auto& [path, directory] : facts.directories)
                 if (!directory.unit.empty()) {
                         found = true;

@@ -24,6 +24,7 @@ void use_instance_store(Context& context)
                 context.did("the instance store is not configured", false);
                 return;
         }
+
         const auto limit = environment_seconds("EKS_INSTANCE_STORE_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         set_up_instance_store(context, *settings, node.facts.instance_id, limit);

@@ -62,6 +62,7 @@ void make_directory_like(const std::string& path, const std::string& like, unsig
         if ((known && ::chown(partial.c_str(), status.st_uid, status.st_gid) != 0) ||
                 ::chmod(partial.c_str(), mode) != 0)
                 throw failed(fmt::format("cannot set the mode of '{}'", path), errno);
+
         copy_label(nearest_that_exists(like), partial);
 
         if (::rename(partial.c_str(), path.c_str()) != 0)

@@ -76,6 +76,7 @@ std::vector<BoundDirectory> bound_directories(const LocalStorage& settings)
         const auto is_enabled = [&](const BoundDirectory& directory) {
                 return !contains(settings.disabled_mounts, std::string(directory.name));
         };
+
         std::ranges::copy_if(directories_on_array, std::back_inserter(directories), is_enabled);
         return directories;
 }
@@ -104,6 +105,7 @@ std::optional<StorageAction> next_directory(const Planning& planning)
                         return fill_directory(where, directory, facts.state_of(where).empty);
                 return bind_directory(directory, where);
         }
+
         return std::nullopt;
 }
 

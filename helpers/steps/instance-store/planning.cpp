@@ -23,6 +23,7 @@ std::string use_of(const Planning& planning, const StoreDisk& disk)
         for (const auto& array : planning.facts.arrays)
                 if (contains(array.serials, disk.serial) && std::ranges::find(ours, &array) == ours.end())
                         return fmt::format("is a part of '{}'", array.path);
+
         return {};
 }
 
@@ -45,6 +46,7 @@ std::vector<const StoreArray*> Planning::arrays() const
         for (const auto& array : facts.arrays)
                 if (!array.serials.empty() && std::ranges::all_of(array.serials, is_ours))
                         found.push_back(&array);
+
         return found;
 }
 
@@ -85,6 +87,7 @@ std::string objection_to(const Planning& planning, const StoreDisk& disk)
                           (is_filesystem(content) && content.label == disk_label);
         if (content.blank() || ours || planning.settings.force)
                 return {};
+
         return fmt::format("holds {}{}", content.what(),
                 content.label.empty() ? "" : fmt::format(" '{}'", content.label));
 }
@@ -93,11 +96,13 @@ void refuse_foreign_disks(const Planning& planning, const std::vector<StoreDisk>
 {
         std::vector<std::string> texts;
         bool in_use = false;
+
         for (const auto& disk : disks)
                 if (const auto why = objection_to(planning, disk); !why.empty()) {
                         texts.push_back(fmt::format("{} {}", disk.named(), why));
                         in_use = in_use || !use_of(planning, disk).empty();
                 }
+
         if (texts.empty())
                 return;
 

@@ -93,6 +93,7 @@ void read_member(StoreDisk& disk, std::string_view beginning)
         constexpr std::size_t devices_at = 92;
         constexpr std::size_t boot_mark_at = 510;
         constexpr std::string_view boot_mark = "\x55\xaa";
+
         if (beginning.size() < member_bytes)
                 return;
 

@@ -50,12 +50,15 @@ Interface this_interface(const Root& root)
         Interface interface {
                 .name = environment("EKS_INTERFACE_NAME"), .mac = {}, .marked = {}
         };
+
         if (interface.name.empty() || interface.name.find('/') != interface.name.npos)
                 throw Error(failure::usage, "EKS_INTERFACE_NAME is not the name of an interface",
                         "Start eks-interface@NAME.service");
+
         interface.mac = address_of(root, interface.name);
         if (root.prefix().empty())
                 interface.marked = udev_property(interface.name, "EKS_INTERFACE");
+
         return interface;
 }
 
@@ -80,13 +83,17 @@ InterfaceFacts ask_metadata(Context& context, const std::string& mac)
                                         "the instance metadata service answered '{}' with something that is not a number",
                                         base),
                                 "Check what answers at the metadata address");
+
                 return *value;
         };
+
         const auto text = answers[2].value_or("");
+
         const auto addresses = lines(text);
         InterfaceFacts facts{.device_number = number(0), .network_card = number(1), .ipv4 = {}};
         if (!addresses.empty() && is_address(trim(addresses.front())))
                 facts.ipv4 = trim(addresses.front());
+
         return facts;
 }
 
@@ -96,10 +103,12 @@ void configure_interface(Context& context, Networkd* networkd)
 {
         const auto& root = context.root();
         const auto node = load_node_inputs(root, ClusterNeed::as_configured);
+
         const auto interface = this_interface(root);
         if (interface.mac.empty())
                 return context.did(
                         fmt::format("there is no interface '{}' any more", interface.name), false);
+
         const auto& managed = node.spec.host.managed_interfaces;
         const auto keeper = keeper_of(interface, managed, node.facts.all.value("mac", std::string()));
         const bool runs = networkd != nullptr && networkd->runs();
@@ -109,11 +118,13 @@ void configure_interface(Context& context, Networkd* networkd)
                         return context.did(
                                 fmt::format("'{}' is configured by '{}'", interface.name, file), false);
         }
+
         InterfaceFacts facts;
         if (keeper == Keeper::host) {
                 const auto known = interface_facts(node.facts.all, interface.mac);
                 facts = known ? *known : ask_metadata(context, interface.mac);
         }
+
         context.apply(plan_interface(root, interface, keeper, facts, present_addresses(root)));
         if (keeper == Keeper::cni)
                 return context.did(fmt::format("'{}' is left to the CNI plugin", interface.name), false);
@@ -123,6 +134,7 @@ void configure_interface(Context& context, Networkd* networkd)
                         false);
         if (!runs)
                 return context.did("systemd-networkd does not run; it reads the file when it starts", false);
+
         networkd->reload();
         context.did(fmt::format("systemd-networkd configures '{}'", interface.name), context.changed());
 }

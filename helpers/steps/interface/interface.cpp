@@ -88,6 +88,7 @@ std::string render_network(const Interface& interface, const InterfaceFacts& fac
                                     "Table={}\n"
                                     "Priority=32765\n",
                         facts.ipv4, table);
+
         return text;
 }
 
@@ -101,17 +102,21 @@ StepPlan plan_interface(const Root& root, const Interface& interface, Keeper kee
         else
                 network.kind = File::Kind::absent;
         plan.files.push_back(std::move(network));
+
         if (keeper == Keeper::primary)
                 return plan;
+
         const std::string records(interface_records);
         plan.files.push_back({.path = records + interface.mac,
                 .content = std::string(keeper == Keeper::host ? record_of_host : record_of_cni)});
+
         // An interface of the host may be with a pod, and come back.
         for (const auto& mac : list_directory(root(records)))
                 if (mac != interface.mac && std::ranges::find(present, mac) == present.end() &&
                         read_file_if_exists(root(records + mac)) == record_of_cni)
                         plan.files.push_back(
                                 {.path = records + mac, .content = {}, .kind = File::Kind::absent});
+
         return plan;
 }
 

@@ -7,6 +7,7 @@ int main(int argc, char** argv)
 {
         using namespace eks;
         std::optional<Networkd> networkd;
+
         return run_step(
                 {.name = "eks-interface",
                         .purpose = "configure a network interface, or leave it to the CNI plugin",

@@ -48,9 +48,11 @@ Networkd::Networkd() : runs_(Manager().unit("systemd-networkd.service").text("Ac
 {
         if (!runs_)
                 return;
+
         sd_bus* bus = nullptr;
         refusal_ = ::sd_bus_open_system(&bus);
         bus_.reset(bus);
+
         if (refusal_ >= 0)
                 ::sd_bus_set_method_call_timeout(bus, timeout_usec);
 }
@@ -69,23 +71,28 @@ std::string Networkd::network_file(const std::string& interface)
         if (::sd_bus_call_method(bus(), destination, manager_path, manager_interface, "GetLinkByName",
                     &error.error, &raw, "s", interface.c_str()) < 0)
                 return {}; // it does not know the interface yet
+
         const MessagePtr found(raw);
         int index = 0;
         const char* path = nullptr;
         if (const int result = ::sd_bus_message_read(found.get(), "io", &index, &path); result < 0)
                 fail("read systemd-networkd's answer", ::strerror(-result));
+
         raw = nullptr;
         BusError of_link;
         if (const int result = ::sd_bus_call_method(
                     bus(), destination, path, link_interface, "Describe", &of_link.error, &raw, "");
                 result < 0)
                 fail(fmt::format("ask systemd-networkd about '{}'", interface), of_link.why(result));
+
         const MessagePtr described(raw);
         const char* text = nullptr;
         if (const int result = ::sd_bus_message_read(described.get(), "s", &text); result < 0)
                 fail("read systemd-networkd's answer", ::strerror(-result));
+
         const auto document = try_parse_json(text);
         const auto file = document.is_object() ? document.find("NetworkFile") : document.end();
+
         return file != document.end() && file->is_string() ? file->get<std::string>() : std::string();
 }
 

@@ -30,10 +30,12 @@ std::vector<PlannedStep> plan_all(const Root& root)
         check_configuration(root, resolved, imds, {.node = true, .steps = false})
                 .problems.throw_if_any(failure::config_invalid);
         const auto versions = load_node_inputs(root).versions;
+
         auto steps = plan_node(root, resolved, imds, versions);
         for (const auto& step : steps)
                 if (step.error)
                         throw *step.error;
+
         return steps;
 }
 
@@ -47,6 +49,7 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
         const auto edits = edits_of_kubelet_config(root, remarks.notes);
         context.apply(remarks);
         Changes changes;
+
         try {
                 if (!edits.empty())
                         add_edits(root, kubelet_edits_layer, instance_of_machine(root),
@@ -62,10 +65,12 @@ void take_over_kubelet_edits(Context& context, Manager& manager)
                                 "the changes in '{}' are not applied: {}", kubelet_config_link, e.what()),
                         "Correct the file, and restart kubelet");
         }
+
         // kubelet is about to start. Other daemons that read a changed file are not restarted here.
         std::erase_if(changes.actions, [](const Action& action) {
                 return action.kind != Action::Kind::run && action.kind != Action::Kind::close;
         });
+
         take_over(manager, changes, [&](const std::string& line) { context.did(line, true); });
         remove_if_exists(root(unfinished));
         context.did(fmt::format("applied the changes in '{}'", kubelet_config_link), true);

@@ -6,6 +6,7 @@ int main(int argc, char** argv)
 {
         using namespace eks;
         constexpr std::chrono::seconds deadline{130}; // above TimeoutStartSec= of nvidia-cdi.service
+
         return run_step({.name = "eks-nvidia-cdi",
                                 .purpose = "have the CDI specification of NVIDIA's GPUs written",
                                 .access = {.reads = {}, .writes = {}, .asks_manager = true},

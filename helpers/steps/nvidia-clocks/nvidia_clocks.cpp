@@ -39,12 +39,14 @@ std::string set_clocks(const Nvml& nvml, unsigned index)
 {
         using Device = Nvml::Device;
         Device device = nullptr;
+
         const auto found =
                 nvml.call<int(unsigned, Device*)>("nvmlDeviceGetHandleByIndex_v2", index, &device);
         if (found != 0)
                 throw Error(failure::nvidia_clocks_failed,
                         fmt::format("GPU {}: nvmlDeviceGetHandleByIndex_v2 gives {}", index, found),
                         see_driver);
+
         check(nvml.call<int(Device, unsigned)>("nvmlDeviceSetPersistenceMode", device, enabled),
                 "nvmlDeviceSetPersistenceMode", index);
 
@@ -53,15 +55,19 @@ std::string set_clocks(const Nvml& nvml, unsigned index)
         auto status = nvml.call<int(Device, unsigned*, unsigned*)>(
                 "nvmlDeviceGetSupportedMemoryClocks", device, &count, clocks.data());
         check(status, "nvmlDeviceGetSupportedMemoryClocks", index);
+
         if (is_unsupported(status) || count == 0)
                 return fmt::format("GPU {}: has no clocks to be set", index);
+
         const auto memory = *std::max_element(clocks.begin(), clocks.begin() + count);
         count = clocks.size();
         status = nvml.call<int(Device, unsigned, unsigned*, unsigned*)>(
                 "nvmlDeviceGetSupportedGraphicsClocks", device, memory, &count, clocks.data());
         check(status, "nvmlDeviceGetSupportedGraphicsClocks", index);
+
         if (is_unsupported(status) || count == 0)
                 return fmt::format("GPU {}: has no clocks to be set", index);
+
         const auto graphics = *std::max_element(clocks.begin(), clocks.begin() + count);
 
         check(nvml.call<int(Device, unsigned, unsigned)>(
@@ -70,8 +76,10 @@ std::string set_clocks(const Nvml& nvml, unsigned index)
         status = nvml.call<int(Device, unsigned, unsigned)>(
                 "nvmlDeviceSetApplicationsClocks", device, memory, graphics);
         check(status, "nvmlDeviceSetApplicationsClocks", index);
+
         if (is_unsupported(status))
                 return fmt::format("GPU {}: chooses its clocks itself", index);
+
         return fmt::format("GPU {}: {} MHz of memory, {} MHz of graphics", index, memory, graphics);
 }
 
@@ -82,9 +90,11 @@ std::vector<std::string> set_all(const std::string& path)
         if (const auto status = nvml.call<int(unsigned*)>("nvmlDeviceGetCount_v2", &count); status != 0)
                 throw Error(failure::nvidia_clocks_failed,
                         fmt::format("nvmlDeviceGetCount_v2 gives {}", status), see_driver);
+
         std::vector<std::string> done;
         for (unsigned i = 0; i < count; ++i)
                 done.push_back(set_clocks(nvml, i));
+
         return done;
 }
 
@@ -94,11 +104,13 @@ void set_nvidia_clocks(Context& context, const std::string& nvml, std::chrono::m
 {
         context.wait_until(deadline, "the step fails");
         context.awaiting("Waiting for the driver to set the clocks of the GPUs");
+
         const auto answer = ask_in_child([&] { return set_all(nvml); }, deadline);
         if (!answer.wrong.empty())
                 throw Error(failure::nvidia_clocks_failed,
                         fmt::format("the clocks of the GPUs were not set by '{}': {}", nvml, answer.wrong),
                         see_driver);
+
         for (const auto& line : answer.lines)
                 context.did(line, true);
 }

@@ -19,13 +19,16 @@ void divide(Context& context)
         const auto limit = environment_seconds("EKS_NVIDIA_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
         const auto node = load_node_inputs(context.root(), ClusterNeed::as_configured);
+
         const auto& profile = node.spec.host.mig;
         if (!profile)
                 return context.did("nvidia.mig.profile is not set: the GPUs stay as they are", false);
+
         const auto program = context.root()(nvidia_smi);
         if (!exists(program))
                 throw Error(failure::nvidia_mig_failed, fmt::format("'{}' is not installed", nvidia_smi),
                         "Use an image that has NVIDIA's tools, or remove nvidia.mig.profile");
+
         divide_gpus(
                 context, *profile,
                 [&](const std::vector<std::string>& arguments, std::chrono::milliseconds left) {

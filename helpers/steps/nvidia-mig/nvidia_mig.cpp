@@ -26,6 +26,7 @@ std::string excerpt(std::string_view output)
                         return has_control_characters({&c, 1});
                 },
                 ' ');
+
         return text.size() > limit ? text.substr(0, limit) + "…" : text;
 }
 
@@ -79,25 +80,31 @@ public:
                 auto instances = present();
                 std::map<Kinds, std::vector<std::string>> to_divide; // GPUs by what they are to have
                 std::vector<std::string> to_clear;
+
                 for (const auto gpu : gpus) {
                         const auto wanted = wanted_of(gpu, offers);
                         const auto& present = instances[gpu];
                         context_->did(fmt::format("GPU {}: {}", gpu, text_of(wanted)), present != wanted);
+
                         if (present == wanted)
                                 continue;
+
                         to_divide[wanted].push_back(std::to_string(gpu));
                         if (!present.empty())
                                 to_clear.push_back(std::to_string(gpu));
                 }
+
                 if (!to_clear.empty()) {
                         const auto list = join(to_clear, ",");
                         answer({"mig", "-dci", "-i", list}); // there may be none
                         call({"mig", "-dgi", "-i", list});
                 }
+
                 for (const auto& [wanted, list] : to_divide)
                         create(wanted, join(list, ","));
                 if (to_divide.empty())
                         return;
+
                 instances = present();
                 for (const auto& [wanted, list] : to_divide)
                         for (const auto& gpu : list)
@@ -125,12 +132,14 @@ private:
         {
                 const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now());
                 context_->awaiting(fmt::format("Waiting for nvidia-smi {}", join(arguments, " ")));
+
                 auto result = left.count() > 0 ? (*run_)(arguments, left) : ProcessResult{.timed_out = true};
                 if (result.timed_out)
                         failed(fmt::format("nvidia-smi {} did not end within {} s", join(arguments, " "),
                                        std::chrono::duration_cast<std::chrono::seconds>(deadline_).count()),
                                 "`journalctl -b -k -g NVRM` shows where the driver hangs; reboot or replace "
                                 "the instance");
+
                 return result;
         }
 
@@ -159,11 +168,13 @@ private:
         {
                 auto instances = list("-lgi");
                 const auto compute = list("-lci");
+
                 for (auto& [gpu, kinds] : instances) {
                         const auto found = compute.find(gpu);
                         if (found == compute.end() || total(found->second) != total(kinds))
                                 kinds["incomplete"] = 1;
                 }
+
                 return instances;
         }
 
@@ -172,6 +183,7 @@ private:
         {
                 std::vector<std::string> others;
                 std::vector<unsigned> all;
+
                 const auto output = call({"--query-gpu=index,mig.mode.current", "--format=csv,noheader"});
                 for (const auto line : lines(output)) {
                         const auto fields = split(line, ',');
@@ -180,6 +192,7 @@ private:
                         if (!index)
                                 failed(fmt::format(
                                         "nvidia-smi says of the GPUs' modes: {}", excerpt(output)));
+
                         const auto mode = trim(fields[1]);
                         if (mode != "Enabled" && mode != "Disabled")
                                 invalid(fmt::format("GPU {} cannot be divided: its MIG mode is {}", *index,
@@ -187,11 +200,14 @@ private:
                                         "Use an instance type whose GPUs support MIG, or remove "
                                         "nvidia.mig.profile from the configuration");
                         all.push_back(*index);
+
                         if (mode != "Enabled")
                                 others.push_back(std::to_string(*index));
                 }
+
                 if (all.empty())
                         failed("nvidia-smi finds no GPU");
+
                 return {others, all};
         }
 
@@ -201,6 +217,7 @@ private:
                 const auto [others, all] = modes();
                 if (others.empty())
                         return all;
+
                 const auto output = call({"-i", join(others, ","), "-mig", "1"});
                 if (const auto still = modes().first; !still.empty())
                         failed(fmt::format("MIG mode is not in force yet on GPU {}: {}", join(still, ", "),
@@ -209,6 +226,7 @@ private:
                 context_->did(fmt::format("enabled MIG on {} {}", others.size(),
                                       others.size() == 1 ? "GPU" : "GPUs"),
                         true);
+
                 return all;
         }
 
@@ -221,19 +239,23 @@ private:
                                 "Choose among them, or another instance type; `nvidia-smi mig -lgip` "
                                 "describes them");
                 };
+
                 auto wanted = profile_->counts;
                 if (!profile_->all.empty())
                         wanted = {{profile_->all, 0}};
+
                 for (auto& [kind, count] : wanted) {
                         const auto most = offered.find(kind);
                         if (most == offered.end())
                                 refuse(fmt::format("has no profile '{}'", kind));
                         if (!profile_->all.empty())
                                 count = most->second;
+
                         if (count > most->second)
                                 refuse(fmt::format(
                                         "has at most {} of '{}', not {}", most->second, kind, count));
                 }
+
                 return wanted;
         }
 
@@ -247,6 +269,7 @@ private:
                         return parse_int<unsigned>(std::string_view(kind).substr(0, kind.find('g')))
                                 .value_or(0);
                 });
+
                 call({"mig", "-cgi", join(kinds, ","), "-C", "-i", gpus});
         }
 
@@ -266,13 +289,16 @@ MigInstances parse_mig_offers(std::string_view output)
                 const auto words = words_of_row(line);
                 if (words.size() < 6)
                         continue;
+
                 const auto gpu = parse_int<unsigned>(words[1]);
                 const auto slash = words[5].find('/');
+
                 const auto most = slash == words[5].npos ? std::nullopt
                                                          : parse_int<unsigned>(words[5].substr(slash + 1));
                 if (gpu && most)
                         offers[*gpu][std::string(words[3])] = *most;
         }
+
         return offers;
 }
 
@@ -286,8 +312,10 @@ MigInstances parse_mig_instances(std::string_view output)
                         words, [](std::string_view word) { return parse_int<unsigned>(word).has_value(); });
                 if (!line.starts_with('|') || mig == words.end() || mig + 1 == words.end() || gpu > mig)
                         continue;
+
                 ++instances[*parse_int<unsigned>(*gpu)][std::string(*(mig + 1))];
         }
+
         return instances;
 }
 

@@ -14,6 +14,7 @@ void set_up_driver(Context& context)
 {
         const auto limit = environment_seconds("EKS_NVIDIA_TIMEOUT", default_timeout);
         notify_extend_timeout(static_cast<unsigned>((limit + unit_margin).count()));
+
         const auto gpus = known_devices(context.root()).nvidia_gpus;
         if (!gpus.empty())
                 context.apply(plan_nvidia(context.root(), gpus));

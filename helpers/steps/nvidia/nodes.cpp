@@ -39,10 +39,12 @@ std::optional<unsigned> major_of(std::string_view devices, std::initializer_list
                 const auto blank = text.find(' ');
                 if (blank == text.npos)
                         continue;
+
                 for (const auto name : names)
                         if (text.substr(blank + 1) == name)
                                 return parse_int<unsigned>(text.substr(0, blank));
         }
+
         return std::nullopt;
 }
 
@@ -55,13 +57,16 @@ bool make_node(const std::string& path, dev_t number, mode_t mode)
                         return false;
                 remove_if_exists(path);
         }
+
         // It has its mode at once: another run, if this one is killed, takes it for finished.
         const auto mask = ::umask(0);
         const int result = ::mknod(path.c_str(), S_IFCHR | mode, number);
         const int error = errno;
         ::umask(mask);
+
         if (result != 0)
                 throw io_error("make device", path, error);
+
         return true;
 }
 
@@ -73,11 +78,13 @@ void make_nvidia_nodes(Context& context)
         const auto text = [&](std::string_view path) {
                 return read_file_if_exists(root(path)).value_or("");
         };
+
         const auto parameters = text(fmt::format("{}/params", driver));
         if (number_in(parameters, "ModifyDeviceFiles") == 0U ||
                 number_in(parameters, "DeviceFileUID").value_or(0) != 0 ||
                 number_in(parameters, "DeviceFileGID").value_or(0) != 0)
                 return context.did("device nodes are left to others, as the driver's parameters say", false);
+
         constexpr unsigned usual_mode = 0666;
         const auto mode = number_in(parameters, "DeviceFileMode").value_or(usual_mode) & 0777U;
         const auto devices = text("/proc/devices");
@@ -87,20 +94,24 @@ void make_nvidia_nodes(Context& context)
                 made += make_node(root("/dev/" + name), makedev(major, minor), mode) ? 1 : 0;
                 ++all;
         };
+
         if (const auto major = major_of(devices, {"nvidia", "nvidia-frontend"})) {
                 make("nvidiactl", *major, control_minor);
                 if (exists(root("/sys/module/nvidia_modeset")))
                         make("nvidia-modeset", *major, modeset_minor);
+
                 for (const auto& gpu : list_directory(root(fmt::format("{}/gpus", driver)))) {
                         const auto about = text(fmt::format("{}/gpus/{}/information", driver, gpu));
                         if (const auto minor = number_in(about, "Device Minor"))
                                 make(fmt::format("nvidia{}", *minor), *major, *minor);
                 }
         }
+
         if (const auto major = major_of(devices, {"nvidia-uvm"})) {
                 make("nvidia-uvm", *major, 0);
                 make("nvidia-uvm-tools", *major, 1);
         }
+
         context.did(made > 0 ? fmt::format("made {} of {} device nodes", made, all)
                              : fmt::format("{} device nodes exist", all),
                 made > 0);

@@ -21,10 +21,12 @@ void say(std::string_view text)
 {
         std::printf("<6>%.*s\n", static_cast<int>(text.size()), text.data());
         const char* const path = std::getenv("NOTIFY_SOCKET");
+
         sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
         const std::string_view place = path != nullptr ? path : "";
         if (place.empty() || place.size() >= sizeof address.sun_path)
                 return;
+
         std::memcpy(address.sun_path, place.data(), place.size());
         if (address.sun_path[0] == '@')
                 address.sun_path[0] = '\0';
@@ -44,6 +46,7 @@ int main(int argc, char** argv)
         const char* root = std::getenv("EKS_ROOT");
         const std::string_view option = argc > 1 ? argv[1] : "";
         const bool help = option == "--help";
+
         if (option == "--root" && argc == 3)
                 root = argv[2];
         else if (argc > 1) {
@@ -52,13 +55,16 @@ int main(int argc, char** argv)
                         help ? stdout : stderr);
                 return help ? 0 : 2;
         }
+
         if (root == nullptr)
                 root = "";
+
         const auto identity = eks::instance_identity(root);
         if (eks::has_read_before(root, identity)) {
                 say("not the first boot of this instance");
                 return 0;
         }
+
         struct sysinfo memory {};
         ::sysinfo(&memory);
         timespec began{};
@@ -76,5 +82,6 @@ int main(int argc, char** argv)
                         (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000),
                 reading.complete ? "" : ", and not all that the lists name");
         say({text.data(), static_cast<std::size_t>(length)});
+
         return 0;
 }

@@ -57,6 +57,7 @@ std::size_t read_some(const char* path, char* into, std::size_t size)
                         break;
                 length += static_cast<std::size_t>(count);
         }
+
         return length;
 }
 
@@ -180,18 +181,22 @@ void Reader::add_lists(const char* directory, const char* unless_in, const char*
 {
         const auto place = joined(root_, directory);
         dirent** names = nullptr;
+
         const int count = place ? ::scandir(place.get(), &names, is_list, ::alphasort) : -1;
         for (int i = 0; i < count; ++i) {
                 const Text entry(reinterpret_cast<char*>(names[i]));
                 if (only != nullptr && std::string_view(names[i]->d_name) != only)
                         continue;
+
                 const auto mask = unless_in ? joined(root_, unless_in, "/") : nullptr;
                 const auto masked = mask ? joined(mask.get(), names[i]->d_name) : nullptr;
                 if (masked && ::faccessat(AT_FDCWD, masked.get(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
                         continue;
+
                 if (const auto path = joined(place.get(), "/", names[i]->d_name))
                         add_list(path.get());
         }
+
         ::free(names);
 }
 
@@ -200,13 +205,16 @@ void Reader::add_list(const char* path)
         const Text text(static_cast<char*>(::malloc(longest_list)));
         if (!text)
                 return;
+
         std::string_view rest(text.get(), read_some(path, text.get(), longest_list));
         while (!rest.empty()) {
                 const auto length = rest.find('\n');
                 const auto line = parse_list_line(head(rest, length));
                 rest.remove_prefix(length == rest.npos ? rest.size() : length + 1);
+
                 if (line.pattern.empty())
                         continue;
+
                 char* pattern = nullptr;
                 if (::asprintf(&pattern, "%s%.*s", root_, static_cast<int>(line.pattern.size()),
                             line.pattern.data()) >= 0 &&
@@ -221,19 +229,24 @@ bool Reader::next(Piece& piece, Found& file, Found& pattern)
 {
         const Lock lock(mutex_);
         --busy_;
+
         while (!late()) {
                 if (pieces_.pop(piece) || files_.pop(file) || patterns_.pop(pattern)) {
                         ++busy_;
                         return true;
                 }
+
                 if (busy_ == 0) {
                         ::pthread_cond_broadcast(&changed_);
                         return false;
                 }
+
                 ::pthread_cond_wait(&changed_, &mutex_);
         }
+
         result_.complete = false;
         ::pthread_cond_broadcast(&changed_);
+
         return false;
 }
 
@@ -245,6 +258,7 @@ void Reader::work()
                 Found pattern;
                 if (!next(piece, file, pattern))
                         return;
+
                 if (piece.file >= 0) {
                         // Ask for the whole piece, and wait for its end: nothing is copied.
                         char last = 0;
@@ -258,6 +272,7 @@ void Reader::work()
                 } else {
                         open(file);
                 }
+
                 ::free(file.path);
                 ::free(pattern.path);
         }
@@ -286,6 +301,7 @@ void Reader::list(const Found& directory)
         DIR* const stream = ::opendir(directory.path);
         if (stream == nullptr)
                 return;
+
         while (const dirent* entry = ::readdir(stream)) {
                 const std::string_view name(entry->d_name);
                 if (name == "." || name == "..")
@@ -293,6 +309,7 @@ void Reader::list(const Found& directory)
                 const char* const end = entry->d_type == DT_DIR ? "/" : "";
                 add_file(joined(directory.path, entry->d_name, end).release(), directory.most);
         }
+
         ::closedir(stream);
 }
 
@@ -302,8 +319,10 @@ bool Reader::is_new(const struct stat& status)
         for (std::size_t i = 0; i < seen_count_; ++i)
                 if (seen_[i].device == status.st_dev && seen_[i].number == status.st_ino)
                         return false;
+
         if (seen_count_ == seen_.size())
                 return false;
+
         seen_[seen_count_++] = {status.st_dev, status.st_ino};
         return true;
 }
@@ -313,17 +332,22 @@ bool Reader::add_pieces(int file, std::uint64_t most)
         struct stat status {};
         if (::fstat(file, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
                 return false;
+
         const auto size = static_cast<std::uint64_t>(status.st_size);
         const Lock lock(mutex_);
+
         if ((most != 0 && size > most) || size > most_bytes_ - result_.bytes || !is_new(status))
                 return false;
+
         ++result_.files;
         result_.bytes += size;
+
         for (off_t offset = 0; offset < status.st_size; offset += piece_size) {
                 const auto end = offset + piece_size;
                 if (!pieces_.push({file, offset, end < status.st_size ? end : status.st_size}))
                         break;
         }
+
         ::pthread_cond_broadcast(&changed_);
         return true;
 }
@@ -351,6 +375,7 @@ Reading Reader::run()
         std::array<pthread_t, most_threads> threads{};
         unsigned started = 0;
         busy_ = most_threads;
+
         while (started + 1 < most_threads && ::pthread_create(
                                                      &threads[started], &attributes,
                                                      [](void* reader) -> void* {
@@ -363,10 +388,12 @@ Reading Reader::run()
                 const Lock lock(mutex_);
                 busy_ -= most_threads - 1 - started;
         }
+
         work();
         for (unsigned i = 0; i < started; ++i)
                 ::pthread_join(threads[i], nullptr);
         ::pthread_attr_destroy(&attributes);
+
         return result_;
 }
 
@@ -391,6 +418,7 @@ Identity instance_identity(const char* root)
                         line.size()); // shorter: it was read with room for an end
                 break;
         }
+
         return identity;
 }
 
@@ -409,6 +437,7 @@ void remember_reading(const char* root, const Identity& identity)
         const auto path = joined(root, stamp);
         if (identity[0] == '\0' || !directory || !path)
                 return;
+
         ::mkdir(directory.get(), 0755);
         const UniqueFd file(::open(path.get(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
         if (file)
@@ -421,25 +450,32 @@ ListLine parse_list_line(std::string_view line)
         const auto begin = line.find_first_not_of(blanks);
         if (begin == line.npos || line[begin] != '/') // a comment, or no path
                 return {};
+
         line.remove_prefix(begin);
         const auto length = line.find_first_of(blanks);
+
         ListLine result{head(line, length)};
         const auto number = length == line.npos ? line.npos : line.find_first_not_of(blanks, length);
         if (number == line.npos)
                 return result;
+
         line.remove_prefix(number);
         line = head(line, line.find_last_not_of(blanks) + 1);
         std::uint64_t unit = 1;
+
         if (line.ends_with('K') || line.ends_with('M')) {
                 unit = line.ends_with('K') ? 1024 : 1024 * 1024;
                 line.remove_suffix(1);
         }
+
         constexpr std::size_t most_digits = 9;
         if (line.empty() || line.size() > most_digits || line.find_first_not_of("0123456789") != line.npos)
                 return {};
+
         for (const char digit : line)
                 result.most = result.most * 10 + static_cast<std::uint64_t>(digit - '0');
         result.most *= unit;
+
         return result;
 }
 
@@ -450,16 +486,20 @@ Reading read_ahead(const char* root, unsigned seconds, std::uint64_t most_bytes,
                 files.rlim_cur = files.rlim_max;
                 ::setrlimit(RLIMIT_NOFILE, &files);
         }
+
         static_assert(std::is_trivially_destructible_v<Reader>);
+
         // Pages of it that are not used cost nothing; malloc() does not touch them.
         const std::unique_ptr<void, Deleter<::free>> memory(::malloc(sizeof(Reader)));
         if (!memory)
                 return {};
+
         auto& reader = *new (memory.get()) Reader(root, seconds, most_bytes);
         reader.add_lists(vendor_lists, admin_lists, only_list);
         reader.add_lists(admin_lists, nullptr, only_list);
         const auto result = reader.run();
         reader.drop_rest();
+
         return result;
 }
 

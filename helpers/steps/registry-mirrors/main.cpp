@@ -13,6 +13,7 @@ int main(int argc, char** argv)
                         const auto plan = plan_registry_mirrors(
                                 load_node_inputs(context.root(), ClusterNeed::as_configured));
                         context.apply(plan);
+
                         // An empty directory would keep the registry from the mirrors of _default.
                         for (const auto& file : plan.files)
                                 if (file.kind == File::Kind::absent)

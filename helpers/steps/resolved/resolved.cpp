@@ -30,6 +30,7 @@ StepPlan plan_resolved(const NodeInputs& node)
         else
                 file.content = "[Resolve]\n" + assignment("DNS", host.name_servers) +
                                assignment("Domains", host.search_domains);
+
         return {.files = {std::move(file)}, .notes = {}};
 }
 
@@ -46,17 +47,21 @@ void take_over_resolved(Context& context, Manager& manager)
                         event::config_warning.id);
                 return;
         }
+
         if (unit.text("ActiveState") == "inactive") {
                 context.did(fmt::format("{} does not run; it reads the file when it starts", resolved_unit),
                         false);
                 return;
         }
+
         // The step may have been killed after it wrote the file and before the restart or reload.
         if (!context.changed() && !unit.changed_before(context.root()(std::string(resolved_drop_in))))
                 return context.did(fmt::format("{} has read it", resolved_unit), false);
+
         const bool reload = unit.boolean("CanReload");
         context.wait_until(restart_timeout, "the step fails");
         context.awaiting(fmt::format("Waiting for {} to read its configuration", resolved_unit));
+
         const bool ended =
                 manager.run_job(reload ? "ReloadUnit" : "RestartUnit", resolved_unit, restart_timeout);
         if (!ended || manager.unit(resolved_unit).text("ActiveState") != "active")
@@ -67,6 +72,7 @@ void take_over_resolved(Context& context, Manager& manager)
                         fmt::format("`journalctl -u {}` shows the cause; correct instance.network in the "
                                     "configuration",
                                 resolved_unit));
+
         context.did(fmt::format("{} {}", reload ? "reloaded" : "restarted", resolved_unit), true);
 }
 

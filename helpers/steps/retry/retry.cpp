@@ -45,14 +45,17 @@ std::map<std::string, bool> chain(Manager& manager)
                         if (is_step(unit) && steps.emplace(unit, true).second)
                                 queue.push_back(unit);
         }
+
         for (const auto* one : {"eks-configured.target", "eks-node.target", "kubelet.service"})
                 for (const auto& unit : manager.unit(one).list("Wants"))
                         if (is_step(unit))
                                 steps.emplace(unit, false);
+
         // udev wants an instance for each interface; kubelet starts after those.
         for (const auto& unit : manager.unit("kubelet.service").list("After"))
                 if (unit.starts_with("eks-interface@"))
                         steps.emplace(unit, false);
+
         return steps;
 }
 
@@ -69,20 +72,24 @@ Verdict verdict_on(const std::vector<FailedStep>& failed)
 {
         Verdict verdict;
         bool required = false;
+
         for (const auto& step : failed) {
                 if (!may_pass(step)) {
                         if (step.required)
                                 return {.kind = Verdict::Kind::person, .start = {}, .why = described(step)};
                         continue;
                 }
+
                 if (verdict.kind == Verdict::Kind::nothing)
                         verdict = {.kind = Verdict::Kind::again, .start = {}, .why = described(step)};
                 required = required || step.required;
                 verdict.start.push_back(step.unit);
         }
+
         // The whole chain, because the units that require the step were not started either.
         if (required)
                 verdict.start = {whole_chain};
+
         return verdict;
 }
 
@@ -97,6 +104,7 @@ std::vector<FailedStep> failed_steps(Manager& manager)
                                 .exit_status = unit.service_status("ExecMainStatus"),
                                 .required = required});
         }
+
         return failed;
 }
 
@@ -118,6 +126,7 @@ void after_failure(Context& context, Manager& manager)
         case Verdict::Kind::again:
                 break;
         }
+
         if (manager.unit(retry_timer).text("SubState") == "elapsed") {
                 context.log().write(Level::warning,
                         fmt::format("{} failed at each attempt of {}; to try again, run {}, giving up",
@@ -126,6 +135,7 @@ void after_failure(Context& context, Manager& manager)
                 manager.queue_job("StopUnit", retry_timer);
                 return;
         }
+
         manager.queue_job("StartUnit", retry_timer);
         context.did(fmt::format("{} may be temporary: {} starts {} again", verdict.why, retry_timer,
                             join(verdict.start, " ")),
@@ -139,6 +149,7 @@ void try_again(Context& context, Manager& manager)
                 manager.queue_job("StopUnit", retry_timer);
                 return;
         }
+
         for (const auto& unit : verdict.start)
                 manager.queue_job("StartUnit", unit);
         if (verdict.start.front() == whole_chain)

@@ -36,6 +36,7 @@ void import_local(const Root& root, const std::string& image, const ImageStore& 
                                 image, pause_archive),
                         "Put an archive of it there, or name an image that can be pulled as the sandbox "
                         "image in containerd.config");
+
         store.import_archive(root(pause_archive));
         if (!is_there(image, store))
                 throw Error(failure::sandbox_image_missing,
@@ -51,7 +52,9 @@ std::string import_or_pull(const Root& root, const std::string& image, const Ima
                 import_local(root, image, store);
                 return "imported";
         }
+
         std::string remark = "pulled";
+
         if (exists(root(pause_archive))) {
                 try {
                         store.import_archive(root(pause_archive));
@@ -61,8 +64,10 @@ std::string import_or_pull(const Root& root, const std::string& image, const Ima
                         remark += fmt::format(" ({})", e.what());
                 }
         }
+
         if (!is_node_s_image(image))
                 return {};
+
         store.pull(image);
         return remark;
 }
@@ -92,6 +97,7 @@ void import_archive(const std::string& archive, const std::string& snapshotter)
                 if (containerd_version(Root()) >= Version{1, 7, 0})
                         command.emplace_back("--local");
         }
+
         command.push_back(archive);
         const auto result = run_program(command, import_timeout);
         if (result.timed_out || result.status != 0)
@@ -124,8 +130,10 @@ SandboxImage ensure_sandbox_image(const Root& root, const std::string& configure
 {
         const auto name = stored_name(configured);
         auto image = store.find(name);
+
         const bool present = image && store.unpacked(*image);
         std::string found = "present";
+
         if (!present) {
                 found = import_or_pull(root, name, store);
                 if (found.empty())
@@ -134,15 +142,18 @@ SandboxImage ensure_sandbox_image(const Root& root, const std::string& configure
                                         "needed",
                                         pause_archive, name),
                                 false};
+
                 image = store.find(name);
                 if (!image)
                         throw Error(failure::sandbox_image_missing,
                                 fmt::format("containerd lost the image '{}' after it was {}", name, found),
                                 "See `journalctl -u containerd`");
         }
+
         const bool pinned = is_pinned(image->labels);
         if (!pinned)
                 store.label(*image, pin_key, pin_value);
+
         return {fmt::format("{} {} and pinned", name, found), !present || !pinned};
 }
 
@@ -158,9 +169,11 @@ std::optional<RegistryLogin> registry_login(const std::string& host,
         const auto ecr = parse_ecr_host(host);
         if (!ecr)
                 return std::nullopt;
+
         const auto left =
                 std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         const auto credentials = aws_credentials({.endpoint = imds_endpoint(), .timeout = left});
+
         return ecr_login(host, ecr->region,
                 {.credentials = credentials,
                         .endpoint = {.fips = ecr->fips, .dual_stack = ecr->dual_stack},

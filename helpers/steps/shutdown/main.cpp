@@ -8,6 +8,7 @@ int main(int argc, char** argv)
 {
         using namespace eks;
         std::optional<Logind> logind;
+
         return run_step({.name = "eks-shutdown",
                                 .purpose = "let kubelet delay a shutdown for as long as it is configured to",
                                 .access = shutdown_access(),

@@ -36,6 +36,7 @@ bool comes_true(const F& reached)
                         return false;
                 std::this_thread::sleep_for(interval);
         }
+
         return true;
 }
 
@@ -61,8 +62,10 @@ std::chrono::microseconds Logind::inhibit_delay()
                 't', &value);
         const std::string why = error.message != nullptr ? error.message : ::strerror(-result);
         libsystemd().bus_error_free(&error);
+
         if (result < 0)
                 refused(why);
+
         return std::chrono::microseconds(value);
 }
 
@@ -76,6 +79,7 @@ StepPlan plan_shutdown(const NodeInputs& node)
                         period->count());
         else
                 file.kind = File::Kind::absent;
+
         return {.files = {std::move(file)}, .notes = {}};
 }
 
@@ -83,18 +87,22 @@ void take_over_logind(Context& context, Logind& logind, std::optional<std::chron
 {
         auto& manager = logind.manager();
         const auto unit = manager.unit(logind_unit);
+
         // It may be on its way, and have read its files before ours was there.
         comes_true([&] { return unit.text("ActiveState") != "activating"; });
         if (unit.text("ActiveState") != "active")
                 return context.did("systemd-logind does not run; it reads the file when it starts", false);
         if (period && logind.inhibit_delay() == *period)
                 return context.did("systemd-logind has read it", false);
+
         context.wait_until(patience, "the step fails");
         context.awaiting("Waiting for systemd-logind to read its configuration");
+
         // As kubelet does it, which does not wait for the answer.
         if (unit.service_count("MainPID") == 0)
                 refused("it has ended");
         manager.signal(logind_unit, SIGHUP);
+
         if (period && !comes_true([&] { return logind.inhibit_delay() == *period; }))
                 refused(fmt::format("its InhibitDelayMaxSec= is not {} s; a file in "
                                     "/etc/systemd/logind.conf.d may override it",

@@ -23,6 +23,7 @@ std::string filesystem_of(const std::string& directory)
                 return "";
 
         constexpr auto xfs = 0x58465342; // XFS_SUPER_MAGIC
+
         switch (status.f_type) {
         case EXT4_SUPER_MAGIC:
                 return "ext4";

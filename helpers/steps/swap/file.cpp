@@ -41,6 +41,7 @@ void check_directory(const Root& root, const SwapCalls& calls, const SwapSetting
         const auto filesystem = calls.filesystem(root(directory));
         if (filesystem == "ext4" || filesystem == "xfs")
                 return;
+
         throw swap_refusal(settings,
                 filesystem == "btrfs"
                         ? fmt::format(
@@ -87,6 +88,7 @@ int write_file(const std::string& partial, const std::string& path, std::uint64_
 
         if (const int error = write_swap_header(fd.get(), size); error != 0)
                 return error;
+
         return ::rename(partial.c_str(), path.c_str()) == 0 ? 0 : errno;
 }
 
@@ -110,6 +112,7 @@ bool has_swap_file(
                 throw swap_refusal(settings,
                         fmt::format("'{}' is there and is not a swap file of eks-swap", path),
                         "Move it away");
+
         return *ours == size && is_complete(root(path), size);
 }
 
@@ -117,6 +120,7 @@ void make_swap_file(const Root& root, const SwapSettings& settings, std::uint64_
 {
         check_space(root, settings, size);
         const auto path = swap_file_in(settings);
+
         // Recorded first: the configuration of a later boot may not name the file.
         if (settings.kind == Kind::store)
                 write_atomically(root(swap_on_store_path), path + "\n", 0644, Durability::synced);

@@ -86,6 +86,7 @@ int write_swap_header(int fd, std::uint64_t size)
         const auto written = ::pwrite(fd, page.data(), page.size(), 0);
         if (written < 0 || ::fsync(fd) != 0)
                 return errno;
+
         return written == static_cast<ssize_t>(page.size()) ? 0 : EIO;
 }
 

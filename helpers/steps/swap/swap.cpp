@@ -77,6 +77,7 @@ void Swap::set_up(const std::optional<SwapSettings>& settings, std::uint64_t siz
                 context_->did("no swap is configured", false);
                 return;
         }
+
         if (stays) {
                 context_->did(fmt::format("swap is on: {}", record_.path), false);
                 return;
@@ -93,6 +94,7 @@ void Swap::warn_of_other_areas() const
 {
         auto areas = swap_areas(root());
         std::erase_if(areas, [&](const SwapArea& area) { return area.path == record_.path; });
+
         if (areas.empty() || record_.kind == "off")
                 return;
 
@@ -138,6 +140,7 @@ void Swap::turn_off_recorded()
 
         if (is_on(path))
                 turn_off(path);
+
         if (is_zram(path))
                 reset_zram(root(), path);
         else
@@ -158,6 +161,7 @@ void Swap::turn_all_off()
                 throw Error(failure::swap_failed,
                         fmt::format("cannot turn off swap on {}", join(failures, ", ")),
                         "Remove it from /etc/fstab or from the image, and reboot");
+
         if (!context_->changed())
                 context_->did("there is no swap", false);
 }
@@ -166,6 +170,7 @@ void Swap::turn_on(const SwapSettings& settings, std::uint64_t size)
 {
         const auto path = settings.kind == Kind::zram ? make_zram(*context_, *start_, settings, size)
                                                       : make_file(settings, size);
+
         // Recorded first: if the run is killed, the next one knows the area.
         record({settings.name, path});
 
@@ -178,6 +183,7 @@ void Swap::turn_on(const SwapSettings& settings, std::uint64_t size)
                         fmt::format("the kernel refuses '{}': {}", path, ::strerror(error)),
                         "See `journalctl -k`");
         }
+
         context_->did(fmt::format("turned on {} of swap on {}", in_gibibytes(size), path), true);
 }
 

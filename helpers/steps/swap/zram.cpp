@@ -65,6 +65,7 @@ std::string free_device(const Root& root, const SwapSettings& settings)
         const auto number = read_file_if_exists(root(fmt::format("{}/hot_add", zram_control))).value_or("");
         if (trim(number).empty())
                 throw swap_refusal(settings, "the kernel makes no more zram devices", "See `journalctl -k`");
+
         return fmt::format("zram{}", trim(number));
 }
 
@@ -114,6 +115,7 @@ std::string make_zram(
                 throw swap_refusal(settings, fmt::format("cannot write '{}': {}", path, ::strerror(error)),
                         "See `journalctl -k`");
         }
+
         return path;
 }
 

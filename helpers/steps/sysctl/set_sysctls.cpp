@@ -39,13 +39,16 @@ void set_huge_pages(Context& context, const Sysctl& one, Problems& refused)
         const auto refuse = [&](std::string_view wrong, std::string remedy) {
                 refused.add(one.where, one.key, one.value, wrong, std::move(remedy));
         };
+
         const auto before = present_sysctl(context.root(), one.name);
         if (!before)
                 return refuse("this machine has no huge pages of this size, or no such NUMA node",
                         "`ls /sys/devices/system/node/node*/hugepages` shows what there is");
+
         const auto what = fmt::format("{} = {}", one.key, one.value);
         if (*before == one.value)
                 return context.did(what + " already set", false);
+
         const int error = write_value(context.root()(one.name), one.value);
         const auto now = present_sysctl(context.root(), one.name).value_or(*before);
         if (now == one.value)
@@ -68,9 +71,11 @@ void set_sysctls(Context& context, const NodeInputs& node)
         std::vector<std::string> unknown;
         std::vector<std::string> read_only;
         std::size_t unchanged = 0;
+
         // First: memory is not fragmented yet.
         for (const auto& pages : node.spec.host.huge_pages)
                 set_huge_pages(context, pages, refused);
+
         for (const auto& one : wanted) {
                 const auto path = context.root()("/proc/sys/" + one.name);
                 const auto before = present_sysctl(context.root(), one.name);
@@ -78,6 +83,7 @@ void set_sysctls(Context& context, const NodeInputs& node)
                         ++unchanged;
                         continue;
                 }
+
                 switch (const int error = write_value(path, one.value)) {
                 case 0:
                         context.did(fmt::format("{} = {}{}", one.name, one.value,
@@ -99,6 +105,7 @@ void set_sysctls(Context& context, const NodeInputs& node)
                                         : "Give a value that the kernel takes, or remove the key");
                 }
         }
+
         if (unchanged > 0)
                 context.did(fmt::format("{} {} already set", unchanged,
                                     unchanged == 1 ? "kernel parameter" : "kernel parameters"),

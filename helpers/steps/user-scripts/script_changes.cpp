@@ -26,6 +26,7 @@ public:
                 const auto& root = context_->root();
                 take_over_edits();
                 const auto before = decision_before();
+
                 if (run(config_step)) {
                         const auto need = has_cluster() ? ClusterNeed::complete : ClusterNeed::as_configured;
                         const auto steps = plan_steps(load_node_inputs(root, need));
@@ -37,6 +38,7 @@ public:
                                         .waiting = extend_timeout});
                         look_for_image(changes);
                 }
+
                 throw_refusals();
         }
 
@@ -62,6 +64,7 @@ private:
                         return unit.text("LoadState") == "loaded" &&
                                (state == "inactive" || state == "failed");
                 });
+
                 return decision;
         }
 
@@ -75,6 +78,7 @@ private:
                 const auto reload = state.service_text("ReloadResult");
                 if (ended && state.text("ActiveState") == "active" && (!active || reload == "success"))
                         return true;
+
                 refused_.push_back(fmt::format("{} {}", unit, ended ? "failed" : "did not end in time"));
                 return false;
         }
@@ -105,8 +109,10 @@ private:
                         return !document.asks_eks ||
                                described_cluster(root, document.tree["spec"]["cluster"]["name"]).has_value();
                 };
+
                 if (!is_known() && run(cluster_step))
                         context_->did(fmt::format("ran {}", cluster_step), true);
+
                 return is_known();
         }
 
@@ -128,6 +134,7 @@ private:
                 const bool restarted = std::ranges::find(changes.actions, restart) != changes.actions.end();
                 const bool open = exists(context_->root()("/run/eks/enabled/sandbox-image"));
                 const auto state = manager_->unit(image_step).text("ActiveState");
+
                 const bool skipped =
                         (state == "inactive" || state == "failed") && !manager_->unit(image_step).has_job();
                 if (!open || is_masked(image_step) || !(skipped || restarted))

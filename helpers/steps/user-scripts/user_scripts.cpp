@@ -49,6 +49,7 @@ void wait_for_scripts(Context& context, Manager& manager)
         notify_extend_timeout(static_cast<unsigned>((limit + time_to_take_over).count()));
         context.wait_until(limit, "kubelet starts without waiting for them");
         const auto end = std::chrono::steady_clock::now() + limit;
+
         for (;;) {
                 if (was_called(context.root())) {
                         context.did(
@@ -56,10 +57,12 @@ void wait_for_scripts(Context& context, Manager& manager)
                                 false);
                         return;
                 }
+
                 const auto state = look_at_scripts(manager);
                 context.awaiting(
                         fmt::format("Waiting for the scripts in the user data (cloud-final.service{})",
                                 running_script(state)));
+
                 switch (next_wait(state)) {
                 case Wait::over:
                         context.did("the scripts in the user data have ended", false);
@@ -77,6 +80,7 @@ void wait_for_scripts(Context& context, Manager& manager)
                 case Wait::go_on:
                         break;
                 }
+
                 if (std::chrono::steady_clock::now() >= end)
                         throw Error(failure::user_scripts_timeout,
                                 fmt::format("the scripts in the user data did not end in {} s; kubelet "
@@ -84,6 +88,7 @@ void wait_for_scripts(Context& context, Manager& manager)
                                         limit.count()),
                                 "See `systemctl status cloud-final` for what runs; "
                                 "EKS_USER_SCRIPTS_TIMEOUT= sets the limit");
+
                 std::this_thread::sleep_for(poll_interval);
         }
 }

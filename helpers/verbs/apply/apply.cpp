@@ -46,6 +46,7 @@ std::vector<std::string> steps_required_by(Manager& manager, const std::string& 
                                 std::ranges::find(found, required) == found.end())
                                 found.push_back(required);
         found.erase(found.begin());
+
         return found;
 }
 
@@ -70,10 +71,12 @@ void take_environment_of_unit(Manager& manager)
                 if (const auto name = assignment.substr(0, sign); takes(name))
                         ::setenv(name.c_str(), assignment.c_str() + sign + 1, 1);
         };
+
         for (const auto& assignment : manager.environment())
                 set(assignment, [&](const std::string& name) {
                         return std::ranges::find(names, name) != names.end();
                 });
+
         for (const auto& assignment : manager.unit("eks-cluster.service").service_list("Environment"))
                 set(assignment, [](const std::string&) { return true; });
 }
@@ -91,6 +94,7 @@ std::string show_changes(const Root& root, const Changes& changes)
                 text += fmt::format("the gate {} closes\n", gate);
         for (const auto& key : changes.at_boot)
                 text += fmt::format("{} changes: that takes effect when the machine boots again\n", key);
+
         return text;
 }
 
@@ -130,6 +134,7 @@ std::optional<Json> ask_about_cluster(
         const auto& tree = resolved.merged.tree;
         if (keys_to_ask_for(tree).empty() || described_cluster(root, tree["cluster"]["name"]))
                 return std::nullopt;
+
         take_environment_of_unit(manager);
         const auto facts = instance_facts(imds);
         use_environment({.root = root,
@@ -137,6 +142,7 @@ std::optional<Json> ask_about_cluster(
                 .facts = facts,
                 .versions = {},
                 .credential_provider = {}});
+
         return ask_eks(root, question_about(tree["cluster"]["name"], imds), facts, {.say = say}).cluster;
 }
 
@@ -145,8 +151,10 @@ void start_chain(Manager& manager, const Say& say)
         const auto kubelet = manager.unit("kubelet.service");
         if (kubelet.text("LoadState") != "loaded")
                 return;
+
         const auto state = kubelet.text("ActiveState");
         const bool configured = is_active(manager, configured_target);
+
         const bool stopped_by_hand =
                 configured && state == "inactive" && kubelet.number("ActiveEnterTimestampMonotonic") != 0;
         if (stopped_by_hand) {
@@ -155,24 +163,30 @@ void start_chain(Manager& manager, const Say& say)
                         node_target));
                 return;
         }
+
         if (configured && state == "active") {
                 manager.wait_for_job(node_target, target_timeout); // it goes down and up with kubelet
                 return;
         }
+
         if ((configured && state != "inactive" && state != "failed") || manager.unit(node_target).has_job())
                 return; // it is about to run
+
         const bool targets = manager.run_job("StartUnit", configured_target, chain_timeout);
         if (!targets || !is_active(manager, configured_target))
                 throw Error(failure::apply_failed,
                         fmt::format("{} was started but is not active", configured_target),
                         "See `eksnode status` for what failed, and run `eksnode apply` again");
+
         if (!configured)
                 start_skipped_interfaces(manager);
+
         const bool ended = manager.run_job("StartUnit", node_target, kubelet_timeout);
         if (ended && !is_active(manager, node_target))
                 throw Error(failure::apply_failed,
                         fmt::format("{} was started but is not active", node_target),
                         "See `eksnode status` for what failed, and run `eksnode apply` again");
+
         say(ended ? fmt::format("started {}", node_target)
                   : fmt::format("started {}, which is not active yet: see `eksnode status`", node_target));
 }
@@ -194,15 +208,18 @@ void refuse_masked(Manager& manager, const Changes& changes)
                 throw Error(failure::apply_masked, fmt::format("{} is masked, and {}", masked, why),
                         fmt::format("Run `systemctl unmask {}` and then `eksnode apply` again", masked));
         };
+
         for (const auto& [kind, name] : changes.actions) {
                 if (name == config_unit && is_masked(manager, name))
                         refuse(name, "resolves the configuration");
                 if (kind == Action::Kind::start && is_masked(manager, name))
                         refuse(name, "the new configuration needs it");
+
                 const bool restarts = kind == Action::Kind::restart || kind == Action::Kind::follow;
                 if (!restarts || is_masked(manager, name) ||
                         manager.unit(name).text("ActiveState") == "inactive")
                         continue;
+
                 for (const auto& required : steps_required_by(manager, name))
                         if (is_masked(manager, required))
                                 refuse(required,
@@ -221,6 +238,7 @@ void refuse_disk_below_containerd(Manager& manager, const Changes& changes)
         const auto state = manager.unit("containerd.service").text("ActiveState");
         if (changes.needs_stop.empty() || state == "inactive" || state == "failed")
                 return;
+
         throw Error(failure::apply_needs_stop,
                 fmt::format("{}: a disk cannot be mounted while containerd runs", changes.needs_stop),
                 "Reboot the node, which applies all changes. Or drain it, stop kubelet and "

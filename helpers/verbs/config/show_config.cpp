@@ -44,6 +44,7 @@ public:
                 emit(event);
                 yaml_stream_end_event_initialize(&event);
                 emit(event);
+
                 return std::move(text_);
         }
 
@@ -56,6 +57,7 @@ private:
                         yaml_mapping_start_event_initialize(
                                 &event, nullptr, nullptr, 1, YAML_BLOCK_MAPPING_STYLE);
                         emit(event);
+
                         for (const auto& [key, item] : json.items()) {
                                 // The same for keys.
                                 scalar(key, yaml_plain_scalar(key).is_string()
@@ -63,6 +65,7 @@ private:
                                                     : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
                                 value(item);
                         }
+
                         yaml_mapping_end_event_initialize(&event);
                         emit(event);
                         break;
@@ -70,6 +73,7 @@ private:
                         yaml_sequence_start_event_initialize(
                                 &event, nullptr, nullptr, 1, YAML_BLOCK_SEQUENCE_STYLE);
                         emit(event);
+
                         for (const auto& item : json)
                                 value(item);
                         yaml_sequence_end_event_initialize(&event);
@@ -124,6 +128,7 @@ Json as_one_document(const Json& tree)
         const auto* texts = find_path(tree, "containerd.config");
         if (texts == nullptr || texts->empty())
                 return document;
+
         std::string text = texts->front().at("text");
         if (texts->size() > 1) {
                 auto merged = TomlDocument::parse(text, texts->front().at("source"));
@@ -132,6 +137,7 @@ Json as_one_document(const Json& tree)
                                 TomlDocument::parse(next.at("text").get<std::string>(), next.at("source")));
                 text = merged.text();
         }
+
         document["containerd"]["config"] = text;
         return document;
 }
@@ -155,6 +161,7 @@ std::string config_as_node_config(const Json& tree, std::vector<std::string>& le
                         items.push_back(quote_for_systemd(flag.get_ref<const std::string&>()));
                 spec["kubelet"]["flags"] = std::move(items);
         }
+
         for (const auto& entry : schema()) {
                 if (entry.node_config || find_path(spec, entry.path) == nullptr)
                         continue;
@@ -162,6 +169,7 @@ std::string config_as_node_config(const Json& tree, std::vector<std::string>& le
                 const auto parts = split(entry.path, '.');
                 erase_path(spec, std::vector<std::string>(parts.begin(), parts.end()));
         }
+
         return YamlWriter().write(
                 {{"apiVersion", "node.eks.aws/v1alpha1"}, {"kind", "NodeConfig"}, {"spec", spec}});
 }

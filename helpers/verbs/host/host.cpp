@@ -82,8 +82,10 @@ std::vector<Check> check_modules(const Root& root)
                         loaded ? "loaded" : "not loaded", loaded ? "" : "loaded",
                         loaded ? "" : fmt::format(fmt::runtime(remedy), module)});
         };
+
         add("overlay", has_line(text_of(root, "/proc/filesystems"), "\toverlay"), State::problem);
         add("br_netfilter", exists(root("/proc/sys/net/bridge")), State::warning);
+
         return checks;
 }
 
@@ -94,6 +96,7 @@ Check check_cgroup(const Root& root)
                 return {"cgroup", State::unknown, "there is no /sys/fs/cgroup", "v2", ""};
         if (*version == 2)
                 return {"cgroup", State::ok, "v2", "", ""};
+
         const bool refused = !is_off(root, "failCgroupV1") && refuses_cgroup_v1(root);
         return {"cgroup", refused ? State::problem : State::warning, "v1", "v2",
                 "Boot with systemd.unified_cgroup_hierarchy=1 on the kernel command line. kubelet 1.35 and "
@@ -107,6 +110,7 @@ Check check_swap(const Root& root)
         const auto found = areas.empty() ? "none" : names_of(areas);
         const bool ours = std::ranges::find(areas, path, &SwapArea::path) != areas.end();
         const bool as_asked = kind.empty() || (kind == "off" ? areas.empty() : ours);
+
         const bool allowed = areas.empty() || is_off(root, "failSwapOn");
         if (!allowed)
                 return {"swap", State::problem, found, "none, since kubelet does not start with it",
@@ -117,6 +121,7 @@ Check check_swap(const Root& root)
                         "See `systemctl status eks-swap.service`"};
         if (areas.empty())
                 return {"swap", State::ok, found, "", ""};
+
         return {"swap", State::ok,
                 kind.empty() ? found + ", which kubelet.config.failSwapOn allows"
                              : fmt::format("{}, of swap = '{}'", found, kind),
@@ -128,6 +133,7 @@ Check check_networkd(const Root& root)
         constexpr std::array keys{"ManageForeignRoutes", "ManageForeignRoutingPolicyRules"};
         if (!runs(root, "systemd-networkd.service"))
                 return {"networkd", State::ok, "does not run", "", ""};
+
         std::vector<std::string> files{"/etc/systemd/networkd.conf"};
         for (auto& file : drop_ins(root,
                      {"/usr/lib/systemd/networkd.conf.d", "/run/systemd/networkd.conf.d",
@@ -135,6 +141,7 @@ Check check_networkd(const Root& root)
                      {".conf"}))
                 files.push_back(std::move(file));
         std::array<std::pair<std::string, std::string>, keys.size()> set; // value, file
+
         for (const auto& file : files) {
                 const auto text = text_of(root, file);
                 for (const auto line : lines(text)) {
@@ -144,6 +151,7 @@ Check check_networkd(const Root& root)
                                         set.at(i) = {lower(trim(line.substr(equals + 1))), file};
                 }
         }
+
         for (std::size_t i = 0; i < keys.size(); ++i) {
                 const auto& [value, file] = set.at(i);
                 constexpr std::array off{"no", "n", "false", "f", "0", "off"};
@@ -158,6 +166,7 @@ Check check_networkd(const Root& root)
                                                            "systemd-networkd.service`",
                                                        file)};
         }
+
         return {"networkd", State::ok, "leaves routes and rules of others alone", "", ""};
 }
 
@@ -174,6 +183,7 @@ Check check_iptables(const Root& root)
                                 join(iptables.old_tables, ", ")),
                         "rules of one implementation",
                         "Rules of both apply. Find what calls iptables-legacy, and reboot"};
+
         return {name, State::ok, iptables.legacy ? "legacy" : "nf_tables", "", ""};
 }
 
@@ -191,6 +201,7 @@ std::vector<std::string> dropping(const std::string& packet_rules)
                 if (policy || (own && drops))
                         rules.emplace_back(rule);
         }
+
         return rules;
 }
 
@@ -200,10 +211,12 @@ std::string iptables_rules()
 {
         constexpr std::chrono::seconds limit{3};
         const auto iptables = find_iptables(Root());
+
         // The legacy program would load the kernel's module.
         if (!iptables.installed || ::geteuid() != 0 ||
                 (iptables.legacy && std::ranges::count(iptables.old_tables, "filter") == 0))
                 return {};
+
         try {
                 const auto listed = run_program({"/usr/sbin/iptables", "-w", "2", "-S"}, limit);
                 return listed.status == 0 && !listed.timed_out ? listed.output : std::string();
@@ -217,21 +230,25 @@ Check check_firewall(const Root& root, const std::string& packet_rules)
         for (const auto* unit : {"ufw.service", "firewalld.service"}) {
                 if (!runs(root, unit))
                         continue;
+
                 const bool disabled =
                         std::string_view(unit) == "ufw.service" &&
                         text_of(root, "/etc/ufw/ufw.conf").find("ENABLED=no") != std::string::npos;
                 if (disabled)
                         continue;
+
                 return {"firewall", State::warning, fmt::format("{} runs", unit), "none",
                         fmt::format(
                                 "It drops packets of pods unless it is configured for the CNI plugin. Run "
                                 "`systemctl disable --now {}`; security groups filter the traffic",
                                 unit)};
         }
+
         if (const auto rules = dropping(packet_rules); !rules.empty())
                 return {"firewall", State::warning, fmt::format("`{}`", join(rules, "`, `")), "none",
                         "Check that these rules of iptables let kubelet reach the API server, and the node its "
                         "metadata service (169.254.169.254); `iptables -D` removes one"};
+
         return {"firewall", State::ok, "none", "", ""};
 }
 
@@ -239,6 +256,7 @@ Check check_clock(const Root& root, bool clock_is_right)
 {
         if (clock_is_right)
                 return {"clock", State::ok, "synchronised", "", ""};
+
         for (const auto* unit :
                 {"chronyd.service", "chrony.service", "systemd-timesyncd.service", "ntpd.service"})
                 if (runs(root, unit))
@@ -248,6 +266,7 @@ Check check_clock(const Root& root, bool clock_is_right)
                                         "See `timedatectl` and `journalctl -u {}`. AWS refuses signatures "
                                         "that are off by 5 minutes",
                                         unit)};
+
         return {"clock", State::warning, "not synchronised; no time service runs", "synchronised",
                 "Install chrony or systemd-timesyncd. AWS refuses signatures that are off by 5 minutes"};
 }
@@ -260,6 +279,7 @@ std::vector<Check> check_limits(const Root& root)
         };
         constexpr std::uint64_t files_wanted = 65536;
         std::vector<Check> checks;
+
         for (const auto& [name, cgroup] :
                 {Daemon{"containerd", "/sys/fs/cgroup/runtime.slice/containerd.service"},
                         Daemon{"kubelet", "/sys/fs/cgroup/runtime.slice/kubelet.service"}}) {
@@ -290,6 +310,7 @@ std::vector<Check> check_limits(const Root& root)
                 else
                         checks.push_back({title, State::ok, found, "", ""});
         }
+
         return checks;
 }
 
@@ -312,6 +333,7 @@ Check check_security_module(const Root& root)
                         enforce == "1" ? "SELinux, enforcing" : "SELinux, permissive", "", ""};
         if (text_of(root, "/sys/module/apparmor/parameters/enabled") == "Y")
                 return {"security module", State::ok, "AppArmor", "", ""};
+
         return {"security module", State::ok, "neither SELinux nor AppArmor", "", ""};
 }
 
@@ -332,12 +354,14 @@ std::vector<Check> check_host(
         const auto append = [&](std::vector<Check> more) {
                 checks.insert(checks.end(), more.begin(), more.end());
         };
+
         append(check_sysctls(root));
         append({check_cgroup(root), check_swap(root)});
         append(check_limits(root));
         append(check_daemons(root));
         append({check_networkd(root), check_iptables(root), check_firewall(root, packet_rules),
                 check_clock(root, clock_is_right), check_security_module(root), check_landlock(landlock)});
+
         return checks;
 }
 
@@ -347,12 +371,14 @@ std::string render_checks(const std::vector<Check>& checks)
         for (const auto& one : checks)
                 width = std::max(width, one.name.size());
         std::string text;
+
         for (const auto& one : checks) {
                 text += fmt::format("{:<7}  {:<{}}  {}{}\n", state_name(one.state), one.name, width,
                         one.found, one.wanted.empty() ? "" : fmt::format("; wanted: {}", one.wanted));
                 if (!one.remedy.empty())
                         text += fmt::format("         {}\n", one.remedy);
         }
+
         return text;
 }
 

@@ -33,10 +33,12 @@ int check(const Arguments& arguments)
                         words.empty() ? "a command is needed"
                                       : fmt::format("unknown command '{}'", words.back()),
                         "Use `eksnode host check`");
+
         const auto root = arguments.root();
         const auto checks = check_host(root, clock_is_synchronised(), landlock_abi(),
                 root.prefix().empty() ? iptables_rules() : "");
         fmt::print("{}", arguments.has("json") ? render_checks_as_json(checks) : render_checks(checks));
+
         return std::ranges::count(checks, Check::State::problem, &Check::state) > 0 ? 1 : 0;
 }
 

@@ -52,6 +52,7 @@ std::set<int> ports(std::string_view text)
                 for (int port = first.value_or(1); first && last && port <= *last && port < 65536; ++port)
                         found.insert(port);
         }
+
         return found;
 }
 
@@ -104,6 +105,7 @@ std::vector<Check> check_sysctls(const Root& root)
                 {std::string(node_directory), "/usr/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d"},
                 {".conf"});
         files.emplace_back("/etc/sysctl.conf");
+
         for (const auto& file : files)
                 for (auto& line : sysctl_lines(root, file)) {
                         line.value = sysctl_value(line.value);
@@ -112,33 +114,40 @@ std::vector<Check> check_sysctls(const Root& root)
                         else
                                 others.push_back(std::move(line));
                 }
+
         std::vector<Check> checks;
         if (wanted.empty())
                 checks.push_back(
                         {"sysctl", State::warning, "no file of eks-host(7)", "the files of eks-host(7)",
                                 "Install them: the image lacks the files with the install tag host"});
+
         for (const auto& [name, line] : wanted) {
                 const auto found = present_sysctl(root, name);
                 const auto title = title_of(name);
+
                 if (!found) {
                         checks.push_back({title, line.optional ? State::ok : State::warning,
                                 "this kernel does not have it", line.optional ? "" : line.value, ""});
                         continue;
                 }
+
                 if (is_enough(name, *found, line.value)) {
                         checks.push_back({title, State::ok, *found, "", ""});
                         continue;
                 }
+
                 const auto other =
                         std::ranges::find_if(others, [&found, &name = name](const SysctlLine& one) {
                                 return ::fnmatch(one.name.c_str(), name.c_str(), FNM_PATHNAME) == 0 &&
                                        one.value == *found;
                         });
+
                 checks.push_back({title, is_required(name) ? State::problem : State::warning,
                         found->empty() ? "empty" : *found,
                         is_limit(name) ? line.value + " or more" : line.value,
                         remedy_for(line, other == others.end() ? nullptr : &*other)});
         }
+
         return checks;
 }
 

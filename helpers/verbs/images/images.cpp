@@ -50,20 +50,25 @@ ImagesCommand images_command(const Arguments& arguments)
         auto images = arguments.positional();
         if (images.empty())
                 throw Error(failure::usage, "no command was given", "See --help");
+
         const auto name = images.front();
         images.erase(images.begin());
+
         const auto verb = std::ranges::find(verbs(), name, &Verb::name);
         if (verb == verbs().end())
                 throw Error(failure::usage, fmt::format("unknown argument '{}'", name), "See --help");
+
         for (const auto& option : arguments.names())
                 if (option != "root" && std::ranges::find(verb->options, option) == verb->options.end())
                         throw Error(failure::usage, fmt::format("{}: unknown option '--{}'", name, option),
                                 "See --help");
+
         if (verb->takes_images && images.empty())
                 throw Error(failure::usage, fmt::format("{}: no image was given", name), "See --help");
         if (!verb->takes_images && !images.empty())
                 throw Error(failure::usage, fmt::format("{}: unknown argument '{}'", name, images.front()),
                         "See --help");
+
         return {name, images};
 }
 
@@ -72,6 +77,7 @@ std::string registry_host(
 {
         const bool fips = arguments.has("fips");
         const bool dual_stack = arguments.has("dualstack");
+
         const auto host = ecr_host(registry, fips, dual_stack);
         if (!host)
                 throw Error(failure::usage,
@@ -80,6 +86,7 @@ std::string registry_host(
                         "Leave --dualstack out");
         if (fips || !fips_kernel)
                 return *host;
+
         const auto of_fips = ecr_host(registry, true, dual_stack);
         return of_fips && resolver(*of_fips) ? *of_fips : *host;
 }
@@ -99,10 +106,12 @@ std::optional<AddonVersion> parse_addon_version(std::string_view text)
         const auto mark = text.find(build_mark);
         if (mark == text.npos)
                 return std::nullopt;
+
         const auto version = find_version(text.substr(0, mark));
         const auto build = parse_int<unsigned>(text.substr(mark + build_mark.size()));
         if (!version || !build || text.substr(0, mark) != "v" + version->text())
                 return std::nullopt;
+
         return AddonVersion{*version, *build};
 }
 
@@ -118,6 +127,7 @@ Addon parse_addon(const Json& answer, std::string_view name, std::string_view ku
                                         parse_addon_version(offer.at("addonVersion").get<std::string>());
                                 if (!version)
                                         continue; // a form of version that is newer than this program
+
                                 for (const auto& fit : offer.at("compatibilities")) {
                                         if (fit.at("clusterVersion") != kubernetes)
                                                 continue;
@@ -128,11 +138,13 @@ Addon parse_addon(const Json& answer, std::string_view name, std::string_view ku
                         }
                 }
         });
+
         if (!addon.latest)
                 throw Error(failure::image_absent,
                         fmt::format("EKS offers no version of the add-on '{}' for Kubernetes {}", name,
                                 kubernetes),
                         "Check --kubernetes-version, and the answers in --addons if they are given");
+
         return addon;
 }
 
@@ -144,19 +156,23 @@ std::vector<std::string> cached_images(
                 if (std::ranges::find(paths, path) == paths.end())
                         paths.push_back(std::move(path));
         };
+
         add(fmt::format("eks/pause:{}", pause_tag));
         for (const auto& version : {kube_proxy.preferred, kube_proxy.latest})
                 if (version)
                         add("eks/kube-proxy:" + version->text());
+
         if (kubernetes >= minimal_since)
                 for (const auto& version : {kube_proxy.preferred, kube_proxy.latest})
                         if (version)
                                 add("eks/kube-proxy:" + version->minimal());
+
         for (const auto& version : {vpc_cni.preferred, vpc_cni.latest})
                 if (version) {
                         add("amazon-k8s-cni:" + version->text());
                         add("amazon-k8s-cni-init:" + version->text());
                 }
+
         return paths;
 }
 
@@ -168,6 +184,7 @@ std::vector<std::string> aliases(const std::vector<EcrRegistry>& table, const st
                 path.starts_with("amazon-k8s-cni") && path.ends_with(first_build))
                 paths.push_back(path.substr(0, path.size() - first_build.size()));
         std::vector<std::string> names;
+
         for (const auto& registry : table) {
                 if (registry.partition != partition)
                         continue;
@@ -176,6 +193,7 @@ std::vector<std::string> aliases(const std::vector<EcrRegistry>& table, const st
                                 for (const auto& each : paths)
                                         names.push_back(*ecr_host(registry, fips, false) + "/" + each);
         }
+
         std::erase(names, host + "/" + path);
         return names;
 }
@@ -197,12 +215,14 @@ RegistryLogin read_login(const std::string& file, const std::string& host)
                 throw Error(failure::config_invalid,
                         fmt::format("'{}': users other than its owner can read this login", file),
                         fmt::format("chmod 600 {}", file));
+
         const auto text = read_file(file);
         const auto login = trim(text);
         const auto colon = login.find(':');
         if (colon == 0 || colon == login.npos || has_control_characters(login))
                 throw Error(failure::config_invalid, fmt::format("'{}' holds no login", file),
                         "Write USER:PASSWORD into it, on one line");
+
         return {.server = "https://" + host,
                 .user = std::string(login.substr(0, colon)),
                 .password = std::string(login.substr(colon + 1))};
@@ -223,6 +243,7 @@ Addon ask_for_addon(
                         .on_retry = say});
         const auto answer = in_context("the answer of EKS DescribeAddonVersions", failure::aws_answer,
                 [&] { return parse_json(body); });
+
         return parse_addon(answer, name, kubernetes);
 }
 

@@ -57,6 +57,7 @@ std::string header(
         const auto put = [&](std::size_t at, std::string_view value) {
                 text.replace(at, value.size(), value);
         };
+
         put(0, name);
         put(mode_at, "0000600");
         put(owner_at, "0000000");
@@ -71,6 +72,7 @@ std::string header(
                 text.begin(), text.end(), 0U, [](unsigned total, unsigned char c) { return total + c; });
         put(checksum_at, fmt::format("{:06o}", sum));
         text[checksum_at + 6] = '\0';
+
         return text;
 }
 
@@ -90,6 +92,7 @@ std::string tar_header(const std::string& name, std::size_t size, std::time_t mt
 {
         constexpr char regular = '0';
         constexpr char pax = 'x';
+
         const auto parts = split_name(name);
         std::string records;
         if (!parts)
@@ -99,6 +102,7 @@ std::string tar_header(const std::string& name, std::size_t size, std::time_t mt
         std::string text;
         if (!records.empty())
                 text = header("", "pax", pax, records.size(), mtime) + records + padding(records.size());
+
         return text + (parts ? header(parts->first, parts->second, regular, size, mtime)
                              : header("", name.substr(0, name_length), regular, size, mtime));
 }
@@ -116,6 +120,7 @@ void Archive::compress(std::string_view bytes, int flush)
         std::array<Bytef, 32768> chunk{};
         stream_.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data())); // NOLINT: C
         stream_.avail_in = static_cast<uInt>(bytes.size()); // a source is at most some MiB
+
         do {
                 stream_.next_out = chunk.data();
                 stream_.avail_out = static_cast<uInt>(chunk.size());

@@ -43,13 +43,16 @@ void walk(const Root& root, const std::string& path, const std::string& name, in
 {
         if (LogClock::now() > end || found.size() >= most_files || depth > deepest)
                 return;
+
         struct stat status {};
         if (::lstat(root(path).c_str(), &status) != 0)
                 return;
+
         if (!S_ISDIR(status.st_mode)) {
                 found.push_back({path, name});
                 return;
         }
+
         for (const auto& below : list_directory(root(path)))
                 walk(root, path + "/" + below, name + "/" + below, depth + 1, end, found);
 }
@@ -63,6 +66,7 @@ std::string escaped(std::string_view text)
                         result += '\\';
                 result += c;
         }
+
         return result;
 }
 
@@ -75,9 +79,11 @@ UniqueFd open_in_root(const Root& root, const std::string& path)
         how.flags = flags;
         how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
         UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, top.get(), path.c_str(), &how, sizeof how)));
+
         // Linux before 5.6, or a filter of system calls that does not know it.
         if (!fd && (errno == ENOSYS || errno == EPERM))
                 fd.reset(::open(root(path).c_str(), root.prefix().empty() ? flags : flags | O_NOFOLLOW));
+
         return fd;
 }
 
@@ -89,6 +95,7 @@ std::string read_at(int fd, off_t at, std::size_t size, const std::string& path,
                 if (LogClock::now() > end)
                         throw Error(failure::file_io, fmt::format("'{}' is read too slowly", path),
                                 "Look for errors of its disk in `journalctl -k`");
+
                 constexpr std::size_t piece = 256U << 10U;
                 const auto n = ::pread(fd, text.data() + length, std::min(piece, size - length),
                         at + static_cast<off_t>(length));
@@ -98,9 +105,12 @@ std::string read_at(int fd, off_t at, std::size_t size, const std::string& path,
                         throw io_error("read", path, errno);
                 if (n == 0)
                         break;
+
                 length += static_cast<std::size_t>(n);
         }
+
         text.resize(length);
+
         return text;
 }
 
@@ -110,13 +120,16 @@ std::vector<Match> find_files(const Root& root, const std::string& pattern, LogC
 {
         glob_t matches{};
         const std::unique_ptr<glob_t, Deleter<::globfree>> owner(&matches);
+
         std::vector<Match> found;
         if (::glob((escaped(root.prefix()) + pattern).c_str(), 0, nullptr, &matches) != 0)
                 return found;
+
         for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
                 const std::string path(matches.gl_pathv[i] + root.prefix().size()); // NOLINT: a C array
                 walk(root, path, last_part(path), 0, end, found);
         }
+
         return found;
 }
 
@@ -128,15 +141,19 @@ UniqueFd open_below(const Root& root, const std::string& path)
                         return fd;
                 throw io_error("open", path, errno);
         }
+
         struct stat status {};
         if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
                 return {};
+
         if (path.starts_with(logs)) {
                 const auto place =
                         read_link_if_exists(fmt::format("/proc/self/fd/{}", fd.get())).value_or("");
+
                 std::array<char, PATH_MAX> prefix{};
                 if (!root.prefix().empty() && ::realpath(root.prefix().c_str(), prefix.data()) == nullptr)
                         return {};
+
                 const std::string top(prefix.data());
                 if (!place.starts_with(top + std::string(logs)) &&
                         !place.starts_with(top + std::string(docker_logs)))
@@ -144,6 +161,7 @@ UniqueFd open_below(const Root& root, const std::string& path)
                                 fmt::format("'{}' is a link to '{}', which is not a log", path, place),
                                 "Copy by hand what it names, if it is needed");
         }
+
         return fd;
 }
 
@@ -153,26 +171,32 @@ std::optional<Text> read_text(
         const auto fd = open_below(root, path);
         if (!fd)
                 return std::nullopt;
+
         struct stat status {};
         if (::fstat(fd.get(), &status) != 0)
                 throw io_error("look at", path, errno);
+
         Text result{.text = {},
                 .mtime = status.st_mtime,
                 .is_binary = false,
                 .size = static_cast<std::size_t>(status.st_size)};
+
         // Files of /proc and /sys have no size.
         const bool is_long = result.size > limit;
         const auto begin = is_long ? status.st_size - static_cast<off_t>(limit) : 0;
+
         auto raw =
                 read_at(fd.get(), begin, result.size == 0 ? limit : std::min(result.size, limit), path, end);
         if (std::string_view(raw).substr(0, looked_at).find('\0') != std::string_view::npos) {
                 result.is_binary = true;
                 return result;
         }
+
         std::string_view text = raw;
         if (is_long)
                 text.remove_prefix(std::min(text.find('\n') + 1, text.size())); // npos + 1 is 0
         result.text = redact(text, is_long);
+
         return result;
 }
 

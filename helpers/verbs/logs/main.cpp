@@ -34,10 +34,12 @@ int logs(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
+
         if (arguments.has("list")) {
                 fmt::print("{}", list_sources());
                 return 0;
         }
+
         LogOptions options{.root = Root(arguments.last("root").value_or("")),
                 .output = arguments.last("output"),
                 .without = arguments.all("without"),
@@ -46,6 +48,7 @@ int logs(const Arguments& arguments)
                 options.since = parse_duration("--since", *since);
         if (const auto timeout = arguments.last("timeout"))
                 options.timeout = parse_duration("--timeout", *timeout);
+
         return write_bundle(options);
 }
 
@@ -57,10 +60,12 @@ int main(int argc, char** argv)
         for (auto& word : words)
                 if (word == "-o")
                         word = "--output";
+
         std::vector<char*> pointers;
         for (auto& word : words)
                 pointers.push_back(word.data());
         std::signal(SIGPIPE, SIG_IGN); // NOLINT: a reader that is gone is an error of write()
+
         return run_verb("logs", usage, argc, argv, [&] {
                 return logs(Arguments::parse(argc, pointers.data(),
                         {"output=", "since=", "timeout=", "without=", "root=", "list", "no-instance-id"}));

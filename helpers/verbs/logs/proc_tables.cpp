@@ -56,6 +56,7 @@ std::string environments(LogClock::time_point end)
                 if (count > many_variables)
                         text += fmt::format("{} {}\n", pid, count);
         });
+
         return text;
 }
 
@@ -68,6 +69,7 @@ std::string io_throttling(LogClock::time_point end)
                 const auto name_end = status.rfind(')');
                 if (name == status.npos || name_end == status.npos)
                         return;
+
                 const auto fields = split(std::string_view(status).substr(name_end + 2), ' ');
                 const auto delay = fields.size() > io_delay_field
                                            ? parse_int<std::uint64_t>(fields[io_delay_field])
@@ -76,10 +78,12 @@ std::string io_throttling(LogClock::time_point end)
                         delays.emplace_back(
                                 *delay, fmt::format("{} {}", pid, status.substr(name, name_end + 1 - name)));
         });
+
         std::ranges::sort(delays, std::greater());
         std::string text = "PID Name Block IO Delay (centiseconds)\n";
         for (const auto& [delay, process] : delays)
                 text += fmt::format("{} {}\n", process, delay);
+
         return text;
 }
 
@@ -87,10 +91,12 @@ void cpu_throttling(const std::string& directory, int depth, LogClock::time_poin
 {
         if (depth > deepest_process || LogClock::now() > end)
                 return;
+
         const auto statistics = content(directory + "/cpu.stat");
         for (const auto line : lines(statistics))
                 if (line.starts_with("nr_throttled ") && line != "nr_throttled 0")
                         text += fmt::format("{}\n{}\n", directory, statistics);
+
         for (const auto& name : list_directory(directory)) {
                 const auto path = directory + "/" + name;
                 struct stat status {};
@@ -109,8 +115,10 @@ std::string proc_table(std::string_view name, LogClock::time_point end)
                 return environments(end);
         if (name == "io")
                 return io_throttling(end);
+
         std::string text;
         cpu_throttling("/sys/fs/cgroup", 0, end, text);
+
         return text.empty() ? "No CPU throttling found\n" : text;
 }
 

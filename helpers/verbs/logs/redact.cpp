@@ -63,6 +63,7 @@ bool is_secret_key(std::string_view key)
         constexpr std::array<std::string_view, 9> endings{"authorization", "cookie", "key-data", "key_data",
                 "keydata", "signature", "pwd", "passcode", "private-key"};
         const auto name = lower(key);
+
         return std::ranges::any_of(endings, [&](auto ending) { return name.ends_with(ending); }) ||
                names_secret(name) || (name.find('-') != name.npos && [&] { // secret-access-key, api-key
                        auto same = name;
@@ -91,6 +92,7 @@ bool is_credential(std::string_view word)
                 (word.starts_with("AKIA") || word.starts_with("ASIA")) && word.size() == 20 &&
                 std::ranges::all_of(word, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); });
         const bool is_jwt = word.starts_with("eyJ") && word.size() > shortest_base64;
+
         // "-----BEGIN " in base64, and not "-----BEGIN CERT"
         const bool is_pem = word.starts_with("LS0tLS1CRUdJTi") && !word.starts_with("LS0tLS1CRUdJTiBDRVJU");
         return is_access_key || is_jwt || is_pem || std::ranges::any_of(prefixes, [&](auto prefix) {
@@ -117,7 +119,9 @@ std::string without_logins(const std::string& text)
 {
         if (text.find('@') == text.npos && text.find("://") == text.npos)
                 return text;
+
         std::string result;
+
         for (std::size_t at = 0; at < text.size();) {
                 const auto end = std::min(text.find_first_of(" \t\"'`", at), text.size());
                 const std::string_view word(text.data() + at, end - at);
@@ -125,10 +129,12 @@ std::string without_logins(const std::string& text)
                 const bool may_hold = colon != word.npos && (word.substr(colon).starts_with("://") ||
                                                                     word.find('@', colon) != word.npos);
                 result += may_hold ? without_secrets(word) : std::string(word);
+
                 if (end < text.size())
                         result += text[end];
                 at = end + 1;
         }
+
         return result;
 }
 
@@ -138,9 +144,11 @@ std::optional<std::string_view> section_of(std::string_view text)
         text = trim(text);
         if (text.size() < 3 || text.front() != '[' || text.back() != ']')
                 return std::nullopt;
+
         text = text.substr(1, text.size() - 2);
         if (text.find_first_of("=,;") != text.npos)
                 return std::nullopt;
+
         return text;
 }
 
@@ -159,12 +167,14 @@ bool Redactor::is_in_block(std::string_view text)
 {
         if (trim(text).empty())
                 return false;
+
         const auto indent = indent_of(text);
         auto& block = *block_;
         if (block.left-- == 0) {
                 block_.reset();
                 return false;
         }
+
         switch (block.end) {
         case Block::End::dedent:
                 if (indent > block.indent ||
@@ -182,6 +192,7 @@ bool Redactor::is_in_block(std::string_view text)
                         block_.reset();
                 return true;
         }
+
         return false;
 }
 
@@ -190,16 +201,19 @@ std::string Redactor::without_key(std::string_view text)
 {
         --key_lines_;
         std::string kept;
+
         if (const auto end = text.find(key_end); end != text.npos) {
                 key_lines_ = 0;
                 return std::string(hidden).append(text.substr(end));
         }
+
         for (const auto word : split(text, ' ')) {
                 const bool is_last = word.data() + word.size() == text.data() + text.size();
                 if (!kept.empty() || word.data() != text.data())
                         kept += ' ';
                 kept += is_base64(word) && (is_last || word.size() >= shortest_base64) ? hidden : word;
         }
+
         return kept;
 }
 
@@ -215,11 +229,13 @@ std::size_t Redactor::hide_value(std::string_view text, std::size_t at, bool beg
                         out += is_harmless(value.substr(0, length)) ? value.substr(0, length) : hidden;
                 return begin + length;
         };
+
         if (trim(value).empty() || value.starts_with('|') || value.starts_with('>')) {
                 if (begins_line)
                         block_ = Block{Block::End::dedent, indent, {}, 0, longest_block};
                 return hide(0);
         }
+
         for (const std::string_view quotes : {"\"\"\"", "'''"})
                 if (value.starts_with(quotes)) {
                         if (value.find(quotes, quotes.size()) == value.npos)
@@ -227,6 +243,7 @@ std::size_t Redactor::hide_value(std::string_view text, std::size_t at, bool beg
                                         Block::End::quote, indent, std::string(quotes), 0, longest_block};
                         return hide(value.size());
                 }
+
         const std::size_t escapes =
                 value.starts_with('\\') && value.size() > 1 && is_quote(value[1]) ? 1 : 0;
         if (is_quote(value[escapes])) {
@@ -234,14 +251,17 @@ std::size_t Redactor::hide_value(std::string_view text, std::size_t at, bool beg
                 auto end = value.find(quote, quote.size());
                 while (escapes == 0 && end != value.npos && value[end - 1] == '\\')
                         end = value.find(quote, end + 1);
+
                 if (end == value.npos) { // it goes on below
                         block_ = Block{Block::End::quote, indent, quote, 0, longest_block};
                         return hide(value.size());
                 }
+
                 out += quote;
                 const auto inner = value.substr(quote.size(), end - quote.size());
                 out += is_harmless(inner) ? inner : hidden;
                 out += quote;
+
                 // "a" SECRET: what follows a quote without a separator
                 const auto rest = begin + end + quote.size();
                 const auto next = skip(text, rest, " \t");
@@ -250,8 +270,10 @@ std::size_t Redactor::hide_value(std::string_view text, std::size_t at, bool beg
                         out.append(" ").append(hidden);
                         return text.size();
                 }
+
                 return rest;
         }
+
         if (value.starts_with('[') || value.starts_with('{')) {
                 int depth = 0;
                 for (std::size_t i = 0; i < value.size(); ++i) {
@@ -259,12 +281,15 @@ std::size_t Redactor::hide_value(std::string_view text, std::size_t at, bool beg
                         if (depth == 0)
                                 return hide(i + 1);
                 }
+
                 block_ = Block{Block::End::bracket, indent, {}, depth, longest_block};
                 return hide(value.size());
         }
+
         const auto word = value.substr(0, std::min(value.find_first_of(" \t\"'`"), value.size()));
         if (begins_line || is_scheme(word))
                 return hide(std::min(value.find_first_of("\"'`"), value.size()));
+
         return hide(std::min(word.find(','), word.size()) == 0 ? 0 : word.size());
 }
 
@@ -272,16 +297,19 @@ std::string Redactor::scan(std::string_view text)
 {
         const auto first = skip(text, 0, " \t-\"'{,");
         std::string out;
+
         for (std::size_t i = 0; i < text.size();) {
                 if (!is_key_character(text[i])) {
                         out += text[i++];
                         continue;
                 }
+
                 auto end = i;
                 while (end < text.size() && is_key_character(text[end]))
                         ++end;
                 const auto word = text.substr(i, end - i);
                 const char before = i > 0 ? text[i - 1] : ' ';
+
                 // What its own shape gives away, with the characters that base64 has and keys have not.
                 if (is_credential(word)) {
                         out += hidden;
@@ -290,12 +318,14 @@ std::string Redactor::scan(std::string_view text)
                         i = end;
                         continue;
                 }
+
                 auto separator = end;
                 if (separator < text.size() && text[separator] == '\\')
                         ++separator;
                 if (separator < text.size() && is_quote(text[separator]))
                         ++separator;
                 separator = skip(text, separator, " \t");
+
                 const bool is_key = separator < text.size() &&
                                     (text[separator] == ':' || text[separator] == '=') &&
                                     !text.substr(separator).starts_with("://");
@@ -304,38 +334,48 @@ std::string Redactor::scan(std::string_view text)
                         const bool is_assigned = word == "value" || word == "Value";
                         const bool is_secret = is_secret_key(word) || (is_assigned && named_secret_) ||
                                                (secret_section_ && i == first);
+
                         if (word == "name" || word == "Name" || word == "key" || word == "Key") {
                                 const auto name = skip(text, value, " \t\"'\\");
                                 const auto name_end =
                                         std::min(text.find_first_of(" \t\"'\\,", name), text.size());
                                 named_secret_ = is_secret_key(text.substr(name, name_end - name));
                         }
+
                         out += text.substr(i, value - i);
                         i = value;
+
                         if (is_secret) {
                                 i = hide_value(text, value, word.data() == text.data() + first, out);
                         }
+
                         continue;
                 }
+
                 out += word;
                 i = end;
+
                 const bool is_flag = word.starts_with('-') && word.size() > 2 && is_secret_key(word);
                 const bool is_login = word == "-u" || word == "--user";
                 if (!is_flag && !is_login && !is_scheme(word))
                         continue;
+
                 // The next word, which another quote may be around.
                 const auto next = skip(text, end, " \t\"'\\,");
                 if (next == text.size()) // alone on its line, as in a list
                         hide_next_ =
                                 hide_next_ || (is_flag && skip(text, 0, " \t-\"',") >= end - word.size());
+
                 if (next == end || next == text.size())
                         continue;
+
                 const char quote = is_quote(text[next - 1])      ? text[next - 1]
                                    : is_quote(before) && is_flag ? before
                                                                  : ' ';
                 const auto next_end =
                         std::min(quote == ' ' ? text.find_first_of(" \t\"'`", next) : text.find(quote, next),
                                 text.size());
+
                 auto argument = text.substr(next, next_end - next);
                 while (quote == ' ' && (argument.ends_with(',') || argument.ends_with(']')))
                         argument.remove_suffix(1);
@@ -344,9 +384,11 @@ std::string Redactor::scan(std::string_view text)
                                               : is_after_scheme(word, argument);
                 if (!hides)
                         continue;
+
                 out.append(text.substr(end, next - end)).append(hidden);
                 i = next + argument.size();
         }
+
         return out;
 }
 
@@ -357,13 +399,16 @@ std::string Redactor::line(std::string_view given)
                 text, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; }, '?');
         const auto indent = indent_of(text);
         const auto all_hidden = [&] { return text.substr(0, indent).append(hidden); };
+
         if (in_cut_key_) {
                 in_cut_key_ = is_base64(trim(text)) && trim(text).size() >= shortest_base64;
                 if (in_cut_key_)
                         return all_hidden();
         }
+
         if (block_ && is_in_block(text))
                 return all_hidden();
+
         if (hide_next_) {
                 hide_next_ = false;
                 auto word = skip(text, 0, " \t");
@@ -373,12 +418,15 @@ std::string Redactor::line(std::string_view given)
                 if (word < text.size() && text[word] != '-')
                         return all_hidden();
         }
+
         if (key_lines_ > 0)
                 text = without_key(text);
+
         if (const auto section = section_of(text))
                 secret_section_ = is_secret_key(*section) ? std::optional(indent) : std::nullopt;
         else if (secret_section_ && indent < *secret_section_ && !trim(text).empty())
                 secret_section_.reset(); // TOML inside YAML
+
         const auto key = text.find(key_begin);
         const auto end = text.find(key_end);
         if (key != text.npos && (end == text.npos || end > key)) {
@@ -387,6 +435,7 @@ std::string Redactor::line(std::string_view given)
                 text.resize(key + key_begin.size());
                 return without_logins(scan(text)).append(hidden);
         }
+
         return without_logins(scan(text));
 }
 
@@ -395,11 +444,13 @@ std::string redact(std::string_view text, bool is_cut)
         Redactor redactor(is_cut);
         std::string result;
         result.reserve(text.size());
+
         while (!text.empty()) {
                 const auto end = text.find('\n');
                 result.append(redactor.line(text.substr(0, end))).append("\n");
                 text.remove_prefix(end == text.npos ? text.size() : end + 1);
         }
+
         return result;
 }
 

@@ -25,6 +25,7 @@ CniMode cni_mode(const Arguments& arguments)
 {
         CniMode mode{.prefix_delegation = arguments.has("cni-prefix-delegation-enabled"),
                 .custom_networking = arguments.has("cni-custom-networking-enabled")};
+
         if (const auto text = arguments.last("cni-version")) {
                 const auto version = find_version(*text);
                 if (!version)
@@ -33,12 +34,14 @@ CniMode cni_mode(const Arguments& arguments)
                 if (*version < Version{1, 9, 0}) // before that the CNI had no prefixes
                         mode.prefix_delegation = false;
         }
+
         if (const auto text = arguments.last("cni-max-eni")) {
                 const auto enis = parse_int<unsigned>(*text);
                 if (!enis || *enis < 1)
                         misused(fmt::format("--cni-max-eni {}: not a whole number from 1", *text));
                 mode.max_enis = *enis;
         }
+
         return mode;
 }
 
@@ -49,9 +52,11 @@ std::string instance_type_name(
                 return exists(root(imds_path))
                                ? require(instance_facts(load_imds(root)).instance_type, "instanceType")
                                : ask_imds();
+
         const auto name = arguments.last("instance-type");
         if (!name)
                 misused("one of --instance-type, --instance-type-from-imds and --table is needed");
+
         return *name;
 }
 
@@ -64,12 +69,15 @@ std::string calculate(const Arguments& arguments, const Root& root, const std::s
         const auto mode = cni_mode(arguments);
         const auto expression = arguments.last("expression");
         auto pods = cni_max_pods(*type, mode);
+
         // Without an expression as AWS's calculator does it, with one as on a node.
         if (!arguments.has("show-max-allowed") && (!expression || assigns_prefixes(*type, mode)))
                 pods = std::min(pods, recommended_max_pods(type->vcpus));
+
         if (expression)
                 pods = in_context("--expression", failure::config_invalid,
                         [&] { return evaluate_max_pods(*expression, *type, pods); });
+
         return fmt::format("{}\n", pods);
 }
 
@@ -80,27 +88,33 @@ std::string table(const Root& root, const std::vector<std::string>& families)
                 "PREFIXES+CUST", "LIMIT");
         std::vector<std::string> known;
         std::vector<std::string> found;
+
         for (const auto& [name, type] : instance_types(root)) {
                 const auto family = name.substr(0, name.find('.'));
                 known.push_back(family);
+
                 if (!families.empty() && std::ranges::find(families, family) == families.end())
                         continue;
+
                 found.push_back(family);
                 const auto prefixes = [&type = type](
                                               bool custom) { // clang 14 captures no structured binding
                         const CniMode mode{.prefix_delegation = true, .custom_networking = custom};
                         return type.nitro ? fmt::format("{}", cni_max_pods(type, mode)) : std::string("-");
                 };
+
                 text += fmt::format(row, name, type.max_enis, type.ipv4_per_eni,
                         type.vcpus > 0 ? fmt::format("{}", type.vcpus) : std::string("-"),
                         standard_max_pods(type), cni_max_pods(type, {.custom_networking = true}),
                         prefixes(false), prefixes(true), recommended_max_pods(type.vcpus));
         }
+
         for (const auto& family : families)
                 if (std::ranges::find(found, family) == found.end())
                         misused(fmt::format("no instance type of family '{}' is in '{}'{}", family,
                                         instance_types_path, did_you_mean(family, known)),
                                 "Give families such as m5 or c8g");
+
         return text;
 }
 

@@ -39,6 +39,7 @@ ChainUnit parse_unit(const std::string& name, const std::string& text)
                 const auto equals = line.find('=');
                 if (equals == line.npos || line.starts_with('#'))
                         continue;
+
                 const auto key = line.substr(0, equals);
                 const auto value = line.substr(equals + 1);
                 if (key == "Description")
@@ -51,6 +52,7 @@ ChainUnit parse_unit(const std::string& name, const std::string& text)
                                         unit.after.emplace_back(
                                                 word.substr(0, word.size() - service.size()));
         }
+
         std::ranges::sort(unit.after);
         return unit;
 }
@@ -63,12 +65,14 @@ std::vector<ChainUnit> in_order(std::map<std::string, ChainUnit> units)
                         return std::ranges::none_of(entry.second.after,
                                 [&](const auto& other) { return units.contains(other); });
                 };
+
                 auto next = std::ranges::find_if(units, is_free);
                 if (next == units.end())
                         next = units.begin(); // a cycle, which systemd-analyze verify tells
                 ordered.push_back(std::move(next->second));
                 units.erase(next);
         }
+
         return ordered;
 }
 
@@ -83,15 +87,19 @@ std::string render_chain(
                 text += fmt::format("{}{}: {}\n", text.empty() ? "" : "\n", unit.name, purpose);
                 text += row("if", unit.conditions);
                 text += row("after", unit.after);
+
                 if (!step.is_object())
                         continue;
+
                 text += row("reads", sorted(step.at("reads")));
                 text += row("writes", sorted(step.at("writes")));
                 text += row("devices", sorted(step.at("devices")));
+
                 if (!step.at("may").empty())
                         text += row("may", {join(sorted(step.at("may")), ", ")});
                 text += row("read by", sorted(step.at("read_by")));
         }
+
         return text;
 }
 

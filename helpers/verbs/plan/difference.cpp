@@ -35,21 +35,25 @@ std::string hide_flags(const std::string& line)
 {
         std::vector<std::string> words;
         bool hides = false;
+
         for (const auto word : split(line, ' ')) {
                 const auto dashes = std::min(word.find("--"), word.size());
                 const auto equals = std::min(word.find('=', dashes), word.size());
                 const bool names =
                         dashes != word.size() && names_secret(word.substr(dashes, equals - dashes));
+
                 if (hides && dashes != 0) {
                         if (!words.back().ends_with(hidden))
                                 words.emplace_back(hidden);
                         continue;
                 }
+
                 hides = names;
                 words.push_back(names && equals != word.size()
                                         ? std::string(word.substr(0, equals + 1)).append(hidden)
                                         : std::string(word));
         }
+
         return join(words, " ");
 }
 
@@ -61,6 +65,7 @@ public:
                 const auto indent = std::min(line.find_first_not_of(" \t"), line.size());
                 const auto text = line.substr(indent);
                 const auto kept = std::string(line.substr(0, indent));
+
                 if (below_ != nowhere) {
                         if (indent > below_ || text.empty())
                                 return kept + std::string(text.empty() ? "" : hidden);
@@ -68,6 +73,7 @@ public:
                         if (text.starts_with(']') || text.starts_with('}'))
                                 return std::string(line);
                 }
+
                 if (text.size() > 2 && text.starts_with('[') && text.ends_with(']') &&
                         text.find('=') == text.npos) { // the head of a table of TOML
                         const auto parts = split(text.substr(1, text.size() - 2), '.');
@@ -75,6 +81,7 @@ public:
                                 [](std::string_view part) { return names_secret(without_quotes(part)); });
                         return std::string(line);
                 }
+
                 const auto end = text.find_first_of("=:");
                 const auto key = without_quotes(text.substr(0, end));
                 const bool is_key = end != text.npos && key.find_first_of(" /") == key.npos;
@@ -85,6 +92,7 @@ public:
                         return kept + std::string(opens ? text : text.substr(0, end + 1)) +
                                std::string(opens ? "" : " ") + std::string(opens ? "" : hidden);
                 }
+
                 return kept + hide_flags(hide_secrets(text));
         }
 
@@ -105,8 +113,10 @@ std::vector<std::string> shown_lines(std::string_view text)
                         result.emplace_back(line.substr(0, flag));
                         line.remove_prefix(flag);
                 }
+
                 result.emplace_back(line);
         }
+
         return result;
 }
 
@@ -120,6 +130,7 @@ std::vector<Line> compare(std::span<const std::string> before, std::span<const s
 {
         std::vector<Line> result;
         const auto rows = before.size();
+
         const auto columns = after.size();
         const bool all = rows * columns > table_limit;
         std::vector<std::vector<unsigned>> common(
@@ -128,6 +139,7 @@ std::vector<Line> compare(std::span<const std::string> before, std::span<const s
                 for (std::size_t j = columns; j-- > 0;)
                         common[i][j] = before[i] == after[j] ? common[i + 1][j + 1] + 1
                                                              : std::max(common[i + 1][j], common[i][j + 1]);
+
         std::size_t i = 0;
         std::size_t j = 0;
         while (i < rows || j < columns) {
@@ -140,6 +152,7 @@ std::vector<Line> compare(std::span<const std::string> before, std::span<const s
                         result.push_back({'+', after[j++]});
                 }
         }
+
         return result;
 }
 
@@ -150,18 +163,22 @@ std::vector<Line> compare_texts(std::string_view before, std::string_view after)
         std::size_t first = 0;
         while (first < old_lines.size() && first < new_lines.size() && old_lines[first] == new_lines[first])
                 ++first;
+
         std::size_t last = 0;
         while (last < old_lines.size() - first && last < new_lines.size() - first &&
                 old_lines[old_lines.size() - 1 - last] == new_lines[new_lines.size() - 1 - last])
                 ++last;
+
         std::vector<Line> result;
         for (std::size_t i = 0; i < first; ++i)
                 result.push_back({' ', old_lines[i]});
         const auto middle = compare(std::span(old_lines).subspan(first, old_lines.size() - first - last),
                 std::span(new_lines).subspan(first, new_lines.size() - first - last));
         result.insert(result.end(), middle.begin(), middle.end());
+
         for (std::size_t i = old_lines.size() - last; i < old_lines.size(); ++i)
                 result.push_back({' ', old_lines[i]});
+
         return result;
 }
 
@@ -206,6 +223,7 @@ std::string difference(std::string_view before, std::string_view after)
         std::size_t left_out = 0;
         std::size_t old_line = 1;
         std::size_t new_line = 1;
+
         for (std::size_t i = 0; i < all.size();) {
                 const auto is_near = [&](std::size_t at) { // a change within the lines around
                         for (auto k = at - std::min(at, context); k < std::min(all.size(), at + context + 1);
@@ -214,16 +232,19 @@ std::string difference(std::string_view before, std::string_view after)
                                         return true;
                         return false;
                 };
+
                 if (!is_near(i)) {
                         ++i;
                         ++old_line;
                         ++new_line;
                         continue;
                 }
+
                 auto end = i;
                 std::size_t old_count = 0;
                 std::size_t new_count = 0;
                 std::string hunk;
+
                 for (; end < all.size() && is_near(end); ++end) {
                         old_count += all[end].sign != '+' ? 1U : 0U;
                         new_count += all[end].sign != '-' ? 1U : 0U;
@@ -232,6 +253,7 @@ std::string difference(std::string_view before, std::string_view after)
                         else
                                 ++left_out;
                 }
+
                 if (!hunk.empty())
                         text += fmt::format("@@ -{},{} +{},{} @@\n",
                                         old_count == 0 ? old_line - 1 : old_line, old_count,
@@ -241,8 +263,10 @@ std::string difference(std::string_view before, std::string_view after)
                 new_line += new_count;
                 i = end;
         }
+
         if (left_out > 0)
                 text += fmt::format("({} more lines)\n", left_out);
+
         return text;
 }
 
@@ -251,22 +275,26 @@ std::string describe(const Root& root, const FileChange& change)
         const auto& file = change.file;
         const auto path = root(file.path);
         const auto present = read_file_if_exists(path);
+
         auto text = fmt::format("{} {} ({}", file.path, fate_of(change, present.has_value()), change.step);
         if (!change.daemon.empty() && change.outcome != Outcome::edit_stands)
                 text += fmt::format("; {} reads it", change.daemon);
         text += ")\n";
+
         if (change.outcome == Outcome::edit_stands)
                 return text + fmt::format("  our version is {}{}\n", rendered_directory, file.path);
         if (file.kind == File::Kind::link)
                 return text + fmt::format("  a link to {}\n", file.content);
         if (is_private(root, file))
                 return text + "  not shown, because it may be secret: others than root cannot read it\n";
+
         const auto before = present.value_or("");
         const auto shown = difference(hide_values(before), hide_values(file.content));
         for (const auto line : lines(shown))
                 text += fmt::format("  {}\n", line);
         if (shown.empty() && before != file.content)
                 text += "  the changes are secret and not shown\n";
+
         return text;
 }
 

@@ -45,6 +45,7 @@ UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, cons
         const auto unsigned_number = [&](const char* key) {
                 return static_cast<std::uint64_t>(unit.number(key));
         };
+
         UnitState state{.load = unit.text("LoadState"),
                 .active = unit.text("ActiveState"),
                 .sub = unit.text("SubState"),
@@ -60,10 +61,12 @@ UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, cons
                 .pulls_in = {},
                 .requires_ = {},
                 .lacks = {}};
+
         // A condition that was never checked counts as met.
         state.conditions =
                 unit.number("ConditionTimestampMonotonic") == 0 || unit.number("ConditionResult") != 0;
         state.asserts = unit.number("AssertTimestampMonotonic") == 0 || unit.number("AssertResult") != 0;
+
         if (const auto commands = unit.command("ExecStart"); !commands.empty())
                 state.program = commands.front().program;
         if (state.result == "timeout")
@@ -71,11 +74,13 @@ UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, cons
         state.gate_closed = std::ranges::any_of(unit.check("Conditions"), [](const Manager::Check& check) {
                 return check.parameter.starts_with(gates) && !check.negated && !exists(check.parameter);
         });
+
         if (!state.asserts)
                 for (const auto& check : unit.check("Asserts"))
                         if (check.parameter.starts_with(done) && !check.negated &&
                                 !exists(check.parameter) && is_wanted(check))
                                 state.lacks.push_back(check.parameter.substr(done.size()) + ".service");
+
         for (const char* kind : {"BindsTo", "Requires", "Wants"})
                 for (auto& other : unit.list(kind))
                         if (in_chain(other)) {
@@ -83,20 +88,25 @@ UnitState unit_state(Obstacles& obstacles, const Manager::Properties& unit, cons
                                         state.requires_.push_back(other);
                                 state.pulls_in.push_back(std::move(other));
                         }
+
         for (auto& other : unit.list("After"))
                 if (in_chain(other))
                         state.after.push_back(std::move(other));
+
         // udev wants an instance for each interface; kubelet starts after those.
         if (name == kubelet_unit)
                 for (const auto& other : state.after)
                         if (other.starts_with("eks-interface@"))
                                 state.pulls_in.push_back(other);
+
         // What a program says itself is not about its drop-ins.
         const bool by_systemd = !state.killed && state.exit_status >= first_status_of_systemd;
         const bool silent = name.starts_with("eks-") && state.active == "failed" && state.status.empty();
         obstacles.add(name, unit, state);
+
         if (by_systemd || silent)
                 state.drop_ins = state.admins_files;
+
         return state;
 }
 
@@ -114,17 +124,22 @@ UnitStates read_chain(Manager& manager, const std::string& root)
 {
         UnitStates units;
         Obstacles obstacles(manager);
+
         std::deque<std::string> queue{root};
         while (!queue.empty()) {
                 const auto name = queue.front();
                 queue.pop_front();
+
                 if (units.contains(name))
                         continue;
+
                 auto state = unit_state(obstacles, manager.properties(name), name);
                 queue.insert(queue.end(), state.pulls_in.begin(), state.pulls_in.end());
                 units.emplace(name, std::move(state));
         }
+
         obstacles.add_cycles(units);
+
         return units;
 }
 

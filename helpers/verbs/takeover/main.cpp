@@ -31,11 +31,14 @@ int take_over(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
+
         const auto root = arguments.root();
         const bool undo = arguments.has("undo");
+
         const bool dry = arguments.has("dry-run");
         if (root.prefix().empty() && ::geteuid() != 0 && !dry)
                 throw Error(failure::usage, "only root can move files in /etc", "Run it with sudo");
+
         const auto plan = undo ? plan_undo(root) : plan_takeover(root);
         for (const auto& move : plan.moves) {
                 if (undo) {
@@ -49,15 +52,18 @@ int take_over(const Arguments& arguments)
                                 "{} {}: {}\n", dry ? "would set aside" : "set aside", move.path, move.why);
                 }
         }
+
         if (undo && !dry)
                 remove_empty_directories(root);
         for (const auto& note : plan.notes)
                 fmt::print("{}\n", note);
+
         if (plan.moves.empty())
                 fmt::print("nothing to {}\n", undo ? "bring back" : "set aside");
         else if (!dry)
                 fmt::print("it takes effect at the next boot{}\n",
                         undo ? "" : "; `eksnode takeover --undo` brings everything back");
+
         return 0;
 }
 

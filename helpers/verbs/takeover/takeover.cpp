@@ -63,6 +63,7 @@ std::optional<mode_t> kind_of(const std::string& path)
                         return std::nullopt;
                 throw io_error("look at", path, errno);
         }
+
         return st.st_mode & S_IFMT;
 }
 
@@ -120,10 +121,12 @@ Takeover plan_takeover(const Root& root)
 {
         Takeover takeover;
         add_links(root, takeover);
+
         for (const auto& [theirs, ours] : pairs) {
                 const auto kind = kind_of(root(std::string(theirs)));
                 if (!kind)
                         continue;
+
                 if (*kind != S_IFREG)
                         takeover.notes.push_back(
                                 fmt::format("'{}' stays: it is not a regular file", theirs));
@@ -133,6 +136,7 @@ Takeover plan_takeover(const Root& root)
                         takeover.moves.push_back(
                                 {std::string(theirs), fmt::format("has precedence over '{}'", ours)});
         }
+
         return takeover;
 }
 

@@ -36,10 +36,12 @@ std::string cluster_of(const Arguments& arguments)
         auto names = arguments.all("cluster-name");
         for (auto& id : arguments.all("cluster-id"))
                 names.push_back(std::move(id));
+
         if (names.size() != 1)
                 throw Error(failure::usage,
                         names.empty() ? "no cluster is named" : "more than one cluster is named",
                         "Give one --cluster-name");
+
         return names.front();
 }
 
@@ -49,10 +51,12 @@ std::string region_of(const Arguments& arguments, const Root& root)
                 return *given;
         if (auto given = environment("AWS_REGION"); !given.empty())
                 return given;
+
         const auto text = read_file_if_exists(root(facts));
         const auto known = try_parse_json(text.value_or(""));
         if (known.is_object() && known.contains("region") && known["region"].is_string())
                 return known["region"];
+
         throw Error(failure::usage, fmt::format("no region is named, and '{}' has none", facts),
                 "Give --region, or set AWS_REGION");
 }
@@ -62,10 +66,12 @@ int print_token(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
+
         const auto root = arguments.root();
         const auto version = exec_api_version(environment("KUBERNETES_EXEC_INFO"));
         TokenRequest request{
                 cluster_of(arguments), region_of(arguments, root), endpoint_kind_from_environment()};
+
         // With a kernel in FIPS mode, the FIPS endpoint is used if it exists; elsewhere its name would not
         // resolve.
         request.endpoint.fips = request.endpoint.fips || arguments.has("fips") ||
@@ -74,6 +80,7 @@ int print_token(const Arguments& arguments)
         const auto credentials = aws_credentials({.endpoint = imds_endpoint(), .timeout = imds_timeout});
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         fmt::print("{}", render_exec_credential(version, eks_token(request, credentials, now), now));
+
         return 0;
 }
 

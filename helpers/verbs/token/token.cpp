@@ -28,6 +28,7 @@ std::string base64url(const std::string& bytes)
         text.resize(text.find_last_not_of('=') + 1);
         std::ranges::replace(text, '+', '-');
         std::ranges::replace(text, '/', '_');
+
         return text;
 }
 
@@ -52,9 +53,11 @@ std::string eks_token(
         if (!is_dns_label(request.region))
                 throw Error(failure::usage, fmt::format("'{}' is not a valid region name", request.region),
                         "Give --region a name such as us-west-2");
+
         const AwsRequest caller{.host = aws_host("sts", request.region, request.endpoint),
                 .query = {{"Action", "GetCallerIdentity"}, {"Version", "2011-06-15"}},
                 .headers = {{"x-k8s-aws-id", cluster}}};
+
         return "k8s-aws-v1." +
                base64url(presigned_url(caller, credentials, {"sts", request.region, now}, url_lifetime));
 }
@@ -63,12 +66,14 @@ std::string exec_api_version(std::string_view exec_info)
 {
         if (exec_info.empty())
                 return fmt::format("{}v1beta1", api_group);
+
         const auto info = try_parse_json(exec_info);
         const auto asked = info.is_object() ? info.value("apiVersion", Json()) : Json();
         constexpr std::array versions{"v1", "v1beta1", "v1alpha1"};
         for (const auto* version : versions)
                 if (asked == fmt::format("{}{}", api_group, version))
                         return asked;
+
         throw Error(failure::usage,
                 asked.is_string()
                         ? fmt::format("KUBERNETES_EXEC_INFO asks for '{}'", asked.get<std::string>())

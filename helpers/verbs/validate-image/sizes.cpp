@@ -65,6 +65,7 @@ std::vector<Size> component_sizes(const Root& root)
         walk_tree(root, "/", [&](std::string_view path, const struct stat& st) {
                 if (!S_ISDIR(st.st_mode) && st.st_nlink > 1 && !seen.emplace(st.st_dev, st.st_ino).second)
                         return;
+
                 const auto part =
                         std::ranges::find_if(parts, [&](const Part& p) { return is_below(path, p); });
                 const auto component = part == parts.end() ? rest : part->component;
@@ -73,12 +74,14 @@ std::vector<Size> component_sizes(const Root& root)
                         ->second += used;
                 all += used;
         });
+
         std::vector<Size> sizes;
         for (const auto& [component, used] : bytes)
                 if (used > 0)
                         sizes.push_back({std::string(component), (used + mib - 1) / mib});
         std::ranges::stable_sort(sizes, std::ranges::greater(), &Size::mib);
         sizes.push_back({"all", (all + mib - 1) / mib});
+
         return sizes;
 }
 

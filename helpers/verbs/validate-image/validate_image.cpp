@@ -50,21 +50,25 @@ void check_file(const Root& root, const ImageFile& file, bool with_content, std:
                 checks.push_back(
                         problem("file", file.path, std::move(found), std::move(wanted), std::move(remedy)));
         };
+
         const auto st = look_at(path);
         if (!st)
                 return add("missing", "as the build made it", build_again);
+
         if (!file.target.empty()) {
                 if (const auto target = read_link_if_exists(path); target != file.target)
                         add(target ? "a link to " + *target : "not a link", "a link to " + file.target,
                                 fmt::format("Run `ln -sfn {} {}`", file.target, file.path));
                 return;
         }
+
         if (file.path.ends_with('/')) {
                 if (!S_ISDIR(st->st_mode))
                         return add("not a directory", "a directory", build_again);
         } else if (!S_ISREG(st->st_mode)) {
                 return add("not a regular file", "a regular file", build_again);
         }
+
         const auto mode = fmt::format("{:04o}", st->st_mode & 07777U);
         if (mode != file.mode)
                 add("mode " + mode, file.mode, fmt::format("Run `chmod {} {}`", file.mode, file.path));
@@ -73,6 +77,7 @@ void check_file(const Root& root, const ImageFile& file, bool with_content, std:
                 add("owner " + owner, file.owner, fmt::format("Run `chown {} {}`", file.owner, file.path));
         if (!with_content || file.sha256.empty())
                 return;
+
         if (const auto sum = sha256_of_file(path); sum != file.sha256)
                 add("SHA-256 " + sum, file.sha256, build_again);
 }
@@ -114,6 +119,7 @@ std::vector<std::string> modules_of(const Root& root, const std::string& directo
                 for (const auto line : lines(text))
                         names.push_back(module_name(line.substr(0, line.find(':'))));
         }
+
         std::ranges::sort(names);
         return names;
 }
@@ -123,10 +129,12 @@ std::vector<std::pair<std::string, std::string>> loaded_modules(const Root& root
 {
         std::vector<std::pair<std::string, std::string>> modules;
         std::vector<std::string> seen;
+
         for (const auto* directory : {"/etc/modules-load.d", "/usr/lib/modules-load.d"})
                 for (const auto& name : list_directory(root(directory))) {
                         if (!name.ends_with(".conf") || std::ranges::find(seen, name) != seen.end())
                                 continue;
+
                         seen.push_back(name);
                         const auto path = fmt::format("{}/{}", directory, name);
                         const auto text = read_file_if_exists(root(path)).value_or("");
@@ -135,6 +143,7 @@ std::vector<std::pair<std::string, std::string>> loaded_modules(const Root& root
                                         !word.empty() && !word.starts_with('#') && !word.starts_with(';'))
                                         modules.emplace_back(word, path);
                 }
+
         return modules;
 }
 
@@ -147,6 +156,7 @@ std::vector<std::string> paths_like(const Root& root, const std::string& pattern
                         paths.emplace_back(std::string_view(found.gl_pathv[i])
                                                    .substr(root.prefix().size())); // NOLINT: glob's C array
         ::globfree(&found);
+
         return paths;
 }
 
@@ -162,6 +172,7 @@ std::vector<Check> check_files(const Root& root, const ImageManifest& manifest, 
                 check_file(
                         root, file, stage == Stage::sealed || !file.path.starts_with("/opt/cni/"), checks);
         }
+
         return checks;
 }
 
@@ -171,6 +182,7 @@ std::vector<Check> check_access(const Root& root)
         std::vector<Check> checks;
         const auto top = look_at(root("/"));
         const auto owner = top ? top->st_uid : 0; // 0, but in a root that somebody else has unpacked
+
         for (const auto* place : {"/etc/eks", "/etc/systemd/system", "/opt/cni/bin", "/usr/bin/kubelet",
                      "/usr/bin/aws-iam-authenticator", "/usr/lib/eks", "/usr/lib/systemd/system",
                      "/usr/libexec/eksnode"})
@@ -184,6 +196,7 @@ std::vector<Check> check_access(const Root& root)
                                         fmt::format("mode {:04o}", st.st_mode & 07777U),
                                         "only root may write", fmt::format("Run `chmod go-w {}`", path)));
                 });
+
         return checks;
 }
 
@@ -201,6 +214,7 @@ std::vector<Check> check_units(const Root& root, const ImageManifest& manifest)
                         checks.push_back(problem("unit", unit, "not enabled", "enabled",
                                 fmt::format("Run `systemctl enable {}`", unit)));
         }
+
         return checks;
 }
 
@@ -220,6 +234,7 @@ std::vector<Check> check_kernel(const Root& root, const ImageManifest& manifest,
         auto kernel = manifest.kernel;
         if (kernel.empty())
                 return {}; // a container has none of its own
+
         if (stage == Stage::running)
                 kernel = trim(read_file_if_exists(root("/proc/sys/kernel/osrelease")).value_or(kernel));
         std::vector<Check> checks;
@@ -228,9 +243,11 @@ std::vector<Check> check_kernel(const Root& root, const ImageManifest& manifest,
                 checks.push_back(
                         problem("kernel", what, std::move(found), std::move(wanted), std::move(remedy)));
         };
+
         if (!exists(root("/boot/vmlinuz-" + kernel)))
                 add(kernel, fmt::format("there is no /boot/vmlinuz-{}", kernel), "the kernel that boots",
                         "Install its package again, or choose another kernel with kernel_version=");
+
         const auto directory = "/usr/lib/modules/" + kernel;
         if (!exists(root(directory + "/modules.dep"))) {
                 add(kernel, fmt::format("there is no {}/modules.dep", directory),
@@ -238,21 +255,25 @@ std::vector<Check> check_kernel(const Root& root, const ImageManifest& manifest,
                         fmt::format("Install the package of its modules, and run `depmod {}`", kernel));
                 return checks;
         }
+
         const auto names = modules_of(root, directory);
         const auto has = [&](std::string_view module) {
                 return std::ranges::binary_search(names, module_name(module));
         };
+
         for (const auto& [module, file] : loaded_modules(root))
                 if (!has(module))
                         add("module " + module, fmt::format("{} has none", kernel),
                                 fmt::format("{} loads it at boot", file),
                                 "Install the package that has it for this kernel, or remove the line");
+
         for (const auto& module : list_directory(root("/var/lib/dkms")))
                 for (const auto& version : list_directory(root(fmt::format("/var/lib/dkms/{}", module)))) {
                         const auto built = fmt::format("/var/lib/dkms/{}/{}", module, version);
                         if (!look_at(root(built)) || !S_ISDIR(look_at(root(built))->st_mode) ||
                                 !exists(root(built + "/source")))
                                 continue; // kernel-… are links to what was installed
+
                         if (!exists(root(fmt::format("{}/{}", built, kernel))))
                                 add("module " + module, fmt::format("dkms has not built it for {}", kernel),
                                         "built",
@@ -260,6 +281,7 @@ std::vector<Check> check_kernel(const Root& root, const ImageManifest& manifest,
                                                 "Run `dkms install {}/{} -k {}`; the headers of this kernel must be installed",
                                                 module, version, kernel));
                 }
+
         return checks;
 }
 
@@ -267,6 +289,7 @@ std::vector<Check> check_leftovers(const Root& root, const ImageManifest& manife
 {
         constexpr auto remedy = "Remove it, or run packer/provisioners/clean-up last";
         std::vector<Check> checks;
+
         for (const auto& pattern : manifest.leftovers)
                 for (const auto& path : paths_like(root, pattern)) {
                         // A link is of the distribution, a file has the servers of the builder's network.
@@ -274,17 +297,20 @@ std::vector<Check> check_leftovers(const Root& root, const ImageManifest& manife
                                 continue;
                         checks.push_back(problem("leftover", path, "is of the builder", "absent", remedy));
                 }
+
         walk_tree(root, "/var/log", [&](std::string_view path, const struct stat& st) {
                 // auditd goes on writing while it runs
                 if (S_ISREG(st.st_mode) && st.st_size > 0 && path != "/var/log/audit/audit.log")
                         checks.push_back(
                                 problem("leftover", path, "is a log of the builder", "absent", remedy));
         });
+
         const auto id = read_file_if_exists(root("/etc/machine-id"));
         if (!id || !trim(*id).empty())
                 checks.push_back(problem("leftover", "/etc/machine-id", id ? "has an id" : "missing",
                         "an empty file, into which systemd writes an id at the first boot",
                         "Run `truncate --size=0 /etc/machine-id`"));
+
         return checks;
 }
 
@@ -293,9 +319,11 @@ std::vector<Check> check_space(const Root& root, const ImageManifest& manifest, 
         struct statvfs disk {};
         if (::statvfs(root("/").c_str(), &disk) < 0)
                 throw io_error("look at the file system of", root("/"), errno);
+
         const auto free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize >> 20U;
         if (free >= manifest.least_free_mib)
                 return {};
+
         return {{"free space", stage == Stage::sealed ? State::problem : State::warning,
                 fmt::format("{} MiB", free), fmt::format("{} MiB", manifest.least_free_mib),
                 "Say launch_block_device_mappings_volume_size=GIB at the build, or start instances with a larger volume"}};
@@ -309,14 +337,17 @@ std::vector<Check> validate_image(const Root& root, const ImageManifest& manifes
                         checks.push_back({std::string(subject), State::ok, "as the build made it", "", ""});
                 checks.insert(checks.end(), found.begin(), found.end());
         };
+
         append("files", check_files(root, manifest, stage));
         append("access", check_access(root));
         append("units", check_units(root, manifest));
         append("versions", check_versions(root, manifest));
         append("kernel", check_kernel(root, manifest, stage));
         append("free space", check_space(root, manifest, stage));
+
         if (stage == Stage::sealed)
                 append("leftovers", check_leftovers(root, manifest));
+
         return checks;
 }
 

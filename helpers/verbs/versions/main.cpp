@@ -30,6 +30,7 @@ int show(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
+
         const auto root = arguments.root();
         const auto installed = installed_versions(root);
         const bool json = arguments.has("json");
@@ -37,13 +38,16 @@ int show(const Arguments& arguments)
                 fmt::print("{}\n", Json(installed).dump(4, ' ', false, Json::error_handler_t::replace));
                 return 0;
         }
+
         const auto manifest = arguments.has("installed") ? std::nullopt : read_manifest(root);
         const auto components = compare_versions(installed, manifest);
         fmt::print("{}", json ? render_versions_as_json(components, manifest.has_value())
                               : render_versions(components));
+
         if (!manifest && !arguments.has("installed"))
                 fmt::print(stderr, "eksnode versions: there is no '{}': nothing to compare with\n",
                         root(manifest_path));
+
         return std::ranges::any_of(components, &Component::is_wrong) ? 1 : 0;
 }
 

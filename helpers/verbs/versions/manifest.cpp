@@ -15,6 +15,7 @@ std::optional<ImageManifest> read_manifest(const Root& root)
         const auto text = read_file_if_exists(path);
         if (!text)
                 return std::nullopt;
+
         try {
                 const auto tree = parse_json(*text);
                 ImageManifest manifest;
@@ -24,6 +25,7 @@ std::optional<ImageManifest> read_manifest(const Root& root)
                 tree.at("leftovers").get_to(manifest.leftovers);
                 tree.at("kernel").get_to(manifest.kernel);
                 tree.at("leastFreeMiB").get_to(manifest.least_free_mib);
+
                 for (const auto& file : tree.at("files"))
                         manifest.files.push_back({file.at("path"), file.at("mode"), file.at("owner"),
                                 file.value("sha256", ""), file.value("target", "")});

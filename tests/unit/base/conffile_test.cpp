@@ -79,11 +79,14 @@ TEST_CASE("Files that are not as they were rendered are found", "[conffile]")
 {
         const TemporaryDirectory node;
         CHECK(edited_files(node.root()).empty());
+
         put(node.root(), regular("one"));
         put(node.root(), {.path = "/etc/other", .content = "one"});
         CHECK(edited_files(node.root()).empty());
+
         node.write(path, "mine");
         CHECK(edited_files(node.root()) == Names{path});
+
         ::unlink(node("/etc/other").c_str());
         CHECK(edited_files(node.root()) == Names{"/etc/other", path});
         CHECK(is_trusted("/etc/kubernetes/pki/ca.crt"));
@@ -209,11 +212,13 @@ TEST_CASE("A crash between file and record does not count as an edit", "[conffil
         {
                 node.write(path, "one");
         }
+
         SECTION("when the rendering had changed")
         {
                 put(node.root(), regular("zero"));
                 node.write(path, "one"); // written, then killed: the memory still says "zero"
         }
+
         CHECK(put(node.root(), regular("one")) == Outcome::unchanged);
         CHECK(node.read(memory) == "one");
         CHECK(put(node.root(), regular("two")) == Outcome::written);
@@ -277,9 +282,11 @@ TEST_CASE("A link is made once and changed with our wish", "[conffile]")
         File link{.path = path, .content = "target", .kind = File::Kind::link};
         CHECK(put(node.root(), link) == Outcome::written);
         CHECK(read_link_if_exists(node(path)) == "target");
+
         const Untouched stays(node, path);
         CHECK(put(node.root(), link) == Outcome::unchanged);
         CHECK(stays.still());
+
         link.content = "other";
         CHECK(put(node.root(), link) == Outcome::written);
         CHECK(read_link_if_exists(node(path)) == "other");
@@ -303,6 +310,7 @@ TEST_CASE("A file of this boot has no memory and is simply ours", "[conffile]")
         CHECK(put(node.root(), file) == Outcome::written);
         CHECK(node.mode(file.path) == 0600);
         CHECK_FALSE(node.has("/var"));
+
         const Untouched stays(node, "/run/eks/node.json");
         CHECK(put(node.root(), file) == Outcome::unchanged);
         CHECK(stays.still());
@@ -366,6 +374,7 @@ TEST_CASE("An edited file keeps its content and loses what others may do with it
 {
         const TemporaryDirectory node;
         REQUIRE(put_in_place(node.root(), regular("ours")) == Outcome::written);
+
         node.write(path, "theirs", 0666);
         ::chmod(node(memory).c_str(), 0666);
         CHECK(repair_permissions(node.root(), regular("ours")) == "mode 0666");
@@ -380,10 +389,12 @@ TEST_CASE("A file of another owner gets our owner", "[conffile]")
                 WARN("only root can give files away: not tested");
                 return;
         }
+
         const TemporaryDirectory node;
         REQUIRE(put_in_place(node.root(), regular("one")) == Outcome::written);
         REQUIRE(::chown(node(path).c_str(), 12345, 12345) == 0);
         CHECK(repair_permissions(node.root(), regular("one")) == "owner 12345");
+
         struct stat st {};
         REQUIRE(::stat(node(path).c_str(), &st) == 0);
         CHECK(st.st_uid == 0);
@@ -397,6 +408,7 @@ TEST_CASE("Files of others keep their permissions", "[conffile]")
         node.link(path, node("/elsewhere"));
         CHECK(repair_permissions(node.root(), regular("one")).empty()); // an admin's link
         CHECK(node.mode("/elsewhere") == 0666);
+
         node.write("/run/file", "one", 0666);
         CHECK(repair_permissions(node.root(), {.path = "/run/file", .content = "one"}).empty());
         CHECK(repair_permissions(node.root(), absent()).empty());

@@ -79,6 +79,7 @@ TEST_CASE("A confined step reads what it named and nothing else", "[confine]")
         CHECK(confined(node, access, [&] { return try_open(node("/etc"), O_RDONLY | O_DIRECTORY); }) ==
                 EACCES);
         CHECK(confined(node, access, [&] { return try_open("/etc/passwd", O_RDONLY); }) == EACCES);
+
         // Absence still looks like absence below what is allowed.
         CHECK(confined(node, access, [&] { return try_open(node("/run/eks/absent"), O_RDONLY); }) == ENOENT);
 }
@@ -125,6 +126,7 @@ TEST_CASE("A confined step puts its files in place, replaces them and takes them
                 wrong += put_in_place(root, gate) == Outcome::written ? 0 : 16;
                 return wrong;
         });
+
         CHECK(status == 0);
         CHECK(node.has("/run/eks/enabled/x"));
         CHECK(node.has("/etc/thing/link"));
@@ -137,11 +139,13 @@ TEST_CASE("A confined step makes device nodes only if it said so", "[confine]")
                 WARN("not root: not tested");
                 return;
         }
+
         const TemporaryDirectory node;
         node.write("/dev/file", "");
         const auto make = [&] {
                 return ::mknod(node("/dev/null").c_str(), S_IFCHR | 0600, 0x103) == 0 ? 0 : errno;
         };
+
         const auto create = [&] { return try_open(node("/dev/new"), O_WRONLY | O_CREAT); };
         CHECK(confined(node, {}, make) == EACCES);
         CHECK(confined(node, {.reads = {}, .writes = {}, .makes_devices = true}, make) == 0);
@@ -155,7 +159,9 @@ TEST_CASE("Directories to write are made before they are allowed", "[confine]")
                 confine(node.root(), {.writes = {"/etc/new/below"}});
                 return 0;
         }) == 0);
+
         CHECK(node.has("/etc/new/below"));
+
         node.write("/etc/file", "");
         CHECK(test::in_child([&] {
                 const auto refused =
@@ -178,6 +184,7 @@ TEST_CASE("Programs run only where a step said so", "[confine]")
                         return 2;
                 }
         };
+
         CHECK(confined(node, {.runs_programs = true}, run_echo) == 0);
         CHECK(confined(node, {}, run_echo) == 2);
         CHECK(confined(node, {.runs_programs = true},
@@ -220,6 +227,7 @@ TEST_CASE("Where the kernel can, Landlock keeps signals inside", "[confine]")
                 WARN("no scopes of Landlock on this kernel: not tested");
                 return;
         }
+
         const TemporaryDirectory node;
         const auto signal_parent = [] { return ::kill(::getppid(), SIGURG) == 0 ? 0 : errno; };
         CHECK(test::in_child(signal_parent) == 0);
@@ -241,11 +249,14 @@ TEST_CASE("On a node, without a root prefix, a confined process has no capabilit
                 std::fputs(status.c_str(), stdout);
                 return 0;
         });
+
         REQUIRE(result.status == 0);
+
         for (const auto* set : {"CapInh", "CapPrm", "CapEff"}) {
                 CAPTURE(set);
                 CHECK(result.out.find(std::string(set) + ":\t0000000000000000\n") != std::string::npos);
         }
+
         if (::geteuid() == 0)
                 CHECK(result.out.find("CapBnd:\t0000000000000000\n") != std::string::npos);
 }

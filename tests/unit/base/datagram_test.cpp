@@ -24,6 +24,7 @@ public:
         {
                 sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
                 REQUIRE(name.size() < sizeof address.sun_path);
+
                 std::memcpy(address.sun_path, name.data(), name.size());
                 if (name.front() == '@')
                         address.sun_path[0] = '\0';

@@ -20,11 +20,14 @@ Found found_in(const test::TemporaryDirectory& node, const Texts& directories)
 {
         std::vector<Note> notes;
         Found found{.paths = drop_ins(node.root(), directories, {".toml"}, &notes), .notes = {}};
+
         for (const auto& note : notes) {
                 CHECK(note.level == Level::warning);
                 found.notes.push_back(note.text);
         }
+
         CHECK(drop_ins(node.root(), directories, {".toml"}) == found.paths);
+
         return found;
 }
 
@@ -54,6 +57,7 @@ TEST_CASE("What is no file among the drop-ins is named, and the others are used"
         node.write("/etc/d/10-x.toml/file", "x");
         node.link("/etc/d/20-y.toml", "gone.toml");
         REQUIRE(::mkfifo(node("/etc/d/30-z.toml").c_str(), 0600) == 0);
+
         node.write("/etc/d/40-good.toml", "x");
         node.write("/etc/d/lists/file", "x"); // of another program
         node.link("/etc/e", "nowhere");

@@ -31,12 +31,14 @@ TEST_CASE("A time limit is a whole number of seconds, up to a day", "[environmen
                 CHECK(environment_seconds(name, 30s) ==
                         (*text == '\0' ? 30s : std::chrono::seconds(std::atoi(text))));
         }
+
         for (const auto* text : {"0", "-1", "86401", "1s", " 1", "x", "99999999999"}) {
                 ::setenv(name, text, 1);
                 const auto result = test::refusal([] { environment_seconds(name, 30s); });
                 CHECK(result.failure == "usage");
                 CHECK(result.mentions(std::string(name) + "=" + text));
         }
+
         ::unsetenv(name);
         CHECK(environment_seconds(name, 30s) == 30s);
 }

@@ -21,6 +21,7 @@ TEST_CASE("An error has a cause, a remedy, and both as one text", "[error]")
         CHECK(plain.full_text() == "it broke");
         CHECK(plain.remedy().empty());
         CHECK(plain.exit_status() == 1);
+
         const Error advised(failure::ca_invalid, "it broke", "Mend it");
         CHECK(advised.full_text() == "it broke. Mend it");
         CHECK(Error(failure::usage, "did you mean it?", "See --help").full_text() ==
@@ -57,6 +58,7 @@ TEST_CASE("io_error names what is in the way: an owner, or a full file system", 
         CHECK(io_error("open", directory("/theirs/file"), EACCES).remedy().empty());
         CHECK(io_error("open", directory("/theirs/file"), ENOENT).remedy().empty());
         CHECK(io_error("open", "relative", EACCES).remedy().empty());
+
         if (::geteuid() == 0) {
                 REQUIRE(::chown(directory("/theirs").c_str(), 4711, 0) == 0);
                 REQUIRE(::chmod(directory("/theirs").c_str(), 0500) == 0);
@@ -65,6 +67,7 @@ TEST_CASE("io_error names what is in the way: an owner, or a full file system", 
                         std::string::npos);
                 CHECK(remedy.find("`chown root '" + directory("/theirs") + "'`") != std::string::npos);
         }
+
         const auto full = io_error("write", "/proc/eks/not-there", ENOSPC).remedy();
         CHECK(full.find("The file system at '/proc'") != std::string::npos);
         CHECK(full.find("shows what fills it") != std::string::npos);
@@ -79,12 +82,14 @@ TEST_CASE("io_error says what else is there instead of a file or directory", "[e
         const auto of = [&](const char* name, int number) {
                 return io_error("replace", directory(name), number).remedy();
         };
+
         CHECK(of("/some", EISDIR) ==
                 "'" + directory("/some") + "' is a directory; a file is expected there");
         CHECK(of("/file/below/it", ENOTDIR) ==
                 "'" + directory("/file") + "' is a file; a directory is expected there");
         CHECK(of("/some/below", ENOTDIR).empty());
         CHECK(of("/file", EBUSY).empty()); // nothing is mounted there
+
         for (const auto number : {EBUSY, EXDEV})
                 CHECK(io_error("replace", "/proc", number)
                                 .remedy()
@@ -98,15 +103,19 @@ TEST_CASE("io_error names an attribute of chattr", "[error]")
         const auto remedy = [&](const char* name) {
                 return io_error("create", directory(name), EPERM).remedy();
         };
+
         CHECK(remedy("/here/file").empty());
+
         const auto set = [&](const char* name, unsigned flags) {
                 const UniqueFd fd(::open(directory(name).c_str(), O_RDONLY | O_CLOEXEC));
                 return ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags) == 0;
         };
+
         if (!set("/here/file", FS_IMMUTABLE_FL)) {
                 WARN("this file system has no attributes, or we may not set them");
                 return;
         }
+
         CHECK(remedy("/here/file").ends_with("Run `chattr -i '" + directory("/here/file") + "'`"));
         CHECK(remedy("/here/other").empty());
         CHECK(set("/here/file", 0));
@@ -122,13 +131,16 @@ TEST_CASE("in_context puts the place in front and keeps kind and remedy", "[erro
                 in_context("while testing", failure::internal,
                         []() -> int { throw Error(failure::ca_invalid, "bad", "Mend it"); });
         });
+
         CHECK(ours.failure == "ca-invalid");
         CHECK(ours.what == "while testing: bad");
         CHECK(ours.remedy == "Mend it");
+
         const auto foreign = refusal([] {
                 in_context("while testing", failure::facts_missing,
                         []() -> int { throw std::out_of_range("far"); });
         });
+
         CHECK(foreign.failure == "facts-missing");
         CHECK(foreign.what == "while testing: far");
         CHECK(in_context("while testing", failure::internal, [] { return 7; }) == 7);

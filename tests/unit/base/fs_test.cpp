@@ -30,9 +30,11 @@ TEST_CASE("Reading tells absence from failure", "[fs]")
         const auto absent = refusal([&] { read_file(directory("/absent")); });
         CHECK(absent.failure == "file-io");
         CHECK(absent.what == "cannot open '" + directory("/absent") + "': No such file or directory");
+
         const auto is_directory = refusal([&] { read_file_if_exists(directory.path()); });
         CHECK(is_directory.failure == "file-io");
         CHECK(is_directory.what == "cannot read '" + directory.path() + "': Is a directory");
+
         directory.link("/loop", "loop");
         CHECK(refusal([&] { read_file_if_exists(directory("/loop")); }).failure == "file-io");
 }
@@ -43,6 +45,7 @@ TEST_CASE("A file may be as large as the limit and not a byte more", "[fs]")
         const auto size = GENERATE(as<std::size_t>(), 1, 16384, 16385, 100'000);
         directory.write("/file", std::string(size, 'x'));
         CHECK(read_file(directory("/file"), size).size() == size);
+
         const auto refused = refusal([&] { read_file(directory("/file"), size - 1); });
         CHECK(refused.failure == "file-io");
         CHECK(refused.mentions(directory("/file")));
@@ -81,6 +84,7 @@ TEST_CASE("Directories are made with all on the way, again and again", "[fs]")
         ::umask(mask);
         CHECK(directory.mode("/a") == 0755);
         CHECK(directory.mode("/a/b/c") == 0755);
+
         directory.write("/file", "");
         const auto refused = refusal([&] { make_directories(directory("/file/below/it")); });
         CHECK(refused.failure == "file-io");
@@ -149,6 +153,7 @@ TEST_CASE("A write that fails leaves the old file and no temporary one", "[fs]")
                 CHECK(refused.mentions(directory("/file")));
                 CHECK(directory.read("/file/inner") == "kept");
         }
+
         SECTION("because a file is where its directory should be")
         {
                 directory.write("/file", "kept");
@@ -158,6 +163,7 @@ TEST_CASE("A write that fails leaves the old file and no temporary one", "[fs]")
                 CHECK(refused.failure == "file-io");
                 CHECK(directory.read("/file") == "kept");
         }
+
         SECTION("because no more can be written")
         {
                 directory.write("/file", "kept");
@@ -169,14 +175,17 @@ TEST_CASE("A write that fails leaves the old file and no temporary one", "[fs]")
                                 write_atomically(directory("/file"), std::string(10'000, 'x'), 0644,
                                         Durability::synced);
                         });
+
                         const bool as_it_should = refused.failure == "file-io" &&
                                                   refused.mentions(directory("/file")) &&
                                                   refused.mentions("File too large");
                         return as_it_should ? 0 : 1;
                 });
+
                 CHECK(status == 0);
                 CHECK(directory.read("/file") == "kept");
         }
+
         CHECK(directory.names("") == Names{"file"});
 }
 
@@ -185,8 +194,10 @@ TEST_CASE("A link is made, changed, and put in place of a file", "[fs]")
         const TemporaryDirectory directory;
         link_atomically(directory("/new/link"), "one");
         CHECK(read_link_if_exists(directory("/new/link")) == "one");
+
         link_atomically(directory("/new/link"), "two");
         CHECK(read_link_if_exists(directory("/new/link")) == "two");
+
         directory.write("/new/file", "x");
         link_atomically(directory("/new/file"), "link");
         CHECK(read_link_if_exists(directory("/new/file")) == "link");

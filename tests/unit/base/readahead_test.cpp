@@ -62,6 +62,7 @@ TEST_CASE("Lines of a list: a pattern, and perhaps the largest size", "[readahea
         CHECK(parse_list_line(" \t/a/* \t 512K \r").most == 512 * 1024);
         CHECK(parse_list_line("/a 4M").most == 4 * 1024 * 1024);
         CHECK(parse_list_line("/a 100").most == 100);
+
         for (const auto* line : {"", "  ", "# /usr/bin/kubelet", "usr/bin/kubelet", "/a K", "/a 1G", "/a -1",
                      "/a 1234567890", "/a 1 2"})
                 CHECK(parse_list_line(line).pattern.empty());
@@ -72,14 +73,19 @@ TEST_CASE("An instance is told by its DMI, and last by its machine-id", "[readah
         TemporaryDirectory machine;
         CHECK(identity_of(machine).empty());
         CHECK_FALSE(has_read_before(machine.path().c_str(), instance_identity(machine.path().c_str())));
+
         machine.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
         CHECK(identity_of(machine) == "0123456789abcdef0123456789abcdef");
+
         machine.write("/sys/class/dmi/id/product_uuid", "ec2a1b2c-0000\n");
         CHECK(identity_of(machine) == "ec2a1b2c-0000");
+
         machine.write(asset_tag, "To be filled by O.E.M.\n");
         CHECK(identity_of(machine) == "ec2a1b2c-0000");
+
         machine.write(asset_tag, "i-0123456789abcdef0\n");
         CHECK(identity_of(machine) == "i-0123456789abcdef0");
+
         machine.write(asset_tag, "i-" + std::string(1000, 'a') + "\n");
         CHECK(identity_of(machine).size() == sizeof(Identity) - 1);
 }
@@ -91,8 +97,10 @@ TEST_CASE("An instance reads once; one from an image of it reads again", "[reada
         machine.write("/var/lib/dpkg", ""); // /var/lib is there on every machine
         machine.write(asset_tag, "i-1\n");
         CHECK_FALSE(has_read_before(root, instance_identity(root)));
+
         remember_reading(root, instance_identity(root));
         CHECK(has_read_before(root, instance_identity(root)));
+
         machine.write(asset_tag, "i-12\n");
         CHECK_FALSE(has_read_before(root, instance_identity(root)));
 }
@@ -113,14 +121,17 @@ TEST_CASE("What the lists name is read: files, patterns, directories, each once"
         CHECK(all.files == 4);
         CHECK(all.bytes == 300 * 1024 + 1 + 2 + 1024);
         CHECK(all.complete);
+
         // Not more than the memory that is free.
         CHECK(reading(machine, 2048).bytes == 1 + 2 + 1024);
+
         // An admin's list of the same name replaces the vendor's; others are added.
         machine.write("/etc/eks/readahead.d/10-some.list", "/usr/lib/a/one");
         machine.write("/etc/eks/readahead.d/20-more.list", "/blobs/large");
         machine.write("/etc/eks/readahead.d/30-no-list", "/usr/bin/kubelet");
         CHECK(reading(machine).bytes == 1 + 1025);
         CHECK_FALSE(read_ahead(machine.path().c_str(), 0, no_limit).complete);
+
         // The generator reads one list only, which an admin may replace, too.
         CHECK(read_ahead(machine.path().c_str(), 60, no_limit, "20-more.list").bytes == 1025);
         CHECK(read_ahead(machine.path().c_str(), 60, no_limit, "10-some.list").bytes == 1);
@@ -133,11 +144,13 @@ TEST_CASE("Files that are read ahead are in the page cache as a whole", "[readah
         TemporaryDirectory machine;
         machine.write("/usr/bin/kubelet", std::string(size, 'k'));
         machine.write(list, "/usr/bin/kubelet\n");
+
         const Cached cached(machine.path() + "/usr/bin/kubelet");
         if (cached.pages(size) > 0) {
                 WARN("this file system keeps files in memory");
                 return;
         }
+
         reading(machine);
         CHECK(cached.pages(size) == (size + 4095) / 4096);
 }

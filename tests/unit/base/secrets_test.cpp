@@ -70,6 +70,7 @@ TEST_CASE("Every kind of error hides secrets", "[secrets]")
                 failure::usage, "'https://u:hunter2@host/' is wrong", "Not https://u:hunter2@host/");
         CHECK(std::string(error.what()) == "'https://…@host/' is wrong");
         CHECK(error.full_text().find("hunter2") == std::string::npos);
+
         try {
                 in_context("file", failure::internal, []() -> int {
                         throw std::runtime_error("bad - x; last read: '\"hunter2'; expected y");

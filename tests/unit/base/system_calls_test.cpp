@@ -58,6 +58,7 @@ TEST_CASE("A limited process makes datagram sockets of the machine, and no other
         CHECK(limited({}, make_socket(AF_UNIX, SOCK_SEQPACKET)) == EAFNOSUPPORT);
         CHECK(limited({.internet = true}, make_socket(AF_UNIX, SOCK_STREAM)) == EAFNOSUPPORT);
         CHECK(limited({.connects = true}, make_socket(AF_UNIX, SOCK_STREAM)) == 0);
+
         for (const auto family : {AF_INET, AF_INET6})
                 for (const auto type : {SOCK_STREAM, SOCK_DGRAM}) {
                         CAPTURE(family, type);
@@ -65,6 +66,7 @@ TEST_CASE("A limited process makes datagram sockets of the machine, and no other
                         CHECK(limited({.connects = true}, make_socket(family, type)) == EAFNOSUPPORT);
                         CHECK(limited({.internet = true}, make_socket(family, type)) == 0);
                 }
+
         CHECK(limited({}, make_socket(AF_NETLINK, SOCK_RAW)) == EAFNOSUPPORT);
         CHECK(limited({.internet = true}, make_socket(AF_NETLINK, SOCK_RAW)) == 0);
         CHECK(limited({.internet = true, .connects = true}, make_socket(AF_PACKET, SOCK_RAW)) ==
@@ -78,6 +80,7 @@ TEST_CASE("A limited process has no namespaces, tracing, keys or io_uring", "[sy
         const auto call = [](long number, long one = 0, long two = 0) {
                 return limited({}, [=] { return result_of(::syscall(number, one, two, 0, 0, 0)); });
         };
+
         CHECK(call(SYS_unshare, CLONE_NEWUSER) == EPERM);
         CHECK(call(SYS_unshare, 0) == EPERM); // which the kernel itself allows to everybody
         CHECK(call(SYS_clone, CLONE_NEWUSER | SIGCHLD) == EPERM);
@@ -94,10 +97,12 @@ TEST_CASE("A limited process turns no swap on or off, unless it is its task", "[
         for (const auto number : {SYS_swapon, SYS_swapoff}) {
                 const auto look = [=] { return result_of(::syscall(number, "/nonexistent", 0)); };
                 CHECK(limited({}, look) == EPERM);
+
                 const int own = limited({.swaps = true}, [=] {
                         const int result = look();
                         return result == EPERM ? ENOENT : result; // without the capability
                 });
+
                 CHECK(own == ENOENT);
         }
 }
@@ -111,12 +116,14 @@ TEST_CASE("A limited process has no memory that is writable and executable", "[s
                         return memory != MAP_FAILED ? 0 : errno;
                 });
         };
+
         CHECK(map(PROT_READ | PROT_WRITE) == 0);
         CHECK(map(PROT_READ | PROT_EXEC) == EPERM); // as of a file that it has written
         CHECK(map(PROT_READ | PROT_EXEC, {.runs_programs = true}) == 0);
         CHECK(map(PROT_READ | PROT_EXEC, {.loads_libraries = true}) == 0);
         CHECK(map(PROT_READ | PROT_WRITE | PROT_EXEC) == EPERM);
         CHECK(map(PROT_READ | PROT_WRITE | PROT_EXEC, {.runs_programs = true}) == EPERM);
+
         const auto change = [](int protection) {
                 return limited({}, [=] {
                         void* memory = ::mmap(
@@ -124,6 +131,7 @@ TEST_CASE("A limited process has no memory that is writable and executable", "[s
                         return result_of(::mprotect(memory, 4096, protection));
                 });
         };
+
         CHECK(change(PROT_READ) == 0);
         CHECK(change(PROT_READ | PROT_EXEC) == EPERM);
 }
@@ -135,6 +143,7 @@ TEST_CASE("A limited process runs programs, and they are limited as well", "[sys
                         return run_program({"/bin/sh", "-c", command}, std::chrono::seconds(60)).status;
                 });
         };
+
         CHECK(status("test \"$(echo a | tr a b)\" = b") == 0);
         CHECK(status("unshare --user true") != 0);
         CHECK(status("grep -q '^Seccomp:.2' /proc/self/status") == 0);
@@ -149,8 +158,10 @@ TEST_CASE("A limited process runs nothing, and nothing from memory in any case",
                         return errno;
                 });
         };
+
         CHECK(run({}) == EPERM);
         CHECK(run({.runs_programs = true}) == ENOENT);
+
         for (const bool programs : {false, true}) {
                 const SystemCallLimits limits{.runs_programs = programs};
                 CHECK(limited(limits, [] { return result_of(::memfd_create("code", 0)); }) == EPERM);
@@ -166,6 +177,7 @@ TEST_CASE("A limited process signals and limits no other process", "[system-call
         const auto call = [](const SystemCallLimits& limits, const std::function<long(pid_t)>& f) {
                 return limited(limits, [&] { return result_of(f(::getppid())); });
         };
+
         const auto ask = [](pid_t parent) { return ::kill(parent, 0); };
         const auto signal = [](pid_t parent) { return ::kill(parent, SIGURG); }; // is ignored
         const auto thread = [](pid_t parent) { return ::syscall(SYS_tgkill, parent, parent, SIGURG); };
@@ -174,10 +186,12 @@ TEST_CASE("A limited process signals and limits no other process", "[system-call
                 rlimit old{};
                 return ::prlimit(parent, RLIMIT_NOFILE, nullptr, &old);
         };
+
         const auto priority = [](pid_t parent) { return ::setpriority(PRIO_PROCESS, parent, 1); };
         const auto owner = [](pid_t parent) { return ::fcntl(STDERR_FILENO, F_SETOWN, parent); };
         CHECK(call({}, ask) == 0);
         CHECK(call({}, [](pid_t) { return ::kill(::getpid(), SIGURG); }) == 0);
+
         for (const auto& f :
                 std::vector<std::function<long(pid_t)>>{signal, thread, queue, limit, priority, owner})
                 CHECK(call({}, f) == EPERM);
@@ -197,38 +211,47 @@ TEST_CASE("A limited process changes no attributes of files, and makes none setu
         const auto call = [&](const SystemCallLimits& limits, const std::function<long(const char*)>& f) {
                 return limited(limits, [&] { return result_of(f(file.c_str())); });
         };
+
         const auto mode = [](mode_t bits) {
                 return [=](const char* path) -> long { return ::chmod(path, bits); };
         };
+
         const auto mode_of_open = [](mode_t bits) {
                 return [=](const char* path) -> long {
                         return ::fchmod(::open(path, O_RDONLY | O_CLOEXEC), bits);
                 };
         };
+
         const auto create = [](mode_t bits) {
                 return [=](const char* path) -> long {
                         ::unlink(path);
                         return ::open(path, O_WRONLY | O_CREAT | O_CLOEXEC, bits);
                 };
         };
+
         const auto owner = [](const char* path) -> long { return ::chown(path, ::getuid(), ::getgid()); };
         const auto times = [](const char* path) -> long { return ::utimensat(AT_FDCWD, path, nullptr, 0); };
         const auto attribute = [](const char* path) -> long {
                 return ::setxattr(path, "user.eks", "x", 1, 0) == 0 || errno == ENOTSUP ? 0 : -1;
         };
+
         const SystemCallLimits lifted{.changes_attributes = true};
         for (const auto& f :
                 std::vector<std::function<long(const char*)>>{mode(0644), owner, times, attribute}) {
                 CHECK(call({}, f) == EPERM);
                 CHECK(call(lifted, f) == 0);
         }
+
         CHECK(call({}, mode_of_open(0600)) == EPERM);
         CHECK(call(lifted, mode_of_open(0646)) == 0);
+
         const auto immutable = [](const char* path) -> long {
                 int flags = FS_IMMUTABLE_FL;
                 return ::ioctl(::open(path, O_RDONLY | O_CLOEXEC), FS_IOC_SETFLAGS, &flags);
         };
+
         CHECK(call({}, immutable) == EPERM);
+
         for (const mode_t bits : {04755U, 02755U}) {
                 CHECK(call({}, mode_of_open(bits)) == EPERM);
                 CHECK(call({}, create(bits)) == EPERM);
@@ -237,6 +260,7 @@ TEST_CASE("A limited process changes no attributes of files, and makes none setu
                 CHECK(call({.any_mode = true}, create(bits)) == 0);
                 CHECK(call({.any_mode = true}, mode(bits)) == 0);
         }
+
         CHECK(call({}, create(0644)) == 0);
 }
 

@@ -61,10 +61,12 @@ TEST_CASE("parse_int takes a whole number or nothing", "[text]")
         CHECK(parse_int<int>("-12") == -12);
         CHECK(parse_int<unsigned>("ff", 16) == 255U);
         CHECK(parse_int<std::int64_t>("9223372036854775807") == INT64_MAX);
+
         for (const auto text : {"", " 1", "1 ", "+1", "1.0", "1x", "x", "0x1", "99999999999999999999"}) {
                 CAPTURE(text);
                 CHECK_FALSE(parse_int<unsigned>(text));
         }
+
         CHECK_FALSE(parse_int<unsigned>("-1"));
         CHECK_FALSE(parse_int<std::int8_t>("128"));
 }

@@ -75,12 +75,14 @@ TEST_CASE("What a side or branch would do wrong does not matter once the other d
         CHECK(result("1 / a > 0 && false ? 1 : 2") == 2);
         CHECK(result("true ? 1 : 1 / a") == 1);
         CHECK(result("a == 0 ? 5 : 10 / a") == 5);
+
         for (const auto* text : {"false || 1 / a > 0 ? 1 : 2", "1 / a > 0 || false ? 1 : 2",
                      "true && 1 / a > 0 ? 1 : 2", "1 / a > 0 && true ? 1 : 2", "1 / a > 0 ? 1 : 2",
                      "false ? 1 : 1 / a", "!(1 / a > 0) ? 1 : 2"}) {
                 CAPTURE(text);
                 CHECK(wrong(text).ends_with("division by zero"));
         }
+
         CHECK(wrong("1 / a > 0 || 1 % a > 0 ? 1 : 2") == "column 3: division by zero"); // the first of two
 }
 
@@ -88,6 +90,7 @@ TEST_CASE("Nothing wraps around", "[cel]")
 {
         const auto most = std::numeric_limits<std::int64_t>::max();
         const auto least = std::numeric_limits<std::int64_t>::min();
+
         for (const auto* text : {"a + 1", "a * 2", "-b", "b - 1", "b / -1", "b % -1", "b * -1", "0 - b",
                      "-2 - a", "double(a) * 2.0", "int(1e19)", "int(-9.3e18)", "int(0.0 / 0.0)", "1.0 / 0.0",
                      "int(double(a))", "double(b)"}) {
@@ -96,6 +99,7 @@ TEST_CASE("Nothing wraps around", "[cel]")
                 CHECK((reported.ends_with("the result does not fit into 64 bits") ||
                         reported.ends_with("does not fit into a 64-bit integer")));
         }
+
         CHECK(result("a - 1 + 1", most) == most);
         CHECK(result("b + 1 - 1", 0, least) == least);
         CHECK(result("a / -1", most) == -most);

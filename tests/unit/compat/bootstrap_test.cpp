@@ -88,11 +88,13 @@ TEST_CASE("All options of bootstrap.sh are known, in both forms and as variables
         Words spaced;
         Words equals{"c"};
         decltype(BootstrapCall::environment) variables;
+
         for (const auto& [flag, variable, value] : given) {
                 spaced.insert(spaced.end(), {flag, value});
                 equals.push_back(flag + "=" + value);
                 variables.emplace(variable, value);
         }
+
         spaced.push_back("c");
         const Json expected{{"cluster", {{"name", "c"}, {"apiServerEndpoint", "https://a"},
                                                 {"certificateAuthority", "QQ=="}, {"id", "1234"},
@@ -100,10 +102,12 @@ TEST_CASE("All options of bootstrap.sh are known, in both forms and as variables
                 {"kubelet", {{"config", {{"clusterDNS", {"fd00::a"}}}}, {"maxPodsExpression", "110"},
                                     {"flags", {"-v=3"}}}},
                 {"instance", {{"localStorage", {{"strategy", "RAID0"}}}}}};
+
         for (const auto& layer : {parsed(spaced), parsed(equals), parsed({"c"}, variables)}) {
                 CHECK(layer.tree == expected);
                 CHECK(layer.notes.size() == 8);
         }
+
         const auto reported = notes(parsed(spaced));
         for (const auto* flag : {"--aws-api-retry-attempts", "--containerd-config-file",
                      "--docker-config-json", "--enable-docker-bridge", "--mount-bpf-fs",
@@ -111,6 +115,7 @@ TEST_CASE("All options of bootstrap.sh are known, in both forms and as variables
                 CHECK(reported.find(std::string(flag) + ": ") != std::string::npos);
         CHECK(notes(parsed({"c"}, {{"PAUSE_CONTAINER_IMAGE", "x"}})) ==
                 "PAUSE_CONTAINER_IMAGE: the pause image is part of the machine image, ignoring\n");
+
         for (const auto& option : given)
                 CHECK(std::ranges::count(bootstrap_variables(), option[1]) == 1);
 }
@@ -123,6 +128,7 @@ TEST_CASE("An option wins over its variable, and the last one over those before"
                 const auto found = parsed(words, {{"DNS_CLUSTER_IP", variable}}).tree;
                 return found.contains("kubelet") ? found["kubelet"]["config"]["clusterDNS"] : Json();
         };
+
         CHECK(dns({}, "10.0.0.1") == Json{"10.0.0.1"});
         CHECK(dns({"--dns-cluster-ip", "10.0.0.2"}, "10.0.0.1") == Json{"10.0.0.2"});
         CHECK(dns({"--dns-cluster-ip", "10.0.0.2", "--dns-cluster-ip", "10.0.0.3,10.0.0.4"}, "10.0.0.1") ==
@@ -136,11 +142,13 @@ TEST_CASE("Ranges and families", "[bootstrap]")
                 words.insert(words.begin(), "c");
                 return tree(words)["cluster"].value("cidr", "none");
         };
+
         CHECK(cidr({"--service-ipv4-cidr", "192.168.0.0/16"}) == "192.168.0.0/16");
         CHECK(cidr({"--ip-family", "ipv4", "--service-ipv4-cidr", "192.168.0.0/16"}) == "192.168.0.0/16");
         CHECK(cidr({"--service-ipv6-cidr", "fd00::/108"}) == "fd00::/108");
         CHECK(cidr({"--service-ipv4-cidr", "192.168.0.0/16", "--service-ipv6-cidr", "fd00::/108"}) ==
                 "fd00::/108");
+
         // DescribeCluster tells the range.
         CHECK(cidr({"--ip-family", "ipv6"}) == "none");
 }
@@ -154,6 +162,7 @@ TEST_CASE("An IPv6 address without a length gives the address of the DNS service
                 CHECK_FALSE(found["cluster"].contains("cidr"));
                 return found["kubelet"]["config"]["clusterDNS"];
         };
+
         CHECK(dns({}) == Json{"fe80::1a"});
         CHECK(dns({"--service-ipv4-cidr", "10.0.0.0/16"}) == Json{"fe80::1a"});
         CHECK(dns({"--dns-cluster-ip", "fe80::2a"}) == Json{"fe80::2a"});
@@ -165,10 +174,13 @@ TEST_CASE("Only the word true is true", "[bootstrap]")
                 const auto found = tree({"c", "--use-max-pods", value});
                 return found.contains("kubelet") ? found["kubelet"]["maxPodsExpression"] : Json();
         };
+
         CHECK(expression("true") == nullptr);
+
         for (const auto* value : {"false", "no", "True", "1"})
                 CHECK(expression(value) == "110");
         CHECK(notes(parsed({"c", "--use-max-pods", "false"})).empty());
+
         const auto odd = parsed({"c", "--enable-local-outpost", "yes", "--use-max-pods", "no"});
         CHECK(odd.tree["cluster"]["enableOutpost"] == false);
         CHECK(notes(odd) ==
@@ -213,6 +225,7 @@ TEST_CASE("What makes no sense is refused, all at once", "[bootstrap]")
                 Words arguments;
                 std::string wrong;
         };
+
         const std::vector<Row> rows{{{}, "bootstrap.sh: the cluster's name: missing"},
                 {{""}, "the cluster's name: missing"}, {{"--dns-cluster-ip", "10.0.0.1"}, "name: missing"},
                 {{"-x"}, "name: missing"}, {{"c", "--dns-cluster-ip"}, "--dns-cluster-ip: has no value"},
@@ -243,9 +256,11 @@ TEST_CASE("What makes no sense is refused, all at once", "[bootstrap]")
                 CHECK(wrong.mentions(row.wrong));
                 CHECK_FALSE(wrong.remedy.empty());
         }
+
         const auto all = refusal([] {
                 parse_bootstrap_call({{"--ip-family", "ipv5", "--local-disks", "raid5"}, {}});
         });
+
         for (const auto* text : {"the cluster's name", "--ip-family", "--local-disks"})
                 CHECK(all.mentions(text));
 }
@@ -279,6 +294,7 @@ TEST_CASE("Files of before a call come back as they were", "[bootstrap]")
         before.restore();
         CHECK(read_link_if_exists(root("/etc/file")) == std::nullopt);
         CHECK(read_file(root("/etc/file")) == "edited");
+
         struct stat st {};
         ::stat(root("/etc/file").c_str(), &st);
         CHECK((st.st_mode & 07777) == 0640);
@@ -299,6 +315,7 @@ TEST_CASE("One call waits for another, up to a time", "[bootstrap]")
                 CHECK(wrong.failure == "apply-busy");
                 CHECK(waits == 1);
         }
+
         CallLock(root, std::chrono::milliseconds(0), say_busy);
         CHECK(waits == 1);
 }
@@ -311,9 +328,11 @@ TEST_CASE("Two calls of a command are compared key by key", "[bootstrap]")
         const auto contradictions = [&](const std::string& instance, const Json& tree) {
                 return contradictions_with_earlier_calls(root, {"bootstrap", instance, tree});
         };
+
         const Json other{{"cluster", {{"name", "b"}, {"cidr", "10.0.0.0/16"}}}};
 
         CHECK(contradictions("i-1", other).empty());
+
         write_command_layer(root, {"bootstrap", "i-1", {{"cluster", {{"name", "a"}, {"id", "x"}}}}});
         CHECK(contradictions("i-2", other).empty());
         CHECK(contradictions("i-1", {{"cluster", {{"name", "a"}, {"id", "x"}}}}).empty());
@@ -334,12 +353,15 @@ TEST_CASE("Warnings about contradicting calls hide secrets", "[bootstrap]")
                 write_command_layer(root, {"bootstrap", "i-1", earlier});
                 return contradictions_with_earlier_calls(root, {"bootstrap", "i-1", now});
         };
+
         const auto environment = [](const std::string& token) {
                 return Json{{"instance", {{"environment", {{"default", {{"SITE_TOKEN", token}}}}}}}};
         };
+
         const auto flag = [](const std::string& token) {
                 return Json{{"kubelet", {{"flags", {"--manifest-url-header=Authorization:" + token}}}}};
         };
+
         const std::string before = "the call before this one set another value: ";
 
         CHECK(contradictions(environment("one"), environment("two")) ==
@@ -376,6 +398,7 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
         std::vector<Note> reported;
         const auto edits = [&] { return edits_of_kubelet_config(root, reported); };
         CHECK(edits() == Json::object());
+
         const Json vendor{{"kind", "KubeletConfiguration"},
                 {"evictionHard", {{"memory.available", "100Mi"}, {"a", "b"}}}, {"address", "0.0.0.0"},
                 {"list", {1, 2}}};
@@ -391,6 +414,7 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
         CHECK(edits() ==
                 Json{{"evictionHard", {{"memory.available", "200Mi"}}}, {"kubeAPIQPS", 50}, {"list", {1}}});
         CHECK(reported.empty());
+
         edited.erase("address");
         machine.write(kubelet_config_link, edited.dump());
         edits();
@@ -400,6 +424,7 @@ TEST_CASE("What a script changed in kubelet-config.json is found", "[bootstrap]"
         // Once there is a rendering of ours, it is what was edited.
         machine.write("/var/lib/eks/rendered/etc/kubernetes/kubelet/config.json", edited.dump());
         CHECK(edits() == Json::object());
+
         machine.write(kubelet_config_link, "{");
         CHECK(refusal(edits).failure == "config-syntax");
 }
@@ -411,6 +436,7 @@ TEST_CASE("What scripts changed in other files of Amazon Linux 2 is found", "[bo
         std::vector<Note> reported;
         const auto edits = [&](const std::string& type) { return edits_of_files(root, type, reported); };
         CHECK(edits("m5.large") == Json::object());
+
         const std::string table = "# a comment\nm5.large 29\nm5.large-not 7\nm5.xlarge 58\n";
         const std::string config = "version = 2\n[a]\nb = 1\nc = 'SANDBOX_IMAGE'\n[a.d]\ne = true\n";
         machine.write("/usr/share/eks/eni-max-pods.txt", table);
@@ -428,6 +454,7 @@ TEST_CASE("What scripts changed in other files of Amazon Linux 2 is found", "[bo
         machine.write(containerd_config_edited, config + "f = 'new'\n[g]\nh = [1]\n");
         CHECK(edits("m5.large") ==
                 Json{{"containerd", {{"config", "version = 2\n\n[a.d]\nf = 'new'\n\n[g]\nh = [ 1 ]\n"}}}});
+
         machine.write(containerd_config_edited, config + "e = false\n");
         CHECK(refusal([&] { edits("m5.large"); }).failure == "config-syntax");
 }
@@ -451,6 +478,7 @@ TEST_CASE("Flags that scripts added to the unit of kubelet are found, and other 
                 const auto tree = edits_of_files(root, "m5.large", reported);
                 return tree.contains("kubelet") ? tree["kubelet"]["flags"] : Json();
         };
+
         const auto is_named = [&](const std::string& settings) {
                 return reported.size() == 1 && reported[0].level == Level::warning &&
                        reported[0].text.find("changes of " + settings + " have none") != std::string::npos;
@@ -487,9 +515,11 @@ TEST_CASE("A configuration file of containerd that a call names is taken over", 
                         throw Error(failure::file_io, "cannot read it");
                 return std::string("version = 2\n  sandbox_image = \"SANDBOX_IMAGE\"\n[a]\n");
         };
+
         const auto layer = parse_bootstrap_call(call).value();
         CHECK(layer.tree["containerd"]["config"] == "version = 2\n[a]\n");
         CHECK(layer.notes.empty());
+
         call.arguments.back() = "/srv/none.toml";
         const auto wrong = refusal([&] { parse_bootstrap_call(call); });
         CHECK(wrong.failure == "config-invalid");
@@ -521,25 +551,30 @@ TEST_CASE("Variables that a script had bootstrap.sh source count as its environm
 {
         const TemporaryDirectory machine;
         const auto path = machine.root()("/etc/profile.d/bootstrap.sh");
+
         BootstrapCall call{.arguments = {"c", "--kubelet-extra-args", "--a=b"},
                 .environment = {{"DNS_CLUSTER_IP", "10.0.0.1"}, {"IP_FAMILY", "ipv4"}}};
         for (const auto name : bootstrap_variables()) // of the environment of this test
                 if (const char* value = std::getenv(std::string(name).c_str()))
                         call.environment.try_emplace(std::string(name), value);
         CHECK(add_sourced_settings(call, path).empty());
+
         machine.write("/etc/profile.d/bootstrap.sh",
                 "echo noise\nUNKNOWN=x\nexport USE_MAX_PODS=false DNS_CLUSTER_IP=10.0.0.2 IP_FAMILY=ipv4\n"
                 "KUBELET_EXTRA_ARGS=\"--c='d e'\n--max-pods=9\"\nread line\nfalse\n");
         CHECK(add_sourced_settings(call, path) ==
                 Words{"DNS_CLUSTER_IP", "KUBELET_EXTRA_ARGS", "USE_MAX_PODS"});
+
         const auto layer = parse_bootstrap_call(call).value();
         CHECK(layer.tree["kubelet"] == Json{{"flags", {"--a=b", "--c=d e", "--max-pods=9"}},
                                                {"maxPodsExpression", "9"},
                                                {"config", {{"clusterDNS", {"10.0.0.2"}}}}});
+
         BootstrapCall without{.arguments = {"c"}, .environment = {}};
         add_sourced_settings(without, path);
         CHECK(parse_bootstrap_call(without).value().tree["kubelet"]["flags"] ==
                 Json{"--c=d e", "--max-pods=9"});
+
         machine.write("/etc/profile.d/bootstrap.sh", "IP_FAMILY=ipv6\nexit 0\n");
         const auto wrong = refusal([&] { add_sourced_settings(call, path); });
         CHECK(wrong.failure == "config-invalid");

@@ -16,12 +16,14 @@ TEST_CASE("An address range parses whole or not at all", "[network]")
                 CHECK(cidr->text() == text);
                 CHECK_FALSE(cidr->ipv6());
         }
+
         for (const auto text : {"fd00::/108", "::/0", "fd30:1c53:5f8a::/108", "::1/128"}) {
                 CAPTURE(text);
                 const auto cidr = parse_cidr(text);
                 REQUIRE(cidr);
                 CHECK(cidr->ipv6());
         }
+
         for (const auto text : {""sv, "/"sv, "/16"sv, "10.100.0.0"sv, "10.100.0.0/"sv, "10.100.0.0/33"sv,
                      "10.100.0.0/-1"sv, "10.100.0.0/+8"sv, "10.100.0.0/1x"sv, "10.100.0.0/16/8"sv,
                      "10.100.0/16"sv, "10.100.0.256/16"sv, "010.100.0.0/16"sv, " 10.100.0.0/16"sv,
@@ -90,6 +92,7 @@ TEST_CASE("Of several IPv6 addresses the first global one counts, else the first
         CHECK(reachable_ipv6(Texts{"fe80::1", "fd00::1", "fc00::1"}) == "fd00::1");
         CHECK(reachable_ipv6(Texts{"fe80::1", "::", "::1", "ff02::1", "4000::1", "10.0.0.1", "x"}).empty());
         CHECK(is_ipv6_address("::1"));
+
         for (const auto* none : {"", "10.0.0.1", "::1/128", "[::1]"})
                 CHECK_FALSE(is_ipv6_address(none));
 }

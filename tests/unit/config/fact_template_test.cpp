@@ -33,6 +33,7 @@ TEST_CASE("Facts and tags take the place of their templates", "[fact-template]")
                 {"${imds.lifecycle:-on-demand}", "on-demand"},
                 {"${tag.team:-none}", "a"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.given);
                 const auto expanded = expand_facts(row.given, imds);
@@ -53,6 +54,7 @@ TEST_CASE("An unknown or absent fact is reported with a remedy", "[fact-template
                 std::string wrong;
                 std::string remedy;
         };
+
         const std::vector<Row> rows{
                 {"${imds.lifecycle}", "the instance metadata has no 'lifecycle'",
                         "${imds.lifecycle:-VALUE}"},
@@ -67,6 +69,7 @@ TEST_CASE("An unknown or absent fact is reported with a remedy", "[fact-template
                 {"${}", "nothing is known as '${}'", "${tag.KEY}"},
                 {"a${tag.team", "'${' without '}'", "${tag.KEY}"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.given);
                 const auto expanded = expand_facts(row.given, imds);
@@ -74,6 +77,7 @@ TEST_CASE("An unknown or absent fact is reported with a remedy", "[fact-template
                 CHECK(expanded.wrong.find(row.wrong) != std::string::npos);
                 CHECK(expanded.remedy.find(row.remedy) != std::string::npos);
         }
+
         const auto no_tags = expand_facts("${tag.team}", Json::object());
         CHECK(no_tags.wrong.find("give no access to tags") != std::string::npos);
         CHECK(no_tags.remedy.find("InstanceMetadataTags") != std::string::npos);

@@ -49,9 +49,11 @@ TEST_CASE("Of two strings the later one counts, unless it is empty", "[schema]")
         const auto cluster = [&](const std::string& value) {
                 return "  cluster: {" + std::string(key) + ": " + value + "}\n";
         };
+
         const auto result = [&](const std::vector<std::string>& specs) {
                 return merged(specs).tree["cluster"].value(key, "(unset)");
         };
+
         CHECK(result({cluster("one"), cluster("two")}) == "two");
         CHECK(result({cluster("one"), cluster("''")}) == "one");
         CHECK(result({cluster("one"), cluster("null")}) == "one");
@@ -65,10 +67,12 @@ TEST_CASE("A boolean that is set stays set", "[schema]")
         const auto outpost = [](const std::string& value) {
                 return "  cluster: {enableOutpost: " + value + "}\n";
         };
+
         struct Row {
                 std::vector<std::string> values;
                 Json result;
         };
+
         const std::vector<Row> rows{{{"true"}, true}, {{"false"}, false}, {{"true", "false"}, true},
                 {{"false", "true"}, true}, {{"false", "false"}, false}, {{"true", "true"}, true},
                 {{"true", "null"}, true}, {{"null", "false"}, false}};
@@ -186,6 +190,7 @@ TEST_CASE("A merged value keeps the place of the layer that set it", "[schema]")
         CHECK(result.marks.at("kubelet.config.b.c").text() == "part 2, line 7, column 9");
         CHECK(result.marks.at("kubelet.config.b.d").text() == "part 1, line 8, column 30");
         CHECK(result.marks.at("kubelet.config.a").text() == "part 1, line 8, column 14");
+
         const auto outpost =
                 merged({"  cluster:\n    enableOutpost: true\n", "  cluster:\n    enableOutpost: false\n"});
         CHECK(outpost.marks.at("cluster.enableOutpost").source == "part 1");
@@ -196,10 +201,12 @@ TEST_CASE("Every appended flag knows where it came from", "[schema]")
         const auto result = merged({"  kubelet:\n    flags:\n    - --one\n    - --two\n",
                 "  kubelet:\n    flags:\n    - --three\n"});
         REQUIRE(result.tree["kubelet"]["flags"].size() == 3);
+
         const auto where = [&](const std::string& key) {
                 const auto mark = result.marks.find(key);
                 return mark == result.marks.end() ? std::string("(unknown)") : mark->second.text();
         };
+
         CHECK(where("kubelet.flags[0]") == "part 1, line 6, column 7");
         CHECK(where("kubelet.flags[1]") == "part 1, line 7, column 7");
         CHECK(where("kubelet.flags[2]") == "part 2, line 6, column 7");

@@ -62,6 +62,7 @@ TEST_CASE("A label key is a name, with or without a DNS name in front", "[labels
                 {"a-.b/c", "not a DNS name"},
                 {"a.-b/c", "not a DNS name"},
         };
+
         for (const auto& [text, wrong] : rows)
                 compare(text, wrong_label_key(text), wrong);
 }
@@ -102,6 +103,7 @@ TEST_CASE(
                 REQUIRE(wrong_label_key(key).empty());
                 CHECK(refused_to_kubelets(key).empty());
         }
+
         const std::vector<std::string> refused{"node-role.kubernetes.io/worker", "kubernetes.io/role",
                 "k8s.io/a", "a.k8s.io/b", "app.kubernetes.io/name", "beta.kubernetes.io/zone",
                 "topology.kubernetes.io/rack", "node-restriction.kubernetes.io/a",
@@ -131,12 +133,14 @@ TEST_CASE("A taint is a key, perhaps a value, and an effect", "[labels]")
                 {"readiness.k8s.io/network-ready=pending:NoSchedule",
                         {"readiness.k8s.io/network-ready", "pending", "NoSchedule"}},
         };
+
         for (const auto& row : good) {
                 CAPTURE(row.text);
                 const auto [taint, wrong] = parse_taint(row.text);
                 CHECK(wrong.empty());
                 CHECK(taint == row.taint);
         }
+
         const std::vector<Row> bad{
                 {"", "it is empty"},
                 {"a", "no effect"},
@@ -153,6 +157,7 @@ TEST_CASE("A taint is a key, perhaps a value, and an effect", "[labels]")
                 {"a b=c:NoSchedule", "the key may hold only"},
                 {"a=b/c:NoSchedule", "the value may hold only"},
         };
+
         for (const auto& [text, wrong] : bad)
                 compare(text, parse_taint(text).wrong, wrong);
         CHECK(wrong_taint({"a", "b", "NoSchedule"}).empty());
@@ -168,6 +173,7 @@ TEST_CASE("A node's name is a DNS name that is a label's value too", "[labels]")
                 CHECK(wrong_node_name(good).empty());
         CHECK(wrong_node_name("") == "the name is empty");
         CHECK(wrong_node_name(std::string(64, 'a')) == "the name has 64 characters, 63 are allowed");
+
         for (const auto* bad : {"a_b", "a..b", ".a", "a.", "-a", "a-", "a.-b", "a b", "ä"}) {
                 CAPTURE(bad);
                 CHECK(wrong_node_name(bad) == "the name is not a DNS name");

@@ -90,6 +90,7 @@ TEST_CASE("An invalid mirror is refused with its place", "[mirrors]")
                         .find("did you mean 'endpoints'?") != std::string::npos);
         CHECK(problem("").find("has no endpoints") != std::string::npos);
         CHECK(problem("endpoints = []\n").find("has no endpoints") != std::string::npos);
+
         for (const auto* url :
                 {"m.example", "ftp://m.example", "https://", "https:///v2", "https://user:pw@m.example",
                         "https://m.example?x=1", "https://m.example/a b", "https://m.exa\\nmple",
@@ -99,8 +100,10 @@ TEST_CASE("An invalid mirror is refused with its place", "[mirrors]")
                 problem("endpoints = [\"" + std::string(url) + "\"]\n");
                 problem(right + "server = \"" + url + "\"\n");
         }
+
         for (const auto* line : {"endpoints = 'https://m.example'\n", "endpoints = [1]\n"})
                 problem(line);
+
         for (const auto* line : {"capabilities = ['pul']\n", "ca = 'm.crt'\n", "ca = '/a/../b'\n",
                      "insecure = 'yes'\n", "overridePath = 1\n", "capabilities = []\n",
                      "headersFile = '/var/x'\n", "headersFile = '/etc/eks/../x'\n", "clientKey = '/k'\n",
@@ -108,11 +111,13 @@ TEST_CASE("An invalid mirror is refused with its place", "[mirrors]")
                 CAPTURE(line);
                 problem(right + line);
         }
+
         for (const auto* registry :
                 {"../x", "a/b", "", ".", "a..b", "_other", "a b", "a:0", "[::1", "fd00::1"}) {
                 CAPTURE(registry);
                 problem(right, registry);
         }
+
         CHECK(read("[registry]\nmirrors = {a = 1}\n").problems.texts().size() == 1);
 }
 

@@ -51,6 +51,7 @@ TEST_CASE("A profile lies below every layer, and each value knows its line", "[p
         CHECK(all.merged.tree["kubelet"]["config"] ==
                 Json{{"podPidsLimit", 2}, {"maxPods", 9},
                         {"evictionHard", {{"memory.available", "5Mi"}, {"nodefs.available", "7%"}}}});
+
         const auto& marks = all.merged.marks;
         CHECK(marks.at("kubelet.config.podPidsLimit").source == "user data");
         CHECK(marks.at("kubelet.config.evictionHard.\"nodefs.available\"").text() ==
@@ -69,8 +70,10 @@ TEST_CASE("The last layer that names a profile chooses it", "[profile]")
         const auto pid_max = [&](const std::string& chosen) {
                 return resolved(node, chosen).merged.tree["sysctl"]["kernel"]["pid_max"];
         };
+
         CHECK(pid_max("") == 1);
         CHECK(pid_max("fast") == 100000);
+
         node.write("/etc/eks/node.d/50-a.toml", "profile = 'other'\n");
         node.write("/etc/eks/node.d/60-b.toml", "profile = ''\n");
         CHECK(pid_max("fast") == 2);
@@ -84,6 +87,7 @@ TEST_CASE("An admin's profile masks the vendor's, and a path needs no name", "[p
         CHECK(resolved(node, "fast").merged.tree["sysctl"]["kernel"]["pid_max"] == 7);
         CHECK_FALSE(resolved(node, "fast").merged.tree.contains("kubelet"));
         CHECK(resolved(node, vendor_fast).merged.tree["kubelet"]["config"]["podPidsLimit"] == 1000);
+
         const auto files = profile_files(node.root());
         REQUIRE(files.size() == 1);
         CHECK(files[0].path == admin_fast);
@@ -115,6 +119,7 @@ TEST_CASE("A profile that is not there is named with its place, the nearest one 
         CHECK(resolved(node, "/etc/eks/gone.toml").merged.problems.texts() ==
                 Texts{"/etc/eks/node.toml, line 1, column 1: profile = \"/etc/eks/gone.toml\": no such "
                       "file"});
+
         // Not a way out of the directories.
         node.write("/usr/share/eks/secret.toml", fast);
         CHECK_FALSE(resolved(node, "../secret").merged.problems.empty());
@@ -156,10 +161,12 @@ TEST_CASE("Our own profiles are whole: described and valid", "[profile]")
                 std::string(name) + ".toml");
         CHECK(profile.layer.problems.texts() == Texts{});
         CHECK_FALSE(profile.description.empty());
+
         Problems problems;
         CHECK(sysctls(profile.layer.tree, profile.layer.marks, problems).empty() ==
                 (std::string_view(name) == "default"));
         CHECK(problems.texts() == Texts{});
+
         // Today's user data must give today's kubelet configuration.
         CHECK(profile.layer.tree.contains("kubelet") == (std::string(name) != "default"));
 }

@@ -32,6 +32,7 @@ TEST_CASE("Swap has a kind, a place and a size", "[swap]")
 {
         CHECK_FALSE(read_swap("profile = 'a'\n").settings);
         CHECK_FALSE(read_swap("swap = ''\nswapSize = '1Gi'\n").settings);
+
         const auto off = read_swap("swap = 'off'\n").settings;
         REQUIRE(off);
         CHECK_FALSE(off->is_on());
@@ -61,11 +62,13 @@ TEST_CASE("The size of swap is a share of the memory, or a quantity", "[swap]")
                 CHECK(found.problems == Texts{});
                 return found.settings->size(100 * gib);
         };
+
         CHECK(size("100%") == 100 * gib);
         CHECK(size("25%") == 25 * gib);
         CHECK(size("4Gi") == 4 * gib);
         CHECK(size("512Mi") == gib / 2);
         CHECK(size(" 1048576 ") == 1U << 20U);
+
         for (const auto* text : {"0%", "401%", "%", "-1%", "1.5Gi", "4G", "Gi", "0", "1Ki", "17Ti",
                      "99999999999Ti", "all", "4Gi%"}) {
                 CAPTURE(text);

@@ -52,6 +52,7 @@ TEST_CASE("An invalid name or value of a parameter is refused with its place", "
         CHECK(one("'kernel.pid_max' = 1").problems ==
                 Texts{"node.toml, line 2, column 1: sysctl.\"kernel.pid_max\": not the name of a kernel "
                       "parameter"});
+
         for (const auto* line : {"kernel.'..'.a = 1", "kernel.'a/b' = 1", "kernel.'.a' = 1", "kernel.'' = 1",
                      "kernel.'a b' = 1", "kernel.\"a\\nb\" = 1", "'..'.kernel.a = 1", "kernel.'ä' = 1",
                      "pid_max = 1"}) {
@@ -60,6 +61,7 @@ TEST_CASE("An invalid name or value of a parameter is refused with its place", "
                 CHECK(result.problems.size() == 1);
                 CHECK(result.all.empty());
         }
+
         for (const auto* value : {"true", "1.5", "''", "'  '", "[1, 2]", "\"1\\n2\"", "'''1\n2'''"}) {
                 CAPTURE(value);
                 const auto result = one("kernel.a = " + std::string(value));
@@ -92,6 +94,7 @@ TEST_CASE("A parameter is the profile's until a layer sets it", "[sysctl]")
                         .at(0)
                         .of_profile;
         };
+
         CHECK(of_profile("/usr/share/eks/profiles/batch.toml", "batch"));
         CHECK(of_profile("/etc/eks/profiles/batch.toml", "batch"));
         CHECK(of_profile("/etc/eks/mine.toml", "/etc/eks/mine.toml"));

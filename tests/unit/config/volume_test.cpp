@@ -32,10 +32,12 @@ TEST_CASE("A volume has a device or a label", "[volume]")
         CHECK(device.volume->filesystem == "ext4");
         CHECK(device.volume->name() == "/dev/sdf");
         CHECK(device.volume->source == "node.toml, line 2, column 1");
+
         const auto label = read_volume("label = 'images'\n");
         REQUIRE(label.volume);
         CHECK(label.volume->filesystem == "xfs");
         CHECK(label.volume->name() == "label images");
+
         Problems problems;
         CHECK_FALSE(containerd_volume(Json::object(), {}, problems));
         CHECK(problems.empty());

@@ -70,11 +70,14 @@ TEST_CASE("The feature gate turns it off, and asks for it", "[snapshotter]")
         Machine machine;
         machine.spec.containerd.fast_image_pull = false;
         CHECK(machine.choice() == "no");
+
         machine.spec.containerd.snapshotter = "soci"; // says more
         CHECK(machine.choice() == "yes");
+
         machine.spec.containerd.snapshotter = "auto";
         machine.spec.containerd.fast_image_pull = true;
         CHECK(says(machine.choice(), "yes", ""));
+
         machine.spec.containerd.snapshotter = "overlayfs";
         CHECK(machine.choice() == "no");
 }
@@ -107,9 +110,11 @@ TEST_CASE("Without the program it is overlayfs, whatever was asked for", "[snaps
         Machine machine;
         std::filesystem::remove(machine.root(soci_program));
         CHECK(machine.choice() == "no");
+
         machine.spec.containerd.fast_image_pull = true;
         CHECK(says(machine.choice(),
                 "no! featureGates.FastImagePull: ", "'/usr/bin/soci-snapshotter-grpc' is not"));
+
         machine.spec.containerd.snapshotter = "soci";
         CHECK(says(machine.choice(), "no! containerd.snapshotter: ", "is not installed"));
 }
@@ -129,15 +134,19 @@ TEST_CASE("A snapshotter in containerd's own configuration is kept", "[snapshott
         const auto* const text = GENERATE(
                 "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd]\nsnapshotter = 'native'\n",
                 "version = 3\n[plugins.'io.containerd.cri.v1.images']\nsnapshotter = 'native'\n");
+
         SECTION("in the node's configuration")
         {
                 machine.spec.containerd.configs.push_back({text, "user data"});
         }
+
         SECTION("or in a drop-in")
         {
                 machine.root.write("/etc/eks/containerd.d/50-own.toml", text);
         }
+
         CHECK(machine.choice() == "no");
+
         machine.spec.containerd.snapshotter = "soci";
         CHECK(says(machine.choice(), "no! containerd.snapshotter: ", "containerd.config names 'native'"));
 }

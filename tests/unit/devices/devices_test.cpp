@@ -39,8 +39,10 @@ Run run(const TemporaryDirectory& machine, const Step& step, const std::function
                 result.started.push_back(unit);
                 return modprobe();
         };
+
         result.refused = refusal([&] { step(context, start); });
         result.summary = context.summary();
+
         return result;
 }
 
@@ -53,8 +55,10 @@ TEST_CASE("Neuron devices and adapters are told from Amazon's other devices", "[
         add(machine, "0000:00:04.0", "0x8061"); // a disk
         CHECK(known_devices(machine.root()).neuron.empty());
         CHECK(known_devices(machine.root()).efa.empty());
+
         add(machine, "0000:00:06.0", "0xefa2");
         add(machine, "0000:00:07.0", "0xEFA1");
+
         for (const auto* device : {"0x7064", "0x7067", "0x7164", "0x7264", "0x7364"})
                 add(machine, std::string("0000:01:") + (device + 2), device);
         CHECK(known_devices(machine.root()).efa.size() == 2);
@@ -73,19 +77,25 @@ TEST_CASE("The Neuron driver is loaded, and has made its nodes", "[neuron]")
                         },
                         modprobe);
         };
+
         CHECK(load([] { return true; }).refused.mentions("there is no Neuron device"));
+
         add(machine, "0000:00:1e.0", "0x7264");
         const auto hangs = load([] { return false; });
         CHECK(hangs.refused.failure == "neuron-driver-failed");
         CHECK(hangs.refused.mentions("within 3 seconds"));
+
         const auto missing = load([] { return true; });
         CHECK(missing.refused.mentions("'neuron'"));
         CHECK(missing.started == std::vector<std::string>{"modprobe@neuron.service"});
+
         const auto idle = load([&] {
                 machine.write("/sys/module/neuron/version", "2.29");
                 return true;
         });
+
         CHECK(idle.refused.mentions("no device in /dev"));
+
         machine.write("/dev/neuron0", "");
         const auto found = load([] { return false; });
         CHECK(found.refused.failure == "nothing");
@@ -104,16 +114,21 @@ TEST_CASE("The EFA driver is loaded, or it is said why not", "[efa]")
                         },
                         modprobe);
         };
+
         CHECK(load([] { return true; }).refused.mentions("there is no Elastic Fabric Adapter"));
+
         add(machine, "0000:00:1e.0", "0xefa2");
         CHECK(load([] { return false; }).refused.mentions("within 3 seconds"));
+
         const auto missing = load([] { return true; });
         CHECK(missing.refused.failure == "efa-driver-failed");
         CHECK(missing.started == std::vector<std::string>{"modprobe@efa.service"});
+
         const auto loaded = load([&] {
                 machine.write("/sys/module/efa/version", "3.1.0");
                 return true;
         });
+
         CHECK(loaded.summary == "loaded the driver");
         CHECK(load([] { return false; }).summary == "found the driver");
 }
@@ -137,9 +152,11 @@ TEST_CASE("Huge pages that are there are not taken away", "[efa]")
                         machine, [](Context& context, const StartUnit&) { set_huge_pages(context); },
                         [] { return true; });
         };
+
         CHECK(set().summary == "set 4096 huge pages aside (were 12)");
         CHECK(machine.read(pages) == "4096\n");
         CHECK(set().summary == "4096 huge pages are set aside");
+
         machine.write(pages, "9000\n");
         CHECK(set().summary == "9000 huge pages are set aside");
         CHECK(machine.read(pages) == "9000\n");

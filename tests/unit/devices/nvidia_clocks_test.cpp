@@ -29,6 +29,7 @@ Result set_clocks(
         result.refused = test::refusal([&] { set_nvidia_clocks(context, library, deadline); });
         ::unsetenv("EKS_FAKE_NVML");
         result.summary = context.summary();
+
         return result;
 }
 
@@ -52,6 +53,7 @@ TEST_CASE("A driver that refuses, hangs or crashes is a failure of clocks", "[nv
                 CHECK(failed.failure == "nvidia-clocks-failed");
                 CHECK(failed.mentions(why));
         }
+
         const auto hangs = set_clocks(FAKE_NVML, "hang", 100ms).refused;
         CHECK(hangs.failure == "nvidia-clocks-failed");
         CHECK(hangs.mentions("it does not answer"));

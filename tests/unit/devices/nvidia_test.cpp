@@ -55,10 +55,12 @@ public:
                         write("/proc/devices", read("/proc/devices") + "235 nvidia-uvm\n");
                 if (module != "nvidia")
                         return;
+
                 write("/proc/devices", "Character devices:\n  1 mem\n195 nvidia\n195 nvidiactl\n");
                 write("/proc/driver/nvidia/version", "NVRM version: 580.159.03\n");
                 write("/proc/driver/nvidia/params",
                         "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n");
+
                 unsigned minor = 0;
                 for (const auto& gpu : known_devices(root()).nvidia_gpus)
                         write("/proc/driver/nvidia/gpus/" + gpu.address + "/information",
@@ -84,6 +86,7 @@ Loaded load(const Machine& machine, bool works = true)
                         machine.load(unit.substr(9, unit.find('.') - 9));
                 return true;
         };
+
         result.refused = refusal([&] { load_nvidia(context, known_devices(root).nvidia_gpus, start, 10s); });
         return result;
 }
@@ -117,28 +120,36 @@ TEST_CASE("The module is chosen by the GPU, as EKS's images do", "[nvidia]")
         const auto flavour = [](const Machine& machine) {
                 return nvidia_flavour(machine.root(), known_devices(machine.root()).nvidia_gpus);
         };
+
         const auto with_list = [](const Machine& machine) {
                 machine.write("/etc/eks/nvidia-open-supported-devices-580.txt",
                         "# Licence\n\n0x1EB8 Tesla T4\n0x2330 NVIDIA H100 80GB HBM3\n0x27B8 L4\n");
         };
+
         const Machine h100({"0x2330", "0x2330"});
         CHECK(flavour(h100) == "nvidia"); // nothing says that the open one supports it
+
         with_list(h100);
         CHECK(flavour(h100) == "nvidia-open");
+
         const Machine v100({"0x1db1"}, "p3.2xlarge");
         with_list(v100);
         CHECK(flavour(v100) == "nvidia");
+
         const Machine mixed({"0x2330", "0x1db1"});
         with_list(mixed);
         CHECK(flavour(mixed) == "nvidia");
+
         for (const auto* type : {"g4dn.xlarge", "g5.48xlarge", "g5g.metal"}) {
                 const Machine machine({"0x1eb8"}, type);
                 with_list(machine);
                 CHECK(flavour(machine) == "nvidia");
         }
+
         const Machine g6({"0x27b8"}, "g6.xlarge");
         with_list(g6);
         CHECK(flavour(g6) == "nvidia-open");
+
         const Machine share({}, "g6f.large");
         share.add("0000:00:1e.0", "0x10de", "0x27b8", "0x030200", "0x1735");
         CHECK(flavour(share) == "nvidia-open-grid");
@@ -150,10 +161,12 @@ TEST_CASE("The driver's options are for all GPUs, a choice of modules only where
         CHECK(planned(machine, nvidia_module_choice) == "(absent)");
         CHECK(planned(machine, nvidia_options) ==
                 "# Written by eks-nvidia.service.\noptions nvidia NVreg_CoherentGPUMemoryMode=driver\n");
+
         machine.write("/var/lib/dkms-archive/nvidia/nvidia-580.tar.gz", "");
         machine.write("/var/lib/dkms-archive/lustre/lustre.tar.gz", "");
         CHECK(planned(machine, nvidia_module_choice) == "FLAVOUR=nvidia\n");
         CHECK(planned(machine, nvidia_options).ends_with("\noptions nvidia NVreg_EnableGpuFirmware=0\n"));
+
         const Machine other({"0x2330"});
         other.write("/var/lib/dkms-archive/nvidia/nvidia-580.tar.gz", "");
         CHECK(planned(other, nvidia_options).find("Firmware") == std::string::npos);
@@ -218,6 +231,7 @@ TEST_CASE("A GPU without a driver, a driver without a GPU and a driver that hang
                         context, known_devices(root).nvidia_gpus,
                         [](const std::string&, std::chrono::milliseconds) { return false; }, 7s);
         });
+
         CHECK(hangs.failure == "nvidia-driver-hangs");
         CHECK(hangs.mentions("7 seconds"));
 }
@@ -232,11 +246,14 @@ TEST_CASE("A GPU that the driver does not drive is named", "[nvidia]")
         const auto check = [&] {
                 return refusal([&] { check_nvidia_gpus(context, known_devices(root).nvidia_gpus); });
         };
+
         CHECK(check().failure == "nothing");
+
         machine.add("0000:00:1f.0", "0x10de", "0x2330", "0x030200");
         const auto failed = check();
         CHECK(failed.failure == "nvidia-driver-failed");
         CHECK(failed.mentions("1 of 3 GPUs: 0000:00:1f.0"));
+
         // One that is passed through to a virtual machine belongs to another driver.
         machine.link("/sys/bus/pci/devices/0000:00:1f.0/driver", "../../../bus/pci/drivers/vfio-pci");
         CHECK(check().failure == "nothing");
@@ -248,6 +265,7 @@ TEST_CASE("The driver's device nodes have its numbers and its mode", "[nvidia]")
                 WARN("not root: not tested");
                 return;
         }
+
         const Machine machine({"0x2330", "0x2330"});
         for (const auto* module : {"nvidia", "nvidia_uvm", "nvidia_modeset"})
                 machine.load(module);
@@ -258,12 +276,14 @@ TEST_CASE("The driver's device nodes have its numbers and its mode", "[nvidia]")
                 make_nvidia_nodes(context);
                 return context.summary();
         };
+
         const auto made = make();
         struct Row {
                 const char* name;
                 unsigned major;
                 unsigned minor;
         };
+
         for (const auto& row : {Row{"nvidia0", 195, 0}, Row{"nvidia1", 195, 1}, Row{"nvidiactl", 195, 255},
                      Row{"nvidia-modeset", 195, 254}, Row{"nvidia-uvm", 235, 0},
                      Row{"nvidia-uvm-tools", 235, 1}}) {
@@ -274,12 +294,15 @@ TEST_CASE("The driver's device nodes have its numbers and its mode", "[nvidia]")
                 CHECK((st.st_mode & 07777U) == 0666);
                 CHECK(st.st_rdev == makedev(row.major, row.minor));
         }
+
         CHECK(made == "made 6 of 6 device nodes");
         CHECK(make() == "6 device nodes exist");
+
         // Something of that name with another number is replaced.
         ::unlink(machine("/dev/nvidia1").c_str());
         machine.write("/dev/nvidia1", "a file");
         CHECK(make() == "made 1 of 6 device nodes");
+
         // An admin may leave them to udev.
         ::unlink(machine("/dev/nvidia1").c_str());
         machine.write("/proc/driver/nvidia/params", "ModifyDeviceFiles: 0\n");

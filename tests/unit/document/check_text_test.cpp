@@ -14,6 +14,7 @@ TEST_CASE("What is not UTF-8 has a line and a column", "[text]")
                                 "\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
         CHECK(refusal([&] { check_text(all, "x"); }).failure == "nothing");
         CHECK(refusal([&] { check_text("", "x"); }).failure == "nothing");
+
         for (std::size_t size = 0; size < all.size(); ++size)
                 CHECK(refusal([&] { check_text(all.substr(0, size) + "\xff", "x"); }).mentions("x, line "));
         CHECK(refusal([] {
@@ -35,16 +36,19 @@ TEST_CASE("UTF-16 with a byte order mark becomes UTF-8", "[text]")
                         std::swap(bytes[i], bytes[i + 1]);
                 return bytes;
         };
+
         for (const auto& row : rows) {
                 CHECK(eks::as_utf8("\xfe\xff" + row.big_endian, "x") == row.text);
                 CHECK(eks::as_utf8("\xff\xfe" + swapped(row.big_endian), "x") == row.text);
         }
+
         for (const auto& wrong : {"\0"s, "\xdc\0\0a"s, "\xd8\0\0a"s, "\xd8\0"s, "\xd8\0\xdc"s})
                 for (const auto& bytes : {"\0\n\0a"s + wrong, "\0\n\0a"s + wrong + "\0"s})
                         if (bytes.size() % 2 != 0 || wrong.size() % 2 == 0)
                                 CHECK(refusal([&] {
                                         eks::as_utf8("\xfe\xff" + bytes, "x");
                                 }).mentions("x, line 2, column 2"));
+
         CHECK(eks::as_utf8("\xef\xbb\xbf\xe4", "x") == "\xe4");
         CHECK(eks::as_utf8("\xe4", "x") == "\xe4");
 }

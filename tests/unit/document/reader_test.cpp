@@ -154,6 +154,7 @@ TEST_CASE("Problems are thrown in the order of their places, each with its remed
         problems.add({"a", 10, 1}, "y", "", "wrong", "Mend a");
         problems.add({"a", 9, 1}, "x", "", "wrong", "Mend a");
         problems.sort_by_place({"a", "b"});
+
         try {
                 problems.throw_if_any(failure::config_invalid);
                 FAIL("nothing is thrown");
@@ -163,6 +164,7 @@ TEST_CASE("Problems are thrown in the order of their places, each with its remed
                         "b, line 1, column 1: z: wrong");
                 CHECK(e.remedy() == "Mend b");
         }
+
         std::vector<Note> notes{{Level::warning, "b, line 1, column 1: z"},
                 {Level::info, "a, line 10, column 1: y"}, {Level::warning, "a, line 9, column 1: x"}};
         sort_by_place(notes, {"a", "b"});

@@ -80,6 +80,7 @@ TEST_CASE("A secret may take several lines", "[logs]")
                 {"2026 stdout F -----BEGIN EC PRIVATE KEY-----\n2026 stdout F SECRETSECRETSECRETSECRET\nx y -----END\nb",
                         "2026 stdout F -----BEGIN EC PRIVATE KEY-…\n2026 stdout F …\n…-----END\nb"},
         }));
+
         CAPTURE(row.text);
         CHECK(redact(row.text) == std::string(row.redacted) + "\n");
 }

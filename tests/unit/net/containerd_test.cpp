@@ -69,14 +69,17 @@ TEST_CASE("A label is sent with the whole image, and a mask that changes nothing
         auto client = client_of(server);
         const auto found = client.image(image);
         REQUIRE(found);
+
         client.label_image(*found, "io.cri-containerd.pinned", "pinned");
         const auto request = server.request(1);
         REQUIRE(request.size() > 5);
         CHECK(request.substr(0, 4) == std::string(4, '\0'));
         CHECK(static_cast<unsigned char>(request[4]) == request.size() - 5);
+
         const auto parts = fields(request, 5);
         REQUIRE(parts.size() == 2);
         CHECK(parts[0].first == 1);
+
         auto labelled = whole;
         labelled.emplace_back(2, label("io.cri-containerd.pinned", "pinned"));
         CHECK(fields(parts[0].second) == labelled);
@@ -112,6 +115,7 @@ TEST_CASE("Invalid answers are errors that name the socket", "[containerd]")
                 {{.message = "\x0a\x7f"}, "gave an answer that is not an image"},
                 {{.message = message({{1, "\x0a\x7f"}})}, "gave an answer that is not an image"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.reported);
                 const GrpcServer server({row.answer});
@@ -138,6 +142,7 @@ TEST_CASE("Images are listed by name", "[containerd]")
         const auto entry = [](const std::string& name) {
                 return message({{1, name}, {2, label("a", name)}});
         };
+
         const GrpcServer server({{.message = message({{1, entry("b")}, {1, entry("a")}})}, {},
                 {.message = message({{1, "\x0a\x7f"}})}});
         auto client = client_of(server);
@@ -157,6 +162,7 @@ TEST_CASE("Another name for an image carries all that the first has", "[containe
                 .name = image, .record = message({{1, image}, {2, label("a", "b")}, {3, "target"}})};
         client.alias_image(found, "other");
         client.alias_image(found, "other"); // is there, and is replaced
+
         // The last name counts.
         const auto alias =
                 message({{1, message({{1, image}, {2, label("a", "b")}, {3, "target"}, {1, "other"}})}});
@@ -172,6 +178,7 @@ TEST_CASE("Whether an image is unpacked is found by the labels of its content", 
                         protobuf::append(bytes, 5, label(key, value));
                 return GrpcAnswer{.message = message({{1, bytes}})};
         };
+
         const ContainerdImage found{.name = image, .digest = "sha256:index"};
         const GrpcAnswer index = info({{"containerd.io/gc.ref.content.m.0", "sha256:manifest"}});
         const GrpcAnswer manifest = info({{"containerd.io/gc.ref.content.config", "sha256:config"},
@@ -189,27 +196,32 @@ TEST_CASE("Whether an image is unpacked is found by the labels of its content", 
                 CHECK(fields(server.request(2), 5) == fields(message({{1, "sha256:config"}})));
                 CHECK(fields(server.request(3), 5) == fields(message({{1, "soci"}, {2, "sha256:chain"}})));
         }
+
         SECTION("which may be gone")
         {
                 const GrpcServer server({index, manifest, config, none});
                 CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
         }
+
         SECTION("or never was, for that snapshotter")
         {
                 const GrpcServer server({index, manifest, config});
                 CHECK_FALSE(client_of(server).is_unpacked(found, "native"));
         }
+
         SECTION("and content may be gone")
         {
                 const GrpcServer server({index, none});
                 CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
         }
+
         SECTION("and content that refers to itself ends")
         {
                 const GrpcServer server(std::vector<GrpcAnswer>(
                         64, info({{"containerd.io/gc.ref.content.m.0", "sha256:index"}})));
                 CHECK_FALSE(client_of(server).is_unpacked(found, "soci"));
         }
+
         SECTION("and an invalid answer is an error")
         {
                 const GrpcServer server(std::vector<GrpcAnswer>{{.message = "\x0a\x7f"}});

@@ -52,6 +52,7 @@ TEST_CASE("A role that comes late is waited for, one that never comes is named",
         CHECK(none.failure == "role-missing");
         CHECK(failure::role_missing.status == Errc::unreachable); // it may be attached later
         CHECK(none.mentions("no IAM role"));
+
         aws.set_faults(Json::array({{{"path", document}, {"status", 404}}}));
         CHECK(refusal([&] { role_credentials(aws, 5s); }).mentions("'eks-node' has no credentials"));
 }
@@ -107,6 +108,7 @@ TEST_CASE("Credentials of the environment come first, and whole", "[credentials]
                         ::setenv("AWS_ACCESS_KEY_ID", id, 1);
                         ::setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
                         ::setenv("AWS_SESSION_TOKEN", token, 1);
+
                         try {
                                 // Nobody listens at the endpoint: it must not be asked.
                                 const auto found = aws_credentials(
@@ -120,6 +122,7 @@ TEST_CASE("Credentials of the environment come first, and whole", "[credentials]
                         }
                 }).status;
         };
+
         CHECK(with("AKID", "secret", "token") == 0);
         CHECK(with("AKID", "secret", "") == 0);
         CHECK(with("AKID", "", "") == 10);
@@ -137,6 +140,7 @@ TEST_CASE("The metadata service's address is ours, else the SDKs', else the usua
                         return 0;
                 });
         };
+
         CHECK(with("", "").err == "http://169.254.169.254");
         CHECK(with("http://[fd00:ec2::254]", "http://127.0.0.1/").err == "http://[fd00:ec2::254]");
         CHECK(with("", "http://127.0.0.1/").err == "http://127.0.0.1");

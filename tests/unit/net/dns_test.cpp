@@ -36,14 +36,18 @@ public:
                         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
                         REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) ==
                                 0);
+
                         socklen_t length = sizeof address;
                         ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
+
                         listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
                         if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) ==
                                 0)
                                 port_ = ntohs(address.sin_port);
                 }
+
                 REQUIRE(port_ != 0);
+
                 thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
         }
         // The same by TCP, to one client after the other.
@@ -72,10 +76,12 @@ private:
                         if (::poll(&event, 1, 5000) != 1 ||
                                 ::recv(client, buffer.data(), 2, MSG_WAITALL) != 2)
                                 return;
+
                         const auto size = static_cast<std::size_t>(buffer[0]) * 256 + buffer[1];
                         if (size > buffer.size() ||
                                 ::recv(client, buffer.data(), size, MSG_WAITALL) != ssize_t(size))
                                 return;
+
                         const std::string query(
                                 buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));
                         const auto answer = reply(query, query[query.size() - 3] == 28);
@@ -92,12 +98,14 @@ private:
                         pollfd event{.fd = fd_.get(), .events = POLLIN, .revents = 0};
                         if (::poll(&event, 1, 20) != 1)
                                 continue;
+
                         std::array<char, 512> buffer{};
                         sockaddr_in from{};
                         socklen_t length = sizeof from;
                         const auto size = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), 0,
                                 reinterpret_cast<sockaddr*>(&from), &length);
                         const std::string query(buffer.data(), static_cast<std::size_t>(size));
+
                         const auto answer = reply_(query, query[query.size() - 3] == 28);
                         if (!answer.empty())
                                 ::sendto(fd_.get(), answer.data(), answer.size(), 0,
@@ -125,6 +133,7 @@ std::string answer(const std::string& query, const std::vector<Record>& records,
         message[2] = '\x81'; // a response
         message[3] = static_cast<char>('\x80' | code);
         message[7] = static_cast<char>(records.size());
+
         for (const auto& [type, data, name] : records) {
                 message += name + std::string(1, '\0');
                 message += type;
@@ -132,6 +141,7 @@ std::string answer(const std::string& query, const std::vector<Record>& records,
                 message += static_cast<char>(data.size());
                 message += data;
         }
+
         return message;
 }
 
@@ -174,9 +184,11 @@ TEST_CASE("An answer that is too long for UDP comes by TCP", "[dns]")
                 cut[2] = static_cast<char>(cut[2] | 2); // truncated
                 return cut;
         });
+
         server.listen_to_tcp([](const std::string& query, bool ipv6) {
                 return ipv6 ? answer(query, {{28, ipv6_data}}) : answer(query, {{1, "\x0a\1\1\1"}});
         });
+
         CHECK(lookup({server.name()}, 5s) == Texts{"10.1.1.1", "2600::1"});
 }
 
@@ -208,6 +220,7 @@ TEST_CASE("Without an address the error names the reason of every server", "[dns
         const auto result = refusal([&] {
                 lookup({none.name(), empty.name(), silent.name(), {"fd00::1x"}}, 1s);
         });
+
         CHECK(result.failure == "host-unresolved");
         CHECK(result.mentions("'api.example.com' cannot be resolved"));
         CHECK(result.mentions("there is no such name"));
@@ -224,12 +237,15 @@ TEST_CASE("Other packets than the answer are ignored", "[dns]")
                 other[0] = static_cast<char>(other[0] + 1); // of another question
                 return other;
         });
+
         CHECK(refusal([&] { lookup({server.name()}, 100ms); }).mentions("no answer"));
+
         int round = 0;
         const Server damaged([&](const std::string& query, bool) {
                 auto whole = answer(query, {{1, "\x0a\1\1\1"}, {1, "\x0a\1\1"}});
                 return whole.substr(0, static_cast<std::size_t>(++round * 3) % whole.size());
         });
+
         for (int i = 0; i < 8; ++i) { // returns or refuses, nothing else
                 const auto failure = refusal([&] { lookup({damaged.name()}, 20ms); }).failure;
                 CHECK((failure == "nothing" || failure == "host-unresolved"));

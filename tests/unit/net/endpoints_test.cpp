@@ -34,6 +34,7 @@ TEST_CASE("Every partition has its own domain", "[endpoints]")
                 const char* partition;
                 const char* host;
         };
+
         const auto [region, partition, host] = GENERATE(values<Case>({
                 {"mx-central-1", "aws", "sts.mx-central-1.amazonaws.com"},
                 {"cn-north-1", "aws-cn", "sts.cn-north-1.amazonaws.com.cn"},
@@ -44,6 +45,7 @@ TEST_CASE("Every partition has its own domain", "[endpoints]")
                 {"us-isof-south-1", "aws-iso-f", "sts.us-isof-south-1.csp.hci.ic.gov"},
                 {"eusc-de-east-1", "aws-eusc", "sts.eusc-de-east-1.amazonaws.eu"},
         }));
+
         CHECK(partition_of(region).name == partition);
         CHECK(aws_host("sts", region) == host);
 }
@@ -66,6 +68,7 @@ TEST_CASE("The environment chooses the kind of endpoint as it does for the AWS S
                         return (kind.fips ? 1 : 0) + (kind.dual_stack ? 2 : 0);
                 }).status;
         };
+
         CHECK(with("", "") == 0);
         CHECK(with("true", "false") == 1);
         CHECK(with("False", "TRUE") == 2);

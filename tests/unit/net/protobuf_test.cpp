@@ -28,11 +28,14 @@ TEST_CASE("Fields are written as the wire format says", "[protobuf]")
         std::string message;
         protobuf::append(message, 1, "testing");
         CHECK(message == "\x0a\x07testing");
+
         protobuf::append(message, 2, "");
         CHECK(message == "\x0a\x07testing\x12\x00"s);
+
         std::string high;
         protobuf::append(high, 16, "x");
         CHECK(high == "\x82\x01\x01x");
+
         std::string large;
         protobuf::append(large, 1, std::string(300, 'a'));
         CHECK(large == "\x0a\xac\x02" + std::string(300, 'a'));

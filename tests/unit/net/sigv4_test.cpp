@@ -60,6 +60,7 @@ TEST_CASE("A signed POST sends what it signs, and the session token", "[sigv4]")
                                      "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, "
                                      "Signature="));
         CHECK(signed_headers(request, {"AKID", "secret", ""}, scope).size() == 3);
+
         // Everything counts: the body, the place, the time, the secret.
         auto other = request;
         other.body = "{} ";

@@ -22,8 +22,10 @@ constexpr std::string_view prefix = "k8s-aws-v1.";
 std::string url_in(const std::string& token)
 {
         REQUIRE(token.starts_with(prefix));
+
         auto text = token.substr(prefix.size());
         CHECK(text.find_first_of("+/=\n") == std::string::npos);
+
         std::ranges::replace(text, '-', '+');
         std::ranges::replace(text, '_', '/');
         const auto padding = (4 - text.size() % 4) % 4;
@@ -32,6 +34,7 @@ std::string url_in(const std::string& token)
         REQUIRE(::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                         reinterpret_cast<const unsigned char*>(text.data()),
                         static_cast<int>(text.size())) == static_cast<int>(bytes.size()));
+
         bytes.resize(bytes.size() - padding);
         return bytes;
 }
@@ -41,6 +44,7 @@ std::string url_in(const std::string& token)
 TEST_CASE("A token is a presigned GetCallerIdentity request", "[token]")
 {
         const AwsCredentials credentials{"ASIAEXAMPLE", "secret", "session/token"};
+
         // Every remainder of base64 comes by.
         for (const auto* cluster : {"a", "my-cluster", "my_cluster1"}) {
                 const auto url = url_in(eks_token({cluster, "us-west-2", {}}, credentials, now));
@@ -52,6 +56,7 @@ TEST_CASE("A token is a presigned GetCallerIdentity request", "[token]")
                 CHECK(url.find("X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&") !=
                         std::string::npos);
         }
+
         CHECK(url_in(eks_token({"c", "us-west-2", {.fips = true}}, credentials, now))
                         .starts_with("https://sts-fips.us-west-2.amazonaws.com/?Action"));
 }
@@ -62,6 +67,7 @@ TEST_CASE("What cannot be a cluster or a region is refused", "[token]")
         const auto with = [&](const std::string& cluster, const std::string& region) {
                 return refusal([&] { eks_token({cluster, region, {}}, credentials, now); }).failure;
         };
+
         CHECK(with("my-cluster", "us-west-2") == "nothing");
         CHECK(with("", "us-west-2") == "usage");
         CHECK(with("a b", "us-west-2") == "usage");

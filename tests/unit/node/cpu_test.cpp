@@ -35,12 +35,14 @@ TEST_CASE("CPUs are counted over NUMA nodes", "[cpu]")
                         add_node_cpu(node, 0, cpu);
                 CHECK(online_millicpus(node.root()) == 4000);
         }
+
         SECTION("two nodes with two each")
         {
                 for (unsigned cpu = 0; cpu < 4; ++cpu)
                         add_node_cpu(node, cpu / 2, cpu);
                 CHECK(online_millicpus(node.root()) == 4000);
         }
+
         SECTION("five nodes of which only some CPUs are online")
         {
                 for (unsigned cpu = 0; cpu < 8; ++cpu)
@@ -49,6 +51,7 @@ TEST_CASE("CPUs are counted over NUMA nodes", "[cpu]")
                 set_online(node, "0,2-4,6\n");
                 CHECK(online_millicpus(node.root()) == 5000);
         }
+
         SECTION("entries that are no CPUs do not count")
         {
                 add_node_cpu(node, 0, 0);
@@ -67,6 +70,7 @@ TEST_CASE("Without NUMA nodes every CPU directory counts", "[cpu]")
         for (const auto* name : {"cpufreq/x", "cpuidle/x", "kernel_max", "possible"})
                 node.write(cpus + std::string(name), "");
         CHECK(online_millicpus(node.root()) == 4000);
+
         set_online(node, "0-1\n");
         CHECK(online_millicpus(node.root()) == 4000); // nodeadm does not look there either
 }
@@ -104,8 +108,10 @@ TEST_CASE("No CPU at all is an error", "[cpu]")
 {
         const TemporaryDirectory node;
         CHECK(refusal([&] { online_millicpus(node.root()); }).failure == "file-io");
+
         node.write(nodes + std::string("node0/cpulist"), "");
         CHECK(refusal([&] { online_millicpus(node.root()); }).failure == "file-io");
+
         add_node_cpu(node, 0, 5);
         set_online(node, "0-3\n");
         CHECK(refusal([&] { online_millicpus(node.root()); }).failure == "file-io");

@@ -120,15 +120,18 @@ TEST_CASE("Every region has its registry, under each of its names", "[ecr]")
         const test::ReferenceNode node;
         const auto table = ecr_registries(node.root());
         REQUIRE(table.size() == rows.size());
+
         for (std::size_t i = 0; i < rows.size(); ++i) {
                 const auto& row = rows[i];
                 CAPTURE(row.region);
                 CHECK(table[i].region == row.region);
+
                 const auto registry = ecr_registry(node.root(), row.region);
                 CHECK(registry.region == row.region);
                 CHECK(registry.fips == row.fips);
                 CHECK(ecr_host(registry, false, false) == row.host);
                 CHECK(ecr_host(registry, true, false) == with_fips(row.host));
+
                 const std::string dual_stack = row.dual_stack;
                 CHECK(ecr_host(registry, false, true).value_or("") == dual_stack);
                 CHECK(ecr_host(registry, true, true).value_or("") ==
@@ -167,6 +170,7 @@ TEST_CASE("The FIPS name is taken when the kernel is in FIPS mode and the name r
                         return yes;
                 };
         };
+
         CHECK(ecr_host_for_kernel(registry, false, answer(true)) == normal);
         CHECK(asked.empty());
         CHECK(ecr_host_for_kernel(registry, true, answer(true)) == fips);
@@ -174,8 +178,10 @@ TEST_CASE("The FIPS name is taken when the kernel is in FIPS mode and the name r
         CHECK(asked == std::vector{fips, fips});
 
         CHECK_FALSE(fips_kernel(node.root()));
+
         node.write("/proc/sys/crypto/fips_enabled", "0\n");
         CHECK_FALSE(fips_kernel(node.root()));
+
         node.write("/proc/sys/crypto/fips_enabled", "1\n");
         CHECK(fips_kernel(node.root()));
         CHECK(resolves("localhost"));
@@ -188,6 +194,7 @@ TEST_CASE("The pause image of a region follows the kernel's mode where a FIPS na
         const auto image = [&](const char* region) { return eks_pause_image(node.root(), region); };
         CHECK(image("us-east-1") == "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/pause:3.10");
         CHECK(image("cn-north-1") == "918309763551.dkr.ecr.cn-north-1.amazonaws.com.cn/eks/pause:3.10");
+
         node.write("/proc/sys/crypto/fips_enabled", "1\n");
         CHECK(image("us-east-1") == "602401143452.dkr.ecr-fips.us-east-1.amazonaws.com/eks/pause:3.10");
         CHECK(image("eu-west-1") == "602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/pause:3.10");
@@ -203,6 +210,7 @@ TEST_CASE("Names of private registries of ECR are told from all others", "[ecr]"
                                 const auto host = ecr_host(registry, fips, dual_stack);
                                 if (!host)
                                         continue;
+
                                 CAPTURE(*host);
                                 const auto parsed = parse_ecr_host(*host);
                                 REQUIRE(parsed);
@@ -213,6 +221,7 @@ TEST_CASE("Names of private registries of ECR are told from all others", "[ecr]"
                                 CHECK(parsed->fips == fips);
                                 CHECK(parsed->dual_stack == dual_stack);
                         }
+
         for (const auto* host : {"", "docker.io", "public.ecr.aws", "registry.k8s.io", "localhost:5000",
                      "602401143452.dkr.ecr.us-west-2", "602401143452.dkr.ecr",
                      "60240114345.dkr.ecr.us-west-2.amazonaws.com",
@@ -243,6 +252,7 @@ TEST_CASE("A malformed table of registries is the vendor's fault", "[ecr]")
 {
         const test::TemporaryDirectory node;
         const std::string head = "# source\nregion\taccount\n";
+
         for (const auto* row : {"us-west-2", "us-west-2\t602401143452\taws\tamazonaws.com\ton.aws\tyes",
                      "us-west-2\t60240114345\taws\tamazonaws.com\ton.aws\tyes\t*",
                      "us-west-2\t602401143452\taws\tamazonaws.com\ton.aws\tmaybe\t*",
@@ -253,6 +263,7 @@ TEST_CASE("A malformed table of registries is the vendor's fault", "[ecr]")
                 CHECK(result.failure == "vendor-file");
                 CHECK(result.mentions("/usr/share/eks/ecr-registries.tsv"));
         }
+
         node.write(
                 ecr_registries_path, head + "us-west-2\t602401143452\taws\tamazonaws.com\ton.aws\tyes\t-\n");
         CHECK(ecr_registry(node.root(), "us-west-2").account == "602401143452");

@@ -40,11 +40,13 @@ int nvmlInit_v2()
         const char* wish = std::getenv("EKS_FAKE_NVML");
         if (wish != nullptr && std::string_view(wish) == "fail")
                 return 9; // NVML_ERROR_DRIVER_NOT_LOADED
+
         while (wish != nullptr && std::string_view(wish) == "hang")
                 ::pause();
         if (wish != nullptr && std::string_view(wish) == "crash")
                 std::raise(SIGKILL);
         ++initialised;
+
         return 0;
 }
 

@@ -39,6 +39,7 @@ public:
         {
                 Labels found;
                 notes.clear();
+
                 for (const auto& [key, value] : gpu_labels(root(), nvml, notes, deadline)) {
                         CHECK(key.starts_with("nvidia.com/"));
                         CHECK(refused_to_kubelets(key).empty());
@@ -46,6 +47,7 @@ public:
                         CHECK(wrong_label_value(value).empty());
                         found.emplace(key.substr(11), value);
                 }
+
                 return found;
         }
 
@@ -78,8 +80,10 @@ TEST_CASE("Without the driver there is what the bus says", "[gpu]")
         Machine machine;
         machine.add_gpus();
         CHECK(machine.labels() == bus);
+
         machine.write("/sys/class/dmi/id/product_name", "not (a label)\n");
         CHECK_FALSE(machine.labels().contains("gpu.machine"));
+
         Machine other;
         other.add_device("0000:00:1b.0", "0x030000", "0x10de");
         CHECK(other.labels().at("gpu.mode") == "graphics");
@@ -89,6 +93,7 @@ TEST_CASE("The driver adds its version and the product", "[gpu]")
 {
         Machine machine;
         machine.add_gpus();
+
         for (const auto* text :
                 {"NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023",
                         "NVIDIA UNIX Open Kernel Module for x86_64  535.129.03  Release Build  (dvs@x)"}) {
@@ -101,6 +106,7 @@ TEST_CASE("The driver adds its version and the product", "[gpu]")
                                           {"cuda.driver.major", "535"}, {"cuda.driver.minor", "129"},
                                           {"cuda.driver.rev", "03"}, {"gpu.product", "NVIDIA-A10G"}}));
         }
+
         machine.add_driver("something else");
         CHECK(machine.labels() == with(bus, {{"gpu.product", "NVIDIA-A10G"}}));
 }
@@ -136,6 +142,7 @@ TEST_CASE("A library that cannot be used is a warning", "[gpu]")
 
         ::setenv("EKS_FAKE_NVML", "fail", 1);
         CHECK(machine.labels(FAKE_NVML) == bus);
+
         ::unsetenv("EKS_FAKE_NVML");
         REQUIRE(machine.notes.size() == 1);
         CHECK(machine.notes[0].text.find("nvmlInit_v2 gives 9") != std::string::npos);
@@ -145,6 +152,7 @@ TEST_CASE("A driver that hangs or kills costs its labels, no more", "[gpu]")
 {
         Machine machine;
         machine.add_gpus();
+
         for (const auto* way : {"hang", "crash"}) {
                 CAPTURE(way);
                 ::setenv("EKS_FAKE_NVML", way, 1);

@@ -14,6 +14,7 @@ Labels discovered(const TemporaryDirectory& machine)
 {
         const std::string prefix = "feature.node.kubernetes.io/";
         Labels labels;
+
         for (const auto& [key, value] : hardware_labels(machine.root())) {
                 CHECK(key.starts_with(prefix));
                 CHECK(refused_to_kubelets(key).empty()); // NodeRestriction lets kubelet set it
@@ -21,6 +22,7 @@ Labels discovered(const TemporaryDirectory& machine)
                 CHECK(wrong_label_value(value).empty());
                 labels.emplace(key.substr(prefix.size()), value);
         }
+
         return labels;
 }
 
@@ -64,15 +66,18 @@ TEST_CASE("Threads, C-states and NUMA come from sysfs", "[hardware]")
         machine.write("/sys/devices/system/cpu/cpuidle/current_driver", "none\n");
         machine.write("/sys/module/intel_idle/parameters/max_cstate", "9\n");
         CHECK(discovered(machine) == Labels{{"cpu-hardware_multithreading", "false"}});
+
         for (const auto* siblings : {"1,3", "0-1"}) {
                 machine.write("/sys/devices/system/cpu/cpu1/topology/thread_siblings_list", siblings);
                 CHECK(discovered(machine).at("cpu-hardware_multithreading") == "true");
         }
+
         machine.write("/sys/devices/system/node/online", "0-1\n");
         machine.write("/sys/devices/system/cpu/cpuidle/current_driver", "intel_idle\n");
         CHECK(discovered(machine) == Labels{{"cpu-cstate.enabled", "true"},
                                              {"cpu-hardware_multithreading", "true"},
                                              {"memory-numa", "true"}});
+
         machine.write("/sys/module/intel_idle/parameters/max_cstate", "0\n");
         CHECK(discovered(machine).at("cpu-cstate.enabled") == "false");
 }
@@ -95,6 +100,7 @@ TEST_CASE("The kernel's version is spelt as a label", "[hardware]")
                 {"", {}},
                 {"+", {}},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.release);
                 const TemporaryDirectory machine;
@@ -116,6 +122,7 @@ TEST_CASE("Options of the kernel count if they are set", "[hardware]")
         CHECK(labels.at("kernel-config.NO_HZ_IDLE") == "true");
         CHECK(labels.at("kernel-selinux.enabled") == "true");
         CHECK(labels.size() == 7);
+
         machine.write("/sys/fs/selinux/enforce", "0");
         CHECK(discovered(machine).size() == 6);
 }
@@ -128,6 +135,7 @@ TEST_CASE("PCI devices of the classes that count are named by class and vendor",
                 machine.write("/sys/bus/pci/devices/" + name + "/class", kind + "\n");
                 machine.write("/sys/bus/pci/devices/" + name + "/vendor", vendor + "\n");
         };
+
         device("0000:00:03.0", "0x020000", "0x1d0f"); // a network device
         device("0000:00:1e.0", "0x030200", "0x10de");
         device("0000:00:1f.0", "0x120000", "0x1d0f");
@@ -149,6 +157,7 @@ TEST_CASE("Disks and network devices count by what they can do", "[hardware]")
         machine.write("/sys/block/sda/device/model", "x\n");
         machine.write("/sys/class/net/eth0/device/sriov_totalvfs", "0\n");
         CHECK(discovered(machine).empty());
+
         machine.write("/sys/block/nvme0n1/queue/rotational", "0\n");
         machine.write("/sys/block/nvme0n1/device/model", "x\n");
         machine.write("/sys/class/net/eth1/device/sriov_totalvfs", "8\n");
@@ -168,6 +177,7 @@ TEST_CASE("The system is named as os-release names it, where that is a label", "
         CHECK(discovered(machine) == Labels{{"system-os_release.ID", "amzn"},
                                              {"system-os_release.VERSION_ID", "2023"},
                                              {"system-os_release.VERSION_ID.major", "2023"}});
+
         machine.write("/usr/lib/os-release", "ID=a b\nVERSION_ID='22.04'\nbroken\n");
         CHECK(discovered(machine) == Labels{{"system-os_release.VERSION_ID", "22.04"},
                                              {"system-os_release.VERSION_ID.major", "22"},

@@ -36,6 +36,7 @@ TEST_CASE("What is left out of an image's name is filled in", "[image-name]")
                 CAPTURE(given);
                 CHECK(parse_image_name(given).text() == full);
         }
+
         const auto name = parse_image_name("r.example:443/team/app:1.2");
         CHECK(name.host == "r.example:443");
         CHECK(name.path == "team/app");
@@ -55,6 +56,7 @@ TEST_CASE("What cannot name an image is refused", "[image-name]")
                 const auto result = refusal([&] { parse_image_name(text); });
                 CHECK(result.failure == "usage");
         }
+
         const std::string hash(64, 'a');
         for (const auto& text :
                 {std::string(256, 'a'), "a:" + std::string(129, 't'), "a@sha256:" + hash + "a",

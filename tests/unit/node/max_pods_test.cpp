@@ -20,7 +20,9 @@ TEST_CASE("Pods on an instance type are as many as the VPC CNI has addresses for
                 unsigned addresses;
                 unsigned pods;
         };
+
         const test::ReferenceNode node;
+
         for (const auto& row : {Row{"t3.medium", 3, 6, 17}, Row{"m5.large", 3, 10, 29},
                      Row{"m4.xlarge", 4, 15, 58}, Row{"c6a.2xlarge", 4, 15, 58}, Row{"g5.xlarge", 4, 15, 58},
                      Row{"p5.48xlarge", 2, 50, 100}, Row{"m7i.48xlarge", 15, 50, 737},
@@ -32,6 +34,7 @@ TEST_CASE("Pods on an instance type are as many as the VPC CNI has addresses for
                 CHECK(type->ipv4_per_eni == row.addresses);
                 CHECK(standard_max_pods(*type) == row.pods);
         }
+
         CHECK(standard_max_pods({6, 12}) == 68);
         CHECK(standard_max_pods({1, 1}) == 2);
 }
@@ -73,8 +76,10 @@ TEST_CASE("A malformed row of the table is reported as a fault of the package", 
                 CHECK(result.mentions("/usr/share/eks/instance-types.tsv"));
                 CHECK_FALSE(find_instance_type(node.root(), "m5.xlarge"));
         }
+
         node.write(instance_types_path, "m5.large\t3\t10"); // no line end
         CHECK(find_instance_type(node.root(), "m5.large")->max_enis == 3);
+
         const test::TemporaryDirectory empty;
         CHECK(refusal([&] { find_instance_type(empty.root(), "m5.large"); }).failure == "file-io");
 }
@@ -87,6 +92,7 @@ TEST_CASE("The table of instance types is sorted, unique, and parses row by row"
         REQUIRE(rows.size() > 1000);
         REQUIRE(rows[0].starts_with("# "));
         CHECK(rows[0].find("20") != std::string_view::npos); // source and date
+
         const auto header = split(rows[1], '\t');
         REQUIRE(header.size() == 7);
         CHECK(header[0] == "instance_type");
@@ -95,10 +101,12 @@ TEST_CASE("The table of instance types is sorted, unique, and parses row by row"
         CHECK(text.ends_with('\n'));
 
         std::string_view previous;
+
         for (const auto row : std::span(rows).subspan(2)) {
                 INFO(row);
                 const auto columns = split(row, '\t');
                 REQUIRE(columns.size() == header.size());
+
                 if (columns[0] <= previous)
                         FAIL("not sorted, or twice: " << columns[0]);
                 previous = columns[0];
@@ -110,10 +118,12 @@ TEST_CASE("The table of instance types is sorted, unique, and parses row by row"
                 REQUIRE(type->ipv4_per_eni <= 128);
                 REQUIRE((columns[3].empty() || type->vcpus == parse_int<unsigned>(columns[3])));
                 REQUIRE((columns[3].empty() || parse_int<unsigned>(columns[3]).value_or(0) > 0)); // vcpus
+
                 const auto one_of = [](std::string_view word,
                                             std::initializer_list<std::string_view> words) {
                         return std::ranges::find(words, word) != words.end();
                 };
+
                 REQUIRE(one_of(columns[4], {"", "nitro", "unknown", "xen"}));
                 REQUIRE_FALSE(has_control_characters(columns[5])); // accelerator
                 REQUIRE(one_of(columns[6], {"", "yes", "no"}));
@@ -127,7 +137,9 @@ TEST_CASE("What kubelet goes by is the user's word: flag over configuration over
                 unsigned effective;
                 const char* why;
         };
+
         const test::ReferenceNode node;
+
         for (const auto& row : {Row{"", 58, "m4.xlarge: 4 network interfaces of 15 addresses"},
                      Row{"  kubelet: {config: {maxPods: 20}}\n", 20, "kubelet.config.maxPods"},
                      Row{"  kubelet: {config: {maxPods: null}}\n", 58, "m4.xlarge"},
@@ -144,6 +156,7 @@ TEST_CASE("What kubelet goes by is the user's word: flag over configuration over
                 CHECK(pods.why.starts_with(row.why));
                 CHECK(notes.empty());
         }
+
         // a configuration that replaces ours and names no number leaves kubelet its default
         for (const auto& [spec, effective] :
                 {std::pair{"", 110U}, {"  kubelet: {config: {maxPods: 7}}\n", 7U}}) {
@@ -167,6 +180,7 @@ TEST_CASE("A type that no table knows gets kubelet's default and a warning", "[m
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].level == Level::warning);
         CHECK(notes[0].text.find("'z9.tiny'") != std::string::npos);
+
         inputs.facts.instance_type.clear();
         CHECK(refusal([&] { max_pods(inputs, notes); }).failure == "facts-missing");
 }
@@ -180,7 +194,9 @@ TEST_CASE("Pods follow the CNI's modes as AWS's calculator has them", "[max-pods
                 unsigned both;
                 unsigned neither;
         };
+
         const test::ReferenceNode node;
+
         for (const auto& row : {Row{"c6g.medium", 5, 98, 50, 8}, Row{"c5.large", 20, 110, 110, 29},
                      Row{"c5.xlarge", 44, 110, 110, 58}, Row{"c5.4xlarge", 110, 110, 110, 110},
                      Row{"c6in.32xlarge", 250, 250, 250, 250}, Row{"c5.18xlarge", 250, 250, 250, 250},
@@ -201,6 +217,7 @@ TEST_CASE("Pods follow the CNI's modes as AWS's calculator has them", "[max-pods
                 CHECK(pods({.prefix_delegation = true, .custom_networking = true}) == row.both);
                 CHECK(pods({}) == row.neither);
         }
+
         const InstanceType t3_medium{3, 6, 2, true};
         CHECK(cni_max_pods(t3_medium, {.prefix_delegation = true}) == 242);
         CHECK(cni_max_pods(t3_medium, {.max_enis = 2}) == 12);
@@ -216,6 +233,7 @@ TEST_CASE("For every instance type: more interfaces or prefixes never mean fewer
 {
         const test::ReferenceNode node;
         const auto text = test::source_file("helpers/data/share/instance-types.tsv");
+
         const auto rows = lines(text);
         for (const auto row : std::span(rows).subspan(2)) {
                 INFO(row);
@@ -224,8 +242,10 @@ TEST_CASE("For every instance type: more interfaces or prefixes never mean fewer
                 REQUIRE(standard >= 3);
                 REQUIRE(standard <= 1514);
                 REQUIRE(cni_max_pods(type, {.max_enis = type.max_enis}) == standard);
+
                 const auto prefixes = cni_max_pods(type, {.prefix_delegation = true});
                 REQUIRE(prefixes == (type.nitro ? 16 * (standard - 2) + 2 : standard));
+
                 for (const bool delegation : {false, true}) {
                         unsigned previous = 0;
                         for (unsigned enis = 1; enis <= type.max_enis + 1; ++enis) {
@@ -236,6 +256,7 @@ TEST_CASE("For every instance type: more interfaces or prefixes never mean fewer
                                                                                .max_enis = enis});
                                 REQUIRE(pods >= previous);
                                 REQUIRE(custom < pods);
+
                                 if (enis > 1 && enis <= type.max_enis)
                                         REQUIRE(custom == previous);
                                 previous = pods;
@@ -252,6 +273,7 @@ TEST_CASE("What the table does not say follows from the name", "[max-pods]")
                 unsigned vcpus;
                 bool nitro;
         };
+
         for (const auto& row : {Row{"z9.medium", 0, true}, Row{"z9.large", 0, true},
                      Row{"z9.xlarge", 4, true}, Row{"z9.8xlarge", 32, true}, Row{"z9.96xlarge", 384, true},
                      Row{"z9.metal", 0, false}, Row{"z9.metal-24xl", 96, false}, Row{"z9", 0, true}}) {
@@ -261,23 +283,28 @@ TEST_CASE("What the table does not say follows from the name", "[max-pods]")
                 CHECK(type.vcpus == row.vcpus);
                 CHECK(type.nitro == row.nitro);
         }
+
         // The rule, held against what the table knows, beside what it has to know better.
         const auto has_rule = [](std::string_view name) {
                 return !name.ends_with(".metal") && name != "hpc7a.12xlarge" && name != "hs1.8xlarge";
         };
+
         const test::ReferenceNode reference;
         const auto text = test::source_file("helpers/data/share/instance-types.tsv");
+
         const auto rows = lines(text);
         for (const auto line : std::span(rows).subspan(2)) {
                 const auto columns = split(line, '\t');
                 const auto name = std::string(columns[0]);
                 if (columns[3].empty() || !has_rule(name))
                         continue;
+
                 CAPTURE(name);
                 node.write(instance_types_path, name + "\t3\t10\t\t\t\t\n");
                 const auto guessed = find_instance_type(node.root(), name).value();
                 const auto known = find_instance_type(reference.root(), name).value();
                 REQUIRE(recommended_max_pods(guessed.vcpus) == recommended_max_pods(known.vcpus));
+
                 if (columns[4] == "nitro")
                         REQUIRE(guessed.nitro);
                 else if (columns[4] == "unknown")
@@ -294,8 +321,10 @@ TEST_CASE("The node's maxPods follow the keys of the CNI, and the limit", "[max-
                 unsigned computed;
                 const char* why;
         };
+
         const CniMode prefixes{.prefix_delegation = true};
         const test::ReferenceNode node;
+
         for (const auto& row :
                 {Row{"m5.large", {}, "", 29, "m5.large: 3 network interfaces of 10 addresses"},
                         Row{"m5.large", {.custom_networking = true}, "", 20, ", custom networking"},
@@ -320,6 +349,7 @@ TEST_CASE("The node's maxPods follow the keys of the CNI, and the limit", "[max-
                 CHECK(pods.why.find(row.why) != std::string::npos);
                 CHECK(notes.empty());
         }
+
         auto inputs = node.inputs();
         inputs.spec.cluster.cni = prefixes; // on the reference node, an m4.xlarge
         std::vector<Note> notes;
@@ -337,6 +367,7 @@ TEST_CASE("An expression gives what nodeadm's gives", "[max-pods]")
                 unsigned max_pods;
                 unsigned pods;
         };
+
         const InstanceType t3_medium{3, 6};
         const InstanceType m4_xlarge{4, 15};
         for (const auto& row : {Row{"417", t3_medium, 17, 417},
@@ -354,9 +385,11 @@ TEST_CASE("An expression gives what nodeadm's gives", "[max-pods]")
                 CAPTURE(row.expression, row.max_pods);
                 CHECK(evaluate_max_pods(row.expression, row.type, row.max_pods) == row.pods);
         }
+
         const auto wrong = [&](const char* expression, const InstanceType& type, unsigned max_pods) {
                 return refusal([&] { evaluate_max_pods(expression, type, max_pods); }).what;
         };
+
         const auto names = "'fake_variable' is not a name; there are default_enis, ips_per_eni, max_pods";
         CHECK(wrong("default_enis + fake_variable", t3_medium, 17) == std::string("column 16: ") + names);
         CHECK(wrong("99 - fake_variable", t3_medium, 17) == std::string("column 6: ") + names);
@@ -376,6 +409,7 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
                 const char* limit;
                 unsigned computed;
         };
+
         for (const auto& row : {Row{"max_pods + 2", "", 60}, Row{"300", "", 300}, Row{"300", "none", 300},
                      Row{"300", "recommended", 110}}) {
                 CAPTURE(row.expression, row.limit);
@@ -388,6 +422,7 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
                 CHECK(pods.why.starts_with("kubelet.maxPodsExpression (user data, line"));
                 CHECK(notes.empty());
         }
+
         // with prefixes the limit is in max_pods, and not on the result
         auto dense = node.inputs("  kubelet: {maxPodsExpression: 'max_pods * 2'}\n");
         dense.facts.instance_type = "m5.large";
@@ -415,6 +450,7 @@ TEST_CASE("The node's expression is used, or warned of with its place", "[max-po
         notes.clear();
         CHECK(max_pods(unknown, notes).computed == 110);
         CHECK(notes.size() == 1);
+
         auto number = node.inputs("  kubelet: {maxPodsExpression: '17'}\n"); // needs nothing
         number.facts.instance_type = "z9.tiny";
         notes.clear();

@@ -23,6 +23,7 @@ TEST_CASE("Labels and taints have the facts filled in", "[registration]")
         auto inputs = node();
         CHECK(configured_labels(inputs).empty());
         CHECK(configured_taints(inputs).empty());
+
         inputs.spec.registration.labels = {
                 {"team", "${tag.team}"}, {"example.com/type", "is-${imds.instanceType}"}, {"empty", ""}};
         inputs.spec.registration.taints = {"team=${tag.team}:NoSchedule", "gpu:NoExecute"};
@@ -40,10 +41,12 @@ TEST_CASE("What the facts make wrong is refused, with its key", "[registration]"
         CHECK(result.failure == "config-invalid");
         CHECK(result.mentions(
                 "node.labels.\"a.b/team\" = \"${tag.owner}\": the instance has no tag 'owner'"));
+
         inputs.spec.registration.labels = {{"team", "${tag.bad}"}};
         CHECK(refusal([&] {
                 configured_labels(inputs);
         }).mentions("node.labels.team = \"a b\": the value may"));
+
         for (const auto* taint : {"a=${tag.owner}:NoSchedule", "a=${tag.bad}:NoSchedule", "a=b"}) {
                 inputs.spec.registration.taints = {taint};
                 result = refusal([&] { configured_taints(inputs); });

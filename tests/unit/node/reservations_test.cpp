@@ -48,15 +48,19 @@ void for_each_type(const ReferenceNode& node,
 {
         const auto table = test::source_file("helpers/data/share/instance-types.tsv");
         std::size_t types = 0;
+
         for (const auto line : split(table, '\n')) {
                 const auto columns = split(line, '\t');
                 if (line.starts_with('#') || columns.size() < 4 || columns[0] == "instance_type")
                         continue;
+
                 const auto type = find_instance_type(node.root(), columns[0]);
                 REQUIRE(type);
+
                 check(std::string(columns[0]), *type, parse_int<unsigned>(columns[3]).value_or(0));
                 ++types;
         }
+
         CHECK(types > 1000);
 }
 
@@ -69,6 +73,7 @@ TEST_CASE("CPU is reserved by the number of cores", "[reservations]")
                 unsigned reserved;
         };
         const ReferenceNode node;
+
         for (const auto& row :
                 {Row{1, 60}, Row{2, 70}, Row{3, 75}, Row{4, 80}, Row{8, 90}, Row{16, 110}, Row{96, 310}}) {
                 CAPTURE(row.cores);
@@ -76,10 +81,12 @@ TEST_CASE("CPU is reserved by the number of cores", "[reservations]")
                 node.set_cpus(row.cores);
                 CHECK(rendered(node.inputs())["kubeReserved"]["cpu"] == std::to_string(row.reserved) + "m");
         }
+
         // the larger ones of the EKS images' own list
         for (const auto& row :
                 {Row{32, 150}, Row{48, 190}, Row{64, 230}, Row{128, 390}, Row{192, 550}, Row{448, 1190}})
                 CHECK(reserved_millicpus(row.cores * 1000) == row.reserved);
+
         // fractions of a range are rounded down, each on its own
         CHECK(reserved_millicpus(0) == 0);
         CHECK(reserved_millicpus(1) == 0);
@@ -106,9 +113,11 @@ TEST_CASE("Without CPUs in sysfs and in the table there is a warning, not a fail
                 instance_types_path, "# source\ninstance_type\tmax_enis\tipv4_per_eni\nx9.large\t3\t10\n");
         const auto plan = plan_kubelet_config(node.inputs());
         CHECK(rendered(plan)["kubeReserved"]["cpu"] == "0m");
+
         const auto note = std::ranges::find_if(plan.notes, [](const Note& one) {
                 return one.text.find("no CPU is reserved for kubelet, proceeding") != std::string::npos;
         });
+
         REQUIRE(note != plan.notes.end());
         CHECK(note->level == Level::warning);
 }
@@ -120,6 +129,7 @@ TEST_CASE("Memory is reserved for the pods that kubelet will run", "[reservation
                 const char* memory;
         };
         const ReferenceNode node;
+
         for (const auto& row : {Row{"", "893Mi"}, Row{"  kubelet: {config: {maxPods: 110}}\n", "1465Mi"},
                      Row{"  kubelet: {flags: [--max-pods=20]}\n", "475Mi"},
                      Row{"  kubelet: {config: {maxPods: 110}, flags: [--max-pods=20]}\n", "475Mi"}})
@@ -137,12 +147,14 @@ TEST_CASE("GKE's tiers of memory", "[reservations]")
                 std::uint64_t machine;
                 std::uint64_t reserved;
         };
+
         for (const auto& row : {Row{0, 255}, Row{512, 255}, Row{1023, 255}, Row{1024, 256}, Row{2048, 512},
                      Row{4096, 1024}, Row{8192, 1843}, Row{16384, 2662}, Row{65536, 5611}, Row{131072, 9543},
                      Row{262144, 12165}, Row{25165824, 510238}}) {
                 CAPTURE(row.machine);
                 CHECK(gke_reserved_mib(row.machine) == row.reserved);
         }
+
         const ReferenceNode node;
         set_memory(node, 16384);
         std::vector<Note> notes;
@@ -164,12 +176,15 @@ TEST_CASE("A machine whose memory is unknown reserves by its pods", "[reservatio
         CHECK(reserved.memory == "893Mi");
         CHECK(reserved.why == "eks policy: 11 MiB x 58 pods + 255 MiB");
         REQUIRE(notes.size() == 2);
+
         for (const auto& note : notes) {
                 CHECK(note.level == Level::warning);
                 CHECK(note.text.ends_with("proceeding"));
         }
+
         CHECK(notes[0].text.find("the policy eks") != std::string::npos);
         CHECK(notes[1].text.find("memoryLimitPercent") != std::string::npos);
+
         // who does not ask for it need not know it
         notes.clear();
         CHECK(kube_reserved(inputs(node, {}), 58, notes).memory == "893Mi");
@@ -199,10 +214,12 @@ TEST_CASE("Policies that write nothing", "[reservations]")
                 CHECK_FALSE(rendered(plan).contains("kubeReserved"));
                 CHECK(Json::parse(file_in(plan, "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf")
                                           .content)["kubeReserved"] == Json{{"cpu", "1m"}});
+
                 std::vector<Note> notes;
                 CHECK(kube_reserved(inputs(node, {.policy = policy}), 58, notes)
                                 .why.starts_with(policy + std::string(" policy: ")));
         }
+
         // where the file is all there is, the user's is alone in it
         auto old = inputs(node, {.policy = "explicit"}, "  kubelet: {config: {kubeReserved: {cpu: 1m}}}\n");
         old.versions.kubelet = {1, 27, 0};
@@ -215,6 +232,7 @@ TEST_CASE("systemReserved and the eviction thresholds can be switched", "[reserv
         const auto plain = rendered(node.inputs());
         CHECK_FALSE(plain.contains("systemReserved"));
         CHECK(plain.contains("evictionHard"));
+
         const auto both = rendered(inputs(node, {.system_reserved = true, .eviction_hard = false}));
         CHECK(both["systemReserved"] ==
                 Json{{"cpu", "50m"}, {"ephemeral-storage", "256Mi"}, {"memory", "384Mi"}, {"pid", "100"}});
@@ -230,16 +248,19 @@ TEST_CASE("Images on another filesystem than kubelet's have eviction thresholds 
                         node.inputs(fmt::format("  instance: {{localStorage: {{{}}}}}\n", storage).c_str()));
                 return config["evictionHard"].contains("imagefs.available");
         };
+
         CHECK_FALSE(is_separate("strategy: RAID0"));
         CHECK(is_separate("strategy: RAID0, disabledMounts: [Containerd]"));
         CHECK_FALSE(is_separate("strategy: RAID0, disabledMounts: [PodLogs]"));
         CHECK_FALSE(is_separate("strategy: Mount, disabledMounts: [Containerd]"));
+
         auto volume = node.inputs();
         volume.spec.storage.separate_images = true;
         CHECK(rendered(volume)["evictionHard"] ==
                 Json{{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"},
                         {"memory.available", "100Mi"}, {"nodefs.available", "10%"},
                         {"nodefs.inodesFree", "5%"}});
+
         volume.spec.kubelet.reservations.eviction_hard = false;
         CHECK_FALSE(rendered(volume).contains("evictionHard"));
 }
@@ -254,6 +275,7 @@ TEST_CASE("With CPUs reserved by number, no cgroups are enforced beside them, wh
                 CHECK_FALSE(config.contains("kubeReservedCgroup"));
                 CHECK_FALSE(config.contains("systemReservedCgroup"));
         }
+
         for (const auto* spec : {"", "  kubelet: {config: {reservedSystemCPUs: ''}}\n"}) {
                 const auto config = rendered(node.inputs(spec));
                 CHECK(config["kubeReservedCgroup"] == "/runtime");
@@ -285,6 +307,7 @@ TEST_CASE("The formulas hold for every instance type", "[reservations]")
                 CHECK(gke_reserved_mib(machine) < machine);
                 CHECK(gke_reserved_mib(machine) <= gke_reserved_mib(machine + 512));
         });
+
         set_memory(node, 1024); // each of them on a t3.micro's memory
         for_each_type(node, [&](const std::string& name, const InstanceType& type, unsigned) {
                 CAPTURE(name);
@@ -292,5 +315,6 @@ TEST_CASE("The formulas hold for every instance type", "[reservations]")
                 const auto limited = kube_reserved(inputs(node, {.memory_limit_percent = 25}), pods, notes);
                 CHECK(limited.memory == std::to_string(std::min(eks_reserved_mib(pods), 256U)) + "Mi");
         });
+
         CHECK(notes.empty());
 }

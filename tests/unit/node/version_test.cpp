@@ -33,6 +33,7 @@ TEST_CASE("The version is found in what daemons print", "[version]")
                 {".1", std::nullopt},
                 {"99999999999.1.2", std::nullopt},
         }));
+
         CAPTURE(row.text);
         CHECK(find_version(row.text) == row.version);
 }

@@ -66,9 +66,11 @@ public:
                         put_in_place(root(), one);
                 auto others = steps_;
                 std::erase_if(others, [](const PlannedStep& step) { return step.name == "eks-config"; });
+
                 std::vector<std::string> texts;
                 for (const auto& action : find_changes(root(), others, {.before = before}).actions)
                         texts.push_back(text_of(action));
+
                 return texts;
         }
         std::vector<std::string> actions(const std::vector<std::string>& pending = {})
@@ -85,6 +87,7 @@ private:
                 auto step = std::ranges::find(steps_, name, &PlannedStep::name);
                 if (step == steps_.end())
                         step = steps_.insert(steps_.end(), {*names_.insert(name).first, {}, std::nullopt});
+
                 auto& files = step->plan.files;
                 const auto known = std::ranges::find(files, file.path, &File::path);
                 if (known == files.end())
@@ -123,9 +126,11 @@ TEST_CASE("Only the steps whose files change run again, and only their daemons r
         node.settle();
         node.config("{\"kubelet\": {}}");
         CHECK(node.actions() == Texts{"run eks-config.service"});
+
         node.file("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json", "two");
         CHECK(node.actions() == Texts{"run eks-config.service", "run eks-kubelet-config.service",
                                         "restart kubelet.service"});
+
         const auto changes = node.changes();
         REQUIRE(changes.files.size() == 2);
         CHECK(changes.files[1].daemon == "kubelet.service");
@@ -142,6 +147,7 @@ TEST_CASE("kubelet restarts with containerd, once, and the sandbox image is seen
                 "restart containerd.service", "restart eks-sandbox-image.service with containerd",
                 "restart kubelet.service with containerd"};
         CHECK(node.actions() == restarts);
+
         node.file("eks-ca", "/etc/kubernetes/pki/ca.crt", "two");
         auto with_ca = restarts;
         with_ca.insert(with_ca.begin() + 1, "run eks-ca.service");
@@ -171,11 +177,14 @@ TEST_CASE("A daemon restarts for its own variables, and each for those of all se
                 restarts.insert(restarts.begin(), run.begin(), run.end());
                 return restarts;
         };
+
         node.file("eks-environment", "/run/eks/environment/site-agent", "two");
         CHECK(node.actions() == run); // the step sees to it
         CHECK(node.changes().files.back().daemon == "site-agent.service");
+
         node.file("eks-environment", "/run/eks/environment/kubelet", "two");
         CHECK(node.actions() == with({"restart kubelet.service"}));
+
         node.file("eks-environment", "/run/eks/environment/default", "two");
         CHECK(node.actions() == with({"restart soci-snapshotter.service", "restart containerd.service",
                                         "restart kubelet.service with containerd"}));
@@ -222,10 +231,12 @@ TEST_CASE("soci-snapshotter starts before containerd uses it, and stops after th
         CHECK(node.actions() == Texts{"run eks-config.service", "run eks-containerd-config.service",
                                         "start soci-snapshotter.service", "restart containerd.service",
                                         "restart kubelet.service with containerd"});
+
         node.settle();
         node.file("eks-containerd-config", "/etc/soci-snapshotter-grpc/config.toml", "three");
         CHECK(node.actions() == Texts{"run eks-config.service", "run eks-containerd-config.service",
                                         "restart soci-snapshotter.service"});
+
         node.set_gate("soci-snapshotter", false);
         node.file("eks-containerd-config", "/etc/containerd/config.toml", "three");
         CHECK(node.actions() == Texts{"run eks-config.service", "run eks-containerd-config.service",
@@ -252,19 +263,25 @@ TEST_CASE("eks-hosts runs again as long as /etc/hosts is not as it is to be", "[
         node.config(outpost);
         node.settle();
         CHECK(node.actions() == again); // it failed, say
+
         node.write("/etc/hosts", "10.0.0.1 a.example.org\n");
         CHECK(node.actions() == again);
+
         node.write("/etc/hosts", "10.0.0.1 a.example\n");
         CHECK(node.actions().empty());
+
         node.config(
                 "{\"cluster\": {\"enableOutpost\": true, \"apiServerEndpoint\": \"https://a.example:6443\\n\"}}");
         node.settle();
         CHECK(node.actions().empty());
+
         node.config("{}");
         node.settle();
         CHECK(node.actions().empty());
+
         node.write("/etc/hosts", std::string(hosts_block_begin) + "\n10.0.0.1 a.example\n# END eksnode\n");
         CHECK(node.actions() == again); // a block that is no longer needed
+
         node.set_gate("hosts", false);
         node.settle();
         CHECK(node.actions().empty());
@@ -278,6 +295,7 @@ TEST_CASE("containerd's volume is for the next boot, or for a containerd that do
         node.config("{\"containerd\": {\"volume\": {\"device\": \"sdf\"}}}");
         CHECK(node.changes().needs_stop == "containerd.volume");
         CHECK(node.changes().at_boot.empty());
+
         node.settle();
         node.config("{\"containerd\": {\"volume\": {\"device\": \"sdg\"}}}");
         CHECK(node.changes().needs_stop.empty());
@@ -293,6 +311,7 @@ TEST_CASE("The instance store is for the next boot, or for a containerd that doe
         node.config("{\"instance\": {\"localStorage\": {\"strategy\": \"RAID0\"}}}");
         CHECK(node.changes().needs_stop == "instance.localStorage");
         CHECK(node.changes().at_boot.empty());
+
         node.settle();
         node.config("{\"instance\": {\"localStorage\": {\"strategy\": \"Mount\"}}}");
         CHECK(node.changes().needs_stop.empty());
@@ -331,6 +350,7 @@ TEST_CASE("An edit by hand that is kept is named, and causes no action", "[chang
         REQUIRE(node.changes().files.size() == 1);
         CHECK(node.changes().files[0].outcome == Outcome::edit_stands);
         CHECK(node.actions().empty());
+
         node.file("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json", "two");
         CHECK(node.changes().files[0].outcome == Outcome::edit_kept_beside);
         CHECK(node.actions().back() == "restart kubelet.service");
@@ -377,6 +397,7 @@ TEST_CASE("Before kubelet starts, the steps run again, containerd restarts, and 
 
         node.file("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json", "two");
         CHECK(node.actions_before_kubelet(before) == Texts{"run eks-kubelet-config.service"});
+
         node.file("eks-containerd-config", "/etc/containerd/config.toml", "two");
         CHECK(node.actions_before_kubelet(before) == Texts{"run eks-containerd-config.service",
                                                              "run eks-kubelet-config.service",

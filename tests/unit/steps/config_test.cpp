@@ -39,6 +39,7 @@ TEST_CASE("eks-config writes the merged configuration, for root alone", "[config
         const auto plan = planned_spec(node, "  kubelet: {flags: [--v=5]}\n");
         const auto& file = file_in(plan, "/run/eks/node.json");
         CHECK(file.mode == 0600);
+
         const auto json = Json::parse(file.content);
         CHECK(json["spec"]["cluster"]["name"] == "my-cluster");
         CHECK(json["spec"]["kubelet"]["flags"] == Json{"--v=5"});
@@ -62,9 +63,12 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
         const auto kind = [&](const std::string& spec) {
                 return file_in(planned_spec(node, spec), gate).kind;
         };
+
         CHECK(kind("") == File::Kind::regular);
+
         std::filesystem::remove(node("/etc/eks/pause.tar"));
         CHECK(kind("") == File::Kind::regular); // ECR's
+
         const std::string own = "  containerd:\n    config: |\n      "
                                 "[plugins.'io.containerd.grpc.v1.cri']\n      sandbox_image = ";
         CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::absent);
@@ -73,7 +77,8 @@ TEST_CASE("The sandbox image's step has its gate if the node itself must have th
                 File::Kind::regular);
         CHECK(kind(own + "'public.ecr.aws/eks-distro/kubernetes/pause:3.10'\n") == File::Kind::absent);
         CHECK(kind("  containerd: {config: 'not toml'}\n") ==
-                File::Kind::regular);         // for eks-containerd-config to say
+                File::Kind::regular); // for eks-containerd-config to say
+
         node.write("/etc/eks/pause.tar", ""); // may hold an image of any name
         CHECK(kind(own + "'registry.k8s.io/pause:3.10'\n") == File::Kind::regular);
 }
@@ -86,6 +91,7 @@ TEST_CASE("kubelet is told to spare the sandbox image where containerd does not 
                 return Json::parse(file_in(plan, "/run/eks/node.json").content)
                         .value("sparedImage", std::string());
         };
+
         const std::string own = "  containerd:\n    config: |\n      "
                                 "[plugins.'io.containerd.grpc.v1.cri']\n      sandbox_image = ";
         constexpr auto ours = "localhost/kubernetes/pause:latest";
@@ -112,6 +118,7 @@ TEST_CASE("What is decided for all steps is in node.json", "[config]")
                 return plan_config(
                         node.root(), resolve_node_layers(node.root()), {{"region", "us-west-2"}}, versions);
         };
+
         constexpr auto ecr = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10";
         const auto [made, decided] = plan();
         const auto json = Json::parse(file_in(made, "/run/eks/node.json").content);
@@ -124,6 +131,7 @@ TEST_CASE("What is decided for all steps is in node.json", "[config]")
         // over.
         const auto broken = plan("  containerd: {config: 'snapshotter not toml'}\n");
         CHECK_FALSE(broken.decided.soci);
+
         const auto& notes = broken.plan.notes;
         CHECK(std::ranges::any_of(notes, [](const Note& note) {
                 return note.level == Level::debug &&
@@ -139,6 +147,7 @@ TEST_CASE("A local cluster's step has its gate on an Outpost only", "[config]")
                         "/run/eks/enabled/hosts")
                         .kind;
         };
+
         CHECK(kind("") == File::Kind::absent);
         CHECK(kind("    id: abc\n") == File::Kind::absent);
         CHECK(kind("    id: abc\n    enableOutpost: true\n") == File::Kind::regular);
@@ -150,13 +159,16 @@ TEST_CASE("EKS is asked only about a cluster that is not configured completely",
         const auto plan = [&](const std::string& cluster) {
                 return planned(node, test::node_config(cluster));
         };
+
         const auto kind = [](const StepPlan& made, const std::string& name) {
                 return file_in(made, "/run/eks/enabled/" + name).kind;
         };
+
         const auto complete = plan(test::reference_cluster);
         CHECK(kind(complete, "cluster") == File::Kind::absent);
         CHECK_FALSE(
                 Json::parse(file_in(complete, "/run/eks/node.json").content).contains("describeCluster"));
+
         const auto named = plan("  cluster: {name: a}\n");
         CHECK(kind(named, "cluster") == File::Kind::regular);
         CHECK(kind(named, "hosts") == File::Kind::regular); // EKS may say that it is local
@@ -170,8 +182,10 @@ TEST_CASE("The gates of the volume and of soci-snapshotter follow the configurat
         const auto kind = [&](const std::string& path) {
                 return file_in(planned(node, test::node_config(test::reference_cluster)), path).kind;
         };
+
         CHECK(kind("/run/eks/enabled/containerd-volume") == File::Kind::absent);
         CHECK(kind("/run/eks/enabled/soci-snapshotter") == File::Kind::absent);
+
         node.write("/etc/eks/node.toml", "[containerd]\nsnapshotter = 'soci'\nvolume.label = 'images'\n");
         node.write("/usr/bin/soci-snapshotter-grpc", "");
         CHECK(kind("/run/eks/enabled/containerd-volume") == File::Kind::regular);
@@ -184,12 +198,16 @@ TEST_CASE("Certificates have their gate as long as there are any, or any in the 
         const auto kind = [](const ReferenceNode& at) {
                 return file_in(planned_spec(at, ""), "/run/eks/enabled/trust").kind;
         };
+
         CHECK(kind(node) == File::Kind::absent);
+
         node.write(trust_stamp, "changing\n");
         CHECK(kind(node) == File::Kind::regular);
+
         const ReferenceNode other;
         other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['corp.ca']\n");
         CHECK(kind(other) == File::Kind::regular);
+
         other.write("/etc/eks/node.toml", "[trust]\ncertificates = ['not a name']\n");
         const auto refused = refusal([&] { planned_spec(other, ""); });
         CHECK(refused.failure == "config-invalid");
@@ -213,15 +231,18 @@ TEST_CASE("The gate of the instance store is open if there is a strategy", "[con
                 const auto plan = planned_spec(node, "  instance:\n    localStorage: " + storage + "\n");
                 return file_in(plan, "/run/eks/enabled/instance-store").kind == File::Kind::regular;
         };
+
         for (const auto* strategy : {"RAID0", "raid0", "RAID10", "Mount", "mount"}) {
                 CAPTURE(strategy);
                 CHECK(is_open(std::string("{strategy: ") + strategy + "}"));
         }
+
         for (const auto* nothing : {"{}", "{strategy: ''}", "{strategy: none}", "~",
                      "{mountPath: /mnt, disabledMounts: [SOCI]}"}) {
                 CAPTURE(nothing);
                 CHECK_FALSE(is_open(nothing));
         }
+
         CHECK(refusal([&] { is_open("{strategy: RAID5}"); }).failure == "config-invalid");
         CHECK(refusal([&] {
                 is_open("{strategy: RAID0, mountPath: mnt}");
@@ -235,9 +256,11 @@ TEST_CASE("The gate of swap is open if the configuration has it, or an earlier o
                 node.write("/etc/eks/node.toml", toml);
                 return file_in(planned_spec(node, ""), "/run/eks/enabled/swap").kind == File::Kind::regular;
         };
+
         CHECK_FALSE(is_open(""));
         CHECK(is_open("swap = 'off'\n"));
         CHECK(is_open("swap = 'zram'\n"));
+
         node.write("/var/lib/eks/swap", "");
         CHECK(is_open(""));
         CHECK(refusal([&] { is_open("swap = 'zram'\nswapSize = '1Gb'\n"); }).failure == "config-invalid");
@@ -264,14 +287,18 @@ TEST_CASE("Only a script can still name the cluster: eks-config waits for that",
                 node.write(user_data_path, user_data);
                 return awaits_call(resolve_node_layers(node.root()));
         };
+
         CHECK(waits("#!/bin/sh\n/etc/eks/bootstrap.sh c\n"));
         CHECK(waits("#cloud-config\n"));
         CHECK_FALSE(waits(""));
         CHECK_FALSE(waits(test::node_config(test::reference_cluster)));
+
         node.write("/etc/eks/node.toml", "[kubelet]\nflags = ['--v=4']\n");
         CHECK(waits("#!/bin/sh\n"));
+
         node.write("/etc/eks/node.toml", "[cluster]\nname = 'c'\n");
         CHECK_FALSE(waits("#!/bin/sh\n"));
+
         node.write("/etc/eks/node.toml", "[clutser]\nname = 'c'\n"); // to be said at once
         CHECK_FALSE(waits("#!/bin/sh\n"));
 }
@@ -280,15 +307,18 @@ TEST_CASE("No call comes when scripts have ended, or wait for what waits for eks
 {
         ScriptsState state{.installed = true, .active = "inactive", .queued = true, .processes = {}};
         CHECK(no_call_to_come(state).empty());
+
         state.active = "activating";
         state.processes = {"/bin/sh /var/lib/cloud/scripts/part-001", "systemctl restart sshd", "sleep 5"};
         CHECK(no_call_to_come(state).empty());
+
         for (const auto* waiting : {"systemctl restart containerd", "systemctl start kubelet.service",
                      "systemctl enable --now docker", "systemctl start eks-node.target"}) {
                 CAPTURE(waiting);
                 state.processes.back() = waiting;
                 CHECK(no_call_to_come(state).find(waiting) != std::string::npos);
         }
+
         CHECK(no_call_to_come({.installed = true, .active = "active", .queued = false, .processes = {}})
                         .find("have ended") != std::string::npos);
         CHECK(no_call_to_come({.installed = true, .active = "failed", .queued = false, .processes = {}})

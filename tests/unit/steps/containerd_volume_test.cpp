@@ -101,6 +101,7 @@ TEST_CASE("A volume is found by every name it has", "[containerd-volume]")
                 CAPTURE(name);
                 CHECK(find_volume(volume(name), fake.disks()) == path);
         }
+
         for (const auto* name : {"vol-0cccccccccccccccc", "sdg", "/dev/nvme9n1"})
                 CHECK_FALSE(find_volume(volume(name), fake.disks()));
         fake.contents["/dev/xvdg"] = blank; // a Xen instance
@@ -122,6 +123,7 @@ TEST_CASE("Of the instance store, the first disk that is blank and unused is tak
         auto fake = machine(); // nvme3n1 is the first by serial
         fake.contents["/dev/nvme3n1"] = {.type = "ext4", .label = "somebody's"};
         CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme2n1");
+
         fake.contents["/dev/nvme3n1"] = blank;
         fake.places["/dev/nvme3n1"] = "/data";
         CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme2n1");
@@ -131,6 +133,7 @@ TEST_CASE("Of the instance store, the first disk that is blank and unused is tak
         const auto same = refusal([&] { find_volume(volume("instance-store"), two.disks()); });
         CHECK(same.failure == "volume-occupied");
         CHECK(same.mentions("'/dev/nvme3n1' and '/dev/nvme2n1' both have the label 'containerd'"));
+
         fake.contents["/dev/nvme2n1"] = {.type = "xfs"}; // without our label it is not ours
         const auto none = refusal([&] { ensure_volume(volume("instance-store"), fake.disks(), 0ms); });
         CHECK(none.failure == "volume-occupied");
@@ -143,8 +146,10 @@ TEST_CASE("A label is a filesystem's or a partition's, and one device has it", "
         auto fake = machine();
         CHECK(find_volume(volume({}, "Linux"), fake.disks()) == "/dev/nvme0n1p1");
         CHECK_FALSE(find_volume(volume({}, "containerd"), fake.disks()));
+
         fake.contents["/dev/nvme1n1"] = xfs;
         CHECK(find_volume(volume({}, "containerd"), fake.disks()) == "/dev/nvme1n1");
+
         fake.contents["/dev/nvme2n1"].partition_label = "containerd";
         const auto two = refusal([&] { find_volume(volume({}, "containerd"), fake.disks()); });
         CHECK(two.failure == "volume-occupied");
@@ -162,9 +167,11 @@ TEST_CASE("Once a disk was used, no other one with its label is", "[containerd-v
         // A pod has written the label to its volume.
         fake.contents["/dev/nvme0n1"] = xfs;
         CHECK(find_volume(labelled, fake.disks()) == "/dev/nvme1n1");
+
         // Ours is late.
         fake.contents["/dev/nvme1n1"] = blank;
         CHECK_FALSE(find_volume(labelled, fake.disks()));
+
         const auto late = refusal([&] { ensure_volume(labelled, fake.disks(), 0ms); });
         CHECK(late.failure == "volume-missing");
         CHECK(late.mentions("vol0bbbbbbbbbbbbbbbb"));
@@ -187,6 +194,7 @@ TEST_CASE("Of the instance store only the recorded disk counts as ours", "[conta
         fake.recorded = "AWS1";
         fake.contents["/dev/nvme2n1"] = fake.contents["/dev/nvme3n1"] = xfs;
         CHECK(find_volume(volume("instance-store"), fake.disks()) == "/dev/nvme3n1");
+
         // The instance was stopped and has other disks.
         fake.recorded = "AWS9";
         fake.contents["/dev/nvme3n1"] = blank;
@@ -236,6 +244,7 @@ TEST_CASE("A blank volume is formatted, and mounted", "[containerd-volume]")
         settings.filesystem = "ext4";
         ensure_volume(settings, labelled.disks(), 0ms);
         CHECK(labelled.calls == Calls{"format /dev/nvme1n1 ext4 images", "mount /dev/nvme1n1 ext4"});
+
         labelled.contents["/dev/nvme1n1"].partition_label = "a label too long for XFS";
         labelled.calls.clear();
         ensure_volume(volume({}, "a label too long for XFS"), labelled.disks(), 0ms);
@@ -281,6 +290,7 @@ TEST_CASE("Nothing is formatted that holds something", "[containerd-volume]")
                 DiskContent content;
                 std::string what;
         };
+
         for (const auto& row : {Row{{.other = "a partition table (gpt)"}, "a partition table (gpt)"},
                      Row{{.type = "swap"}, "swap"}, Row{{.type = "LVM2_member"}, "LVM2_member"},
                      Row{{.type = "xfs", .other = "signatures of more than one kind"}, "more than one kind"},
@@ -302,14 +312,17 @@ TEST_CASE("A volume or directory in use is refused", "[containerd-volume]")
         CHECK(refusal([&] {
                 ensure_volume(volume("sdf"), fake.disks(), 0ms);
         }).mentions("'/dev/nvme2n1' is mounted at '/var/lib/containerd' already"));
+
         CHECK(refusal([&] {
                 ensure_volume(volume({}, "Linux"), fake.disks(), 0ms);
         }).mentions("'/dev/nvme0n1p1' is mounted at '/'"));
+
         fake.there = {};
         fake.places["/dev/nvme1n1"] = "/data";
         CHECK(refusal([&] { ensure_volume(volume("sdf"), fake.disks(), 0ms); }).failure ==
                 "volume-occupied");
         CHECK(fake.calls.empty());
+
         fake.places.clear();
         fake.contents.erase("/dev/nvme1n1");
         CHECK(refusal([&] { ensure_volume(volume("sdf"), fake.disks(), 0ms); }).failure == "volume-failed");
@@ -350,9 +363,11 @@ TEST_CASE("An EBS volume calls itself as the block device mapping does", "[conta
         answer[1] = '\x1d';
         answer.replace(3072, 32, "/dev/sdf                        ");
         CHECK(mapping_name_in(answer) == "/dev/sdf");
+
         answer.replace(3072, 32, std::string("sdbz") + std::string(28, '\0'));
         CHECK(mapping_name_in(answer) == "sdbz");
         CHECK(mapping_name_in(answer.substr(0, 3000)).empty());
+
         answer[1] = '\x1e'; // another vendor's
         CHECK(mapping_name_in(answer).empty());
 }

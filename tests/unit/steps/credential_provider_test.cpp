@@ -38,12 +38,14 @@ TEST_CASE("The credential provider's configuration is the reference's, version b
         auto before_132 = wanted;
         auto& images = before_132["providers"][0]["matchImages"];
         REQUIRE(images.back() == "ecr-public.aws.com");
+
         images.erase(images.size() - 1);
         for (unsigned minor = 28; minor <= 37; ++minor) {
                 CAPTURE(minor);
                 CHECK(rendered_providers(node.inputs({}, {1, minor, 0})) ==
                         (minor >= 32 ? wanted : before_132));
         }
+
         CHECK(rendered_providers(node.inputs({}, {1, 31, 99})) == before_132);
 }
 
@@ -63,16 +65,19 @@ TEST_CASE("A missing provider binary is an error before kubelet finds out", "[cr
                 return refusal(
                         [&] { require_credential_providers(inputs, plan_credential_provider(inputs)); });
         };
+
         const auto result = require();
         CHECK(result.failure == "credential-provider-missing");
         CHECK(result.mentions("'/etc/eks/image-credential-provider/ecr-credential-provider'"));
         CHECK(result.remedy.find("ECR_CREDENTIAL_PROVIDER_BIN_PATH") != std::string::npos);
+
         node.write("/etc/eks/image-credential-provider/ecr-credential-provider", "", 0755);
         CHECK(require().failure == "nothing");
 
         // Every provider's binary counts, and must be one.
         node.write(admin_directory + "/a.json", provider("site-provider"));
         CHECK(require().mentions("'/etc/eks/image-credential-provider/site-provider'"));
+
         node.write("/etc/eks/image-credential-provider/site-provider", "", 0644);
         CHECK(require().failure == "credential-provider-missing");
         CHECK_FALSE(require().mentions("ecr-credential-provider'"));
@@ -97,6 +102,7 @@ TEST_CASE("Providers of drop-ins come after ECR's, by systemd's rules", "[creden
                 "  apiVersion: credentialprovider.kubelet.k8s.io/v1beta1\n"
                 "  env:\n"
                 "  - {name: A, value: b}\n");
+
         const auto config = rendered_providers(node.inputs(), 0600); // a user's provider may hold a secret
         std::vector<std::string> names;
         for (const auto& entry : config["providers"])
@@ -142,6 +148,7 @@ TEST_CASE("What kubelet would refuse in a provider is refused with its place", "
                 {"environment", "x"}}));
         auto entry = Json::parse(provider("site-provider"));
         entry.erase(field);
+
         if (!value.is_null())
                 entry[field] = value;
         CAPTURE(entry.dump());
@@ -166,6 +173,7 @@ TEST_CASE("An invalid provider, a duplicate, and a too new one are refused", "[c
                 node.write(admin_directory + "/b.yaml", text);
                 return refusal([&] { plan_credential_provider(node.inputs({}, kubelet)); });
         };
+
         CHECK(with("a: [").failure == "config-syntax");
         CHECK(with("- a").failure == "config-syntax");
         CHECK(with("kind: Pod").failure == "config-invalid");
@@ -173,6 +181,7 @@ TEST_CASE("An invalid provider, a duplicate, and a too new one are refused", "[c
         CHECK(with("kind: CredentialProviderConfig\nproviders: [5]").failure == "config-invalid");
         CHECK(with(provider("site")).failure == "nothing");
         CHECK(with(provider("site"), {1, 25, 0}).mentions("apiVersion"));
+
         auto attributes = Json::parse(provider("site"));
         attributes["tokenAttributes"] = {{"serviceAccountTokenAudience", "x"}};
         CHECK(with(attributes.dump()).failure == "nothing");

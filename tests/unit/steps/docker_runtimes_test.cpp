@@ -58,6 +58,7 @@ public:
         {
                 const auto plan = plan_docker_runtimes(root(), keys(toml));
                 notes.insert(notes.end(), plan.step.notes.begin(), plan.step.notes.end());
+
                 std::vector<Outcome> outcomes;
                 for (const auto& file : plan.step.files)
                         outcomes.push_back(put_in_place(root(), file));
@@ -87,6 +88,7 @@ TEST_CASE("Docker gets the runtimes that are there, by path, and never runc", "[
 {
         Host host;
         CHECK(host.keys() == Json{{"runtimes", Json::object()}});
+
         host.install_kontain();
         host.write("/usr/bin/runsc", "", 0755);
         host.write("/usr/bin/containerd-shim-runsc-v1", "", 0755);
@@ -128,6 +130,7 @@ TEST_CASE("A shim of its own takes Docker 24", "[docker-runtimes]")
         const auto refused = refusal([&] {
                 host.keys("[docker]\ndefaultRuntime = \"kata-qemu\"\n", Version{20, 10, 0});
         });
+
         CHECK(refused.failure == "runtime-invalid");
         CHECK(refused.mentions("shim"));
 }
@@ -136,13 +139,17 @@ TEST_CASE("The version of Docker is the file's, else the program's", "[docker-ru
 {
         const Host host;
         CHECK_FALSE(docker_version(host.root()));
+
         host.write(
                 "/usr/sbin/dockerd", "#!/bin/sh\necho 'Docker version 26.1.5+dfsg1, build 411e817'\n", 0755);
         CHECK(docker_version(host.root()) == Version{26, 1, 5});
+
         host.write("/usr/bin/dockerd", "#!/bin/sh\necho 'Docker version 25.0.3, build f417435'\n", 0755);
         CHECK(docker_version(host.root()) == Version{25, 0, 3});
+
         host.write("/usr/bin/dockerd", "#!/bin/sh\necho 25.0.3\nexit 1\n", 0755);
         CHECK_FALSE(docker_version(host.root()));
+
         host.write("/etc/eks/docker-version.txt", "20.10.25\n");
         CHECK(docker_version(host.root()) == Version{20, 10, 25});
 }
@@ -158,6 +165,7 @@ TEST_CASE("The default: a trigger, a runtime with a warning, runc, or none", "[d
         CHECK(host.keys("[docker]\ndefaultRuntime = \"krun\"\n")["default-runtime"] == "krun");
         CHECK(host.noted("every container that names no runtime"));
         CHECK(host.noted("'krun-label-trigger' decides for each"));
+
         // Those of containerd are another matter.
         CHECK_FALSE(host.keys("[containerd]\ndefaultRuntime = \"none\"\n").contains("default-runtime"));
 }
@@ -169,11 +177,14 @@ TEST_CASE("A default that is not available is refused with its place and the rea
         CHECK(refused.failure == "runtime-invalid");
         CHECK(refused.mentions("node.toml, line 2"));
         CHECK(refused.mentions("no /opt/kontain/bin/krun"));
+
         refused = refusal([&] { host.keys("[docker]\ndefaultRuntime = \"krum\"\n"); });
         CHECK(refused.mentions("no such runtime is described"));
+
         host.install_kontain();
         host.root();
         REQUIRE(::remove(host("/opt/kontain/bin/krun-label-trigger").c_str()) == 0);
+
         refused = refusal([&] { host.keys(with_trigger); });
         CHECK(refused.mentions("no /opt/kontain/bin/krun-label-trigger"));
 }
@@ -182,6 +193,7 @@ TEST_CASE("A trigger cannot take the name of another runtime", "[docker-runtimes
 {
         Host host;
         host.install_kontain();
+
         for (const auto* name : {"krun", "runc"}) {
                 host.write("/opt/own", "");
                 host.write("/etc/eks/runtimes.d/own.toml",
@@ -198,6 +210,7 @@ TEST_CASE("daemon.json is made, stays the same, and goes again", "[docker-runtim
         Host host;
         CHECK(host.run().empty());
         CHECK_FALSE(host.has(config));
+
         host.install_kontain();
         CHECK(host.run(with_trigger) == Outcomes{Outcome::written});
         CHECK(host.file() == Json{{"runtimes", kontain}, {"default-runtime", "krun-label-trigger"}});
@@ -220,14 +233,17 @@ TEST_CASE(
                                    "  \"data-root\": \"/data\"\n}\n";
         host.write(config, theirs, 0600);
         CHECK(host.run().empty()); // nothing to add, so not even a memory
+
         host.install_kontain();
         CHECK(host.run(with_trigger) == Outcomes{Outcome::edit_kept_beside});
         CHECK(host.read(kept) == theirs);
         CHECK(host.mode(config) == 0600);
+
         auto expected = Json::parse(theirs);
         expected["runtimes"].update(kontain);
         expected["default-runtime"] = "krun-label-trigger";
         CHECK(host.file() == expected);
+
         const auto text = host.read(config);
         CHECK(text.find("log-driver") < text.find("runtimes"));
         CHECK(text.find("\"mine\"") < text.find("\"krun\""));
@@ -241,6 +257,7 @@ TEST_CASE(
 
         REQUIRE(::remove(host("/opt/kontain/bin/km").c_str()) == 0);
         CHECK(host.run() == Outcomes{Outcome::written});
+
         expected = Json::parse(theirs);
         expected["debug"] = true;
         CHECK(host.file() == expected);
@@ -294,6 +311,7 @@ TEST_CASE(
         host.write(config, file.dump());
         host.run();
         REQUIRE(::remove(host("/dev/kkm").c_str()) == 0);
+
         const auto refused = refusal([&] { host.run(); });
         CHECK(refused.failure == "runtime-invalid");
         CHECK(refused.mentions("default-runtime = \"krun\""));
@@ -308,6 +326,7 @@ TEST_CASE(
                 const char* failure;
                 const char* mention;
         };
+
         for (const auto& row : {Row{"{\n  \"debug\": true,\n}\n", "config-syntax", "line 3, column 1"},
                      Row{"{\"debug\": tru}", "config-syntax", "line 1, column"},
                      Row{"runtimes:\n  a: b\n", "config-syntax", "line 1, column 1"},
@@ -328,6 +347,7 @@ TEST_CASE(
                 CHECK(host.names("/etc/docker") == std::vector<std::string>{"daemon.json"});
                 CHECK_FALSE(host.has("/var/lib/eks"));
         }
+
         for (const auto* text : {"", " \n", "{}", "{\"runtimes\": null}"}) {
                 Host host;
                 host.install_kontain();
@@ -342,6 +362,7 @@ TEST_CASE("A damaged memory makes nothing ours", "[docker-runtimes]")
         Host host;
         host.install_kontain();
         host.run();
+
         for (const auto* text : {"", "[]", "{", "{\"runtimes\": 3}"}) {
                 host.write(docker_memory_path, text);
                 CHECK(host.run().empty());

@@ -33,6 +33,7 @@ TEST_CASE("Every value reaches the service as it was given", "[environment]")
         for (int c = 1; c < 127; ++c)
                 if (c >= ' ' || c == '\t' || c == '\n')
                         all += static_cast<char>(c);
+
         for (const auto& value : {std::string(), all, std::string(all.rbegin(), all.rend()),
                      std::string("a \"b\" 'c' $HOME ${HOME} %n %% \\n \\\\ `d` # ; ="), std::string(" a "),
                      std::string("ends\\"), std::string("ends\""), std::string("a\nB=\"c\"\n"),
@@ -53,6 +54,7 @@ TEST_CASE("Each service has a file for root alone, and a drop-in if its unit doe
                 "{default: {TZ: UTC}, kubelet: {A: b}, containerd: {A: b}, docker: {A: b}, "
                 "amazon-ssm-agent: {A: b}, soci-snapshotter: {A: b}, site-agent: {B: '', A: 'b c'}, empty: {}}");
         CHECK(plan.files.size() == 8);
+
         for (const auto& file : plan.files)
                 CHECK(file.mode == (file.path.starts_with(environment_directory) ? 0600U : 0644U));
         CHECK(file_in(plan, "/run/eks/environment/default").content == "TZ=\"UTC\"\n");
@@ -77,6 +79,7 @@ TEST_CASE("The files of services that are no longer named are taken away", "[env
         const ReferenceNode node;
         for (const auto* service : {"default", "kubelet", "site-agent", "other"})
                 node.write(std::string(environment_directory) + service, "A=\"b\"\n");
+
         const auto plan = plan_of(node, "{other: {A: b}}");
         for (const auto* path : {"/run/eks/environment/default", "/run/eks/environment/kubelet",
                      "/run/eks/environment/site-agent",
@@ -93,16 +96,19 @@ TEST_CASE("An API server whose addresses are not found leaves what is known of i
         const auto host = std::string(64, 'a') + ".example"; // no resolver is asked for such a label
         inputs.spec.cluster.endpoint = "https://" + host;
         CHECK(file_in(look_api_server_up(inputs), std::string(api_server_path)).kind == File::Kind::absent);
+
         inputs.spec.host.proxy.https = "http://proxy.example:3128";
         const auto unknown = look_api_server_up(inputs);
         CHECK(file_in(unknown, std::string(api_server_path)).kind == File::Kind::absent);
         REQUIRE(unknown.notes.size() == 1);
         CHECK(unknown.notes[0].level == Level::warning);
         CHECK(unknown.notes[0].text.find("the addresses of the API server 'aaa") == 0);
+
         node.write(std::string(api_server_path), host + "\n");
         const auto known = look_api_server_up(inputs);
         CHECK(known.files.empty());
         CHECK(known.notes.size() == 1);
+
         inputs.spec.cluster.endpoint = "https://10.1.2.3";
         CHECK(look_api_server_up(inputs).notes.empty());
 }

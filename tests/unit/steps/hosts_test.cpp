@@ -91,6 +91,7 @@ TEST_CASE("A block is put at the end once, and then replaced in its place", "[ho
                 {"a\n" + end + "b\n", "a\n" + end + "b\n" + ours},
                 {"a\n" + begin.substr(0, begin.size() - 1), "a\n" + ours},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.before);
                 const auto once = with_block(row.before, host, first);
@@ -118,11 +119,13 @@ TEST_CASE("What DNS says goes into the file, and again changes nothing", "[hosts
         CHECK(step.hosts() == "127.0.0.1 localhost\n" + block({"10.0.0.1"}));
         CHECK(step.root.mode(hosts_path) == 0640);
         CHECK(step.root.names("/etc") == Texts{"hosts"});
+
         for (int again = 0; again < 3; ++again) {
                 step.run();
                 CHECK_FALSE(step.changed);
                 CHECK(step.hosts() == "127.0.0.1 localhost\n" + block({"10.0.0.1"}));
         }
+
         step.answer = {"10.0.0.7", "10.0.0.8"};
         step.run();
         CHECK(step.changed);
@@ -144,12 +147,14 @@ TEST_CASE("DNS is asked six times, with growing waits", "[hosts]")
         step.run();
         CHECK(step.tries == 6);
         REQUIRE(step.slept.size() == 5);
+
         auto wait = 200ms;
         for (const auto slept : step.slept) {
                 CHECK(slept >= wait);
                 CHECK(slept <= wait + 100ms);
                 wait *= 2;
         }
+
         CHECK(step.hosts() == block({"10.0.0.1"}));
 
         Machine never;
@@ -174,6 +179,7 @@ TEST_CASE("Without DNS, the file's entries of the host are kept", "[hosts]")
                 CHECK(step.summary == "kept the addresses of " + host);
                 CHECK(step.hosts() == text);
         }
+
         Machine other; // of another cluster
         other.root.write(hosts_path, begin + "10.0.0.1\tother.example.com\n" + end);
         other.failures = 6;

@@ -54,6 +54,7 @@ public:
                 return [this](const std::vector<ImdsItem>& items) {
                         ++rounds;
                         std::vector<std::optional<std::string>> bodies;
+
                         for (const auto& [path, absence] : items) {
                                 if (absence == Absence::not_yet)
                                         awaited.insert(path);
@@ -63,6 +64,7 @@ public:
                                 bodies.push_back(found != answers_.end() ? std::optional(found->second)
                                                                          : std::nullopt);
                         }
+
                         return bodies;
                 };
         }
@@ -129,9 +131,11 @@ TEST_CASE("What every instance has is waited for; what some lack, only where the
                 plan_imds(service.fetch());
                 return absence == Absence::not_yet ? service.awaited : service.awaited_soon;
         };
+
         const std::set<std::string> always{identity, macs, "meta-data/local-hostname", "meta-data/mac",
                 "meta-data/services/domain", "meta-data/services/partition", mac + "device-number"};
         CHECK(awaited(reference_answers()) == always);
+
         for (const auto& path : {std::string("meta-data/local-ipv4"), mac + "local-ipv4s",
                      mac + "vpc-ipv4-cidr-blocks", mac + "subnet-ipv4-cidr-block"}) {
                 CAPTURE(path);
@@ -139,15 +143,18 @@ TEST_CASE("What every instance has is waited for; what some lack, only where the
                 with_it.insert(path);
                 CHECK(awaited(without(path)) == with_it);
         }
+
         for (const auto& path : {std::string("user-data"), std::string("meta-data/instance-life-cycle"),
                      mac + "network-card", mac + "ipv6s", mac + "vpc-ipv6-cidr-blocks"}) {
                 CAPTURE(path);
                 CHECK(awaited(without(path)) == always);
         }
+
         // These are waited for too, but not for long.
         const std::set<std::string> soon{
                 "user-data", "meta-data/instance-life-cycle", "meta-data/placement/availability-zone-id"};
         CHECK(awaited(reference_answers(), Absence::soon_answer) == soon);
+
         // In a subnet with IPv6 only there is no IPv4 address to wait for; without any address there is.
         auto ipv6 = reference_answers();
         for (const auto& path : {std::string("meta-data/local-ipv4"), mac + "local-ipv4s",
@@ -156,6 +163,7 @@ TEST_CASE("What every instance has is waited for; what some lack, only where the
         auto neither = always;
         neither.insert({"meta-data/local-ipv4", mac + "local-ipv4s"});
         CHECK(awaited(ipv6) == neither);
+
         ipv6[mac + "ipv6s"] = "fd00::1";
         CHECK(awaited(ipv6) == always);
 }
@@ -176,6 +184,7 @@ TEST_CASE("What the service does not have is absent", "[imds]")
                 const char* path;
                 const char* key;
         };
+
         for (const auto& row : {Row{"meta-data/placement/availability-zone-id", "availabilityZoneId"},
                      Row{"meta-data/services/partition", "partition"},
                      Row{"meta-data/services/domain", "domain"},
@@ -188,6 +197,7 @@ TEST_CASE("What the service does not have is absent", "[imds]")
                 CHECK_FALSE(facts(with(row.path, " \n")).contains(row.key));
                 CHECK(facts(with(row.path, " x\n"))[row.key] == "x");
         }
+
         CHECK(facts(without(macs))["interfaces"] == Json::array());
         CHECK_FALSE(facts(reference_answers()).contains("tags"));
 }
@@ -209,6 +219,7 @@ TEST_CASE("An error page never becomes a fact", "[imds]")
                 CHECK(result.mentions("'" + path + "'"));
                 CHECK_FALSE(result.remedy.empty());
         }
+
         for (const auto* body : {"two\nlines", "a\x1b[1m", "a\tb"}) {
                 CAPTURE(body);
                 CHECK(refusal([&] { planned(with("meta-data/local-hostname", body)); }).failure ==
@@ -221,7 +232,9 @@ TEST_CASE("Without an identity there is nothing to go on", "[imds]")
         const auto missing = refusal([] { planned(without(identity)); });
         CHECK(missing.failure == "imds-answer");
         CHECK(missing.mentions("404"));
+
         const auto all = Json::parse(reference_answers().at(identity));
+
         for (const auto* key : {"instanceId", "instanceType", "region", "availabilityZone"}) {
                 CAPTURE(key);
                 for (const auto& value : {Json(), Json(5), Json("two\nlines"), Json(""), Json("<x>")}) {
@@ -232,16 +245,19 @@ TEST_CASE("Without an identity there is nothing to go on", "[imds]")
                         CHECK(result.failure == "imds-answer");
                         CHECK(result.mentions(identity));
                 }
+
                 auto document = all;
                 document.erase(key);
                 CHECK(refusal([&] {
                         planned(with(identity, document.dump()));
                 }).mentions("without '" + std::string(key) + "'"));
         }
+
         for (const auto* body : {"", "[]", "null", "5", "{", "\"x\"", "{\"x\": 1e999}", "\xff"}) {
                 CAPTURE(body);
                 CHECK(refusal([&] { planned(with(identity, body)); }).failure == "imds-answer");
         }
+
         for (const auto* key : {"accountId", "imageId", "architecture"}) {
                 auto document = all;
                 document.erase(key);
@@ -257,11 +273,13 @@ TEST_CASE("Interfaces are sorted by network card and device, whatever order they
                 if (!card.empty())
                         answers[macs + mac + "/network-card"] = card;
         };
+
         answers[macs] = "0e:ff/\n0e:49:61:0f:c3:11/\n0e:01/\n0e:0a/\n";
         add("0e:ff", "0", "1");
         add("0e:01", "1", "1");
         add("0e:0a", "", "10");
         answers[macs + std::string("0e:0a/ipv6s")] = "fd00::1\nfd00::2\n";
+
         const auto interfaces = facts(answers)["interfaces"];
         std::vector<std::string> order;
         for (const auto& interface : interfaces)
@@ -283,6 +301,7 @@ TEST_CASE("An invalid number is an error", "[imds]")
                         CHECK(result.failure == "imds-answer");
                         CHECK(result.mentions(mac + path));
                 }
+
         CHECK(facts(with(mac + "device-number", "3\n"))["interfaces"][0]["deviceNumber"] == 3);
 }
 
@@ -294,8 +313,10 @@ TEST_CASE("Tags are there if the instance shows them", "[imds]")
         answers[tags + std::string("team")] = "a<b>\"c\"";
         answers[tags + std::string("empty")] = "";
         CHECK(facts(answers)["tags"] == Json{{"Name", "node one"}, {"team", "a<b>\"c\""}, {"empty", ""}});
+
         answers[tags] = "";
         CHECK(facts(answers)["tags"] == Json::object());
+
         answers[tags] = "bad";
         answers[tags + std::string("bad")] = "\xff\n\x01";
         CHECK(facts(answers)["tags"].contains("bad")); // any bytes, still JSON
@@ -309,17 +330,20 @@ TEST_CASE("Where a cluster is named without user data, it is not waited for", "[
                 CAPTURE(text);
                 CHECK(seems_to_name_cluster(text));
         }
+
         for (const auto* text : {"", "cluster", "# cluster: a\n", "clusterDNS = ['10.0.0.10']\n",
                      "clusterDomain = \"cluster.local\"\n", "clusters:\n", "other-cluster: a\n",
                      "kubelet = 'cluster'\n"}) {
                 CAPTURE(text);
                 CHECK_FALSE(seems_to_name_cluster(text));
         }
+
         const test::TemporaryDirectory machine;
         machine.write("/proc/cmdline", "quiet eks.clusterDomain=a\n");
         machine.write("/etc/eks/node.d/50-image.toml", "[kubelet.config]\npodsPerCore = 20\n");
         machine.write("/etc/eks/node.d/off.toml/50-cluster.toml", "[cluster]\n");
         CHECK_FALSE(is_cluster_named(machine.root()));
+
         for (const auto* path : {"/etc/eks/node.toml", "/etc/eks/nodeadm.d/a.yaml",
                      "/var/lib/eks/commands.d/nodeadm.toml"}) {
                 CAPTURE(path);
@@ -327,6 +351,7 @@ TEST_CASE("Where a cluster is named without user data, it is not waited for", "[
                 CHECK(is_cluster_named(machine.root()));
                 remove_if_exists(machine(path));
         }
+
         machine.write("/proc/cmdline", "quiet eks.cluster.name=a\n");
         CHECK(is_cluster_named(machine.root()));
 }

@@ -34,6 +34,7 @@ StoreDisk disk_with(const std::string& beginning)
                         .partition_label = {},
                         .other = {}}};
         read_member(disk, beginning);
+
         return disk;
 }
 
@@ -68,11 +69,13 @@ TEST_CASE("A member is ours by its level, too", "[instance-store]")
 {
         CHECK(refusal_of(disk_with(member_of(0))) == "wipe"); // the other disk of its array has gone
         CHECK(refusal_of(disk_with(member_of('\n'))) == "wipe");
+
         for (const char level : {'\1', '\5'}) {
                 INFO("level " << int{level});
                 CHECK(refusal_of(disk_with(member_of(level))).find("holds linux_raid_member") !=
                         std::string::npos);
         }
+
         // Of a linear array.
         CHECK(refusal_of(disk_with(member_of('\xff'))).find("holds linux_raid_member") != std::string::npos);
 }
@@ -129,6 +132,7 @@ std::vector<std::string> batches(const LocalStorage& settings, unsigned count)
                         .serial = fmt::format("AWS{:02}", n)});
         std::vector<std::string> done;
         std::vector<std::string> notes;
+
         for (;;) {
                 const auto actions = next_actions(settings, facts, notes);
                 if (actions.empty())
@@ -198,6 +202,7 @@ TEST_CASE("Nothing is written if a link or a file is where it would be mounted",
                 CHECK(refused.failure == "mount-point-busy");
                 CHECK(refused.mentions("'/mnt' is a symbolic link"));
         }
+
         const test::TemporaryDirectory root;
         root.write("/real/file", "");
         root.link("/link", root("/real"));

@@ -30,6 +30,7 @@ TEST_CASE("An interface is the host's if it was there before the node, or is nam
         CHECK(keeper_of({"ens6", second.mac, ""}, none, primary) == Keeper::host); // udev says nothing
         CHECK(keeper_of(attached, none, primary) == Keeper::cni);
         CHECK(keeper_of(attached, {"ens6"}, primary) == Keeper::cni);
+
         for (const auto* name : {"ens7", "ens*", "ens[67]", "0e:49:61:0f:c3:13", "0E:49:61:0F:C3:13"})
                 CHECK(keeper_of(attached, {"eth9", name}, primary) == Keeper::host);
 }
@@ -39,6 +40,7 @@ TEST_CASE("networkd's configuration has nodeadm's settings: metric, table and ru
 {
         const auto facts = interface_facts(imds, second.mac);
         REQUIRE(facts);
+
         const auto text = render_network(second, *facts);
         std::string settings;
         for (const auto line : lines(text))
@@ -119,9 +121,11 @@ TEST_CASE("The gate is shut if all interfaces but the primary are the CNI plugin
         CHECK_FALSE(has_more_interfaces(root, Json()));
         CHECK_FALSE(has_more_interfaces(root, {{"mac", primary}, {"interfaces", {imds["interfaces"][0]}}}));
         CHECK(has_more_interfaces(root, imds));
+
         const auto record = root(std::string(interface_records) + second.mac);
         write_atomically(record, record_of_host, 0644, Durability::unsynced);
         CHECK(has_more_interfaces(root, imds));
+
         write_atomically(record, record_of_cni, 0644, Durability::unsynced);
         CHECK_FALSE(has_more_interfaces(root, imds));
 }

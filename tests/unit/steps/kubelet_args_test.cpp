@@ -35,6 +35,7 @@ Texts arguments(const NodeInputs& node)
         const auto users = split_environment_value(extra != variables.end() ? extra->second : "");
         all.insert(all.end(), users.begin(), users.end());
         CHECK(split_environment_value(variables.at("NODEADM_KUBELET_ARGS")) == all); // for existing drop-ins
+
         return all;
 }
 
@@ -99,6 +100,7 @@ TEST_CASE("User settings in a drop-in need its directory, and before 1.30 a vari
 {
         const ReferenceNode node;
         const std::string config = "  kubelet: {config: {maxPods: 5}}\n";
+
         for (unsigned minor = 28; minor <= 37; ++minor) {
                 CAPTURE(minor);
                 const Version version{1, minor, 0};
@@ -111,6 +113,7 @@ TEST_CASE("User settings in a drop-in need its directory, and before 1.30 a vari
                 CHECK_FALSE(has(arguments(node.inputs({}, version)),
                         "--config-dir=/etc/kubernetes/kubelet/config.json.d"));
         }
+
         CHECK(rendered_variables(node.inputs(config, {1, 29, 99})).at("KUBELET_CONFIG_DROPIN_DIR_ALPHA") ==
                 "on");
 }
@@ -131,13 +134,16 @@ TEST_CASE("A node with an NVIDIA device is labelled from 1.35 on", "[kubelet-arg
         const ReferenceNode node;
         const std::string label = "--node-labels=nvidia.com/gpu.present=true";
         CHECK_FALSE(has(arguments(node.inputs()), label));
+
         node.write("/sys/bus/pci/devices/0000:00:03.0/vendor", "0x1d0f\n");
         node.write("/sys/bus/pci/devices/0000:00:04.0/class", "0x020000\n"); // no vendor
         CHECK_FALSE(has(arguments(node.inputs()), label));
+
         node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
         CHECK(has(arguments(node.inputs({}, {1, 35, 0})), label));
         CHECK(has(arguments(node.inputs({}, {1, 36, 2})), label));
         CHECK_FALSE(has(arguments(node.inputs({}, {1, 34, 9})), label));
+
         // kubelet merges labels of several flags: the user's do not replace ours.
         const auto both = arguments(node.inputs("  kubelet: {flags: [--node-labels=a=b]}\n"));
         CHECK(has(both, label));
@@ -151,6 +157,7 @@ TEST_CASE("An IPv6 cluster's node has the first address of its primary interface
         inputs.spec.cluster.ip_family = IpFamily::ipv6;
         inputs.facts.ipv6s = {"fd00::1", "fd00::2"};
         CHECK(has(arguments(inputs), "--node-ip=fd00::1"));
+
         inputs.facts.ipv6s = {};
         const auto result = refusal([&] { plan_kubelet_args(inputs); });
         CHECK(result.failure == "facts-missing");
@@ -164,8 +171,10 @@ TEST_CASE("Among several IPv6 addresses the first that others can reach is taken
         inputs.spec.cluster.ip_family = IpFamily::ipv6;
         inputs.facts.ipv6s = {"fe80::1", "fd00::1", "nonsense", "2001:db8::1", "2001:db8::2"};
         CHECK(has(arguments(inputs), "--node-ip=2001:db8::1"));
+
         inputs.facts.ipv6s = {"fe80::1", "fd00::1"};
         CHECK(has(arguments(inputs), "--node-ip=fd00::1"));
+
         inputs.facts.ipv6s = {"fe80::1", "::1", "ff02::1"};
         CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("ipv6s"));
 }
@@ -177,17 +186,22 @@ TEST_CASE("A dual-stack node names both addresses, that of the services' family 
         inputs.spec.cluster.ip_family = IpFamily::dual_stack;
         inputs.facts.ipv6s = {"2001:db8::1"};
         CHECK(has(arguments(inputs), "--node-ip=172.16.34.43,2001:db8::1"));
+
         inputs.spec.cluster.ipv6_first = true;
         CHECK(has(arguments(inputs), "--node-ip=2001:db8::1,172.16.34.43"));
+
         inputs.versions.kubelet = {1, 28, 9};
         CHECK(has(arguments(inputs), "--node-ip=2001:db8::1"));
+
         const auto notes = plan_kubelet_args(inputs).notes;
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].level == Level::warning);
         CHECK(notes[0].text.ends_with("names one address only, that of the services' family; 1.29.0 and "
                                       "later name two, proceeding"));
+
         inputs.facts.local_ipv4 = "";
         CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("localIpv4"));
+
         inputs.facts.local_ipv4 = "172.16.34.43";
         inputs.facts.ipv6s = {};
         CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("ipv6s"));
@@ -203,12 +217,14 @@ TEST_CASE("The family is what the configuration says, else that of the services"
                 tree["cluster"].update(cluster);
                 return node_spec(tree, {});
         };
+
         struct Row {
                 Json cluster;
                 Json dns;
                 IpFamily family;
                 bool ipv6_first;
         };
+
         const std::vector<Row> rows{
                 {{{"cidr", "10.100.0.0/16"}}, nullptr, IpFamily::ipv4, false},
                 {{{"cidr", "fd00::/108"}}, nullptr, IpFamily::ipv6, true},
@@ -222,6 +238,7 @@ TEST_CASE("The family is what the configuration says, else that of the services"
                 {{{"ipFamily", "ipv6"}}, Json{"10.100.0.10"}, IpFamily::ipv6, false},
                 {{{"cidr", "fd00::/108"}, {"ipFamily", ""}}, nullptr, IpFamily::ipv6, true},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.cluster.dump(), row.dns.dump());
                 const auto found = spec(
@@ -237,6 +254,7 @@ TEST_CASE("A local cluster's node bootstraps its kubeconfig", "[kubelet-args]")
         const std::string bootstrap = "--bootstrap-kubeconfig=/var/lib/kubelet/bootstrap-kubeconfig";
         auto inputs = node.inputs();
         CHECK_FALSE(has(arguments(inputs), bootstrap));
+
         inputs.spec.cluster.outpost = true;
         CHECK(has(arguments(inputs), bootstrap));
         CHECK(has(arguments(inputs), "--kubeconfig=/var/lib/kubelet/kubeconfig"));
@@ -248,10 +266,13 @@ TEST_CASE("Arguments need their facts, and name the one that is missing", "[kube
         auto no_name = node.inputs();
         no_name.facts.local_hostname = "";
         CHECK(refusal([&] { plan_kubelet_args(no_name); }).mentions("localHostname"));
+
         no_name.spec.registration.instance_id_node_name = true;
         CHECK(refusal([&] { plan_kubelet_args(no_name); }).failure == "nothing");
+
         no_name.facts.instance_id = "";
         CHECK(refusal([&] { plan_kubelet_args(no_name); }).mentions("instanceId"));
+
         auto no_address = node.inputs();
         no_address.facts.local_ipv4 = "";
         const auto result = refusal([&] { plan_kubelet_args(no_address); });
@@ -263,6 +284,7 @@ TEST_CASE("A name that Kubernetes refuses is an error before kubelet finds out",
 {
         const ReferenceNode node;
         auto inputs = node.inputs();
+
         for (const auto& name : {std::string("db_1.internal"), std::string("db-1..internal"),
                      std::string("db-1.internal."), "db-1." + std::string(59, 'a')}) {
                 CAPTURE(name);
@@ -272,9 +294,11 @@ TEST_CASE("A name that Kubernetes refuses is an error before kubelet finds out",
                 CHECK(result.mentions("'" + name + "'"));
                 CHECK(result.remedy.find("InstanceIdNodeName") != std::string::npos);
         }
+
         inputs.spec.kubelet.flags =
                 parse_kubelet_flags({"--hostname-override=ip-1"}); // the user's own, checked by eks-config
         CHECK(has(arguments(inputs), "--hostname-override=ip-1"));
+
         inputs.spec.kubelet.flags = {};
         inputs.facts.local_hostname = "db-1." + std::string(58, 'a');
         CHECK(has(arguments(inputs), "--hostname-override=" + inputs.facts.local_hostname));
@@ -287,8 +311,10 @@ TEST_CASE("A node has EC2's name in whatever domain the VPC's DHCP options name"
         const std::string ours = "--hostname-override=ip-172-16-34-43.us-west-2.compute.internal";
         CHECK(has(arguments(inputs), ours));
         CHECK(plan_kubelet_args(inputs).notes.empty());
+
         inputs.facts.local_hostname = "ip-172-16-34-43.corp.example other.example";
         CHECK(has(arguments(inputs), ours));
+
         const auto notes = plan_kubelet_args(inputs).notes;
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].level == Level::notice);
@@ -299,15 +325,19 @@ TEST_CASE("A node has EC2's name in whatever domain the VPC's DHCP options name"
         inputs.spec.kubelet.flags =
                 parse_kubelet_flags({"--hostname-override=ip-172-16-34-43.corp.example"});
         CHECK(plan_kubelet_args(inputs).notes.empty());
+
         inputs.spec.kubelet.flags = {};
         inputs.spec.registration.instance_id_node_name = true;
         CHECK(has(arguments(inputs), "--hostname-override=i-1234567890abcdef0"));
+
         inputs.spec.registration.node_name = "${imds.instanceId}.corp.example";
         inputs.facts.all["instanceId"] = "i-1";
         CHECK(has(arguments(inputs), "--hostname-override=i-1.corp.example"));
         CHECK(plan_kubelet_args(inputs).notes.empty());
+
         inputs.spec.registration.node_name = "a_b";
         CHECK(refusal([&] { plan_kubelet_args(inputs); }).failure == "config-invalid");
+
         inputs.spec = node.inputs().spec;
         inputs.facts.region = "";
         CHECK(refusal([&] { plan_kubelet_args(inputs); }).mentions("'region'"));
@@ -353,6 +383,7 @@ TEST_CASE("One item of flags is one argument, unchanged", "[kubelet-args]")
         inputs.spec.kubelet.flags = parse_kubelet_flags({"--cert-dir=/a b --c", "--x=\"y\""});
         const auto all = arguments(inputs);
         CHECK(Texts(all.end() - 2, all.end()) == Texts{"--cert-dir=/a b --c", "--x=\"y\""});
+
         inputs.spec.kubelet.flags = {};
         CHECK(plan_kubelet_args(inputs).files.at(0).content.find("KUBELET_EXTRA_ARGS") == std::string::npos);
 }
@@ -414,6 +445,7 @@ TEST_CASE("Any argument survives, whatever blanks, quotes, backslashes and signs
 {
         constexpr std::string_view letters = "ab=  \t\\\\\"'$%#;{}-,/";
         std::minstd_rand random(20'240'503);
+
         for (int round = 0; round < 20'000; ++round) {
                 Texts given;
                 for (auto count = random() % 4; count-- > 0;) {
@@ -423,6 +455,7 @@ TEST_CASE("Any argument survives, whatever blanks, quotes, backslashes and signs
                         given.push_back(
                                 argument + "x"); // the end of the last argument has a test of its own
                 }
+
                 if (round_trip(given) != given) {
                         CAPTURE(given, environment_value(given));
                         CHECK(round_trip(given) == given);

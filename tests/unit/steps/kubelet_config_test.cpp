@@ -36,17 +36,21 @@ TEST_CASE("kubelet's configuration is the reference's, version by version", "[ku
         for (unsigned minor = 28; minor <= 37; ++minor) {
                 CAPTURE(minor);
                 auto wanted = Json::parse(test::reference("kubelet-config.json")); // of 1.34 and 1.35
+
                 // Unlike nodeadm's, ours has no gate that is on by itself.
                 wanted.erase("featureGates");
                 wanted["kubeReserved"]["pid"] = "1000"; // nodeadm reserves none
+
                 if (minor == 33)
                         wanted["featureGates"] = {{"DynamicResourceAllocation", true}};
                 if (minor == 34)
                         wanted["featureGates"] = {{"MutableCSINodeAllocatableCount", true}};
+
                 if (minor < 34) {
                         wanted.erase("shutdownGracePeriod");
                         wanted.erase("shutdownGracePeriodCriticalPods");
                 }
+
                 CHECK(rendered(node.inputs({}, {1, minor, 0})) == wanted);
                 CHECK(rendered(node.inputs({}, {1, minor, 99})) == wanted);
         }
@@ -58,9 +62,12 @@ TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is aske
         const auto on = [&](const std::string& spec, Version kubelet) {
                 return refusal([&] { plan_kubelet_config(node.inputs(spec, kubelet)); });
         };
+
         CHECK(on({}, {1, 36, 0}).failure == "nothing"); // an image, whose host is not known
+
         node.write("/sys/fs/cgroup/memory/cgroup.procs", "");
         CHECK(on({}, {1, 34, 99}).failure == "nothing");
+
         const auto refused = on({}, {1, 35, 0});
         CHECK(refused.failure == "cgroup-v1");
         CHECK(refused.mentions("'/sys/fs/cgroup'"));
@@ -70,6 +77,7 @@ TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is aske
         CHECK(on("  kubelet: {flags: [--fail-cgroupv1=false]}\n", {1, 36, 0}).failure == "nothing");
         CHECK(on("  kubelet: {flags: [--fail-cgroupv1], config: {failCgroupV1: false}}\n", {1, 36, 0})
                         .failure == "cgroup-v1");
+
         for (const auto* value : {"0", "F", "False"})
                 CHECK(on(fmt::format("  kubelet: {{flags: [--fail-cgroupv1={}]}}\n", value), {1, 36, 0})
                                 .failure == "nothing");
@@ -77,10 +85,12 @@ TEST_CASE("kubelet from 1.35 on is not started on cgroup v1, unless that is aske
         vendor["failCgroupV1"] = false;
         node.write(std::string(kubelet_config_template), vendor.dump());
         CHECK(on({}, {1, 36, 0}).failure == "nothing");
+
         // Which the user's configuration replaces as a whole.
         auto inputs = node.inputs("  kubelet: {config: {podsPerCore: 1}}\n", {1, 36, 0});
         inputs.spec.kubelet.config_replaces = true;
         CHECK(refusal([&] { plan_kubelet_config(inputs); }).failure == "cgroup-v1");
+
         node.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
         CHECK(on({}, {1, 36, 0}).failure == "nothing");
 }
@@ -92,11 +102,13 @@ TEST_CASE("Three files are planned, again the same", "[kubelet-config]")
         const auto plan = plan_kubelet_config(inputs);
         REQUIRE(plan.files.size() == 3);
         CHECK(plan.notes.empty());
+
         const auto& link = file_in(plan, "/etc/kubernetes/kubelet/kubelet-config.json");
         CHECK(link.kind == File::Kind::link);
         CHECK(link.content == "config.json");
         CHECK(file_in(plan, "/etc/kubernetes/kubelet/config.json").mode == 0644);
         CHECK(file_in(plan, drop_in_path).mode == 0644);
+
         const auto again = plan_kubelet_config(inputs);
         for (std::size_t i = 0; i < plan.files.size(); ++i)
                 CHECK(plan.files[i].content == again.files[i].content);
@@ -109,6 +121,7 @@ TEST_CASE("User settings become a drop-in and leave the configuration alone", "[
                 "  kubelet:\n    config: {logging: {verbosity: 5}, clusterDNS: [0.0.0.0, 1.1.1.1]}\n");
         CHECK(drop_in(inputs) == Json::parse(test::reference("kubelet-drop-in.json")));
         CHECK(rendered(inputs) == rendered(node.inputs()));
+
         const auto pods = node.inputs("  kubelet: {config: {maxPods: 5, kubeReserved: {cpu: 1}}}\n");
         auto wanted = rendered(node.inputs());
         wanted["kubeReserved"]["memory"] = "310Mi"; // of the pods that there will be: the user's
@@ -143,7 +156,9 @@ TEST_CASE("Pods and reserved memory follow the instance type", "[kubelet-config]
                 unsigned pods;
                 const char* memory;
         };
+
         const ReferenceNode node;
+
         for (const auto& row : {Row{"t3.medium", 17, "442Mi"}, Row{"m4.xlarge", 58, "893Mi"},
                      Row{"m7i.48xlarge", 737, "8362Mi"}}) {
                 CAPTURE(row.type);
@@ -162,6 +177,7 @@ TEST_CASE("Process ids are reserved, unless kubelet would limit the daemons to t
                 const char* spec;
                 bool reserved;
         };
+
         const ReferenceNode node;
         for (const auto& row : {Row{"", true},
                      Row{"  kubelet: {config: {enforceNodeAllocatable: [pods]}}\n", true},
@@ -208,6 +224,7 @@ TEST_CASE("The configuration needs its facts, and names the one that is missing"
                 std::string InstanceFacts::*fact;
                 const char* name;
         };
+
         for (const auto& row : {Row{&InstanceFacts::instance_type, "instanceType"},
                      Row{&InstanceFacts::instance_id, "instanceId"},
                      Row{&InstanceFacts::availability_zone, "availabilityZone"}}) {
@@ -268,13 +285,18 @@ TEST_CASE("Pods do not get the stub of systemd-resolved as their name server", "
         const auto resolv_conf = [&] {
                 return rendered(node.inputs()).value("resolvConf", "kubelet's own");
         };
+
         CHECK(resolv_conf() == "kubelet's own");
+
         node.write("/etc/resolv.conf", "nameserver 10.0.0.2\n");
         CHECK(resolv_conf() == "kubelet's own");
+
         node.write("/etc/resolv.conf", "# of systemd-resolved\nnameserver 127.0.0.53\n");
         CHECK(resolv_conf() == "/run/systemd/resolve/resolv.conf");
+
         link_atomically(node.root()("/etc/resolv.conf"), "../run/systemd/resolve/resolv.conf");
         CHECK(resolv_conf() == "kubelet's own");
+
         link_atomically(node.root()("/etc/resolv.conf"), "../run/systemd/resolve/stub-resolv.conf");
         CHECK(resolv_conf() == "/run/systemd/resolve/resolv.conf");
 }
@@ -286,10 +308,13 @@ TEST_CASE("Rules of both implementations of iptables cause a warning", "[kubelet
                 const auto plan = plan_kubelet_config(node.inputs());
                 return plan.notes.empty() ? std::string() : plan.notes.front().text;
         };
+
         node.write("/proc/net/ip_tables_names", "nat\nfilter\n");
         CHECK(warned().empty()); // there is no other implementation
+
         node.write("/usr/sbin/iptables", "");
         CHECK(warned().find("in use (nat, filter)") != std::string::npos);
+
         node.write("/proc/net/ip_tables_names", "");
         CHECK(warned().empty());
 }
@@ -299,20 +324,26 @@ TEST_CASE("Swap that nobody has asked for is named, and kubelet starts with it",
         const ReferenceNode node;
         node.write("/proc/swaps", "Filename\t\t\tType\t\tSize\n");
         CHECK_FALSE(rendered(node.inputs()).contains("failSwapOn"));
+
         node.write("/proc/swaps", "Filename\t\t\tType\t\tSize\n/dev/zram0 partition 4\n/swap\tfile 8\n");
         auto inputs = node.inputs();
+
         for (const auto& [minor, behaviour] :
                 {std::pair{29U, "LimitedSwap"}, {30U, "NoSwap"}, {36U, "NoSwap"}}) {
                 inputs.versions.kubelet = {1, minor, 0};
                 CHECK(rendered(inputs)["failSwapOn"] == false);
                 CHECK(rendered(inputs)["memorySwap"] == nlohmann::json{{"swapBehavior", behaviour}});
         }
+
         CHECK(plan_kubelet_config(inputs).notes.back().text.starts_with("swap is on (/dev/zram0, /swap), "));
+
         // Before 1.30 kubelet refuses memorySwap, unless a gate is on.
         inputs.versions.kubelet = {1, 29, 0};
         CHECK(rendered(inputs)["featureGates"]["NodeSwap"] == true);
+
         inputs.versions.kubelet = {1, 36, 0};
         CHECK_FALSE(rendered(inputs)["featureGates"].contains("NodeSwap"));
+
         inputs.spec.kubelet.config["failSwapOn"] = true;
         CHECK_FALSE(rendered(inputs).contains("memorySwap"));
 }
@@ -326,6 +357,7 @@ TEST_CASE("With swap that is configured, kubelet limits how pods use it", "[kube
                 .directory = {},
                 .source = "node.toml, line 1, column 1"};
         const auto notes = plan_kubelet_config(inputs).notes.size();
+
         for (const auto minor : {28U, 30U, 33U, 36U}) {
                 CAPTURE(minor);
                 inputs.versions.kubelet = {1, minor, 0};
@@ -334,18 +366,22 @@ TEST_CASE("With swap that is configured, kubelet limits how pods use it", "[kube
                 CHECK(config["memorySwap"] == nlohmann::json{{"swapBehavior", "LimitedSwap"}});
                 CHECK(config.value("featureGates", Json::object()).value("NodeSwap", false) == (minor < 30));
         }
+
         // kubelet takes no memorySwap without the gate.
         inputs.versions.kubelet = {1, 33, 0};
         inputs.spec.kubelet.flags = parse_kubelet_flags({"--feature-gates=A=true,NodeSwap=false"});
         CHECK_FALSE(rendered(inputs).contains("memorySwap"));
+
         inputs.spec.kubelet.flags = {};
         inputs.spec.kubelet.config["featureGates"]["NodeSwap"] = false;
         CHECK_FALSE(rendered(inputs).contains("memorySwap"));
         CHECK(rendered(inputs)["failSwapOn"] == false);
+
         inputs.spec.kubelet.config = nlohmann::json::object();
         node.write("/sys/fs/cgroup/memory/tasks", "");
         REQUIRE(plan_kubelet_config(inputs).notes.size() == notes + 1);
         CHECK(plan_kubelet_config(inputs).notes.back().text.find("cgroup v1") != std::string::npos);
+
         inputs.spec.host.swap->kind = SwapSettings::Kind::off;
         CHECK_FALSE(rendered(inputs).contains("failSwapOn"));
 }

@@ -30,6 +30,7 @@ TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirr
 {
         const ReferenceNode node;
         node.write("/etc/eks/headers", "X-Token: a \"b\"\n\nX-Token: c\r\nA: d\n", 0600);
+
         for (const auto* file : {"/ca", "/c", "/k"})
                 node.write(file, "");
         const auto plan = plan_registry_mirrors(inputs(
@@ -45,11 +46,13 @@ TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirr
                                       .override_path = true,
                                       .insecure = true}}));
         CHECK(plan.notes.empty());
+
         const std::string head = "# Rendered by eks-registry-mirrors from registry.mirrors; see "
                                  "eks-registry-mirrors.service(8).\n";
         const auto& all = file_in(plan, "/etc/containerd/certs.d/_default/hosts.toml");
         CHECK(all.content == head + "\n[host.\"https://all.example\"]\n");
         CHECK(all.mode == 0644);
+
         const auto& one = file_in(plan, docker);
         const std::string common =
                 "capabilities = [\"pull\", \"resolve\"]\nca = \"/ca\"\nclient = [[\"/c\", \"/k\"]]\n"
@@ -58,6 +61,7 @@ TEST_CASE("A mirror becomes the file that containerd looks for", "[registry-mirr
                 return "\n[host.\"" + endpoint +
                        "\".header]\n\"A\" = [\"d\"]\n\"X-Token\" = [\"a \\\"b\\\"\", \"c\"]\n";
         };
+
         CHECK(one.content == head + "server = \"https://registry-1.docker.io\"\n" +
                                      "\n[host.\"https://z.example\"]\n" + common + "skip_verify = true\n" +
                                      header("https://z.example") +
@@ -83,6 +87,7 @@ TEST_CASE("A mirror in place of the registry has one set of connection settings"
                         docker)
                         .content;
         };
+
         const std::string more = "ca = \"/ca\"\noverride_path = true\nskip_verify = true\n";
         const auto same = content("https://a/v2/hub/");
         CHECK(same.find("server = \"https://a/v2/hub/\"\n" + more +
@@ -111,7 +116,9 @@ TEST_CASE("Bad headers are refused without showing them", "[registry-mirrors]")
                                                                    .source = "x, line 1"}}));
                 });
         };
+
         CHECK(refused().mentions("'/etc/eks/headers' is not there"));
+
         for (const auto* text : {"A: b\nsecret", ": secret", "A:\n", "A B: secret", "A: sec\001ret"}) {
                 node.write("/etc/eks/headers", text, 0600);
                 const auto result = refused();
@@ -135,16 +142,19 @@ TEST_CASE("A file of headers that others may read is refused", "[registry-mirror
                                                                    .source = "x, line 1"}}));
                 });
         };
+
         for (const mode_t mode : {0644, 0604, 0602, 0601}) {
                 ::chmod(path.c_str(), mode);
                 CHECK(refused().failure == "config-invalid");
                 CHECK(refused().mentions("'/etc/eks/headers' may be read by others than root"));
                 CHECK(refused().remedy.find("chmod 600 /etc/eks/headers") != std::string::npos);
         }
+
         for (const mode_t mode : {0600, 0640, 0400}) { // of our own group
                 ::chmod(path.c_str(), mode);
                 CHECK(refused().failure == "nothing");
         }
+
         if (::geteuid() == 0) {
                 ::chmod(path.c_str(), 0640);
                 REQUIRE(::chown(path.c_str(), 0, 12345) == 0);
@@ -159,17 +169,21 @@ TEST_CASE("A mirror that goes away takes its file along", "[registry-mirrors]")
         const auto without = inputs(node, {});
         CHECK(needs_registry_mirrors(with));
         CHECK_FALSE(needs_registry_mirrors(without));
+
         for (const auto& file : plan_registry_mirrors(with).files)
                 put_in_place(node.root(), file);
         CHECK(node.has(docker));
         CHECK(plan_registry_mirrors(with).files.size() == 1);
         CHECK(needs_registry_mirrors(without));
+
         const auto plan = plan_registry_mirrors(without);
         CHECK(file_in(plan, docker).kind == File::Kind::absent);
+
         for (const auto& file : plan.files)
                 put_in_place(node.root(), file);
         CHECK_FALSE(node.has(docker));
         CHECK_FALSE(needs_registry_mirrors(without));
+
         node.write("/etc/containerd/certs.d/own.example/hosts.toml", ""); // somebody else's
         CHECK_FALSE(needs_registry_mirrors(without));
 }

@@ -22,14 +22,17 @@ const auto sysctl = step("eks-sysctl.service", "exit-code", 78, false);
 TEST_CASE("An unreachable service and a killed program are temporary", "[retry]")
 {
         CHECK(may_pass(unreachable));
+
         for (const auto* result : {"signal", "core-dump", "timeout", "oom-kill", "resources"}) {
                 CAPTURE(result);
                 CHECK(may_pass(step("eks-ca.service", result, 9, true)));
         }
+
         for (const int status : {1, 2, 75, 78, 203}) {
                 CAPTURE(status);
                 CHECK_FALSE(may_pass(step("eks-ca.service", "exit-code", status, true)));
         }
+
         CHECK_FALSE(may_pass(step("eks-ca.service", "protocol", 0, true)));
 }
 

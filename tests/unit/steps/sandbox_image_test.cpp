@@ -94,6 +94,7 @@ TEST_CASE("An image that is missing comes from the archive", "[sandbox-image]")
         const auto result = ensure_sandbox_image(node.root(), pause_image, fake.store());
         CHECK(result.changed);
         CHECK(result.remark == std::string(pause_image) + " imported and pinned");
+
         Calls wanted{"import " + node(pause_archive)};
         if (!pinned)
                 wanted.push_back("label " + std::string(pause_image));
@@ -163,12 +164,14 @@ TEST_CASE("An image of a registry is pulled once, and pinned", "[sandbox-image]"
         const auto result = ensure_sandbox_image(node.root(), name, fake.store());
         CHECK(result.changed);
         CHECK(result.remark == name + " pulled and pinned");
+
         Calls wanted{"pull " + name};
         if (archive)
                 wanted.insert(wanted.begin(), "import " + node(pause_archive));
         if (!pinned)
                 wanted.push_back("label " + name);
         CHECK(fake.calls == wanted);
+
         fake.calls.clear();
         CHECK_FALSE(ensure_sandbox_image(node.root(), name, fake.store()).changed);
         CHECK(fake.calls.empty());
@@ -184,6 +187,7 @@ TEST_CASE("An image that is gone after its import is an error", "[sandbox-image]
                 fake.images.clear();
                 return true;
         };
+
         const auto lost = refusal([&] { ensure_sandbox_image(node.root(), pause_image, store); });
         CHECK(lost.failure == "sandbox-image-missing");
         CHECK(lost.mentions(
@@ -198,6 +202,7 @@ TEST_CASE("An archive is tried first, whatever the image's name", "[sandbox-imag
                 GENERATE(std::string("602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"),
                         std::string("registry.k8s.io/pause:3.10"));
         CHECK(keeps_sandbox_image(node.root(), name));
+
         FakeStore fake{.images = {}, .archive = {{name, {}}}};
         const auto result = ensure_sandbox_image(node.root(), name, fake.store());
         CHECK(result.changed);
@@ -210,6 +215,7 @@ TEST_CASE("An archive is tried first, whatever the image's name", "[sandbox-imag
         store.import_archive = [](const std::string&) {
                 throw Error(failure::sandbox_image_missing, "the archive is broken");
         };
+
         const auto after = ensure_sandbox_image(node.root(), name, store);
         if (is_node_s_image(name)) {
                 CHECK(after.remark == name + " pulled (the archive is broken) and pinned");
@@ -228,6 +234,7 @@ TEST_CASE("Without an archive, what containerd can pull is left to it", "[sandbo
         CHECK(keeps_sandbox_image(node.root(), pause_image));
         CHECK(keeps_sandbox_image(
                 node.root(), "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
+
         node.write(pause_archive, "tar");
         CHECK(keeps_sandbox_image(node.root(), "registry.k8s.io/pause:3.10"));
         CHECK_FALSE(keeps_sandbox_image(node.root(), "")); // containerd's own default
@@ -245,6 +252,7 @@ TEST_CASE("The image is kept under the name that containerd looks for", "[sandbo
                         full + " present and pinned");
                 CHECK(fake.calls == Calls{"label " + full});
         }
+
         FakeStore fake{.images = {}, .archive = {}};
         const auto bad =
                 refusal([&] { ensure_sandbox_image(node.root(), "localhost/a@sha256:b", fake.store()); });
@@ -260,6 +268,7 @@ TEST_CASE("Only registries of ECR are given the role's login", "[sandbox-image]"
                 CAPTURE(host);
                 CHECK_FALSE(registry_login(host, std::chrono::steady_clock::now(), [](const auto&) {}));
         }
+
         ::unsetenv("EKS_IMDS_ENDPOINT");
 }
 
@@ -269,8 +278,10 @@ TEST_CASE("A pull has as long as the environment says", "[sandbox-image]")
                 ::setenv("EKS_IMAGE_PULL_TIMEOUT", text, 1);
                 return pull_timeout();
         };
+
         CHECK(timeout("") == std::chrono::seconds(60));
         CHECK(timeout("5") == std::chrono::seconds(5));
+
         for (const auto* text : {"0", "-1", "x", "5s"})
                 CHECK(refusal([&] { timeout(text); }).failure == "usage");
         ::unsetenv("EKS_IMAGE_PULL_TIMEOUT");

@@ -27,11 +27,13 @@ TEST_CASE("The time that kubelet asks logind for", "[shutdown]")
         CHECK(written("1.5h") == 5400);
         CHECK(written("1h0m0.5s") == 3601);
         CHECK(written("1500ms") == 2);
+
         for (const auto* nothing :
                 {"0s", "0", "", "s", "45", "45 s", "-45s", "1d", "nan", "inf", "1e3s", "99999h", "10ms10"}) {
                 CAPTURE(nothing);
                 CHECK(written(nothing) == 0);
         }
+
         CHECK(period(Json::object()) == 0);
         CHECK(period(nullptr) == 0);
         CHECK(period({{"shutdownGracePeriod", 45}}) == 0);
@@ -47,6 +49,7 @@ TEST_CASE("logind gets the time of the configuration, in a file after kubelet's 
         const auto planned = [&](const std::string& spec) {
                 return file_in(plan_shutdown(node.inputs(spec)), std::string(logind_drop_in));
         };
+
         CHECK(planned("  kubelet:\n    config: {shutdownGracePeriod: 5m}\n").content ==
                 "# Made by eks-shutdown.service, from kubelet's configuration.\n"
                 "[Login]\n"

@@ -61,12 +61,15 @@ public:
                                 found.push_back(area.path);
                         return found;
                 };
+
                 const SwapCalls calls{.on =
                                               [&](const std::string& path, int flags) {
                                                       priority = flags & SWAP_FLAG_PRIO_MASK;
                                                       CHECK((flags & SWAP_FLAG_PREFER) != 0);
+
                                                       auto now = paths();
                                                       now.push_back(path.substr(this->path().size()));
+
                                                       if (error == 0)
                                                               list(now);
                                                       return error;
@@ -81,10 +84,12 @@ public:
                                 },
                         .filesystem = [&](const std::string&) { return filesystem; },
                         .is_mount_point = [&](const std::string&) { return mounted; }};
+
                 const StartUnit start = [&](const std::string& unit, std::chrono::milliseconds) {
                         started.push_back(unit);
                         return true;
                 };
+
                 const Log log("eks-swap", Level::err);
                 const auto prefix = root();
                 Context context(prefix, log);
@@ -92,6 +97,7 @@ public:
                 result.refused =
                         test::refusal([&] { set_up_swap(context, settings, 64 * mib, start, calls); });
                 result.summary = context.summary();
+
                 return result;
         }
 
@@ -143,6 +149,7 @@ TEST_CASE("What a run that was killed has left is removed, and no file of others
         const auto left = "/var/lib/eks/.eks-swap.partial";
         const auto others = "/var/lib/eks/swap.partial";
         machine.write(others, "somebody's");
+
         for (const auto& wanted :
                 {std::optional(settings(SwapSettings::Kind::file, "file")), std::optional<SwapSettings>()}) {
                 machine.write(left, "half");
@@ -158,6 +165,7 @@ TEST_CASE("The first page is as the kernel reads it", "[swap]")
         const auto page = swap_header(16 * mib, 4096, uuid);
         REQUIRE(page.size() == 4096);
         CHECK(page.substr(4086) == "SWAPSPACE2");
+
         std::uint32_t version = 0;
         std::uint32_t last = 0;
         std::memcpy(&version, page.data() + 1024, 4);
@@ -168,12 +176,14 @@ TEST_CASE("The first page is as the kernel reads it", "[swap]")
         CHECK(page.substr(1036, 3) == "\1\2\3");
         CHECK(page.substr(1052, 9) == std::string("eks-swap\0", 9));
         CHECK(size_of_our_swap(page) == 16 * mib);
+
         for (const auto at : {1024U, 1052U, 1060U, 4090U}) {
                 CAPTURE(at);
                 auto other = page;
                 other[at] = 'x';
                 CHECK_FALSE(size_of_our_swap(other));
         }
+
         CHECK_FALSE(size_of_our_swap(""));
 }
 
@@ -185,6 +195,7 @@ TEST_CASE("A file is made, turned on, and used again at the next boot", "[swap]"
         CHECK(machine.read(file).size() == mib);
         CHECK(machine.record() == SwapRecord{"file", file});
         CHECK(machine.names("/var/lib/eks") == Texts{"swap", "x"});
+
         const auto made = machine.read(file);
         CHECK(machine.run(in_file()).summary == "swap is on: /var/lib/eks/swap");
 
@@ -227,17 +238,22 @@ TEST_CASE("A file that is not ours, a filesystem that does not fit, and a full d
         CHECK(machine.record() == SwapRecord{"file", ""});
         CHECK(machine.run(zram()).refused.mentions("this kernel has no zram"));
         CHECK(machine.read(file).size() == mib); // not removed either
+
         std::remove(machine(file).c_str());
 
         machine.filesystem = "btrfs";
         CHECK(machine.run(in_file()).refused.mentions("btrfs"));
+
         machine.filesystem = "";
         CHECK(machine.run(in_file()).refused.mentions("neither on ext4 nor on XFS"));
+
         machine.filesystem = "xfs";
         CHECK(machine.run(in_file(mib << 40U)).refused.mentions("do not fit into '/var/lib/eks'"));
+
         machine.error = EINVAL;
         CHECK(machine.run(in_file()).refused.mentions("the kernel refuses '/var/lib/eks/swap': Invalid"));
         CHECK(machine.record() == SwapRecord{"file", ""});
+
         machine.error = 0;
         CHECK(machine.run(in_file()).refused.failure == "nothing");
         CHECK(machine.names("/var/lib/eks") == Texts{"swap", "x"});
@@ -250,15 +266,18 @@ TEST_CASE("The instance store must be there", "[swap]")
         const auto refused = machine.run(on_store()).refused;
         CHECK(refused.mentions("no disk of the instance store is mounted at '/var/lib/eks'"));
         CHECK(has(refused.remedy, "instance.localStorage.strategy"));
+
         auto nowhere = on_store();
         nowhere.directory.clear();
         CHECK(machine.run(nowhere).refused.mentions("instance.localStorage.strategy is not set"));
+
         machine.mounted = true;
         auto mounted = on_store();
         mounted.directory = "/mnt/0";
         machine.write("/mnt/0/x", "");
         CHECK(machine.run(mounted).refused.failure == "nothing");
         CHECK(machine.record() == SwapRecord{"instance-store", "/mnt/0/swap"});
+
         const int of_store = machine.priority;
         machine.run(in_file());
         CHECK(of_store > machine.priority); // local disks are faster
@@ -276,17 +295,22 @@ TEST_CASE("A file on the instance store is removed at the boot after its key", "
                 machine.list({});
                 remove_if_exists(machine.root()(swap_record_path));
         };
+
         REQUIRE(machine.run(store).refused.failure == "nothing");
+
         reboot();
         CHECK(has(machine.run(store).summary, "turned on"));
         CHECK(swap_on_store(machine.root()) == "/mnt/k8s-disks/0/swap");
+
         reboot();
         CHECK(has(machine.run(in_file()).summary, "removed /mnt/k8s-disks/0/swap"));
         CHECK_FALSE(exists(path));
         CHECK(swap_on_store(machine.root()).empty());
+
         // Without any swap, and by another file at its path, which stays.
         for (const bool is_ours : {true, false}) {
                 REQUIRE(machine.run(store).refused.failure == "nothing");
+
                 reboot();
                 if (!is_ours)
                         machine.write("/mnt/k8s-disks/0/swap", "somebody's");
@@ -311,6 +335,7 @@ TEST_CASE("zram takes a device that is free, or makes one", "[swap]")
         CHECK(machine.read("/sys/block/zram0/disksize") == "4096\n");
         CHECK(machine.record() == SwapRecord{"zram", "/dev/zram1"});
         CHECK(machine.run(zram()).summary == "swap is on: /dev/zram1");
+
         const int of_zram = machine.priority;
 
         // Another kind: the device is released.
@@ -338,6 +363,7 @@ TEST_CASE("zram takes a device that is free, or makes one", "[swap]")
         full.write("/dev/zram7", "");
         std::rename(full("/sys/block/zram7").c_str(), full("/sys/zram7").c_str());
         CHECK(full.run(zram()).refused.mentions("for '/dev/zram7'")); // that hot_add names
+
         std::rename(full("/sys/zram7").c_str(), full("/sys/block/zram7").c_str());
         full.error = EBUSY;
         full.write("/sys/block/zram7/reset", "");
@@ -349,10 +375,12 @@ TEST_CASE("Off turns off all swap, and names what stays on", "[swap]")
 {
         Machine machine;
         CHECK(machine.run(off()).summary == "there is no swap");
+
         machine.list({"/dev/zram0", "/swapfile"});
         CHECK(machine.run(off()).summary == "turned off swap on /dev/zram0, turned off swap on /swapfile");
         CHECK(swap_areas(machine.root()).empty());
         CHECK(machine.record() == SwapRecord{"off", ""});
+
         machine.list({"/dev/zram0", "/swapfile"});
         machine.error = ENOMEM;
         const auto refused = machine.run(off()).refused;
@@ -370,6 +398,7 @@ TEST_CASE("Lines of /proc/swaps and of the record are read back", "[swap]")
         CHECK(areas == std::vector<SwapArea>{{"/dev/zram0", 2097148 * 1024ULL, 12 * 1024},
                                {"/a b\\\\04", 4096, 0}, {"/swap", 0, 0}});
         CHECK(names_of(areas) == "/dev/zram0, /a b\\\\04, /swap");
+
         for (const auto& record :
                 {SwapRecord{"zram", "/dev/zram0"}, SwapRecord{"off", ""}, SwapRecord{"file", "/a b/swap"}})
                 CHECK(parse_swap_record(render_swap_record(record)) == record);

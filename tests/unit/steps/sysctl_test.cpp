@@ -101,6 +101,7 @@ TEST_CASE("Other lines, masked files and our own file do not take a parameter aw
         node.write("/run/sysctl.d/99-zz-eks.conf", "kernel/pid_max = 5\n");
         node.write("/etc/sysctl.d/README", "kernel.pid_max = 5\n");
         CHECK(plan_sysctl(with(node, {of_profile("kernel/pid_max", "6")})).notes.size() == 1); // *.pid_max
+
         node.write("/etc/sysctl.d/10-a.conf",
                 "# kernel.pid_max = 5\n;kernel.pid_max = 5\nkernel.pid_maxi = 5\n"
                 "kernel.pid_max\nvm.* = 1\n*.max = 1\n");
@@ -119,6 +120,7 @@ TEST_CASE("What differs is set, with what was there; what does not is left alone
         CHECK(mentions(first.err, "kernel/pid_max = 100 (was 32768), 1 kernel parameter already set"));
         CHECK(node.read(pid_max).starts_with("100\n"));
         CHECK(node.read(backlog) == "4096\t131072\t6291456\n");
+
         node.write(pid_max, "100\n"); // a real one is not longer than what was written
         CHECK(mentions(run(inputs).err, "2 kernel parameters already set"));
 }
@@ -165,6 +167,7 @@ TEST_CASE("Huge pages are set aside, on the machine or on NUMA nodes", "[sysctl]
         CHECK(first.status == 0);
         CHECK(mentions(first.err, "hugepages.2Mi = 12 (was 0), hugepages.1Gi.node1 = 4 already set"));
         CHECK(node.read(whole).starts_with("12\n"));
+
         // A change of them is a change of the file, so that `eksnode apply` runs the step.
         CHECK(file_in(plan_sysctl(with_pages(node, wanted)), "/run/sysctl.d/99-zz-eks.conf").content ==
                 "# " + whole + " = 12\n# " + second + " = 4\n");

@@ -11,6 +11,7 @@ TEST_CASE("Only a script that waits for kubelet is not waited for", "[user-scrip
 {
         ScriptsState state{.installed = true, .active = "activating", .queued = true, .processes = {}};
         CHECK(next_wait(state) == Wait::go_on);
+
         for (const auto* waiting : {"systemctl restart kubelet", "/usr/bin/systemctl start kubelet.service",
                      "systemctl enable --now kubelet", "systemctl start eks-node.target",
                      "systemctl restart containerd kubelet", "systemctl start eks-user-scripts",
@@ -19,6 +20,7 @@ TEST_CASE("Only a script that waits for kubelet is not waited for", "[user-scrip
                 state.processes = {"/bin/sh /var/lib/cloud/scripts/part-001", waiting};
                 CHECK(next_wait(state) == Wait::asked_for);
         }
+
         for (const auto* other : {"systemctl restart containerd", "systemctl restart eks-config",
                      "systemctl start eks-configured.target", "systemctl --no-block start kubelet",
                      "systemctl stop kubelet", "systemctl status kubelet", "systemctl enable kubelet",
@@ -28,6 +30,7 @@ TEST_CASE("Only a script that waits for kubelet is not waited for", "[user-scrip
                 state.processes = {other};
                 CHECK(next_wait(state) == Wait::go_on);
         }
+
         CHECK(next_wait({.installed = true, .active = "active", .queued = false, .processes = {}}) ==
                 Wait::over);
         CHECK(next_wait({.installed = false, .active = "", .queued = false, .processes = {}}) == Wait::over);

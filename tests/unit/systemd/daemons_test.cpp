@@ -48,6 +48,7 @@ std::string output_of_step(const TemporaryDirectory& node, bool reload)
         return test::captured_child([&] {
                 ::unsetenv("JOURNAL_STREAM");
                 ::unsetenv("NOTIFY_SOCKET");
+
                 if (!reload)
                         ::setenv("NOTIFY_SOCKET", "/nonexistent", 1);
                 std::string root = node.path();
@@ -86,12 +87,14 @@ TEST_CASE("A daemon that was started before its file was written is stale", "[da
         render(node, config, now);
         render(node, "/etc/kubernetes/pki/ca.crt", now);
         CHECK(stale_daemons(node.root()).empty()); // neither runs
+
         start(node, "containerd.service", before);
         start(node, "kubelet.service", later);
         const std::vector<StaleDaemon> stale{{"containerd.service", config}};
         CHECK(stale_daemons(node.root()) == stale);
         CHECK(text_of(stale.front()) ==
                 "containerd.service was started before '/etc/containerd/config.toml' was written");
+
         set_time(node, config, before);
         CHECK(stale_daemons(node.root()).empty());
 }
@@ -103,9 +106,11 @@ TEST_CASE("Files that no step has written make no daemon stale, those of this bo
         node.write("/var/lib/kubelet/kubeconfig", "kubelet has made it");
         set_time(node, "/var/lib/kubelet/kubeconfig", now);
         CHECK(stale_daemons(node.root()).empty());
+
         node.write("/run/eks/environment/kubelet", "A=b");
         set_time(node, "/run/eks/environment/kubelet", now);
         CHECK(stale_daemons(node.root()).size() == 1);
+
         // A step that has ended is no daemon.
         start(node, "eks-sandbox-image.service", before);
         node.write("/run/eks/environment/eks-sandbox-image", "A=b");
@@ -119,8 +124,10 @@ TEST_CASE("Containers are the tasks of containerd, and of the containerd that Do
                 const TemporaryDirectory node;
                 const auto tasks = fmt::format("{}/io.containerd.runtime.v2.task/k8s.io", state);
                 CHECK_FALSE(has_containers(node.root()));
+
                 std::filesystem::create_directories(node(tasks)); // it stays when the last task has gone
                 CHECK_FALSE(has_containers(node.root()));
+
                 std::filesystem::create_directory(node(tasks + "/one"));
                 CHECK(has_containers(node.root()));
         }
@@ -135,6 +142,7 @@ TEST_CASE("A step says which daemon keeps its old configuration, but not when it
                       "<4>eks-test: containerd.service was started before '/etc/containerd/config.toml' was "
                       "written") != reported.npos);
         CHECK(reported.find("systemctl restart containerd.service") != reported.npos);
+
         // Another start finds the file unchanged, and the daemon as before.
         CHECK(output_of_step(node, false).find("<4>") != reported.npos);
         CHECK(output_of_step(node, true).find("<4>") == reported.npos);

@@ -29,6 +29,7 @@ ChildResult run(std::vector<std::string> arguments, const Body& body, const Acce
         return test::captured_child([&] {
                 ::unsetenv("JOURNAL_STREAM");
                 ::unsetenv("NOTIFY_SOCKET");
+
                 std::vector<char*> argv{const_cast<char*>("eks-test")}; // NOLINT: main's signature
                 for (auto& argument : arguments)
                         argv.push_back(argument.data());
@@ -53,11 +54,13 @@ TEST_CASE("A step that writes says what it wrote, the next time that nothing cha
                 context.apply({.files = {{.path = "/etc/thing/a", .content = "1"},
                                        {.path = "/etc/thing/b", .content = "2"}}});
         };
+
         const auto first = run_in(node, body);
         CHECK(first.status == 0);
         CHECK(first.err == "<5>eks-test: wrote /etc/thing/a /etc/thing/b\n");
         CHECK(first.out.empty());
         CHECK(node.read("/etc/thing/a") == "1");
+
         const auto second = run_in(node, body);
         CHECK(second.status == 0);
         CHECK(second.err == "<6>eks-test: 2 files unchanged\n");
@@ -71,6 +74,7 @@ TEST_CASE("A step with nothing to do says so", "[step]")
                 context.apply(
                         {.files = {{.path = "/etc/thing/a", .content = {}, .kind = File::Kind::absent}}});
         }).err == "<6>eks-test: nothing to do\n");
+
         CHECK(run_in(node, [](Context& context) { context.did("image is pinned", true); }).err ==
                 "<5>eks-test: image is pinned\n");
         CHECK(run_in(node, [](Context& context) { context.did("image is there", false); }).err ==
@@ -87,8 +91,10 @@ TEST_CASE("A step's notes are logged, and a user's edit is not reported as a con
                                         {Level::warning, "odd key, ignoring"}, {Level::debug, "a detail"}}});
                 };
         };
+
         CHECK(run_in(node, body("one")).err ==
                 "<4>eks-test: odd key, ignoring\n<5>eks-test: wrote /etc/thing/a\n");
+
         node.write("/etc/thing/a", "theirs");
         const auto stands = run_in(node, body("one"));
         CHECK(stands.status == 0);
@@ -97,6 +103,7 @@ TEST_CASE("A step's notes are logged, and a user's edit is not reported as a con
                 "<5>eks-test: '/etc/thing/a' was edited by hand and stays as it is; our version is "
                 "'/var/lib/eks/rendered/etc/thing/a'\n"
                 "<6>eks-test: 1 file unchanged\n");
+
         const auto beside = run_in(node, body("two"));
         CHECK(beside.status == 0);
         CHECK(beside.err.find("<4>eks-test: '/etc/thing/a' was changed by something else") !=
@@ -114,6 +121,7 @@ TEST_CASE("A failure becomes one line with cause and remedy, and its exit status
                 int status;
                 std::string text;
         };
+
         const std::vector<Row> rows{
                 {[] { throw Error(failure::config_invalid, "it is wrong", "Mend it"); }, 78,
                         "it is wrong. Mend it"},
@@ -121,6 +129,7 @@ TEST_CASE("A failure becomes one line with cause and remedy, and its exit status
                 {[] { throw Error(failure::file_io, "cannot"); }, 1, "cannot"},
                 {[] { throw std::bad_alloc(); }, 1, "out of memory"},
         };
+
         for (const auto& row : rows) {
                 const auto result = run_in(node, [&](Context&) { row.thrower(); });
                 CHECK(result.status == row.status);
@@ -128,6 +137,7 @@ TEST_CASE("A failure becomes one line with cause and remedy, and its exit status
                 // console.
                 CHECK(result.err == "<3>eks-test: eks-test failed: " + row.text + "\n");
         }
+
         const auto foreign = run_in(node, [](Context&) { throw std::logic_error("oops"); });
         CHECK(foreign.status == 1);
         CHECK(foreign.err.find("eks-test failed: oops. This is a fault in eksnode") != std::string::npos);
@@ -140,9 +150,11 @@ TEST_CASE("Arguments: --help and --version answer, anything unknown is a usage e
         CHECK(help.out.find("eks-test: try things\n") == 0);
         CHECK(help.out.find("--root DIR") != std::string::npos);
         CHECK(help.err.empty());
+
         const auto shown_version = run({"--version"}, nothing);
         CHECK(shown_version.status == 0);
         CHECK(shown_version.out == std::string("eksnode ") + std::string(version) + "\n");
+
         for (const auto* argument : {"--rot=/x", "--root", "extra", "", "-h"}) {
                 CAPTURE(argument);
                 const auto result =
@@ -163,10 +175,12 @@ TEST_CASE("The root comes from the argument, else from the environment", "[step]
                                 throw Error(failure::internal, "root is " + context.root().prefix());
                 };
         };
+
         ::setenv("EKS_ROOT", other.path().c_str(), 1);
         CHECK(run({}, body(other.path())).status == 0);
         CHECK(run({"--root=" + node.path()}, body(node.path())).status == 0);
         CHECK(run({"--root", node.path()}, body(node.path())).status == 0);
+
         ::unsetenv("EKS_ROOT");
 }
 
@@ -176,12 +190,15 @@ TEST_CASE("Debug messages are shown on request only", "[step]")
         const auto body = [](Context& context) {
                 context.apply({.files = {{.path = "/run/eks/a", .content = "1"}}});
         };
+
         const Access access{.writes = {"/run/eks"}};
         CHECK(run({"--root", node.path()}, body, access).err.find("<7>") == std::string::npos);
         CHECK(run({"--debug", "--root", node.path()}, body, access)
                         .err.find("<7>eks-test: '/run/eks/a' is unchanged\n") != std::string::npos);
+
         ::setenv("EKS_LOG_LEVEL", "debug", 1);
         CHECK(run({"--root", node.path()}, body, access).err.find("<7>") != std::string::npos);
+
         ::unsetenv("EKS_LOG_LEVEL");
 }
 
@@ -196,9 +213,11 @@ TEST_CASE("A wait says since when, until when, and what then; after some time on
                         rest();
                 });
         };
+
         const auto quick = waits([] {});
         CHECK(quick.status == 0);
         CHECK(quick.err == "<6>eks-test: nothing to do\n");
+
         const auto slow = waits([] { // within one call, as a step that waits for a disk
                 struct stat written {};
                 for (int i = 0; i < 3000 && written.st_size == 0; ++i) {
@@ -206,7 +225,9 @@ TEST_CASE("A wait says since when, until when, and what then; after some time on
                         ::fstat(STDERR_FILENO, &written);
                 }
         });
+
         CHECK(slow.status == 0);
+
         CAPTURE(slow.err);
         const std::regex once(
                 "<5>eks-test: still waiting: Waiting for a test; since [0-9:]{8}, until [0-9:]{8} "
@@ -222,12 +243,15 @@ TEST_CASE("Warnings are counted in the status", "[step]")
         sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
         path.copy(address.sun_path, sizeof address.sun_path - 1);
         REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+
         const auto result = run({}, [&](Context& context) {
                 ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
                 context.log().warning("mind this");
                 context.did("done", false);
         });
+
         CHECK(result.status == 0);
+
         std::array<char, 1000> reported{};
         const auto size = ::recv(socket.get(), reported.data(), reported.size(), 0);
         REQUIRE(size > 0);

@@ -13,6 +13,7 @@ TEST_CASE("A text is taken apart as systemd does it", "[systemd-words]")
 {
         const auto rows = Json::parse(test::source_file("tests/unit/systemd/systemd_words.json"));
         CHECK(rows.size() > 30);
+
         for (const auto& row : rows) {
                 CAPTURE(row.dump());
                 const auto found = split_as_systemd(row.at("text").get<std::string>());

@@ -25,6 +25,7 @@ TEST_CASE("Base64 that is as it should be is decoded by both rules", "[base64]")
                 {"Q\nQ\n=\n=\n", "A"},
                 {"\n\n", ""},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 CHECK(decode_base64(row.text) == row.bytes);
@@ -38,6 +39,7 @@ TEST_CASE("Blanks and missing padding are forgiven unless we ask whether it is b
                 std::string text;
                 std::string bytes;
         };
+
         const std::vector<Row> rows{
                 {"QQ", "A"}, {"QQ=", "A"}, {"QUI", "AB"}, {" QU JD ", "ABC"}, {"QU\tJD", "ABC"}, {" ", ""}};
         for (const auto& row : rows) {

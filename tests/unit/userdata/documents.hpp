@@ -17,6 +17,7 @@ inline std::string gzip(std::string_view text)
         z_stream stream{};
         if (::deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
                 throw std::runtime_error("deflateInit2");
+
         stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(text.data()));
         stream.avail_in = static_cast<uInt>(text.size());
         stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
@@ -24,8 +25,10 @@ inline std::string gzip(std::string_view text)
         const int status = ::deflate(&stream, Z_FINISH);
         bytes.resize(bytes.size() - stream.avail_out);
         ::deflateEnd(&stream);
+
         if (status != Z_STREAM_END)
                 throw std::runtime_error("deflate");
+
         return bytes;
 }
 
@@ -53,6 +56,7 @@ inline std::string crlf(std::string_view text)
                         result += '\r';
                 result += c;
         }
+
         return result;
 }
 

@@ -61,6 +61,7 @@ TEST_CASE("Data that is cut short is refused wherever it ends", "[gzip]")
                 CHECK(wrong.mentions(
                         "user data: gzip data: cut short after " + std::to_string(size) + " bytes"));
         }
+
         CHECK(refused_gzip(gzip("a") + whole.substr(0, 15)).mentions("cut short"));
 }
 
@@ -93,6 +94,7 @@ TEST_CASE("What is not gzip is refused", "[gzip]")
                 {gzip("a") + std::string(512, '\0'), "512 bytes after its end are something else"},
                 {gzip("a") + "\x1f\x8bxyz", "corrupt near byte "},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.bytes);
                 const auto wrong = refused_gzip(row.bytes);
@@ -105,6 +107,7 @@ TEST_CASE("A bomb stops at the limit", "[gzip]")
 {
         const auto bomb = gzip(std::string(64U << 20U, '\0'));
         CHECK(bomb.size() < 100'000);
+
         const auto wrong = refused_gzip(bomb);
         CHECK(wrong.failure == "config-syntax");
         CHECK(wrong.mentions("1048576 bytes"));

@@ -135,6 +135,7 @@ TEST_CASE("The boundary may be quoted, folded and odd", "[mime]")
                 {"Content-Type: multipart/mixed; boundary=a; boundary*0=b\n", "b"},
                 {"Content-Type: multipart/mixed; boundary=a; boundary*=latin-1''b\n", "a"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.header);
                 const auto text =
@@ -171,6 +172,7 @@ TEST_CASE("Encodings of parts are undone", "[mime]")
                 std::string body;
                 std::string decoded;
         };
+
         const std::vector<Row> rows{
                 {"7bit", "a=41 ", "a=41 "},
                 {"8bit", "\xc3\xa4", "\xc3\xa4"},
@@ -192,6 +194,7 @@ TEST_CASE("Encodings of parts are undone", "[mime]")
                 {"quoted-printable", "=XY=3D", "=XY="},
                 {"base64", "Q!", "Q!"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.encoding, row.body);
                 const auto parts =
@@ -199,6 +202,7 @@ TEST_CASE("Encodings of parts are undone", "[mime]")
                 REQUIRE(parts.size() == 1);
                 CHECK(parts[0].body == row.decoded);
         }
+
         CHECK(parsed(test::crlf(
                       one_part("Content-Transfer-Encoding: quoted-printable\n", "a =\nb=\n\nc")))[0]
                         .body == "a b\r\nc");
@@ -273,6 +277,7 @@ TEST_CASE("A broken document is refused with its line", "[mime]")
                 {start + "\n--a\nContent-Type: \xff/b\n\n--a--\n",
                         "line 4, column 1: Content-Type is malformed"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 for (const auto& text : {row.text, test::crlf(row.text)}) {
@@ -294,6 +299,7 @@ TEST_CASE("As in Go, a delimiter or a header at the end closes the document", "[
                 for (const auto& text : {part + end, test::crlf(part + end)})
                         CHECK(parsed(text) == std::vector<MimePart>{{"text/x-shellscript", "#!/bin/sh", 7}});
         }
+
         for (const std::string end :
                 {"", " ", "\n\n", "\nA: b\n\n", "\nA: b\n\nx\n", "\nA\n", "\n A: b\n"}) {
                 CAPTURE(end);
@@ -308,6 +314,7 @@ TEST_CASE("In a broken document the parts are found that cloud-init finds", "[mi
                 int line; // of the error
                 std::vector<MimePart> parts;
         };
+
         const std::string start = "Content-Type: multipart/mixed; boundary=a\n";
         const std::string type = "Content-Type: text/x-shellscript; charset=\"us-ascii\"\n";
         const std::vector<Row> rows{
@@ -330,6 +337,7 @@ TEST_CASE("In a broken document the parts are found that cloud-init finds", "[mi
                         {{"", "x\n--//--", 5}}},
                 {"Content-Type: multipart/mixed\n\n--a\n\nx\n--a--\n", 1, {}},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto document = parse_mime(row.text, "user data").value();
@@ -347,6 +355,7 @@ TEST_CASE("An error in a multipart of a part is not one of the document", "[mime
                 int line;
                 std::vector<MimePart> parts;
         };
+
         const std::vector<Row> rows{
                 {"Content-Type: multipart/x\n\n--b\n\nx\n", 5, {}},
                 {"Content-Type: multipart/x; boundary=b\n\n--b\n\nx\n", 7, {{"", "x", 9, true, true}}},
@@ -354,6 +363,7 @@ TEST_CASE("An error in a multipart of a part is not one of the document", "[mime
                         {{"a/b", "x", 10, true, true}}},
                 {"Content-Type: multipart/x; boundary=b\n\nx\n", 6, {}},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.nested);
                 const auto document =
@@ -393,6 +403,7 @@ TEST_CASE("Nesting ends at a named limit, parts do not", "[mime]")
                         text += "--BOUNDARY\n\nx\n";
                 return text + "--BOUNDARY--\n";
         };
+
         CHECK(parsed(parts(10'000)).size() == 10'000);
 
         const auto nested = [](int depth) {
@@ -401,11 +412,14 @@ TEST_CASE("Nesting ends at a named limit, parts do not", "[mime]")
                         text += "--b" + std::to_string(i) + "\nContent-Type: multipart/mixed; boundary=b" +
                                 std::to_string(i + 1) + "\n\n";
                 text += "--b" + std::to_string(depth - 1) + "\n\nx\n";
+
                 for (int i = depth; i-- > 0;)
                         text += "--b" + std::to_string(i) + "--\n";
                 return text;
         };
+
         CHECK(parsed(nested(4)).size() == 1);
+
         for (const int depth : {5, 50}) {
                 const auto deep = parse_mime(nested(depth), "user data").value();
                 CHECK_FALSE(deep.error);

@@ -21,8 +21,10 @@ TEST_CASE("The profile in force is shown, and every one that there is", "[explai
                                  "  fast: ours\n    /etc/eks/profiles/fast.toml\n";
         const auto text = [&] { return explain_profile(node.root(), resolve_node_layers(node.root())); };
         CHECK(text() == "profile = \"default\"\n  from eksnode's own default\n" + list);
+
         node.write("/etc/eks/node.toml", "profile = 'fast'\n");
         CHECK(text() == "profile = \"fast\"\n  from /etc/eks/node.toml, line 1, column 1\n" + list);
+
         node.write("/etc/eks/profiles/bare.toml", "[\n");
         CHECK(text().find("bare: /etc/eks/profiles/bare.toml, line 1") != std::string::npos);
 }
@@ -50,6 +52,7 @@ TEST_CASE("As a NodeConfig the configuration keeps what a profile set in kubelet
         const auto text = config_as_node_config(tree, left_out);
         CHECK(left_out == std::vector<std::string>{"kubelet.reservations.policy", "profile", "sysctl"});
         CHECK(text.find("podPidsLimit: 5") != std::string::npos);
+
         for (const auto* gone : {"gke", "fast", "pid_max", "reservations"})
                 CHECK(text.find(gone) == std::string::npos);
 }

@@ -37,10 +37,12 @@ TEST_CASE("What is reserved is explained with its policy and what goes into it",
                 "m4.xlarge: 4 network interfaces of 15 addresses)\n");
         CHECK(explained(node, "", "kubelet.config.kubeReserved.pid") ==
                 "kubelet.config.kubeReserved.pid is not set\n"); // which is no matter of the policy
+
         const auto users = explained(node, "[kubelet.config]\nmaxPods = 20\nkubeReserved = {cpu = \"1\"}\n",
                 "kubelet.config.kubeReserved.cpu");
         CHECK(users.starts_with("kubelet.config.kubeReserved.cpu = \"1\"\n  from "));
         CHECK(users.find("computed by the eks policy: 11 MiB x 20 pods + 255 MiB") != std::string::npos);
+
         node.write("/proc/meminfo", "MemTotal: 16777216 kB\n");
         CHECK(explained(node, "[kubelet.reservations]\npolicy = \"gke\"\nmemoryLimitPercent = 10\n",
                       "kubelet.config.kubeReserved.memory")
@@ -128,6 +130,7 @@ TEST_CASE("The number of pods is explained, also where the user's beats it", "[e
         CHECK(explained(node, "[cni]\ncustomNetworking = true\n", "kubelet.config.maxPods")
                         .ends_with("  computed: 44, m4.xlarge: 4 network interfaces of 15 addresses, custom "
                                    "networking\n"));
+
         const auto users = explained(node, "[kubelet.config]\nmaxPods = 20\n", "kubelet.config.maxPods");
         CHECK(users.starts_with("kubelet.config.maxPods = 20\n  from "));
         CHECK(users.ends_with("\n  computed: 58, m4.xlarge: 4 network interfaces of 15 addresses\n"));
@@ -158,6 +161,7 @@ TEST_CASE("Nothing is said to be computed where it is not", "[explain]")
         const ReferenceNode node;
         CHECK(explained(node, "", "kubelet.config.kubeReserved") ==
                 "kubelet.config.kubeReserved is not set\n"); // no facts
+
         node.write("/run/eks/imds.json", known_facts);
         CHECK(explained(node, "", "kubelet.config.kubeReservedCgroup") ==
                 "kubelet.config.kubeReservedCgroup is not set\n");

@@ -21,6 +21,7 @@ void set_up(const TemporaryDirectory& machine)
         machine.write("/proc/filesystems", "nodev\tsysfs\nnodev\toverlay\n\text4\n");
         machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n");
         machine.write("/proc/swaps", "Filename\t\t\t\tType\t\tSize\n");
+
         for (const auto* name : {"67-eks-reserved-ports", "90-eks", "99-kubernetes-cri"})
                 machine.write(fmt::format("/usr/lib/sysctl.d/{}.conf", name),
                         test::source_file(fmt::format("dropins/sysctl.d/{}.conf", name)));
@@ -63,11 +64,13 @@ TEST_CASE("A machine that is as a node needs it has no problem and no warning", 
         set_up(machine);
         const auto checks = check_host(machine.root(), true, 1);
         CHECK(checks.size() >= 19);
+
         for (const auto& one : checks) {
                 CAPTURE(one.name, one.found);
                 CHECK((one.state == State::ok || one.state == State::unknown));
                 CHECK(one.remedy.empty());
         }
+
         CHECK(named(checks, "sysctl fs.inotify.max_user_watches").found == "1048576");
         CHECK(named(checks, "sysctl net.bridge.bridge-nf-call-ip6tables").found ==
                 "this kernel does not have it");
@@ -89,11 +92,13 @@ TEST_CASE("A kernel parameter with another value is said, with the file that has
                 Check{"sysctl net.ipv4.ip_forward", State::problem, "0", "1",
                         "It is set in /etc/sysctl.d/99-cis.conf, line 2. Remove it there, and run "
                         "`systemctl restart systemd-sysctl.service`"});
+
         const auto few = named(checks, "sysctl vm.max_map_count");
         CHECK(few.state == State::warning);
         CHECK(few.wanted == "524288 or more");
         CHECK(few.remedy.find("/usr/lib/sysctl.d/90-eks.conf, line 16") != std::string::npos);
         CHECK(named(checks, "sysctl net.ipv4.ip_local_reserved_ports").found == "empty");
+
         const auto of_node = named(checks, "sysctl kernel.panic_on_oops");
         CHECK(of_node.state == State::problem);
         CHECK(of_node.remedy.find("/usr/lib/eks/sysctl.d/99-amazon.conf, line ") != std::string::npos);
@@ -167,14 +172,17 @@ TEST_CASE("networkd must leave routes and rules of others alone", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_networkd(machine.root()).found == "does not run");
+
         start(machine, "systemd-networkd.service");
         const auto bare = check_networkd(machine.root());
         CHECK(bare.state == State::problem);
         CHECK(bare.found == "ManageForeignRoutes=yes");
         CHECK(bare.remedy.find("eks-host(7)") != std::string::npos);
+
         machine.write("/usr/lib/systemd/networkd.conf.d/80-release.conf",
                 test::source_file("dropins/networkd.conf.d/80-release.conf"));
         CHECK(check_networkd(machine.root()).state == State::ok);
+
         machine.write("/etc/systemd/networkd.conf.d/90-mine.conf",
                 "[Network]\nManageForeignRoutingPolicyRules = true\n");
         const auto other = check_networkd(machine.root());
@@ -186,11 +194,13 @@ TEST_CASE("Rules of both implementations of iptables are said", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_iptables(machine.root()).found == "not installed");
+
         set_up(machine);
         machine.write("/proc/net/ip_tables_names", "nat\nfilter\n");
         const auto both = check_iptables(machine.root());
         CHECK(both.state == State::warning);
         CHECK(both.found == "nf_tables, and tables of the legacy program (nat, filter)");
+
         const TemporaryDirectory old;
         old.link("/usr/sbin/iptables", "xtables-legacy-multi");
         old.write("/proc/net/ip_tables_names", "nat\n");
@@ -201,19 +211,24 @@ TEST_CASE("A running firewall is named", "[host]")
 {
         const TemporaryDirectory machine;
         CHECK(check_firewall(machine.root()).found == "none");
+
         start(machine, "ufw.service");
         machine.write("/etc/ufw/ufw.conf", "ENABLED=no\n");
         CHECK(check_firewall(machine.root()).found == "none");
+
         machine.write("/etc/ufw/ufw.conf", "ENABLED=yes\n");
         CHECK(check_firewall(machine.root()).found == "ufw.service runs");
+
         const TemporaryDirectory filtered;
         const auto found = [&](const std::string& rules) { return check_firewall(filtered.root(), rules); };
         CHECK(found("-P OUTPUT ACCEPT\n-A OUTPUT -j KUBE-FIREWALL\n-A KUBE-FIREWALL -j DROP\n").state ==
                 State::ok);
+
         const auto dropped = found("-P INPUT ACCEPT\n-A OUTPUT -d 169.254.169.254/32 -j DROP\n");
         CHECK(dropped.state == State::warning);
         CHECK(dropped.found == "`-A OUTPUT -d 169.254.169.254/32 -j DROP`");
         CHECK(found("-P OUTPUT DROP\n").state == State::warning);
+
         const TemporaryDirectory other;
         start(other, "firewalld.service");
         CHECK(check_firewall(other.root()).state == State::warning);
@@ -242,6 +257,7 @@ TEST_CASE("Limits of the daemons are those that their processes have", "[host]")
         CHECK(named(check_limits(machine.root()), "limits of containerd").found ==
                 "all tasks, 1048576 open files");
         CHECK(named(check_limits(machine.root()), "limits of kubelet").state == State::unknown);
+
         machine.write("/proc/812/limits",
                 fmt::format(
                         "{}Max open files            1024                 4096                 files     \n",
@@ -265,6 +281,7 @@ TEST_CASE("The checks are printed for people and as JSON", "[host]")
         CHECK(render_checks(checks) == "ok       cgroup  v2\n"
                                        "problem  swap    /swap; wanted: none\n"
                                        "         Run `swapoff -a`\n");
+
         const auto json = nlohmann::json::parse(render_checks_as_json(checks));
         CHECK(json["checks"][1] == nlohmann::json{{"name", "swap"}, {"state", "problem"}, {"found", "/swap"},
                                            {"wanted", "none"}, {"remedy", "Run `swapoff -a`"}});
@@ -283,11 +300,13 @@ TEST_CASE("A daemon that was started before its file was written is a warning", 
 {
         const TemporaryDirectory machine;
         CHECK(check_daemons(machine.root()).empty());
+
         start(machine, "kubelet.service");
         machine.write("/run/eks/environment/kubelet", "A=b\n");
         const timespec times[2] = {{1'000, 0}, {1'000, 0}};
         REQUIRE(::utimensat(AT_FDCWD, machine("/run/systemd/units/invocation:kubelet.service").c_str(),
                         times, AT_SYMLINK_NOFOLLOW) == 0);
+
         const auto checks = check_daemons(machine.root());
         REQUIRE(checks.size() == 1);
         CHECK(checks.front().name == "configuration of kubelet.service");

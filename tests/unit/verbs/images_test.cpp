@@ -90,12 +90,14 @@ TEST_CASE("Each verb has its own options", "[images]")
                         .verb == "cache");
         CHECK(images_command(arguments({"pull", "--pin", "--login=f", "a", "b"})).images == Names{"a", "b"});
         CHECK(images_command(arguments({"pin", "--", "--pin", "--"})).images == Names{"--pin", "--"});
+
         for (const auto& words : std::vector<Names>{{}, {"lists"}, {"list", "a"}, {"list", "--pin"}, {"pin"},
                      {"pin", "--login=f", "a"}, {"pull"}, {"pull", "--fips", "a"}, {"pull", "--"},
                      {"registry", "--dry-run"}, {"cache", "--login=f"}, {"cache", "--pin"}}) {
                 CAPTURE(words);
                 CHECK(refusal([&] { images_command(arguments(words)); }).failure == "usage");
         }
+
         CHECK(refusal([&] {
                 images_command(arguments({"list", "--fips"}));
         }).mentions("list: unknown option '--fips'"));
@@ -109,6 +111,7 @@ TEST_CASE("A registry is asked by the name that was wanted, or that its kernel w
                 return registry_host(
                         west, arguments(options), fips_kernel, [&](const std::string&) { return known; });
         };
+
         CHECK(host({}, false) == "602401143452.dkr.ecr.us-west-2.amazonaws.com");
         CHECK(host({}, true) == "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com");
         CHECK(host({}, true, false) == "602401143452.dkr.ecr.us-west-2.amazonaws.com");
@@ -116,6 +119,7 @@ TEST_CASE("A registry is asked by the name that was wanted, or that its kernel w
         CHECK(host({"--dualstack"}, false) == "602401143452.dkr-ecr.us-west-2.on.aws");
         CHECK(host({"--dualstack"}, true) == "602401143452.dkr-ecr-fips.us-west-2.on.aws");
         CHECK(host({"--dualstack"}, true, false) == "602401143452.dkr-ecr.us-west-2.on.aws");
+
         const auto isolated = ecr_registry(node.root(), "us-iso-east-1");
         CHECK(refusal([&] {
                 registry_host(isolated, arguments({"--dualstack"}), false, resolves);
@@ -130,11 +134,14 @@ TEST_CASE("What a node starts with is listed, each image once", "[images]")
                         "eks/kube-proxy:v1.27.12-minimal-eksbuild.5", "amazon-k8s-cni:v1.15.1-eksbuild.1",
                         "amazon-k8s-cni-init:v1.15.1-eksbuild.1", "amazon-k8s-cni:v1.18.3-eksbuild.1",
                         "amazon-k8s-cni-init:v1.18.3-eksbuild.1"});
+
         const auto minimal = [](const std::string& path) {
                 return path.find("minimal") != std::string::npos;
         };
+
         CHECK(std::ranges::none_of(cached_images({1, 23, 0}, addon(kube_proxy), addon(vpc_cni)), minimal));
         CHECK(std::ranges::any_of(cached_images({1, 24, 0}, addon(kube_proxy), addon(vpc_cni)), minimal));
+
         const Addon one{.preferred = AddonVersion{{1, 30, 0}, 3}, .latest = AddonVersion{{1, 30, 0}, 3}};
         CHECK(cached_images({1, 30, 0}, one, {}) == Names{"eks/pause:3.10",
                                                             "eks/kube-proxy:v1.30.0-eksbuild.3",
@@ -150,20 +157,24 @@ TEST_CASE("An image has its names in every region of the partition, and from FIP
                 const auto registry = ecr_registry(node.root(), region);
                 return aliases(table, registry.partition, *ecr_host(registry, false, false), path);
         };
+
         const auto has = [](const Names& all, const char* name) {
                 return std::ranges::find(all, name) != all.end();
         };
+
         const auto pause = names("us-west-2", "eks/pause:3.10");
         CHECK(std::set(pause.begin(), pause.end()).size() == pause.size());
         CHECK(pause.size() == 34 - 1 + 4); // regions of the partition aws, FIPS names of the four in the US
         CHECK(has(pause, "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com/eks/pause:3.10"));
         CHECK(has(pause, "590381155156.dkr.ecr.eu-south-1.amazonaws.com/eks/pause:3.10"));
         CHECK_FALSE(has(pause, "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
+
         const auto of_fips =
                 aliases(table, "aws", "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com", "eks/pause:3.10");
         CHECK(of_fips.size() == pause.size());
         CHECK_FALSE(has(of_fips, "602401143452.dkr.ecr-fips.us-west-2.amazonaws.com/eks/pause:3.10"));
         CHECK(has(of_fips, "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10"));
+
         for (const auto& name : pause)
                 CHECK(name.find("us-gov") == std::string::npos);
         CHECK(names("cn-north-1", "eks/pause:3.10") ==
@@ -196,15 +207,18 @@ TEST_CASE("A login comes from a file that only its owner reads", "[images]")
         CHECK(login.server == "https://r.example:5000");
         CHECK(login.user == "user");
         CHECK(login.password == "pass:word");
+
         files.write("/open", "user:secret\n", 0644);
         const auto open = refusal([&] { read_login(files("/open"), "r"); });
         CHECK(open.failure == "config-invalid");
         CHECK_FALSE(open.mentions("secret"));
+
         for (const auto* text : {"", "secret", ":secret", "user:secret\nmore"}) {
                 files.write("/bad", text, 0600);
                 const auto bad = refusal([&] { read_login(files("/bad"), "r"); });
                 CHECK(bad.failure == "config-invalid");
                 CHECK_FALSE(bad.mentions("secret"));
         }
+
         CHECK(refusal([&] { read_login(files("/absent"), "r"); }).failure == "file-io");
 }

@@ -22,6 +22,7 @@ std::string output(
         std::vector<char*> argv;
         for (auto& argument : arguments)
                 argv.push_back(argument.data());
+
         return max_pods_output(parse_max_pods_arguments(static_cast<int>(argv.size()), argv.data()), [&] {
                 if (imds_type == nullptr)
                         FAIL("the metadata service was asked");
@@ -38,6 +39,7 @@ TEST_CASE("The calculator's options give the calculator's results", "[max-pods-v
                 const char* pods;
         };
         const test::ReferenceNode node;
+
         for (const auto& row : {Row{"--instance-type m4.xlarge --cni-version 1.7.5", "58\n"},
                      Row{"--instance-type m5.8xlarge --cni-version 1.11.2", "234\n"},
                      Row{"--instance-type m5.8xlarge --cni-version 1.11.2 --cni-prefix-delegation-enabled",
@@ -93,14 +95,17 @@ TEST_CASE("The table has a line for every type of the families", "[max-pods-verb
                                      "PREFIXES PREFIXES+CUST  LIMIT\n"
                                      "a1.2xlarge               4        15      8        58        44       "
                                      "898           674    110\n"));
+
         const auto text = output(node, "--table t1");
         REQUIRE(lines(text).size() == 2);
         CHECK(lines(text)[1] == "t1.micro                 2         2      1         4         3         -  "
                                 "           -    110");
+
         const auto all = output(node, "--table");
         CHECK(lines(all).size() ==
                 lines(test::source_file("helpers/data/share/instance-types.tsv")).size() - 1);
         CHECK(all.find("\nmac-m4max.metal          8        30      -") != std::string::npos);
+
         for (const auto line : lines(all))
                 CHECK(line.size() == lines(all)[0].size());
         const auto unknown = refusal([&] { output(node, "--table m5 c5x"); });
@@ -116,7 +121,9 @@ TEST_CASE("What cannot be computed is refused", "[max-pods-verb]")
                 const char* failure;
                 const char* reported;
         };
+
         const test::ReferenceNode node;
+
         for (const auto& row : {Row{"", "usage", "one of --instance-type"},
                      Row{"--instance-type z9.tiny", "usage",
                              "'z9.tiny' is not in '/usr/share/eks/instance-types.tsv'"},

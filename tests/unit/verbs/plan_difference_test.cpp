@@ -32,6 +32,7 @@ TEST_CASE("A difference has two lines around each change", "[difference]")
         CHECK(difference("a\nb\n", "") == "@@ -1,2 +0,0 @@\n-a\n-b\n");
         CHECK(difference(numbers(1, 9), numbers(1, 4) + "x\n" + numbers(6, 9)) ==
                 "@@ -3,5 +3,5 @@\n 3\n 4\n-5\n+x\n 6\n 7\n");
+
         const auto two = difference(numbers(1, 20), "0\n" + numbers(1, 18) + numbers(20, 20));
         CHECK(two == "@@ -1,2 +1,3 @@\n+0\n 1\n 2\n@@ -17,4 +18,3 @@\n 17\n 18\n-19\n 20\n");
 }
@@ -113,11 +114,14 @@ TEST_CASE("A change is described with its step and daemon; what only root may re
         CHECK(describe(node.root(), change("/etc/b", "two\n")).starts_with("/etc/b is new ("));
         CHECK(describe(node.root(), change("/etc/a", "hush\n", 0600)) ==
                 "/etc/a changes (eks-step; kubelet.service reads it)\n  not shown, because it may be secret: others than root cannot read it\n");
+
         node.write("/etc/a", "hush\n", 0600);
         CHECK(describe(node.root(), change("/etc/a", "two\n")).find("hush") == std::string::npos);
+
         node.write("/etc/a", "password = 1\n");
         CHECK(describe(node.root(), change("/etc/a", "password = 2\n"))
                         .ends_with("  the changes are secret and not shown\n"));
+
         auto stands = change("/etc/a", "password = 2\n");
         stands.outcome = Outcome::edit_stands;
         CHECK(describe(node.root(), stands) == "/etc/a was edited by hand and stays as it is (eks-step)\n"

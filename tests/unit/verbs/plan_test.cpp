@@ -31,15 +31,18 @@ TEST_CASE("Every step that writes files is planned, and no path has two owners",
         const auto steps = plan_steps(with_real_ca(node));
         std::vector<std::string> names;
         std::set<std::string> paths;
+
         for (const auto& step : steps) {
                 names.emplace_back(step.name);
                 CHECK_FALSE(step.error);
+
                 for (const auto& file : step.plan.files) {
                         CAPTURE(file.path);
                         CHECK(paths.insert(file.path).second);
                         CHECK(file.path.starts_with('/'));
                 }
         }
+
         CHECK(names == std::vector<std::string>{"eks-ca", "eks-containerd-config", "eks-credential-provider",
                                "eks-environment", "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config",
                                "eks-registry-mirrors", "eks-resolved", "eks-shutdown", "eks-sysctl",
@@ -61,6 +64,7 @@ TEST_CASE("A step that fails keeps no other from being planned", "[plan]")
         const ReferenceNode node;
         auto inputs = node.inputs(); // its CA is none
         inputs.facts.region = "";
+
         for (const auto& step : plan_steps(inputs)) {
                 CAPTURE(step.name);
                 if (step.name == "eks-ca") {
@@ -101,6 +105,7 @@ TEST_CASE("Written files have their content, mode and target, again the same", "
         const ReferenceNode node;
         const test::TemporaryDirectory output;
         const auto steps = plan_steps(with_real_ca(node));
+
         for (int round = 0; round < 2; ++round) {
                 write_files(steps, output.path());
                 CHECK(output.read("/etc/kubernetes/pki/ca.crt") == test::ca_certificate());
@@ -112,6 +117,7 @@ TEST_CASE("Written files have their content, mode and target, again the same", "
                 CHECK(output.names("/etc/containerd") ==
                         std::vector<std::string>{"base-runtime-spec.json", "config.toml"});
         }
+
         const auto& args = steps[4].plan.files.at(0);
         CHECK(output.read(args.path) == args.content);
 }
@@ -127,14 +133,17 @@ TEST_CASE("Steps that need the cluster are planned once EKS has said what it is"
                 return plan_node(node.root(), resolve_node_layers(node.root()), imds,
                         {.kubelet = {1, 34, 0}, .containerd = {1, 7, 27}}, described);
         };
+
         const std::set<std::string_view> of_cluster{
                 "eks-ca", "eks-kubeconfig", "eks-kubelet-args", "eks-kubelet-config"};
+
         for (const auto& step : planned()) {
                 CAPTURE(step.name);
                 CHECK_FALSE(step.error);
                 if (!has_none_here.contains(step.name))
                         CHECK(step.plan.files.empty() == of_cluster.contains(step.name));
         }
+
         Json answer{{"name", "blue"}, {"apiServerEndpoint", "https://eks.example.com"},
                 {"certificateAuthority", test::ca_base64}, {"cidr", "10.96.0.0/16"}};
         const auto check_complete = [&](const std::vector<PlannedStep>& steps) {
@@ -144,12 +153,14 @@ TEST_CASE("Steps that need the cluster are planned once EKS has said what it is"
                         CHECK(step.plan.files.empty() == has_none_here.contains(step.name));
                 }
         };
+
         check_complete(planned(answer));
         node.write(cluster_path, Json{{"cluster", answer}}.dump());
         check_complete(planned());
         answer["name"] = "red"; // an answer about another cluster
         node.write(cluster_path, Json{{"cluster", answer}}.dump());
         CHECK(planned()[1].plan.files.empty());
+
         answer["cidr"] = "10.96.0.0";
         CHECK(test::refusal([&] { planned(answer); }).failure == "config-invalid");
 }

@@ -37,6 +37,7 @@ def case_raid0():
 
     status = run("eksnode", "status", status=None)
     contains(status, *(f"disk /dev/{Path(path).name} {serial}" for serial, path in DISKS.items()), "RAID0 of AWS1, AWS2, AWS3, AWS4")
+
     for where in (f"{BASE}/0", *BOUND):
         if not re.search(rf"mount {re.escape(where)} /dev/md\S+, [\d.]+ of [\d.]+ GiB used", status):
             raise AssertionError(f"the mount of {where} and its use are not in:\n{status}")
@@ -52,6 +53,7 @@ def case_raid0():
     reboot()
     log = start()
     assert "--create" not in log and "mkfs" not in log, log
+
     check_kept()
 
 
@@ -64,12 +66,14 @@ def case_names():
 
     run("mdadm", "--assemble", "--config=none", "/dev/md/kubernetes_0", *DISKS.values())
     assert "--create" not in start()
+
     check_kept()
     close()
 
     run("mdadm", "--assemble", "--config=none", "--update=name", "--name=other-host:kubernetes", "/dev/md127", *DISKS.values())
     run("mdadm", "--stop", "/dev/md127")
     assert "--create" not in start()
+
     check_kept()
 
 
@@ -134,6 +138,7 @@ def case_by_hand():
 
     log = start()
     assert "mkfs" not in log, log
+
     keep()
 
     reboot()
@@ -176,10 +181,12 @@ def case_missing():
     check("status", run("systemctl", "show", "--value", "--property=ExecMainStatus", UNIT).strip(), "69")
 
     run("systemctl", "unmask", "--runtime", *RETRIED)
+
     # The failure starts the timer, as at a boot.
     run("systemctl", "start", "eks-node.target", status=None)
     wait_for("eks-retry.timer runs", lambda: is_active("eks-retry.timer"))
     assert not is_active("containerd.service")
+
     check("writes", writes(), before)
 
     bring_back("AWS4")

@@ -17,6 +17,7 @@ def case_baked():
     os.chown(BAKED / "layer", 1000, 1000)
 
     start()
+
     for _ in range(2):
         copy = Path(f"{BASE}/0/containerd/baked")
         check("owner", (copy / "layer").stat().st_uid, 1000)
@@ -55,8 +56,10 @@ def case_units():
     for strategy, where in ("RAID0", "/var/lib/containerd"), ("Mount", f"{BASE}/3"):
         reset(strategy=strategy)
         before = writes()
+
         with StaleUnit(where) as unit:
             contains(start("mount-point-busy"), str(unit.file), "systemctl daemon-reload")
             check("writes", writes(), before)
+
         start()
         check("mounts", len(ours()), 5 if strategy == "RAID0" else 4)

@@ -21,6 +21,7 @@ def case_mount():
     log = start()
     contains(log, "format AWS1")
     assert "format AWS2" not in log, log
+
     check("kept", Path(f"{BASE}/2/kept").read_text(), "kept")
 
     reset(strategy="Mount", mountPath="/mnt/two words")
@@ -40,6 +41,7 @@ def can_be_read(text):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             if text in file.read(64 << 20):
                 return True
+
     return False
 
 
@@ -81,6 +83,7 @@ def case_not_encrypted():
         for program, failure in ("/usr/sbin/cryptsetup", "cipher-failed"), ("/usr/sbin/mkfs.xfs", "mkfs-failed"):
             close()
             configure(strategy=strategy, encrypt=True)
+
             with Broken(program):
                 contains(start(failure), "disk AWS1", program, "ended with status 1")
             check("mounts", ours(), {})
@@ -100,6 +103,7 @@ def case_failing():
     contains(start(), "-f /dev/md")
 
     reset(strategy="Mount")
+
     # The other disks are formatted.
     call_store("BAD*|AWS[12]", "AWS[34]")
     with Broken("/usr/sbin/mkfs.xfs"):

@@ -52,6 +52,7 @@ def kill_at(number, moment):
     """Start the step, and kill it at the call of that number. The programs that were called."""
     places = ["/usr/sbin/cryptsetup", "/usr/sbin/mdadm", "/usr/sbin/mkfs.ext4", "/usr/sbin/mkfs.xfs", "/usr/sbin/wipefs",
               "/usr/bin/cp", "/usr/bin/mount"]
+
     real = Path("/usr/local/real")
     if not real.exists():
         real.mkdir()
@@ -65,8 +66,10 @@ def kill_at(number, moment):
 
     Path("/run/kill-at").write_text(str(number))
     Path("/run/kill-moment").write_text(moment)
+
     for place in places:
         run(str(real / "mount"), "--bind", str(killer), place)
+
     try:
         run("systemctl", "start", UNIT, status=None)
         result = run("systemctl", "show", "--value", "--property=Result", UNIT).strip()
@@ -93,6 +96,7 @@ def kill_in(sequences):
                 reset(**settings)
                 BAKED.mkdir(parents=True)
                 (BAKED / "layer").write_text("x" * 100000)
+
                 if prepare:
                     start()
                     keep()
@@ -100,6 +104,7 @@ def kill_in(sequences):
                     prepare()
 
                 called = kill_at(number, moment)
+
                 # mdadm may have ended before it was killed. A bind mount and the next copy run side by side.
                 sure = min(number, 4)
                 check(f"the calls of '{name}'", called[:sure], [program for program, _ in programs[:sure]])
@@ -112,9 +117,11 @@ def kill_in(sequences):
                 check(f"mounts, {what}", len(ours()), 4 if settings.get("strategy") == "Mount" else 5)
                 check(what, (BAKED / "layer").read_text(), "x" * 100000)
                 check(f"kept, {what}", KEPT.exists(), name in KEEPS)
+
                 for where in ours():
                     Path(where, "written").write_text("x")
                 total += 1
+
     print(f"killed {total} times")
 
 

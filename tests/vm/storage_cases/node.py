@@ -191,6 +191,7 @@ def start(failure=None, unit=UNIT):
 
         explained = run("journalctl", "--boot", "--catalog", "--quiet", f"--since={since}", f"EKS_FAILURE={failure}")
         contains(explained, " Subject: ", f"{unit}(8)")
+
     return log
 
 

@@ -86,6 +86,7 @@ def case_hot_added():
         run("systemctl", "restart", UNIT)
         check("what is on it", run("blkid", "--probe", new, status=None), "")
         check("mounts", len(ours()), 5)
+
     contains(run("eksnode", "status", status=None), f"later-disk {new} AWS4")
 
     # The same with Mount, where each disk is used by itself.
@@ -107,6 +108,7 @@ def case_hot_added():
 
         call_store("AWS*", "BAD*")
         before = writes()
+
         for _ in range(2):
             run("systemctl", "restart", UNIT)
         check(f"mounts, {strategy}", ours(), {})

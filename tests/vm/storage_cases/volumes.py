@@ -44,6 +44,7 @@ filesystem = "ext4"
         check("containerd's data", where["/var/lib/containerd"], disks()[VOLUME])
         check("kubelet's data", where["/var/lib/kubelet"], where[f"{BASE}/0"])
         assert where[f"{BASE}/0"].startswith("/dev/md"), where
+
         reboot()
 
     close()
