@@ -33,12 +33,15 @@ def setUpModule():
     unittest.addModuleCleanup(directory.cleanup)
     COPY = Path(directory.name, "libexec/eksnode")
     COPY.mkdir(parents=True)
+
     for name in "max-pods", "plan", "validate":
         shutil.copy(Path(BUILT_VALIDATE).with_name(f"eksnode-{name}").resolve(), COPY / f"eksnode-{name}")
+
     here = Path(BUILT_VALIDATE).parent
     for library in here.rglob("libeksnode-*.so"):  # as programs in the build directory find them
         (COPY / library.relative_to(here)).parent.mkdir(exist_ok=True)
         shutil.copy(library, COPY / library.relative_to(here))
+
     shutil.copytree(SOURCE / "helpers/data/share", Path(directory.name, "share/eks"))
     VALIDATE = COPY / "eksnode-validate"
 
@@ -74,6 +77,7 @@ class ValidateTest(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertRegex(done.stderr, f"^warning: .*{why}.*, ignoring\n$")
                 self.assertIn(place, done.stderr)
+
                 done, place = self.validate(expression, "--strict")
                 self.assertEqual((done.returncode, done.stdout), (78, ""))
                 self.assertRegex(done.stderr, f"^error: .*{why}.*\nhint: See eks-kubelet-config.service\\(8\\)")
@@ -86,10 +90,52 @@ class ValidateHintsTest(unittest.TestCase):
             file.write("[cluster]\nnaem = 'a'\nidd = 'b'\ncidr = 'banana'\n")
             file.flush()
             done = run(VALIDATE, file.name)
+
         self.assertEqual(done.returncode, 78)
+
         kinds = [line.split(": ")[0] for line in done.stderr.splitlines()]
+
         # There is one hint for both unknown keys. What is missing stands at a key of the same table.
         self.assertEqual(kinds, ["error", "error", "hint", "error", "hint", "error", "hint"], done.stderr)
+
+
+class ValidateFormatTest(unittest.TestCase):
+    def validate(self, *options):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[kubelet.config]\ncgroupDriver = 'x'\nmaxPodz = 5\n")
+            file.flush()
+            return run(VALIDATE, *options, file.name), file.name
+
+    def test_findings_for_programs(self):
+        done, name = self.validate("--json")
+        self.assertEqual((done.returncode, done.stderr), (78, ""))
+        report = json.loads(done.stdout)
+        self.assertFalse(report["valid"])
+
+        places = {(f["severity"], f.get("file"), f.get("line"), f["message"].split(" = ")[0]) for f in report["findings"]}
+        self.assertLessEqual({("error", name, 2, "kubelet.config.cgroupDriver"), ("warning", name, 3, "kubelet.config.maxPodz")}, places)
+
+        done, name = self.validate("--format", "github")
+        self.assertEqual((done.returncode, done.stderr), (78, ""))
+        self.assertIn(f"::error file={name},line=2,col=1::kubelet.config.cgroupDriver = ", done.stdout)
+        self.assertIn(f"::warning file={name},line=3,col=1::kubelet.config.maxPodz = ", done.stdout)
+
+    def test_a_version_decides(self):
+        for version, known in ("1.29", False), ("1.30", True):
+            with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+                file.write("[kubelet.config]\npodLogsDir = '/var/log/pods'\n")
+                file.flush()
+                done = run(VALIDATE, "--kubelet-version", version, file.name)
+                self.assertEqual("kubelet has this field from 1.30 on, ignoring" not in done.stderr, known, done.stderr)
+
+    def test_wrong_options(self):
+        for options in ("--format", "xml"), ("--kubelet-version", "new"):
+            done, _ = self.validate(*options)
+            self.assertEqual(done.returncode, 2, done.stderr)
+
+        done = run(VALIDATE, "--root", "/nonexistent")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("this machine is not a node whose steps have run", done.stderr)
 
 
 class ScriptsTest(unittest.TestCase):
@@ -118,6 +164,7 @@ class ScriptsTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, "^warning: .*, line 6, column 1: .* left to cloud-init, proceeding\n$")
         self.assertIn("no cluster is configured; the node fails unless a script calls", done.stdout)
+
         done = run(VALIDATE, "--strict", name)
         self.assertEqual(done.returncode, 78)
         self.assertRegex(done.stderr, "^error: .*, line 6, column 1: .* left to cloud-init\n")
@@ -127,12 +174,14 @@ class ScriptsTest(unittest.TestCase):
 
     def test_migrate_prints_what_validate_accepts(self):
         call = ["--", "my-cluster", "--kubelet-extra-args", '--node-labels="a=b,c=d" --v=3', "--service-ipv4-cidr", "10.100.0.0/16"]
+
         # AWS_PROFILE is of the machine where the command runs, not of the node.
         done = self.migrate(*call, USE_MAX_PODS="false", AWS_PROFILE="mine")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(tomllib.loads(done.stdout), {
             "cluster": {"name": "my-cluster", "cidr": "10.100.0.0/16"},
             "kubelet": {"flags": ["--node-labels=a=b,c=d", "--v=3"], "maxPodsExpression": "110"}})
+
         ca = next(line.split()[-1] for line in USER_DATA.splitlines() if "certificateAuthority:" in line)
         for form, suffix in ("toml", ".toml"), ("nodeconfig", ".yaml"):
             done = self.migrate("--format", form, *call, "--apiserver-endpoint", "https://example.com", "--b64-cluster-ca", ca)
@@ -169,14 +218,17 @@ class SetTest(unittest.TestCase):
         done = self.set("kubelet.config.maxPods=20", "node.labels.example.com/team=a-b", "kubelet.flags=--v=3")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("it takes effect when this machine boots as a node", done.stdout)
+
         file = self.root / self.FILE
         self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+
         lines = file.read_text().splitlines()
         self.assertTrue(lines[0].startswith("# "))
         self.assertIn("maxPods = 20", lines)
         self.assertIn("flags = [ '--v=3' ]", lines)
         self.assertIn("'example.com/team' = 'a-b'", lines)
         self.assertIn("already has these values", self.set("kubelet.config.maxPods=20").stdout)
+
         self.set("kubelet", "node.labels", program=UNSET)
         done = self.set("kubelet.config.maxPods", "kubelet.flags", "node.labels", program=UNSET)
         self.assertEqual((done.returncode, file.exists()), (0, False), done.stderr)
@@ -191,10 +243,27 @@ class SetTest(unittest.TestCase):
                 self.assertIn(reported, done.stderr)
                 self.assertFalse((self.root / self.FILE).exists())
 
+    def test_warnings_of_the_change_are_printed_and_no_earlier_ones(self):
+        (self.root / "usr/share").mkdir(parents=True)
+        (self.root / "usr/share/eks").symlink_to(SOURCE / "helpers/data/share")
+        first = self.set("kubelet.config.podsPerCoer=9")
+        self.assertRegex(first.stderr, "^warning: .*podsPerCoer = \"9\": kubelet has no such field; did you mean 'podsPerCore'")
+        self.assertEqual((first.returncode, first.stderr.count("warning: ")), (0, 1), first.stderr)
+
+        # Its line moves, for the file is sorted.
+        done = self.set("kubelet.config.maxPods=300", "kubelet.config.memorySwap.swapBehaviour=NoSwap")
+        self.assertEqual((done.returncode, done.stderr.count("warning: ")), (0, 2), done.stderr)
+        self.assertIn("did you mean 'swapBehavior'?", done.stderr)
+        self.assertIn("EKS recommends at most 250 pods", done.stderr)
+
+        done = self.set("kubelet.config.maxPods", program=UNSET)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_a_later_layer_is_named(self):
         (self.root / "run/eks").mkdir(parents=True)
         (self.root / "run/eks/user-data").write_text(USER_DATA.replace("maxPodsExpression:", "maxPodsLimit: none #"))
-        overridden = r"^warning: user data, line \d+, column \d+: cluster\.name is \"[a-z-]+\" there"
+        overridden = r"(?m)^warning: user data, line \d+, column \d+: cluster\.name is \"[a-z-]+\" there"
+
         for options, status in ((), 78), (("--force",), 0):
             done = self.set(*options, "cluster.name=other")
             self.assertEqual(done.returncode, status, done.stderr)
@@ -213,6 +282,7 @@ class EksnodeTest(unittest.TestCase):
         verbs.mkdir(parents=True)
         (top / "bin").mkdir()
         self.eksnode = shutil.copy(EKSNODE, top / "bin")
+
         for verb in "status", "validate", "own":
             (verbs / f"eksnode-{verb}").symlink_to("/bin/true")
 
@@ -257,19 +327,24 @@ class BuiltImageTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("image.json': nothing to compare with", done.stderr)
         self.assertEqual(json.loads(done.stdout)["components"][0]["state"], "unmanaged")
+
         self.manifest(kubernetes="1.34")
         done = self.call(VERSIONS, "--json")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
         tree = json.loads(done.stdout)
         self.assertEqual((tree["manifest"], tree["components"][0]["state"]), (True, "ok"))
+
         self.manifest(kubernetes="1.33", nerdctl="2.*")
         done = self.call(VERSIONS)
         self.assertEqual(done.returncode, 1)
         self.assertIn("differs  kubernetes  1.34.1; wanted: 1.33\n         Install a version that is 1.33, or", done.stdout)
         self.assertIn("missing  nerdctl     not installed; wanted: 2.*\n", done.stdout)
+
         done = self.call(VERSIONS, "--installed", "--json")
         self.assertEqual((done.returncode, json.loads(done.stdout)["kubernetes"]), (0, "1.34.1"))
         self.assertEqual(self.call(VERSIONS, "more").returncode, 2)
+
         self.put("etc/eks/image.json", "{}")
         self.assertEqual(self.call(VERSIONS, "--json").returncode, 78)
 
@@ -277,21 +352,33 @@ class BuiltImageTest(unittest.TestCase):
         done = self.call(VALIDATE_IMAGE, "--json")
         self.assertEqual((done.returncode, done.stdout), (78, ""))
         self.assertIn("Use a machine whose image packer/ has built", done.stderr)
+
         self.manifest(kubernetes="1.34.1")
         done = self.call(VALIDATE_IMAGE, "--json")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
         tree = json.loads(done.stdout)
         self.assertEqual({check["state"] for check in tree["checks"]}, {"ok"})
         self.assertEqual(tree["sizes"][-1]["component"], "all")
+
         self.put("etc/machine-id", "0123\n")
         done = self.call(VALIDATE_IMAGE, "--sizes")
         self.assertEqual(done.returncode, 1)
         self.assertIn("\n         Run `truncate --size=0 /etc/machine-id`\n", done.stdout)
+
         done = self.call(VALIDATE_IMAGE, "--running")
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertNotIn(" MiB  all", done.stdout)
         self.assertIn(" MiB  all", self.call(VALIDATE_IMAGE, "--running", "--sizes").stdout)
         self.assertEqual(self.call(VALIDATE_IMAGE, "more").returncode, 2)
+
+        self.put("usr/share/eks/packer/provisioners/check-controls", "printf 'broken\\tcis: 1 x\\twhy\\nmet\\tcis: 2 y\\t\\n'\n")
+        self.assertEqual(self.call(VALIDATE_IMAGE, "--controls").returncode, 2)
+        done = self.call(VALIDATE_IMAGE, "--running", "--controls", "--changes")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^problem  control cis: 1 x +why; wanted: in force")
+        self.assertRegex(done.stdout, r"(?m)^ok +controls +1 are in force, 0 are waived$")
+        self.assertRegex(done.stdout, r"(?m)^warning +changed by nobody known +.*check-controls")
 
 
 class ValidateLayer(unittest.TestCase):
@@ -323,13 +410,16 @@ class ValidateTrustTest(ValidateLayer):
     def test_texts(self):
         authority, key = self.certificate(30, "-addext", "basicConstraints=critical,CA:TRUE")
         self.assertEqual(self.trust(authority), (0, ""))
+
         leaf, _ = self.certificate(30, "-addext", "basicConstraints=critical,CA:FALSE")
         doubt = "node.toml, line 2, column 17: trust.certificates[0]: the certificate 'CN = corp': " \
                 "not a CA certificate; replace it or remove it"
         self.assertEqual(self.trust(leaf), (0, f"warning: {doubt}, proceeding\n"))
+
         status, text = self.trust(leaf, options=["--strict"])
         self.assertEqual(status, 78)
         self.assertIn(f"error: {doubt}\n", text)
+
         for item, wrong in (key, "holds a private key"), (authority[:200] + "\n", "holds a damaged PEM certificate, number 1"), \
                 ("corp/ca.pem", "is neither a certificate in PEM"):
             with self.subTest(wrong):
@@ -345,15 +435,18 @@ class ValidateTrustTest(ValidateLayer):
             options = [f"--root={root}"]
             status, text = self.trust("/etc/eks/corp.pem", "site.ca", options=options)
             self.assertEqual(status, 0, text)
+
             later = "; it is not checked here, and on a node this is an error\n"
             self.assertEqual(text, "warning: node.toml, line 2, column 17: trust.certificates[0] ('/etc/eks/corp.pem'): is not there"
                              f"{later}warning: node.toml, line 2, column 38: trust.certificates[1] ('site.ca'): there is no systemd "
                              f"credential of this name{later}")
+
             file.parent.mkdir(parents=True)
             file.write_text("no certificate\n")
             status, text = self.trust("/etc/eks/corp.pem", options=options)
             self.assertEqual(status, 78, text)
             self.assertIn("trust.certificates[0] ('/etc/eks/corp.pem'): holds no PEM certificate", text)
+
             file.write_text(self.certificate(30, "-addext", "basicConstraints=critical,CA:TRUE")[0])
             self.assertEqual(self.trust("/etc/eks/corp.pem", options=options), (0, ""))
 
@@ -367,6 +460,7 @@ class ValidateContainerdTest(ValidateLayer):
         status, text = self.validate(toml)
         self.assertEqual(status, 0, text)
         self.assertRegex(text, f"^warning: {unknown}, proceeding\n$")
+
         status, text = self.validate(toml, "--strict")
         self.assertEqual(status, 78, text)
         self.assertRegex(text, f"^error: {unknown}\nhint: Correct or remove it, or check without --strict\n$")
@@ -416,6 +510,7 @@ class ValidateAllTest(unittest.TestCase):
         status, text, _ = self.validate(self.node(
             "  kubelet:\n    flags: ['--register-with-taints=a']\n  containerd:\n    config: |\n      [a\n", ca="'%'"), more=[broken])
         self.assertEqual(status, 78)
+
         errors = [line for line in text.splitlines() if line.startswith("error:")]
         for error, reported in zip(errors, ("line 7,.*certificateAuthority", "line 10,.*taint", "containerd.config.*line 1", "broken.toml"),
                                strict=True):
@@ -450,13 +545,16 @@ class ValidateAllTest(unittest.TestCase):
     def test_a_default_runtime_that_a_script_may_install(self):
         named = f"  containerd:\n    config: |\n      [{self.CONTAINERD}.containerd]\n      default_runtime_name = '%s'\n"
         reported = "line 2, column 1: default_runtime_name = \"kata-qemu\": what this runtime requires is not here yet: no "
+
         for options in (), ("--strict",):
             status, text, _ = self.validate(self.node(named % "kata-qemu"), *options)
             self.assertEqual(status, 0, text)
             self.assertRegex(text, f"^warning: .*{reported}.*, proceeding\n$")
+
         status, text = self.plan("node.yaml", self.facts("imds.json", self.FACTS))
         self.assertEqual(status, 0, text)
         self.assertIn(reported, text)
+
         for name in "krun-shim", "none":  # one that is never rendered, and one that is not described
             status, text, _ = self.validate(self.node(named % name))
             self.assertEqual(status, 78, text)
@@ -465,6 +563,7 @@ class ValidateAllTest(unittest.TestCase):
     def test_without_the_files_of_eksnode(self):
         (self.top / "empty").mkdir()
         reported = r"the files of eks-containerd-config are not checked: '.*/usr/share/eks' is not there"
+
         for options in (["--root", self.top / "empty"],):
             status, text, _ = self.validate(self.node(), *options)
             self.assertEqual(status, 0, text)
@@ -476,11 +575,13 @@ class ValidateAllTest(unittest.TestCase):
     def test_facts_that_are_missing(self):
         whole = self.facts("imds.json", self.FACTS)
         self.assertEqual(self.validate(self.node(), "--imds", whole)[:2], (0, ""))
+
         thin = self.facts("thin.json", {})
         status, text, _ = self.validate(self.node(), "--imds", thin)
         self.assertEqual(status, 78, text)
         self.assertRegex(text, "(?m)^error: the instance metadata has no 'region'$")
         self.assertIn("hint: Add it to 'thin.json', which --imds names\n", text)
+
         status, text = self.plan("node.yaml", thin)
         self.assertEqual(status, 1, text)
         self.assertIn(f"Add it to '{thin}', which --imds names\n", text)
@@ -493,6 +594,7 @@ class ValidateAllTest(unittest.TestCase):
             part.format("application/vnd.eksnode+toml", "[a\n")]) + "--x--\n"
         status, text, _ = self.validate(text, name="ud")
         self.assertEqual(status, 78)
+
         errors = [line for line in text.splitlines() if line.startswith("error:")]
         for error, reported in zip(errors, ("part 1, line .*cluster.cidr", "part 2, line ", "part 3, line "), strict=True):
             self.assertRegex(error, f"^error: ud, MIME {reported}")
@@ -502,14 +604,42 @@ class ValidateAllTest(unittest.TestCase):
         lines = [int(n) for n in re.findall(r"(?m)^warning: node.yaml, line (\d+)", text)]
         self.assertEqual(lines, [5, 10, 11], text)
 
+    def test_a_value_without_a_version_of_kubelet(self):
+        shutil.copytree(SOURCE / "helpers/data/share", self.top / "usr/share/eks")
+        for key, status, message in (
+                ("podLogsDir: /var/log", 0, "valid: "),  # kubelet 1.29 ignores it
+                ("runOnce: true", 0, 'kubelet.config.runOnce = "true": kubelet 1.36 and later: kubelet no longer runs once, proceeding'),
+                ("memorySwap: {swapBehavior: NoSwp}", 78, 'error: node.yaml, line 9, column 35: kubelet.config.memorySwap.swapBehavior')):
+            with self.subTest(key):
+                done = self.validate(self.node(f"  kubelet: {{config: {{{key}}}}}\n"), "--root", self.top)
+                self.assertEqual(done[0], status, done[1])
+                self.assertIn(message, done[1] + done[2])
+
+    def test_an_unknown_gate(self):
+        """The table lacks some gates that were gone before 1.32."""
+        for gate, version, status in (("InTreePluginGCEUnregister", "1.26", 0), ("InTreePluginGCEUnregister", "1.34", 78),
+                                      ("NoSuchThing", "", 0), ("NoSuchThing", "1.32", 78), ("NodeSwapp", "", 78)):
+            with self.subTest(gate, version=version):
+                options = ("--kubelet-version", f"{version}.1") if version else ()
+                status_found, text, _ = self.validate(self.node(f"  kubelet: {{config: {{featureGates: {{{gate}: true}}}}}}\n"), *options)
+                self.assertEqual(status_found, status, text)
+                self.assertIn("kubelet has no such feature gate", text)
+
+    def test_a_kubelet_newer_than_the_table(self):
+        status, text, _ = self.validate(self.node(), "--kubelet-version", "1.40.0")
+        self.assertEqual(status, 0, text)
+        self.assertEqual(text.count("1.40"), 1, text)
+
     def test_a_removed_gate(self):
         gate = self.node("  kubelet: {config: {featureGates: {AnyVolumeDataSource: true}}}\n")
         reported = "node.yaml, line 9, column 37: kubelet.config.featureGates.AnyVolumeDataSource = true: kubelet "
         self.assertIn(f"warning: {reported}1.37 and later does not start with it", self.validate(gate)[1])
         self.assertEqual(self.validate(gate, "--strict")[0], 78)
+
         version = self.top / "etc/eks/kubelet-version.txt"
         version.parent.mkdir(parents=True)
         shutil.copytree(SOURCE / "helpers/data/share", self.top / "usr/share/eks")
+
         for text, status, error in ("1.36.0", 0, ""), ("1.37.0", 78, f"error: {reported}1.37.0 does not start with it: the gate was removed"):
             version.write_text(text)
             done = self.validate(gate, "--root", self.top)
@@ -534,6 +664,7 @@ class ValidateAllTest(unittest.TestCase):
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             self.assertEqual(done.returncode, 78, done.stderr[-500:])
             self.assertGreaterEqual(done.stderr.count("error:"), n)
+
             return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
         for name, text in {
@@ -541,6 +672,9 @@ class ValidateAllTest(unittest.TestCase):
                 "taints.yaml": lambda n: labels("register-with-taints", n),
                 "containerd.toml": lambda n: f"[containerd]\nconfig = \"\"\"\n[{self.CONTAINERD}]\n{keys(n)}\"\"\"\n",
                 "keys.toml": keys,
+                "fields.toml": lambda n: f"[kubelet.config]\n{keys(n)}",
+                "gates.toml": lambda n: "[kubelet.config.featureGates]\n" + "".join(f"G{i}=true\n" for i in range(n)),
+                "flags.toml": lambda n: "[kubelet]\nflags=[" + ",".join(f'"--x{i}=1"' for i in range(n)) + "]\n",
                 "spec.yaml": lambda n: self.node("".join(f"  k{i}: 1\n" for i in range(n))),
                 "flow.yaml": lambda n: "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {cluster: {name: a}, "
                                        + ", ".join(f"k{i}: 1" for i in range(n)) + "}\n"}.items():
@@ -676,6 +810,7 @@ class ImageTest(unittest.TestCase):
                     self.config.unlink()
                 else:
                     self.config.write_text(text)
+
                 done = self.image("plan", f"--packer={SOURCE / 'packer'}", "image.toml", *words)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertIn(why, done.stderr)
@@ -685,6 +820,17 @@ class ImageTest(unittest.TestCase):
         done = self.image("plan", "my image$.toml", "a=b c", "ami_name=$(x)=", PATH=path)
         self.assertEqual((done.returncode, done.stdout.splitlines()),
                          (0, ["--file=packer/Makefile", "plan", "config=my image$$.toml", "a=b c", "ami_name=$$(x)="]))
+
+    def test_without_a_checkout_the_copy_of_the_package_is_used(self):
+        path = self.put_make(0)
+        (self.directory / "usr/share/eks").mkdir(parents=True)
+        installed = (self.directory / "packer").rename(self.directory / "usr/share/eks/packer")
+        done = self.image("plan", "image.toml", PATH=path, EKS_ROOT=str(self.directory))
+        self.assertEqual((done.returncode, done.stdout.splitlines()), (0, [f"--file={installed}/Makefile", "plan", "config=image.toml"]))
+
+        self.put_make(0)
+        done = self.image("plan", "image.toml", PATH=path, EKS_ROOT=str(self.directory))
+        self.assertEqual(done.stdout.splitlines()[0], "--file=packer/Makefile")
 
     def test_the_exit_status_is_that_of_make(self):
         done = self.image("plan", "image.toml", PATH=self.put_make(2))
@@ -705,8 +851,9 @@ class ImageTest(unittest.TestCase):
     def test_no_image_build_and_no_make(self):
         done = self.image("plan", "image.toml")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("no file 'packer/Makefile'", done.stderr)
-        self.assertIn("say --packer DIR", done.stderr)
+        self.assertIn("/usr/share/eks/packer/Makefile'", done.stderr)
+        self.assertIn("Say --packer DIR", done.stderr)
+
         self.put_make(0)
         done = self.image("plan", "image.toml", PATH="/nowhere")
         self.assertEqual((done.returncode, done.stderr), (1, "eksnode image: there is no program 'make'. Install make\n"))

@@ -51,6 +51,7 @@ bool needs_sandbox_image(const GateInputs& given)
                 return present &&
                        is_node_s_image(sandbox_image_in(*present, std::string(containerd_config_path)));
         });
+
         return pulls.value_or(true);
 }
 
@@ -63,53 +64,66 @@ bool needs_swap(const GateInputs& given)
 }
 
 constexpr std::array all_gates{
-        Gate{"cluster", needs_cluster},
+        Gate{"cluster", needs_cluster, "the configuration lacks values of the cluster"},
         Gate{"containerd-volume",
                 [](const GateInputs& given) {
                         return given.node.spec.storage.containerd_volume.has_value();
-                }},
+                },
+                "containerd.volume is set"},
         Gate{"environment",
                 [](const GateInputs& given) {
                         const auto& host = given.node.spec.host;
                         return !host.environments.empty() || host.proxy.is_given();
-                }},
-        Gate{"hosts", needs_hosts},
+                },
+                "instance.environment or proxy is set"},
+        Gate{"hosts", needs_hosts, "the cluster is, may be or was on an Outpost"},
         Gate{"instance-store",
-                [](const GateInputs& given) { return given.node.spec.storage.local.has_value(); }},
+                [](const GateInputs& given) { return given.node.spec.storage.local.has_value(); },
+                "instance.localStorage is set"},
         Gate{"interface",
                 [](const GateInputs& given) {
                         return !given.node.spec.host.managed_interfaces.empty() ||
                                has_more_interfaces(given.node.root, given.node.facts.all);
-                }},
-        Gate{"nvidia-mig", [](const GateInputs& given) { return given.node.spec.host.mig.has_value(); }},
-        Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); }},
+                },
+                "the instance has interfaces for systemd-networkd beside the primary one"},
+        Gate{"nvidia-mig", [](const GateInputs& given) { return given.node.spec.host.mig.has_value(); },
+                "nvidia.mig.profile is set"},
+        Gate{"registry-mirrors", [](const GateInputs& given) { return needs_registry_mirrors(given.node); },
+                "registry.mirrors is set, or an earlier boot wrote its files"},
         Gate{"resolved",
                 [](const GateInputs& given) {
                         const auto& host = given.node.spec.host;
                         return !host.name_servers.empty() || !host.search_domains.empty();
-                }},
-        Gate{"sandbox-image", needs_sandbox_image},
+                },
+                "instance.network.nameservers or .domains is set"},
+        Gate{"sandbox-image", needs_sandbox_image,
+                "containerd cannot pull the pause image by itself, or the machine image has an archive of it"},
         Gate{"shutdown",
                 [](const GateInputs& given) {
                         return other_shutdown_period(given.node.spec.kubelet.config).has_value();
-                }},
-        Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; }},
-        Gate{"swap", needs_swap},
+                },
+                "kubelet delays a shutdown by another time than logind's drop-in of the package"},
+        Gate{"soci-snapshotter", [](const GateInputs& given) { return given.node.decided.soci; },
+                "soci-snapshotter unpacks images"},
+        Gate{"swap", needs_swap, "swap is set, or eks-swap turned some on earlier"},
         Gate{"sysctl",
                 [](const GateInputs& given) {
                         const auto& host = given.node.spec.host;
                         return !host.sysctls.empty() || !host.huge_pages.empty();
-                }},
+                },
+                "sysctl or hugepages is set"},
         // Also to remove what is no longer configured.
         Gate{"trust",
                 [](const GateInputs& given) {
                         return !given.node.spec.host.trust.empty() || exists(given.node.root(trust_stamp));
-                }},
+                },
+                "trust.certificates is set, or was earlier"},
         // After a call kubelet starts at once, and the script continues.
         Gate{"user-scripts",
                 [](const GateInputs& given) {
                         return given.resolved.has_scripts && !given.resolved.was_called;
-                }},
+                },
+                "the user data holds scripts, and none of them called bootstrap.sh or nodeadm"},
 };
 
 } // namespace

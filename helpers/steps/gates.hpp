@@ -25,6 +25,7 @@ struct GateInputs {
 struct Gate {
         std::string_view name; // "sysctl"
         bool (*is_open)(const GateInputs&);
+        std::string_view when; // it is open, for the log: "sysctl or hugePages is set"
 };
 
 // Sorted by name.

@@ -66,6 +66,7 @@ class OpenedAndClosed(GatesTest):
 
         shown = self.applied(node, overlayfs)
         self.assertIn("the gate soci-snapshotter closes\n", shown)
+
         # containerd does not lose it before it has another one.
         self.assertLess(shown.index("restarted containerd.service"), shown.index(f"stopped {soci}"))
         self.assertEqual(self.state(node, soci), "inactive")
@@ -80,6 +81,7 @@ class OpenedAndClosed(GatesTest):
         pulled = overlayfs + "config = '''\n[plugins.\"io.containerd.grpc.v1.cri\"]\n" \
                              "sandbox_image = \"registry.k8s.io/pause:3.10\"\n'''\n"
         shown = self.applied(node, pulled)
+
         # Only once containerd's configuration on disk names that image too.
         self.assertTrue(shown.endswith(f"stopped {image}, which is no longer needed\n"), shown)
         self.assertEqual(self.state(node, image), "inactive")
@@ -100,6 +102,7 @@ class OpenedAndClosed(GatesTest):
         node.output("systemctl", "daemon-reload")
         node.call("systemctl", "restart", image)
         self.assertEqual(self.state(node, image), "failed")
+
         archive.rename(archive.with_suffix(".away"))
         self.assertIn(f"stopped {image}, which is no longer needed\n", self.applied(node, pulled))
         self.assertEqual(self.state(node, image), "inactive")
@@ -125,6 +128,7 @@ class LocalCluster(GatesTest):
         node.write("/srv/names", f"10.1.1.1 {self.HOST}\n")
         node.user_data(node_config(support.IMAGE.ca).replace("https://example.com", f"https://{self.HOST}"))
         node.boot()
+
         return node
 
     def test_the_block_of_hosts_comes_and_goes(self):
@@ -135,6 +139,7 @@ class LocalCluster(GatesTest):
 
         shown = self.applied(node, self.JOINED)
         self.assertIn("the gate hosts opens\n", shown)
+
         # Before kubelet looks for the name.
         self.assertLess(shown.index("ran eks-hosts.service"), shown.index("restarted kubelet.service"))
         self.assertActive(node, "eks-hosts.service")
@@ -148,9 +153,11 @@ class LocalCluster(GatesTest):
         user_data.write_text(was.replace(self.HOST, "other.example.com"))
         shown = self.applied(node, self.JOINED)
         self.assertIn("ran eks-hosts.service", shown)
+
         hosts = node.file("/etc/hosts").read_text()
         self.assertIn("\n10.1.1.7\tother.example.com\n", hosts)
         self.assertNotIn(self.HOST, hosts)
+
         user_data.write_text(was)
 
         shown = self.applied(node, "")
@@ -169,6 +176,7 @@ class LocalCluster(GatesTest):
         self.assertIn("eks-hosts.service failed", failed)
         self.assertIn("Not done: restart kubelet.service.", failed)
         self.assertEqual(self.pids(node)["kubelet.service"], kubelet)
+
         node.file("/srv/names").write_text(f"10.1.1.3 {self.HOST}\n")
         shown = self.applied(node, self.JOINED)
         self.assertLess(shown.index("ran eks-hosts.service"), shown.index("restarted kubelet.service"))
@@ -181,8 +189,9 @@ class Untouched(GatesTest):
     SETTINGS = '[containerd]\nsnapshotter = "overlayfs"\n'
 
     FOLDERS = ["etc", "run/eks", "run/sysctl.d", "run/systemd", "usr/lib/eks", "usr/share/eks", "var/lib/eks", "var/lib/kubelet"]
-    # The service manager's and the journal's own.
-    RESTLESS = ("run/systemd/journal", "run/systemd/units", "run/systemd/propagate", "run/systemd/sessions")
+    # The service manager's and the journal's own, and what eks-join writes beside kubelet.
+    RESTLESS = ("run/systemd/journal", "run/systemd/units", "run/systemd/propagate", "run/systemd/sessions",
+                "run/eks/status.json")
 
     def tree(self, node) -> dict:
         found = {}
@@ -193,10 +202,12 @@ class Untouched(GatesTest):
                     name = f"{folder}/{path.relative_to(top)}"
                     if name.startswith(self.RESTLESS):
                         continue
+
                     entry = path.lstat()
                     content = os.readlink(path) if path.is_symlink() else \
                         hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
                     found[name] = (entry.st_mode, entry.st_ino, entry.st_mtime_ns, content)
+
         return found
 
     def units(self, node) -> str:
@@ -229,6 +240,8 @@ class Untouched(GatesTest):
     def setUp(self):
         self.configure(self.n, self.SETTINGS)
         self.apply(self.n)  # also makes its lock
+        # eks-join is activating until its program runs.
+        self.n.wait_for(lambda: "=activating" not in self.units(self.n), "units that have started")
 
     def tearDown(self):
         self.assertActive(self.n, "eks-node.target", *DAEMONS)
@@ -254,11 +267,13 @@ class Untouched(GatesTest):
         node, setting = self.n, self.SETTINGS + "[sysctl]\nnet.ipv4.tcp_fin_timeout = 44\n"
         pids = self.pids(node)
         self.configure(node, setting)
+
         with self.masked(node, "eks-sysctl.service"):
             shown = self.apply(node).stdout
             self.assertIn("eks-sysctl.service is masked: its files stay as they are\n", shown)
             self.assertNotIn("ran eks-sysctl", shown)
             self.assertFalse(node.file("/run/sysctl.d/99-zz-eks.conf").exists())
+
         self.assertIn("ran eks-sysctl.service", self.applied(node, setting))
         self.assertActive(node, "eks-sysctl.service")
         self.assertEqual(self.pids(node), pids)
@@ -283,4 +298,5 @@ class Untouched(GatesTest):
                 reported = self.assertUntouched(node, 1)
                 self.assertIn(f"eksnode apply: {unit} is masked, and {why}", reported)
                 self.assertIn(f"Run `systemctl unmask {unit}`", reported)
+
         self.assertIn("restarted kubelet.service", self.applied(node, settings + kubelet))

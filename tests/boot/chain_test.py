@@ -24,6 +24,7 @@ PROGRAMS = [
     ("*.mount", "/usr/bin/mount", "by which systemd mounts file systems such as /dev/hugepages"),
     ("fake-aws.service", "/usr/bin/python3.*", "the metadata service of the test"),
     *((f"{step}.service", f"/usr/libexec/eksnode/{step}", "a step is one program") for step in STEPS),
+    ("eks-join.service", "/usr/libexec/eksnode/eks-join", "watches how the node joins, beside kubelet"),
     ("containerd.service", "/usr/bin/containerd", "the daemon"),
     ("eks-sandbox-image.service", "/usr/libexec/eksnode/eks-sandbox-image", "imports the sandbox image that the machine image has"),
     ("eks-sandbox-image.service", "/usr/bin/ctr", "containerd's client, by which it is imported"),
@@ -68,9 +69,11 @@ class ColdBoot(BootTest):
                      "eks-containerd-config"):
             show = self.n.show(f"{step}.service", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
             spans[step] = tuple(map(int, show.values()))
+
         overlapping = {a for a in spans for b in spans
                        if a != b and min(spans[a][1], spans[b][1]) > max(spans[a][0], spans[b][0])}
         self.assertEqual(overlapping, set(spans), f"started and finished, in µs: {spans}")
+
         # containerd does not wait for kubelet's files.
         self.assertNotIn("eks-kubelet-config", self.n.show("containerd.service", "After")["After"])
 
@@ -83,6 +86,7 @@ class ColdBoot(BootTest):
         for unit, program in executed:
             self.assertTrue(any(fnmatchcase(unit, units) and fnmatchcase(program, programs) for units, programs, _ in PROGRAMS),
                             f"{unit} executed {program}, which PROGRAMS gives no reason for")
+
         for units, programs, reason in PROGRAMS:
             self.assertTrue(any(fnmatchcase(unit, units) and fnmatchcase(program, programs) for unit, program in executed),
                             f"nothing executed {programs} in {units} ({reason}), remove it from PROGRAMS")
@@ -99,6 +103,7 @@ class ColdBoot(BootTest):
         self.assertEqual(kubelet["flags"]["node-ip"], "172.16.34.43")
         self.assertEqual(kubelet["node"], "ip-172-16-34-43.us-west-2.compute.internal")
         self.assertTrue((self.n.file("/etc/kubernetes/kubelet/kubelet-config.json")).is_symlink())
+
         self.stand_in_only("1.35 has no --pod-infra-container-image, and may need a setting of its own to run here")
         self.assertEqual(kubelet["flags"]["pod-infra-container-image"], "localhost/kubernetes/pause:latest")
         self.assertFalse(self.n.file("/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf").exists())
@@ -109,11 +114,13 @@ class ColdBoot(BootTest):
                        'base_runtime_spec = "/etc/containerd/base-runtime-spec.json"', "discard_unpacked_layers = true",
                        'config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"'):
             self.assertIn(wanted, dump)
+
         # What containerd's own unit file recommends, whichever the distribution's is.
         wanted = {"Slice": "runtime.slice", "Type": "notify", "Delegate": "yes", "KillMode": "process",
                   "Restart": "always", "LimitNPROC": "infinity", "LimitCORE": "infinity", "LimitNOFILE": "1048576",
                   "TasksMax": "infinity", "OOMScoreAdjust": "-999"}
         self.assertEqual(self.n.show("containerd.service", *wanted), wanted)
+
         image = self.n.output("ctr", "-n", "k8s.io", "images", "list")
         self.assertIn("localhost/kubernetes/pause:latest", image)
         self.assertIn("io.cri-containerd.pinned=pinned", image)
@@ -183,6 +190,7 @@ class NoOtherPrograms(BootTest):
     def remove_other_programs(self, node) -> list:
         wanted = [programs for _, programs, _ in PROGRAMS] + list(self.KEPT)
         removed = []
+
         for folder in "/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin":
             # a link is judged by its target, so all are resolved before any is removed
             targets = {path: self.target(node.root, f"{folder}/{path.name}") for path in (node.root / folder[1:]).iterdir()}
@@ -191,6 +199,7 @@ class NoOtherPrograms(BootTest):
                 if program and not any(fnmatchcase(target, pattern) for pattern in wanted):
                     path.unlink()
                     removed.append(f"{folder}/{path.name}")
+
         return removed
 
     def test_a_node_needs_no_other_programs(self):
@@ -198,6 +207,7 @@ class NoOtherPrograms(BootTest):
         node = self.node()
         removed = self.remove_other_programs(node)
         self.assertLessEqual({"/usr/bin/sh", "/usr/bin/cat", "/usr/bin/eksnode", "/usr/sbin/sysctl"}, set(removed))
+
         node.boot()
         self.assertNotEqual(node.call("sh", "-c", ":").returncode, 0)
         self.assertActive(node, "eks-node.target", "eks-configured.target", "containerd.service", "kubelet.service",
@@ -212,14 +222,17 @@ class Generator(BootTest):
         for arguments in (("eks.node=0",), ("quiet",)):  # the second: a container is none by itself
             node = self.booted(*arguments)
             self.assertEqual(node.show("eks-node.target", "ActiveState")["ActiveState"], "inactive")
+
             for step in STEPS:
                 self.assertEqual(self.starts(node, f"{step}.service"), 0)
+
             # containerd alone is usable there as its package has it, and brings no chain along.
             node.output("systemctl", "start", "containerd")
             self.assertEqual(node.show("containerd.service", "DropInPaths", "Slice", "LimitNOFILE"),
                              {"DropInPaths": "", "Slice": "system.slice", "LimitNOFILE": "infinity"})
             self.assertEqual(node.show("kubelet.service", "LoadState"), {"LoadState": "not-found"})
             self.assertEqual(node.show("eks-imds.service", "ActiveState")["ActiveState"], "inactive")
+
             if arguments == ("eks.node=0",):
                 self.commands_say_why(node)
         self.becomes_a_node(node)
@@ -228,24 +241,29 @@ class Generator(BootTest):
         """The commands that start a node, on a machine that is none: without the facts of the instance, and with them."""
         why = "because this machine is not a node: eks.node=0 is on the kernel command line; remove it and reboot"
         node.write("/etc/node-config.yaml", node_config(support.IMAGE.ca))
+
         bootstrap = "/etc/eks/bootstrap.sh", "--apiserver-endpoint", "https://a.example", "--b64-cluster-ca", support.IMAGE.ca, "my-cluster"
         nodeadm = "nodeadm", "init", "--config-source", "file:///etc/node-config.yaml"
         for command in bootstrap, nodeadm, ("eksnode", "apply"):
             result = node.call(*command)
             self.assertEqual((result.returncode, result.stderr.count(why)), (1, 1), result.stderr)
+
         node.output("systemctl", "start", "eks-imds")
         for command in bootstrap, nodeadm:
             result = node.call(*command)
             self.assertEqual((result.returncode, result.stderr.count(why)), (1, 1), result.stderr)
             self.assertNotIn("kubelet.service not found", result.stderr)
+
         # Its files are written, as on a machine that has not been started yet.
         result = node.call("eksnode", "apply")
         self.assertEqual((result.returncode, result.stderr.count(why)), (0, 1), result.stderr)
         self.assertNotIn("start eks-node.target", result.stdout)
+
         # In an early stage the boot is to go on.
         node.write("/etc/systemd/system/cloud-init.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity\n")
         node.output("systemctl", "daemon-reload")
         node.output("systemctl", "start", "--no-block", "cloud-init")
+
         for command in bootstrap, nodeadm:
             result = node.call(*command)
             self.assertEqual((result.returncode, result.stderr.count(why)), (0, 1), result.stderr)
@@ -253,6 +271,7 @@ class Generator(BootTest):
     def becomes_a_node(self, node):
         """While containerd and the kubelet of another package run, with the settings of their packages."""
         self.assertIn("kubelet.service not found", node.call("systemctl", "start", "eks-node.target").stderr)
+
         node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n")
         node.systemctl("daemon-reload")
         node.output("systemctl", "start", "kubelet")
@@ -262,8 +281,10 @@ class Generator(BootTest):
         node.systemctl("daemon-reload")
         node.systemctl("start", "eks-node.target")
         self.assertActive(node, "eks-node.target", "eks-sandbox-image.service", *daemons)
+
         for unit, process in self.main_processes(node, *daemons).items():
             self.assertNotEqual(process, before[unit], unit)
+
         # The other kubelet does not tell when it has started, so that systemd only says that it has.
         self.assertEqual({unit: self.starts(node, unit) for unit in daemons}, {"containerd.service": 2, "kubelet.service": 1})
         self.assertEqual(node.show("containerd.service", "Slice"), {"Slice": "runtime.slice"})
@@ -274,6 +295,7 @@ class Generator(BootTest):
         # Now with a container, as its shim keeps it.
         container = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/a-pod"
         node.output("mkdir", "-p", container)
+
         steps = {"containerd.service": ("eks-containerd-config", "/etc/containerd/config.toml"),
                  "kubelet.service": ("eks-kubelet-config", "/etc/kubernetes/kubelet/config.json")}
         for unit, (_, path) in steps.items():
@@ -281,6 +303,7 @@ class Generator(BootTest):
             self.assertIn(f"{unit} was started before '{path}' was written: run `systemctl restart {unit}`",
                           node.output("eksnode", "status"))
             self.assertRegex(node.call("eksnode", "host", "check").stdout, rf"warning +configuration of {unit}")
+
         before = self.main_processes(node, *daemons)
         for step, _ in steps.values():
             self.start_again(node, step)
@@ -289,6 +312,7 @@ class Generator(BootTest):
         self.assertNotEqual(after["kubelet.service"], before["kubelet.service"])
         self.assertEqual([(record["EKS_STEP"], record["EKS_DAEMON"]) for record in node.journal(f"MESSAGE_ID={STALE}")],
                          [("eks-containerd-config", "containerd.service")])
+
         node.output("rmdir", container)
         self.start_again(node, "eks-containerd-config")
         self.assertNotEqual(self.main_processes(node, *daemons)["containerd.service"], before["containerd.service"])
@@ -296,9 +320,34 @@ class Generator(BootTest):
         self.assertNotIn("older configuration", node.output("eksnode", "status"))
 
     def test_the_debug_option_makes_every_step_say_its_decisions(self):
-        node = self.booted("eks.node=1", "eks.debug")
+        node = self.node()
+        node.user_data(node_config(support.IMAGE.ca, "  kubelet:\n    config: {maxPods: 21}\n"))
+        node.write("/etc/eks/node.d/50-site.toml", "[kubelet.config]\nmaxPods = 20\n")
+        node.boot("eks.node=1", "eks.debug")
         self.assertActive(node, "eks-node.target")
-        self.assertTrue([r for r in node.journal("--unit", "eks-ca") if r["PRIORITY"] == "7"])
+
+        def decisions(step):
+            return "\n".join(r["MESSAGE"] for r in node.journal("--unit", step) if r["PRIORITY"] == "7")
+
+        for step, *texts in (
+                ("eks-imds", r"instance i-\w+ of type \S+ in \S+: \d+ interfaces, .*, \d+ bytes of user data"),
+                ("eks-config", r"kubelet\.config\.maxPods is from user data, line \d+, column \d+, which overrides "
+                               r"/etc/eks/node\.d/50-site\.toml, line 2, column 1", "containerd is 1.6.*, from /etc/eks/containerd-version.txt",
+                 "the step 'swap' is skipped, it would run if swap is set", "the step 'sandbox-image' runs: "),
+                ("eks-ca", "the CA certificate is from user data, line "),
+                ("eks-kubeconfig", "kubelet gets its token for the cluster 'my-cluster' from '/usr/bin/eksnode': kubeconfig.auth is 'eksnode'"),
+                ("eks-credential-provider", "the provider is '.*'; 0 more from drop-ins"),
+                ("eks-kubelet-config", r"kubelet runs 21 pods: kubelet\.config\.maxPods; eksnode writes maxPods \d+: ",
+                 "kubeReserved: eks policy: 11 MiB x 21 pods"),
+                ("eks-kubelet-args", "--node-ip is ", "the node is named after its private DNS name"),
+                ("eks-containerd-config", "the configuration has version 2: containerd is 1.6"),
+                ("eks-sandbox-image", "image 'localhost.*', snapshotter ''")):
+            for text in texts:
+                with self.subTest(step, text=text):
+                    self.assertRegex(decisions(step), text)
+
+        # Values may be secret, so places are named without them.
+        self.assertNotIn(support.IMAGE.ca[:40], decisions("eks-config"))
 
     def test_a_file_decides_when_the_command_line_is_silent(self):
         node = self.node()
@@ -318,6 +367,7 @@ class Rerun(BootTest):
         self.assertActive(node, "eks-node.target")
         self.assertEqual(self.stamps(node), before)
         self.assertEqual({p: node.file(p).read_bytes() for p in RENDERED}, contents)
+
         for step in STEPS[2:]:
             record = [r for r in node.journal("--unit", step) if "EKS_RESULT" in r][-1]
             self.assertEqual(record["EKS_RESULT"], "unchanged", step)
@@ -326,6 +376,7 @@ class Rerun(BootTest):
         node = self.booted()
         pids = lambda: {u: node.show(u, "MainPID")["MainPID"] for u in ("containerd.service", "kubelet.service")}
         first = pids()
+
         # A changed instance shows that the step renders again.
         profile = json.loads((node.root / "srv/aws/profile.json").read_text())
         node.systemctl("restart", "eks-kubelet-config")
@@ -367,6 +418,7 @@ class Rerun(BootTest):
         node.wait_for(lambda: node.kubelet()["config"]["clusterDNS"] == ["10.200.0.10"], "kubelet on the new range")
         self.assertEqual(node.kubelet()["config"]["maxPods"], 58)
         self.assertEqual(node.file(path + ".user-edited").read_text(), edited)
+
         warning = [r for r in node.journal("--unit", "eks-kubelet-config") if r["PRIORITY"] == "4"]
         self.assertIn(path + ".user-edited", warning[0]["MESSAGE"])
 
@@ -375,6 +427,7 @@ class Rerun(BootTest):
         drop_in = "/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf"
         self.assertEqual(json.loads(node.file(drop_in).read_text())["podsPerCore"], 20)
         self.assertEqual(node.kubelet()["config"]["podsPerCore"], 20)
+
         node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
         node.systemctl("restart", "eks-imds")
         node.wait_for(lambda: "podsPerCore" not in node.kubelet()["config"], "kubelet without the setting")

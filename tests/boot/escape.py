@@ -16,9 +16,11 @@ class EscapeTest(BootTest):
         """Before the boot: the probe, its victims, and an environment for each unit, which is empty at first."""
         run("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", node.root / PROBE.lstrip("/"), TESTS / "boot/escapes.cpp")
         node.write(FILE, "content")
+
         for daemon in "victim", "fake-docker":
             node.write(f"etc/systemd/system/{daemon}.service", "[Service]\nExecStart=/bin/sleep infinity\n")
         node.write("etc/systemd/system/fake-docker.socket", "[Socket]\nListenStream=/run/docker.sock\n")
+
         for unit in units:
             node.write(f"etc/systemd/system/{unit}.service.d/escape.conf", "[Service]\nEnvironmentFile=-/run/escape\n")
 
@@ -29,10 +31,10 @@ class EscapeTest(BootTest):
             f"LD_PRELOAD={PROBE}\nESCAPE_FILE={FILE}\nESCAPE_OWN=/run/escaped\nESCAPE_READABLE={READABLE}\n"
             f"ESCAPE_PID={node.show('victim.service', 'MainPID')['MainPID']}\n")
 
-    def own_directory(self, node, directory):
-        """Where the step may make files."""
+    def own_directory(self, node, directory, readable=READABLE):
+        """Where the step may make files, and a file that it may read."""
         with open(node.file("/run/escape"), "a") as environment:
-            environment.write(f"ESCAPE_OWN={directory}/escaped\n")
+            environment.write(f"ESCAPE_OWN={directory}/escaped\nESCAPE_READABLE={readable}\n")
 
     def results(self, node, *match) -> dict:
         reported = [r["MESSAGE"].split() for r in node.journal(*match) if r["MESSAGE"].startswith("escape ")]

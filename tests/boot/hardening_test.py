@@ -34,6 +34,7 @@ class Confinement(BootTest):
         filters = int(status_of(node, "init.scope", 1)["Seccomp_filters"])  # those of the container
         status = node.wait_for(lambda: (s := status_of(node, "eks-imds.service")) and
                                int(s["Seccomp_filters"]) == filters + 1 and s, "a filter of its own")
+
         for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             self.assertEqual(int(status[capabilities], 16), 0, capabilities)
         self.assertEqual(status["NoNewPrivs"], "1")
@@ -65,6 +66,7 @@ class Confinement(BootTest):
         self.assertIn("OF_A_STEP=yes", node.output("systemctl", "show-environment").splitlines())
         self.assertRegex(node.output("systemctl", "--version"), rf"^systemd {version}\b")
         self.assertEqual(node.file("/run/dbus/system_bus_socket").exists(), bus)
+
         if bus:
             self.assertActive(node, "dbus.service")
         self.ask_in_the_sandbox_of_each_step(node)
@@ -75,10 +77,12 @@ class Confinement(BootTest):
         steps = [block.split(":")[0] for block in (TESTS / "golden/chain.txt").read_text().split("\n\n")
                  if "asks the manager" in " ".join(block.split())]
         self.assertGreater(len(steps), 8)
+
         for step in steps:
             node.write(f"etc/systemd/system/{step}.service.d/ask.conf",
                        "[Unit]\nConditionPathExists=\nAssertPathExists=\nConditionVirtualization=\n"
                        f"[Service]\nExecStart=\nExecStart=/usr/bin/systemctl start --no-block witness@{step}.service\n")
+
         node.output("systemctl", "daemon-reload")
         for step in steps:
             with self.subTest(step=step):
@@ -100,22 +104,35 @@ class Escapes(EscapeTest):
              "eks-environment": ("/run/eks", {"map-written"}), "eks-imds": ("/run/eks", set()),
              "eks-kubeconfig": ("/var/lib/kubelet", set()), "eks-kubelet-args": ("/etc/eks", set()),
              "eks-kubelet-config": ("/etc/kubernetes", set()), "eks-shutdown": ("/run/systemd/logind.conf.d", set())}
+    # These are no steps of the chain, and have their sandbox from systemd: the directory, and a file that it may read.
+    BESIDE = {"eks-join": ("/run/eks", "/etc/machine-id"), "eks-retry": ("/run/eks/done/eks-retry", "")}
 
     def test_a_step_cannot_get_out(self):
         node = self.node()
-        self.prepare_escapes(node, *self.STEPS, "control")
+        self.prepare_escapes(node, *self.STEPS, *self.BESIDE, "control")
+        node.write("etc/systemd/system/eks-join.service.d/soon.conf", "[Service]\nEnvironment=EKS_JOIN_TIMEOUT=1\n")
         node.user_data(node_config(node.image.ca, "  kubelet: {config: {shutdownGracePeriod: 5m}}\n"
                                                   "  instance: {environment: {default: {A: b}}}\n"))
         node.write("etc/systemd/system/control.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
         node.boot()
         self.assertActive(node, "eks-node.target", *(f"{step}.service" for step in self.STEPS))
+
         self.arm(node)
         for step, (own, allowed) in self.STEPS.items():
             with self.subTest(step=step):
                 self.own_directory(node, own)
                 node.output("systemctl", "reload", step)
                 self.assertConfined(node, step, allowed)
+
+        for unit, (own, readable) in self.BESIDE.items():
+            with self.subTest(unit=unit):
+                self.own_directory(node, own, readable)
+                node.output("systemctl", "restart", unit)
+                node.wait_for(lambda unit=unit: len(self.results(node, "--identifier", unit)) == len(ESCAPES), f"the end of {unit}")
+                self.assertConfined(node, unit)
+
         self.assertEqual((node.file(FILE).stat().st_mode & 0o7777, node.file(FILE).read_text()), (0o644, "content"))
+
         # A service that is not confined does all of it.
         node.output("systemctl", "start", "control")
         self.assertEqual(self.results(node, "--unit", "control"), dict.fromkeys(ESCAPES, "allowed"))
@@ -130,9 +147,11 @@ class Permissions(BootTest):
         node.output("chown", "1000:1000", "/var/lib/kubelet/kubeconfig")
         node.reboot()
         self.assertActive(node, "eks-node.target")
+
         for file in RENDERED:
             status = node.file(file).stat()
             self.assertEqual((status.st_mode & 0o022, status.st_uid), (0, 0), file)
+
         record = next(r for r in node.journal("--unit", "eks-ca") if r.get("EKS_PATH") == path)
         self.assertEqual((record["PRIORITY"], record["MESSAGE"]),
                          ("4", f"'{path}' had mode 0666: its permissions are repaired, proceeding"))
@@ -179,6 +198,7 @@ password = "{MARK}"
         (node.root / "etc/eks/image-credential-provider/site").chmod(0o755)
         node.write("etc/eks/node.d/50-mirrors.toml", '[registry.mirrors."docker.io"]\nendpoints = ["https://mirror.example"]\n'
                    'headersFile = "/etc/eks/mirror.headers"\n')
+
         for planted in ("mirror.headers", "credential-providers.d/50-site.json"):
             (node.root / "etc/eks" / planted).chmod(0o600)
 
@@ -192,6 +212,7 @@ password = "{MARK}"
                            ("manager", node.output("systemctl", "show")),
                            ("status", node.call("eksnode", "status").stdout)):
             self.assertNotIn(self.MARK, text, what)
+
         for top in ("etc", "run", "var/lib/eks", "var/lib/kubelet"):
             for path in node.file(top).rglob("*"):
                 try:
@@ -206,16 +227,20 @@ password = "{MARK}"
         self.plant(node)
         node.boot("eks.node=1", "eks.debug")
         self.assertActive(node, "eks-node.target", "eks-registry-mirrors.service")
+
         for path in ("/etc/containerd/config.toml", "/etc/eks/image-credential-provider/config.json",
                      "/etc/containerd/certs.d/docker.io/hosts.toml", "/run/eks/user-data"):
             self.assertIn(self.MARK, node.file(path).read_text(), f"{path} has lost what was planted")
+
         self.assertSecret(node)
+
         # Now in what others say too, for the support bundle.
         node.output("systemd-run", "--unit=planted", "--", "/usr/bin/python3", "-c", "import time; time.sleep(600)", "--password",
                     self.MARK)
         node.output("systemd-run", "--unit=planted-says", "--service-type=oneshot", "--", "/usr/bin/echo",
                     f"a-unit-says token={self.MARK}")
         node.output("journalctl", "--sync")
+
         with self.subTest("a bundle"):
             self.assertBundle(node)
         with self.subTest("the log collector of AL2"):
@@ -245,8 +270,9 @@ password = "{MARK}"
         files, problems, memory = self.bundle(node, "--without", "ipamd/")
         self.assertLess(memory, 64 << 10)
         self.assertEqual([p for p in problems if not p.startswith(("kernel/", "modinfo/", "storage/", "networking/", "sysctls/"))], [])
+
         for name, kept in {
-                "eksnode/status.txt": "● eks-node.target", "eksnode/config.toml": "my-cluster", "eksnode/origins.txt": "cluster.name: user data",
+                "eksnode/status.txt": "● eks-node.target", "eksnode/diagnosis.txt": "kubelet", "eksnode/diagnosis.json": '"checks"', "eksnode/config.toml": "my-cluster", "eksnode/origins.txt": "cluster.name: user data",
                 "eksnode/user-data.txt": f"SHA-256 {hashlib.sha256(node.file('/run/eks/user-data').read_bytes()).hexdigest()}",
                 "eksnode/eks.log": "eks-ca", "kubelet/kubelet.log": "Started", "kubelet/config.json": "kubeReserved",
                 "kubelet/kubelet_service.txt": "ExecStart=", "containerd/containerd-log.txt": "containerd",
@@ -270,16 +296,20 @@ password = "{MARK}"
         self.assertIn("cannot write '/mnt/a.tar.gz': No space left on device", done.stderr)
         self.assertIn("eksnode logs --output -", done.stderr)
         self.assertEqual(node.output("ls", "-A", "/mnt"), "")
+
         node.output("umount", "/mnt")
 
     def assertHungDaemons(self, node):
         units = ("containerd.service", "kubelet.service")
         node.output("systemctl", "kill", "--kill-whom=main", "--signal=SIGSTOP", *units)
+
         try:
             files, problems, _ = self.bundle(node, "--timeout", "2s")
         finally:
             node.output("systemctl", "kill", "--kill-whom=main", "--signal=SIGCONT", *units)
+
         self.assertTrue([p for p in problems if p.startswith("containerd/containerd-tasks.txt: `ctr") and "deadline" in p], problems)
+
         for name in "kubelet/kubelet.log", "containerd/containerd-log.txt", "index.html":
             self.assertIn(name, files)
 
@@ -304,20 +334,25 @@ class OtherPeople(BootTest):
         node.landlock = False  # nspawn's filter refuses it then
         node.boot("eks.node=1", "eks.debug")
         self.assertActive(node, "eks-node.target")
+
         # Without Landlock the steps work, and one of them says it once.
         notices = [r for r in node.journal("PRIORITY=5") if r.get("MESSAGE_ID") == CONFINED_LESS]
         self.assertEqual([r["EKS_STEP"] for r in notices], ["eks-config"])
         self.assertIn("Landlock", notices[0]["MESSAGE"])
+
         node.systemctl("reload", "eks-config")
         self.assertEqual(len(node.journal(f"MESSAGE_ID={CONFINED_LESS}")), 1)
+
         # As a child of the manager, which has the filter.
         node.output("systemctl", "start", "host-check")
         checked = "\n".join(r["MESSAGE"] for r in node.journal("--unit", "host-check"))
         self.assertRegex(checked, r"(?m)^warning +landlock ")
+
         foreign = node.show("eks-foreign-agent.service", "CapabilityBoundingSet", "DropInPaths", "Environment",
                             "NoNewPrivileges", "RuntimeDirectory")
         self.assertIn("cap_sys_admin", foreign.pop("CapabilityBoundingSet"))
         self.assertEqual(foreign, {"DropInPaths": "", "Environment": "", "NoNewPrivileges": "no", "RuntimeDirectory": ""})
+
         ours = node.show("eks-ca.service", "CapabilityBoundingSet", "Environment", "NoNewPrivileges")
         self.assertEqual(ours, {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes",
                                 "Environment": "EKS_UNIT=eks-ca.service EKS_LOG_LEVEL=debug"})
@@ -334,8 +369,10 @@ class Installation(BootTest):
         self.assertEqual(node.show("containerd.service", "ActiveState")["ActiveState"], "active")
         self.assertEqual(self.starts(node, "eks-imds.service"), 0)
         self.assertNotIn("eks-", node.show("containerd.service", "Requires")["Requires"])
+
         node.reboot()
         self.assertActive(node, "eks-node.target")
+
         # On a node, what is removed and installed again finds the steps done.
         node.output("touch", "/run/eks/installed")
         node.output("systemctl", "daemon-reload")

@@ -25,6 +25,7 @@ from pathlib import Path
 from cgroup import ControlGroup
 
 TESTS = Path(__file__).resolve().parent.parent
+KUBELET_SCHEMA = TESTS.parent / "helpers/data/share/kubelet/schema.json"  # for the stand-in, which has it beside itself
 sys.path.insert(0, str(TESTS))
 import debian  # noqa: E402
 import real  # noqa: E402
@@ -47,15 +48,19 @@ def base_image(cache: Path) -> Path:
     key = hashlib.sha256(wanted.encode()).hexdigest()[:12]
     root = cache / f"node-base-{key}"
     cache.mkdir(parents=True, exist_ok=True)
+
     with open(cache / "node-base.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may share the cache
         if (root / "complete").exists():
             return root
+
         shutil.rmtree(root, ignore_errors=True)
         with open(cache / "mmdebstrap.log", "w") as log:
             run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={wanted}", "bookworm", root, debian.mirror(),
                 stdout=log, stderr=subprocess.STDOUT, timeout=600)
+
         (root / "complete").touch()
+
     return root
 
 
@@ -88,6 +93,7 @@ def pause_archive(name: str = PAUSE_IMAGE, program=b"none") -> bytes:
         info = tarfile.TarInfo("pause")
         info.size, info.mode = len(program), 0o755
         archive.addfile(info, io.BytesIO(program))
+
     layer_blob = add(layer.getvalue())
     config = add(json.dumps({"architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/pause"]},
                              "rootfs": {"type": "layers", "diff_ids": [layer_blob["digest"]]}}).encode())
@@ -100,12 +106,14 @@ def pause_archive(name: str = PAUSE_IMAGE, program=b"none") -> bytes:
         "annotations": {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": "latest"}}]}
     files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": json.dumps(index).encode()}
     files |= {f"blobs/sha256/{digest}": data for digest, data in blobs.items()}
+
     result = io.BytesIO()
     with tarfile.open(fileobj=result, mode="w") as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
+
     return result.getvalue()
 
 
@@ -120,7 +128,7 @@ Before=network.target
 Type=notify
 ExecStart=/usr/bin/python3 /usr/local/lib/fake-aws --listen 169.254.169.254:80 --address-on lo \\
         --profile /srv/aws/profile.json --user-data /srv/aws/user-data --faults /srv/aws/faults.json \\
-        --clusters /srv/aws/clusters.json \\
+        --clusters /srv/aws/clusters.json --queries /srv/aws/queries.json \\
         --log /run/fake-aws.log
 """
 
@@ -171,11 +179,14 @@ class Image:
         Without a stage, nothing of eksnode's is in it."""
         self.base = base_image(cache)
         self.real_kubelet, self.programs = kubelet, None
+
         if kubelet:
             kubelet_version = real.version(kubelet)
+
         if containerd:
             self.programs = real.version(containerd / "containerd"), scratch / "containerd-programs"
             shutil.copytree(containerd, self.programs[1] / "usr/bin", symlinks=True)
+
         self.cache = cache
         self.ca = certificate_authority()
         self.layer = scratch / "image"
@@ -183,12 +194,14 @@ class Image:
         for folder in (self.layer, work, upper):
             folder.mkdir(parents=True)
         run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.base},upperdir={upper},workdir={work}", self.layer)
+
         try:
             self._fill(stage, kubelet_version)
             if kubelet:
                 real.install_kubelet(self.layer, kubelet)
         finally:
             run("umount", self.layer)
+
         self.upper = upper
 
     def containerd(self, name: str) -> tuple[str, list[Path]]:
@@ -196,11 +209,13 @@ class Image:
         if self.programs:
             version, layer = self.programs
             return version, [self.upper, layer, self.base]
+
         suite, package = containerd_packages()[name]
         if suite == "bookworm":
             version = run("dpkg-query", f"--admindir={self.base}/var/lib/dpkg", "--show", "--showformat=${Version}", package,
                           capture_output=True, text=True).stdout
             return version, [self.upper, self.base]
+
         found = debian.packages(self.cache, suite, package)[0]
         return found.version, [self.upper, found.root, self.base]
 
@@ -218,12 +233,14 @@ class Image:
         if stage:
             self._install(stage, root)
         (root / "usr/local/lib").mkdir(parents=True, exist_ok=True)
+
         for name in ("fake-aws", "aws_signature.py"):
             shutil.copy(TESTS / name, root / "usr/local/lib" / name)
         shutil.copy(TESTS / "boot/registry", root / "usr/local/lib/registry")
         (root / "usr/local/lib/image.tar").write_bytes(pause_archive())
-        for name in ("kubelet", *[p.name for p in (TESTS / "boot").glob("kubelet-*.json")]):
-            shutil.copy(TESTS / "boot" / name, root / "usr/bin" / name)
+
+        shutil.copy(TESTS / "boot/kubelet", root / "usr/bin/kubelet")
+        shutil.copy(KUBELET_SCHEMA, root / "usr/bin/kubelet-schema.json")
         aws = root / "srv/aws"
         aws.mkdir(parents=True)
         shutil.copy(TESTS / "profiles/reference.json", aws / "profile.json")
@@ -241,16 +258,20 @@ class Image:
         wants = units / "multi-user.target.wants"
         wants.mkdir(exist_ok=True)
         (wants / "fake-aws.service").symlink_to("../fake-aws.service")
+
         # As on an EKS image: nothing but eks-node.target starts containerd.
         (wants / "containerd.service").unlink(missing_ok=True)
         (wants / "docker-registry.service").unlink(missing_ok=True)
+
         # Debian's package brings a configuration; an EKS image has none before the first boot.
         (root / "etc/containerd/config.toml").unlink(missing_ok=True)
+
         # No terminals are there, and a container of a test needs no timers.
         for unit in ("getty.target", "timers.target", "console-getty.service"):
             link = units / unit
             link.unlink(missing_ok=True)
             link.symlink_to("/dev/null")
+
         (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
         (root / "etc/hostname").write_text("node\n")
 
@@ -313,17 +334,21 @@ class Node:
         if host:
             folder = self.root / "etc/registry"
             folder.mkdir()
+
             for name, issuer in ("authority", None), ("server", "authority"), ("client", "authority"):
                 by = ["-CA", folder / f"{issuer}.crt", "-CAkey", folder / f"{issuer}.key"] if issuer else []
                 run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-days", "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}", *by,
                     "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt", stderr=subprocess.DEVNULL)
+
             self.write("etc/hosts", f"127.0.0.1 localhost {host}\n")
             arguments += " --certificate /etc/registry/server.crt --key /etc/registry/server.key"
+
             if mutual:
                 arguments += " --client-ca /etc/registry/authority.crt"
             else:
                 self.write(f"etc/containerd/certs.d/{host}/ca.crt", (folder / "authority.crt").read_text())
+
         self.write("etc/systemd/system/registry.service", REGISTRY_UNIT.format(arguments=arguments, login=login))
         self.link("etc/systemd/system/multi-user.target.wants/registry.service", "../registry.service")
 
@@ -336,11 +361,13 @@ class Node:
         """A disk of the node: a loop device, which the container is given, under its own path or at `place`. Its path."""
         image = self.dir / f"disk{len(self.disks)}"
         run("truncate", "-s", size, image)
+
         if filesystem:
             run(f"mkfs.{filesystem}", "-q", image)
         path = run("losetup", "--find", "--show", image, capture_output=True, text=True).stdout.strip()
         self.disks.append(path)
         self.places[path] = place or path
+
         return path
 
     def boot(self, *arguments, wait=True):
@@ -413,6 +440,7 @@ class Node:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError("the container ended:\n" + self.console.read_text(errors="replace"))
+
             if self.leader():
                 try:
                     state = self.call("systemctl", "is-system-running", timeout=10).stdout.strip()
@@ -420,7 +448,9 @@ class Node:
                     state = ""
                 if state in ("running", "degraded"):
                     return
+
             time.sleep(0.05)
+
         raise RuntimeError("not booted in time:\n" + self.output("systemctl", "list-jobs"))
 
     def systemctl(self, *arguments):
@@ -453,6 +483,7 @@ class Node:
     def power_off(self):
         if self.process is None:
             return
+
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)  # nspawn passes it on as an orderly power-off
             try:
@@ -462,6 +493,7 @@ class Node:
                 if leader:
                     os.kill(leader, signal.SIGKILL)
                 self.process.wait(15)
+
         self.ended()
 
     def show(self, unit: str, *properties) -> dict:

@@ -68,12 +68,21 @@ class PackageTest(BootTest):
     def assertOurKubelet(self, node):
         """kubelet's unit is ours, and no drop-in of a package changes it."""
         show = node.show("kubelet.service", "FragmentPath", "DropInPaths", "ExecStart")
+
         # `systemctl preset`, of kubelet's package, adds a link in /etc to what the generator has linked.
         self.assertEqual(os.readlink(node.file(show["FragmentPath"])), OURS)
         self.assertNotIn(KUBEADM_DROP_IN, show["DropInPaths"])
         self.assertIn("$KUBELET_ARGS", show["ExecStart"])
+
         # Its package enables it: multi-user.target must not wait for it.
         self.assertNotIn("kubelet.service", node.show("multi-user.target", "After")["After"].split())
+
+    def assertTheirKubelet(self, node):
+        """kubelet's unit is that of its packages, and nothing of ours changes it."""
+        show = node.show("kubelet.service", "FragmentPath", "DropInPaths", "ExecStart")
+        self.assertEqual(show["FragmentPath"].removeprefix("/usr"), f"/{KUBELET_UNIT}".removeprefix("/usr"))
+        self.assertEqual(show["DropInPaths"].removeprefix("/usr"), f"/{KUBEADM_DROP_IN}".removeprefix("/usr"))
+        self.assertIn("sleep $KUBELET_CONFIG_ARGS", show["ExecStart"])
 
     def pid(self, node, unit) -> str:
         return node.show(unit, "MainPID")["MainPID"]
@@ -102,6 +111,7 @@ class DebianPackages(PackageTest):
         units = "containerd.service", "kubelet.service", "system.slice"
         untouched = {unit: self.properties(node, unit) for unit in units}
         self.assertEqual(untouched["kubelet.service"]["UnitFileState"], ["enabled"])
+
         containerd = self.pid(node, "containerd.service")
 
         # It stays as it is, also when they are removed again. What any machine gets is in eksnode-host alone.
@@ -109,6 +119,7 @@ class DebianPackages(PackageTest):
         for unit in units:
             self.assertEqual(self.properties(node, unit), untouched[unit], unit)
         self.assertNotRegex(node.output("/lib/systemd/systemd-sysctl", "--cat-config"), r"(?m)^(kernel\.panic|vm\.overcommit)")
+
         self.dpkg(node, "--purge", "eksnode-compat", "eksnode")
         for unit in units:
             self.assertEqual(self.properties(node, unit), untouched[unit], unit)
@@ -118,6 +129,13 @@ class DebianPackages(PackageTest):
         self.assertTrue(node.file("/run/eks/installed").exists())
         self.assertEqual(self.pid(node, "containerd.service"), containerd)
         self.assertEqual(node.output("systemctl", "list-units", "--no-legend", "eks-*", "kubelet.service"), "")
+
+        # kubelet's packages are removed, and installed after ours: this is no node before the next boot.
+        self.dpkg(node, "--purge", "kubeadm", "kubelet")
+        self.assertEqual(node.show("kubelet.service", "LoadState")["LoadState"], "not-found")
+        self.dpkg(node, "--install", *theirs)
+        self.assertTheirKubelet(node)
+
         node.output("systemctl", "restart", "containerd")
         self.assertEqual(node.call("systemctl", "list-unit-files", "--no-legend", "--state=enabled", "eks-*").stdout, "")
 
@@ -127,15 +145,19 @@ class DebianPackages(PackageTest):
         node.reboot()
         self.assertActive(node, "eks-node.target")
         self.assertEqual(node.kubelet()["flags"]["node-labels"]["team"], "a")
+
         for command in COMMANDS:
             self.assertTrue((node.root / command).is_symlink(), command)
 
         # kubelet's packages are there before eksnode; then they are removed, and installed after it.
         self.assertOurKubelet(node)
+
         self.dpkg(node, "--purge", "kubeadm", "kubelet")
         self.assertOurKubelet(node)
+
         self.dpkg(node, "--install", *theirs)
         self.assertOurKubelet(node)
+
         node.systemctl("start", "eks-node.target")
         self.assertActive(node, "eks-node.target")
 
@@ -153,9 +175,11 @@ class DebianPackages(PackageTest):
         self.assertEqual(self.pid(node, "containerd.service"), pids[0])
         self.assertFalse(Path(f"/proc/{node.leader()}/root/proc/{pids[1]}").exists(), "kubelet still runs")
         self.assertFalse(node.file("/run/eks").exists())
+
         # The unit of kubelet's package is as if eksnode had never been there.
         self.assertEqual(self.properties(node, "kubelet.service")["ExecStart"], untouched["kubelet.service"]["ExecStart"])
-        self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], f"/{KUBELET_UNIT}".removeprefix("/usr"))
+        self.assertTheirKubelet(node)
+
         self.dpkg(node, "--purge", "kubeadm", "kubelet")
         node.power_off()
         self.assertNothingLeft(node, before, "etc/containerd/config.toml", "etc/eks/node.d", MINE)
@@ -167,17 +191,21 @@ class DebianPackages(PackageTest):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
             (root / path).chmod(0o755 if path.startswith("usr/bin/") else 0o644)
+
         (root / "DEBIAN").mkdir()
         (root / "DEBIAN/control").write_text(
             f"Package: {name}\nVersion: 1.34.1-1.1\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: a test\n")
+
         if name == "kubelet":
             for script, text in ("postinst", "systemctl daemon-reload; systemctl preset kubelet.service || :"), (
                     "prerm", "systemctl disable --now kubelet.service || :"), ("postrm", "systemctl daemon-reload"):
                 (root / "DEBIAN" / script).write_text(f"#!/bin/sh\nset -e\n{text}\n")
                 (root / "DEBIAN" / script).chmod(0o755)
+
         archive = folder / f"{name}.deb"
         run("dpkg-deb", "-Znone", "--build", root, archive, stdout=subprocess.DEVNULL)
         shutil.rmtree(root)
+
         return archive
 
     def dpkg(self, node, *arguments):
@@ -191,12 +219,15 @@ class DebianPackages(PackageTest):
             run("dpkg-deb", "--raw-extract", archive, root)
             control = root / "DEBIAN/control"
             control.write_text(re.sub(r"(\d~git\S+|\d)-1\b", r"\1-2", control.read_text()))
+
             if (root / EDITED).exists():
                 with open(root / EDITED, "a", encoding="utf-8") as file:
                     file.write("# new\n")
+
             result[name] = archive.with_name(f"{name}-2.deb")
             run("dpkg-deb", "-Znone", "--build", root, result[name], stdout=subprocess.DEVNULL)
             shutil.rmtree(root)
+
         return result
 
 
@@ -236,15 +267,19 @@ def repository(folder: Path, packages: dict[str, Path]) -> Path:
     """A repository of these packages, and of empty ones with the names that Amazon Linux has."""
     folder.mkdir()
     spec = "Name: stubs\nVersion: 1\nRelease: 1\nSummary: stubs\nLicense: none\nBuildArch: noarch\n%description\nstubs\n"
+
     for name, provides in AMAZON_LINUX.items():
         spec += f"%package -n {name}\nVersion: 252\nSummary: a stub\n" + "".join(f"Provides: {one}\n" for one in provides)
         spec += f"%description -n {name}\nA stub.\n%files -n {name}\n"
+
     (folder / "stubs.spec").write_text(spec)
     run("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {folder}/work", "--define", f"_rpmdir {folder}", folder / "stubs.spec",
         stderr=subprocess.DEVNULL)
+
     for package in packages.values():
         shutil.copy(package, folder)
     run("createrepo_c", "--quiet", folder)
+
     return folder
 
 
@@ -259,6 +294,7 @@ class RpmPackages(PackageTest):
         kubelet = self.foreign_rpms(scratch)
         run(*rpm, "--install", "--nodeps", *kubelet)
         before = files(node.root)
+
         # --repofrompath: nothing but these packages is known to dnf.
         stubs = repository(scratch / "repository", build("rpm", scratch / "packages"))
         second = self.next_version(scratch)
@@ -274,6 +310,7 @@ class RpmPackages(PackageTest):
             node.boot("quiet")
             self.assertEqual(node.output("systemctl", "list-units", "--no-legend", "eks-*"), "")
             self.assertEqual(node.show("kubelet.service", "FragmentPath")["FragmentPath"], "/etc/systemd/system/kubelet.service")
+
             for unit in "containerd.service", "kubelet.service", "systemd-journald.service":
                 self.assertNotIn("eks", node.show(unit, "DropInPaths")["DropInPaths"], unit)
             node.power_off()
@@ -282,6 +319,7 @@ class RpmPackages(PackageTest):
         run("chroot", node.root, "eksnode", "takeover", stdout=subprocess.DEVNULL)
         set_aside = self.files_in(node.root / "etc/eks/set-aside")
         self.assertIn("etc/systemd/system/kubelet.service", set_aside)
+
         with open(node.root / EDITED, "a", encoding="utf-8") as file:
             file.write("# mine\n")
         edited = (node.root / EDITED).read_text()
@@ -290,24 +328,38 @@ class RpmPackages(PackageTest):
         self.assertEqual((node.root / EDITED).read_text(), edited)
         self.assertTrue((node.root / f"{EDITED}.rpmnew").read_text().endswith("# new\n"))
         self.assertEqual(self.files_in(node.root / "etc/eks/set-aside"), set_aside)
+
         for command in COMMANDS:
             self.assertTrue((node.root / command).is_symlink(), command)
         node.boot("quiet")
         self.assertActive(node, "eks-node.target")
         self.assertOurKubelet(node)
+
         node.write(MINE, '[node.labels]\nteam = "a"\n')
         node.power_off()
 
         # Neither package has files of the other, whichever comes first.
         run(*rpm, "--erase", "kubeadm", "kubelet")
         self.assertEqual(self.said_by(*rpm, "--verify", "eksnode"), "")
+        self.assertKubeletAfterBoot(node, self.assertOurKubelet)
+
         run(*rpm, "--install", "--nodeps", *kubelet)
+        self.assertKubeletAfterBoot(node, self.assertOurKubelet)
+        node.write("etc/eks/node.disabled", "")
+        self.assertKubeletAfterBoot(node, self.assertTheirKubelet)
+        (node.root / "etc/eks/node.disabled").unlink()
         run(*rpm, "--erase", *NAMES)
         self.assertEqual(self.said_by(*rpm, "--verify", "--nodeps", "kubelet", "kubeadm"), "")
+
         for path, text in theirs.items():
             self.assertEqual((node.root / path).read_text(), text, path)
         left = [path for path in files(node.root) - before if path.startswith(("etc/dnf", "etc/rpm", "usr/lib/sysimage"))]
         self.assertNothingLeft(node, before, "etc/eks/node.d", MINE, f"{EDITED}.rpmnew", f"{EDITED}.rpmsave", *left)
+
+    def assertKubeletAfterBoot(self, node, check):
+        node.boot("quiet")
+        check(node)
+        node.power_off()
 
     def foreign_rpms(self, scratch) -> list[Path]:
         """Packages of kubelet's and kubeadm's units; the program is that of the machine."""
@@ -316,14 +368,17 @@ class RpmPackages(PackageTest):
         spec = "Name: kubelet\nVersion: 1.34.1\nRelease: 1\nSummary: a test\nLicense: none\nBuildArch: noarch\n%description\na test\n"
         spec += "%package -n kubeadm\nSummary: a test\n%description -n kubeadm\na test\n"
         install, lists = "%install\n", ""
+
         for option, contents in ("", OF_KUBELET), ("-n kubeadm", OF_KUBEADM):
             for path, text in contents.items():
                 (folder / Path(path).name).write_text(text)
                 install += f"install -D -m 644 {folder}/{Path(path).name} %{{buildroot}}/{path}\n"
                 lists += f"%files {option}\n/{path}\n"
+
         (folder / "kubelet.spec").write_text(spec + install + lists)
         run("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {folder}/work", "--define", f"_rpmdir {folder}", folder / "kubelet.spec",
             stderr=subprocess.DEVNULL)
+
         return sorted(folder.glob("noarch/*.rpm"))
 
     def files_in(self, folder):
@@ -352,4 +407,5 @@ class RpmPackages(PackageTest):
         for path, text in theirs.items():
             node.write(path, text)
         node.link(f"{units}/multi-user.target.wants/nodeadm-run.service", "/etc/systemd/system/nodeadm-run.service")
+
         return theirs

@@ -16,7 +16,8 @@ TOP_LEVEL = {
 # The exception are commands that scripts call by the paths of older images.
 COMPAT = r"usr/bin/(?:cache-pause-container|imds|nodeadm|vercmp)|etc/eks/(?:log-collector-script/)?[a-z-]+\.sh"
 PROGRAMS = "|".join((
-    rf"{LIBEXEC_DIRECTORY}/(?:eks(?:node)?-[a-z-]+|compat-commands)", "usr/bin/eksnode", COMPAT, "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
+    rf"{LIBEXEC_DIRECTORY}/(?:eks(?:node)?-[a-z-]+|compat-commands)", "usr/bin/eksnode", COMPAT,
+    r"usr/share/eks/packer/(?:image|provisioners/[a-z/-]+)", "usr/lib/systemd/system-generators/eks-[a-z-]+-generator"))
 FILES = "|".join((
     rf"{UNIT_DIRECTORY}/(?:eks-[a-z-]+@?\.(?:service|target|socket|slice|path|timer)|nvidia-(?:cdi|module)\.service|runtime\.slice|soci-snapshotter\.(?:service|socket))",
     rf"{UNIT_DIRECTORY}/[\w.@-]+\.d/\d\d-[a-z-]+\.conf",
@@ -35,6 +36,7 @@ FILES = "|".join((
     r"usr/lib/systemd/catalog/eks-node\.catalog",
     rf"{LIBEXEC_DIRECTORY}/libeksnode-[a-z]+-[\d.]+\.so",
     r"usr/share/eks/(?:[a-z.-]+/)?[\w.-]+",
+    r"usr/share/eks/packer/(?:lib|template|variants|versions)/[\w.-]+",
     r"usr/lib/eks/(?:[a-z.-]+/)?[\w.-]+",
     r"usr/share/man/man[18]/(?:cache-pause-container|imds|nodeadm|vercmp|[a-z-]+\.sh)\.[18]",
     r"usr/share/man/man1/eksnode(?:-[a-z-]+)?\.1",
@@ -49,6 +51,7 @@ def check_installed(tree):
         relative = str(path.relative_to(tree.stage))
         if path.is_dir() or relative in ("bin", "lib", "sbin"):
             continue
+
         mode = 0o755 if re.fullmatch(PROGRAMS, relative) or relative.endswith(".so") else 0o644
         if not re.fullmatch(f"{PROGRAMS}|{FILES}", relative):
             yield at("meson.build", 1,

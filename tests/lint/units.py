@@ -18,7 +18,7 @@ ADMINISTERS = {"eks-containerd-volume.service", "eks-instance-store.service", "e
                "eks-nvidia-mig.service", "eks-swap.service"}
 
 # Steps whose sandbox may cost: no node waits for the first two, and the last waits for minutes itself.
-CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-retry.service", "eks-user-scripts.service"}
+CONFINED_BY_SYSTEMD = {"eks-docker-runtimes.service", "eks-join.service", "eks-retry.service", "eks-user-scripts.service"}
 
 # Runs mdadm, cryptsetup, and a copy of a directory.
 MAKES_FILESYSTEMS = {"eks-instance-store.service"}
@@ -28,9 +28,9 @@ FOR_FILESYSTEMS = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", 
 MAKES_DEVICES = {"eks-nvidia-mig.service", "eks-nvidia.service"}
 
 # Not part of the chain: the generator links the first in by a switch of its own, udev starts the second, a start of kubelet the
-# third, if a file was edited, devices of the machine the next ones, and a failed step the last.
-OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.service", "eks-kubelet-edits.service",
-             "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service",
+# next two, the latter if a file was edited, devices of the machine the next ones, and a failed step the last.
+OFF_CHAIN = {"eks-docker-runtimes.service", "eks-efa.service", "eks-interface@.service", "eks-join.service",
+             "eks-kubelet-edits.service", "eks-neuron.service", "eks-nvidia-cdi.service", "eks-nvidia-clocks.service", "eks-nvidia-mig.service", "eks-nvidia.service",
              "eks-readahead.service", "eks-retry.service"}
 
 # Runs a program of systemd.
@@ -40,7 +40,10 @@ RUNS_ANOTHER_PROGRAM = {"eks-kernel-defaults.service"}
 MANAGER_ONLY = {"kubelet-edits", "nvidia-cdi"}
 
 # These run again whenever they are started.
-EACH_TIME = {"eks-kubelet-edits.service", "eks-retry.service"}
+EACH_TIME = {"eks-join.service", "eks-kubelet-edits.service", "eks-retry.service"}
+
+# Beside kubelet for as long as a node needs to join: with a pending job the boot would not be finished.
+WATCHES = {"eks-join.service"}
 
 # What each costs a unit, measured on 252 in a container on 2 cores. Steps confine themselves with Landlock instead.
 MOUNT_NAMESPACE = """
@@ -81,6 +84,7 @@ def node_root(tree):
     root = tree.temporary() / "root"
     shutil.copytree(tree.stage, root, symlinks=True)
     shutil.copytree(root / NODE_UNIT_DIRECTORY, root / UNIT_DIRECTORY, dirs_exist_ok=True)
+
     for unit in all_units(tree):
         for _, _, words, _ in commands(unit):
             program = root / words[0].lstrip("/")
@@ -89,6 +93,7 @@ def node_root(tree):
                 program.parent.mkdir(parents=True, exist_ok=True)
                 program.write_text("#!/bin/true\n")
                 program.chmod(0o755)
+
     return root
 
 
@@ -100,14 +105,17 @@ def add_stand_ins(tree, root):
     directory = root / UNIT_DIRECTORY
     names = {d.file.parent.name.removesuffix(".d") for d in drop_ins(tree) if d.file.parent.suffix == ".d"}
     names = {name for name in names if not name.endswith(".scope")}
+
     for drop_in in (root / NODE_UNIT_DIRECTORY / "node").iterdir():
         unit = f"{STAND_IN}{drop_in.stem}.service"
         (directory / f"{unit}.d").mkdir()
         shutil.copy(drop_in, directory / f"{unit}.d")
         names.add(unit)
+
     for unit in (directory / name for name in names):
         if not unit.exists():
             unit.write_text("[Service]\nExecStart=/bin/true\n" if unit.suffix == ".service" else "[Unit]\n")
+
     (root / "usr/bin/true").touch(mode=0o755)
     return names
 
@@ -118,9 +126,11 @@ def check_verify(tree):
     root = node_root(tree)
     others = add_stand_ins(tree, root)
     sources = {str(unit_name(tree, unit.file)): unit.path for unit in all_units(tree)}
+
     for unit in (name for name in others if name.startswith(STAND_IN)):
         file = Path(unit).stem.removeprefix(STAND_IN)
         sources[f"{unit}.d/{file}.conf"] = f"dropins/node/{file}.conf"
+
     names = sorted({*units(tree), *others})
     verified = run(analyze, "verify", f"--root={root}", "--man=no", "--recursive-errors=no", *names)
     for text in verified.stdout.splitlines():
@@ -130,6 +140,7 @@ def check_verify(tree):
             yield at(sources.get(m[1], m[1]), 1, f"{m[2]}, see systemd-analyze verify")
         else:
             yield at("units", 1, f"systemd-analyze verify says: {text}")
+
     if verified.returncode != 0 and not verified.stdout:
         yield at("units", 1,
                  f"systemd-analyze verify failed with status {verified.returncode} and without a word, run it by hand")
@@ -141,30 +152,36 @@ def check_ordering(tree):
     host = Path("/lib/systemd/system")
     if not (host / "multi-user.target").exists():
         raise Skip("no units of systemd on this machine to order against")
+
     root = node_root(tree)
     for file in host.iterdir():
         target = root / UNIT_DIRECTORY / file.name
         if target.exists() or target.is_symlink():
             continue
+
         if file.is_dir() and not file.is_symlink():
             shutil.copytree(file, target, symlinks=True)
         else:
             shutil.copy2(file, target, follow_symlinks=False)
+
     add_stand_ins(tree, root)
     admin = root / "etc/systemd/system"
     admin.mkdir(parents=True)
     (root / "etc/eks").mkdir(exist_ok=True)
     (root / "etc/eks/node.enabled").touch()
+
     generated = run(root / "usr/lib/systemd/system-generators/eks-node-generator", admin, env={"EKS_ROOT": str(root)})
     if generated.returncode != 0 or not (admin / "multi-user.target.wants").is_dir():
         yield at("generators/eks-node-generator/plan.cpp", 1,
                  f"the generator does not link a node that an admin enabled ({generated.stdout.strip()}), mend it")
         return
+
     # Newer cloud-init has its last stage after multi-user.target: what multi-user.target waits for must not wait for it.
     for name, text in (
             ("cloud-final.service", "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n"),
             ("cloud-init.target", "[Unit]\nAfter=multi-user.target cloud-final.service\nWants=cloud-final.service\n")):
         (admin / name).write_text(text)
+
     (admin / "multi-user.target.wants/cloud-init.target").symlink_to("../cloud-init.target")
     for text in run(analyze, "verify", f"--root={root}", "--man=no", "multi-user.target").stdout.splitlines():
         if m := re.match(r"([\w.@-]+): (.*(?:ordering cycle|dependency on|break cycle).*)", text):
@@ -175,24 +192,31 @@ def check_ordering(tree):
 def check_oneshots(tree):
     """One step, one command, a bounded time, and once per boot."""
     for unit in steps(tree).values():
+        if unit.name in WATCHES:
+            continue
         if unit.value("Type") != "oneshot":
             yield at(unit.path, unit.line("Type"), "a step is not Type=oneshot, make it one")
+
         if unit.value("RemainAfterExit") != "yes" and unit.name not in EACH_TIME:
             yield at(unit.path, unit.line("RemainAfterExit"),
                      "no RemainAfterExit=yes, add it: else the step runs again in each transaction")
+
         if unit.value("TimeoutStartSec") in (None, "0", "infinity"):
             yield at(unit.path, unit.line("TimeoutStartSec"),
                      "no TimeoutStartSec=, add one: a oneshot waits for ever without it")
+
         starts = unit.values("ExecStart")
         if len(starts) != 1:
             yield at(unit.path, unit.line("ExecStart"),
                      f"{len(starts)} ExecStart=, have exactly one: two commands are two steps")
+
         for key, prefix, words, line in commands(unit):
             # ExecReload= runs the step's own program again: it renders again without restarting the units that require it.
             if key not in ("ExecStart", "ExecCondition", "ExecReload"):
                 yield at(unit.path, line, f"{key}= in a step, make it a step of its own or part of the program")
             if Path(words[0]).name in SHELLS:
                 yield at(unit.path, line, f"{key}= runs '{words[0]}', put the logic into the step's program")
+
             if "-" in prefix:
                 yield at(unit.path, line,
                          f"{key}= ignores failure, drop the '-': dependents must not run on half a configuration")
@@ -217,6 +241,7 @@ def check_documentation(tree):
         own = f"{unit.name.replace('@', '')}(8)"
         if own not in (page for page, _ in pages):
             yield at(unit.path, unit.line("Documentation"), f"no Documentation=man:{own}, add it")
+
         for page, line in pages:
             m = re.fullmatch(r"(.+)\((\w+)\)", page)
             if not m or not (tree.source / f"man/{m[1]}.{m[2]}.scd").exists():
@@ -269,28 +294,35 @@ def check_configured_target(tree):
     target, node = ours["eks-configured.target"], ours["eks-node.target"]
     asserted = {value: line for value, line in target.values("AssertPathExists")}
     expected = {}
+
     for name, unit in steps(tree).items():
         if name in OFF_CHAIN:
             continue
+
         if name in AFTER_CONFIGURED:
             if name not in wanted_by(tree, node.name):
                 yield at(MESON, 1, f"{name} is not pulled in, name {node.name} beside it")
             continue
+
         if name not in wanted_by(tree, target.name):
             yield at(MESON, 1, f"{name} is not pulled in, name {target.name} beside it")
         if target.name not in unit.words("Before"):
             yield at(unit.path, unit.line("Before"), f"{target.name} does not wait for it, add Before={target.name}")
+
         flag = f"/run/eks/done/{name.removesuffix('.service')}"
         expected[flag] = name
         gated = unit.value("ConditionPathExists") is not None
         if not gated and flag not in asserted:
             yield at(target.path, target.line("AssertPathExists"),
                      f"{name} may be masked unnoticed, add AssertPathExists={flag}")
+
         if gated and flag in asserted:
             yield at(target.path, asserted[flag], f"{name} may be skipped by its condition, drop AssertPathExists={flag}")
+
     for path, line in asserted.items():
         if path.startswith("/run/eks/done/") and path not in expected:
             yield at(target.path, line, f"no step before this target leaves {path}, drop the line")
+
     for unit in steps(tree).values():
         for path, line in unit.values("AssertPathExists"):
             if path.startswith("/run/eks/done/") and f"{Path(path).name}.service" not in unit.words("After") & ours.keys():
@@ -302,6 +334,7 @@ def check_step_lines(tree):
     wanted = [(s.section, s.key, s.value) for s in settings(tree.text(STEP_CONF))]
     if ("Service", "RuntimeDirectory", "eks/done/%N") not in wanted:
         yield at(STEP_CONF, 1, "no RuntimeDirectory=eks/done/%N, add it: eks-configured.target asserts it")
+
     for unit in steps(tree).values():
         if unit.name in EACH_TIME:
             continue  # no flag that it is done, and it must not start itself when it fails
@@ -309,6 +342,7 @@ def check_step_lines(tree):
         for section, key, value in wanted:
             if (section, key, value) not in found:
                 yield at(unit.path, 1, f"no {key}={value} in [{section}], put @STEP_{section.upper()}@ there")
+
     for drop_in in drop_ins(tree):
         if re.search(r"(?<!^cri-containerd)-\.\w+\.d$", drop_in.file.parent.name):  # those scopes have no other name
             yield at(drop_in.path, 1,
@@ -319,17 +353,20 @@ def check_executables(tree):
     """One unit, one program, one name."""
     directory = tree.stage / LIBEXEC_DIRECTORY
     started = set()
+
     for name, unit in steps(tree).items():
         for value, line in unit.values("ExecStart"):
             program = value.split()[0].lstrip("@-:+!")
             if name in RUNS_ANOTHER_PROGRAM:
                 continue
+
             started.add(Path(program).name)
             expected = f"/{LIBEXEC_DIRECTORY}/{name.removesuffix('.service').removesuffix('@')}"
             if program != expected:
                 yield at(unit.path, line, f"starts '{program}', start {expected}")
             elif not (directory / Path(program).name).is_file():
                 yield at(unit.path, line, f"'{program}' is not installed, add the step to helpers/steps/meson.build")
+
     for program in sorted(directory.iterdir()):
         if program.name.startswith("eks-") and program.name not in started:
             yield at("helpers/steps/meson.build", 1,
@@ -357,6 +394,7 @@ def check_gates(tree):
     """A unit that waits for a gate has one: without it in eks-config the step is skipped for ever."""
     source = "helpers/steps/gates.cpp"
     gates = set(re.findall(r'\bGate{"([\w-]+)"', tree.text(source)))
+
     for name, unit in units(tree).items():
         for key in "ConditionPathExists", "AssertPathExists":
             for value, line in unit.values(key):
@@ -370,12 +408,14 @@ def check_no_reload(tree):
         for key, _, words, line in commands(unit):
             if {Path(word).name for word in words} & {"systemctl", "busctl", "telinit", "daemon-reload"}:
                 yield at(unit.path, line, f"{key}= drives the manager, let dependencies and drop-ins do it")
+
     methods = re.compile(r'"(Reload|Reexecute|(?:Try|ReloadOr|ReloadOrTry)?RestartUnit|ReloadUnit)"|\bsystemctl",')
     for path in tree.files("helpers/**/*.cpp", "helpers/**/*.hpp", "generators/**/*.cpp"):
         if path.name == "restart_daemons.cpp":
             continue  # of what runs before the chain has started, which a boot does not have
         if path.parts[2] in ("apply", "environment", "interface", "kubelet-edits", "nodeadm", "resolved", "take_over.cpp", "user-scripts"):
             continue  # their purpose: what was changed is taken over, by people or before kubelet's first start
+
         text = without_comments(tree.text(path))
         for m in methods.finditer(text):
             yield at(path, line_of(text, m.start()),
@@ -399,6 +439,7 @@ def check_capabilities(tree):
         for key, prefix, _, line in commands(unit):
             if set(prefix) & set("+!"):
                 yield at(unit.path, line, f"{key}={prefix} keeps every capability, name those it needs instead")
+
         wanted = " ".join(FOR_FILESYSTEMS * (name in MAKES_FILESYSTEMS) + ["CAP_MKNOD"] * (name in MAKES_DEVICES) +
                           ["CAP_SYS_ADMIN"] * (name in ADMINISTERS))
         if unit.value("CapabilityBoundingSet") != wanted:
@@ -421,9 +462,11 @@ def check_containerd(tree):
     for key in OURS:
         if drop_in.value(key) != CONTAINERD[key]:
             yield at(drop_in.path, drop_in.line(key), f"no {key}={CONTAINERD[key]}, set it: distributions differ")
+
     theirs = Path("/lib/systemd/system/containerd.service")
     if not theirs.exists():
         raise Skip("no containerd.service on this machine, tests/deps installs it")
+
     found = dict(re.findall(r"^(\w+)=(.*)$", theirs.read_text(), re.MULTILINE))
     for key, value in CONTAINERD.items():
         if (drop_in.value(key) or found.get(key)) != value:
@@ -436,21 +479,25 @@ def check_exposure(tree):
     services = {name: unit for name, unit in units(tree).items() if name.endswith(".service")}
     table = f"tests/lint/{THRESHOLDS.name}"
     thresholds = {}
+
     for number, line in enumerate(THRESHOLDS.read_text().splitlines(), 1):
         if not line.startswith("#"):
             name, value = line.split("\t")
             thresholds[name] = float(value)
             if name not in {STEP_THRESHOLD, *services}:
                 yield at(table, number, f"there is no {name}, drop the line")
+
     for name in services:
         if name.startswith("eks-"):
             thresholds.setdefault(name, thresholds[STEP_THRESHOLD])
+
     known = [name for name in services if name in thresholds]
     for name in services.keys() - thresholds.keys():
         yield at(table, 1, f"no threshold for {name}, add the value of systemd-analyze security --offline=yes")
     measured = run(analyze, "security", f"--root={node_root(tree)}", "--offline=yes", "--no-pager", "--threshold=100", *known)
     measurements = re.findall(r"Overall exposure level for (\S+): ([\d.]+)", measured.stdout)
     values = {name.replace("@i.", "@."): value for name, value in measurements}  # of a template an instance is measured
+
     for name in known:
         limit = thresholds[name]
         if name not in values:

@@ -51,6 +51,7 @@ struct Refusal {
         std::string remedy = {};
 
         bool mentions(std::string_view text) const { return what.find(text) != std::string::npos; }
+        bool advises(std::string_view text) const { return remedy.find(text) != std::string::npos; }
 };
 std::ostream& operator<<(std::ostream& out, const Refusal& refusal);
 

@@ -50,8 +50,9 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
         std::vector<std::string> all;
         if (!earlier.is_object())
                 return all;
-        const auto backup = earlier.flatten();
-        const auto is = now.flatten();
+
+        const auto before = earlier.flatten();
+        const auto after = now.flatten();
         const auto differ = [&](const std::string& pointer, const Json& old_value, const Json& new_value) {
                 const auto key = key_path(Json::json_pointer(pointer));
                 const bool secret =
@@ -60,16 +61,19 @@ std::vector<std::string> differences(const Json& earlier, const Json& now, bool 
                                      : fmt::format("{} was {}, and is {} now", key, shown(old_value),
                                                shown(new_value)));
         };
-        for (const auto& [pointer, value] : backup.items()) {
-                const auto other = is.find(pointer);
-                if (!whole && (other == is.end() || pointer.starts_with("/kubelet/flags/")))
+
+        for (const auto& [pointer, value] : before.items()) {
+                const auto other = after.find(pointer);
+                if (!whole && (other == after.end() || pointer.starts_with("/kubelet/flags/")))
                         continue;
-                if (other == is.end() || *other != value)
-                        differ(pointer, value, other == is.end() ? Json() : *other);
+                if (other == after.end() || *other != value)
+                        differ(pointer, value, other == after.end() ? Json() : *other);
         }
-        for (const auto& [pointer, value] : is.items())
-                if (whole && !backup.contains(pointer))
+
+        for (const auto& [pointer, value] : after.items())
+                if (whole && !before.contains(pointer))
                         differ(pointer, Json(), value);
+
         return all;
 }
 
@@ -79,10 +83,12 @@ std::string instance_of_machine(const Root& root)
 {
         if (auto id = known_instance(root))
                 return *id;
+
         for (const auto* file : instance_files)
                 if (const std::string id(trim(read_file_if_exists(root(file)).value_or("")));
                         id.starts_with("i-"))
                         return id;
+
         // eks-imds runs on nodes only.
         if (!is_chosen_as_node(root))
                 throw Error(failure::facts_missing,
@@ -90,6 +96,7 @@ std::string instance_of_machine(const Root& root)
                                 "the id of this instance is not known, because this machine is not a node: {}",
                                 why_not_a_node(root)),
                         see_decision);
+
         throw Error(failure::facts_missing, "the id of this instance is not known yet",
                 "Call it after eks-imds.service has run; `eksnode status` shows it");
 }
@@ -107,6 +114,7 @@ Json layer_of_instance(const Root& root, std::string_view path, const std::strin
         const auto text = read_file_if_exists(root(path), config_limit);
         if (!text || instance_of_layer(*text) != instance)
                 return nullptr;
+
         try {
                 return parse_node_toml(*text, std::string(path)).tree;
         } catch (const Error&) { // it was edited; the new call replaces it
@@ -126,6 +134,7 @@ FilesBefore::FilesBefore(const Root& root, const std::vector<std::string_view>& 
         for (const auto name : paths) {
                 Backup backup{.path = root(name), .link = {}, .text = {}, .mode = 0600};
                 backup.link = read_link_if_exists(backup.path);
+
                 if (!backup.link)
                         backup.text = read_file_if_exists(backup.path);
                 if (struct stat st{}; ::stat(backup.path.c_str(), &st) == 0)
@@ -150,19 +159,25 @@ CallLock::CallLock(
 {
         const auto path = root(command_layers);
         make_directories(path);
+
         directory_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!directory_)
                 throw io_error("open", path, errno);
+
         const auto end = std::chrono::steady_clock::now() + timeout;
+
         for (bool announced = false; ::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0; announced = true) {
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         throw io_error("lock", path, errno);
+
                 if (!announced)
                         say_busy();
+
                 if (std::chrono::steady_clock::now() >= end)
                         throw Error(failure::apply_busy,
                                 "another call of bootstrap.sh or nodeadm is still running",
                                 "`eksnode status` shows what it waits for; call again when it has ended");
+
                 std::this_thread::sleep_for(lock_poll);
         }
 }
@@ -171,6 +186,7 @@ std::vector<std::string> contradictions_with_earlier_calls(const Root& root, con
 {
         std::vector<std::string> all;
         const auto own = fmt::format("{}.toml", now.command);
+
         for (const auto& file : command_layer_files(root, now.instance, [](const LayerFile&) {})) {
                 const auto& path = file.path;
                 const auto name = path.substr(path.rfind('/') + 1);
@@ -179,6 +195,7 @@ std::vector<std::string> contradictions_with_earlier_calls(const Root& root, con
                         all.push_back(fmt::format("{} set another value: {}",
                                 name == own ? "the call before this one" : "'" + path + "'", difference));
         }
+
         return all;
 }
 

@@ -23,7 +23,8 @@ public:
         ~StdoutToStderr()
         {
                 std::fflush(stdout);
-                ::dup2(saved_.get(), STDOUT_FILENO);
+                if (saved_)
+                        ::dup2(saved_.get(), STDOUT_FILENO);
         }
 
 private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@ namespace eks {
 namespace {
 
 constexpr std::string_view end_of_options = "--";
+constexpr const char* log_level = "EKS_LOG_LEVEL";
 
 } // namespace
 
@@ -21,14 +23,22 @@ Arguments Arguments::parse(int argc, char** argv, std::initializer_list<std::str
 {
         Arguments arguments;
         bool options_ended = false;
+
         for (int i = 1; i < argc; ++i) {
                 const std::string_view argument = argv[i];
                 if (argument == end_of_options && !std::exchange(options_ended, true))
                         continue;
+
                 if (options_ended || !argument.starts_with("--")) {
                         arguments.positional_.emplace_back(argument);
                         continue;
                 }
+
+                if (argument == "--debug") {
+                        ::setenv(log_level, "debug", 1); // programs that it starts know it, too
+                        continue;
+                }
+
                 const auto equals = argument.find('=');
                 const std::string name(argument.substr(2, equals == argument.npos ? equals : equals - 2));
                 const bool valued = std::ranges::find(options, name + "=") != options.end();
@@ -36,6 +46,7 @@ Arguments Arguments::parse(int argc, char** argv, std::initializer_list<std::str
                         (equals != argument.npos || std::ranges::find(options, name) == options.end()))
                         throw Error(
                                 failure::usage, fmt::format("unknown option '{}'", argument), "See --help");
+
                 std::string value;
                 if (valued && equals != argument.npos)
                         value = argument.substr(equals + 1);
@@ -44,8 +55,10 @@ Arguments Arguments::parse(int argc, char** argv, std::initializer_list<std::str
                 else if (valued)
                         throw Error(
                                 failure::usage, fmt::format("'{}' needs a value", argument), "See --help");
+
                 arguments.values_[name].push_back(std::move(value));
         }
+
         return arguments;
 }
 
@@ -73,6 +86,18 @@ std::vector<std::string> Arguments::names() const
         for (const auto& [name, values] : values_)
                 names.push_back(name);
         return names;
+}
+
+bool debugs()
+{
+        const char* level = std::getenv(log_level);
+        return level != nullptr && std::string_view(level) == "debug";
+}
+
+void debug(std::string_view text)
+{
+        if (debugs())
+                fmt::print(stderr, "debug: {}\n", hide_secrets(std::string(text)));
 }
 
 int run_verb(std::string_view verb, std::string_view usage, int argc, char** argv,

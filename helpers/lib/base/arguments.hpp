@@ -17,8 +17,8 @@ namespace eks {
 class Arguments {
 public:
         // Options are given without their dashes; "NAME=" takes a value (--NAME VALUE or --NAME=VALUE),
-        // "NAME" none. Words after "--" are not options. Throws Error (usage) for an unknown option or a
-        // missing value.
+        // "NAME" none. Words after "--" are not options. Every verb knows --debug, see debugs(). Throws
+        // Error (usage) for an unknown option or a missing value.
         static Arguments parse(int argc, char** argv, std::initializer_list<std::string_view> options);
 
         bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
@@ -33,6 +33,12 @@ private:
         std::map<std::string, std::vector<std::string>, std::less<>> values_;
         std::vector<std::string> positional_;
 };
+
+// Whether decisions are to be shown: EKS_LOG_LEVEL is "debug", which --debug sets, too.
+bool debugs();
+
+// The line "debug: …" on stderr, if so; without secrets.
+void debug(std::string_view text);
 
 // main() of a verb: prints `usage` for --help; an Error that leaves `body` is printed as "eksnode VERB: …"
 // and becomes the exit status.

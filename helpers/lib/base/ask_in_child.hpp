@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
+
 namespace eks {
 
 // What a child finds out: the lines that `ask` returns, or why there are none. The child is left behind at
@@ -17,5 +19,20 @@ struct ChildAnswer {
 };
 ChildAnswer ask_in_child(
         const std::function<std::vector<std::string>()>& ask, std::chrono::milliseconds deadline);
+
+// The same in two parts, to have several children at once: it is asked when it is made.
+class AskedChild {
+public:
+        AskedChild(const std::function<std::vector<std::string>()>& ask, std::chrono::milliseconds deadline);
+
+        // Waits for it, until the deadline; once.
+        ChildAnswer answer();
+
+private:
+        std::string wrong_; // why there is no child
+        int child_ = -1;
+        UniqueFd reader_;
+        std::chrono::steady_clock::time_point end_;
+};
 
 } // namespace eks

@@ -25,14 +25,7 @@ public:
         static Root of_program();
 
         // The real path of an absolute path of the node.
-        std::string operator()(std::string_view absolute_path) const
-        {
-                if (!vendor_.empty() && absolute_path.starts_with(vendor_directory))
-                        if (const auto below = absolute_path.substr(vendor_directory.size());
-                                below.empty() || below.starts_with('/'))
-                                return vendor_ + std::string(below);
-                return prefix_ + std::string(absolute_path);
-        }
+        std::string operator()(std::string_view absolute_path) const;
         const std::string& prefix() const noexcept { return prefix_; }
 
 private:

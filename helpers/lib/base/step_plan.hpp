@@ -21,6 +21,11 @@ struct Note {
 struct StepPlan {
         std::vector<File> files;
         std::vector<Note> notes;
+        std::vector<std::string> decisions = {}; // each with what it rests on; for the level debug
 };
 
 } // namespace eks
+
+// Their code is in libeksnode-base once, as that of JSON.
+extern template class std::vector<eks::Note>;
+extern template class std::vector<eks::File>;

@@ -23,12 +23,15 @@ std::vector<std::string_view> split(std::string_view text, char separator)
         while (!text.empty()) {
                 const auto end = text.find(separator);
                 parts.push_back(text.substr(0, end));
+
                 if (end == std::string_view::npos)
                         break;
+
                 text.remove_prefix(end + 1);
                 if (text.empty())
                         parts.emplace_back();
         }
+
         return parts;
 }
 
@@ -37,6 +40,7 @@ std::vector<std::string_view> lines(std::string_view text)
         auto parts = split(text, '\n');
         if (!parts.empty() && parts.back().empty())
                 parts.pop_back();
+
         for (auto& line : parts)
                 if (line.ends_with('\r'))
                         line.remove_suffix(1);
@@ -51,6 +55,7 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
                         result += separator;
                 result += parts[i];
         }
+
         return result;
 }
 
@@ -89,19 +94,24 @@ std::size_t edit_distance(
         const auto longer = std::max(a.size(), b.size()) - std::min(a.size(), b.size());
         if (longer >= limit)
                 return longer;
+
         row.resize(b.size() + 1);
         std::iota(row.begin(), row.end(), std::size_t{0});
+
         for (std::size_t i = 1; i <= a.size(); ++i) {
                 std::size_t diagonal = row[0];
                 row[0] = i;
+
                 for (std::size_t j = 1; j <= b.size(); ++j) {
                         const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
                         diagonal = row[j];
                         row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
                 }
+
                 if (const auto least = *std::ranges::min_element(row); least >= limit)
                         return least;
         }
+
         return row.back();
 }
 
@@ -117,20 +127,39 @@ std::size_t longest_own_part(std::string_view a, std::string_view b)
 
 } // namespace
 
+std::string quoted_value(std::string_view line, std::string_view name)
+{
+        const auto at = line.find(fmt::format("{}=\"", name));
+        if (at == line.npos)
+                return {};
+
+        std::string value;
+        for (auto i = at + name.size() + 2; i < line.size() && line[i] != '"'; ++i) {
+                if (line[i] == '\\' && i + 1 < line.size())
+                        ++i;
+                value += line[i];
+        }
+
+        return value;
+}
+
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates)
 {
         constexpr std::size_t longest = 128; // more is not a typing slip, and the cost is quadratic
         if (word.size() > longest)
                 return std::nullopt;
+
         std::optional<std::string> best;
         std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
         std::vector<std::size_t> row; // shared, because an allocation costs more than most comparisons
+
         for (const auto& candidate : candidates)
                 if (const auto distance = edit_distance(word, candidate, best_distance, row);
                         distance < best_distance && distance < longest_own_part(word, candidate)) {
                         best_distance = distance;
                         best = candidate;
                 }
+
         return best;
 }
 
@@ -153,6 +182,7 @@ std::string wrapped(
                 first.append(" ").append(word);
                 column += 1 + word.size();
         }
+
         return first;
 }
 

@@ -51,6 +51,10 @@ bool is_absolute_path(std::string_view text);
 // 63.
 bool is_dns_label(std::string_view text);
 
+// The text after `NAME="`, without the quotes and backslashes, as logfmt and klog write values; "" if there
+// is none.
+std::string quoted_value(std::string_view line, std::string_view name);
+
 // The candidate with the smallest edit distance to `word`, if that is small enough to be a likely typing
 // slip.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);

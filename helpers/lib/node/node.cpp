@@ -22,6 +22,7 @@ Json load_json(const Root& root, std::string_view path, std::string_view writer)
         if (!text)
                 throw Error(failure::facts_missing, fmt::format("'{}' is not there", path),
                         fmt::format("It is written by {0}.service: see `systemctl status {0}`", writer));
+
         try {
                 return parse_json(*text);
         } catch (const Json::exception& e) {
@@ -39,6 +40,7 @@ Version daemon_version(
                 throw Error(missing, fmt::format("'{}' holds no version", file),
                         "Write the version into it, such as 1.34.1, or remove the file");
         }
+
         if (!root.prefix().empty() && exists(root(binary)))
                 throw Error(missing,
                         fmt::format("the version is unknown: '{}' is not there, and '{}' is not run below "
@@ -49,9 +51,11 @@ Version daemon_version(
                 throw Error(missing,
                         fmt::format("the version is unknown: neither '{}' nor '{}' is there", file, binary),
                         "Install the binary, or write its version into the file");
+
         const auto result = run_program({std::string(binary), "--version"}, 20s);
         if (const auto version = find_version(result.output); version && result.status == 0)
                 return *version;
+
         throw Error(missing,
                 fmt::format("'{} --version' {}", binary,
                         result.timed_out
@@ -82,6 +86,7 @@ void complete_document(const Root& root, NodeDocument& document)
                                         ? fmt::format("is not about the cluster '{}'", name)
                                         : "is not there"),
                         "It is written by eks-cluster.service: see `systemctl status eks-cluster`");
+
         std::vector<Note> reported; // by eks-cluster
         in_context(cluster_path, failure::facts_missing,
                 [&] { complete_cluster(spec, document.marks, *described, reported); });
@@ -100,9 +105,11 @@ InstanceFacts instance_facts(const Json& imds, std::string_view source)
                 .local_ipv4 = text("localIpv4")};
         facts.all = imds;
         facts.source = source;
+
         for (const auto& interface : imds.value("interfaces", Json::array()))
                 if (interface.value("mac", std::string()) == text("mac"))
                         facts.ipv6s = interface.value("ipv6s", std::vector<std::string>());
+
         return facts;
 }
 
@@ -112,10 +119,12 @@ Json facts_in(const std::string& path)
         if (!text)
                 throw Error(failure::file_io, fmt::format("{}: no such file (--imds)", path),
                         "Give a file in the shape of /run/eks/imds.json");
+
         auto facts = in_context(path, failure::facts_missing, [&] { return parse_json(*text); });
         if (!facts.is_object())
                 throw Error(failure::facts_missing, fmt::format("{}: must be an object (--imds)", path),
                         "Give a file in the shape of /run/eks/imds.json");
+
         return facts;
 }
 
@@ -124,8 +133,10 @@ std::string require(const std::string& fact, std::string_view name, std::string_
         if (fact.empty())
                 throw Error(failure::facts_missing, fmt::format("the instance metadata has no '{}'", name),
                         source == imds_path
-                                ? fmt::format("'{}' is what eks-imds has fetched; `eksnode apply "
-                                              "--fetch` tries again",
+                                ? fmt::format(
+                                          "'{}' is what eks-imds has fetched; `eksnode apply --fetch` tries "
+                                          "again. If the metadata service is off, set it in [facts] of "
+                                          "/etc/eks/node.toml",
                                           source)
                                 : fmt::format("Add it to '{}', which --imds names", source));
         return fact;
@@ -164,15 +175,18 @@ std::string render_node_json(const Layer& merged, const Versions& versions, cons
         const auto rest = tree.dump(2);
         if (merged.marks.empty())
                 return "{\n  \"sources\": {}," + rest.substr(1) + "\n";
+
         // The same text as of dump(), which would take a third more of eks-config's time for the thousands
         // of places of 512 KiB.
         std::string text = "{\n  \"sources\": {";
         std::string_view separator = "\n";
+
         for (const auto& [key, where] : merged.marks) {
                 text.append(separator).append("    ").append(quoted(key));
                 text.append(": ").append(quoted(where.text()));
                 separator = ",\n";
         }
+
         return text + "\n  }," + rest.substr(1) + "\n";
 }
 
@@ -191,6 +205,7 @@ NodeDocument load_node_document(const Root& root)
                 document.tree.at("spec").at("cluster").at("name").get_ref<const std::string&>();
                 document.asks_eks = document.tree.value("describeCluster", false);
         });
+
         return document;
 }
 
@@ -199,6 +214,7 @@ std::optional<Json> described_cluster(const Root& root, const std::string& name)
         const auto text = read_file_if_exists(root(cluster_path));
         if (!text)
                 return std::nullopt;
+
         return in_context(cluster_path, failure::facts_missing, [&]() -> std::optional<Json> {
                 auto cluster = parse_json(*text).at("cluster");
                 if (cluster.at("name") != name)
@@ -207,15 +223,19 @@ std::optional<Json> described_cluster(const Root& root, const std::string& name)
         });
 }
 
+NodeInputs::~NodeInputs() = default;
+
 NodeInputs load_node_inputs(const Root& root, ClusterNeed need)
 {
         auto document = load_node_document(root);
         const auto imds = load_imds(root);
         const auto facts =
                 in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
+
         const bool completes = document.asks_eks && need == ClusterNeed::complete;
         if (completes)
                 complete_document(root, document);
+
         return in_context(node_path, failure::facts_missing, [&] {
                 const auto& node = document.tree;
                 return NodeInputs{.root = root,

@@ -26,6 +26,7 @@ StepPlan plan_ca(const NodeInputs& node, std::time_t now)
         auto bytes = decode_base64(given.text);
         if (!bytes || bytes->empty())
                 refuse(given, "not base64");
+
         StepPlan plan;
         if (const auto check = check_ca_certificate(*bytes, now); check.fatal)
                 refuse(given, check.wrong);
@@ -33,7 +34,9 @@ StepPlan plan_ca(const NodeInputs& node, std::time_t now)
                 plan.notes.push_back(
                         {Level::warning, fmt::format("{}: cluster.certificateAuthority: {}, proceeding",
                                                  given.source, check.wrong)});
+        plan.decisions.push_back(fmt::format("the CA certificate is from {}", given.source));
         plan.files.push_back({.path = "/etc/kubernetes/pki/ca.crt", .content = *std::move(bytes)});
+
         return plan;
 }
 

@@ -38,6 +38,7 @@ void check(const Json& config, const Version& kubelet)
 {
         Layer layer{.source = "kubelet.credentialProviderConfig"};
         Problems problems;
+
         const auto list = config.value("providers", Json());
         if (!list.is_array() || list.empty())
                 problems.add({layer.source}, "providers", "", "must be a list of at least one provider",
@@ -50,11 +51,13 @@ void check(const Json& config, const Version& kubelet)
                                 return other.is_object() && list[i].is_object() &&
                                        other.value("name", Json()) == list[i].value("name", Json());
                         };
+
                         if (std::find_if(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i),
                                     same) != list.begin() + static_cast<std::ptrdiff_t>(i))
                                 problems.add({layer.source}, key, "", "has the name of one before it",
                                         "Keep one of them");
                 }
+
         problems.throw_if_any(failure::config_invalid);
 }
 
@@ -67,35 +70,50 @@ StepPlan plan_credential_provider(const NodeInputs& node)
                 auto& provider = document.at("providers").at(0);
                 const auto& path = node.credential_provider;
                 provider["name"] = path.substr(path.rfind('/') + 1);
+
                 for (const auto& gate : kubelet_gates()) {
                         if (!gate.holds(node.versions.kubelet))
                                 continue;
+
                         if (gate.place == GatePlace::provider)
                                 document[Json::json_pointer{std::string(gate.name)}] =
                                         parse_json(gate.value);
+
                         if (gate.place == GatePlace::registry)
                                 add(provider.at("matchImages"), gate.name);
                 }
+
                 return document;
         });
+
         StepPlan plan;
+
         const auto more = provider_drop_ins(node.root, node.versions.kubelet, plan.notes);
         for (const auto& provider : more)
                 add_provider(config["providers"], provider);
+
         if (const auto& own = node.spec.kubelet.credential_provider_config; !own.empty()) {
                 config.merge_patch(own);
                 check(config, node.versions.kubelet);
+
                 if (own.contains("providers") && !more.empty())
                         plan.notes.push_back({Level::warning,
                                 fmt::format(
                                         "kubelet.credentialProviderConfig replaces the providers of {} and {}, ignoring",
                                         vendor_providers, admin_providers)});
         }
+
+        plan.decisions.push_back(fmt::format("the provider is '{}'; {} more from drop-ins; "
+                                             "kubelet.credentialProviderConfig is {}",
+                node.credential_provider, more.size(),
+                node.spec.kubelet.credential_provider_config.empty() ? "not set" : "merged into it"));
+
         // The environment and the arguments of a provider that a user gave may hold a secret.
         const bool is_ours = more.empty() && node.spec.kubelet.credential_provider_config.empty();
         plan.files.push_back({.path = "/etc/eks/image-credential-provider/config.json",
                 .content = config.dump(2) + "\n",
                 .mode = static_cast<mode_t>(is_ours ? 0644 : 0600)});
+
         return plan;
 }
 
@@ -103,12 +121,14 @@ void require_credential_providers(const NodeInputs& node, const StepPlan& plan)
 {
         const auto directory = node.credential_provider.substr(0, node.credential_provider.rfind('/') + 1);
         std::vector<std::string> missing;
+
         const auto config = parse_json(plan.files.front().content);
         for (const auto& provider : config.at("providers")) {
                 const auto path = directory + provider.at("name").get<std::string>();
                 if (::access(node.root(path).c_str(), X_OK) != 0)
                         missing.push_back(fmt::format("'{}'", path));
         }
+
         if (!missing.empty())
                 throw Error(failure::credential_provider_missing,
                         fmt::format(

@@ -71,6 +71,7 @@ public:
         void run()
         {
                 tell_manager();
+
                 // The record of a service is removed last, so that another run can finish an interrupted
                 // removal.
                 auto plan = plan_environment(*node_);
@@ -82,26 +83,32 @@ public:
                                 last.files.push_back(file);
                         return is_memory;
                 });
+
                 bool reloads = false;
                 for (const auto& file : plan.files)
                         if (foresee(context_->root(), file) != Outcome::unchanged) {
                                 reloads = reloads || !file.path.starts_with(environment_directory);
                                 changed_.push_back(file.path);
                         }
+
                 context_->apply(plan);
                 for (const auto& file : plan.files)
                         if (file.kind == File::Kind::absent) // a directory of its own, as a rule
                                 ::rmdir(context_->root()(file.path.substr(0, file.path.rfind('/'))).c_str());
+
                 if (reloads || lags_behind()) {
                         manager_->call("Reload");
                         context_->did("the manager has read the drop-ins", true);
                 }
+
                 for (const auto& one : environments_)
                         look_at(one);
+
                 for (const auto& file : last.files) {
                         changed_.push_back(file.path);
                         look_at({.service = file.path.substr(environment_directory.size())});
                 }
+
                 if (find_service(environments_, every_service) != nullptr || manager_changed_)
                         for (const auto service : early)
                                 if (find_service(environments_, service) == nullptr)
@@ -127,6 +134,7 @@ private:
                                 [&](const std::string& name) { return wanted->variables.contains(name); });
                 std::vector<std::string> names;
                 std::vector<std::string> assignments;
+
                 if (wanted != nullptr) {
                         const auto present = manager_->environment();
                         for (const auto& [name, value] : wanted->variables) {
@@ -137,12 +145,15 @@ private:
                                 assignments.push_back(std::move(assignment));
                         }
                 }
+
                 manager_changed_ = !gone.empty() || !assignments.empty();
                 if (!manager_changed_)
                         return;
+
                 manager_->change_environment(gone, assignments);
                 if (!names.empty())
                         context_->did(fmt::format("set {} for all services", join(names, ", ")), true);
+
                 if (!gone.empty())
                         context_->did(
                                 fmt::format("no longer set {} for all services", join(gone, ", ")), true);
@@ -161,6 +172,7 @@ private:
         {
                 if (one.service == every_service || contains(of_the_chain, one.service))
                         return;
+
                 const auto name = one.service + ".service";
                 if (!one.key.empty())
                         if (const auto state = manager_->unit(name).text("LoadState");
@@ -169,6 +181,7 @@ private:
                                         one.key, one.source, name,
                                         state == "masked" ? "masked; unmask it"
                                                           : "not installed; install it"));
+
                 restart_if_early(one.service, file_of(one.service));
         }
 
@@ -179,6 +192,7 @@ private:
                 const auto name = service + ".service";
                 if (!manager_->is_loaded(name))
                         return;
+
                 const auto unit = manager_->unit(name);
                 const bool runs = unit.text("ActiveState") == "active" && unit.text("SubState") == "running";
                 if (!runs || (!path.empty() && !started_before(unit, path)))
@@ -187,6 +201,7 @@ private:
                         return warn(fmt::format("{} runs without its variables, and is not restarted, since "
                                                 "others depend on it: restart it when that does no harm",
                                 name));
+
                 try {
                         manager_->queue_job("RestartUnit", name);
                         context_->did(fmt::format("restarts {}", name), true);
@@ -220,12 +235,17 @@ StepPlan plan_environment(const NodeInputs& node)
                 plan.files.push_back({.path = file_of(one.service),
                         .content = render_environment_file(one.variables),
                         .mode = 0600});
+                plan.decisions.push_back(fmt::format("{} gets {} {}{}", one.service, one.variables.size(),
+                        one.variables.size() == 1 ? "variable" : "variables",
+                        one.key.empty() ? "" : fmt::format(": {} ({})", one.key, one.source)));
+
                 if (needs_drop_in(one.service))
                         plan.files.push_back({.path = drop_in_of(one.service),
                                 .content = fmt::format("# Written by eks-environment.\n"
                                                        "[Service]\nEnvironmentFile=-{}\n",
                                         file_of(one.service))});
         }
+
         for (const auto& service : list_directory(node.root(std::string(environment_directory)))) {
                 if (find_service(environments, service) != nullptr || service.starts_with('.'))
                         continue;
@@ -234,6 +254,7 @@ StepPlan plan_environment(const NodeInputs& node)
                         plan.files.push_back(
                                 {.path = drop_in_of(service), .content = {}, .kind = File::Kind::absent});
         }
+
         return plan;
 }
 

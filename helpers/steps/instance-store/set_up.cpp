@@ -59,14 +59,17 @@ Texts texts_of(const std::vector<StorageAction>& actions, Texts& done)
         Texts texts;
         for (const auto& action : actions) {
                 texts.push_back(text_of(action));
+
                 // The state after it is as before: without this check, the step would never end.
                 if (contains(done, texts.back()))
                         throw Error(failure_of(action.kind),
                                 fmt::format("disk {}: it had no effect: {}", join(action.serials, ", "),
                                         texts.back()),
                                 "See `journalctl -k` and `cat /proc/mdstat`");
+
                 done.push_back(texts.back());
         }
+
         return texts;
 }
 
@@ -99,8 +102,15 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
         machine.await_mounts(facts);
         machine.end_record(facts);
         report_late_disks(context, settings, late, !facts.disks.empty());
+
         if (!facts.disks.empty())
                 confine_to(context, settings.mount_path);
+
+        for (const auto& disk : facts.disks)
+                context.log().debug(
+                        fmt::format("{} is a disk of the instance store: {} bytes", disk.path, disk.size));
+        context.log().debug(fmt::format("instance.localStorage.strategy is {} ({})",
+                settings.is_array() ? "an array" : "one mount a disk", settings.source));
 
         Texts notes;
         Texts done;
@@ -116,6 +126,7 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
                 else if (kind == StorageAction::Kind::mount && settings.is_array())
                         machine.look_at_mounts(facts); // the array may hold directories already
         }
+
         machine.finish();
 
         StepPlan remarks;
@@ -125,6 +136,7 @@ void set_up_instance_store(Context& context, const LocalStorage& settings, const
 
         const auto summary = storage_summary(settings, facts);
         write_atomically(context.root()(std::string(storage_record)), summary, 0644, Durability::unsynced);
+
         if (done.empty())
                 context.did(notes.empty() ? "the instance store is mounted" : join(notes, "; "), false);
 }

@@ -39,8 +39,10 @@ std::string fill(std::string_view text, const std::map<std::string, Json, std::l
         for (;;) {
                 const auto begin = text.find("${");
                 filled += text.substr(0, begin);
+
                 if (begin == text.npos)
                         return filled;
+
                 const auto end = text.find('}', begin);
                 const auto name = text.substr(begin + 2, end == text.npos ? end : end - begin - 2);
                 const auto value = values.find(name);
@@ -49,6 +51,7 @@ std::string fill(std::string_view text, const std::map<std::string, Json, std::l
                                 fmt::format(
                                         "'{}': nothing is known as '${{{}}}'", kubeconfig_template, name),
                                 "Use ${server}, ${cluster}, ${region}, ${command} and ${args} only");
+
                 filled += value->second.dump();
                 text.remove_prefix(end + 1);
         }
@@ -60,17 +63,20 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
 {
         const auto& cluster = node.spec.cluster.outpost ? node.spec.cluster.id : node.spec.cluster.name;
         const auto region = require(node.facts.region, "region", node.facts.source);
+
         const auto& program = token_program(node);
         auto args = Json::array();
         for (const auto* word : program.words)
                 if (word != nullptr)
                         args.push_back(word);
+
         for (const auto& word : {cluster, std::string("--region"), region})
                 args.push_back(word);
         const auto text = fill(in_vendor_file(kubeconfig_template,
                                        [&] { return read_file(node.root(kubeconfig_template)); }),
                 {{"server", node.spec.cluster.endpoint}, {"cluster", cluster}, {"region", region},
                         {"command", program.command}, {"args", args}});
+
         // On an Outpost kubelet bootstraps with it and then writes its own kubeconfig, with a certificate
         // that is valid without the Region. Our kubeconfig is removed there; kubelet's is left alone.
         const mode_t mode = holds_secret(node.spec.cluster.endpoint) ? 0600 : 0644; // a login in the URL
@@ -78,12 +84,21 @@ StepPlan plan_kubeconfig(const NodeInputs& node)
         File bootstrap{.path = "/var/lib/kubelet/bootstrap-kubeconfig", .content = {}, .mode = mode};
         (node.spec.cluster.outpost ? bootstrap : kubeconfig).content = text;
         (node.spec.cluster.outpost ? kubeconfig : bootstrap).kind = File::Kind::absent;
-        return {.files = {std::move(kubeconfig), std::move(bootstrap)}};
+
+        return {.files = {std::move(kubeconfig), std::move(bootstrap)},
+                .notes = {},
+                .decisions = {fmt::format("kubelet gets its token for the cluster '{}' from '{}': "
+                                          "kubeconfig.auth is '{}'",
+                                      cluster, program.command, program.name),
+                        fmt::format("kubelet uses it {}: the cluster is {}",
+                                node.spec.cluster.outpost ? "until it has a certificate" : "always",
+                                node.spec.cluster.outpost ? "local to an Outpost" : "in the region")}};
 }
 
 std::vector<Note> token_program_notes(const NodeInputs& node)
 {
         const auto& command = token_program(node).command;
+
         // kubelet looks up a name without a directory in the manager's default path.
         constexpr std::array<std::string_view, 4> path{
                 "/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/"};
@@ -93,8 +108,10 @@ std::vector<Note> token_program_notes(const NodeInputs& node)
                         : std::ranges::any_of(path, [&](std::string_view directory) {
                                   return exists(node.root(std::string(directory) + std::string(command)));
                           });
+
         if (is_installed)
                 return {};
+
         return {{Level::warning,
                 fmt::format("kubelet gets its token from '{}', which is not on this machine: it cannot "
                             "join before kubeconfig.auth names another program or this one is installed, "

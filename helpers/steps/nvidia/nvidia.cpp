@@ -57,6 +57,7 @@ std::vector<std::string> devices_of_open_module(const Root& root)
                         for (const auto line : lines(list))
                                 devices.push_back(lower(line.substr(0, line.find_first_of(" \t"))));
                 }
+
         return devices;
 }
 
@@ -92,6 +93,7 @@ bool has_module_file(const Root& root)
                                 return true;
                 }
         }
+
         return false;
 }
 
@@ -103,6 +105,7 @@ void install(Context& context, const std::string& flavour, const StartUnit& star
         context.awaiting(fmt::format("Waiting for systemd to install the kernel module '{}'", flavour));
         const auto then = std::chrono::duration_cast<std::chrono::seconds>(deadline);
         notify_extend_timeout(static_cast<unsigned>((install_limit + then).count()) + 10);
+
         if (!start(nvidia_module_unit, install_limit))
                 throw Error(failure::nvidia_driver_missing,
                         fmt::format("the kernel module '{}' was not installed within {} seconds", flavour,
@@ -136,9 +139,11 @@ std::string nvidia_flavour(const Root& root, const std::vector<PciDevice>& gpus)
                 return "nvidia";
         if (std::ranges::any_of(gpus, is_share))
                 return "nvidia-open-grid";
+
         const auto open = devices_of_open_module(root);
         const bool all = std::ranges::all_of(gpus,
                 [&](const PciDevice& gpu) { return std::ranges::find(open, gpu.device) != open.end(); });
+
         return all ? "nvidia-open" : "nvidia";
 }
 
@@ -149,13 +154,22 @@ StepPlan plan_nvidia(const Root& root, const std::vector<PciDevice>& gpus)
                 .content = "# Written by eks-nvidia.service.\n"
                            "options nvidia NVreg_CoherentGPUMemoryMode=driver\n"};
         File choice{.path = std::string(nvidia_module_choice), .content = {}, .kind = File::Kind::absent};
+
         if (!archived_flavours(root).empty()) {
                 choice.content = fmt::format("FLAVOUR={}\n", nvidia_flavour(root, gpus));
                 choice.kind = File::Kind::regular;
                 if (needs_proprietary(text_of(root, "/sys/class/dmi/id/product_name")))
                         options.content += "options nvidia NVreg_EnableGpuFirmware=0\n";
         }
-        return {.files = {std::move(options), std::move(choice)}, .notes = {}};
+
+        std::vector<std::string> decisions{fmt::format("the GPUs are {}", addresses(gpus))};
+        if (choice.kind == File::Kind::regular)
+                decisions.push_back(fmt::format("these need the kernel module '{}'; the image has {}",
+                        nvidia_flavour(root, gpus), join(archived_flavours(root), ", ")));
+
+        return {.files = {std::move(options), std::move(choice)},
+                .notes = {},
+                .decisions = std::move(decisions)};
 }
 
 void load_nvidia(Context& context, const std::vector<PciDevice>& gpus, const StartUnit& start,
@@ -167,21 +181,25 @@ void load_nvidia(Context& context, const std::vector<PciDevice>& gpus, const Sta
                         fmt::format("there is no NVIDIA GPU in this machine{}",
                                 exists(root(loaded)) ? ", but its driver is loaded" : ""),
                         "Use an instance type with a GPU, or remove /etc/eks/nvidia.enabled");
+
         auto end = Clock::now() + deadline;
         const auto run = [&](const std::string& unit, const std::string& doing) {
                 const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
                 context.wait_until(left, "the step fails");
                 context.awaiting("Waiting for systemd to " + doing);
+
                 if (left.count() <= 0 || !start(unit, left))
                         throw Error(failure::nvidia_driver_hangs,
                                 fmt::format("the attempt to {} did not end within {} seconds", doing,
                                         std::chrono::duration_cast<std::chrono::seconds>(deadline).count()),
                                 "`journalctl -b -k` shows where it hangs; reboot or replace the instance");
         };
+
         const auto load = [&](std::string_view module) {
                 run(fmt::format("modprobe@{}.service", module),
                         fmt::format("load the kernel module '{}'", module));
         };
+
         if (exists(root(loaded))) {
                 context.did("the driver is loaded", false);
         } else {
@@ -193,20 +211,24 @@ void load_nvidia(Context& context, const std::vector<PciDevice>& gpus, const Sta
                                             "not have; it has {}",
                                         addresses(gpus), flavour, join(flavours, ", ")),
                                 "Use an image with this module, or another instance type");
+
                 if (!flavours.empty() && !is_installed(root, flavour)) {
                         install(context, flavour, start, deadline);
                         end = Clock::now() + deadline;
                         context.did(fmt::format("installed the kernel module '{}'", flavour), true);
                 }
+
                 load("nvidia");
                 if (!exists(root(loaded)))
                         fail_to_load(root, gpus);
                 context.did("loaded the driver", true);
         }
+
         // CUDA needs the first; the second is part of the driver only if it has displays.
         for (const auto* module : {"nvidia_uvm", "nvidia_modeset"})
                 if (!exists(root(fmt::format("/sys/module/{}", module))))
                         load(module);
+
         if (!exists(root("/sys/module/nvidia_uvm")))
                 throw Error(failure::nvidia_driver_failed, "the kernel module 'nvidia_uvm' was not loaded",
                         "`journalctl -b -k` shows the cause; CUDA needs this module");
@@ -217,6 +239,7 @@ void check_nvidia_gpus(const Context& context, const std::vector<PciDevice>& gpu
         const auto& root = context.root();
         const auto driven = list_directory(root("/proc/driver/nvidia/gpus"));
         std::vector<PciDevice> idle;
+
         for (const auto& gpu : gpus) {
                 const auto driver = read_link_if_exists(
                         root(fmt::format("/sys/bus/pci/devices/{}/driver", gpu.address)));
@@ -224,6 +247,7 @@ void check_nvidia_gpus(const Context& context, const std::vector<PciDevice>& gpu
                 if (!of_another && std::ranges::find(driven, gpu.address) == driven.end())
                         idle.push_back(gpu);
         }
+
         if (!idle.empty())
                 throw Error(failure::nvidia_driver_failed,
                         fmt::format("the driver does not drive {} of {} GPUs: {}", idle.size(), gpus.size(),

@@ -22,10 +22,11 @@ void ensure(Context& context)
         const auto text = read_file(config);
         const auto name = sandbox_image_in(text, config);
         const auto snapshotter = snapshotter_in(text, config);
-        if (!keeps_sandbox_image(context.root(), name)) {
-                context.did(fmt::format("containerd pulls '{}' when it is needed", name), false);
-                return;
-        }
+
+        context.log().debug(fmt::format("{}: image '{}', snapshotter '{}'", config, name, snapshotter));
+        if (!keeps_sandbox_image(context.root(), name))
+                return context.did(fmt::format("containerd pulls '{}' when it is needed", name), false);
+
         ContainerdClient containerd(containerd_options(context.root(), snapshotter, 30s));
         const auto say = [&](const std::string& what) { context.awaiting(what); };
         const ImageStore store{.find = [&](const std::string& wanted) { return containerd.image(wanted); },
@@ -50,6 +51,7 @@ void ensure(Context& context)
                                         static_cast<unsigned>((pull_timeout() + unit_margin).count()));
                                 pull_sandbox_image(containerd, wanted, say);
                         }};
+
         const auto result = ensure_sandbox_image(context.root(), name, store);
         context.did(result.remark, result.changed);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "base/confine_writes.hpp"
 #include "node/memory.hpp"
 #include "node/node.hpp"
@@ -18,9 +20,11 @@ void confine_to(const Context& context, const std::optional<SwapSettings>& setti
                 written.push_back(settings->directory);
         for (const auto& area : swap_areas(context.root())) // swapoff() opens it for writing
                 written.push_back(area.path);
+
         for (const auto& path : {swap_record(context.root()).path, swap_on_store(context.root())})
                 if (path.ends_with("/swap"))
                         written.push_back(path.substr(0, path.rfind('/')));
+
         if (const auto missing = confine_writes(written); !missing.empty())
                 context.log().write(Level::debug, missing);
 }
@@ -29,9 +33,14 @@ void use_swap(Context& context)
 {
         const auto& root = context.root();
         const auto node = load_node_inputs(root, ClusterNeed::as_configured);
+
         const auto& swap = node.spec.host.swap;
         if (root.prefix().empty())
                 confine_to(context, swap);
+
+        context.log().debug(swap ? fmt::format("swap is '{}' ({})", swap->name, swap->source)
+                                 : "swap is not set: what an earlier boot turned on is turned off");
+
         // On a large machine, counting takes time.
         const bool needs_memory = swap && swap->is_on() && swap->percent > 0;
         set_up_swap(context, swap, needs_memory ? online_memory_mib(root) << 20U : 0, start_by_manager(),

@@ -31,9 +31,11 @@ std::vector<SysctlLine> admin_settings(const Root& root)
         auto files = drop_ins(root, {"/run/sysctl.d", "/etc/sysctl.d"}, {".conf"});
         files.emplace_back("/etc/sysctl.conf");
         std::erase(files, sysctl_path);
+
         for (const auto& file : files)
                 for (auto& line : sysctl_lines(root, file))
                         settings.push_back(std::move(line));
+
         return settings;
 }
 
@@ -44,6 +46,7 @@ std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file)
         std::vector<SysctlLine> found;
         const auto text = read_file_if_exists(root(file)).value_or("");
         int number = 0;
+
         for (const auto raw : lines(text)) {
                 ++number;
                 auto line = trim(raw);
@@ -53,9 +56,11 @@ std::vector<SysctlLine> sysctl_lines(const Root& root, const std::string& file)
                 const auto equals = line.find('=');
                 if (line.starts_with('#') || line.starts_with(';') || equals == std::string_view::npos)
                         continue;
+
                 found.push_back({as_path(trim(line.substr(0, equals))),
                         std::string(trim(line.substr(equals + 1))), optional, {file, number, 1}});
         }
+
         return found;
 }
 
@@ -67,13 +72,16 @@ std::vector<Sysctl> our_sysctls(const NodeInputs& node, std::vector<Note>& notes
                 const auto set = std::ranges::find_if(admin, [&](const SysctlLine& line) {
                         return ::fnmatch(line.name.c_str(), one.name.c_str(), FNM_PATHNAME) == 0;
                 });
+
                 if (!one.of_profile || set == admin.end())
                         return false;
+
                 notes.push_back(
                         {Level::info, fmt::format("{} keeps the value of {}; the profile's value is {} ({})",
                                               one.name, set->where.text(), one.value, one.where.text())});
                 return true;
         });
+
         return ours;
 }
 
@@ -87,6 +95,7 @@ std::string sysctl_value(std::string_view text)
                 else if (!result.ends_with(' '))
                         result += ' ';
         }
+
         return result;
 }
 
@@ -107,14 +116,22 @@ StepPlan plan_sysctl(const NodeInputs& node)
         const auto ours = our_sysctls(node, plan.notes);
         File file{.path = std::string(sysctl_path), .content = {}};
         const auto& pages = node.spec.host.huge_pages;
+
         for (const auto& one : ours)
                 file.content += fmt::format("{} = {}\n", one.name, one.value);
+
         // sysctl.d(5) has nothing for sysfs. With such a line a change of it is a change of this file.
         for (const auto& one : pages)
                 file.content += fmt::format("# {} = {}\n", one.name, one.value);
+
+        for (const auto& one : ours)
+                plan.decisions.push_back(
+                        fmt::format("{} = {} is from {}", one.name, one.value, one.where.text()));
+
         if (ours.empty() && pages.empty())
                 file.kind = File::Kind::absent;
         plan.files.push_back(std::move(file));
+
         return plan;
 }
 

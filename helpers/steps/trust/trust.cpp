@@ -109,6 +109,7 @@ std::string reported(const std::string& output)
                         return has_control_characters({&c, 1});
                 },
                 ' ');
+
         return text.size() > limit ? "…" + text.substr(text.size() - limit) : text;
 }
 
@@ -121,12 +122,14 @@ void run_tool(const Root& root, const Store& store, bool fresh, std::chrono::mil
         std::vector<std::string> command{root(store.program)};
         if (fresh && !store.fresh.empty())
                 command.emplace_back(store.fresh);
+
         const auto result = run_program(command, deadline);
         const auto remedy = fmt::format("Run `{}` by hand and remove what it complains of", store.program);
         if (result.timed_out)
                 failed(fmt::format("{} did not end within {} s", store.program,
                                std::chrono::duration_cast<std::chrono::seconds>(deadline).count()),
                         remedy);
+
         if (result.status != 0)
                 failed(fmt::format("{} failed with status {}: {}", store.program, result.status,
                                reported(result.output)),
@@ -148,12 +151,21 @@ TrustPlan plan_trust(const NodeInputs& node, std::time_t now)
         for (const auto& missing : found.missing)
                 found.problems.add(missing.text, missing.remedy);
         found.problems.throw_if_any(failure::certificate_invalid);
+
         File file{.path = std::string(trusted_path), .content = {}};
-        for (const auto& certificate : found.certificates)
+        std::vector<std::string> decisions;
+
+        for (const auto& certificate : found.certificates) {
                 file.content += certificate.pem;
+                decisions.push_back(fmt::format("trusts '{}'", certificate.subject));
+        }
+
         if (found.certificates.empty())
                 file.kind = File::Kind::absent;
-        return {.step = {.files = {std::move(file)}, .notes = std::move(found.notes)},
+
+        return {.step = {.files = {std::move(file)},
+                        .notes = std::move(found.notes),
+                        .decisions = std::move(decisions)},
                 .certificates = std::move(found.certificates)};
 }
 
@@ -162,6 +174,7 @@ void update_store(
 {
         const auto& root = context.root();
         const auto stamp_path = root(trust_stamp);
+
         const auto* store = find_store(root);
         if (store == nullptr) {
                 if (!wanted.empty())
@@ -172,6 +185,7 @@ void update_store(
                 remove_if_exists(stamp_path); // the files went with the package
                 return;
         }
+
         const auto sources = root(store->sources);
         const auto files = files_of(wanted);
         const auto present = present_files(sources);
@@ -183,17 +197,21 @@ void update_store(
         context.wait_until(deadline, "the step fails");
         context.awaiting(fmt::format("Waiting for {}", store->program));
         write_atomically(stamp_path, changing, 0644, Durability::synced);
+
         for (const auto& [name, content] : files)
                 if (const auto old = present.find(name); old == present.end() || old->second != content)
                         write_atomically(sources + "/" + name, content, 0644, Durability::synced);
+
         for (const auto& name : list_directory(sources)) // of a killed run; update-ca-trust would read them
                 if (name.starts_with(fmt::format(".#{}", prefix)))
                         remove_if_exists(sources + "/" + name);
+
         bool fresh = stamp == changing;
         for (const auto& [name, content] : present)
                 if (!files.contains(name))
                         fresh = remove_if_exists(sources + "/" + name) || fresh;
         run_tool(root, *store, fresh, deadline);
+
         if (const auto* missing = find_missing(root(store->bundle), wanted))
                 failed(fmt::format("{} has run, and '{}' lacks the certificate '{}'", store->program,
                                store->bundle, missing->subject),
@@ -201,6 +219,7 @@ void update_store(
                                 "Look for a rule of this machine that distrusts it, and run `{}` by hand",
                                 store->program));
         sync_filesystem_of(root(store->bundle));
+
         if (files.empty())
                 remove_if_exists(stamp_path);
         else

@@ -29,19 +29,24 @@ int show_config(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
+
         const auto format = arguments.last("format").value_or("toml");
         const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        debug_layers(resolved);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
+
         for (const auto& note : resolved.merged.notes)
                 fmt::print(stderr, "warning: {}\n", hide_secrets(note.text));
         const auto& tree = resolved.merged.tree;
+
         if (arguments.has("origins")) {
                 for (const auto& [key, place] : resolved.merged.marks)
                         fmt::print("{}: {}\n", key, place.text());
                 return 0;
         }
+
         if (format == "toml") {
                 fmt::print("{}", config_as_toml(tree));
         } else if (format == "json") {
@@ -55,6 +60,7 @@ int show_config(const Arguments& arguments)
                 throw Error(failure::usage, fmt::format("--format {}: unknown", format),
                         "Give toml, json or nodeconfig");
         }
+
         return 0;
 }
 

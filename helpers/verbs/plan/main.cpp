@@ -46,6 +46,7 @@ Version version_option(const Arguments& arguments, std::string_view name, const 
                 return otherwise(root);
         if (const auto version = find_version(*text))
                 return *version;
+
         throw Error(failure::usage, fmt::format("--{} {}: not a version", name, *text),
                 "Give one such as 1.34.1");
 }
@@ -78,17 +79,20 @@ int print_chain(const Root& root)
                         constexpr std::string_view suffix = ".service";
                         if (!file.starts_with("eks-") || !file.ends_with(suffix))
                                 continue;
+
                         auto name = file.substr(0, file.size() - suffix.size());
                         if (name.ends_with('@'))
                                 name.pop_back();
                         units.emplace(name,
                                 parse_unit(name, read_file(fmt::format("{}/{}", root(directory), file))));
                 }
+
         if (units.empty())
                 throw Error(failure::file_io,
                         fmt::format(
                                 "there are no units of eksnode in '{}'", root("/usr/lib/systemd/system")),
                         "Install eksnode there, or name another --root");
+
         fmt::print("{}", render_chain(in_order(std::move(units)), description_of));
         return 0;
 }
@@ -100,8 +104,10 @@ int plan(const Arguments& arguments)
         if (!arguments.positional().empty())
                 throw Error(failure::usage,
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
+
         const auto root = arguments.root();
         const auto sources = arguments.all("config");
+
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
         if (!names_no_cluster(resolved)) // else eks-config fails, and says the same
                 for (const auto& remark : script_remarks(resolved))
@@ -116,19 +122,26 @@ int plan(const Arguments& arguments)
                 root, resolved, imds, versions, {}, imds_file ? std::string_view(*imds_file) : imds_path);
 
         int status = 0;
+
         for (const auto& step : steps) {
+                for (const auto& decision : step.plan.decisions)
+                        debug(fmt::format("{}: {}", step.name, decision));
+
                 for (const auto& note : step.plan.notes)
                         if (note.level != Level::debug)
                                 fmt::print(stderr, "{}: {}\n", step.name, hide_secrets(note.text));
+
                 if (step.error) {
                         fmt::print(stderr, "{}: {}\n", step.name, step.error->full_text());
                         status = std::max(status, step.error->exit_status());
                 }
         }
+
         if (const auto output = arguments.last("output"))
                 write_files(steps, *output);
         else
                 fmt::print("{}", list_files(steps));
+
         return status;
 }
 

@@ -40,12 +40,15 @@ int storage(const Arguments& arguments)
 {
         if (arguments.positional() != std::vector<std::string>{"plan"})
                 throw Error(failure::usage, "give one command: plan", "See --help");
+
         const auto root = arguments.root();
         const auto sources = arguments.all("config");
         const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        debug_layers(resolved);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
         const auto settings = node_spec(resolved.merged.tree, resolved.merged.marks).storage.local;
         StoragePlan plan;
+
         if (!settings) {
                 plan.notes.emplace_back("instance.localStorage.strategy is not configured");
         } else if (const auto file = arguments.last("disks")) {
@@ -54,10 +57,12 @@ int storage(const Arguments& arguments)
         } else {
                 plan = plan_storage(*settings, StorageMachine(*settings, instance_id()).look());
         }
+
         if (arguments.has("json"))
                 fmt::print("{}\n", storage_plan_as_json(plan).dump(2));
         else
                 fmt::print("{}", show_storage_plan(plan));
+
         return 0;
 }
 

@@ -38,10 +38,12 @@ public:
                         return {.status = 0, .output = offers()};
                 if (line == "mig -lgi" || line == "mig -lci")
                         return list(line == "mig -lci");
+
                 log.push_back(line);
                 const auto gpus = split(arguments[arguments[0] == "-i" ? 1 : arguments.size() - 1], ',');
                 for (const auto gpu : gpus)
                         change(*parse_int<std::size_t>(gpu), arguments);
+
                 return {.status = 0, .output = "done\n"};
         }
 
@@ -84,6 +86,7 @@ private:
                                         "|   {}  MIG {}      No     14     0     0   |\n"
                                         "|                                             1     0     0   |\n",
                                         i, row);
+
                 return text;
         }
 
@@ -100,10 +103,12 @@ private:
                                         text += fmt::format(
                                                 "|   {}      9       MIG {}           0         0          0:1     |\n",
                                                 i, kind);
+
                 if (text.empty())
                         return {.status = 6,
                                 .output = compute ? "No compute instances found: Not Found\n"
                                                   : "No GPU instances found: Not Found\n"};
+
                 return {.status = 0, .output = "+------+\n" + text};
         }
 };
@@ -127,8 +132,10 @@ Division divide(FakeSmi& smi, const std::string& profile)
                         context, parsed,
                         [&](const auto& arguments, auto left) { return smi.run(arguments, left); }, 60s);
         });
+
         result.summary = context.summary();
         result.changed = context.changed();
+
         return result;
 }
 
@@ -140,15 +147,18 @@ TEST_CASE("A MIG profile is all instances of a kind, or kinds with numbers", "[n
 {
         CHECK(parse_mig_profile("all-1g.5gb")->all == "1g.5gb");
         CHECK(parse_mig_profile("all-1g.5gb+me")->all == "1g.5gb+me");
+
         using Counts = std::map<std::string, unsigned>;
         CHECK(parse_mig_profile("3g.20gb")->counts == Counts{{"3g.20gb", 1}});
         CHECK(parse_mig_profile("3g.20gb, 1g.5gb:2,1g.5gb")->counts ==
                 Counts{{"1g.5gb", 3}, {"3g.20gb", 1}});
+
         for (const auto* wrong : {"", "all-", "all", "1g", "g.5gb", "1g.5gb:0", "1g.5gb:x", "1g.5gb:65",
                      "1g.5gb,", "1g.5gb;reboot", "19", "all-1g.5gb:2", "1G.5GB", "-i 0"}) {
                 CAPTURE(wrong);
                 CHECK_FALSE(parse_mig_profile(wrong));
         }
+
         Problems problems;
         CHECK_FALSE(mig_profile({{"nvidia", {{"mig", {{"profile", "1g.5gb:x"}}}}}}, {}, problems));
         REQUIRE(problems.all().size() == 1);
@@ -168,6 +178,7 @@ TEST_CASE("GPUs are divided once, and again only if they are divided differently
         CHECK(done.summary == "enabled MIG on 2 GPUs, GPU 0: 7 of 1g.5gb, GPU 1: 7 of 1g.5gb");
         CHECK(smi.log == Texts{"-i 0,1 -mig 1",
                                  "mig -cgi 1g.5gb,1g.5gb,1g.5gb,1g.5gb,1g.5gb,1g.5gb,1g.5gb -C -i 0,1"});
+
         smi.log.clear();
         CHECK_FALSE(divide(smi, "all-1g.5gb").changed);
         CHECK(smi.log.empty());
@@ -195,11 +206,12 @@ TEST_CASE("A profile that a GPU does not offer is refused with those that it off
         FakeSmi smi(1);
         auto refused = divide(smi, "all-1g.10gb").refused;
         CHECK(refused.failure == "nvidia-mig-invalid");
-        CHECK(refused.what ==
-                "node.toml, line 2: nvidia.mig.profile: GPU 0 has no profile '1g.10gb'; its profiles are 1g.5gb, "
-                "1g.5gb+me, 3g.20gb, 7g.40gb");
+        CHECK(refused.mentions("node.toml, line 2: nvidia.mig.profile: GPU 0"));
+        CHECK(refused.mentions("'1g.10gb'"));
+        CHECK(refused.mentions("1g.5gb, 1g.5gb+me, 3g.20gb, 7g.40gb"));
         CHECK(divide(smi, "3g.20gb:3").refused.mentions("GPU 0 has at most 2 of '3g.20gb', not 3"));
         CHECK(smi.log == Texts{"-i 0 -mig 1"}); // nothing was divided
+
         smi.mode = "[N/A]";
         refused = divide(smi, "all-1g.5gb").refused;
         CHECK(refused.failure == "nvidia-mig-invalid");
@@ -215,14 +227,18 @@ TEST_CASE("A GPU that is in use, needs a reset or hangs is a failure that says s
         CHECK(refused.failure == "nvidia-mig-failed");
         CHECK(refused.mentions("MIG mode is not in force yet on GPU 0: done"));
         CHECK(refused.remedy.find("Reboot the instance") == 0);
+
         smi.needs_reset = false;
         CHECK(divide(smi, "all-1g.5gb").changed);
+
         smi.broken = "-dgi";
         refused = divide(smi, "3g.20gb").refused;
         CHECK(refused.failure == "nvidia-mig-failed");
         CHECK(refused.mentions("nvidia-smi mig -dgi -i 0 failed with status 19: In use by another client"));
+
         smi.broken = "-lci";
         CHECK(divide(smi, "3g.20gb").refused.mentions("nvidia-smi mig -lci failed with status 19"));
+
         smi.hangs = true;
         refused = divide(smi, "3g.20gb").refused;
         CHECK(refused.failure == "nvidia-mig-failed");

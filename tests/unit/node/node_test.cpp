@@ -28,6 +28,7 @@ TEST_CASE("Facts are read from imds.json, those that are absent stay empty", "[n
         CHECK(facts.local_hostname == "ip-1.internal");
         CHECK(facts.local_ipv4 == "10.0.0.1");
         CHECK(facts.ipv6s == std::vector<std::string>{"fd00::1", "fd00::3"}); // of the primary interface
+
         const auto none = instance_facts(Json::object());
         CHECK(none.instance_id.empty());
         CHECK(none.ipv6s.empty());
@@ -79,6 +80,7 @@ TEST_CASE("The configuration becomes a NodeSpec", "[node]")
         CHECK(spec.registration.instance_id_node_name);
 
         CHECK(node.inputs("  kubelet: {flags: []}\n").spec.kubelet.flags.arguments.empty());
+
         const auto plain = node.inputs().spec;
         CHECK(plain.kubelet.config == Json::object());
         CHECK(plain.kubelet.flags.arguments.empty());
@@ -97,6 +99,7 @@ TEST_CASE("node.json carries everything that later steps need, and back", "[node
                                           "  containerd: {config: '[grpc]'}\n"});
         const auto text = render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}});
         CHECK(text == render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}}));
+
         node.write(node_path, text);
         node.write(imds_path, imds.dump());
         const auto inputs = load_node_inputs(node.root());
@@ -112,6 +115,7 @@ TEST_CASE("node.json carries everything that later steps need, and back", "[node
         CHECK(inputs.root.prefix() == node.path());
         CHECK(inputs.credential_provider == credential_provider_path());
         CHECK(inputs.decided.spared_image.empty());
+
         node.write(node_path,
                 render_node_json(merged, {.kubelet = {1, 34, 2}, .containerd = {1, 6, 20}},
                         {.soci = true, .sandbox_image = "ecr/p:1", .spared_image = "localhost/p:1"}));
@@ -159,14 +163,17 @@ TEST_CASE("A step that runs too early names the unit that has not run", "[node]"
         CHECK(no_config.failure == "facts-missing");
         CHECK(no_config.mentions("'/run/eks/node.json'"));
         CHECK(no_config.remedy.find("`systemctl status eks-config`") != std::string::npos);
+
         node.write(node_path, render_node_json(test::merged_layers({test::reference_cluster}),
                                       {.kubelet = {1, 34, 0}, .containerd = {1, 7, 0}}));
         const auto no_facts = refusal([&] { load_node_inputs(node.root()); });
         CHECK(no_facts.mentions("'/run/eks/imds.json'"));
         CHECK(no_facts.remedy.find("`systemctl status eks-imds`") != std::string::npos);
+
         node.write(imds_path, "{\n \"a\" 1}");
-        CHECK(refusal([&] { load_imds(node.root()); }).what ==
-                "/run/eks/imds.json: not JSON: line 2, column 6");
+        const auto broken = refusal([&] { load_imds(node.root()); });
+        CHECK(broken.mentions("/run/eks/imds.json"));
+        CHECK(broken.mentions("line 2, column 6"));
 }
 
 TEST_CASE("What the configuration lacks of the cluster comes from cluster.json", "[node]")
@@ -188,8 +195,9 @@ TEST_CASE("What the configuration lacks of the cluster comes from cluster.json",
                 {{"name", "red"}, {"apiServerEndpoint", "https://e"}, {"certificateAuthority", "Y2E="},
                         {"cidr", "fd00::/108"}, {"enableOutpost", true}, {"id", "i-d"}}}};
         node.write(cluster_path, answer.dump());
-        CHECK(refusal([&] { load_node_inputs(node.root()); }).what ==
-                "'/run/eks/cluster.json' is not about the cluster 'blue'");
+        const auto of_another = refusal([&] { load_node_inputs(node.root()); });
+        CHECK(of_another.mentions("'/run/eks/cluster.json'"));
+        CHECK(of_another.mentions("'blue'"));
         answer["cluster"]["name"] = "blue";
         node.write(cluster_path, answer.dump());
         const auto inputs = load_node_inputs(node.root());
@@ -246,10 +254,11 @@ TEST_CASE("Versions of the daemons are read from their files", "[node]")
                 "containerd github.com/containerd/containerd 1.7.27 05044ec\n");
         CHECK(kubelet_version(node.root()) == Version{1, 34, 1});
         CHECK(containerd_version(node.root()) == Version{1, 7, 27});
+
         node.write("/etc/eks/kubelet-version.txt", "latest\n");
         const auto none = refusal([&] { kubelet_version(node.root()); });
         CHECK(none.failure == "kubelet-missing");
-        CHECK(none.what == "'/etc/eks/kubelet-version.txt' holds no version");
+        CHECK(none.mentions("'/etc/eks/kubelet-version.txt'"));
         CHECK_FALSE(none.remedy.empty());
 }
 
@@ -268,9 +277,12 @@ TEST_CASE("The credential provider is the usual one or the environment's", "[nod
 {
         ::unsetenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
         CHECK(credential_provider_path() == "/etc/eks/image-credential-provider/ecr-credential-provider");
+
         ::setenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH", "", 1);
         CHECK(credential_provider_path() == "/etc/eks/image-credential-provider/ecr-credential-provider");
+
         ::setenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH", "/opt/provider", 1);
         CHECK(credential_provider_path() == "/opt/provider");
+
         ::unsetenv("ECR_CREDENTIAL_PROVIDER_BIN_PATH");
 }

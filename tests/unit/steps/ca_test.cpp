@@ -32,6 +32,7 @@ TEST_CASE("The certificate is written byte for byte as it was encoded", "[ca]")
 {
         const auto unpadded = ca_base64.substr(0, ca_base64.find('='));
         REQUIRE(unpadded.size() < ca_base64.size());
+
         for (const auto& text :
                 {ca_base64, unpadded, broken_at(ca_base64, 76, "\n"), broken_at(ca_base64, 64, "\r\n"),
                         ca_base64 + "\n", "  " + ca_base64 + "\t\n", broken_at(unpadded, 10, " ")}) {
@@ -56,8 +57,7 @@ TEST_CASE("Text that is not base64 is refused with source, key and value", "[ca]
                 CHECK(result.failure == "ca-invalid");
                 CHECK(result.mentions("user data, line 7, column 5: cluster.certificateAuthority = \""));
                 CHECK(result.mentions(": not base64"));
-                CHECK(result.remedy == "Give certificateAuthority.data as DescribeCluster shows it: a PEM "
-                                       "certificate in base64");
+                CHECK(result.advises("certificateAuthority.data"));
         }
 }
 
@@ -67,23 +67,24 @@ TEST_CASE("Base64 of something else is refused", "[ca]")
                 const char* text;
                 const char* what;
         };
-        for (const auto& row : {Row{"Y2VydGlmaWNhdGVBdXRob3JpdHk=",
-                                        "user data, line 7, column 5: cluster.certificateAuthority = "
-                                        "\"Y2VydGlmaWNhdGVBdXRob3JpdHk=\": no PEM certificate in it"},
-                     Row{"AAAA", "user data, line 7, column 5: cluster.certificateAuthority = \"AAAA\": no "
-                                 "PEM certificate in it"},
-                     // a PEM block that is a key, and a certificate's frame without one
-                     Row{"LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCkFBQUEKLS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLQo=",
-                             nullptr},
-                     Row{"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBQUEKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=",
-                             nullptr}}) {
+
+        for (const auto& row :
+                {Row{"Y2VydGlmaWNhdGVBdXRob3JpdHk=",
+                         "user data, line 7, column 5: cluster.certificateAuthority = \"Y2VydGlmaWNhdGVBdXRob3JpdHk=\""},
+                        Row{"AAAA", "user data, line 7, column 5: cluster.certificateAuthority = \"AAAA\""},
+                        // a PEM block that is a key, and a certificate's frame without one
+                        Row{"LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCkFBQUEKLS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLQo=",
+                                nullptr},
+                        Row{"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBQUEKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=",
+                                nullptr}}) {
                 CAPTURE(row.text);
                 const auto result = refusal([&] { plan_ca(with_ca(row.text)); });
                 CHECK(result.failure == "ca-invalid");
                 CHECK(result.mentions("PEM certificate"));
                 if (row.what != nullptr)
-                        CHECK(result.what == row.what);
+                        CHECK(result.mentions(row.what));
         }
+
         CHECK(refusal([&] { plan_ca(with_ca(ca_base64.substr(0, 400))); }).failure == "ca-invalid");
 }
 
@@ -95,6 +96,7 @@ TEST_CASE("A refused certificate is shown on one line", "[ca]")
                 CHECK(result.failure == "ca-invalid");
                 CHECK_FALSE(has_control_characters(result.what));
         }
+
         // Cut between characters, or what follows in the journal is not text any more.
         const auto cut = refusal([&] { plan_ca(with_ca(std::string(23, 'A') + "äAAAAAAAAA")); });
         CHECK(Json(cut.what).dump(-1, ' ', false, Json::error_handler_t::ignore) ==

@@ -76,6 +76,7 @@ Result update(const TemporaryDirectory& node, const std::vector<std::string>& pe
         result.refused = test::refusal([&] { update_store(context, wanted, deadline); });
         result.summary = context.summary();
         result.changed = context.changed();
+
         return result;
 }
 
@@ -106,6 +107,7 @@ TEST_CASE("Items are PEM texts, paths or credentials, and nothing else", "[trust
                 "node.toml, line 5, column 9: trust.certificates[1] ('/etc/eks/corp.pem')");
         CHECK(sources[2].kind == TrustSource::Kind::credential);
         REQUIRE(problems.all().size() == 5);
+
         for (const auto& problem : problems.all()) {
                 CHECK(problem.text.find("neither a certificate in PEM") != std::string::npos);
                 CHECK(problem.text.find("MIIEvQ") == std::string::npos);
@@ -132,6 +134,7 @@ TEST_CASE("The plan holds each certificate once, and names what is doubtful", "[
         CHECK(plan.step.notes[1].text ==
                 "user data: k ('site.ca'): the certificate 'CN = early': not valid "
                 "before 2023-11-15 22:13:20 UTC; replace it or remove it, proceeding");
+
         for (const auto& note : plan.step.notes)
                 CHECK((note.level == Level::warning && note.strict));
         CHECK(test::file_in(planned(node, {}).step, "/run/eks/trust.pem").kind == File::Kind::absent);
@@ -143,21 +146,25 @@ TEST_CASE("What is not a certificate is refused with its place and a remedy", "[
         const auto refused = [&](const TrustSource& source) {
                 return test::refusal([&] { planned(node, {source}); });
         };
+
         const auto missing = refused(file_source("/etc/eks/corp.pem"));
         CHECK(missing.failure == "certificate-invalid");
         CHECK(missing.mentions("node.toml, line 2, column 1: trust.certificates[0] ('/etc/eks/corp.pem')"));
         CHECK(missing.mentions("is not there"));
         CHECK(refused({TrustSource::Kind::credential, "site.ca", "k", {"user data"}})
                         .mentions("there is no systemd credential of this name"));
+
         node.write("/etc/eks/corp.pem", certificate().substr(0, 100));
         CHECK(refused(file_source("/etc/eks/corp.pem"))
                         .mentions("holds a damaged PEM certificate, number 1"));
+
         node.write("/etc/eks/dir.pem/file", "");
         CHECK(refused(file_source("/etc/eks/dir.pem")).mentions("cannot be read"));
 
         const auto key = test::private_key();
         const auto secret = key.substr(key.find('\n') + 1, 20);
         node.write("/etc/eks/corp.pem", certificate() + key);
+
         for (const auto& source : {file_source("/etc/eks/corp.pem"), inline_source(key)}) {
                 const auto refusal = refused(source);
                 CHECK(refusal.failure == "certificate-invalid");
@@ -172,6 +179,7 @@ TEST_CASE("The store is updated if it differs, and only then", "[trust]")
         const auto corp = certificate({.name = "corp"});
         const auto site = certificate({.name = "site"});
         const auto leaf = certificate({.constraints = "CA:FALSE", .name = "leaf"});
+
         for (const bool is_debian : {false, true}) {
                 CAPTURE(is_debian);
                 const TemporaryDirectory node;
@@ -236,7 +244,7 @@ TEST_CASE("A store that does not take a certificate is a failure that names the 
         const auto none = update(node, {corp}).refused;
         CHECK(none.failure == "trust-store-failed");
         CHECK(none.mentions("/usr/bin/update-ca-trust"));
-        CHECK(none.remedy == "Install the package ca-certificates");
+        CHECK(none.advises("ca-certificates"));
         CHECK(update(node, {}).refused.failure == "nothing");
 
         install_fedora(node, "echo 'p11-kit: no space' >&2\nexit 3\n");
