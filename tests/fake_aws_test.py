@@ -5,6 +5,7 @@
 import base64
 import concurrent.futures
 import contextlib
+import email.utils
 import http.client
 import json
 import os
@@ -16,6 +17,9 @@ import tempfile
 import time
 import unittest
 
+import botocore.parsers
+import botocore.serialize
+import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -122,9 +126,11 @@ class TokenTest(FakeAwsTest):
     def test_the_ttl_is_required_and_bounded(self):
         client = self.client(token=False)
         self.assertEqual(client.request("PUT", TOKEN_PATH, {}).status, 400)
+
         for ttl in "", "0", "21601", "-1", "+5", "1.5", "1_0", "ten", "9" * 40:
             with self.subTest(ttl=ttl):
                 self.assertEqual(client.request("PUT", TOKEN_PATH, {TTL_HEADER: ttl}).status, 400)
+
         for ttl in "1", "21600":
             self.assertEqual(client.request("PUT", TOKEN_PATH, {TTL_HEADER: ttl}).status, 200)
 
@@ -136,8 +142,10 @@ class TokenTest(FakeAwsTest):
         client = self.client(token=False)
         client.new_token(ttl=1)
         self.assertEqual(client.get(MAC).status, 200)
+
         time.sleep(1.05)
         self.assertEqual(client.get(MAC).status, 401)
+
         client.new_token()
         self.assertEqual(client.get(MAC).status, 200)
 
@@ -153,6 +161,7 @@ class ServeTest(FakeAwsTest):
     def test_directories_list_their_children(self):
         client = self.client()
         card = "/latest/meta-data/network/interfaces/macs/0e:11:22:33:44:01"
+
         for path, expected in [
             ("", "latest/"),
             ("/latest", "dynamic/\nmeta-data/\nuser-data"),
@@ -166,8 +175,10 @@ class ServeTest(FakeAwsTest):
                 self.assertEqual(client.get(path + "/").text, expected)
                 if path:
                     self.assertEqual(client.get(path).text, expected)
+
         top = client.get("/latest/meta-data/").text.split("\n")
         self.assertEqual(top, sorted(top))
+
         for child in "ami-id", "mac", "network/", "placement/", "tags/":
             self.assertIn(child, top)
         self.assertIn("device-number", client.get(card).text.split("\n"))
@@ -179,6 +190,7 @@ class ServeTest(FakeAwsTest):
         self.assertEqual((reply.status, reply.text), (200, "amazonaws.com"))
         self.assertEqual(reply.getheader("Content-Type"), "text/plain")
         self.assertEqual(client.get("/latest/meta-data/security-groups").text, "eks-cluster-sg\neks-node-sg")
+
         document = client.get(DOCUMENT).text
         self.assertEqual(json.loads(document)["instanceType"], "m5.large")
         self.assertIn('"region" : "us-west-2"', document)
@@ -194,11 +206,13 @@ class ServeTest(FakeAwsTest):
     def test_user_data_is_read_at_each_request(self):
         client = self.client()
         self.assertEqual(client.get("/latest/user-data").status, 404)
+
         self.write("user-data", b"\x1f\x8b\x00\xff raw")
         client.connection.request("GET", "/latest/user-data", headers=client.headers)
         reply = client.connection.getresponse()
         self.assertEqual(reply.read(), b"\x1f\x8b\x00\xff raw")
         self.assertEqual(reply.getheader("Content-Type"), "application/octet-stream")
+
         self.write("user-data", b"")
         reply = client.get("/latest/user-data")
         self.assertEqual((reply.status, reply.text), (200, ""))
@@ -238,6 +252,7 @@ class ReferenceTest(FakeAwsTest):
         self.assertEqual(document["instanceId"], "i-1234567890abcdef0")
         self.assertEqual(document["availabilityZone"], "us-west-2f")
         self.assertEqual(client.get("/latest/meta-data/local-ipv4").text, "172.16.34.43")
+
         for path in "tags", "tags/instance", "tags/instance/":
             self.assertEqual(client.get("/latest/meta-data/" + path).status, 404)
 
@@ -254,10 +269,13 @@ class ProfilesTest(unittest.TestCase):
                                    ("placement/region", "region"), (card + "owner-id", "accountId"),
                                    ("placement/availability-zone", "availabilityZone")]:
                     self.assertEqual(data[key], document[field], key)
+
                 self.assertEqual(data[card + "local-ipv4s"], [data["local-ipv4"]])
                 self.assertEqual(data["local-hostname"], data["hostname"])
+
                 name = "ip-" + data["local-ipv4"].replace(".", "-")
                 self.assertEqual(data["hostname"], f"{name}.{document['region']}.compute.internal")
+
                 cards = {key.split("/")[3] for key in data if key.startswith("network/")}
                 self.assertEqual(cards, {data["mac"]})
 
@@ -284,8 +302,10 @@ class FaultTest(FakeAwsTest):
         client = self.client()
         reply = client.get(MAC)
         self.assertEqual((reply.status, reply.text), (200, "not a mac\n"))
+
         reply = client.get(DOCUMENT)
         self.assertEqual((reply.status, reply.text), (500, "no"))
+
         client.connection.request("GET", "/latest/user-data", headers=client.headers)
         self.assertEqual(client.connection.getresponse().read(), b"\x00\xfe")
 
@@ -325,10 +345,12 @@ class FaultTest(FakeAwsTest):
     def test_hang_never_answers(self):
         self.write("faults", [{"path": MAC, "hang": True}])
         request = self.token_request()
+
         with socket.create_connection(("127.0.0.1", self.port), timeout=0.2) as sock:
             sock.sendall(request)
             with self.assertRaises(TimeoutError):
                 sock.recv(1)
+
         self.assertEqual(self.client().get(DOCUMENT).status, 200)
         self.assertEqual([line["status"] for line in self.log() if line["path"] == MAC], [0])
 
@@ -348,6 +370,7 @@ class FaultTest(FakeAwsTest):
         ])
         client = self.client(token=False)
         self.assertEqual(client.request("PUT", TOKEN_PATH, {TTL_HEADER: "60"}).status, 403)
+
         client.new_token()
         self.assertEqual(client.get(MAC).status, 500)
         self.assertEqual(client.get(DOCUMENT).status, 503)
@@ -355,10 +378,13 @@ class FaultTest(FakeAwsTest):
     def test_the_file_is_read_again_when_it_changes(self):
         client = self.client()
         self.assertEqual(client.get(MAC).status, 200)
+
         self.write("faults", [{"path": MAC, "status": 500, "times": 1}])
         self.assertEqual([client.get(MAC).status for _ in range(2)], [500, 200])
+
         self.write("faults", [{"path": MAC, "status": 500, "times": 1}])
         self.assertEqual(client.get(MAC).status, 500)
+
         os.unlink(self.path("faults"))
         self.assertEqual(client.get(MAC).status, 200)
 
@@ -367,6 +393,7 @@ class FaultTest(FakeAwsTest):
         client = self.client()
         self.write("faults", b'[{"path": "*", ')
         self.assertEqual([client.get(MAC).status for _ in range(2)], [500, 500])
+
         self.process.terminate()
         complaint = self.process.stderr.read()
         self.assertIn(self.path("faults"), complaint)
@@ -435,10 +462,112 @@ class ClustersTest(FakeAwsTest):
         self.assertEqual([status for status, _, _ in calls], [429, 200, 200, 200])
         self.assertEqual(calls[0][1], "ThrottlingException")
         self.assertEqual([body["cluster"]["status"] for _, _, body in calls[1:]], ["CREATING", "CREATING", "ACTIVE"])
+
         status, kind, body = self.describe("red")
         self.assertEqual((status, kind), (403, "AccessDeniedException"))
         self.assertIn("assumed-role/eks-node/i-", body["message"])
         self.assertEqual(self.describe("green")[:2], (404, "ResourceNotFoundException"))
+
+
+class QueriesTest(FakeAwsTest):
+    """Queries that botocore builds and signs, and answers that its parser reads by its models of EC2 and STS."""
+
+    INSTANCE = "i-0123456789abcdef0"
+    TYPE = {"maxENIs": 4, "ipv4PerENI": 20, "vcpus": 4, "hypervisor": "nitro"}
+
+    def setUp(self):
+        super().setUp()
+        self.stack.close()
+        self.dir = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.says()
+        self.start("--queries", self.path("queries"))
+
+    def says(self, instance=None, **more):
+        self.write("queries", {"instances": {self.INSTANCE: {"privateDnsName": "i.example", **(instance or {})}},
+                               "types": {"m99.large": self.TYPE}, **more})
+
+    def call(self, action, arguments=None, service="ec2", secret=ClustersTest.SECRET, region="us-west-2", change=None):
+        """What botocore's parser makes of the answer to one call, with its status and date."""
+        model = botocore.session.get_session().get_service_model(service)
+        operation = model.operation_model(action)
+        built = botocore.serialize.create_serializer(model.metadata["protocol"]).serialize_to_request(arguments or {}, operation)
+        request = AWSRequest("POST", f"http://127.0.0.1:{self.port}/", data=built["body"], headers=built["headers"])
+        SigV4Auth(Credentials(ClustersTest.KEY, secret, ClustersTest.TOKEN), service, region).add_auth(request)
+        prepared = request.prepare()
+        headers = dict(prepared.headers.items())
+        body = prepared.body if change is None else change(prepared.body)
+
+        client = self.client(token=False)
+        client.connection.request("POST", "/", body=body, headers={**headers, "Content-Length": str(len(body))})
+        reply = client.connection.getresponse()
+        parsed = botocore.parsers.create_parser(model.metadata["protocol"]).parse(
+            {"body": reply.read(), "headers": dict(reply.getheaders()), "status_code": reply.status}, operation.output_shape)
+        return reply.status, parsed, reply.getheader("Date")
+
+    def error(self, *arguments, **more):
+        status, parsed, _ = self.call(*arguments, **more)
+        return status, parsed["Error"]["Code"]
+
+    def name(self):
+        status, parsed, _ = self.call("DescribeInstances", {"InstanceIds": [self.INSTANCE]})
+        return parsed["Reservations"][0]["Instances"][0]["PrivateDnsName"] if status == 200 else parsed["Error"]["Code"]
+
+    def test_instances_types_and_identities(self):
+        self.assertEqual(self.name(), "i.example")
+        _, parsed, _ = self.call("DescribeInstanceTypes", {"InstanceTypes": ["m99.large"]})
+        found, network = parsed["InstanceTypes"][0], parsed["InstanceTypes"][0]["NetworkInfo"]
+        card = network["NetworkCards"][network["DefaultNetworkCardIndex"]]
+        self.assertEqual((card["MaximumNetworkInterfaces"], network["Ipv4AddressesPerInterface"],
+                          found["VCpuInfo"]["DefaultVCpus"], found["Hypervisor"]), (4, 20, 4, "nitro"))
+        self.assertEqual(self.call("GetCallerIdentity", service="sts")[1]["Account"], "111122223333")
+
+        self.assertEqual(self.error("DescribeInstances", {"InstanceIds": ["i-1"]}), (400, "InvalidInstanceID.NotFound"))
+        self.assertEqual(self.error("DescribeInstanceTypes", {"InstanceTypes": ["m98.large"]}), (400, "InvalidInstanceType"))
+        self.assertEqual(self.error("DescribeVpcs"), (400, "InvalidAction"))
+
+    def test_a_new_instance_gets_its_name_late(self):
+        self.says({"unknown": 1, "starting": 1})
+        self.assertEqual([self.name() for _ in range(3)], ["InvalidInstanceID.NotFound", "", "i.example"])
+
+    def test_other_signatures_are_refused(self):
+        asked = "DescribeInstances", {"InstanceIds": [self.INSTANCE]}
+        self.assertEqual(self.error(*asked, secret="other"), (403, "SignatureDoesNotMatch"))
+        self.assertEqual(self.error(*asked, region="eu-west-1"), (403, "SignatureDoesNotMatch"))
+
+        def other_instance(body):
+            return body.replace(b"def0", b"def1") if isinstance(body, bytes) else body.replace("def0", "def1")
+
+        self.assertEqual(self.error(*asked, change=other_instance), (403, "SignatureDoesNotMatch"))
+
+        unsigned = self.client(token=False)
+        unsigned.connection.request("POST", "/", body="Action=DescribeInstances&Version=2016-11-15")
+        self.assertIn(b"<Code>MissingAuthenticationToken</Code>", unsigned.connection.getresponse().read())
+
+    def test_denials_expired_credentials_and_another_clock(self):
+        self.says(denied=["DescribeInstances"])
+        self.assertEqual(self.name(), "UnauthorizedOperation")
+        self.says(expired=1)
+        self.assertEqual([self.name() for _ in range(2)], ["ExpiredToken", "i.example"])
+        self.says(clock=900)
+        self.assertEqual(self.name(), "SignatureDoesNotMatch")
+        date = self.call("DescribeInstances", {"InstanceIds": [self.INSTANCE]})[2]
+        self.assertAlmostEqual(email.utils.parsedate_to_datetime(date).timestamp(), time.time() + 900, delta=10)
+
+    def test_a_bucket_of_tokens_for_each_api(self):
+        self.says(buckets={"DescribeInstances": {"size": 2, "rate": 0.001}})
+        self.assertEqual([self.name() for _ in range(3)], ["i.example"] * 2 + ["RequestLimitExceeded"])
+        status, _, _ = self.call("DescribeInstanceTypes", {"InstanceTypes": ["m99.large"]})
+        self.assertEqual(status, 200)
+
+    def test_faults_of_one_action(self):
+        self.stack.close()
+        self.dir = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.says()
+        self.write("faults", [{"path": "/", "action": "DescribeInstances", "status": 500, "times": 1}])
+        self.start("--queries", self.path("queries"), "--faults", self.path("faults"))
+        self.assertEqual(self.call("DescribeInstanceTypes", {"InstanceTypes": ["m99.large"]})[0], 200)
+        self.assertEqual(self.call("DescribeInstances", {"InstanceIds": [self.INSTANCE]})[0], 500)
+        self.assertEqual(self.name(), "i.example")
 
 
 class ConnectionTest(FakeAwsTest):
@@ -456,6 +585,7 @@ class ConnectionTest(FakeAwsTest):
         with concurrent.futures.ThreadPoolExecutor(20) as pool:
             for texts in pool.map(read_often, clients):
                 self.assertEqual(texts, ["0e:11:22:33:44:01"] * 20)
+
         reads = [line["connection"] for line in self.log() if line["path"] == MAC]
         self.assertEqual(sorted(reads.count(number) for number in set(reads)), [20] * 20)
 
@@ -480,6 +610,7 @@ class LogTest(FakeAwsTest):
         first, second = self.client(), self.client(token=False)
         first.get(MAC)
         second.get("/latest/nope?x=1", {})
+
         with self.assertRaises(http.client.IncompleteRead):
             first.get(DOCUMENT)
         lines = self.log()
@@ -490,6 +621,7 @@ class LogTest(FakeAwsTest):
         self.assertEqual([line["token"] for line in lines], [False, True, False, True])
         self.assertEqual(lines[0]["connection"], lines[1]["connection"])
         self.assertNotEqual(lines[1]["connection"], lines[2]["connection"])
+
         times = [before, *(line["t"] for line in lines), time.monotonic()]
         for earlier, later in zip(times, times[1:]):
             self.assertLessEqual(earlier, later + 1e-5)
@@ -509,6 +641,7 @@ class ProcessTest(FakeAwsTest):
             with self.subTest(address=address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.bind(address)
                 sock.settimeout(5)
+
                 environment = dict(os.environ, NOTIFY_SOCKET=address.replace("\0", "@"))
                 with subprocess.Popen([FAKE_AWS, "--profile", M5_LARGE, "--port-file", self.path("port")],
                                       env=environment, stdout=subprocess.DEVNULL) as process:
@@ -545,6 +678,7 @@ class ProcessTest(FakeAwsTest):
             subprocess.run([*unshare, "true"], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
             self.skipTest("no network namespaces here")
+
         # 192.0.2.1 is nobody's (RFC 5737): only a lo that is up and has it lets us listen there. The second
         # round finds the address in place.
         script = """

@@ -23,11 +23,13 @@ bool is_ec2(const Root& root)
                 const auto text = read_file_if_exists(root(fmt::format("/sys/class/dmi/id/{}", name)));
                 return std::string(trim(text.value_or("")));
         };
+
         if (dmi("sys_vendor") == "Amazon EC2" || dmi("board_vendor") == "Amazon EC2" ||
                 dmi("bios_vendor") == "Amazon EC2")
                 return true;
         if (dmi("bios_version").ends_with(".amazon") || dmi("product_version").ends_with(".amazon"))
                 return true;
+
         return read_file_if_exists(root("/sys/hypervisor/uuid")).value_or("").starts_with("ec2");
 }
 
@@ -83,18 +85,22 @@ void add_devices(std::vector<Output>& outputs, const BootFacts& facts)
                 outputs.push_back(
                         {fmt::format("{}.wants/{}", by, unit), fmt::format("{}/{}", UNITDIR, unit)});
         };
+
         if (facts.nvidia) {
                 want("eks-configured.target", "eks-nvidia.service");
                 want("kubelet.service", "eks-nvidia-cdi.service");
                 want("kubelet.service", "eks-nvidia-clocks.service");
                 want("kubelet.service", "eks-nvidia-mig.service");
         }
+
         for (const auto& [program, unit, after_kubelet] : nvidia_units)
                 if (facts.installed.contains(std::string(program)) && (!facts.nvidia || after_kubelet))
                         outputs.push_back(node_file(fmt::format("{}.d/50-eks-node.conf", unit),
                                 facts.nvidia ? "node/after-kubelet.conf" : "node/no-gpu.conf"));
+
         if (facts.neuron)
                 want("eks-configured.target", "eks-neuron.service");
+
         if (facts.efa) {
                 want("eks-configured.target", "eks-efa.service");
                 outputs.push_back(node_file("containerd.service.d/50-efa.conf"));
@@ -110,6 +116,7 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 .on_ec2 = is_ec2(root),
                 .admin = switch_in(root, "/etc/eks", "node"),
                 .image = switch_in(root, "/usr/lib/eks", "node")};
+
         // A machine whose steps have run is a node, even if the package was installed since then.
         facts.installed_now = exists(root(std::string(installed_marker))) && !exists(root("/run/eks/done"));
         facts.soci = exists(root("/usr/bin/soci-snapshotter-grpc"));
@@ -118,9 +125,11 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 const auto admin = switch_in(root, "/etc/eks", what);
                 return admin ? *admin : switch_in(root, "/usr/lib/eks", what).value_or(!found.empty());
         };
+
         facts.nvidia = wanted("nvidia", devices.nvidia_gpus);
         facts.neuron = wanted("neuron", devices.neuron);
         facts.efa = wanted("efa", devices.efa);
+
         for (const auto& known : nvidia_units)
                 if (exists(root(known.program)))
                         facts.installed.emplace(known.program);
@@ -129,6 +138,7 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
         const auto docker = switch_in(root, "/etc/eks", "docker");
         const auto of_image = facts.installed_now ? false : switch_in(root, "/usr/lib/eks", "docker");
         facts.docker = docker ? *docker : of_image.value_or(false);
+
         for (const auto& word : kernel_command_line(root, facts.in_container)) {
                 if (word == "eks.node")
                         facts.node_option = true;
@@ -141,6 +151,7 @@ BootFacts read_boot_facts(const Root& root, std::string_view virtualization, boo
                 else if (word.starts_with("eks.debug="))
                         facts.debug = parse_boolean(word.substr(10)).value_or(false);
         }
+
         return facts;
 }
 
@@ -156,6 +167,7 @@ bool is_node(const BootFacts& facts)
                 return false;
         if (facts.image)
                 return *facts.image;
+
         return facts.on_ec2 && !facts.in_container;
 }
 
@@ -173,6 +185,7 @@ std::string why_no_node(const BootFacts& facts)
         if (facts.image)
                 return "/usr/lib/eks/node.disabled exists; create /etc/eks/node.enabled, then run `systemctl "
                        "daemon-reload` and `systemctl start eks-node.target`\n";
+
         return {};
 }
 
@@ -189,10 +202,12 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                 outputs.push_back(
                         {"multi-user.target.wants/eks-configured.target", UNITDIR "/eks-configured.target"});
                 outputs.push_back({"multi-user.target.wants/eks-node.target", UNITDIR "/eks-node.target"});
+
                 if (reads_ahead(facts))
                         outputs.push_back({"local-fs.target.wants/eks-readahead.service",
                                 UNITDIR "/eks-readahead.service"});
                 add_node_files(outputs);
+
                 // containerd is another package, and must wait for our steps on nodes only.
                 outputs.push_back({"containerd.service.requires/eks-containerd-config.service",
                         UNITDIR "/eks-containerd-config.service"});
@@ -200,37 +215,47 @@ std::vector<Output> plan_generator(const BootFacts& facts)
                         UNITDIR "/eks-containerd-volume.service"});
                 outputs.push_back({"containerd.service.requires/eks-instance-store.service",
                         UNITDIR "/eks-instance-store.service"});
+
                 // Starting containerd after a stop, or after an attempt that failed, starts kubelet.
                 outputs.push_back(node_file("containerd.service.wants/kubelet.service", "kubelet.service"));
+                outputs.push_back({"kubelet.service.wants/eks-join.service", UNITDIR "/eks-join.service"});
                 add_devices(outputs, facts);
+
                 if (facts.watchdog)
                         outputs.push_back(node_file("kubelet.service.d/50-watchdog.conf"));
+
                 // eks-config decides whether it runs. containerd only wants it, because it restarts itself;
                 // see its unit.
                 if (facts.soci) {
                         outputs.push_back({"containerd.service.wants/soci-snapshotter.service",
                                 UNITDIR "/soci-snapshotter.service"});
+
                         // What it wrote before a mount would be hidden below it.
                         for (const auto* const step :
                                 {"eks-containerd-volume.service", "eks-instance-store.service"})
                                 outputs.push_back({fmt::format("soci-snapshotter.service.requires/{}", step),
                                         fmt::format(UNITDIR "/{}", step)});
+
                         // An import that failed without the snapshotter is tried again when it starts.
                         outputs.push_back({"soci-snapshotter.service.wants/eks-sandbox-image.service",
                                 UNITDIR "/eks-sandbox-image.service"});
                 }
         }
+
         // Without our file, a container that should be isolated would run under plain runc.
         if (facts.docker && !facts.in_initrd)
                 outputs.push_back({"docker.service.requires/eks-docker-runtimes.service",
                         UNITDIR "/eks-docker-runtimes.service"});
+
         // A drop-in for each step: one in eks-.service.d would apply to other people's eks-* units as well.
         if (facts.debug && !outputs.empty())
                 for (const auto unit : split(STEP_UNITS, ' '))
                         outputs.push_back(
                                 node_file(fmt::format("{}.d/50-debug.conf", unit), "node/debug.conf"));
+
         if (auto why = why_no_node(facts); !why.empty())
                 outputs.push_back({decision_file, std::move(why), false});
+
         return outputs;
 }
 

@@ -25,6 +25,7 @@ class Outpost(BootTest):
         node.write("/srv/names", f"10.1.1.2 {self.HOST}\n10.1.1.1 {self.HOST}\n")
         node.user_data(node_config(support.IMAGE.ca, cluster="    enableOutpost: true\n    id: local-id\n").replace(
             "https://example.com", f"https://{self.HOST}:6443"))
+
         return node
 
     def test_the_api_server_stays_known_without_dns(self):
@@ -34,11 +35,13 @@ class Outpost(BootTest):
         node.boot()
         self.assertActive(node, "eks-node.target", "eks-hosts.service")
         self.assertInOrder(node)
+
         hosts = node.file("/etc/hosts").read_text()
         lines = hosts.splitlines()
         self.assertEqual(lines[0], "127.0.0.1 localhost # ours")
         self.assertEqual(lines[2:4], [f"10.1.1.1\t{self.HOST}", f"10.1.1.2\t{self.HOST}"])
         self.assertEqual(len(lines), 5)
+
         kubelet = node.kubelet()
         self.assertEqual(kubelet["flags"]["bootstrap-kubeconfig"], "/var/lib/kubelet/bootstrap-kubeconfig")
         self.assertFalse(node.file("/var/lib/kubelet/kubeconfig").exists())
@@ -48,6 +51,7 @@ class Outpost(BootTest):
         pid = node.show("kubelet.service", "MainPID")["MainPID"]
         node.systemctl("reload", "eks-hosts")
         self.assertEqual((node.file("/etc/hosts").read_text(), os.stat(node.file("/etc/hosts")).st_mtime_ns), (hosts, before))
+
         node.file("/srv/names").write_text(f"10.1.1.9 {self.HOST}\n")
         node.systemctl("reload", "eks-hosts")
         renewed = "\n".join([*lines[:2], f"10.1.1.9\t{self.HOST}", lines[4], ""])
@@ -63,14 +67,18 @@ class Outpost(BootTest):
             support.kill_at(node, point)
             node.systemctl("reload", "eks-hosts")
             support.kill_at(node, None)
+
             if node.show("eks-hosts", "ReloadResult")["ReloadResult"] != "signal":
                 break
+
             kills += 1
             self.assertIn(node.file("/etc/hosts").read_text(), (before, wanted))
             self.assertEqual(node.systemctl("reload", "eks-hosts").returncode, 0)
             self.assertEqual(node.file("/etc/hosts").read_text(), wanted)
             self.assertEqual([path.name for path in node.file("/etc").glob(".#*")], [])
+
         self.assertGreaterEqual(kills, 4)  # before and after the write and the rename
+
         node.file("/srv/names").write_text(f"10.1.1.9 {self.HOST}\n")
         node.systemctl("reload", "eks-hosts")
         self.assertEqual(node.file("/etc/hosts").read_text(), renewed)
@@ -81,6 +89,7 @@ class Outpost(BootTest):
         node.reboot()
         self.assertActive(node, "eks-node.target", "eks-hosts.service")
         self.assertEqual(node.file("/etc/hosts").read_text(), renewed)
+
         warnings = [r["MESSAGE"] for r in node.journal("--unit", "eks-hosts") if r["PRIORITY"] == "4"]
         self.assertEqual(len(warnings), 1)
         self.assertTrue(warnings[0].endswith(", proceeding"))
@@ -92,16 +101,20 @@ class Outpost(BootTest):
         node.write("/etc/systemd/system/eks-hosts.service.d/escape.conf", "[Service]\nEnvironmentFile=-/run/escape\n")
         node.boot()
         self.assertIn(self.HOST, node.file("/etc/hosts").read_text())
+
         # The process that parses what DNS sends cannot do what the step may.
         node.file("/run/escape").write_text("LD_PRELOAD=/usr/local/lib/escapes.so\nESCAPE_WRITE=/etc/escaped\n")
         node.output("systemctl", "reload", "eks-hosts")
+        node.output("journalctl", "--sync")
         reported = [r["MESSAGE"] for r in node.journal("--unit", "eks-hosts") if r["MESSAGE"].startswith("escape ")]
         self.assertEqual(reported, ["escape child refused", "escape step allowed"])
+
         node.file("/run/escape").unlink()
         node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
         node.reboot()
         self.assertActive(node, "eks-node.target", "eks-hosts.service")
         self.assertEqual(node.file("/etc/hosts").read_text(), "127.0.0.1 localhost # ours\n")
+
         node.reboot()
         self.assertActive(node, "eks-node.target")
         self.assertEqual(node.show("eks-hosts.service", "ConditionResult")["ConditionResult"], "no")

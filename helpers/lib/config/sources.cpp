@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/arguments.hpp"
 #include "base/command_line.hpp"
 #include "base/drop_ins.hpp"
 #include "base/fs.hpp"
@@ -43,6 +44,7 @@ Layer parse_file(const std::string& text, const std::string& source)
                 return parse_node_toml(text, source);
         if (ends_in(source, node_config_suffixes))
                 return parse_node_config(text, source);
+
         throw Error(failure::usage,
                 fmt::format("'{}' is neither *.toml nor *.yaml, *.yml or *.json", source),
                 "Name the file after its format, or give raw user data as user-data:FILE");
@@ -54,24 +56,30 @@ void read_kubelet_config_file(const Root& root, Layer& layer)
         const auto* path = find_path(layer.tree, "kubelet.configFile");
         if (path == nullptr || path->get_ref<const std::string&>().empty())
                 return;
+
         const auto file = path->get<std::string>();
         const auto where = place_of(layer.marks, "kubelet.configFile", {layer.source});
+
         const auto text = read_file_if_exists(root(file), config_limit);
         if (!text) {
                 layer.problems.add(where, "kubelet.configFile", file, "no such file",
                         "Put the file there, or remove the key");
                 return;
         }
+
         Layer given{.source = file};
         given.tree = parse_map(*text, given);
+
         if (const auto kind = given.tree.value("kind", Json("KubeletConfiguration"));
                 kind != "KubeletConfiguration")
                 layer.problems.add(
                         {file}, "kind", kind.dump(), "must be KubeletConfiguration", "Name another file");
+
         for (const char* key : {"kind", "apiVersion"})
                 given.tree.erase(key); // ours are the same
         deep_merge(given.tree, layer.tree["kubelet"].value("config", Json::object()));
         layer.tree["kubelet"]["config"] = given.tree;
+
         for (const auto& [key, place] : given.marks)
                 layer.marks.emplace(key.empty() ? "kubelet.config" : "kubelet.config." + key, place);
 }
@@ -87,14 +95,19 @@ void note_other_clusters(Resolved& resolved)
 {
         constexpr const char* key = "cluster.name";
         auto& merged = resolved.merged;
+
         const auto* chosen = find_path(merged.tree, key);
         if (chosen == nullptr)
                 return;
+
         const auto place = place_of(merged.marks, key, {}).text();
+
         for (const auto& layer : resolved.layers) {
                 const auto* name = find_path(layer.tree, key);
-                if (name == nullptr || *name == *chosen || *name == "")
+                if (name == nullptr || *name == *chosen || !name->is_string() ||
+                        name->get_ref<const std::string&>().empty())
                         continue;
+
                 std::vector<std::string> kept; // of the other cluster
                 for (const auto* other : {"cluster.apiServerEndpoint", "cluster.certificateAuthority",
                              "cluster.cidr", "cluster.id"}) {
@@ -104,6 +117,7 @@ void note_other_clusters(Resolved& resolved)
                                 mark->second == given->second)
                                 kept.emplace_back(other);
                 }
+
                 merged.notes.push_back({Level::warning,
                         fmt::format("{}: {} = {}: {} names the cluster {}, which counts{}, proceeding",
                                 place_of(layer.marks, key, {layer.source}).text(), key, shown_json(*name),
@@ -120,12 +134,14 @@ void merge(const Root& root, Resolved& resolved)
 {
         std::string chosen(default_profile);
         std::optional<Where> where;
+
         for (const auto& layer : resolved.layers)
                 if (const auto* name = find_path(layer.tree, "profile");
                         name != nullptr && !trim(name->get_ref<const std::string&>()).empty()) {
                         chosen = name->get<std::string>();
                         where = place_of(layer.marks, "profile", {layer.source});
                 }
+
         if (auto profile = find_profile(root, chosen, where, resolved.merged.notes))
                 resolved.layers.insert(resolved.layers.begin(), std::move(profile->layer));
         for (const auto& layer : resolved.layers)
@@ -141,6 +157,7 @@ void add_file(const Root& root, Resolved& resolved, const std::string& path,
                 resolved.merged.notes.push_back(*std::move(note));
                 return;
         }
+
         if (const auto text = is_draft ? draft->text : read_file_if_exists(root(path), config_limit)) {
                 resolved.tried.push_back(path);
                 add(root, resolved, parse_file(*text, path));
@@ -152,6 +169,7 @@ Layer parse_document(const UserDataDocument& document)
         const auto& [form, text, source, nested, below_header, unnamed] = document;
         if (form == UserDataDocument::Form::toml)
                 return parse_node_toml(text, source);
+
         try {
                 return parse_node_config(text, source);
         } catch (const Error& e) {
@@ -160,6 +178,7 @@ Layer parse_document(const UserDataDocument& document)
                                 throw NoConfiguration(*other);
                 if (!below_header)
                         throw;
+
                 throw Error(e.failure(),
                         fmt::format("{}: the header of a mail is before the document, and is read as its "
                                     "beginning: {}",
@@ -178,6 +197,7 @@ void add_user_data(const Root& root, Resolved& resolved, std::string_view bytes,
         resolved.tried.insert(resolved.tried.end(), data.held.begin(), data.held.end());
         auto& notes = resolved.merged.notes;
         notes.insert(notes.end(), data.notes.begin(), data.notes.end());
+
         try {
                 for (auto& layer : parse_documents(data, notes, unreadable))
                         add(root, resolved, std::move(layer));
@@ -209,6 +229,7 @@ void add_command_layers(const Root& root, Resolved& resolved)
                                 stamp ? fmt::format("of instance '{}'", *stamp) : "of no instance",
                                 instance ? fmt::format("'{}'", *instance) : "an unknown one")});
         };
+
         for (const auto& file : command_layer_files(root, instance, ignore)) {
                 resolved.tried.push_back(file.path);
                 resolved.was_called = resolved.was_called || file.is_call();
@@ -224,6 +245,7 @@ std::vector<std::string> admin_files(
 {
         auto files = drop_ins(
                 root, {std::string(vendor_drop_ins), std::string(admin_drop_ins)}, all_suffixes, &notes);
+
         if (draft) {
                 std::erase(files, draft->path);
                 const auto name = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };
@@ -231,13 +253,42 @@ std::vector<std::string> admin_files(
                 if (!draft->text.empty())
                         files.insert(place, draft->path);
         }
+
         const auto first =
                 std::ranges::find_if(files, [](const auto& f) { return f.starts_with(admin_drop_ins); });
         files.insert(first, std::string(admin_file));
+
         return files;
 }
 
 } // namespace
+
+std::vector<std::string> winning_layers(const Resolved& resolved)
+{
+        std::vector<std::string> all;
+        const auto& marks = resolved.merged.marks;
+        for (const auto& [key, place] : marks) {
+                const auto next = marks.upper_bound(key);
+                if (next != marks.end() && next->first.starts_with(key + "."))
+                        continue; // a map, of which the parts are listed
+
+                auto text = fmt::format("{} is from {}", key, place.text());
+                for (auto layer = resolved.layers.rbegin(); layer != resolved.layers.rend(); ++layer)
+                        if (const auto lower = layer->marks.find(key);
+                                lower != layer->marks.end() && lower->second != place)
+                                text += fmt::format(", which overrides {}", lower->second.text());
+                all.push_back(std::move(text));
+        }
+
+        return all;
+}
+
+void debug_layers(const Resolved& resolved)
+{
+        if (debugs())
+                for (const auto& line : winning_layers(resolved))
+                        debug(line);
+}
 
 bool names_no_cluster(const Resolved& resolved)
 {
@@ -260,6 +311,7 @@ std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& note
         std::vector<Layer> layers;
         Problems broken;
         const Failure* first = nullptr;
+
         for (const auto& document : data.documents)
                 try {
                         layers.push_back(parse_document(document));
@@ -270,14 +322,17 @@ std::vector<Layer> parse_documents(const UserData& data, std::vector<Note>& note
                                 notes.push_back(ignored_document(e));
                                 continue;
                         }
+
                         first = first != nullptr ? first : &e.failure();
                         broken.add(e);
                         layers.push_back({.source = document.source}); // in the order of the others
                 }
+
         if (unreadable != nullptr)
                 unreadable->add(broken);
         else if (first != nullptr)
                 broken.throw_if_any(*first);
+
         return layers;
 }
 
@@ -288,14 +343,18 @@ Layer command_line_layer(const std::vector<std::string>& words)
                 layer.problems.add(
                         {layer.source}, "eks." + key, value, wrong, "See eks-node.toml(5) for every key");
         };
+
         for (const auto& word : words) {
                 const auto equals = word.find('=');
                 if (!word.starts_with("eks.") || equals == std::string::npos)
                         continue;
+
                 const auto key = word.substr(4, equals - 4);
                 const auto value = word.substr(equals + 1);
+
                 if (key == "node" || key == "debug" || key == "readahead")
                         continue; // for the generator
+
                 const auto* entry = find_schema_key(key);
                 if (entry == nullptr || entry->merge == MergeRule::documents ||
                         (holds_more(entry->shape) && key == entry->path)) {
@@ -304,16 +363,20 @@ Layer command_line_layer(const std::vector<std::string>& words)
                                                  : "cannot be given on the kernel command line");
                         continue;
                 }
+
                 Json* target = &layer.tree;
                 for (const auto part : split(key, '.')) {
                         const bool map = target != nullptr && (target->is_object() || target->is_null());
                         target = map ? &(*target)[std::string(part)] : nullptr;
                 }
+
                 if (target == nullptr) {
                         problem(key, value, "is below a key that already has a value");
                         continue;
                 }
+
                 const auto boolean = parse_boolean(value);
+
                 switch (entry->shape) {
                 case Shape::list:
                         target->push_back(value);
@@ -332,34 +395,45 @@ Layer command_line_layer(const std::vector<std::string>& words)
                 default:
                         *target = value;
                 }
+
                 layer.marks[key] = {layer.source};
         }
+
         check_layer(layer, Dialect::toml);
+
         return layer;
 }
 
-Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft)
+Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft, const GivenUserData* given)
 {
         Resolved resolved;
         for (const auto& path : admin_files(root, draft, resolved.merged.notes))
                 add_file(root, resolved, path, draft);
         if (!exists(root(admin_file)))
                 resolved.tried.push_back(fmt::format("{} (absent)", admin_file));
+
         for (const auto& path : drop_ins(
                      root, {std::string(nodeadm_drop_ins)}, node_config_suffixes, &resolved.merged.notes))
                 add_file(root, resolved, path);
-        if (const auto bytes = read_file_if_exists(root(user_data_path), config_limit))
+
+        const auto bytes =
+                given != nullptr ? given->bytes : read_file_if_exists(root(user_data_path), config_limit);
+        if (bytes)
                 add_user_data(root, resolved, *bytes, "user data");
         else
-                resolved.tried.emplace_back("user data (the instance has none)");
+                resolved.tried.push_back(fmt::format(
+                        "user data ({})", given != nullptr ? given->absent : "the instance has none"));
         add_command_layers(root, resolved);
+
         auto options = command_line_layer(kernel_command_line(root, exists(root("/run/systemd/container"))));
         if (!options.tree.empty() || !options.problems.empty()) {
                 resolved.tried.emplace_back(command_line_source);
                 add(root, resolved, std::move(options));
         }
+
         merge(root, resolved);
         judge_other_user_data(resolved);
+
         return resolved;
 }
 
@@ -376,8 +450,10 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                         resolved.layers.push_back({.source = source}); // in the order of the others
                 }
         };
+
         constexpr std::string_view user_data = "user-data:";
         const Root here; // the sources were given on the command line
+
         for (const auto& source : sources) {
                 struct stat st {};
                 if (source.starts_with(user_data)) {
@@ -390,6 +466,7 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                         const auto paths = drop_ins(here, {source}, all_suffixes, &resolved.merged.notes);
                         if (paths.empty())
                                 resolved.tried.push_back(source + " (no configuration in this directory)");
+
                         for (const auto& path : paths) {
                                 resolved.tried.push_back(path);
                                 read(path, [&] {
@@ -403,6 +480,7 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                         });
                 }
         }
+
         merge(root, resolved);
         try {
                 judge_other_user_data(resolved);
@@ -411,6 +489,7 @@ Resolved resolve_sources(const Root& root, const std::vector<std::string>& sourc
                         throw;
                 unreadable->add(e);
         }
+
         return resolved;
 }
 

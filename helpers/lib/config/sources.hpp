@@ -36,18 +36,34 @@ struct Resolved {
 // The names of the layers' sources, in order.
 std::vector<std::string> sources_of(const Resolved& resolved);
 
+// For each key the layer that won, and those below it that set the key, too: "swap is from user data, line
+// 9, which overrides /etc/eks/node.toml, line 2". Without values, which may be secret.
+std::vector<std::string> winning_layers(const Resolved& resolved);
+
+// The same on stderr of a verb, under --debug.
+void debug_layers(const Resolved& resolved);
+
 // Whether no layer has any key of a cluster.
 bool names_no_cluster(const Resolved& resolved);
+
+// A change that is not made yet.
+struct Draft {
+        std::string path; // of an admin's drop-in
+        std::string text; // "" if it is to be removed
+};
+
+// User data in place of what eks-imds has fetched; nothing: there is none.
+struct GivenUserData {
+        std::optional<std::string> bytes;
+        std::string absent; // where it was looked for
+};
 
 // The layers of a node, in order: vendor drop-ins, /etc/eks/node.toml, admin drop-ins, nodeadm's drop-ins,
 // user data, the calls of commands on this instance, kernel command line. Absent ones are skipped. With a
 // draft, as if that drop-in were there. Throws Error (config_syntax, config_invalid, file_io), also for user
 // data that is no configuration if no other layer names a cluster.
-struct Draft {
-        std::string path; // of an admin's drop-in
-        std::string text; // "" if it is to be removed
-};
-Resolved resolve_node_layers(const Root& root, const std::optional<Draft>& draft = {});
+Resolved resolve_node_layers(
+        const Root& root, const std::optional<Draft>& draft = {}, const GivenUserData* given = nullptr);
 
 // The given sources in order: a file (*.toml is ours; *.yaml, *.yml and *.json are NodeConfig), a directory
 // of such, or "user-data:FILE". A kubelet.configFile is read below `root`. A missing source is an Error

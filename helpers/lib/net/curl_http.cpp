@@ -94,9 +94,18 @@ std::string unresolved_name(CURLcode result, std::string_view error, std::string
         } else if (result != CURLE_OPERATION_TIMEDOUT || !error.starts_with("Resolving timed out")) {
                 return {};
         }
+
         const auto slashes = url.find("//");
         const auto begin = slashes == url.npos ? 0 : slashes + 2;
+
         return std::string(url.substr(begin, url.find_first_of(":/?", begin) - begin));
+}
+
+bool is_unconnected(CURL* easy, CURLcode result)
+{
+        curl_off_t connected = 0; // microseconds
+        ::curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
+        return result == CURLE_COULDNT_CONNECT || (result == CURLE_OPERATION_TIMEDOUT && connected == 0);
 }
 
 std::size_t on_body(char* data, std::size_t size, std::size_t items, void* self)
@@ -140,11 +149,21 @@ struct Running {
                 set(easy.get(), CURLOPT_WRITEDATA, attempt);
                 set(easy.get(), CURLOPT_HEADERFUNCTION, &on_header);
                 set(easy.get(), CURLOPT_HEADERDATA, attempt);
+
+                if (!request.ca.empty()) {
+                        curl_blob blob{
+                                .data = const_cast<char*>(request.ca.data()), // NOLINT: it is only read
+                                .len = request.ca.size(),
+                                .flags = CURL_BLOB_NOCOPY};
+                        set(easy.get(), CURLOPT_CAINFO_BLOB, &blob);
+                }
+
                 if (request.method != "GET") {
                         set(easy.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
                         set(easy.get(), CURLOPT_POSTFIELDS, request.body.data());
                         set(easy.get(), CURLOPT_CUSTOMREQUEST, request.method.c_str());
                 }
+
                 for (const auto& header : request.headers)
                         headers.reset(::curl_slist_append(headers.release(), header.c_str()));
                 set(easy.get(), CURLOPT_HTTPHEADER, headers.get());
@@ -194,8 +213,10 @@ public:
         {
                 int running = 0;
                 ::curl_multi_perform(multi_.get(), &running);
+
                 if (finish())
                         return;
+
                 ::curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(count(time)), nullptr);
                 ::curl_multi_perform(multi_.get(), &running);
                 finish();
@@ -210,6 +231,7 @@ private:
                 while (const CURLMsg* message = ::curl_multi_info_read(multi_.get(), &remaining)) {
                         if (message->msg != CURLMSG_DONE)
                                 continue;
+
                         const auto result = message->data.result;
                         HttpAttempt* attempt = nullptr;
                         ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &attempt);
@@ -217,16 +239,21 @@ private:
                                 message->easy_handle, CURLINFO_RESPONSE_CODE, &attempt->response.status);
                         const auto found =
                                 std::ranges::find(running_, attempt, [](auto& r) { return r->attempt; });
+
                         if (result != CURLE_OK) {
                                 const std::string_view error = (*found)->error.data();
                                 attempt->failure = words_for(message->easy_handle, result, error);
                                 attempt->is_final = is_final(message->easy_handle, result, error);
                                 attempt->unresolved = unresolved_name(result, error, attempt->request->url);
+                                attempt->unconnected = attempt->unresolved.empty() &&
+                                                       is_unconnected(message->easy_handle, result);
                         }
+
                         attempt->ended = true;
                         cancel(*attempt);
                         any = true;
                 }
+
                 return any;
         }
 

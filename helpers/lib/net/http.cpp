@@ -2,6 +2,7 @@
 #include "net/http.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -82,27 +83,39 @@ HttpFault first_fault(const Transfers& transfers)
         return first == transfers.end() ? HttpFault{} : first->last;
 }
 
-// Look at an attempt that has ended: it is the answer, or another one follows.
-void finish(Transfer& transfer, const HttpOptions& options)
+// An attempt has ended without a usable answer: another one follows.
+void try_again(Transfer& transfer, const HttpOptions& options)
 {
         const auto& attempt = transfer.attempt;
-        transfer.running = false;
-        if (attempt.failure.empty() && !worth_another_try(attempt.response.status, options)) {
-                transfer.answered = true;
-                return;
-        }
         if (attempt.failure.empty())
                 transfer.last = {.text = fmt::format("status {}", attempt.response.status),
                         .unresolved = {},
                         .status = attempt.response.status};
         else
-                transfer.last = {.text = attempt.failure, .unresolved = attempt.unresolved};
+                transfer.last = {
+                        .text = attempt.failure, .unresolved = attempt.unresolved, .error = attempt.error};
+
         if (attempt.is_final)
                 throw HttpUnusable(fmt::format("{}: {}", transfer.name(), transfer.last.text));
+
         transfer.start_at = Clock::now() + (options.jitter ? jittered(transfer.delay) : transfer.delay);
         transfer.delay = std::min(transfer.delay * 2, options.max_delay);
         options.on_retry(
                 fmt::format("{}: {} (attempt {})", transfer.name(), transfer.last.text, transfer.attempts));
+}
+
+// Look at an attempt that has ended: it is the answer, or another one follows.
+void finish(Transfer& transfer, const HttpOptions& options)
+{
+        const auto& attempt = transfer.attempt;
+        transfer.running = false;
+
+        if (attempt.failure.empty() && !worth_another_try(attempt.response.status, options)) {
+                transfer.answered = true;
+                return;
+        }
+
+        try_again(transfer, options);
 }
 
 // Start the attempts that are due, and return the time until the next one.
@@ -112,20 +125,25 @@ milliseconds start_due(Transfers& transfers, HttpTransport& transport, const Htt
         const auto left = std::chrono::ceil<milliseconds>(options.deadline - now);
         if (left <= milliseconds(0))
                 throw HttpDeadline(failures(transfers), first_fault(transfers));
+
         auto wait = left;
+
         for (auto& transfer : transfers) {
                 if (transfer.answered || transfer.running)
                         continue;
+
                 if (transfer.start_at > now) {
                         wait = std::min(wait, std::chrono::ceil<milliseconds>(transfer.start_at - now));
                         continue;
                 }
+
                 transfer.attempt = {.request = transfer.attempt.request};
                 transfer.running = true;
                 ++transfer.attempts;
                 transport.start(
                         transfer.attempt, options.connect_timeout, std::min(options.attempt_timeout, left));
         }
+
         return wait;
 }
 
@@ -141,11 +159,44 @@ std::vector<HttpResponse> HttpClient::fetch(
                         if (transfer.running && transfer.attempt.ended)
                                 finish(transfer, options);
         }
+
         std::vector<HttpResponse> responses;
         responses.reserve(transfers.size());
+
         for (auto& transfer : transfers)
                 responses.push_back(std::move(transfer.attempt.response));
+
         return responses;
+}
+
+HttpWinner HttpClient::race(
+        const std::vector<HttpRequest>& requests, const HttpOptions& options, const HttpRace& rules)
+{
+        Transfers transfers(*transport_, requests, options);
+        for (std::size_t i = 0; i < transfers.size(); ++i)
+                transfers[i].start_at = Clock::now() + rules.head_start * i;
+
+        for (;;) {
+                transport_->wait(start_due(transfers, *transport_, options));
+
+                for (std::size_t i = 0; i < transfers.size(); ++i) {
+                        auto& transfer = transfers[i];
+                        if (!transfer.running || !transfer.attempt.ended)
+                                continue;
+
+                        finish(transfer, options);
+                        if (transfer.answered && rules.wins(i, transfer.attempt.response))
+                                return {i, std::move(transfer.attempt.response)};
+                        if (std::exchange(transfer.answered, false))
+                                try_again(transfer, options);
+
+                        if (rules.is_hopeless(i, transfer.last))
+                                throw HttpDeadline(failures(transfers), transfer.last);
+                        for (auto& other : transfers)
+                                if (other.attempts == 0)
+                                        other.start_at = Clock::now();
+                }
+        }
 }
 
 } // namespace eks

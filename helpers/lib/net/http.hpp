@@ -17,6 +17,7 @@ struct HttpRequest {
         std::vector<std::string> headers; // "Name: value"
         std::string body;
         std::size_t body_limit = 1U << 20U; // bytes of the answer; more is a failed attempt
+        std::string ca = {};                // PEM, of https: trusted instead of the system's store
 };
 
 struct HttpResponse {
@@ -42,6 +43,7 @@ struct HttpFault {
         std::string text;       // "" if there was none
         std::string unresolved; // the name that no name server has resolved
         long status = 0;        // of an answer that is worth another attempt
+        int error = 0;          // errno of a connection that could not be made, if that is known
 };
 
 // No answer by the deadline. Contains, for each failed request, the number of attempts and the last result.
@@ -74,8 +76,10 @@ struct HttpAttempt {
         const HttpRequest* request = nullptr;
         HttpResponse response;
         std::string failure;
-        std::string unresolved; // the name of a host or proxy that could not be resolved
-        bool is_final = false;  // the next attempt would fail in the same way
+        std::string unresolved;   // the name of a host or proxy that could not be resolved
+        int error = 0;            // errno of a connection that could not be made, if that is known
+        bool unconnected = false; // the address is known, and nothing there accepts a connection
+        bool is_final = false;    // the next attempt would fail in the same way
         bool ended = false;
 };
 
@@ -105,6 +109,21 @@ std::unique_ptr<HttpTransport> plain_http();
 // http and https URLs, through the proxy that the environment names (HTTPS_PROXY, NO_PROXY, …); on libcurl.
 std::unique_ptr<HttpTransport> curl_http();
 
+// How several requests race for one answer, the first of them with a head start.
+struct HttpRace {
+        // Before the second request starts. It starts earlier if the first one has failed.
+        std::chrono::milliseconds head_start{250};
+        // Whether an answer ends the race; otherwise another attempt follows it.
+        std::function<bool(std::size_t request, const HttpResponse&)> wins;
+        // Called after each attempt that failed. If it returns true, HttpDeadline is thrown at once.
+        std::function<bool(std::size_t request, const HttpFault&)> is_hopeless;
+};
+
+struct HttpWinner {
+        std::size_t request = 0;
+        HttpResponse response;
+};
+
 class HttpClient {
 public:
         explicit HttpClient(std::unique_ptr<HttpTransport> transport) : transport_(std::move(transport)) {}
@@ -114,6 +133,10 @@ public:
         // HttpUnusable.
         std::vector<HttpResponse> fetch(
                 const std::vector<HttpRequest>& requests, const HttpOptions& options);
+
+        // The first answer to any of the requests. Throws as fetch().
+        HttpWinner race(
+                const std::vector<HttpRequest>& requests, const HttpOptions& options, const HttpRace& rules);
 
 private:
         std::unique_ptr<HttpTransport> transport_;

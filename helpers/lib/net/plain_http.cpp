@@ -28,6 +28,16 @@ constexpr std::size_t most_connections = 4;
 constexpr ev_ssize_t most_header_bytes = 64 << 10;
 constexpr std::uint16_t http_port = 80;
 
+// In the words of the error, and with its cause in the network if they do not tell.
+std::string cannot_connect(int error)
+{
+        const char* cause = error == EACCES || error == EPERM
+                                    ? " (a route or firewall rule of this machine prohibits it)"
+                            : error == EINVAL ? " (a route of the type blackhole)"
+                                              : "";
+        return fmt::format("cannot connect: {}{}", std::strerror(error), cause);
+}
+
 timeval interval(milliseconds time)
 {
         const auto whole = std::max<long>(1, time.count());
@@ -65,6 +75,7 @@ public:
         {
                 attempt_ = job.attempt;
                 failure_.clear();
+                connect_error_ = 0;
                 const auto& asked = *attempt_->request;
                 ::evhttp_connection_set_max_body_size(
                         connection_.get(), static_cast<ev_ssize_t>(asked.body_limit));
@@ -72,11 +83,13 @@ public:
                 ::evhttp_request_set_error_cb(request_, &Connection::on_error);
                 auto* headers = ::evhttp_request_get_output_headers(request_);
                 ::evhttp_add_header(headers, "Host", authority().c_str());
+
                 for (const auto& header : asked.headers) {
                         const auto colon = header.find(':');
                         ::evhttp_add_header(headers, header.substr(0, colon).c_str(),
                                 std::string(trim(std::string_view(header).substr(colon + 1))).c_str());
                 }
+
                 ::evbuffer_add(
                         ::evhttp_request_get_output_buffer(request_), asked.body.data(), asked.body.size());
                 const auto connect_timeout = interval(job.connect_timeout);
@@ -86,10 +99,16 @@ public:
                 const auto method = asked.method == "PUT"    ? EVHTTP_REQ_PUT
                                     : asked.method == "POST" ? EVHTTP_REQ_POST
                                                              : EVHTTP_REQ_GET;
-                // Frees the request if it fails, and has called on_end then.
-                if (::evhttp_make_request(connection_.get(), request_, method, job.target.c_str()) != 0 &&
-                        attempt_ != nullptr)
+
+                // Frees the request if it fails. on_end has been called then, and also if there is no route.
+                starting_ = true;
+                const bool started =
+                        ::evhttp_make_request(connection_.get(), request_, method, job.target.c_str()) == 0;
+                starting_ = false;
+                if (attempt_ != nullptr && !started)
                         end("cannot connect");
+                else if (attempt_ != nullptr && !connected())
+                        watch_connecting();
         }
 
         // Drop the attempt without ending it.
@@ -108,6 +127,26 @@ private:
         {
                 const auto host = host_.find(':') == host_.npos ? host_ : fmt::format("[{}]", host_);
                 return port_ == http_port ? host : fmt::format("{}:{}", host, port_);
+        }
+
+        // libevent shuts a socket down before it reports that it could not connect, and errno is then of
+        // that. While it connects, its only callback is the one for events.
+        void watch_connecting()
+        {
+                auto* buffer = ::evhttp_connection_get_bufferevent(connection_.get());
+                bufferevent_data_cb on_read = nullptr;
+                bufferevent_data_cb on_write = nullptr;
+                ::bufferevent_getcb(buffer, &on_read, &on_write, &libevents_on_event_, &libevents_argument_);
+                if (on_read == nullptr && on_write == nullptr && libevents_on_event_ != nullptr)
+                        ::bufferevent_setcb(buffer, nullptr, nullptr, &Connection::on_event, this);
+        }
+
+        static void on_event(bufferevent* buffer, short what, void* pointer)
+        {
+                auto& connection = self(pointer);
+                if ((what & BEV_EVENT_ERROR) != 0)
+                        connection.connect_error_ = errno;
+                connection.libevents_on_event_(buffer, what, connection.libevents_argument_);
         }
 
         void stop_timers()
@@ -161,26 +200,33 @@ private:
 
         static void on_end(evhttp_request* request, void* pointer)
         {
-                const int error = errno;
+                const int last_error = errno;
                 auto& connection = self(pointer);
                 if (connection.attempt_ == nullptr)
                         return;
+
                 if (request == nullptr || ::evhttp_request_get_response_code(request) == 0) {
-                        connection.end(connection.failure_.empty()
-                                               ? fmt::format("cannot connect: {}", std::strerror(error))
-                                               : connection.failure_);
+                        const int error = connection.starting_ ? last_error : connection.connect_error_;
+                        connection.attempt_->error = error;
+                        connection.end(error != 0                    ? cannot_connect(error)
+                                       : connection.failure_.empty() ? "cannot connect"
+                                                                     : connection.failure_);
                         return;
                 }
+
                 auto& response = connection.attempt_->response;
                 response.status = ::evhttp_request_get_response_code(request);
+
                 const auto* headers = ::evhttp_request_get_input_headers(request);
                 for (const evkeyval* header = headers->tqh_first; header != nullptr;
                         header = header->next.tqe_next) {
                         response.headers[lower(header->key)] = header->value;
                 }
+
                 auto* body = ::evhttp_request_get_input_buffer(request);
                 response.body.resize(::evbuffer_get_length(body));
                 ::evbuffer_remove(body, response.body.data(), response.body.size());
+
                 if (response.body.size() > connection.attempt_->request->body_limit)
                         connection.failure_ = "the answer is too long";
                 connection.end(connection.failure_);
@@ -194,6 +240,10 @@ private:
         HttpAttempt* attempt_ = nullptr;
         evhttp_request* request_ = nullptr;
         std::string failure_;
+        int connect_error_ = 0;
+        bool starting_ = false;
+        bufferevent_event_cb libevents_on_event_ = nullptr;
+        void* libevents_argument_ = nullptr;
 };
 
 class PlainHttp final : public HttpTransport {
@@ -203,6 +253,7 @@ public:
                 const std::unique_ptr<evhttp_uri, Deleter<evhttp_uri_free>> url(
                         ::evhttp_uri_parse_with_flags(
                                 attempt.request->url.c_str(), EVHTTP_URI_NONCONFORMANT));
+
                 const char* scheme = url ? ::evhttp_uri_get_scheme(url.get()) : nullptr;
                 const char* host = url ? ::evhttp_uri_get_host(url.get()) : nullptr;
                 if (scheme == nullptr || std::strcmp(scheme, "http") != 0 || host == nullptr ||
@@ -212,6 +263,7 @@ public:
                         ended_at_once_ = true;
                         return;
                 }
+
                 Job job{.attempt = &attempt,
                         .host = host,
                         .target = ::evhttp_uri_get_path(url.get()),
@@ -241,8 +293,10 @@ public:
         {
                 if (std::exchange(ended_at_once_, false))
                         return;
+
                 const auto until = interval(time);
                 event_add(timer_.get(), &until);
+
                 // Handles pending events and returns; the caller checks its attempts.
                 ::event_base_loop(base_.get(), EVLOOP_ONCE);
                 event_del(timer_.get());
@@ -256,6 +310,7 @@ private:
                         auto* connection = free_connection(waiting_.front());
                         if (connection == nullptr)
                                 return;
+
                         const auto job = std::move(waiting_.front());
                         waiting_.pop_front();
                         connection->start(job);
@@ -268,12 +323,14 @@ private:
                 for (auto& connection : connections_)
                         if (connection->idle() && connection->leads_to(job))
                                 return connection.get();
+
                 if (connections_.size() == most_connections) {
                         const auto other = std::ranges::find_if(connections_, &Connection::idle);
                         if (other == connections_.end())
                                 return nullptr;
                         connections_.erase(other);
                 }
+
                 connections_.push_back(std::make_unique<Connection>(base_.get(), job));
                 return connections_.back().get();
         }

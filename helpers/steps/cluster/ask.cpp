@@ -7,6 +7,7 @@
 #include "base/command_line.hpp"
 #include "base/environment.hpp"
 #include "base/log.hpp"
+#include "net/aws_retry.hpp"
 #include "steps/cluster/cluster.hpp"
 
 namespace eks {
@@ -15,9 +16,10 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds default_limit{1200}; // while the cluster is being created; as in the AWS CLI's waiter
-constexpr seconds answer_limit{120};   // for EKS to answer
-constexpr seconds unit_margin{30};     // so that the manager waits longer than we do
+constexpr seconds default_limit{1200};  // while the cluster is being created; as in the AWS CLI's waiter
+constexpr seconds answer_limit{120};    // for EKS to answer
+constexpr seconds throttled_limit{600}; // for EKS to answer something else than that it throttles
+constexpr seconds unit_margin{30};      // so that the manager waits longer than we do
 
 } // namespace
 
@@ -44,25 +46,44 @@ ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const I
                 if (watch.until)
                         watch.until(time);
         };
+
+        const auto extend_timeout = [](std::chrono::milliseconds pause) {
+                const auto next = std::chrono::ceil<seconds>(pause) + answer_limit + unit_margin;
+                notify_extend_timeout(static_cast<unsigned>(next.count()));
+        };
+
+        bool throttled = false;
         const auto describe = [&] {
                 watch.say(asking);
+                const auto now = std::chrono::steady_clock::now();
                 return aws_call("eks", question.region, describe_request(question.name),
                         {.credentials = {},
                                 .endpoint = kind,
-                                .deadline = std::chrono::steady_clock::now() + std::min(limit, answer_limit),
-                                .on_retry = [&](const std::string& what) {
-                                        watch.say(fmt::format("{}: {}", asking, what));
-                                }});
+                                .deadline = now + std::min(limit, answer_limit),
+                                .on_retry =
+                                        [&](const std::string& what) {
+                                                watch.say(fmt::format("{}: {}", asking, what));
+                                                extend_timeout(longest_retry_delay);
+                                        },
+                                .throttled_deadline = now + std::min(limit, throttled_limit),
+                                .on_throttled =
+                                        [&] {
+                                                if (!std::exchange(throttled, true))
+                                                        begin_wait(std::min(limit, throttled_limit));
+                                        },
+                                .action = "eks:DescribeCluster",
+                                .on_warning = watch.warn});
         };
+
         bool answered = false;
         const auto wait = [&](std::chrono::milliseconds time, const std::string& status) {
                 if (!std::exchange(answered, true))
                         begin_wait(limit);
                 watch.say(status);
-                const auto next = std::chrono::ceil<seconds>(time) + answer_limit + unit_margin;
-                notify_extend_timeout(static_cast<unsigned>(next.count()));
+                extend_timeout(time);
                 std::this_thread::sleep_for(time);
         };
+
         begin_wait(std::min(limit, answer_limit));
         return wait_for_cluster(question, {.describe = describe, .wait = wait, .limit = limit});
 }

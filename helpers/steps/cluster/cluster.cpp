@@ -34,11 +34,13 @@ std::string text_at(const Json& answer, const char* pointer)
         const Json::json_pointer place(pointer);
         if (!answer.contains(place) || answer[place].is_null())
                 return {};
+
         if (!answer[place].is_string())
                 bad_answer(fmt::format("has a '{}' that is not text", pointer));
         auto text = answer[place].get<std::string>();
         if (has_control_characters(text))
                 bad_answer(fmt::format("has a '{}' of more than one line", pointer));
+
         return text;
 }
 
@@ -68,12 +70,14 @@ ClusterAnswer parse_cluster(const std::string& body, const std::string& name)
                 const char* key;
                 const char* pointer;
         };
+
         for (const auto& [key, pointer] : {Part{"apiServerEndpoint", "/cluster/endpoint"},
                      Part{"certificateAuthority", "/cluster/certificateAuthority/data"},
                      Part{"cidr", ipv6 ? "/cluster/kubernetesNetworkConfig/serviceIpv6Cidr"
                                        : "/cluster/kubernetesNetworkConfig/serviceIpv4Cidr"}})
                 if (auto text = text_at(answer, pointer); !text.empty())
                         result.cluster[key] = std::move(text);
+
         // Only a local cluster on an Outpost has both; a cluster in the Region with nodes on an Outpost has
         // neither.
         if (!text_at(answer, "/cluster/outpostConfig/outpostArns/0").empty()) {
@@ -81,6 +85,7 @@ ClusterAnswer parse_cluster(const std::string& body, const std::string& name)
                 if (auto id = text_at(answer, "/cluster/id"); !id.empty())
                         result.cluster["id"] = std::move(id);
         }
+
         return result;
 }
 
@@ -117,13 +122,14 @@ Error explain_refusal(const AwsRefused& refusal, const ClusterQuestion& question
                                 "of that role, or configure the cluster's endpoint, CA certificate and "
                                 "service CIDR",
                                 partition, region, account, name)};
-        if (refusal.is_unknown_caller())
+        if (refusal.is_unknown_caller() && !refusal.says_why())
                 return {failure::cluster_denied,
                         fmt::format("EKS in {} does not accept {} when asked for the cluster '{}': {}",
                                 region, refusal.caller(), name, refusal.what()),
                         "Check the machine's clock with `timedatectl`, and that the region is enabled for the "
                         "account"};
-        return refusal;
+
+        return {refusal.failure(), refusal.what(), refusal.remedy()};
 }
 
 ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWorld& world)
@@ -136,6 +142,7 @@ ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWor
                 } catch (const AwsRefused& e) {
                         throw explain_refusal(e, question);
                 }
+
                 auto answer = parse_cluster(body, question.name);
                 if (answer.is_usable())
                         return answer;
@@ -145,6 +152,7 @@ ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWor
                                         answer.status),
                                 "See its health in the EKS console or with `aws eks describe-cluster`, "
                                 "and set cluster.name to a working cluster");
+
                 const auto time = jittered(delay);
                 if (waited + time > world.limit)
                         throw Error(failure::cluster_not_ready,
@@ -153,6 +161,7 @@ ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWor
                                         std::chrono::duration_cast<std::chrono::seconds>(world.limit)
                                                 .count()),
                                 "Start nodes when the cluster is ACTIVE, or set EKS_CLUSTER_TIMEOUT= higher");
+
                 world.wait(time, fmt::format("Waiting for the cluster '{}' to be ACTIVE; it is {}",
                                          question.name, answer.status));
                 waited += time;
@@ -167,10 +176,12 @@ StepPlan plan_cluster(const NodeDocument& document, const Json& imds, const Clus
         auto marks = document.marks;
         complete_cluster(spec, marks, answer.cluster, plan.notes);
         problems_of_completed(spec, marks, imds, plan.notes).throw_if_any(failure::config_invalid);
+
         Json file{{"cluster", answer.cluster}, {"region", question.region}, {"status", answer.status}};
         if (!answer.version.empty())
                 file["version"] = answer.version;
         plan.files.push_back({.path = std::string(cluster_path), .content = file.dump(2) + "\n"});
+
         return plan;
 }
 

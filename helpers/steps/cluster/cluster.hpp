@@ -44,7 +44,7 @@ EndpointKind eks_endpoint(const InstanceFacts& facts, bool fips_kernel);
 // The request. Throws nothing.
 AwsRequest describe_request(const std::string& name);
 
-// The same refusal, explained for this cluster: cluster_denied, cluster_not_found, aws_refused.
+// The same refusal, explained for this cluster: cluster_denied, cluster_not_found, or its own failure.
 Error explain_refusal(const AwsRefused& refusal, const ClusterQuestion& question);
 
 struct ClusterWorld {
@@ -65,11 +65,12 @@ ClusterQuestion question_about(const std::string& name, const Json& imds);
 struct ClusterWatch {
         std::function<void(const std::string&)> say;          // the status texts
         std::function<void(std::chrono::seconds)> until = {}; // how long the wait that begins may take
+        std::function<void(const std::string&)> warn = [](const std::string&) {};
 };
 
-// The same with requests to EKS: fails after 2 minutes without an answer, and after $EKS_CLUSTER_TIMEOUT
-// seconds if the cluster is still being created. Throws Error: those of wait_for_cluster() and aws_call(),
-// usage.
+// The same with requests to EKS: fails after 2 minutes without an answer, after 10 minutes of throttling,
+// and after $EKS_CLUSTER_TIMEOUT seconds if the cluster is still being created. Throws Error: those of
+// wait_for_cluster() and aws_call(), usage.
 ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const InstanceFacts& facts,
         const ClusterWatch& watch);
 

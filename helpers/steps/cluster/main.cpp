@@ -16,11 +16,15 @@ void ask(Context& context, const NodeDocument& document)
                 context.awaiting(text);
                 context.log().debug(text);
         };
+
         const auto until = [&](std::chrono::seconds limit) {
                 context.wait_until(limit, "the step fails, and eks-retry.timer tries it again");
         };
-        const auto answer =
-                ask_eks(context.root(), question, instance_facts(imds), {.say = say, .until = until});
+
+        const auto answer = ask_eks(context.root(), question, instance_facts(imds),
+                {.say = say, .until = until, .warn = [&](const std::string& text) {
+                         context.log().warning(text);
+                 }});
         context.apply(plan_cluster(document, imds, question, answer));
         context.did(fmt::format("EKS says that '{}' is {}", question.name, answer.status), false);
 }

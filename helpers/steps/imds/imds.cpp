@@ -85,9 +85,11 @@ void add_identity(Json& facts, const std::optional<std::string>& body)
         const auto document = try_parse_json(*body);
         if (!document.is_object())
                 bad_answer(identity_path, "not a JSON object");
+
         for (const auto& [path, key, absence] : identity_facts)
                 if (const auto value = document.find(path); value != document.end() && value->is_string())
                         facts[key] = checked_line(identity_path, value->get_ref<const std::string&>());
+
         for (const auto* needed : {"instanceId", "instanceType", "region", "availabilityZone"})
                 if (!facts.contains(needed))
                         bad_answer(identity_path, fmt::format("without '{}'", needed));
@@ -103,6 +105,7 @@ std::vector<std::string> entries(std::string_view path, const std::optional<std:
                         name.pop_back();
                 names.push_back(std::move(name));
         }
+
         return names;
 }
 
@@ -130,6 +133,7 @@ Json interface_facts(const Answers& answers, const std::string& mac)
                         "mac", mac
                 }
         };
+
         for (const auto& [path, key, absence] : interface_numbers) {
                 const auto& body = answers.at(base + path);
                 // The first network card of an instance with one has no key of its own.
@@ -138,10 +142,12 @@ Json interface_facts(const Answers& answers, const std::string& mac)
                         bad_answer(base + path, "not a number");
                 interface[key] = *number;
         }
+
         for (const auto& [path, key, absence] : interface_lists)
                 interface[key] = checked_list(base + path, answers.at(base + path));
         if (const auto& subnet = answers.at(base + subnet_path))
                 interface["subnetIpv4Cidr"] = checked_line(base + subnet_path, *subnet);
+
         return interface;
 }
 
@@ -153,7 +159,9 @@ std::vector<ImdsItem> implied(const Answers& answers, const std::vector<std::str
                 if (answers.lacks(path))
                         items.push_back({path, Absence::not_yet});
         };
+
         const auto& own = answers.at("meta-data/mac");
+
         for (const auto& mac : macs) {
                 const auto base = interfaces_path + mac + "/";
                 if (own && trim(*own) == mac) {
@@ -162,6 +170,7 @@ std::vector<ImdsItem> implied(const Answers& answers, const std::vector<std::str
                         if (!answers.lacks(local_ipv4_path) || answers.lacks(base + ipv6_path))
                                 need(base + addresses_path);
                 }
+
                 const bool has_ipv4 =
                         !answers.lacks(base + addresses_path) || !answers.lacks(local_ipv4_path);
                 if (has_ipv4) {
@@ -169,6 +178,7 @@ std::vector<ImdsItem> implied(const Answers& answers, const std::vector<std::str
                         need(base + ranges_path);
                 }
         }
+
         return items;
 }
 
@@ -186,6 +196,7 @@ StepPlan plan_imds(const ImdsFetch& fetch)
         const auto macs = entries(interfaces_path, answers.at(interfaces_path));
         const auto tags = entries(tags_path, answers.at(tags_path));
         std::vector<ImdsItem> second;
+
         for (const auto& mac : macs) {
                 const auto base = interfaces_path + mac + "/";
                 for (const auto& fact : interface_numbers)
@@ -194,14 +205,17 @@ StepPlan plan_imds(const ImdsFetch& fetch)
                         second.push_back({base + fact.path});
                 second.push_back({base + subnet_path});
         }
+
         for (const auto& tag : tags)
                 second.push_back({tags_path + tag});
         answers.ask(fetch, second);
+
         if (const auto third = implied(answers, macs); !third.empty())
                 answers.ask(fetch, third);
 
         Json facts = Json::object();
         add_identity(facts, answers.at(identity_path));
+
         for (const auto& [path, key, absence] : text_facts) {
                 const auto full = std::string("meta-data/") + path;
                 if (const auto& body = answers.at(full); body && !trim(*body).empty())
@@ -214,6 +228,7 @@ StepPlan plan_imds(const ImdsFetch& fetch)
         std::ranges::sort(interfaces, {}, [](const Json& i) {
                 return std::pair(i.at("networkCard").get<unsigned>(), i.at("deviceNumber").get<unsigned>());
         });
+
         facts["interfaces"] = interfaces;
         if (answers.at(tags_path)) {
                 facts["tags"] = Json::object();
@@ -223,13 +238,22 @@ StepPlan plan_imds(const ImdsFetch& fetch)
         }
 
         StepPlan plan;
+        plan.decisions.push_back(fmt::format("instance {} of type {} in {}: {} interfaces, {}, {} bytes of "
+                                             "user data",
+                facts.value("instanceId", ""), facts.value("instanceType", ""),
+                facts.value("availabilityZone", ""), macs.size(),
+                facts.contains("tags") ? fmt::format("{} tags", tags.size())
+                                       : "tags are not in the metadata",
+                answers.at(user_data) ? answers.at(user_data)->size() : 0));
         plan.files.push_back({.path = "/run/eks/imds.json",
                 .content = facts.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"});
+
         if (const auto& data = answers.at(user_data))
                 plan.files.push_back({.path = "/run/eks/user-data", .content = *data, .mode = 0600});
         else
                 plan.files.push_back(
                         {.path = "/run/eks/user-data", .content = {}, .kind = File::Kind::absent});
+
         return plan;
 }
 

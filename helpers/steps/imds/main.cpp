@@ -3,6 +3,7 @@
 #include "net/imds.hpp"
 #include "steps/imds/imds.hpp"
 #include "steps/imds/patience.hpp"
+#include "steps/imds/without_imds.hpp"
 
 namespace {
 
@@ -12,7 +13,7 @@ constexpr std::chrono::seconds default_timeout{120};
 constexpr std::chrono::seconds unit_margin{30};       // that the manager waits longer than we do
 constexpr std::chrono::milliseconds patience{12'000}; // for user data that is absent
 
-void fetch_everything(Context& context)
+StepPlan fetch_everything(Context& context)
 {
         const auto timeout = environment_seconds("EKS_IMDS_TIMEOUT", default_timeout);
         if (timeout != default_timeout)
@@ -30,18 +31,43 @@ void fetch_everything(Context& context)
                                 context.awaiting("Waiting for the instance metadata service: " + what);
                                 context.log().debug(what);
                         }});
-        context.apply(plan_imds([&](const std::vector<ImdsItem>& items) { return imds.wait_for(items); }));
+
+        return plan_imds([&](const std::vector<ImdsItem>& items) { return imds.wait_for(items); });
+}
+
+void provide_facts(Context& context)
+{
+        const auto& root = context.root();
+        std::optional<StepPlan> plan;
+        if (is_service_configured(root))
+                plan = plan_without_imds(root, kernel_facts(), "");
+
+        try {
+                if (!plan)
+                        plan = fetch_everything(context);
+        } catch (const ImdsOff& e) {
+                if (has_answers_of_service(root))
+                        throw;
+                context.wait_ended();
+                plan = plan_without_imds(root, kernel_facts(), e.what(), e.remedy());
+        }
+
+        context.apply(*plan);
 }
 
 } // namespace
 
 int main(int argc, char** argv)
 {
-        return run_step({.name = "eks-imds",
-                                .purpose = "fetch instance metadata and user data",
-                                .access = {.reads = {"/etc/eks", "/proc/1", "/proc/cmdline", "/usr/lib/eks",
-                                                   "/var/lib/eks/commands.d"},
-                                        .writes = {"/run/eks"},
-                                        .internet = true}},
-                argc, argv, fetch_everything);
+        return run_step(
+                {.name = "eks-imds",
+                        .purpose = "fetch instance metadata and user data",
+                        .access = {.reads = {"/etc/credstore", "/etc/eks", "/etc/kubernetes", "/proc/1",
+                                           "/proc/cmdline", "/run/cloud-init", "/run/credentials",
+                                           "/run/credstore", "/run/host/credentials", "/run/systemd/netif",
+                                           "/sys/class", "/sys/devices", "/usr/lib/eks", "/usr/share/eks",
+                                           "/var/lib/cloud", "/var/lib/eks/commands.d"},
+                                .writes = {"/run/eks"},
+                                .internet = true}},
+                argc, argv, provide_facts);
 }

@@ -18,6 +18,7 @@ bool seems_to_name_cluster(std::string_view text)
         const auto begins_with_one_of = [](std::string_view rest, std::string_view signs) {
                 return !rest.empty() && signs.find(rest.front()) != signs.npos;
         };
+
         return std::ranges::any_of(lines(text), [&](std::string_view line) {
                 const auto begin = line.substr(std::min(line.find_first_not_of(" \t[{\"'"), line.size()));
                 if (begin.starts_with(key) && begins_with_one_of(trim(begin.substr(key.size())), "].:=\"'"))
@@ -27,25 +28,42 @@ bool seems_to_name_cluster(std::string_view text)
         });
 }
 
-bool is_cluster_named(const Root& root)
+namespace {
+
+// Whether a layer beside the user data has a text, or the kernel command line a word, of which that is true.
+bool any_layer(const Root& root, bool (*is_wanted)(std::string_view text), std::string_view word_begins)
 {
         std::vector<std::string> files{"/etc/eks/node.toml"};
         const auto in_directories = drop_ins(root,
                 {"/usr/lib/eks/node.d", "/etc/eks/node.d", "/etc/eks/nodeadm.d", "/var/lib/eks/commands.d"},
                 {".toml", ".yaml", ".yml", ".json"});
         files.insert(files.end(), in_directories.begin(), in_directories.end());
-        const auto names = [&](const std::string& file) {
+        const auto wanted = [&](const std::string& file) {
                 try {
-                        return seems_to_name_cluster(
-                                read_file_if_exists(root(file), drop_in_limit).value_or(""));
+                        return is_wanted(read_file_if_exists(root(file), drop_in_limit).value_or(""));
                 } catch (const Error&) {
                         return false;
                 }
         };
+
         const auto words = kernel_command_line(root, exists(root("/run/systemd/container")));
-        return std::ranges::any_of(files, names) || std::ranges::any_of(words, [](const std::string& word) {
-                return word.starts_with("eks.cluster.");
-        });
+        return std::ranges::any_of(files, wanted) ||
+               std::ranges::any_of(
+                       words, [&](const std::string& word) { return word.starts_with(word_begins); });
+}
+
+} // namespace
+
+bool is_cluster_named(const Root& root)
+{
+        return any_layer(root, seems_to_name_cluster, "eks.cluster.");
+}
+
+bool is_service_configured(const Root& root)
+{
+        return any_layer(
+                root, [](std::string_view text) { return text.find("metadataService") != text.npos; },
+                "eks.facts.metadataService=");
 }
 
 } // namespace eks

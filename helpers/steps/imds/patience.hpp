@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long to wait for user data. A node may have none if another layer names the cluster.
+// What the configuration seems to say before anything can parse it: how long to wait for user data, as a
+// node may have none if another layer names the cluster, and whether to ask the metadata service at all.
 #pragma once
 
 #include <string_view>
@@ -16,5 +17,8 @@ bool seems_to_name_cluster(std::string_view text);
 // command, or the kernel command line. A layer that cannot be read counts as one without a cluster;
 // eks-config reports the error.
 bool is_cluster_named(const Root& root);
+
+// Whether such a layer seems to have the key facts.metadataService.
+bool is_service_configured(const Root& root);
 
 } // namespace eks

@@ -41,6 +41,7 @@ std::vector<std::string> parts_of(std::string_view key)
                 if (key.starts_with('.'))
                         key.remove_prefix(1);
         }
+
         return parts;
 }
 
@@ -52,6 +53,7 @@ const Json* value_at(const Json& tree, std::string_view key)
                         return nullptr;
                 node = &node->at(part);
         }
+
         return node;
 }
 
@@ -68,6 +70,7 @@ std::string registered(const NodeInputs& node, const std::string& key)
                         if (parts.size() == 2 || parts.back() == name)
                                 text += fmt::format(" {}={}", name, value);
         }
+
         return text.empty() ? text : fmt::format("  on this node:{}\n", text);
 }
 
@@ -76,6 +79,7 @@ Json shown(const SchemaKey& entry, Json value)
 {
         if (entry.path.starts_with("proxy.") && value.is_string())
                 return without_secrets(value.get_ref<const std::string&>());
+
         if (entry.path == "trust.certificates") { // of which one may be a private key, by mistake
                 if (value.is_string())
                         return without_secrets(value.get_ref<const std::string&>());
@@ -83,12 +87,15 @@ Json shown(const SchemaKey& entry, Json value)
                         item = shown(entry, std::move(item));
                 return value;
         }
+
         if (entry.path != "instance.environment")
                 return value;
         if (!value.is_structured())
                 return "(hidden)";
+
         for (auto& item : value)
                 item = shown(entry, std::move(item));
+
         return value;
 }
 
@@ -107,6 +114,7 @@ std::string task_limit(const Root& root)
 {
         constexpr std::string_view name = "DefaultTasksMax=";
         std::string found;
+
         for (const auto& path : drop_ins(root,
                      {"/usr/lib/systemd/system.conf.d", "/usr/local/lib/systemd/system.conf.d",
                              "/run/systemd/system.conf.d", "/etc/systemd/system.conf.d"},
@@ -117,6 +125,7 @@ std::string task_limit(const Root& root)
                                 found = fmt::format("  tasks of a container: {}, from {}\n",
                                         line.substr(name.size()), path);
         }
+
         return found;
 }
 
@@ -125,9 +134,11 @@ std::string limits_there(const Root& root, const std::string& key)
 {
         constexpr auto path = "/etc/containerd/base-runtime-spec.json";
         const auto document = try_parse_json(read_file_if_exists(root(path)).value_or(""));
+
         const auto* const limits = value_at(document, "process.rlimits");
         if (limits == nullptr || !limits->is_array())
                 return {};
+
         std::string text;
         for (const auto& limit : *limits) {
                 const auto name = lower(limit.value("type", std::string()));
@@ -136,6 +147,7 @@ std::string limits_there(const Root& root, const std::string& key)
                                 limit.value("soft", std::uint64_t{0}), limit.value("hard", std::uint64_t{0}),
                                 path);
         }
+
         return text;
 }
 
@@ -156,10 +168,11 @@ Json computed_settings(const Root& root, const Resolved& resolved)
                         .facts = instance_facts(load_imds(root)),
                         .versions = {},
                         .credential_provider = {}};
-                std::vector<Note> notes;
-                const auto pods = max_pods(node, notes);
+
+                StepPlan plan;
+                const auto pods = max_pods(node, plan.notes);
                 Json settings{{"maxPods", pods.computed}};
-                if (auto kept = generated_reservations(node, pods.effective, notes); !kept.empty())
+                if (auto kept = generated_reservations(node, pods.effective, plan); !kept.empty())
                         settings["kubeReserved"] = std::move(kept);
                 return settings;
         } catch (const std::exception&) {
@@ -174,8 +187,8 @@ Json generated_settings(const Root& root, const Resolved& resolved)
         try {
                 auto node = load_node_inputs(root, ClusterNeed::as_configured);
                 node.spec = node_spec(resolved.merged.tree, resolved.merged.marks);
-                std::vector<Note> notes;
-                return generated_kubelet_config(node, notes);
+                StepPlan plan;
+                return generated_kubelet_config(node, plan);
         } catch (const std::exception&) { // no node here, or an incomplete configuration
                 return computed_settings(root, resolved);
         }
@@ -185,13 +198,16 @@ std::string edited_setting(const Root& root, const std::string& key)
 {
         if (!key.starts_with(kubelet_prefix))
                 return {};
+
         const auto path = std::string(kubelet_config_path);
         const auto present = read_file_if_exists(root(path));
         const auto ours = read_file_if_exists(root(std::string(rendered_directory) + path));
         if (!present || !ours || present == ours)
                 return {};
+
         const auto document = try_parse_json(*present);
         const auto* value = value_at(document, std::string_view(key).substr(kubelet_prefix.size()));
+
         return fmt::format("  '{}' was edited by hand, and {}\n", path,
                 value == nullptr ? "lacks it" : "has the value " + value->dump());
 }
@@ -201,24 +217,30 @@ std::vector<Opinion> opinions(const Resolved& resolved, const std::string& key, 
         std::vector<Opinion> all;
         const auto* entry = find_schema_key(key);
         const auto* mode = find_path(resolved.merged.tree, "kubelet.configMode");
+
         // With "replace" that file holds the user's settings alone.
         if (key.starts_with(kubelet_prefix) && (mode == nullptr || *mode != "replace"))
                 if (const auto* value =
                                 value_at(generated, std::string_view(key).substr(kubelet_prefix.size())))
                         all.push_back({*value, {"eksnode's own"}});
+
         for (const auto& layer : resolved.layers) {
                 const auto* value = value_at(layer.tree, key);
+
                 // Values that merging ignores: an empty text, and a false after a true.
                 const bool empty = value != nullptr && value->is_string() &&
                                    value->get_ref<const std::string&>().empty();
+
                 const bool ignored = entry != nullptr && entry->path == key &&
                                      ((entry->merge == MergeRule::replace && empty) ||
                                              (entry->merge == MergeRule::keep_true && value != nullptr &&
                                                      *value == false && !all.empty()));
                 if (value == nullptr || ignored)
                         continue;
+
                 all.push_back({*value, place_of(layer.marks, key, {layer.source})});
         }
+
         return all;
 }
 
@@ -227,16 +249,20 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
         const auto below = [&](std::string_view map) {
                 return key == map || key.starts_with(fmt::format("{}.", map));
         };
+
         if ((key == "swap" || key == "swapSize") && exists(root(swap_record_path))) {
                 const auto areas = swap_areas(root);
                 return fmt::format("  on this node: {}\n", areas.empty() ? "none" : names_of(areas));
         }
+
         if (below("limits"))
                 return limits_there(root, key) + (key == "limits" ? task_limit(root) : "");
+
         const bool reserved = below("kubelet.config.kubeReserved");
         if (!reserved && !below("hugepages") && !below("node.labels") && key != "kubelet.config.maxPods" &&
                 key != "node.taints")
                 return {};
+
         try {
                 auto spec = node_spec(resolved.merged.tree, resolved.merged.marks);
                 if (below("hugepages"))
@@ -275,6 +301,7 @@ std::string explain_profile(const Root& root, const Resolved& resolved)
                                              default_profile)
                                    : explain(resolved, "profile", {});
         text += "\nprofiles:\n";
+
         for (const auto& [name, path] : profile_files(root)) {
                 std::string about;
                 try {
@@ -282,9 +309,26 @@ std::string explain_profile(const Root& root, const Resolved& resolved)
                 } catch (const Error& e) {
                         about = e.what();
                 }
+
                 text += fmt::format(
                         "  {}: {}\n    {}\n", name, about.empty() ? "no description" : about, path);
         }
+
+        return text;
+}
+
+std::string explain_facts(const Json& imds)
+{
+        const auto sources = imds.value("sources", Json::object());
+        std::string text;
+
+        for (const auto& [name, value] : imds.items())
+                if (name != "sources")
+                        text += fmt::format("{} = {}\n  from {}\n", name, value.dump(),
+                                sources.value(name, std::string("the instance metadata service")));
+        if (const auto user_data = sources.value("userData", std::string()); !user_data.empty())
+                text += fmt::format("user data\n  from {}\n", user_data);
+
         return text;
 }
 
@@ -296,11 +340,13 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                 throw Error(failure::usage,
                         fmt::format("'{}' is not a configuration key{}", key, nearest_key_hint(key, "")),
                         "See eks-node.toml(5) for every key");
+
         auto all = opinions(resolved, key, generated);
         for (auto& opinion : all)
                 opinion.value = shown(*entry, std::move(opinion.value));
         if (all.empty())
                 return fmt::format("{} is not set\n{}", key, reasoning);
+
         std::string text;
         if (entry->adds_up()) {
                 text = fmt::format("{}, in this order:\n", key);
@@ -308,6 +354,7 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
                         text += fmt::format("  {}\n    from {}\n", value.dump(), where.text());
                 return text;
         }
+
         Json merged;
         for (const auto& opinion : all)
                 deep_merge(merged, opinion.value);
@@ -316,10 +363,12 @@ std::string explain(const Resolved& resolved, const std::string& key, const Json
         text = fmt::format("{} = {}\n", key, merged.dump());
         text += is_merged ? fmt::format("  {} from {}\n", last.value.dump(), last.where.text())
                           : fmt::format("  from {}\n", last.where.text());
+
         for (std::size_t i = all.size() - 1; i-- > 0;)
                 text += fmt::format("  {} {} from {}\n",
                         is_merged && all[i].value.is_object() ? "merged over" : "instead of",
                         all[i].value.dump(), all[i].where.text());
+
         return text + reasoning;
 }
 

@@ -36,6 +36,9 @@ std::string reasoning(const Root& root, const Resolved& resolved, const std::str
 // The active profile, and below it all profiles; those of the admin mask the vendor's.
 std::string explain_profile(const Root& root, const Resolved& resolved);
 
+// The facts of the instance, each with its source: the metadata service, or what has taken its place.
+std::string explain_facts(const Json& imds);
+
 // The text for people. Throws Error (usage) if it is not a configuration key.
 std::string explain(const Resolved& resolved, const std::string& key, const Json& generated,
         const std::string& reasoning = {});

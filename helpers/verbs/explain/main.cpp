@@ -17,7 +17,7 @@ constexpr auto usage =
         "\n"
         "Show the value of a configuration key, the layer, file and line that set it, and the values\n"
         "that it overrides. KEY is one such as kubelet.config.maxPods; a part with a dot in it is quoted.\n"
-        "With profile, every profile is listed.\n"
+        "With profile, every profile is listed; with facts, the facts of this instance and their sources.\n"
         "\n"
         "  --config SOURCE  a file, a directory, or user-data:FILE; repeatable, in order\n"
         "                   (default: the layers of this node, see eks-node.toml(5))\n"
@@ -32,9 +32,11 @@ void add_answer_of_eks(const Root& root, Resolved& resolved)
         auto& merged = resolved.merged;
         if (keys_to_ask_for(merged.tree).empty())
                 return;
+
         auto described = described_cluster(root, merged.tree["cluster"]["name"]);
         if (!described)
                 return;
+
         described->erase("name");
         Layer layer{.source = std::string(described_by)};
         std::vector<Note> notes; // by eks-cluster
@@ -47,9 +49,16 @@ int explain_key(const Arguments& arguments)
 {
         if (arguments.positional().size() != 1)
                 throw Error(failure::usage, "one KEY is needed", "See --help");
+
         const auto root = arguments.root();
+        if (arguments.positional().front() == "facts") {
+                fmt::print("{}", explain_facts(load_imds(root)));
+                return 0;
+        }
+
         const auto sources = arguments.all("config");
         auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        debug_layers(resolved);
         resolved.merged.problems.throw_if_any(failure::config_invalid);
         add_answer_of_eks(root, resolved);
         const auto generated = generated_settings(root, resolved);
@@ -58,6 +67,7 @@ int explain_key(const Arguments& arguments)
                                  ? explain_profile(root, resolved)
                                  : explain(resolved, key, generated,
                                            reasoning(root, resolved, key) + edited_setting(root, key)));
+
         return 0;
 }
 

@@ -48,6 +48,7 @@ Generated generate(const TemporaryDirectory& machine, const std::string& virtual
         ::unsetenv("EKS_ROOT");
         ::unsetenv("SYSTEMD_VIRTUALIZATION");
         Generated generated{result.status, result.output, {}};
+
         for (const auto& entry : std::filesystem::recursive_directory_iterator(units.path())) {
                 const auto path = entry.path().string().substr(units.path().size());
                 if (entry.is_symlink())
@@ -56,6 +57,7 @@ Generated generate(const TemporaryDirectory& machine, const std::string& virtual
                 else if (entry.is_regular_file())
                         generated.paths.push_back(path + ": " + units.read(path));
         }
+
         std::ranges::sort(generated.paths);
         return generated;
 }
@@ -69,6 +71,7 @@ TEST_CASE("An EC2 instance is known by its DMI strings", "[generator]")
                 const char* content;
                 bool ec2;
         };
+
         for (const auto& row : {Row{"/sys/class/dmi/id/sys_vendor", "Amazon EC2\n", true},
                      Row{"/sys/class/dmi/id/board_vendor", "Amazon EC2\n", true},
                      Row{"/sys/class/dmi/id/bios_vendor", "Amazon EC2\n", true},
@@ -88,6 +91,7 @@ TEST_CASE("An EC2 instance is known by its DMI strings", "[generator]")
                 machine.write(row.file, row.content);
                 CHECK(facts(machine).on_ec2 == row.ec2);
         }
+
         CHECK_FALSE(facts(TemporaryDirectory()).on_ec2);
 }
 
@@ -98,6 +102,7 @@ TEST_CASE("The kernel command line switches, word by word", "[generator]")
                 std::optional<bool> node;
                 bool debug;
         };
+
         const std::vector<Row> rows{
                 {"", std::nullopt, false},
                 {"BOOT_IMAGE=/vmlinuz root=/dev/xvda1 ro quiet\n", std::nullopt, false},
@@ -119,6 +124,7 @@ TEST_CASE("The kernel command line switches, word by word", "[generator]")
                 {"eks.debug=maybe\n", std::nullopt, false},
                 {"  ro   eks.node=1  \n", true, false},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const TemporaryDirectory machine;
@@ -140,6 +146,7 @@ TEST_CASE("In a container the manager's own arguments count", "[generator]")
         CHECK(facts(machine, container).in_container);
         CHECK_FALSE(facts(machine, "vm:kvm").in_container);
         CHECK_FALSE(facts(machine, "").in_container);
+
         const TemporaryDirectory bare;
         CHECK_FALSE(facts(bare, container).node_option);
 }
@@ -149,10 +156,12 @@ TEST_CASE("Files of admin and image switch too, and the one that disables wins",
         const TemporaryDirectory machine;
         CHECK_FALSE(facts(machine).admin);
         CHECK_FALSE(facts(machine).image);
+
         machine.write("/usr/lib/eks/node.enabled", "");
         machine.write("/etc/eks/node.disabled", "");
         CHECK(facts(machine).image == true);
         CHECK(facts(machine).admin == false);
+
         machine.write("/etc/eks/node.enabled", "");
         machine.write("/usr/lib/eks/node.disabled", "");
         CHECK(facts(machine).admin == false);
@@ -188,10 +197,12 @@ TEST_CASE("The decision: command line, admin, image, and last the hardware", "[g
                 {{.on_ec2 = true, .installed_now = true, .admin = true}, true},
                 {{.node_option = true, .installed_now = true}, true},
         };
+
         for (const auto& row : rows) {
                 const auto& f = row.facts;
                 CAPTURE(f.node_option, f.in_initrd, f.in_container, f.on_ec2, f.admin, f.image);
                 CHECK(is_node(f) == row.node);
+
                 const auto outputs = plan_generator(f);
                 CHECK(std::ranges::any_of(outputs, [](const Output& output) { return output.link; }) ==
                         row.node);
@@ -216,10 +227,12 @@ TEST_CASE("A machine that is no node keeps the reason and what to do about it", 
                 {{}, {}},
                 {{.node_option = true}, {}},
         };
+
         for (const auto& row : rows) {
                 const auto why = why_no_node(row.facts);
                 CAPTURE(why);
                 CHECK(why.empty() == row.words.empty());
+
                 for (const auto& word : row.words)
                         CHECK(why.find(word) != std::string::npos);
                 const auto outputs = plan_generator(row.facts);
@@ -233,10 +246,12 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
 {
         const auto outputs = plan_generator({.node_option = true});
         std::vector<std::string> links;
+
         for (const auto& output : outputs) {
                 if (output.link)
                         links.push_back(output.path + " -> " + output.content);
         }
+
         std::ranges::sort(links);
         const std::string units = UNITDIR;
         const std::string of_nodes = "/usr/lib/eks/units";
@@ -261,6 +276,7 @@ TEST_CASE("A node's chain is linked in, with our units as targets", "[generator]
                                 "/docker.service.d/50-eks-node.conf",
                         "kubelet.service -> " + of_nodes + "/kubelet.service",
                         "kubelet.service.d/10-kubeadm.conf -> /dev/null",
+                        "kubelet.service.wants/eks-join.service -> " + units + "/eks-join.service",
                         "local-fs.target.wants/eks-readahead.service -> " + units + "/eks-readahead.service",
                         "multi-user.target.wants/eks-configured.target -> " + units +
                                 "/eks-configured.target",
@@ -275,6 +291,7 @@ TEST_CASE("A node reads ahead, but not in a container or against the kernel comm
         CHECK_FALSE(reads_ahead({.node_option = false}));
         CHECK_FALSE(reads_ahead({.node_option = true, .in_container = true}));
         CHECK_FALSE(reads_ahead({.node_option = true, .readahead = false}));
+
         for (const auto& output : plan_generator({.node_option = true, .readahead = false}))
                 CHECK(output.path.find("readahead") == std::string::npos);
         TemporaryDirectory machine;
@@ -282,6 +299,7 @@ TEST_CASE("A node reads ahead, but not in a container or against the kernel comm
                 machine.write("/proc/cmdline", options);
                 return read_boot_facts(Root{machine.path()}, "", false).readahead;
         };
+
         CHECK(on("quiet\n"));
         CHECK_FALSE(on("eks.readahead=no\n"));
         CHECK_FALSE(on("quiet eks.readahead=0\n"));
@@ -323,6 +341,7 @@ TEST_CASE("A kubelet that feeds systemd's watchdog is watched", "[generator]")
                                        "/usr/lib/eks/units/kubelet.service.d/50-watchdog.conf";
                 }) == watched);
         }
+
         const TemporaryDirectory machine;
         make_ec2(machine);
         CHECK_FALSE(facts(machine).watchdog);
@@ -338,20 +357,27 @@ TEST_CASE("A node with a GPU of NVIDIA wants its driver, unless a file says othe
                                "/normal/eks-configured.target.wants/eks-nvidia.service -> " UNITDIR
                                "/eks-nvidia.service"s) == 1;
         };
+
         const auto device = "/sys/bus/pci/devices/0000:00:1e.0"s;
         CHECK_FALSE(linked());
+
         machine.write("/etc/eks/nvidia.enabled", "");
         CHECK(linked());
+
         ::unlink(machine("/etc/eks/nvidia.enabled").c_str());
         machine.write(device + "/vendor", "0x10de\n");
         machine.write(device + "/class", "0x068000\n"); // a switch
         CHECK_FALSE(linked());
+
         machine.write(device + "/class", "0x030200\n");
         CHECK(linked());
+
         machine.write("/usr/lib/eks/nvidia.disabled", "");
         CHECK_FALSE(linked());
+
         machine.write("/etc/eks/nvidia.enabled", "");
         CHECK(linked());
+
         machine.write("/etc/eks/node.disabled", "");
         CHECK_FALSE(linked());
 }
@@ -374,10 +400,12 @@ TEST_CASE("A GPU's daemons start after kubelet, and not at all where there is no
 
         CHECK(drop_in("nvidia-persistenced") == "no-gpu.conf");
         CHECK(drop_in("nvidia-fabricmanager") == "no-gpu.conf");
+
         machine.write("/etc/eks/nvidia.enabled", "");
         CHECK(drop_in("nvidia-persistenced") == "after-kubelet.conf");
         CHECK(drop_in("set-nvidia-clocks") == "after-kubelet.conf");
         CHECK(drop_in("nvidia-fabricmanager") == "(none)");
+
         for (const auto* unit : {"eks-nvidia-cdi", "eks-nvidia-clocks", "eks-nvidia-mig"})
                 CHECK(std::ranges::count(generate(machine).paths,
                               fmt::format("/normal/kubelet.service.wants/{0}.service -> {1}/{0}.service",
@@ -392,6 +420,7 @@ TEST_CASE("Neuron devices and Elastic Fabric Adapters have their steps", "[gener
                 return std::ranges::any_of(generate(machine).paths,
                         [&](const std::string& path) { return path.starts_with("/normal/" + text); });
         };
+
         const auto neuron = "eks-configured.target.wants/eks-neuron.service -> "s;
         const auto efa = "eks-configured.target.wants/eks-efa.service -> "s;
         const auto limit = "containerd.service.d/50-efa.conf -> /usr/lib/eks/units/"s;
@@ -399,12 +428,16 @@ TEST_CASE("Neuron devices and Elastic Fabric Adapters have their steps", "[gener
         machine.write(device + "/vendor", "0x1d0f\n");
         machine.write(device + "/device", "0xec20\n");
         CHECK_FALSE((has(neuron) || has(efa) || has(limit)));
+
         machine.write(device + "/device", "0x7164\n");
         CHECK((has(neuron) && !has(efa) && !has(limit)));
+
         machine.write(device + "/device", "0xefa2\n");
         CHECK((!has(neuron) && has(efa) && has(limit)));
+
         machine.write("/etc/eks/efa.disabled", "");
         CHECK_FALSE((has(efa) || has(limit)));
+
         machine.write("/usr/lib/eks/neuron.enabled", "");
         CHECK(has(neuron));
 }
@@ -416,11 +449,13 @@ TEST_CASE("With soci-snapshotter installed, containerd of a node wants it", "[ge
         const auto link = "/normal/containerd.service.wants/soci-snapshotter.service -> " UNITDIR
                           "/soci-snapshotter.service"s;
         CHECK(std::ranges::count(generate(machine).paths, link) == 0);
+
         machine.write("/usr/bin/soci-snapshotter-grpc", "");
         CHECK(std::ranges::count(generate(machine).paths, link) == 1);
         CHECK(std::ranges::count(generate(machine).paths,
                       "/normal/soci-snapshotter.service.wants/eks-sandbox-image.service -> " UNITDIR
                       "/eks-sandbox-image.service"s) == 1);
+
         for (const auto& step : {"/eks-containerd-volume.service"s, "/eks-instance-store.service"s})
                 CHECK(std::ranges::count(generate(machine).paths,
                               "/normal/soci-snapshotter.service.requires" + step + " -> " UNITDIR + step) ==
@@ -433,24 +468,28 @@ TEST_CASE("Docker waits for its runtimes where that is enabled, on a node or not
 {
         const TemporaryDirectory machine;
         CHECK_FALSE(facts(machine).docker);
+
         machine.write("/etc/eks/docker.enabled", "");
         CHECK(facts(machine).docker);
+
         const auto alone = generate(machine);
         CHECK(alone.status == 0);
         CHECK(alone.paths ==
                 std::vector<std::string>{
                         "/normal/docker.service.requires/eks-docker-runtimes.service -> " UNITDIR
                         "/eks-docker-runtimes.service"});
+
         machine.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(machine).docker);
 
         const TemporaryDirectory image;
         image.write("/usr/lib/eks/docker.enabled", "");
         CHECK(facts(image).docker);
+
         image.write("/etc/eks/docker.disabled", "");
         CHECK_FALSE(facts(image).docker);
 
-        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 16);
+        CHECK(plan_generator({.node_option = true, .docker = true}).size() == 17);
         CHECK(plan_generator({.in_initrd = true, .docker = true}).empty());
         CHECK(plan_generator({.debug = true, .docker = true}).size() > 1);
 }
@@ -461,11 +500,14 @@ TEST_CASE("What is installed on a running machine changes nothing before the nex
         make_ec2(machine);
         machine.write("/usr/lib/eks/docker.enabled", "");
         CHECK_FALSE(generate(machine).paths.empty());
+
         machine.write("/run/eks/installed", "");
         const auto reason = "/normal/" + std::string(decision_file) + ": " + why_no_node(facts(machine));
         CHECK(generate(machine).paths == std::vector<std::string>{reason});
+
         machine.write("/etc/eks/docker.enabled", "");
         CHECK(generate(machine).paths.size() == 2);
+
         machine.write("/run/eks/done/eks-ca/x", ""); // a node, on which it was removed and installed again
         const auto node = "/normal/multi-user.target.wants/eks-node.target -> " UNITDIR "/eks-node.target"s;
         CHECK(std::ranges::count(generate(machine).paths, node) == 1);
@@ -480,6 +522,7 @@ TEST_CASE("Debugging is a drop-in for each step, and not for units of others", "
                 units.push_back(output.path.substr(0, output.path.find(".d/")));
                 CHECK(output.content == "/usr/lib/eks/units/node/debug.conf");
         }
+
         std::vector<std::string> steps;
         for (const auto& file : std::filesystem::directory_iterator(SOURCE_DIR "/units"))
                 if (const auto name = file.path().filename().string(); name.ends_with(".service.in"))
@@ -499,6 +542,7 @@ TEST_CASE("The program writes what was planned, to the directory of normal prior
         const auto once = generate(machine);
         CHECK(once.status == 0);
         CHECK(once.output.empty());
+
         const std::string units = UNITDIR;
         CHECK(std::ranges::count(once.paths,
                       "/normal/eks-ca.service.d/50-debug.conf -> /usr/lib/eks/units/node/debug.conf") == 1);
@@ -514,12 +558,15 @@ TEST_CASE("Elsewhere the program writes nothing and succeeds", "[generator]")
         const TemporaryDirectory machine;
         CHECK(generate(machine).status == 0);
         CHECK(generate(machine).paths.empty());
+
         make_ec2(machine);
         const auto in_container = generate(machine, container);
         CHECK(in_container.status == 0);
         CHECK(in_container.paths.empty());
+
         ::setenv("SYSTEMD_IN_INITRD", "1", 1);
         CHECK(generate(machine).paths.empty());
+
         ::unsetenv("SYSTEMD_IN_INITRD");
         CHECK_FALSE(generate(machine).paths.empty());
 }
@@ -533,5 +580,6 @@ TEST_CASE("The program takes one or three directories", "[generator]")
                 argv.insert(argv.end(), arguments.begin(), arguments.end());
                 CHECK(run_program(argv, 60s).status == 1);
         }
+
         CHECK_FALSE(units.has("/a"));
 }

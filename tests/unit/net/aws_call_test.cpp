@@ -120,7 +120,9 @@ TEST_CASE("Without credentials the instance's role signs, and EKS verifies the s
                                 .endpoint = {},
                                 .deadline = std::chrono::steady_clock::now() + 60s}));
         };
+
         CHECK(describe("blue", "us-west-2", {})["cluster"]["endpoint"] == "https://e");
+
         struct Row {
                 const char* name;
                 const char* region;
@@ -128,6 +130,7 @@ TEST_CASE("Without credentials the instance's role signs, and EKS verifies the s
                 const char* kind;
                 const char* role;
         };
+
         for (const auto& row : {Row{"red", "us-west-2", {}, "AccessDeniedException", "eks-node"},
                      Row{"green", "us-west-2", {}, "ResourceNotFoundException", "eks-node"},
                      Row{"blue", "eu-west-1", {}, "InvalidSignatureException", "eks-node"},
@@ -141,6 +144,7 @@ TEST_CASE("Without credentials the instance's role signs, and EKS verifies the s
                         CHECK(e.role == row.role);
                 }
         }
+
         ::unsetenv("AWS_ENDPOINT_URL_EKS");
         ::unsetenv("EKS_IMDS_ENDPOINT");
 }
@@ -162,7 +166,7 @@ TEST_CASE("An endpoint that is not there ends at the deadline", "[aws-call]")
         ::setenv("AWS_ENDPOINT_URL", test::closed_endpoint().c_str(), 1);
         const auto result = refusal([] { Ecr::login(300ms); });
         ::unsetenv("AWS_ENDPOINT_URL");
-        CHECK(result.failure == "aws-unreachable");
+        CHECK(result.failure == "aws-no-route");
         CHECK(result.remedy.find("VPC endpoint") != std::string::npos);
 }
 

@@ -58,13 +58,16 @@ TEST_CASE("Answers come in the order of the requests, over few connections", "[h
         auto client = any_client();
         auto request = with_token(aws, client, "");
         std::vector<HttpRequest> requests;
+
         for (int round = 0; round < 5; ++round)
                 for (const auto* path : {"mac", "nothing/here", "local-ipv4", "instance-type"}) {
                         requests.push_back(request);
                         requests.back().url = aws.endpoint() + "/latest/meta-data/" + path;
                 }
+
         const auto answers = client.fetch(requests, within(plenty));
         REQUIRE(answers.size() == requests.size());
+
         for (std::size_t i = 0; i < answers.size(); i += 4) {
                 CHECK(answers[i].body == "0e:11:22:33:44:01");
                 CHECK(answers[i + 1].status == 404);
@@ -73,6 +76,7 @@ TEST_CASE("Answers come in the order of the requests, over few connections", "[h
                 CHECK(answers[i + 3].headers.at("content-type") == "text/plain");
                 CHECK(answers[i + 3].headers.at("server") == "EC2ws");
         }
+
         std::set<int> connections;
         for (const auto& seen : aws.requests())
                 connections.insert(seen["connection"].get<int>());
@@ -84,6 +88,7 @@ TEST_CASE("An answer is an answer, whatever its status below 500", "[http]")
 {
         const FakeAws aws;
         auto client = any_client();
+
         for (const int status : {200, 301, 400, 401, 403, 404, 405}) {
                 CAPTURE(status);
                 aws.set_faults({{{"path", "/x"}, {"status", status}, {"body", "text"}}});
@@ -91,6 +96,7 @@ TEST_CASE("An answer is an answer, whatever its status below 500", "[http]")
                 CHECK(answers.at(0).status == status);
                 CHECK(answers.at(0).body == "text");
         }
+
         CHECK(aws.count("GET", "/x") == 7);
 }
 
@@ -103,11 +109,13 @@ std::string unusable_text(const HttpRequest& request)
         auto options = within(plenty);
         unsigned retries = 0;
         options.on_retry = [&](const std::string&) { ++retries; };
+
         try {
                 client.fetch({request}, options);
         } catch (const HttpUnusable& e) {
                 return retries == 0 ? e.what() : "(tried again)";
         }
+
         return "(answered)";
 }
 
@@ -126,9 +134,11 @@ TEST_CASE("A URL or proxy that makes no sense is not tried again, nor shown with
         CHECK(unusable_text({.url = "http://[::1"}).starts_with("GET http://[::1: "));
         CHECK(unusable_text({.url = "nonsense://host/"}).find("not supported") != std::string::npos);
         CHECK(unusable_text({.url = "http://user:hunter2@host:port/"}).find("hunter2") == std::string::npos);
+
         ::setenv("http_proxy", "http://user:hunter2@[broken", 1);
         CHECK(unusable_text({.url = "http://127.0.0.1/"}) ==
                 "GET http://127.0.0.1/: the proxy that the environment names is malformed");
+
         ::unsetenv("http_proxy");
 }
 
@@ -141,6 +151,7 @@ TEST_CASE("A temporary failure is retried until it ends", "[http]")
                 const char* name;
                 Json fault;
         };
+
         for (const auto& row : std::vector<Row>{{"500", {{"status", 500}}}, {"503", {{"status", 503}}},
                      {"504", {{"status", 504}}}, {"429", {{"status", 429}}}, {"hang up", {{"close", true}}},
                      {"half an answer", {{"truncate", 3}}}, {"noise", {{"garbage", 200}}}}) {
@@ -191,11 +202,13 @@ TEST_CASE("At the deadline every request that failed is named with what came las
                 REQUIRE(reported.starts_with(name));
                 causes.push_back(reported.substr(name.size(), reported.rfind(" (attempt ") - name.size()));
         };
+
         const auto text = deadline_text(
                 client, {{.url = aws.endpoint() + "/bad"}, {.url = aws.endpoint() + "/good"}}, options);
         REQUIRE_FALSE(causes.empty());
         CHECK(causes.front() == "status 503");
         CHECK(text.starts_with(name + "tried "));
+
         // The deadline may have cut the last one off.
         CHECK(text.ends_with(", last " + causes.back()));
         CHECK(text.find("/good") == std::string::npos);
@@ -212,8 +225,12 @@ TEST_CASE("A closed port and a silent server end at the deadline", "[http]")
         CHECK(refused.starts_with("GET " + url + ": tried "));
         CHECK(refused.find("connect") != std::string::npos);
 
+        HttpClient plain(plain_http());
+        CHECK(deadline_text(plain, {{.url = url}}, within(500ms)).ends_with("Connection refused"));
+
         const FakeAws aws;
         aws.set_faults({{{"path", "/x"}, {"hang", true}}});
+
         // Much longer than an attempt: on a busy machine the first one may end late, and one that the
         // deadline has cut off has no cause.
         auto options = within(2s);
@@ -241,11 +258,13 @@ TEST_CASE("No proxy comes between us and a link-local address", "[http]")
 {
         const FakeAws aws;
         aws.set_faults({{{"path", "/x"}, {"status", 200}, {"body", "direct"}}});
+
         const auto nowhere = test::closed_endpoint();
         for (const auto* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
                 ::setenv(name, nowhere.c_str(), 1);
         HttpClient client(plain_http());
         CHECK(client.fetch({{.url = aws.endpoint() + "/x"}}, within(plenty)).at(0).body == "direct");
+
         for (const auto* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
                 ::unsetenv(name);
 }
@@ -259,6 +278,7 @@ TEST_CASE("429 is an answer for callers that read it", "[http]")
         options.retry_429 = false;
         options.jitter = true;
         CHECK(client.fetch({{.url = aws.endpoint() + "/slow"}}, options).at(0).status == 429);
+
         aws.set_faults(Json::array(
                 {{{"path", "/slow"}, {"status", 429}, {"times", 1}}, {{"path", "/slow"}, {"body", "x"}}}));
         options.retry_429 = true;

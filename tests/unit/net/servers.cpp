@@ -47,6 +47,7 @@ bool read_exactly(int fd, std::string& into, std::size_t size)
                         return false;
                 at += static_cast<std::size_t>(n);
         }
+
         return true;
 }
 
@@ -64,8 +65,10 @@ std::string frame(char type, unsigned flags, unsigned stream, const std::string&
                 bytes += static_cast<char>(payload.size() >> shift);
         bytes += type;
         bytes += static_cast<char>(flags);
+
         for (const unsigned shift : {24U, 16U, 8U, 0U})
                 bytes += static_cast<char>(stream >> shift);
+
         return bytes + payload;
 }
 
@@ -90,19 +93,24 @@ std::string read_request(int fd)
         std::string body;
         std::string head;
         std::string payload;
+
         if (!read_exactly(fd, head, 24)) // the preface
                 return body;
+
         while (read_exactly(fd, head, 9)) {
                 const auto byte = [&](std::size_t i) {
                         return static_cast<unsigned>(static_cast<unsigned char>(head[i]));
                 };
+
                 if (!read_exactly(fd, payload, byte(0) << 16U | byte(1) << 8U | byte(2)))
                         return body;
+
                 if (head[3] == frame_data)
                         body += payload;
                 if (head[3] == frame_data && (byte(4) & flag_end_stream) != 0)
                         return body;
         }
+
         return body;
 }
 
@@ -116,9 +124,11 @@ std::string rendered(const GrpcAnswer& answer)
         auto bytes = frame(frame_settings, 0, 0, "") + frame(frame_settings, flag_end_stream, 0, "");
         if (answer.trailers_only)
                 return bytes + frame(frame_headers, flag_end_headers | flag_end_stream, 1, head + trailers);
+
         bytes += frame(frame_headers, flag_end_headers, 1, head);
         if (trailers.empty())
                 return bytes + frame(frame_data, flag_end_stream, 1, grpc_frame(answer.message));
+
         return bytes + frame(frame_data, 0, 1, grpc_frame(answer.message)) +
                frame(frame_headers, flag_end_headers | flag_end_stream, 1, trailers);
 }
@@ -129,10 +139,12 @@ std::pair<pid_t, std::string> start(std::vector<std::string> arguments, std::str
         std::array<int, 2> ends{};
         if (::pipe2(ends.data(), O_CLOEXEC) < 0)
                 throw std::runtime_error("pipe");
+
         const auto pid = ::fork();
         if (pid == 0) {
                 follow_parent();
                 ::dup2(ends[1], STDOUT_FILENO);
+
                 std::vector<char*> argv;
                 for (auto& argument : arguments)
                         argv.push_back(argument.data());
@@ -140,11 +152,13 @@ std::pair<pid_t, std::string> start(std::vector<std::string> arguments, std::str
                 ::execv(argv.front(), argv.data());
                 ::_exit(127);
         }
+
         ::close(ends[1]);
         std::string line;
         for (char c = 0; ::read(ends[0], &c, 1) == 1 && (c != '\n' || !line.starts_with(beginning));)
                 line = c == '\n' ? std::string() : line + c;
         ::close(ends[0]);
+
         return {pid, line};
 }
 
@@ -155,13 +169,16 @@ FakeAws::FakeAws(const std::string& profile)
         const auto program = std::string(SOURCE_DIR) + "/tests/fake-aws";
         std::vector<std::string> arguments{program, "--profile",
                 std::string(SOURCE_DIR) + "/tests/profiles/" + profile, "--user-data", files_("/user-data"),
-                "--faults", files_("/faults"), "--clusters", files_("/clusters"), "--log", files_("/log")};
+                "--faults", files_("/faults"), "--clusters", files_("/clusters"), "--queries",
+                files_("/queries"), "--log", files_("/log")};
         std::string port;
         std::tie(pid_, port) = start(arguments);
+
         if (port.empty()) {
                 end(pid_);
                 throw std::runtime_error("tests/fake-aws did not start");
         }
+
         endpoint_ = "http://127.0.0.1:" + port;
 }
 
@@ -202,6 +219,7 @@ TlsServer::TlsServer()
 {
         const auto key = files_("/key");
         const auto certificate = files_("/crt");
+
         const auto made = eks::run_program(
                 {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -209,15 +227,18 @@ TlsServer::TlsServer()
                 std::chrono::seconds(60));
         if (made.status != 0)
                 throw std::runtime_error("openssl req: " + made.output);
+
         std::string accepts; // "ACCEPT 127.0.0.1:PORT"
         std::tie(pid_, accepts) = start({"/usr/bin/openssl", "s_server", "-accept", "127.0.0.1:0", "-key",
                                                 key, "-cert", certificate, "-www"},
                 "ACCEPT ");
+
         const auto colon = accepts.rfind(':');
         if (colon == accepts.npos) {
                 end(pid_);
                 throw std::runtime_error("openssl s_server did not start: " + accepts);
         }
+
         endpoint_ = "https://localhost" + accepts.substr(colon);
 }
 
@@ -237,6 +258,7 @@ std::string closed_endpoint()
         ::bind(fd, reinterpret_cast<sockaddr*>(&address), length);
         ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
         ::close(fd);
+
         return "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
 }
 
@@ -247,25 +269,31 @@ GrpcServer::GrpcServer(std::vector<GrpcAnswer> answers)
         const auto path = socket();
         if (path.size() >= sizeof address.sun_path)
                 throw std::runtime_error("the path of the socket is too long");
+
         std::ranges::copy(path, address.sun_path);
         if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 ||
                 ::listen(listener, 8) < 0)
                 throw std::runtime_error("cannot listen at " + path);
+
         pid_ = ::fork();
         if (pid_ == 0) {
                 follow_parent();
                 std::size_t number = 0;
+
                 for (const auto& answer : answers) {
                         const int fd = ::accept(listener, nullptr, nullptr);
                         files_.write("/request-" + std::to_string(number++), read_request(fd));
                         const auto bytes = rendered(answer);
                         [[maybe_unused]] const auto written = ::write(fd, bytes.data(), bytes.size());
+
                         for (char c = 0; ::read(fd, &c, 1) == 1;) // until the client has closed
                                 ;
                         ::close(fd);
                 }
+
                 ::_exit(0);
         }
+
         ::close(listener);
 }
 

@@ -30,6 +30,10 @@ public:
         {
                 files_.write("/clusters", clusters.dump());
         }
+        void set_queries(const nlohmann::json& queries) const // of EC2 and STS
+        {
+                files_.write("/queries", queries.dump());
+        }
         std::vector<nlohmann::json> requests() const; // what was asked so far
         long count(const std::string& method, const std::string& path) const;
 
