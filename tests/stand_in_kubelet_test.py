@@ -18,7 +18,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KUBELET = os.path.join(HERE, "boot", "kubelet")
-SCHEMA = os.path.join(HERE, "boot", "kubelet-schema.json")
+SCHEMA = os.path.join(HERE, "../helpers/data/share/kubelet/schema.json")
 
 CERTIFICATE = """-----BEGIN CERTIFICATE-----
 MIIBfDCCASOgAwIBAgIUX8phyqkhrheq5oa5wHc1G8hpeMMwCgYIKoZIzj0EAwIw
@@ -190,18 +190,22 @@ class StandIn(unittest.TestCase):
                         message = inbox.recv(100)
                     except BlockingIOError:
                         time.sleep(0.005)
+
                 process.terminate()
                 log = process.communicate(timeout=60)[1]
+
         os.unlink(path)
         self.assertEqual(message, b"READY=1", log)
         self.assertEqual(process.returncode, 0, log)
         self.assertIn("\nStarting kubelet stand-in\n", "\n" + log)
+
         report = self.path(REPORT)
         if "STAND_IN_REPORT" in environment:
             report = environment["STAND_IN_REPORT"]
         with open(report, encoding="utf-8") as file:
             result = json.load(file)
         os.unlink(report)
+
         return result
 
 
@@ -227,6 +231,7 @@ class Version(StandIn):
             before = used()
             self.call("--version")
             took.append(used() - before)
+
         self.assertLess(min(took), 0.1)
 
 
@@ -272,11 +277,13 @@ class Report(StandIn):
             with self.background(variables) as process:
                 self.assertEqual(inbox.recv(100), b"READY=1")
                 process.terminate()
+
         self.assertEqual(process.returncode, 0)
 
     def test_waits_for_the_container_runtime(self):
         self.runtime.close()
         os.unlink(self.path(SOCKET))
+
         variables = self.environment(STAND_IN_RUNTIME_WAIT="10")
         with self.background(variables) as process:
             time.sleep(0.4)
@@ -285,6 +292,7 @@ class Report(StandIn):
                 while not os.path.exists(self.path(REPORT)) and process.poll() is None:
                     time.sleep(0.01)
             process.terminate()
+
         self.assertEqual(process.returncode, 0)
 
     def test_what_eks_renders_is_accepted_by_every_version(self):
@@ -292,11 +300,14 @@ class Report(StandIn):
             with self.subTest(minor=minor):
                 gates = {"RotateKubeletServerCertificate": True}
                 more = {}
+
                 if minor >= 33:
                     gates["DynamicResourceAllocation"] = True
+
                 if minor >= 34:
                     gates["MutableCSINodeAllocatableCount"] = True
                     more = {"shutdownGracePeriod": "2m30s", "shutdownGracePeriodCriticalPods": "30s"}
+
                 self.change(featureGates=gates, **more)
                 self.write(DROP_INS + "/40-nodeadm.conf", META | {"maxPods": 30})
                 report = self.started(WITH_DROP_INS, version=f"1.{minor}.0",
@@ -317,6 +328,7 @@ class Report(StandIn):
                                                                 "providers": [provider]})
                     else:
                         self.write(PROVIDERS_FILE, PROVIDERS)
+
                     if minor < 27:  # a flag is all there was
                         arguments = [*ARGUMENTS, f"--container-runtime-endpoint=unix://{SOCKET}"]
                         self.change(containerRuntimeEndpoint=None, **settings)
@@ -324,6 +336,7 @@ class Report(StandIn):
                             arguments.append("--container-runtime=remote")
                     else:
                         self.change(**settings)
+
                     config = self.started(arguments=arguments, version=f"1.{minor}.0")["config"]
                     self.assertEqual(config, config | settings)
 
@@ -378,6 +391,7 @@ class Flags(StandIn):
     def test_each_version_knows_its_own(self):
         old = [argument for argument in ARGUMENTS if not re.match("--(config|image-cred)", argument)]
         endpoint = "--container-runtime-endpoint=unix://" + SOCKET
+
         for flag, minor, known in [
                 ("--container-runtime=remote", 26, True), ("--container-runtime=remote", 27, False),
                 ("--pod-infra-container-image=a", 34, True), ("--pod-infra-container-image=a", 35, False),
@@ -392,10 +406,12 @@ class Flags(StandIn):
                 runtime = ["--container-runtime=remote"] if minor < 27 else []
                 call = {"arguments": [*old, endpoint, *runtime], "version": f"1.{minor}.9",
                         "KUBELET_CONFIG_DROPIN_DIR_ALPHA": "on"}
+
                 if known:
                     self.started(flag, **call)
                 else:
                     self.assertEqual(self.refused(flag, **call), f"unknown flag: {flag.partition('=')[0]}")
+
         self.assertIn('unknown cloud provider "aws"',
                       self.refused("--cloud-provider=aws", endpoint, arguments=old, version="1.27.0"))
 
@@ -405,6 +421,7 @@ class Flags(StandIn):
                       self.refused("--node-labels=a.k8s.io/b=c,node-role.kubernetes.io/worker="))
         self.assertIn("invalid node labels: 'a' - a valid label", self.refused("--node-labels=a=b c"))
         self.assertIn("invalid node labels: '-a' - name part", self.refused("--node-labels=-a=b"))
+
         labels = {"node.kubernetes.io/lifecycle": "spot", "kubelet.kubernetes.io/x": "y",
                   "x.node.kubernetes.io/y": "", "topology.kubernetes.io/zone": "us-west-2a",
                   "eks.amazonaws.com/nodegroup": "a"}
@@ -430,6 +447,7 @@ class Configuration(StandIn):
                 answer = self.refused()
                 self.assertIn(f"failed to load kubelet config file, path: {CONFIG_FILE}, error: ", answer)
                 self.assertIn(error, answer)
+
         os.unlink(self.path(CONFIG_FILE))
         self.assertIn(f"open {CONFIG_FILE}: no such file or directory", self.refused())
 
@@ -549,9 +567,11 @@ class Configuration(StandIn):
     def test_null_is_absent_and_yaml_is_read(self):
         self.write(CONFIG_FILE, json.dumps(CONFIG)[:-1] + ', "podPidsLimit": null}')
         self.assertNotIn("podPidsLimit", self.started()["config"])
+
         text = "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nmaxPods: 12\n"
         self.write(CONFIG_FILE, text + "provideID: 1\n")
         self.assertIn('unknown field "provideID"', self.refused())
+
         self.write(CONFIG_FILE, text)
         self.assertEqual(self.started()["config"]["maxPods"], 12)
 
@@ -618,6 +638,7 @@ class Files(StandIn):
                 self.assertIn(old, KUBECONFIG)
                 self.write(KUBECONFIG_FILE, KUBECONFIG.replace(old, new))
                 self.assertIn(error, self.refused())
+
         os.unlink(self.path(KUBECONFIG_FILE))
         self.assertEqual(self.refused(), "failed to run Kubelet: invalid kubeconfig: "
                                          f"stat {KUBECONFIG_FILE}: no such file or directory")
@@ -638,8 +659,10 @@ class Files(StandIn):
                 self.write(CA_FILE, content)
                 self.assertEqual(self.refused(), prefix + "data does not contain any valid RSA or ECDSA "
                                                           "certificates")
+
         os.unlink(self.path(CA_FILE))
         self.assertEqual(self.refused(), prefix + f"open {CA_FILE}: no such file or directory")
+
         self.write(CA_FILE, "# two\n" + CERTIFICATE + CERTIFICATE)
         self.started()
 
@@ -669,9 +692,11 @@ class Files(StandIn):
                 answer = self.refused()
                 self.assertTrue(answer.startswith(prefix), answer)
                 self.assertIn(error, answer)
+
         self.write(PROVIDERS_FILE, PROVIDERS)
         os.chmod(self.path(PROVIDER), 0o644)
         self.assertIn("permission denied", self.refused())
+
         os.unlink(self.path(PROVIDERS_FILE))
         self.assertIn(f"open {PROVIDERS_FILE}: no such file or directory", self.refused())
         self.assertIn("plugin binary directory /no did not exist",
@@ -680,9 +705,11 @@ class Files(StandIn):
     def test_the_container_runtime_must_answer(self):
         self.runtime.close()
         self.assertIn("connection refused", self.refused())
+
         os.unlink(self.path(SOCKET))
         self.assertIn('validate CRI v1 runtime API for endpoint "unix:///run/containerd/containerd.sock": '
                       "rpc error: code = Unavailable", self.refused())
+
         self.change(containerRuntimeEndpoint="tcp://127.0.0.1:1")
         self.assertIn("only support unix socket endpoint", self.refused())
 
@@ -696,12 +723,14 @@ class Data(unittest.TestCase):
 
     def test_flags(self):
         self.assertEqual(list(self.table["flags"]), sorted(self.table["flags"], key=lambda name: name + " "))
+
         for name, row in self.table["flags"].items():
             with self.subTest(flag=name):
                 self.assertRegex(row, r"\A\w+( ([\w.]+|-)( (1\.\d+|-)( 1\.\d+)?)?)?\Z")
                 field = (row.split() + ["-"])[1]
                 if field != "-":
                     self.assertTrue(self.kind_of(field))
+
         for name in self.table["deprecated"] + self.table["notDeprecated"]:
             self.assertIn(name, self.table["flags"])
 

@@ -40,11 +40,13 @@ Bundle read_bundle(const std::string& pem)
         const BioPtr memory(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
         Bundle bundle;
         ::ERR_clear_error();
+
         while (X509Ptr certificate{::PEM_read_bio_X509(memory.get(), nullptr, no_password, nullptr)})
                 bundle.certificates.push_back(std::move(certificate));
         const auto error = ::ERR_peek_last_error();
         bundle.damaged = ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE;
         ::ERR_clear_error();
+
         return bundle;
 }
 
@@ -72,11 +74,14 @@ CertificateCheck check(X509* certificate, std::time_t now)
                 wrong.emplace_back("its dates are not readable");
         else if (end->seconds < now)
                 wrong.push_back("expired on " + end->text);
+
         if (::X509_check_ca(certificate) == 0)
                 wrong.emplace_back("not a CA certificate");
         const bool fatal = !wrong.empty();
+
         if (begin && begin->seconds > now)
                 wrong.push_back("not valid before " + begin->text);
+
         return {.fatal = fatal, .wrong = join(wrong, ", ")};
 }
 
@@ -104,6 +109,7 @@ std::string fingerprint(const X509* certificate)
         std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
         unsigned size = 0;
         ::X509_digest(certificate, ::EVP_sha256(), digest.data(), &size);
+
         std::string text;
         for (unsigned i = 0; i < size; ++i)
                 text += fmt::format("{:02x}", digest[i]);
@@ -115,11 +121,13 @@ std::string other_block(std::string_view pem)
 {
         constexpr std::string_view begin = "-----BEGIN ";
         constexpr std::size_t longest_label = 40; // bytes
+
         for (auto at = pem.find(begin); at != pem.npos; at = pem.find(begin, at + 1)) {
                 auto label = pem.substr(at + begin.size());
                 label = label.substr(0, label.find("-----"));
                 if (label.find("PRIVATE KEY") != label.npos)
                         return "holds a private key";
+
                 const bool is_label =
                         label.size() <= longest_label &&
                         label.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789# ") == label.npos;
@@ -128,6 +136,7 @@ std::string other_block(std::string_view pem)
                                        ? fmt::format("holds a block '{}', which is not a certificate", label)
                                        : "holds a damaged PEM block";
         }
+
         return {};
 }
 
@@ -137,6 +146,7 @@ CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now)
 {
         if (pem.size() > pem_limit)
                 return {.fatal = true, .wrong = fmt::format("longer than {} bytes", pem_limit)};
+
         const auto [certificates, damaged] = read_bundle(pem);
         if (certificates.empty())
                 return {.fatal = true,
@@ -144,9 +154,11 @@ CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now)
 
         CertificateCheck result{.fatal = true, .wrong = {}};
         std::vector<std::string> wrong;
+
         for (std::size_t i = 0; i < certificates.size(); ++i) {
                 auto one = check(certificates[i].get(), now);
                 result.fatal = result.fatal && one.fatal;
+
                 if (!one.wrong.empty())
                         wrong.push_back(certificates.size() == 1
                                                 ? std::move(one.wrong)
@@ -154,10 +166,29 @@ CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now)
                                                           certificates.size(),
                                                           subject(certificates[i].get()), one.wrong));
         }
+
         if (damaged)
                 wrong.push_back(fmt::format("certificate {} is damaged", certificates.size() + 1));
         result.wrong = join(wrong, "; ");
+
         return result;
+}
+
+std::string wrong_dates(const std::string& pem, std::time_t now)
+{
+        const auto bundle = read_bundle(pem);
+        if (bundle.certificates.empty())
+                return "no PEM certificate in it";
+
+        const auto* const certificate = bundle.certificates.front().get();
+        const auto begin = date(::X509_get0_notBefore(certificate));
+        const auto end = date(::X509_get0_notAfter(certificate));
+        if (!begin || !end)
+                return "its dates are not readable";
+        if (end->seconds < now)
+                return "expired on " + end->text;
+
+        return begin->seconds > now ? "not valid before " + begin->text : "";
 }
 
 Certificates read_certificates(const std::string& pem, std::time_t now)
@@ -166,11 +197,13 @@ Certificates read_certificates(const std::string& pem, std::time_t now)
                 return {.all = {}, .wrong = fmt::format("is longer than {} bytes", pem_limit)};
         if (auto other = other_block(pem); !other.empty())
                 return {.all = {}, .wrong = std::move(other)};
+
         const auto bundle = read_bundle(pem);
         if (bundle.damaged)
                 return {.all = {},
                         .wrong = fmt::format("holds a damaged PEM certificate, number {}",
                                 bundle.certificates.size() + 1)};
+
         Certificates found;
         for (const auto& certificate : bundle.certificates)
                 found.all.push_back({.pem = pem_of(certificate.get()),
@@ -178,8 +211,10 @@ Certificates read_certificates(const std::string& pem, std::time_t now)
                         .subject = subject(certificate.get()),
                         .doubt = check(certificate.get(), now).wrong,
                         .is_ca = ::X509_check_ca(certificate.get()) != 0});
+
         if (found.all.empty())
                 found.wrong = "holds no PEM certificate";
+
         return found;
 }
 

@@ -18,6 +18,9 @@ struct CertificateCheck {
 // is not fatal, because early in the boot the clock may be wrong.
 CertificateCheck check_ca_certificate(const std::string& pem, std::time_t now);
 
+// Of a server's certificate, which is the first one; a private key may be beside it. "" if it is valid.
+std::string wrong_dates(const std::string& pem, std::time_t now);
+
 inline constexpr std::size_t pem_limit = 1U << 20U; // bytes; an EKS cluster's is about 1 KiB
 
 struct Certificate {

@@ -22,16 +22,18 @@ void CheckReport::problem(
         problems_->add(where(key), key, value, wrong, std::move(remedy));
 }
 
-void CheckReport::doubt(std::string_view key, std::string_view value, std::string_view wrong) const
+void CheckReport::doubt(
+        std::string_view key, std::string_view value, std::string_view wrong, std::string_view fate) const
 {
-        note(Level::warning, key, value, fmt::format("{}, proceeding", wrong));
+        note(Level::warning, key, value, fmt::format("{}, {}", wrong, fate));
         notes_->back().strict = true;
 }
 
 void CheckReport::note(
         Level level, std::string_view key, std::string_view value, std::string_view text) const
 {
-        const auto given = names_secret(key) ? std::string() : fmt::format(" = \"{}\"", plain(value));
+        const auto given =
+                value.empty() || names_secret(key) ? std::string() : fmt::format(" = \"{}\"", plain(value));
         notes_->push_back(
                 {level, fmt::format("{}: {}{}: {}", where(key).text(), shown_key(key), given, text)});
 }

@@ -27,7 +27,9 @@ public:
         void problem(std::string_view key, std::string_view value, std::string_view wrong,
                 std::string remedy) const;
         // Something that works, but probably not as intended: a warning, and an error with --strict.
-        void doubt(std::string_view key, std::string_view value, std::string_view wrong) const;
+        // `fate` is what happens to the value then: "proceeding", or "ignoring" if it has no effect.
+        void doubt(std::string_view key, std::string_view value, std::string_view wrong,
+                std::string_view fate = "proceeding") const;
         void note(Level level, std::string_view key, std::string_view value, std::string_view text) const;
 
 private:

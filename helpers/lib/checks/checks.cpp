@@ -15,6 +15,7 @@
 #include "checks/check_network.hpp"
 #include "checks/check_report.hpp"
 #include "checks/check_swap.hpp"
+#include "config/configured_facts.hpp"
 #include "config/fact_template.hpp"
 #include "config/labels.hpp"
 
@@ -29,9 +30,11 @@ void check_gates(const Json& tree, const CheckReport& report)
         const auto* gates = member(&tree, "featureGates");
         if (gates == nullptr || !gates->is_object())
                 return;
+
         for (const auto& [name, on] : gates->items()) {
                 if (std::ranges::find(known_gates, name) != known_gates.end())
                         continue;
+
                 const auto near = nearest(name, known_gates);
                 report.note(Level::warning, key_path("featureGates", name), value_text(on),
                         near ? fmt::format(
@@ -46,6 +49,7 @@ void check_node_name(const std::string& given, const Json& imds, const CheckRepo
         constexpr std::string_view key = "instance.nodeName";
         if (given.empty())
                 return;
+
         const auto [text, wrong, remedy] = expand_facts(given, imds);
         if (!wrong.empty())
                 report.problem(key, given, wrong, remedy);
@@ -53,6 +57,16 @@ void check_node_name(const std::string& given, const Json& imds, const CheckRepo
                 if (const auto wrong_name = wrong_node_name(*text); !wrong_name.empty())
                         report.problem(
                                 key, given, wrong_name, "Give a name that the cluster knows the node by");
+}
+
+void check_facts(const Json& tree, const CheckReport& report)
+{
+        const auto* facts = member(&tree, "facts");
+        for (const auto* name : configured_facts)
+                if (const auto* value = text_member(facts, name); value != nullptr && !value->empty())
+                        if (const auto wrong = wrong_fact(name, *value); !wrong.empty())
+                                report.problem(fmt::format("facts.{}", name), *value, wrong,
+                                        "Correct it, or remove the key");
 }
 
 } // namespace
@@ -65,6 +79,7 @@ void check_values(const NodeSpec& spec, const Layer& merged, const Json& imds, P
 
         check_cluster(merged.tree, imds, report);
         check_environment(merged.tree, report);
+        check_facts(merged.tree, report);
         check_gates(merged.tree, report);
         check_node_name(spec.registration.node_name, imds, report);
         check_name_resolution(spec.host, report);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containerd/config_versions.hpp"
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <set>
@@ -70,16 +72,41 @@ public:
                 if (!place.source.empty() && noted_.insert(key).second)
                         notes_->push_back({Level::warning,
                                 fmt::format(
-                                        "{}: {}: not a containerd setting that eksnode knows, proceeding",
-                                        place.text(), key),
+                                        "{}: {}: not a containerd setting that eksnode knows{}, proceeding",
+                                        place.text(), key,
+                                        noted_.size() > hints_limit ? "" : nearest_setting(path)),
                                 true});
         }
 
 private:
+        static constexpr std::size_t hints_limit = 20; // comparing names takes longest
+
         const Layer* layer_;
         std::vector<Note>* notes_;
         std::set<std::string> noted_;
 };
+
+// Plugins of CRI in every schema, and its short name in schema 1.
+constexpr std::array<std::string_view, 4> cri_plugins{"cri", plugin::cri, plugin::images, plugin::runtime};
+
+void note_disabled_cri(
+        const Layer& layer, const std::string& key, const Json& value, std::vector<Note>& notes)
+{
+        if (key != "disabled_plugins" || !value.is_array())
+                return;
+
+        for (std::size_t i = 0; i < value.size(); ++i)
+                if (std::ranges::find(cri_plugins, value_text(value[i])) != cri_plugins.end())
+                        notes.push_back({Level::warning,
+                                fmt::format(
+                                        "{}: {} = {}: kubelet cannot work without this plugin: remove it "
+                                        "from the list, proceeding",
+                                        place_of(layer.marks, fmt::format("{}[{}]", key, i),
+                                                place_of(layer.marks, key, {layer.source}))
+                                                .text(),
+                                        key, shown_json(value[i])),
+                                true});
+}
 
 // False, and a problem, for a type that containerd does not start with. `row` is the setting's, if it is
 // known.
@@ -92,11 +119,13 @@ bool is_right(const Layer& layer, const SettingRow* row, Path path, const std::s
                                                      : expected(row->shape);
         if (wrong.empty())
                 return true;
+
         const bool is_below = path.size() < length; // a table is there
         const auto named = is_below ? shown(path) : key;
         problems.add(fmt::format("{}: {}{}: {}", place_of(layer.marks, named, {layer.source}).text(), named,
                              is_below || names_secret(named) ? "" : " = " + shown_json(value), wrong),
                 "Give it as containerd's documents do: containerd would not start with this");
+
         return false;
 }
 
@@ -114,10 +143,12 @@ public:
                         if (key != "version")
                                 take(path, key, value);
                 });
+
                 problems_.throw_if_any(failure::config_invalid);
                 if (places_ != nullptr)
                         for (const auto& [now, key] : origin_)
                                 (*places_)[now] = where(key);
+
                 return std::move(result_);
         }
 
@@ -130,19 +161,24 @@ private:
                 auto other_schema = three_ ? &SettingPatterns::two : &SettingPatterns::three;
                 const auto found = find_setting(path, here);
                 const auto other = found ? std::nullopt : find_setting(path, other_schema);
+
                 const auto* row = found ? found->patterns->row : other ? other->patterns->row : nullptr;
                 if (!is_right(*layer_, row, path, key, value, problems_))
                         return;
+                note_disabled_cri(*layer_, key, value, *notes_);
                 if (row != nullptr && is_taken_apart(*row, key, value))
                         return;
+
                 if (other) {
                         move(*other, here, key, value);
                         return;
                 }
+
                 if (row == nullptr)
                         unknown_.note(path);
                 else if (is_left_out(*row, key))
                         return;
+
                 put(path, key, value);
         }
 
@@ -158,22 +194,27 @@ private:
                                 "Put the files into /etc/eks/containerd.d/, whose tables are merged");
                         return true;
                 }
+
                 // From 2.1 on a list of directories, before it one. 2.1 still takes one, but warns.
                 const bool has_list = containerd_ >= Version{2, 1, 0};
                 const auto cni = [&](const char* name) {
                         return Path{"plugins", three_ ? plugin::runtime : plugin::cri, "cni", name};
                 };
+
                 if (row.three == "runtime:cni/bin_dir" && has_list) {
                         if (value != "") // which means the default
                                 put(cni("bin_dirs"), key, Json::array({value}));
                         return true;
                 }
+
                 if (row.three != "runtime:cni/bin_dirs" || has_list)
                         return false;
+
                 if (value.size() == 1)
                         put(cni("bin_dir"), key, value.front());
                 else
                         refuse(key, three_ ? "Name one directory, or use containerd 2.1 or later" : use_2);
+
                 return true;
         }
 
@@ -186,6 +227,7 @@ private:
                                 put(fill(to, found.wild), key, value);
                         return;
                 }
+
                 if (!three_)
                         refuse(key, use_2);
                 else if (!says_nothing(value))
@@ -218,12 +260,15 @@ private:
         {
                 if (!row.is_too_new_for(containerd_))
                         return false;
+
                 const auto place = where(key);
                 if (place.source.empty())
                         return true;
+
                 notes_->push_back({Level::warning,
                         fmt::format("{}: {}: containerd {} does not read it, {}.{} and later do, proceeding",
                                 place.text(), key, containerd_.text(), containerd_.major, row.minor)});
+
                 return false;
         }
 
@@ -237,6 +282,7 @@ private:
                                 break;
                         node = &(*node)[name];
                 }
+
                 const auto [first, is_first] = origin_.emplace(shown(path), key);
                 if (!node->is_null() && (*node != value || is_first))
                         problems_.add(where(key), key, "",
@@ -265,6 +311,7 @@ void check_version(const Layer& layer)
         const auto version = layer.tree.value("version", Json(3));
         if (version == 2 || version == 3 || version == 4)
                 return;
+
         throw Error(failure::config_invalid,
                 fmt::format(
                         "{}: version = {}: eksnode knows schema 2, 3 and 4 of containerd's configuration",
@@ -286,6 +333,7 @@ const Schema& schema_of(int version)
                 Pointer("/plugins") / plugin::images / "registry",
                 {"plugins", plugin::images, "pinned_images", "sandbox"},
                 {"plugins", plugin::images, "snapshotter"}};
+
         return version == 3 ? three : two;
 }
 
@@ -315,13 +363,18 @@ void check_known(const Layer& layer, std::vector<Note>& notes)
         each_setting(layer, [&](const Path& path, const std::string& key, const Json& value) {
                 if (key == "version")
                         return;
+
                 auto found = find_setting(path, &SettingPatterns::two);
                 if (!found)
                         found = find_setting(path, &SettingPatterns::three);
-                if (is_right(layer, found ? found->patterns->row : nullptr, path, key, value, problems) &&
-                        !found)
+
+                if (!is_right(layer, found ? found->patterns->row : nullptr, path, key, value, problems))
+                        return;
+                note_disabled_cri(layer, key, value, notes);
+                if (!found)
                         unknown.note(path);
         });
+
         problems.throw_if_any(failure::config_invalid);
 }
 

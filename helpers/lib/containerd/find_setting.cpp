@@ -26,8 +26,10 @@ Path pattern_of(std::string_view text)
                 path = {"plugins", plugin_id(text.substr(0, colon))};
                 text.remove_prefix(colon + 1);
         }
+
         for (const auto part : split(text, '/'))
                 path.emplace_back(part);
+
         return path;
 }
 
@@ -38,15 +40,18 @@ std::optional<Path> match(const Path& pattern, const Path& path)
         for (std::size_t i = 0; i < pattern.size(); ++i) {
                 if (i >= path.size())
                         return std::nullopt;
+
                 if (pattern[i] == "...") {
                         wild.insert(wild.end(), path.begin() + static_cast<std::ptrdiff_t>(i), path.end());
                         return wild;
                 }
+
                 if (pattern[i] == "*")
                         wild.push_back(path[i]);
                 else if (pattern[i] != path[i])
                         return std::nullopt;
         }
+
         return path.size() == pattern.size() ? std::optional(wild) : std::nullopt;
 }
 
@@ -93,12 +98,14 @@ SettingPath fill(const SettingPath& pattern, const SettingPath& wild)
 {
         Path path;
         auto next = wild.begin();
+
         for (const auto& part : pattern) {
                 if (part == "...")
                         path.insert(path.end(), next, wild.end());
                 else
                         path.push_back(part == "*" ? *next++ : part);
         }
+
         return path;
 }
 
@@ -125,17 +132,43 @@ std::string_view wrong_shape(SettingPath& path)
 {
         if (path.size() <= 2 && path.front() == "plugins")
                 return "must be a table";
+
         for (const auto& entry : patterns())
                 for (const auto* pattern : {&entry.two, &entry.three}) {
                         if (!starts_as(*pattern, path, std::min(pattern->size(), path.size())))
                                 continue;
                         if (path.size() < pattern->size())
                                 return "must be a table";
+
                         if (!pattern->empty()) {
                                 path.resize(pattern->size());
                                 return expected(entry.row->shape);
                         }
                 }
+
+        return {};
+}
+
+std::string nearest_setting(const SettingPath& path)
+{
+        for (std::size_t length = 1; length <= path.size(); ++length) {
+                std::vector<std::string> beside; // names that may be at this place
+                bool is_known = false;
+
+                for (const auto& entry : patterns())
+                        for (const auto* pattern : {&entry.two, &entry.three}) {
+                                if (pattern->size() < length || !starts_as(*pattern, path, length - 1))
+                                        continue;
+                                const auto& name = (*pattern)[length - 1];
+                                is_known =
+                                        is_known || name == path[length - 1] || name == "*" || name == "...";
+                                beside.push_back(name);
+                        }
+
+                if (!is_known)
+                        return did_you_mean(path[length - 1], beside);
+        }
+
         return {};
 }
 

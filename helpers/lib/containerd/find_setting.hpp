@@ -39,6 +39,9 @@ SettingPath fill(const SettingPath& pattern, const SettingPath& wild);
 // known, or the required type of a known setting above it, to which the path is cut.
 std::string_view wrong_shape(SettingPath& path);
 
+// "; did you mean '…'?" for the first part of an unknown path that is in no row, or nothing.
+std::string nearest_setting(const SettingPath& path);
+
 // Whether the table has a setting of that plugin.
 bool is_known_plugin(const std::string& id);
 

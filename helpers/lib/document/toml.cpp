@@ -86,6 +86,7 @@ const toml::node* find(const toml::table& root, const std::vector<std::string>& 
                 if (node == nullptr)
                         return nullptr;
         }
+
         return node;
 }
 
@@ -97,14 +98,17 @@ std::string without_values(std::string_view description)
         const auto subject = description.substr(std::min(about.size(), description.size()));
         if (!description.starts_with(about) || subject.starts_with("key") || subject.starts_with("table"))
                 return std::string(description);
+
         constexpr std::array<std::string_view, 4> its_own{"true", "false", "inf", "nan"};
         std::string text;
         bool quoted = false;
+
         for (const auto part : split(description, '\'')) {
                 const bool shown = !quoted || part.size() < 2 || std::ranges::count(its_own, part) > 0;
                 text += fmt::format("{}{}", text.empty() ? "" : "'", shown ? part : "…");
                 quoted = !quoted;
         }
+
         return text;
 }
 
@@ -117,7 +121,9 @@ Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::
                         fmt::format(
                                 "{}: more than {} levels", where_of(node, layer.source).text(), depth_limit),
                         "Correct that line");
+
         layer.marks[key] = where_of(node, layer.source);
+
         if (const auto* table = node.as_table()) {
                 auto map = Json::object();
                 for (const auto& [name, value] : *table) {
@@ -127,8 +133,10 @@ Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::
                         layer.marks[key_path(key, name.str())] = {
                                 layer.source, static_cast<int>(at.line), static_cast<int>(at.column)};
                 }
+
                 return map;
         }
+
         if (const auto* array = node.as_array()) {
                 auto list = Json::array();
                 for (const auto& value : *array)
@@ -136,6 +144,7 @@ Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::
                                 to_json(value, fmt::format("{}[{}]", key, list.size()), layer, depth + 1));
                 return list;
         }
+
         if (const auto* text = node.as_string())
                 return text->get();
         if (const auto* integer = node.as_integer())
@@ -144,6 +153,7 @@ Json to_json(const toml::node& node, const std::string& key, Layer& layer, std::
                 return real->get();
         if (const auto* boolean = node.as_boolean())
                 return boolean->get();
+
         layer.problems.add(where_of(node, layer.source), key, "", "a date or time, which no key takes",
                 "Write it as a string");
         return nullptr;
@@ -170,6 +180,7 @@ void refuse_deep_keys(std::string_view text, const std::string& source)
 {
         constexpr std::ptrdiff_t limit = 1000; // dots in a line
         int number = 0;
+
         for (const auto line : lines(text)) {
                 ++number;
                 if (std::ranges::count(line, '.') > limit)
@@ -251,11 +262,13 @@ TomlDocument TomlDocument::parse(std::string_view text, const std::string& sourc
                         "Check it with another reader of TOML, and correct it");
         } catch (const toml::parse_error& e) {
                 const auto at = e.source().begin;
+                const bool is_again = e.description().find("cannot redefine") != std::string_view::npos;
                 throw Error(failure::config_syntax,
                         fmt::format("{}: not TOML: {}",
                                 Where{source, static_cast<int>(at.line), static_cast<int>(at.column)}.text(),
                                 without_values(e.description())),
-                        "Correct that line");
+                        is_again ? "Keep one of the two: a key or a table stands once in TOML"
+                                 : "Correct that line");
         }
 }
 
@@ -280,9 +293,11 @@ std::string TomlDocument::text() const
                 toml::format_flags::allow_octal_integers | toml::format_flags::allow_hexadecimal_integers;
         std::ostringstream out;
         out << toml::toml_formatter{root, toml::toml_formatter::default_flags & ~as_written};
+
         auto text = out.str();
         if (!text.ends_with('\n'))
                 text += '\n';
+
         return text;
 }
 

@@ -9,12 +9,15 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <yaml.h>
 
 #include "base/fd.hpp"
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace eks {
@@ -39,16 +42,20 @@ std::optional<Json> number(std::string_view text)
         const auto first = text.find_first_not_of("+-_"); // most scalars are words and end here
         if (text.starts_with('_') || first == text.npos || !is_first_digit(text[first]))
                 return std::nullopt;
+
         std::string digits;
         std::ranges::copy_if(text, std::back_inserter(digits), [](char c) { return c != '_'; });
+
         std::string_view rest = digits;
         const bool negative = rest.starts_with('-');
         if (negative || rest.starts_with('+'))
                 rest.remove_prefix(1);
         if (rest.empty() || !is_first_digit(rest.front()))
                 return std::nullopt;
+
         int base = 10;
         std::string_view magnitude = rest;
+
         if (rest.starts_with("0x") || rest.starts_with("0o") || rest.starts_with("0b")) {
                 base = rest[1] == 'x' ? 16 : rest[1] == 'o' ? 8 : 2;
                 magnitude.remove_prefix(2);
@@ -56,21 +63,25 @@ std::optional<Json> number(std::string_view text)
                    rest.find_first_not_of("01234567") == rest.npos) {
                 base = 8; // YAML 1.1: a leading zero is octal
         }
+
         if (magnitude.starts_with('-')) // a sign is only allowed before the prefix
                 return std::nullopt;
         if (const auto value = parse_int<std::int64_t>(magnitude, base))
                 return negative ? -*value : *value;
         if (rest == ".inf" || rest == ".Inf" || rest == ".INF" || base != 10)
                 return std::nullopt; // JSON has no infinity; kubelet would refuse it anyway
+
         double real = 0;
         const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), real);
         if (error != std::errc() || end != rest.data() + rest.size())
                 return std::nullopt;
+
         // As Go writes it, which is how nodeadm reads YAML: 20.0 fits a whole number, too.
         if (real < whole_limit && std::floor(real) == real) {
                 const auto whole = static_cast<std::int64_t>(real);
                 return negative ? -whole : whole;
         }
+
         return negative ? -real : real;
 }
 
@@ -106,6 +117,28 @@ public:
                 return std::move(nodes_);
         }
 
+        // Where another document with content begins behind the one that has been read. What is wrong with
+        // it does not matter, because nobody reads it.
+        std::optional<Where> next_document()
+        {
+                std::optional<Where> begin;
+                for (;;) {
+                        yaml_event_t event;
+                        if (yaml_parser_parse(&parser_, &event) == 0)
+                                return begin;
+
+                        const std::unique_ptr<yaml_event_t, Deleter<yaml_event_delete>> guard(&event);
+                        const bool is_empty =
+                                event.type == YAML_SCALAR_EVENT && event.data.scalar.length == 0;
+                        if (event.type == YAML_STREAM_END_EVENT || event.type == YAML_NO_EVENT)
+                                return std::nullopt;
+                        if (event.type == YAML_DOCUMENT_START_EVENT)
+                                begin = where(event.start_mark);
+                        else if (event.type != YAML_DOCUMENT_END_EVENT && !is_empty)
+                                return begin;
+                }
+        }
+
 private:
         // False at the end of the document.
         bool take_event()
@@ -113,10 +146,13 @@ private:
                 yaml_event_t event;
                 if (yaml_parser_parse(&parser_, &event) == 0)
                         fail();
+
                 const std::unique_ptr<yaml_event_t, Deleter<yaml_event_delete>> guard(&event);
+
                 // A mapping has two events, and each of its values also has a key.
                 if (nodes_.size() > 3 * value_limit)
                         refuse_size(where(event.start_mark));
+
                 switch (event.type) {
                 case YAML_SCALAR_EVENT: {
                         const auto& scalar = event.data.scalar;
@@ -155,6 +191,7 @@ private:
                 default:
                         break;
                 }
+
                 return true;
         }
 
@@ -179,6 +216,7 @@ private:
         {
                 if (parser_.error == YAML_MEMORY_ERROR)
                         throw std::bad_alloc();
+
                 const auto place = parser_.error == YAML_READER_ERROR // has no mark
                                            ? place_at(text_, parser_.problem_offset, *source_)
                                            : where(parser_.problem_mark);
@@ -235,8 +273,10 @@ private:
                 if (depth > yaml_depth_limit || ++values_ > value_limit)
                         refuse_size(where(node));
                 size_ += key.size() + node.text.size();
+
                 if (size_ > size_limit)
                         refuse_document(where(node), fmt::format("more than {} bytes in all", size_limit));
+
                 switch (node.kind) {
                 case Node::Kind::text:
                         return node.text;
@@ -249,6 +289,7 @@ private:
                                 layer_->marks[path] = where(resolved(item));
                                 list.push_back(convert(item, path, depth + 1));
                         }
+
                         return list;
                 }
                 default:
@@ -259,6 +300,7 @@ private:
         Json convert_map(const Node& map_node, const std::string& key, std::size_t depth)
         {
                 auto map = Json::object();
+                std::map<std::string_view, const Node*> names;
                 const auto for_each = [&](auto&& visit) {
                         for (auto item = first_in(map_node); item < map_node.next;) {
                                 const auto value = behind(item);
@@ -266,22 +308,41 @@ private:
                                 item = behind(value);
                         }
                 };
+
                 for_each([&](const Node& name, std::size_t value) {
                         if (is_merge_key(name)) // the map's own keys override the merged ones
                                 merge_key(map, value, key, depth);
                 });
+
                 for_each([&](const Node& name, std::size_t value) {
                         if (is_merge_key(name))
                                 return;
+
                         if (!is_scalar(name) ||
                                 (name.kind == Node::Kind::plain && yaml_plain_scalar(name.text).is_null()))
                                 refuse_document(where(name), "a key must be a plain word");
                         const auto path = key_path(key, name.text);
+                        if (const auto [first, is_new] = names.try_emplace(name.text, &name); !is_new)
+                                note_repetition(path, *std::exchange(first->second, &name), name);
+
                         // Readers look for the line of the key.
                         layer_->marks[path] = where(name);
                         map[name.text] = convert(value, path, depth + 1);
                 });
+
                 return map;
+        }
+
+        // A map with an alias is converted again for each, and its keys are told once.
+        void note_repetition(const std::string& path, const Node& first, const Node& again)
+        {
+                if (told_.insert(&again).second)
+                        layer_->notes.push_back({Level::warning,
+                                fmt::format(
+                                        "{}: {} is set twice, first in line {}; the last one counts: keep "
+                                        "one of them, proceeding",
+                                        where(again).text(), shown_key(path), first.line),
+                                true});
         }
 
         void merge_key(Json& map, std::size_t from, const std::string& key, std::size_t depth)
@@ -289,6 +350,7 @@ private:
                 const auto& node = resolved(from);
                 if (depth > yaml_depth_limit)
                         refuse_size(where(node));
+
                 if (node.kind == Node::Kind::list) {
                         std::vector<std::size_t> items;
                         for (auto item = first_in(node); item < node.next; item = behind(item))
@@ -334,6 +396,7 @@ private:
 
         const std::vector<Node>* nodes_;
         Layer* layer_;
+        std::set<const Node*> told_; // keys that are set twice
         std::size_t values_ = 0;
         std::size_t size_ = 0;
 };
@@ -364,6 +427,7 @@ Json yaml_plain_scalar(const std::string& text)
                 "y", "Y", "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"};
         static constexpr std::array<std::string_view, 11> falses{
                 "n", "N", "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"};
+
         if (text.size() <= longest_word) {
                 if (std::ranges::find(nulls, text) != nulls.end())
                         return nullptr;
@@ -372,13 +436,23 @@ Json yaml_plain_scalar(const std::string& text)
                 if (std::ranges::find(falses, text) != falses.end())
                         return false;
         }
+
         auto value = number(text);
         return value ? std::move(*value) : Json(text);
 }
 
 Json parse_yaml(std::string_view text, Layer& layer)
 {
-        const auto nodes = Reader(text, layer.source).read();
+        Reader reader(text, layer.source);
+        const auto nodes = reader.read();
+        if (const auto next = nodes.empty() ? std::nullopt : reader.next_document())
+                layer.notes.push_back({Level::warning,
+                        fmt::format(
+                                "{}: a second YAML document: only the first one is read; merge the two, or "
+                                "give it in a MIME part or file of its own, ignoring",
+                                next->text()),
+                        true});
+
         return nodes.empty() ? Json() : Converter(nodes, layer).document();
 }
 

@@ -20,7 +20,8 @@ Where place_at(std::string_view text, std::size_t offset, const std::string& sou
 // The value of a scalar without quotes: null, a boolean, a number or a string.
 Json yaml_plain_scalar(const std::string& text);
 
-// The first document of a stream. The marks of its keys go to the layer, with columns in characters.
+// The first document of a stream. The marks of its keys go to the layer, with columns in characters, and a
+// note about a key that is set twice, and about a second document.
 // Throws Error (config_syntax) with line and column at invalid YAML, at nesting beyond the limit, or if
 // there are more than 100,000 values after aliases are followed.
 Json parse_yaml(std::string_view text, Layer& layer);

@@ -46,6 +46,7 @@ public:
         {
                 if (end_ >= text_.size())
                         return false;
+
                 begin_ = end_;
                 const auto newline = text_.find('\n', begin_);
                 end_ = newline == std::string_view::npos ? text_.size() : newline + 1;
@@ -98,17 +99,21 @@ public:
         {
                 if (line.empty())
                         return HeaderLine::end;
+
                 const bool first = !std::exchange(any_, true);
                 if (blanks.find(line.front()) != std::string_view::npos) { // it continues the previous field
                         if (current_ != nullptr)
                                 current_->append(current_->empty() ? "" : " ").append(trim(line));
                         return first || holds_control(line) ? HeaderLine::odd : HeaderLine::field;
                 }
+
                 const auto colon = line.find(':');
                 const auto name = line.substr(0, colon);
                 const auto value = line.substr(std::min(colon, line.size()));
+
                 if (colon == std::string_view::npos || !is_name(name))
                         return HeaderLine::body;
+
                 start_field(lower(name), trim(value.substr(1)), number);
                 return is_valid(name) && !holds_control(value) ? HeaderLine::field : HeaderLine::odd;
         }
@@ -164,6 +169,7 @@ std::optional<int> hex_digit(char c)
                 return c - 'A' + 10;
         if (c >= 'a' && c <= 'f')
                 return c - 'a' + 10;
+
         return std::nullopt;
 }
 
@@ -186,6 +192,7 @@ std::optional<std::string> decode_percent(std::string_view text, bool lenient = 
                 decoded += byte.value_or(text[i]);
                 i += byte ? 2 : 0;
         }
+
         return decoded;
 }
 
@@ -200,6 +207,7 @@ std::optional<std::string> decode_extended(std::string_view text)
         const auto second = first == text.npos ? text.npos : text.find('\'', first + 1);
         if (second == text.npos)
                 return std::nullopt;
+
         const auto charset = lower(text.substr(0, first));
         return charset == "us-ascii" || charset == "utf-8" ? decode_percent(text.substr(second + 1))
                                                            : std::nullopt;
@@ -210,15 +218,19 @@ std::optional<std::string> joined(const Pieces& pieces)
 {
         if (const auto whole = pieces.find("*"); whole != pieces.end())
                 return decode_extended(whole->second);
+
         std::optional<std::string> value;
+
         for (int i = 0;; ++i) {
                 const auto name = fmt::format("*{}", i);
                 const auto plain = pieces.find(name);
                 const auto extended = pieces.find(name + '*');
                 if (plain == pieces.end() && extended == pieces.end())
                         return value;
+
                 if (!value)
                         value.emplace();
+
                 if (plain != pieces.end())
                         *value += plain->second;
                 else
@@ -233,23 +245,29 @@ std::optional<std::string> joined_by_python(const Pieces& pieces)
 {
         std::map<int, std::string> values; // by number
         bool has_charset = false;
+
         for (const auto& [name, value] : pieces) {
                 const bool extended = name.ends_with('*');
                 const auto digits = std::string_view(name).substr(1);
+
                 const auto number = parse_int<int>(digits.substr(0, digits.find('*')));
                 if (!number && name != "*")
                         continue;
+
                 has_charset = has_charset || extended;
                 values.emplace(
                         number.value_or(0), extended ? decode_percent(value, true).value_or("") : value);
         }
+
         if (values.empty())
                 return std::nullopt;
+
         std::string all;
         for (const auto& [number, value] : values)
                 all += value;
         const auto first = has_charset ? all.find('\'') : all.npos;
         const auto second = first == all.npos ? all.npos : all.find('\'', first + 1);
+
         return second == all.npos ? all : all.substr(second + 1);
 }
 
@@ -293,19 +311,25 @@ std::optional<ContentType> parse_content_type(std::string_view text)
         const auto name = trim(text.substr(0, text.find(';')));
         if (!is_media_type(name))
                 return std::nullopt;
+
         ContentType type{.name = lower(name), .boundary = {}};
         Pieces pieces;
         take(text.substr(std::min(text.find(';'), text.size())));
+
         while (text.starts_with(';')) {
                 take(text.substr(1));
                 if (text.empty())
                         break; // a ';' at the end does no harm
+
                 const auto parameter = token();
                 take(text.substr(parameter.size()));
+
                 if (parameter.empty() || !text.starts_with('='))
                         return std::nullopt;
+
                 take(text.substr(1));
                 std::string value;
+
                 if (text.starts_with('"')) {
                         std::size_t i = 1;
                         for (; i < text.size() && text[i] != '"'; ++i) {
@@ -314,8 +338,10 @@ std::optional<ContentType> parse_content_type(std::string_view text)
                                         ++i;
                                 value += text[i];
                         }
+
                         if (i >= text.size())
                                 return std::nullopt;
+
                         take(text.substr(i + 1));
                 } else {
                         value = token();
@@ -323,6 +349,7 @@ std::optional<ContentType> parse_content_type(std::string_view text)
                         if (value.empty())
                                 return std::nullopt;
                 }
+
                 const auto key = lower(parameter);
                 if (key == boundary_parameter && !type.boundary)
                         type.boundary = std::move(value);
@@ -332,14 +359,18 @@ std::optional<ContentType> parse_content_type(std::string_view text)
                                 return std::nullopt;
                 }
         }
+
         if (!text.empty())
                 return std::nullopt;
+
         if (auto value = joined(pieces))
                 type.boundary = std::move(value);
+
         if (type.boundary.value_or("").empty() && !pieces.empty()) {
                 type.boundary = joined_by_python(pieces);
                 type.boundary_of_python = type.boundary.has_value();
         }
+
         return type;
 }
 
@@ -354,27 +385,33 @@ ContentType guess_content_type(std::string_view text)
                 text.remove_prefix(std::min(i + 1, text.size()));
                 return piece;
         };
+
         const auto name = take_piece();
         const bool one_slash = std::ranges::count(name, '/') == 1;
         ContentType type{
                 .name = is_media_type(name) || one_slash ? lower(name) : "", .boundary = {}, .valid = false};
         Pieces pieces;
+
         while (!text.empty() && !type.boundary) {
                 const auto piece = take_piece();
                 const auto equals = piece.find('=');
                 if (equals == std::string_view::npos)
                         continue;
+
                 const auto key = lower(trim(piece.substr(0, equals)));
                 auto value = trim(piece.substr(equals + 1));
                 if (value.size() > 1 && value.starts_with('"') && value.ends_with('"'))
                         value = value.substr(1, value.size() - 2);
+
                 if (key == boundary_parameter)
                         type.boundary = std::string(value);
                 else if (const auto rest = piece_of_boundary(key); !rest.empty())
                         pieces.emplace(rest, value);
         }
+
         if (!type.boundary)
                 type.boundary = joined_by_python(pieces);
+
         return type;
 }
 
@@ -395,9 +432,11 @@ std::string content_type_error(const ContentType& type)
                 return type.is_multipart() && type.boundary.value_or("").empty()
                                ? "Content-Type is multipart, but has no boundary"
                                : "";
+
         const auto& boundary = type.boundary.value_or("");
         const bool needs_quotes =
                 !boundary.empty() && !is_token(boundary) && boundary.find('"') == boundary.npos;
+
         return needs_quotes ? fmt::format("Content-Type is malformed: put the boundary into double quotes, "
                                           "boundary=\"{}\"",
                                       boundary)
@@ -416,23 +455,28 @@ std::string quoted_printable(std::string_view body)
 {
         std::string result;
         result.reserve(body.size());
+
         Lines lines(body, 1);
         while (lines.next()) {
                 auto line = lines.line();
                 const auto newline =
                         body.substr(lines.begin() + line.size(), lines.end() - lines.begin() - line.size());
+
                 line = line.substr(0, line.find_last_not_of(blanks) + 1);
                 const bool goes_on = line.ends_with('=');
                 if (goes_on)
                         line.remove_suffix(1);
+
                 for (std::size_t i = 0; i < line.size(); ++i) {
                         const auto byte = line[i] == '=' ? hex_byte(line.substr(i + 1)) : std::nullopt;
                         result += byte.value_or(line[i]);
                         i += byte ? 2 : 0;
                 }
+
                 if (!goes_on)
                         result += newline;
         }
+
         return result;
 }
 
@@ -446,6 +490,7 @@ std::string decoded(std::string_view body, const Header& header)
         if (encoding == "base64")
                 if (auto bytes = decode_base64(body))
                         return *std::move(bytes);
+
         return std::string(body);
 }
 
@@ -461,6 +506,7 @@ public:
                 Lines lines(body, first_line);
                 std::optional<OpenPart> open;
                 bool ended = false; // before the first part
+
                 while (lines.next()) {
                         const auto kind = classify(lines.line(), delimiter);
                         if (kind == LineKind::content) {
@@ -468,11 +514,13 @@ public:
                                         content(*open, lines, found);
                                 continue;
                         }
+
                         if (open && !open->any) { // cloud-init reads several delimiters as one
                                 reject(found, open->line, no_empty_line);
                                 open->line = lines.number();
                                 continue;
                         }
+
                         if (!open && kind == LineKind::closing) {
                                 ended = true;
                                 // Go has not seen yet that lines end in LF, and takes this one for text.
@@ -481,20 +529,29 @@ public:
                                         return;
                                 continue;
                         }
+
                         if (open)
                                 close(*open, body, lines.begin(), depth, found);
-                        if (kind == LineKind::closing)
+                        if (kind == LineKind::closing) {
+                                found.epilogue = body.substr(lines.end());
+                                found.epilogue_line = lines.number() + 1;
                                 return;
+                        }
+
                         open.emplace().line = lines.number();
                 }
+
                 if (!open && !ended)
                         reject(found, std::max(first_line - 1, 1),
                                 fmt::format("no MIME part after this header: no line is '{}'", delimiter));
+
                 // Go takes the parts before a delimiter or a header at the end.
                 if (!open || (!open->in_body && !found.error && (open->any || body.ends_with('\n'))))
                         return;
+
                 reject(found, open->line,
                         fmt::format("this MIME part has no end: no line after it is '{}--'", delimiter));
+
                 if (open->any)
                         close(*open, body, body.size(), depth, found);
         }
@@ -523,12 +580,14 @@ private:
         {
                 if (!line.starts_with(delimiter))
                         return LineKind::content;
+
                 line.remove_prefix(delimiter.size());
                 const bool closing = line.starts_with("--");
                 if (closing)
                         line.remove_prefix(2);
                 if (line.find_first_not_of(blanks) != std::string_view::npos)
                         return LineKind::content; // it only begins in the same way
+
                 return closing ? LineKind::closing : LineKind::delimiter;
         }
 
@@ -537,11 +596,13 @@ private:
                 part.any = true;
                 if (part.in_body)
                         return;
+
                 const auto kind = part.header.take(lines.line(), lines.number());
                 if (kind == HeaderLine::odd || kind == HeaderLine::body)
                         reject(found, lines.number(),
                                 "not a 'Name: value' line of a MIME part's header, which ends with an empty "
                                 "line");
+
                 if (kind == HeaderLine::end || kind == HeaderLine::body) {
                         const bool here = kind == HeaderLine::body;
                         part.in_body = true;
@@ -556,6 +617,7 @@ private:
                 if (!part.in_body)
                         reject(found, part.line, no_empty_line);
                 auto body = part.in_body ? text.substr(part.body_begin, end - part.body_begin) : "";
+
                 // The line break before a delimiter belongs to the delimiter.
                 if (body.ends_with('\n'))
                         body.remove_suffix(1);
@@ -567,26 +629,32 @@ private:
                 const auto wrong = content_type_error(type);
                 if (!type.valid)
                         reject(found, header.content_type_line, wrong);
+
                 if (!type.is_multipart()) {
                         found.parts.push_back({.content_type = type.name,
                                 .body = decoded(body, header),
                                 .line = part.body_line});
                         return;
                 }
+
                 // nodeadm ignores it, and so no error in it is one of the document.
                 MimeDocument nested;
                 if (!wrong.empty())
                         reject(nested, header.content_type_line, wrong);
+
                 if (depth >= mime_depth_limit)
                         reject(nested, part.line,
                                 fmt::format("more than {} multiparts in each other", mime_depth_limit));
                 else if (type.boundary)
                         multipart(body, part.body_line, *type.boundary, depth + 1, nested);
+
                 if (nested.error)
                         found.nested_errors.emplace_back(nested.error->what());
                 std::ranges::move(nested.nested_errors, std::back_inserter(found.nested_errors));
+
                 if (found.nested_errors.size() > mime_error_limit)
                         found.nested_errors.resize(mime_error_limit);
+
                 for (auto& inner : nested.parts) {
                         inner.nested = true;
                         inner.in_broken = inner.in_broken || nested.error;
@@ -609,21 +677,26 @@ std::optional<Message> read_header(std::string_view text)
 {
         if (text.empty() || blanks.find(text.front()) != std::string_view::npos)
                 return std::nullopt;
+
         Lines lines(text, 1);
         HeaderReader reader(HeaderReader::Of::document);
+
         while (lines.next()) {
                 // Mail folders and some tools write this first; cloud-init ignores it.
                 if (lines.number() == 1 && lines.line().starts_with("From "))
                         continue;
+
                 const auto kind = reader.take(lines.line(), lines.number());
                 if (kind == HeaderLine::field || kind == HeaderLine::odd)
                         continue;
                 if (lines.number() == 1)
                         return std::nullopt;
+
                 const bool here = kind == HeaderLine::body;
                 return Message{reader.header, kind, here ? lines.begin() : lines.end(),
                         lines.number() + (here ? 0 : 1)};
         }
+
         return Message{reader.header, HeaderLine::field, text.size(), lines.number() + 1};
 }
 
@@ -638,14 +711,17 @@ std::optional<MimeDocument> parse_mime(std::string_view text, const std::string&
         Parser parser(source);
         MimeDocument found;
         const auto type = read_content_type(message->header);
+
         if (message->end != HeaderLine::end)
                 parser.reject(found,
                         message->end == HeaderLine::body ? message->body_line : message->body_line - 1,
                         "no empty line after the header of a MIME document");
+
         if (const auto wrong = content_type_error(type); !wrong.empty())
                 parser.reject(found, message->header.content_type_line, wrong);
         if (type.boundary)
                 parser.multipart(text.substr(message->body), message->body_line, *type.boundary, 1, found);
+
         return found;
 }
 
@@ -654,9 +730,11 @@ std::optional<MimePart> parse_mime_message(std::string_view text)
         constexpr std::size_t cloud_init_looks = 4096; // bytes
         if (lower(text.substr(0, cloud_init_looks)).find("mime-version:") == std::string::npos)
                 return std::nullopt;
+
         const auto message = read_header(text);
         if (!message)
                 return MimePart{.content_type = {}, .body = std::string(text), .line = 1};
+
         return MimePart{.content_type = read_content_type(message->header).name,
                 .body = decoded(text.substr(message->body), message->header),
                 .line = message->body_line};

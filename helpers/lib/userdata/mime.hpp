@@ -32,10 +32,14 @@ struct MimeDocument {
         // The first error, with its line, for which nodeadm rejects the document, or beyond the limits.
         std::optional<Error> error;
         std::vector<std::string> nested_errors; // of multiparts inside the document, the first ones
+
+        // What is behind the closing delimiter, which everyone ignores, and its first line.
+        std::string_view epilogue = {};
+        int epilogue_line = 0;
 };
 
 // Nothing if the text is not a multipart document: it must begin with header lines, and be multipart by its
-// Content-Type. Preamble and epilogue are ignored.
+// Content-Type. The text must outlive it.
 std::optional<MimeDocument> parse_mime(std::string_view text, const std::string& source);
 
 // A message with a header that is not multipart, as cloud-init reads it: one part. Nothing if cloud-init

@@ -144,12 +144,14 @@ bool names_program(std::string_view text, std::string_view program)
 {
         constexpr std::string_view inside =
                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
         for (auto at = text.find(program); at != text.npos; at = text.find(program, at + 1)) {
                 const auto after = text.substr(at + program.size());
                 const bool begins = at == 0 || inside.find(text[at - 1]) == inside.npos;
                 if (begins && (after.empty() || (inside.find(after[0]) == inside.npos && after[0] != '/')))
                         return true;
         }
+
         return false;
 }
 
@@ -188,6 +190,21 @@ bool looks_like_node_config(const MimePart& part)
                });
 }
 
+// The line, from 0, that makes a text look like a NodeConfig; -1 if none does.
+int line_of_node_config(std::string_view text)
+{
+        int number = 0;
+        for (const auto line : lines(text)) {
+                const bool is_version =
+                        line.find("apiVersion") != line.npos && line.find(node_config_group) != line.npos;
+                if (is_version || lower(line).find(node_config_type) != line.npos)
+                        return number;
+                ++number;
+        }
+
+        return -1;
+}
+
 class Reader {
 public:
         UserData result;
@@ -196,6 +213,7 @@ public:
         {
                 const auto body = without_byte_order_mark(text);
                 const auto* form = form_by_beginning(text); // which is none with a byte order mark
+
                 if (trim(body).empty()) {
                         hold(source, "empty");
                 } else if (form != nullptr && is_node_config(text)) {
@@ -238,18 +256,30 @@ public:
                                                        names_configuration(text));
                 if (document.error && has_configuration)
                         throw Error(*document.error);
+
                 if (document.error)
                         leave(document.error->what());
+
                 for (const auto& error : document.nested_errors)
                         result.notes.push_back({Level::warning,
                                 fmt::format("{}; this multipart inside a MIME part is left to "
                                             "cloud-init, proceeding",
                                         error),
                                 true});
+
+                if (const auto line = line_of_node_config(document.epilogue); line >= 0)
+                        result.notes.push_back({Level::warning,
+                                fmt::format(
+                                        "{}: a NodeConfig behind the closing delimiter of the MIME document: "
+                                        "put it before that line, below a delimiter of its own, ignoring",
+                                        Where{source, document.epilogue_line + line, 1}.text()),
+                                true});
+
                 for (std::size_t i = 0; i < document.parts.size(); ++i)
                         part(document.parts[i], fmt::format("{}, MIME part {}", source, i + 1));
                 if (document.parts.empty())
                         hold(source, "a MIME document without parts");
+
                 if (not_held_ > 0)
                         result.held.push_back(fmt::format(
                                 "{}, {} more {}", source, not_held_, not_held_ == 1 ? "part" : "parts"));
@@ -259,6 +289,7 @@ public:
         {
                 const auto& type = part.content_type;
                 const std::string_view name = type.empty() ? "no type" : std::string_view(type);
+
                 if (configures(part) && part.in_broken) {
                         hold(source, fmt::format("{}, ignored", name));
                 } else if (configures(part)) {
@@ -268,6 +299,7 @@ public:
                 } else {
                         auto unpacked = part;
                         unpacked.content_type.clear();
+
                         try {
                                 unpacked.body = decompressed(part.body, source);
                         } catch (const Error& e) {
@@ -277,6 +309,7 @@ public:
                                         true});
                                 unpacked.body.clear();
                         }
+
                         for_cloud_init(unpacked, source, name);
                 }
         }
@@ -303,8 +336,10 @@ private:
                                 .nested = part.nested});
                         hold(source, fmt::format("{}, {}", part.content_type, toml ? "TOML" : "NodeConfig"));
                 };
+
                 if (!part.nested)
                         return read();
+
                 try {
                         read();
                 } catch (const Error& e) {
@@ -333,6 +368,7 @@ private:
                 const auto what = [&](std::string_view fate) {
                         return fmt::format("{}{}{}", name, name.empty() ? "" : ", ", fate);
                 };
+
                 if (form == nullptr && looks_like_node_config(part)) {
                         hold(source, what(fmt::format("ignored: a NodeConfig needs Content-Type: {}",
                                              node_config_type)));
@@ -404,6 +440,7 @@ int line_of_interpreter(std::string_view text)
                 if (!words.empty() && !words.starts_with('#'))
                         return 0;
         }
+
         return 0;
 }
 
@@ -442,6 +479,7 @@ UserData read_user_data(std::string_view bytes, const std::string& source)
                         return std::move(reader.result);
                 }
         }
+
         if (text.size() > user_data_limit)
                 throw syntax_error(source, fmt::format("more than {} bytes", user_data_limit));
 
@@ -462,6 +500,7 @@ UserData read_user_data(std::string_view bytes, const std::string& source)
                         reader.mime(*shifted, body, source);
                 }
         }
+
         return std::move(reader.result);
 }
 

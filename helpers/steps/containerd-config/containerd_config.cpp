@@ -35,6 +35,7 @@ Layer described_handlers(const RuntimeHandlers& handlers)
                 if (handler.rendered && !handler.vendor)
                         for (const auto& [key, value] : runtimes.at(handler.name).items())
                                 layer.marks[key_path(parent / handler.name / key)] = handler.place;
+
         return layer;
 }
 
@@ -49,17 +50,21 @@ std::string render_config(const NodeInputs& node, RuntimeHandlers& handlers, std
                         return translate({.tree = layer.tree}, daemon, notes);
                 });
         };
+
         auto config = vendor_settings(fmt::format("config-{}.toml", schema.version));
         config["version"] = schema.version;
+
         if (node.decided.soci)
                 deep_merge(config, vendor_settings("soci.toml"));
         if (daemon < cdi_is_always_on)
                 config[schema.enable_cdi] = node.versions.kubelet >= Version{1, 32, 0};
         const auto described = described_handlers(handlers);
         deep_merge(config, translate(described, daemon, notes));
+
         if (const auto image = pulled_pause_image(node))
                 config[Json::json_pointer("/" + join(schema.sandbox_image, "/"))] = *image;
         merge_user_settings(config, described.tree, node, handlers, notes);
+
         return TomlDocument::from_tree(config).text();
 }
 
@@ -68,6 +73,7 @@ std::string render_base_runtime_spec(const NodeInputs& node)
         const auto path = fmt::format("{}/base-runtime-spec.json", containerd_vendor_directory);
         auto spec = in_vendor_file(path, [&] { return parse_json(read_file(node.root(path))); });
         spec.merge_patch(node.spec.containerd.base_runtime_spec); // RFC 7386: null removes
+
         // A type may be in the list only once.
         for (const auto& limit : node.spec.containerd.limits) {
                 auto& present = spec["process"]["rlimits"];
@@ -76,8 +82,10 @@ std::string render_base_runtime_spec(const NodeInputs& node)
                 std::erase_if(present.get_ref<Json::array_t&>(), [&](const Json& one) {
                         return one.is_object() && one.value("type", Json()) == limit.at("type");
                 });
+
                 present.push_back(limit);
         }
+
         return spec.dump(2) + "\n";
 }
 
@@ -86,6 +94,7 @@ File soci_config(const NodeInputs& node)
 {
         if (!node.decided.soci)
                 return {.path = std::string(soci_config_path), .content = {}, .kind = File::Kind::absent};
+
         const auto path = fmt::format("{}/soci-snapshotter.toml", containerd_vendor_directory);
         const auto config = in_vendor_file(path, [&] {
                 auto tree = parse_containerd_config(read_file(node.root(path)), path).tree;
@@ -99,8 +108,10 @@ File soci_config(const NodeInputs& node)
                         if (!streams.empty())
                                 tree[parallel]["decompress_streams"] = streams;
                 }
+
                 return tree;
         });
+
         return {.path = std::string(soci_config_path), .content = TomlDocument::from_tree(config).text()};
 }
 
@@ -114,6 +125,7 @@ void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files
                                 .content = handler.rendered ? content : "",
                                 .kind = handler.rendered ? File::Kind::regular : File::Kind::absent};
                         const auto [known, is_new] = by_path.emplace(path, file);
+
                         if (is_new || !handler.rendered)
                                 continue;
                         if (known->second.kind == File::Kind::regular && known->second.content != content)
@@ -122,8 +134,10 @@ void add_runtime_files(const RuntimeHandlers& handlers, std::vector<File>& files
                                                     "same",
                                                 handler.place.text(), path),
                                         "Give it another name in one of the two");
+
                         known->second = file;
                 }
+
         for (auto& [path, file] : by_path)
                 files.push_back(std::move(file));
 }
@@ -135,9 +149,11 @@ StepPlan plan_containerd_config(const NodeInputs& node)
         auto handlers = runtime_handlers(node.root, node.spec.containerd.runtimes);
         StepPlan plan;
         plan.notes = handlers.notes;
+
         if (const auto& daemon = node.versions.containerd;
                 Version{daemon.major, daemon.minor, 0} > newest_containerd)
                 plan.notes.push_back(newer_version_note("containerd", daemon, newest_containerd));
+
         // A user's text may hold the login of a registry.
         const mode_t mode = user_texts(node).empty() ? 0644 : 0600;
         plan.files = {{.path = std::string(containerd_config_path),
@@ -148,11 +164,23 @@ StepPlan plan_containerd_config(const NodeInputs& node)
                         .mode = mode_t(holds_secret(node.spec.containerd.base_runtime_spec) ? 0600 : 0644)},
                 soci_config(node)};
         add_runtime_files(handlers, plan.files);
+
+        plan.decisions.push_back(fmt::format("the configuration has version {}: containerd is {}",
+                schema_for(node.versions.containerd), node.versions.containerd.text()));
+
+        for (const auto& handler : handlers.all)
+                plan.decisions.push_back(fmt::format("runtime {} ({}) is {}: {}", handler.name,
+                        handler.place.text(), handler.rendered ? "written" : "left out", handler.reason));
+
+        for (const auto& text : user_texts(node))
+                plan.decisions.push_back(fmt::format("merged with {}", text.source));
+
         for (const auto& handler : handlers.all)
                 if (handler.surprise)
                         plan.notes.push_back(
                                 {Level::info, fmt::format("runtime {} ({}) is left out: {}", handler.name,
                                                       handler.place.text(), handler.reason)});
+
         return plan;
 }
 
@@ -161,6 +189,7 @@ Access containerd_config_access()
         Access access{.reads = {"/etc/eks", "/proc/cpuinfo", "/proc/sys", "/run/eks", "/sys/bus/pci",
                               "/sys/devices", "/usr/lib/eks", "/usr/share/eks"},
                 .writes = {"/etc/containerd", "/var/lib/eks"}};
+
         // Directories in this list are created, and most machines do not need this one.
         if (exists(std::string(soci_program)) || exists("/etc/soci-snapshotter-grpc"))
                 access.writes.push_back("/etc/soci-snapshotter-grpc");

@@ -13,6 +13,7 @@
 #include "node/hardware.hpp"
 #include "node/kubelet_gates.hpp"
 #include "node/registration.hpp"
+#include "systemd/kubelet_arguments.hpp"
 #include "systemd/systemd_words.hpp"
 
 namespace eks {
@@ -37,6 +38,7 @@ std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
         const auto ipv6 = [&] {
                 return require(reachable_ipv6(node.facts.ipv6s), "interfaces[].ipv6s", node.facts.source);
         };
+
         switch (node.spec.cluster.ip_family) {
         case IpFamily::ipv4:
                 return ipv4();
@@ -45,15 +47,18 @@ std::string node_ip(const NodeInputs& node, std::vector<Note>& notes)
         case IpFamily::dual_stack:
                 break;
         }
+
         const auto first = node.spec.cluster.ipv6_first ? ipv6() : ipv4();
         const auto second = node.spec.cluster.ipv6_first ? ipv4() : ipv6();
         if (kubelet_takes(GatePlace::addresses, "node-ip", node.versions.kubelet))
                 return first + "," + second;
+
         notes.push_back({Level::warning,
                 fmt::format("cluster.ipFamily = \"dual-stack\": kubelet {} names one address only, that of "
                             "the services' family; {} and later name two, proceeding",
                         node.versions.kubelet.text(),
                         kubelet_takes_since(GatePlace::addresses, "node-ip").text())});
+
         return first;
 }
 
@@ -63,6 +68,7 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
                 return name;
         if (node.spec.registration.instance_id_node_name)
                 return require(node.facts.instance_id, "instanceId", node.facts.source);
+
         const auto host = require(node.facts.local_hostname, "localHostname", node.facts.source);
         auto name = ec2_private_name(host, require(node.facts.region, "region", node.facts.source));
         if (name != host.substr(0, host.find(' ')))
@@ -71,6 +77,7 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
                                     "of the "
                                     "VPC's DHCP options, and the cluster does not admit it by that name",
                                 name, host.substr(0, host.find(' ')))});
+
         return name;
 }
 
@@ -79,12 +86,14 @@ std::string checked_node_name(const NodeInputs& node, std::vector<Note>& notes)
         // A name that the user sets replaces ours, and has been checked.
         const bool overridden = node.spec.kubelet.flags.last("hostname-override") != nullptr;
         std::vector<Note> unneeded;
+
         auto name = node_name(node, overridden ? unneeded : notes);
         if (const auto wrong = wrong_node_name(name); !wrong.empty() && !overridden)
                 throw Error(failure::node_name_invalid,
                         fmt::format("the node cannot be named '{}': {}", name, wrong),
                         "Name nodes after their instance id, with featureGates.InstanceIdNodeName, or "
                         "shorten the domain name in the VPC's DHCP options");
+
         return name;
 }
 
@@ -96,12 +105,15 @@ std::string node_labels(const NodeInputs& node, std::vector<Note>& notes)
                 labels.merge(hardware_labels(node.root));
         if (node.spec.registration.gpu_labels)
                 labels.merge(gpu_labels(node.root, nvml_library(node.root), notes));
+
         if (kubelet_takes(GatePlace::label, "nvidia.com/gpu.present", node.versions.kubelet) &&
                 has_nvidia_device(node.root))
                 labels.emplace("nvidia.com/gpu.present", "true");
+
         std::vector<std::string> pairs;
         for (const auto& [key, value] : labels)
                 pairs.push_back(fmt::format("{}={}", key, value));
+
         return join(pairs, ",");
 }
 
@@ -112,6 +124,7 @@ std::string environment_value(const std::vector<std::string>& arguments)
         std::string value;
         for (const auto& argument : arguments)
                 value.append(value.empty() ? "" : " ").append(quote_for_systemd(argument));
+
         if (value.ends_with(' ') ||
                 value.ends_with('\t')) // the file's reader cuts blanks at the end; "" adds nothing
                 value += "\"\"";
@@ -131,6 +144,7 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 {"node-ip", node_ip(node, plan.notes)},
                 {"runtime-cgroups", "/runtime.slice/containerd.service"},
         };
+
         std::string variables;
         for (const auto& gate : kubelet_gates()) {
                 if (!gate.holds(kubelet))
@@ -140,16 +154,21 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                 if (gate.place == GatePlace::variable && has_kubelet_drop_in(node))
                         variables += fmt::format("{}={}\n", gate.name, gate.value);
         }
+
         if (node.decided.soci && kubelet_takes(GatePlace::flag, "image-service-endpoint", kubelet))
                 named.emplace("image-service-endpoint", fmt::format("unix://{}", soci_socket));
+
         if (!node.decided.spared_image.empty() &&
                 kubelet_takes(GatePlace::flag, "pod-infra-container-image", kubelet))
                 named.emplace("pod-infra-container-image", node.decided.spared_image);
+
         if (node.spec.cluster
                         .outpost) // kubelet gets a certificate with it, and writes the kubeconfig itself
                 named.emplace("bootstrap-kubeconfig", "/var/lib/kubelet/bootstrap-kubeconfig");
+
         if (has_kubelet_drop_in(node))
                 named.emplace("config-dir", "/etc/kubernetes/kubelet/config.json.d");
+
         if (kubelet_takes(GatePlace::flag, "hostname-override", kubelet))
                 named.emplace("hostname-override", checked_node_name(node, plan.notes));
         else if (node.spec.registration.instance_id_node_name || !node.spec.registration.node_name.empty())
@@ -160,22 +179,36 @@ StepPlan plan_kubelet_args(const NodeInputs& node)
                                 node.spec.registration.node_name.empty() ? "featureGates.InstanceIdNodeName"
                                                                          : "instance.nodeName",
                                 kubelet.text())});
+
         if (auto labels = node_labels(node, plan.notes); !labels.empty())
                 named.emplace("node-labels", std::move(labels));
+
+        plan.decisions = {fmt::format("--node-ip is {}: the addresses of the instance are '{}' and '{}'",
+                                  named.at("node-ip"), node.facts.local_ipv4, join(node.facts.ipv6s, " ")),
+                fmt::format("the node is named {}",
+                        !node.spec.registration.node_name.empty()      ? "by instance.nodeName"
+                        : node.spec.registration.instance_id_node_name ? "after its instance ID: "
+                                                                         "featureGates.InstanceIdNodeName"
+                                                                       : "after its private DNS name"),
+                fmt::format("{} of the user's flags follow eksnode's",
+                        node.spec.kubelet.flags.arguments.size())};
 
         std::vector<std::string> ours;
         for (const auto& [name, value] : named)
                 ours.push_back(fmt::format("--{}={}", name, value));
+
         // The user's flags are last, because kubelet uses the last of two.
         const auto& users = node.spec.kubelet.flags.arguments;
         auto all = ours;
         all.insert(all.end(), users.begin(), users.end());
         auto text = fmt::format("KUBELET_ARGS={}\n", environment_value(ours));
+
         // The file overrides Environment= in a drop-in, so it stays empty if there is nothing to set.
         if (!users.empty())
                 text += fmt::format("KUBELET_EXTRA_ARGS={}\n", environment_value(users));
-        text += fmt::format("NODEADM_KUBELET_ARGS={}\n", environment_value(all));
-        plan.files.push_back({.path = "/etc/eks/kubelet/environment", .content = text + variables});
+        text += fmt::format("{}={}\n", kubelet_arguments_variable, environment_value(all));
+        plan.files.push_back({.path = std::string(kubelet_environment_path), .content = text + variables});
+
         return plan;
 }
 

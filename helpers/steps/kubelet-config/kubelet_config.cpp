@@ -39,6 +39,7 @@ void apply_gates(Json& config, const Version& kubelet)
         for (const auto& gate : kubelet_gates()) {
                 if (gate.place != GatePlace::config)
                         continue;
+
                 const Json::json_pointer key{std::string(gate.name)};
                 if (gate.holds(kubelet) && !gate.value.empty())
                         config[key] = parse_json(gate.value);
@@ -57,6 +58,7 @@ Json register_with_taints(const NodeInputs& node)
                         taint["value"] = value;
                 list.push_back(std::move(taint));
         }
+
         return list;
 }
 
@@ -67,11 +69,13 @@ bool enforces_kube_reserved(const KubeletSpec& kubelet)
         if (const auto list = kubelet.config.find("enforceNodeAllocatable");
                 list != kubelet.config.end() && list->is_array())
                 enforces = std::ranges::find(*list, "kube-reserved") != list->end();
+
         for (const auto& flag : kubelet.flags.parsed)
                 if (flag.name == "enforce-node-allocatable" && flag.value) {
                         const auto enforced = split(*flag.value, ',');
                         enforces = std::ranges::find(enforced, "kube-reserved") != enforced.end();
                 }
+
         return enforces;
 }
 
@@ -80,6 +84,7 @@ Json vendor_kubelet_config(const Root& root)
         return in_vendor_file(kubelet_config_template, [&] {
                 auto document = parse_json(read_file(root(kubelet_config_template)));
                 document.get_ref<const Json::object_t&>();
+
                 // The maps that we add to, if they exist.
                 for (const char* map : {"featureGates", "kubeReserved"})
                         if (document.contains(map))
@@ -88,9 +93,12 @@ Json vendor_kubelet_config(const Root& root)
         });
 }
 
-void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
+void set_reservations(Json& config, const NodeInputs& node, unsigned pods, StepPlan& plan)
 {
-        if (const auto reserved = kube_reserved(node, pods, notes); reserved.cpu.empty()) {
+        const auto reserved = kube_reserved(node, pods, plan.notes);
+        plan.decisions.push_back(fmt::format("kubeReserved: {}", reserved.why));
+
+        if (reserved.cpu.empty()) {
                 config.erase("kubeReserved");
         } else {
                 config["kubeReserved"]["cpu"] = reserved.cpu;
@@ -98,12 +106,15 @@ void set_reservations(Json& config, const NodeInputs& node, unsigned pods, std::
                 if (enforces_kube_reserved(node.spec.kubelet))
                         config["kubeReserved"].erase("pid");
         }
+
         if (node.spec.kubelet.reservations.system_reserved)
                 config["systemReserved"] = default_system_reserved();
+
         if (!node.spec.kubelet.reservations.eviction_hard)
                 config.erase("evictionHard");
         else if (node.spec.storage.separate_images && config.contains("evictionHard")) // as kubelet's own
                 config["evictionHard"].update({{"imagefs.available", "15%"}, {"imagefs.inodesFree", "5%"}});
+
         if (reserves_cpus_by_number(node.spec)) // kubelet does not start with both
                 for (const char* cgroup : {"kubeReservedCgroup", "systemReservedCgroup"})
                         config.erase(cgroup);
@@ -125,11 +136,14 @@ void refuse_cgroup_v1(const NodeInputs& node, const Json& generated)
         constexpr Version refuses_since{1, 35, 0};
         if (node.versions.kubelet < refuses_since || cgroup_version(node.root) != 1)
                 return;
+
         auto config = node.spec.kubelet.config_replaces ? Json::object() : generated;
         config.merge_patch(node.spec.kubelet.config);
+
         bool fails = config.value("failCgroupV1", Json(true)) != false;
         if (const auto* flag = node.spec.kubelet.flags.last("fail-cgroupv1"))
                 fails = go_boolean(flag->value.value_or("true")).value_or(true);
+
         if (fails)
                 throw Error(failure::cgroup_v1,
                         fmt::format("kubelet {} does not start here: '/sys/fs/cgroup' is not cgroup v2",
@@ -149,6 +163,7 @@ bool disables_node_swap(const NodeSpec& spec)
                         for (const auto item : split(*flag.value, ','))
                                 if (item.starts_with("NodeSwap="))
                                         off = !go_boolean(item.substr(item.find('=') + 1)).value_or(true);
+
         return off;
 }
 
@@ -159,17 +174,21 @@ void allow_swap(Json& config, const NodeInputs& node, std::vector<Note>& notes)
 {
         constexpr Version knows_no_swap{1, 30, 0}; // before, pods use swap unless told LimitedSwap
         const auto& swap = node.spec.host.swap;
+
         const bool wanted = swap && swap->is_on();
         const auto areas = swap_areas(node.root);
         if (!wanted && (areas.empty() || node.spec.kubelet.config.contains("failSwapOn")))
                 return;
+
         const bool unused = !wanted && node.versions.kubelet >= knows_no_swap;
         config["failSwapOn"] = false;
+
         if (!disables_node_swap(node.spec)) {
                 config["memorySwap"]["swapBehavior"] = unused ? "NoSwap" : "LimitedSwap";
                 if (node.versions.kubelet < knows_no_swap) // the gate is off by default
                         config["featureGates"]["NodeSwap"] = true;
         }
+
         if (!wanted)
                 notes.push_back({Level::warning,
                         fmt::format(
@@ -209,32 +228,37 @@ void note_mixed_iptables(const Root& root, std::vector<Note>& notes)
 
 } // namespace
 
-Json generated_reservations(const NodeInputs& node, unsigned pods, std::vector<Note>& notes)
+Json generated_reservations(const NodeInputs& node, unsigned pods, StepPlan& plan)
 {
         auto config = vendor_kubelet_config(node.root);
-        set_reservations(config, node, pods, notes);
+        set_reservations(config, node, pods, plan);
         return config.value("kubeReserved", Json::object());
 }
 
-Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes)
+Json generated_kubelet_config(const NodeInputs& node, StepPlan& plan)
 {
-        const auto pods = max_pods(node, notes);
+        const auto pods = max_pods(node, plan.notes);
+        plan.decisions.push_back(fmt::format("kubelet runs {} pods: {}; eksnode writes maxPods {}: {}",
+                pods.effective, pods.why, pods.computed, pods.computed_why));
+
         auto config = vendor_kubelet_config(node.root);
         if (node.spec.cluster.service_cidr)
                 config["clusterDNS"] = {node.spec.cluster.service_cidr->dns_address()};
-        set_reservations(config, node, pods.effective, notes);
+        set_reservations(config, node, pods.effective, plan);
         config["maxPods"] = pods.computed;
         config["providerID"] = fmt::format("aws:///{}/{}",
                 require(node.facts.availability_zone, "availabilityZone", node.facts.source),
                 require(node.facts.instance_id, "instanceId", node.facts.source));
+
         if (node.decided.soci) // which could read the login of each pull
                 config["imageServiceEndpoint"] = fmt::format("unix://{}", soci_socket);
         if (resolv_conf_is_stub(node.root))
                 config["resolvConf"] = "/run/systemd/resolve/resolv.conf";
         if (!node.spec.registration.taints.empty())
                 config["registerWithTaints"] = register_with_taints(node);
-        allow_swap(config, node, notes);
+        allow_swap(config, node, plan.notes);
         apply_gates(config, node.versions.kubelet);
+
         return config;
 }
 
@@ -243,7 +267,7 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         StepPlan plan{.notes = kubelet_version_notes(node.versions.kubelet)};
         note_mixed_iptables(node.root, plan.notes);
         refuse_gates(node, plan.notes);
-        auto config = generated_kubelet_config(node, plan.notes);
+        auto config = generated_kubelet_config(node, plan);
         refuse_cgroup_v1(node, config);
         Json user{{"kind", kind}, {"apiVersion", api_version}};
         deep_merge(user, node.spec.kubelet.config);
@@ -254,11 +278,19 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         File drop_in{.path = fmt::format("{}/40-nodeadm.conf", kubelet_config_directory),
                 .content = {},
                 .mode = mode};
+
+        plan.decisions.push_back(fmt::format("kubelet.config is {}: kubelet.configMode is {}, kubelet is {}",
+                node.spec.kubelet.config_replaces ? "all of kubelet's configuration"
+                : has_kubelet_drop_in(node)       ? "a drop-in beside eksnode's file"
+                                                  : "merged into eksnode's file",
+                node.spec.kubelet.config_replaces ? "replace" : "merge", node.versions.kubelet.text()));
+
         if (node.spec.kubelet.config_replaces) {
                 std::vector<std::string> dropped;
                 for (const auto& [key, value] : config.items())
                         if (!user.contains(key))
                                 dropped.push_back(key);
+
                 if (!dropped.empty())
                         plan.notes.push_back(
                                 {Level::warning, fmt::format("kubelet.configMode is replace: without {}, "
@@ -273,6 +305,7 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
                 config.merge_patch(node.spec.kubelet.config);
                 drop_in.kind = File::Kind::absent;
         }
+
         plan.files.push_back({.path = std::string(kubelet_config_path),
                 .content = config.dump(4) + "\n",
                 .mode = has_kubelet_drop_in(node) && !node.spec.kubelet.config_replaces ? mode_t(0644)
@@ -281,6 +314,7 @@ StepPlan plan_kubelet_config(const NodeInputs& node)
         plan.files.push_back({.path = std::string(kubelet_config_link),
                 .content = std::string(kubelet_config_link_target),
                 .kind = File::Kind::link});
+
         return plan;
 }
 

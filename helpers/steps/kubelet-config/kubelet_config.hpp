@@ -12,11 +12,12 @@
 
 namespace eks {
 
-// All values that we set, before the user's settings. Throws Error (facts_missing, vendor_file).
-Json generated_kubelet_config(const NodeInputs& node, std::vector<Note>& notes);
+// All values that we set, before the user's settings. Adds notes and decisions to the plan. Throws Error
+// (facts_missing, vendor_file).
+Json generated_kubelet_config(const NodeInputs& node, StepPlan& plan);
 
 // kubeReserved of that, for so many pods, which needs no version of kubelet; {} if it is left out.
-Json generated_reservations(const NodeInputs& node, unsigned pods, std::vector<Note>& notes);
+Json generated_reservations(const NodeInputs& node, unsigned pods, StepPlan& plan);
 
 // Throws Error (facts_missing, vendor_file).
 StepPlan plan_kubelet_config(const NodeInputs& node);

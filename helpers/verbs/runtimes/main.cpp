@@ -45,24 +45,33 @@ int list_runtimes(const Arguments& arguments)
                         fmt::format("unknown argument '{}'", arguments.positional().front()), "See --help");
         if (arguments.has("all") && !arguments.has("runtimeclass"))
                 throw Error(failure::usage, "--all is for --runtimeclass", "See --help");
+
         const auto root = arguments.root();
         const auto sources = arguments.all("config");
-        const auto merged =
-                (sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources)).merged;
+        const auto resolved = sources.empty() ? resolve_node_layers(root) : resolve_sources(root, sources);
+        debug_layers(resolved);
+        const auto& merged = resolved.merged;
         merged.problems.throw_if_any(failure::config_invalid);
+
         const auto spec = node_spec(merged.tree, merged.marks);
         const auto& settings = spec.containerd.runtimes;
+
         if (arguments.has("docker")) {
                 std::vector<Note> notes;
                 const auto keys = docker_keys(
                         root, docker_handlers(root, settings), spec.host.docker_runtime,
                         [&] { return docker_version(root); }, notes);
+
                 for (const auto& note : notes)
                         fmt::print(stderr, "{}\n", hide_secrets(note.text));
                 fmt::print("{}\n", keys.dump(4));
                 return 0;
         }
+
         const auto handlers = runtime_handlers(root, settings);
+        for (const auto& handler : handlers.all)
+                debug(fmt::format("{} ({}) is {}: {}", handler.name, handler.place.text(),
+                        handler.rendered ? "written" : "left out", handler.reason));
 
         if (arguments.has("runtimeclass")) {
                 std::string text;
@@ -72,13 +81,16 @@ int list_runtimes(const Arguments& arguments)
                 fmt::print("{}", text);
                 return 0;
         }
+
         std::size_t width = 0;
         for (const auto& handler : handlers.all)
                 width = std::max(width, handler.name.size());
+
         for (const auto& handler : handlers.all)
                 fmt::print("{:<{}}  {:<9}  {}\n", handler.name, width, state(handlers, handler),
                         handler.reason.empty() ? handler.descriptor["about"].get<std::string>()
                                                : handler.reason);
+
         return 0;
 }
 

@@ -10,7 +10,7 @@
 #include "config/sources.hpp"
 #include "node/node.hpp"
 #include "verbs/set/set.hpp"
-#include "verbs/validate/validate.hpp"
+#include "verbs/validate/report.hpp"
 
 namespace {
 
@@ -40,25 +40,28 @@ constexpr auto unset_usage =
         "without\n"
         "it, and nothing was written; 1 a file cannot be read or written; 2 usage; see eksnode-set(1).\n";
 
-// Refuses a change that causes errors. Earlier errors are printed, and another call can correct them.
+// Refuses a change that causes errors, and prints its warnings. Earlier errors are printed, and another call
+// can correct them.
 void check_draft(const Root& root, const Draft& draft)
 {
         const bool on_node = exists(root(node_path)); // otherwise it may be an image without a cluster
         const auto imds = on_node ? load_imds(root) : Json();
         const Strictness how{.complete = on_node, .node = true};
         Findings before;
+
         try {
                 before = check_configuration(root, resolve_node_layers(root), imds, how);
         } catch (
                 const Error&) { // the layers are invalid already, perhaps because of what this call corrects
         }
+
         const auto after = check_configuration(root, resolve_node_layers(root, draft), imds, how);
-        Problems added;
-        for (const auto& problem : new_problems(before.problems, after.problems))
-                added.add(problem.text, problem.remedy);
-        fmt::print(stderr, "{}", text_of({added, {}}));
-        if (!added.empty())
+        const auto added = new_findings(before, after);
+        fmt::print(stderr, "{}", text_of(added));
+
+        if (!added.problems.empty())
                 throw Error(failure::config_invalid, "nothing was written", "");
+
         for (const auto& text : after.problems.texts())
                 fmt::print(stderr, "warning: wrong before this change: {}\n", text);
 }
@@ -87,6 +90,7 @@ bool is_overridden(const Resolved& resolved, const Setting& setting)
         const auto* entry = find_schema_key(setting.key);
         if (entry->adds_up() || (value != nullptr && *value == setting.value))
                 return false;
+
         const auto where = nearest_place(resolved.merged.marks, setting.key, {"another layer"});
         const auto key = shown_key(setting.key);
         fmt::print(stderr, "warning: {}: {} is {} there, which overrides {}\n", where.text(), key,
@@ -94,6 +98,7 @@ bool is_overridden(const Resolved& resolved, const Setting& setting)
                 : names_secret(setting.key) ? "another value"
                                             : shown_json(*value),
                 set_path);
+
         return true;
 }
 
@@ -101,10 +106,12 @@ Root root_of(const Arguments& arguments, const char* what)
 {
         if (arguments.positional().empty())
                 throw Error(failure::usage, fmt::format("no {} was given", what), "See --help");
+
         const auto root = arguments.root();
         if (root.prefix().empty() && ::geteuid() != 0)
                 throw Error(
                         failure::usage, fmt::format("only root can write {}", set_path), "Run it with sudo");
+
         return root;
 }
 
@@ -114,25 +121,34 @@ int set(const Arguments& arguments)
         auto tree = read_settings(root(set_path));
         const auto old = tree;
         std::vector<Setting> settings;
+
         for (const auto& argument : arguments.positional()) {
                 settings.push_back(parse_setting(argument));
                 set_value(tree, settings.back());
         }
+
         const Draft draft{std::string(set_path), render_settings(tree)};
         check_draft(root, draft);
+
         const auto resolved = resolve_node_layers(root, draft);
+        debug_layers(resolved);
+
         bool overridden = false;
         for (const auto& setting : settings)
                 overridden = is_overridden(resolved, setting) || overridden;
+
         if (overridden && !arguments.has("force"))
                 throw Error(failure::config_invalid, "nothing was written, because it would have no effect",
                         "Change it in that layer, or write it with --force");
+
         if (tree == old) {
                 fmt::print("{} already has these values\n", set_path);
                 return 0;
         }
+
         write(root, draft.text);
         say_what_next(root);
+
         return 0;
 }
 
@@ -141,6 +157,7 @@ int unset(const Arguments& arguments)
         const auto root = root_of(arguments, "KEY");
         auto tree = read_settings(root(set_path));
         bool changed = false;
+
         for (const auto& argument : arguments.positional()) {
                 const auto setting = parse_key(argument);
                 const bool found = erase_path(tree, setting.parts);
@@ -149,12 +166,15 @@ int unset(const Arguments& arguments)
                         fmt::print("{} is not set in {}: `eksnode explain {}` says what sets it\n",
                                 setting.key, set_path, setting.key);
         }
+
         if (!changed)
                 return 0;
+
         const Draft draft{std::string(set_path), render_settings(tree)};
         check_draft(root, draft);
         write(root, draft.text);
         say_what_next(root);
+
         return 0;
 }
 

@@ -2,7 +2,6 @@
 #include "verbs/set/set.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -28,19 +27,25 @@ std::vector<std::string> parts_of(std::string_view key)
                 return Error(failure::config_invalid, fmt::format("'{}' is not a key", key),
                         "Write it as kubelet.config.maxPods; a part with a dot in it is quoted");
         };
+
         for (auto rest = key;;) {
                 const char quote = rest.empty() ? '\0' : rest.front();
                 const bool quoted = quote == '"' || quote == '\'';
+
                 const auto end = quoted ? rest.find(quote, 1) : std::min(rest.find('.'), rest.size());
                 if (end == rest.npos)
                         throw wrong();
+
                 const auto part = quoted ? rest.substr(1, end - 1) : rest.substr(0, end);
                 rest.remove_prefix(quoted ? end + 1 : end);
+
                 if (part.empty() || (!rest.empty() && rest.front() != '.'))
                         throw wrong();
+
                 parts.emplace_back(part);
                 if (rest.empty())
                         return parts;
+
                 rest.remove_prefix(1);
         }
 }
@@ -60,6 +65,7 @@ std::string hint_for(const std::vector<std::string>& parts)
         for (std::size_t count = 1; count <= parts.size(); ++count) {
                 prefix = key_path(prefix, parts[count - 1]);
                 std::vector<std::string> known; // of as many parts
+
                 for (const auto& entry : schema()) {
                         auto words = split(entry.path, '.');
                         words.resize(std::min(words.size(), count));
@@ -67,10 +73,13 @@ std::string hint_for(const std::vector<std::string>& parts)
                                 known.push_back(
                                         join(std::vector<std::string>(words.begin(), words.end()), "."));
                 }
+
                 if (std::ranges::find(known, prefix) != known.end())
                         continue;
+
                 return did_you_mean(prefix, known);
         }
+
         return {};
 }
 
@@ -108,6 +117,7 @@ Json parse_value(const std::string& text, Shape shape, std::size_t below)
         const bool is_text = shape == Shape::text || (shape == Shape::text_map && below == 1) ||
                              (shape == Shape::environment && below == 2);
         const char first = text.empty() ? '\0' : text.front();
+
         if (text == "null")
                 throw Error(failure::config_invalid, "null is not a value",
                         "`eksnode unset KEY` removes what `eksnode set` wrote; for the text, give KEY='\"null\"'");
@@ -115,16 +125,19 @@ Json parse_value(const std::string& text, Shape shape, std::size_t below)
                 return text;
         if (shape == Shape::list && first != '[')
                 return Json::array({parse_value(text, Shape::text, 0)});
+
         if (is_quoted(text) || first == '[' || first == '{') { // meant as TOML: its errors are reported
                 if (auto value = toml_value(text))
                         return std::move(*value);
                 return text;
         }
+
         try {
                 if (auto value = toml_value(text))
                         return std::move(*value);
         } catch (const Error&) { // text without quotes
         }
+
         return text;
 }
 
@@ -141,6 +154,7 @@ std::size_t end_of_key(std::string_view argument)
                 else if (c == '=')
                         return i;
         }
+
         return argument.npos;
 }
 
@@ -150,12 +164,14 @@ Setting parse_key(std::string_view text)
 {
         Setting setting{.parts = parts_of(text), .key = {}, .value = nullptr};
         setting.key = path_of(setting.parts);
+
         const auto* entry = find_schema_key(setting.key);
         if (entry == nullptr)
                 throw Error(failure::config_invalid,
                         fmt::format(
                                 "'{}' is not a configuration key{}", setting.key, hint_for(setting.parts)),
                         "See eks-node.toml(5) for every key");
+
         // A shell removes the quotes of node.labels."example.com/team".
         const auto own = static_cast<std::size_t>(std::ranges::count(entry->path, '.')) + 1;
         const auto whole = whole_parts(entry->shape);
@@ -164,6 +180,7 @@ Setting parse_key(std::string_view text)
                 setting.parts.pop_back();
                 setting.parts.back() += "." + last;
         }
+
         setting.key = path_of(setting.parts);
         return setting;
 }
@@ -173,10 +190,12 @@ Setting parse_setting(const std::string& argument)
         const auto equals = end_of_key(argument);
         if (equals == argument.npos)
                 throw Error(failure::usage, fmt::format("'{}' is not KEY=VALUE", argument), "See --help");
+
         auto setting = parse_key(std::string_view(argument).substr(0, equals));
         const auto* entry = find_schema_key(setting.key);
         const auto own = static_cast<std::size_t>(std::ranges::count(entry->path, '.')) + 1;
         setting.value = parse_value(argument.substr(equals + 1), entry->shape, setting.parts.size() - own);
+
         return setting;
 }
 
@@ -190,6 +209,7 @@ void set_value(Json& tree, const Setting& setting)
                                 "Unset that key first");
                 node = &(*node)[part];
         }
+
         *node = setting.value;
 }
 
@@ -201,6 +221,7 @@ const Json* value_at(const Json& tree, const std::vector<std::string>& parts)
                         return nullptr;
                 node = &node->at(part);
         }
+
         return node;
 }
 
@@ -213,15 +234,6 @@ Json read_settings(const std::string& path)
 {
         const auto text = read_file_if_exists(path).value_or("");
         return TomlDocument::parse(text, path).layer(path).tree;
-}
-
-std::vector<Problems::Problem> new_problems(const Problems& before, const Problems& after)
-{
-        auto added = after.all();
-        const auto texts = before.texts();
-        const std::set<std::string> known(texts.begin(), texts.end());
-        std::erase_if(added, [&](const Problems::Problem& problem) { return known.contains(problem.text); });
-        return added;
 }
 
 } // namespace eks

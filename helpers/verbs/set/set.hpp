@@ -42,7 +42,4 @@ std::string render_settings(const Json& tree);
 // The present content of the file; an empty map if there is none. Throws Error (config_syntax, file_io).
 Json read_settings(const std::string& path);
 
-// Whether the error `text` exists without the change too.
-std::vector<Problems::Problem> new_problems(const Problems& before, const Problems& after);
-
 } // namespace eks

@@ -13,6 +13,7 @@
 
 #include "base/fs.hpp"
 #include "base/secrets.hpp"
+#include "checks/check_report.hpp"
 #include "checks/find_problems.hpp"
 #include "config/known_keys.hpp"
 #include "containerd/config_versions.hpp"
@@ -21,7 +22,9 @@
 #include "node/locked_gates.hpp"
 #include "node/max_pods.hpp"
 #include "node/trusted_certificates.hpp"
+#include "node/version_notes.hpp"
 #include "steps/plan.hpp"
+#include "verbs/validate/kubelet_schema.hpp"
 
 namespace eks {
 
@@ -35,6 +38,7 @@ void refuse_doubts(std::vector<Note>& notes, Problems& problems)
                 for (const std::string_view fate : {", ignoring", ", proceeding"})
                         if (text.ends_with(fate))
                                 text.remove_suffix(fate.size());
+
                 if (note.strict)
                         problems.add(std::string(text), "Correct or remove it, or check without --strict");
                 return note.strict;
@@ -50,9 +54,11 @@ void check_spec(const NodeSpec& spec, bool knows_kubelet, const Strictness& how,
         } catch (const Error& e) {
                 problems.add(e);
         }
+
         if (!knows_kubelet) // else eks-kubelet-config says it
                 for (const auto& conflict : gate_conflicts(spec, {}))
                         notes.push_back({Level::warning, conflict.text + ", proceeding", true});
+
         if (const auto wrong =
                         wrong_expression(spec.kubelet.max_pods_expression)) { // a node continues without
                 if (how.strict)
@@ -74,32 +80,33 @@ InstanceFacts example_facts()
                 .local_ipv4 = "10.0.0.1"};
 }
 
-constexpr auto kubelet_version_file = "/etc/eks/kubelet-version.txt";
-
-// A laptop's daemons are not the node's.
-bool knows_daemon(const Root& root, const char* file, const Strictness& how)
+// The version of a daemon of this machine, if that is known; an error is left to the step that needs it.
+std::optional<Version> version_of(
+        const Root& root, const char* file, Version (*ask)(const Root&), const Strictness& how)
 {
-        return how.node || exists(root(file));
+        if (!how.node && !exists(root(file))) // a laptop's daemons are not the node's
+                return std::nullopt;
+
+        try {
+                return ask(root);
+        } catch (const Error&) {
+                return std::nullopt;
+        }
 }
 
-// The daemons of this machine, if it says which they are; else the oldest and the newest ones that eksnode
+// The daemons of this machine as far as they are known; else the oldest and the newest ones that eksnode
 // knows.
-std::vector<Versions> versions_to_check(const Root& root, const Strictness& how)
+std::vector<Versions> versions_to_check(
+        const Root& root, const std::optional<Version>& kubelet, const Strictness& how)
 {
         std::vector<Versions> all{{.kubelet = oldest_kubelet, .containerd = oldest_containerd},
                 {.kubelet = newest_kubelet, .containerd = newest_containerd}};
-        const auto know = [&](const char* file, Version (*version)(const Root&), Version Versions::*which) {
-                if (!knows_daemon(root, file, how))
-                        return;
-                try {
-                        const auto known = version(root);
-                        for (auto& versions : all)
-                                versions.*which = known;
-                } catch (const Error&) { // the step that needs it says so
-                }
-        };
-        know(kubelet_version_file, kubelet_version, &Versions::kubelet);
-        know("/etc/eks/containerd-version.txt", containerd_version, &Versions::containerd);
+        const auto containerd = version_of(root, "/etc/eks/containerd-version.txt", containerd_version, how);
+
+        for (auto& versions : all)
+                versions = {.kubelet = kubelet.value_or(versions.kubelet),
+                        .containerd = containerd.value_or(versions.containerd)};
+
         return all;
 }
 
@@ -132,22 +139,100 @@ bool is_known(const Keys& refused, std::string_view text)
         });
 }
 
+// Whether the table of the boot has the gate too; only such a gate has findings by version.
+bool is_about_locked_gate(std::string_view subject)
+{
+        constexpr std::string_view map = "featureGates.";
+        const auto at = subject.find(map);
+        return at != subject.npos && std::ranges::any_of(locked_gates(), [&](const LockedGate& gate) {
+                return gate.name == subject.substr(at + map.size());
+        });
+}
+
+// What kubelet would refuse or ignore: the one that is known, else each version that eksnode knows. Then a
+// finding of the older ones only is left out: a newer field is no mistake.
+void check_kubelet(const Root& root, const KubeletSpec& kubelet, const Marks& marks,
+        const std::optional<Version>& version, Problems& problems, std::vector<Note>& notes)
+{
+        const auto schema = KubeletSchema::of(root);
+        if (!schema) {
+                notes.push_back({Level::warning,
+                        "kubelet's fields, flags and feature gates are not checked: eksnode's own files are not "
+                        "in " + root("/usr/share/eks")});
+                return;
+        }
+
+        // A newer one than the table is judged by the newest there, and may accept what that refuses.
+        const bool is_newer = version && version->minor > newest_kubelet.minor;
+        if (is_newer)
+                notes.push_back(newer_version_note("kubelet", *version, newest_kubelet));
+        const auto newest = version ? std::clamp(version->minor, oldest_kubelet.minor, newest_kubelet.minor)
+                                    : newest_kubelet.minor;
+        const auto oldest = version ? newest : oldest_kubelet.minor;
+
+        const auto found = schema->check(kubelet, newest);
+        std::map<std::string, unsigned> since; // the oldest of the versions that find the same key wrong
+        for (const auto& finding : found)
+                since[finding.subject()] = newest;
+
+        for (auto minor = newest; minor-- > oldest;)
+                for (const auto& finding : schema->check(kubelet, minor))
+                        if (const auto key = since.find(finding.subject());
+                                key != since.end() && key->second == minor + 1 && !finding.ignored)
+                                key->second = minor;
+
+        const CheckReport report(marks, problems, notes);
+        const auto refused = keys_in(problems);
+        Keys told;
+        const auto tell = [&](const KubeletFinding& finding, bool certain, const std::string& wrong) {
+                const auto subject = finding.subject();
+                if (!version && is_about_locked_gate(subject)) // check_spec() has told it
+                        return;
+                if (is_known(refused, finding.key) || is_known(told, subject))
+                        return;
+                if (!finding.uncertain) // else what is certain about it, or around it, is told too
+                        told.insert(subject);
+                if (certain && !finding.ignored && !finding.uncertain && !is_newer)
+                        report.problem(finding.key, finding.value, wrong, finding.remedy);
+                else
+                        report.doubt(finding.key, finding.value, wrong,
+                                finding.ignored ? "ignoring" : "proceeding");
+        };
+
+        const auto minor = version ? std::optional(version->minor) : std::nullopt;
+        for (const auto& finding : schema->unknown_names(kubelet, minor))
+                tell(finding, true, finding.wrong);
+
+        for (const auto& finding : found) {
+                const bool by_all = since.at(finding.subject()) == oldest;
+                const bool says_when = by_all || finding.wrong.find(" from 1.") != std::string::npos;
+                tell(finding, by_all,
+                        says_when ? finding.wrong
+                                  : fmt::format("kubelet 1.{} and later: {}", since.at(finding.subject()),
+                                            finding.wrong));
+        }
+}
+
 // The problems and warnings of the steps themselves. A node that has one of the versions must have them all,
 // so those count that each version gives. Without eksnode's own files, those of a step are not
 // checked. Other errors that are not of the configuration are those of this machine.
-void check_steps(NodeInputs node, bool has_facts, const Strictness& how, const std::vector<Layer>& layers,
-        Problems& problems, std::vector<Note>& notes)
+void check_steps(NodeInputs node, const std::optional<Version>& kubelet, bool has_facts,
+        const Strictness& how, const std::vector<Layer>& layers, Problems& problems,
+        std::vector<Note>& notes)
 {
-        const auto versions = versions_to_check(node.root, how);
+        const auto versions = versions_to_check(node.root, kubelet, how);
         std::map<std::string_view, std::size_t> refusals; // of a step
         std::map<std::string, std::size_t> doubts;
+
         std::vector<PlannedStep> last;
+
         for (const auto& candidate : versions) {
                 node.versions = candidate;
                 last = plan_steps(node);
                 for (const auto& step : last) {
                         const bool wrong = step.error && step.error->failure().status == Errc::bad_config;
                         refusals[step.name] += wrong ? 1 : 0;
+
                         std::set<std::string> texts;
                         for (const auto& note : step.plan.notes)
                                 texts.insert(note.text);
@@ -155,20 +240,24 @@ void check_steps(NodeInputs node, bool has_facts, const Strictness& how, const s
                                 ++doubts[text];
                 }
         }
+
         const auto is_of_configuration = [&](const std::string& text) {
                 const auto place = place_in_message(text);
                 return std::ranges::any_of(
                         layers, [&](const Layer& layer) { return layer.source == place.source; });
         };
+
         const auto refused = keys_in(problems);
         std::unordered_set<std::string> noted;
         for (const auto& note : notes)
                 noted.insert(note.text);
+
         for (const auto& step : last) {
                 const bool elsewhere = step.of_machine && !how.node;
                 const auto failed = step.error ? step.error->failure().name : std::string_view();
                 if (failed == failure::facts_missing.name && has_facts)
                         problems.add(step.problems);
+
                 if (failed == failure::vendor_file.name || failed == failure::internal.name) {
                         const auto text = fmt::format(
                                 "the files of {} are not checked: {}", step.name, step.error->what());
@@ -179,6 +268,7 @@ void check_steps(NodeInputs node, bool has_facts, const Strictness& how, const s
                                         Error(step.error->failure(), text, step.error->remedy())
                                                 .full_text()});
                 }
+
                 if (refusals[step.name] == versions.size())
                         for (const auto& [text, remedy] : step.problems.all()) {
                                 if (elsewhere)
@@ -187,6 +277,7 @@ void check_steps(NodeInputs node, bool has_facts, const Strictness& how, const s
                                 else if (!is_known(refused, text))
                                         problems.add(text, remedy);
                         }
+
                 for (const auto& note : step.plan.notes)
                         if (note.level == Level::warning && doubts[note.text] == versions.size() &&
                                 is_of_configuration(note.text) && noted.insert(note.text).second)
@@ -200,15 +291,18 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
 {
         add_bootstrap_dns(resolved, imds);
         auto notes = std::exchange(resolved.merged.notes, {});
+
         // On a node a script will have named the cluster.
         const bool later = !how.node && resolved.has_scripts && names_no_cluster(resolved);
         const auto no_cluster = how.complete && !later ? missing_cluster(resolved) : std::nullopt;
         Problems problems;
         auto spec = find_problems(resolved, imds, problems, notes, how.complete && !later && !no_cluster);
+
         if (no_cluster)
                 problems.add(no_cluster->what(), no_cluster->remedy());
         if (later && !resolved.names_call) // with a call in sight, main() remarks on it
                 notes.push_back({Level::warning, no_cluster_but_scripts(resolved), true});
+
         if (const auto without_step = keys_without_a_step(resolved.merged); how.node)
                 problems.add(without_step);
         else
@@ -216,11 +310,13 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                         notes.push_back({Level::warning, text + "; a node does not start with it", true});
 
         const auto& merged = resolved.merged;
+
         // A step would say it again.
         const auto found =
                 trusted_certificates(root, std::exchange(spec.host.trust, {}), std::time(nullptr));
         problems.add(found.problems);
         notes.insert(notes.end(), found.notes.begin(), found.notes.end());
+
         for (const auto& missing : found.missing) {
                 if (how.node)
                         problems.add(missing.text, missing.remedy);
@@ -238,31 +334,21 @@ Findings check_configuration(const Root& root, Resolved resolved, const Json& im
                 .lacks_cluster = std::ranges::any_of(std::array{"cluster.name", "cluster.apiServerEndpoint",
                                                              "cluster.certificateAuthority"},
                         [&](const char* key) { return find_path(merged.tree, key) == nullptr; })};
-        check_spec(node.spec, knows_daemon(root, kubelet_version_file, how), how, problems, notes);
+        const auto kubelet =
+                how.kubelet ? how.kubelet
+                            : version_of(root, "/etc/eks/kubelet-version.txt", kubelet_version, how);
+        check_spec(node.spec, kubelet.has_value(), how, problems, notes);
+        check_kubelet(root, node.spec.kubelet, merged.marks, kubelet, problems, notes);
+
         if (how.steps)
-                check_steps(std::move(node), imds.is_object(), how, resolved.layers, problems, notes);
+                check_steps(node, kubelet, imds.is_object(), how, resolved.layers, problems, notes);
         if (how.strict)
                 refuse_doubts(notes, problems);
         const auto sources = sources_of(resolved);
         problems.sort_by_place(sources);
         sort_by_place(notes, sources);
-        return {std::move(problems), std::move(notes)};
-}
 
-std::string text_of(const Findings& findings)
-{
-        std::string text;
-        for (const auto& note : findings.notes)
-                text += fmt::format("{}: {}\n", note.level <= Level::warning ? "warning" : "note",
-                        hide_secrets(note.text));
-        const auto& problems = findings.problems.all();
-        for (std::size_t i = 0; i < problems.size(); ++i) {
-                text += fmt::format("error: {}\n", problems[i].text);
-                const bool same = i + 1 < problems.size() && problems[i].remedy == problems[i + 1].remedy;
-                if (!same && !problems[i].remedy.empty())
-                        text += fmt::format("hint: {}\n", problems[i].remedy);
-        }
-        return text;
+        return {std::move(problems), std::move(notes)};
 }
 
 } // namespace eks

@@ -3,10 +3,12 @@
 // node.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/sources.hpp"
+#include "node/version.hpp"
 
 namespace eks {
 
@@ -21,14 +23,13 @@ struct Strictness {
         bool node = false;                 // keys that no step acts on are problems, not notes
         bool steps = true;                 // what the steps refuse, too; the caller may plan them itself
         std::string_view imds = imds_path; // the file of the facts, for messages
+        std::optional<Version> kubelet =
+                {}; // that is judged by; else the one of this machine, else each known one
 };
 
 // The findings of the layers, the checks of values and the steps, sorted by place. The steps are planned as
 // on a node, so that one with this configuration refuses nothing else; without facts (`imds`), for an
 // example instance. If this need not be the node, what it lacks is a note.
 Findings check_configuration(const Root& root, Resolved resolved, const Json& imds, const Strictness& how);
-
-// "warning:" and "error:" lines; a hint follows its errors.
-std::string text_of(const Findings& findings);
 
 } // namespace eks

@@ -45,6 +45,7 @@ TEST_CASE("What is wrong with a certificate is said, and whether the node can go
                 bool fatal;
                 std::string wrong;
         };
+
         const std::vector<Row> rows{
                 {certificate({.end = now - 1}), true, "expired on 2023-11-14 22:13:19 UTC"},
                 {certificate({.end = now}), false, ""},
@@ -57,6 +58,7 @@ TEST_CASE("What is wrong with a certificate is said, and whether the node can go
                 {certificate({.begin = now + day, .constraints = "CA:FALSE"}), true,
                         "not a CA certificate, not valid before 2023-11-15 22:13:20 UTC"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.wrong);
                 const auto result = check(row.pem);
@@ -72,6 +74,7 @@ TEST_CASE("An invalid certificate is fatal", "[certificate]")
         for (const auto* word : {"BEGIN CERTIFICATE", "END CERTIFICATE"})
                 key_text.replace(key_text.find(word), std::string(word).size(),
                         std::string(word).substr(0, std::string(word).find(' ')) + " PRIVATE KEY");
+
         for (const auto& text :
                 {std::string(), std::string("certificateAuthority"), std::string(4, '\0'), key_text}) {
                 CAPTURE(text);
@@ -79,6 +82,7 @@ TEST_CASE("An invalid certificate is fatal", "[certificate]")
                 CHECK(result.fatal);
                 CHECK(result.wrong == "no PEM certificate in it");
         }
+
         for (const auto& text : {begin, begin + "AAAA\n-----END CERTIFICATE-----\n",
                      good().substr(0, good().size() / 2), begin + "!!\n-----END CERTIFICATE-----\n",
                      begin + "Proc-Type: 4,ENCRYPTED\nDEK-Info: "
@@ -89,6 +93,7 @@ TEST_CASE("An invalid certificate is fatal", "[certificate]")
                 CHECK(result.fatal);
                 CHECK(result.wrong == "a damaged PEM certificate");
         }
+
         CHECK(check(std::string((1U << 20U) + 1, 'a')).wrong == "longer than 1048576 bytes");
         CHECK(check(std::string((1U << 20U) + 1, 'a')).fatal);
         CHECK(::ERR_peek_error() == 0); // nothing is left behind for the next user of OpenSSL
@@ -147,6 +152,7 @@ TEST_CASE("A file to be trusted holds certificates and nothing else", "[certific
 {
         const auto key = test::private_key();
         REQUIRE(key.find("PRIVATE KEY") != key.npos);
+
         const std::string request =
                 "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n";
         const std::vector<std::pair<std::string, std::string>> rows{
@@ -165,11 +171,27 @@ TEST_CASE("A file to be trusted holds certificates and nothing else", "[certific
                 {"-----BEGIN secret\n", "holds a damaged PEM block"},
                 {std::string((1U << 20U) + 1, 'a'), "is longer than 1048576 bytes"},
         };
+
         for (const auto& [text, wrong] : rows) {
                 CAPTURE(text);
                 const auto found = read_certificates(text, now);
                 CHECK(found.wrong == wrong);
                 CHECK(found.all.empty());
         }
+
         CHECK(::ERR_peek_error() == 0);
+}
+
+TEST_CASE("Of a server's certificate the dates are checked, beside its key too", "[certificate]")
+{
+        constexpr std::time_t century = 100L * 365 * day;
+        const std::string key = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
+
+        CHECK(wrong_dates(good(), now).empty());
+        CHECK(wrong_dates(good() + key, now).empty());
+        CHECK(wrong_dates(key + good(), now).empty());
+        CHECK(wrong_dates(good(), now + century).starts_with("expired on "));
+        CHECK(wrong_dates(good(), now - century).starts_with("not valid before "));
+        CHECK(wrong_dates(key, now) == "no PEM certificate in it");
+        CHECK(wrong_dates("", now) == "no PEM certificate in it");
 }

@@ -71,6 +71,7 @@ Checked checked_layer(const Layer& layer, const Json& imds = no_facts)
                         node_spec(layer.tree, layer.marks, problems), layer, imds, problems, result.notes);
                 problems.throw_if_any(failure::config_invalid);
         });
+
         for (const auto& note : result.notes) {
                 CAPTURE(note);
                 CHECK_FALSE(has_control_characters(note.text));
@@ -78,6 +79,7 @@ Checked checked_layer(const Layer& layer, const Json& imds = no_facts)
                         note.text.ends_with("ignoring") ||
                         note.text.find(" is deprecated; set ") != std::string::npos));
         }
+
         return result;
 }
 
@@ -110,12 +112,14 @@ Checked checked_layers(const std::vector<Flags>& layers)
 {
         Layer merged;
         auto& flags = merged.tree["kubelet"]["flags"] = Json::array();
+
         for (std::size_t layer = 0; layer < layers.size(); ++layer)
                 for (const auto& flag : layers[layer]) {
                         merged.marks["kubelet.flags[" + std::to_string(flags.size()) + "]"] = {
                                 "layer " + std::to_string(layer + 1), static_cast<int>(flags.size()) + 1, 3};
                         flags.push_back(flag);
                 }
+
         return checked_layer(merged);
 }
 
@@ -138,6 +142,7 @@ TEST_CASE("An ordinary configuration is in order, with and without facts", "[che
                 "NoExecute}]\n    flags:\n    - "
                 "--node-labels=eks.amazonaws.com/nodegroup=x,team=a,,empty=,bare\n    - "
                 "--node-labels=other=b,team=a\n    - --v=5\n";
+
         for (const auto& imds : {no_facts, facts({"10.0.0.0/16", "100.64.0.0/16"}), Json::object(),
                      Json::array(), Json("text"), Json{{"interfaces", 5}},
                      Json{{"interfaces", {1, nullptr, {{"vpcIpv4Cidrs", {1, "x"}}}}}}}) {
@@ -146,6 +151,7 @@ TEST_CASE("An ordinary configuration is in order, with and without facts", "[che
                 CHECK(result.refusal.failure == "nothing");
                 CHECK(result.notes.empty());
         }
+
         CHECK(checked_layer({}).refusal.failure == "nothing");
 }
 
@@ -156,6 +162,7 @@ TEST_CASE("Values of the cluster that cannot be right are refused, each with one
                 std::string value;
                 std::string reported;
         };
+
         const std::vector<Row> rows{
                 {"name", " my-cluster",
                         "cluster.name = \" my-cluster\": has blanks or line breaks around it"},
@@ -174,6 +181,7 @@ TEST_CASE("Values of the cluster that cannot be right are refused, each with one
                 {"cidr", "10.100.0.0/33", "not an address range"},
                 {"cidr", "a/8", "not an address range"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.value);
                 const auto result = checked_cluster(row.key, row.value);
@@ -214,6 +222,7 @@ TEST_CASE("A service range that is the VPC's is worth a warning", "[checks]")
                 std::string vpc;
                 bool overlaps;
         };
+
         const std::vector<Row> rows{
                 {"10.100.0.0/16", "10.0.0.0/16", false},
                 {"10.100.0.0/16", "10.0.0.0/8", true},
@@ -227,6 +236,7 @@ TEST_CASE("A service range that is the VPC's is worth a warning", "[checks]")
                 {"10.100.0.0/16", "not a range", false},
                 {"10.100.0.0/16", "fd00::/8", false},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.service, row.vpc);
                 const auto result = checked_cluster("cidr", row.service, facts({"192.168.0.0/24", row.vpc}));
@@ -251,6 +261,7 @@ TEST_CASE("An IPv6 service range needs an IPv6 address, and a range of its own",
         CHECK(without.refusal.failure == "config-invalid");
         CHECK(without.refusal.mentions("primary interface has no IPv6 address"));
         CHECK(checked_cluster("cidr", "10.100.0.0/16", facts({"10.0.0.0/16"})).refusal.failure == "nothing");
+
         // what the facts do not say is unknown
         for (const auto& imds :
                 {Json::object(), Json{{"interfaces", Json::array()}}, Json{{"mac", "0e:00:00:00:00:01"}}})
@@ -267,15 +278,18 @@ TEST_CASE("The family fits the range and what the instance has", "[checks]")
                 layer.marks["cluster.ipFamily"] = {"/etc/eks/node.toml", 2, 1};
                 return checked_layer(layer, imds);
         };
+
         const auto ipv4_only = facts({"10.0.0.0/16"});
         const auto both =
                 facts({"10.0.0.0/16"}, Json::array({"2600::/56"}), Json::array({"fe80::1", "2600::1"}));
         const std::string no_address = "/etc/eks/node.toml, line 2, column 1: cluster.ipFamily = ";
+
         for (const auto* family : {"ipv6", "dual-stack"}) {
                 CAPTURE(family);
                 CHECK(with(family, "fd30::/108", both).refusal.failure == "nothing");
                 CHECK(with(family, "fd30::/108", no_facts).refusal.failure == "nothing");
                 CHECK(with(family, "", both).refusal.failure == "nothing");
+
                 const auto without = with(family, "fd30::/108", ipv4_only);
                 CHECK(without.refusal.failure == "config-invalid");
                 CHECK(without.refusal.mentions(no_address));
@@ -284,8 +298,10 @@ TEST_CASE("The family fits the range and what the instance has", "[checks]")
                 CHECK(with(family, "", facts({}, {}, Json::array({"fe80::1"}))).refusal.failure ==
                         "config-invalid");
         }
+
         CHECK(with("dual-stack", "10.100.0.0/16", both).refusal.failure == "nothing");
         CHECK(with("ipv4", "10.100.0.0/16", ipv4_only).refusal.failure == "nothing");
+
         for (const auto& imds : {both, ipv4_only, no_facts}) {
                 CHECK(with("ipv4", "fd30::/108", imds)
                                 .refusal.mentions("\"ipv4\": contradicts cluster.cidr, fd30::/108"));
@@ -303,6 +319,7 @@ TEST_CASE("Labels and taints of the node are checked with the facts filled in", 
                 layer.marks["node.labels"] = {"/etc/eks/node.toml", 3, 1};
                 return checked_layer(layer, facts);
         };
+
         for (const auto& facts : {imds, no_facts}) {
                 CHECK(labels({{"team", "${tag.team}"}, {"a.b/c", "${imds.instanceType}"}, {"e", ""}}, facts)
                                 .refusal.failure == "nothing");
@@ -315,6 +332,7 @@ TEST_CASE("Labels and taints of the node are checked with the facts filled in", 
                                 .refusal.mentions("not a label: the value may hold only"));
                 CHECK(labels({{"a", "${imds.type}"}}, facts).refusal.mentions("no fact is known as"));
         }
+
         const auto absent = labels({{"a", "${tag.owner}"}}, imds).refusal;
         CHECK(absent.failure == "config-invalid");
         CHECK(absent.mentions("node.labels.a = \"${tag.owner}\": the instance has no tag 'owner'"));
@@ -327,6 +345,7 @@ TEST_CASE("Labels and taints of the node are checked with the facts filled in", 
                 layer.tree["node"]["taints"] = given;
                 return checked_layer(layer, facts);
         };
+
         CHECK(taints({"a=${tag.team}:NoSchedule", "a:NoExecute"}, imds).refusal.failure == "nothing");
         CHECK(taints({"a=${tag.owner}:NoSchedule"}, no_facts).refusal.failure == "nothing");
         CHECK(taints({"a=b"}, no_facts)
@@ -349,6 +368,7 @@ TEST_CASE("A note names what overrides the node's labels and taints", "[checks]"
                 layer.marks["kubelet.flags[0]"] = {source};
                 return checked_layer(layer);
         };
+
         const auto label = with("--node-labels=team=b", "user data");
         CHECK(label.refusal.failure == "nothing");
         CHECK(label.warns("kubelet.flags[0] = \"--node-labels=team=b\": label 'team' overrides 'a' of "
@@ -371,16 +391,19 @@ TEST_CASE("A note names what overrides the node's labels and taints", "[checks]"
 TEST_CASE("A name of the user's own is one that a node can have", "[checks]")
 {
         CHECK(checked_flags({"--hostname-override=ip-1.internal"}).refusal.failure == "nothing");
+
         for (const auto* bad :
                 {"--hostname-override=a..b", "--hostname-override=-", "--hostname-override=a_b"})
                 CHECK(checked_flags({bad}).refusal.mentions("kubelet.flags[0] = "));
         CHECK(checked_flags({"--hostname-override="}).doubts("kubelet takes the machine's own name"));
+
         const auto named = [](const std::string& name, const Json& imds) {
                 Layer layer;
                 layer.tree["instance"]["nodeName"] = name;
                 layer.marks["instance.nodeName"] = {"/etc/eks/node.toml", 2, 1};
                 return checked_layer(layer, imds).refusal;
         };
+
         const Json imds{{"instanceId", "i-1"}, {"tags", {{"bad", "a b"}}}};
         CHECK(named("node-1.internal", no_facts).failure == "nothing");
         CHECK(named("${imds.instanceId}.corp", imds).failure == "nothing");
@@ -421,6 +444,7 @@ TEST_CASE("An unknown feature gate is ignored with a hint", "[checks]")
 TEST_CASE("kubelet.config is kubelet's kind and version, or says nothing of it", "[checks]")
 {
         CHECK(checked_config("kind: ~").refusal.failure == "nothing");
+
         const auto kind = checked_config("kind: NodeConfig");
         CHECK(kind.refusal.mentions("user data, line 6, column 7: kubelet.config.kind = \"NodeConfig\": "
                                     "must be 'KubeletConfiguration'"));
@@ -433,13 +457,16 @@ TEST_CASE("maxPods is a whole number that fits kubelet's type", "[checks]")
 {
         for (const auto* good : {"1", "110", "250", "20.0", "~"})
                 CHECK(checked_config(std::string("maxPods: ") + good).notes.empty());
+
         for (const auto* many : {"251", "737", "2147483647"}) {
                 const auto result = checked_config(std::string("maxPods: ") + many);
                 CHECK(result.refusal.failure == "nothing");
                 CHECK(result.warns("kubelet.config.maxPods = \"" + std::string(many) +
                                    "\": EKS recommends at most 250 pods"));
         }
+
         CHECK(checked_config("maxPods: 0").doubts("kubelet.config.maxPods = \"0\": the node takes no pods"));
+
         for (const auto* bad :
                 {"-1", "2147483648", "9223372036854775807", "20.5", "\"20\"", "true", "[20]", "{}"}) {
                 CAPTURE(bad);
@@ -448,6 +475,7 @@ TEST_CASE("maxPods is a whole number that fits kubelet's type", "[checks]")
                 CHECK(result.refusal.mentions("user data, line 6, column 7: kubelet.config.maxPods = "));
                 CHECK(result.refusal.mentions("not a whole number from 0 to 2147483647"));
         }
+
         Layer layer;
         layer.tree["kubelet"]["config"]["maxPods"] = UINT64_MAX;
         CHECK(checked_layer(layer).refusal.mentions(
@@ -481,6 +509,7 @@ TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
                         "\"{\\\"effect\\\":\\\"NoSchedule\\\",\\\"key\\\":\\\"a\\\",\\\"value\\\":\\\"b\\\"}"
                         "\": taint 'a' is there twice with effect NoSchedule"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.taints);
                 const auto result = checked_config("registerWithTaints: " + row.taints);
@@ -488,8 +517,10 @@ TEST_CASE("Taints in kubelet.config are checked one by one", "[checks]")
                 CHECK(result.refusal.mentions("user data, line 6, column"));
                 CHECK(result.refusal.mentions(row.reported));
         }
+
         CHECK(checked_config("registerWithTaints: []").refusal.failure == "nothing");
         CHECK(checked_config("registerWithTaints: ~").refusal.failure == "nothing");
+
         for (const auto* value : {"", ", value: ''", ", value: ~", ", timeAdded: ~"}) {
                 const auto result = checked_config(
                         std::string("registerWithTaints: [{key: a.b/c, effect: NoExecute") + value + "}]");
@@ -532,6 +563,7 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 {{"--register-with-taints=a=b:NoSchedule,a=c:NoSchedule"},
                         "taint 'a' is there twice with effect NoSchedule"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.flags);
                 const auto result = checked_flags(row.flags);
@@ -540,6 +572,7 @@ TEST_CASE("Flags that kubelet would stumble over are refused, with their place",
                 CHECK(result.refusal.what.find("; ") == std::string::npos);
                 CHECK_FALSE(result.refusal.remedy.empty());
         }
+
         const auto all = checked_flags(
                 {"--node-labels=a b=c,k8s.io/x=y", "--register-with-taints=z", "--max-pods=-1"});
         for (const auto* reported : {"label 'a b=c'", "label 'k8s.io/x'", "taint 'z'", "--max-pods=-1"})
@@ -606,6 +639,7 @@ TEST_CASE("A flag with a key in the configuration is worth a warning with the ke
                         .warns("set kubelet.config.registerWithTaints"));
         CHECK(checked_flags({"--anonymous-auth"})
                         .warns("set kubelet.config.authentication.anonymous.enabled"));
+
         for (const auto* quiet :
                 {"--v=5", "--vmodule=a=5", "--node-labels=a=b", "--root-dir=/x", "--new-flag", "-v=3"})
                 CHECK(checked_flags({quiet}).notes.empty());
@@ -639,11 +673,13 @@ TEST_CASE("A flag given twice is worth a remark, unless it adds up", "[checks]")
                         .warns("kubelet.flags[1] = \"--v=4\": --v is there twice (kubelet.flags[0] too), "
                                "kubelet takes the last"));
         CHECK(checked_flags({"--v=2", "--v", "4"}).warns("--v is there twice"));
+
         const auto layers = checked_layers({Flags{"--v=2"}, Flags{"--v=4"}});
         CHECK(layers.notes.size() == 1);
         CHECK(layers.informs("layer 2, line 2, column 3: kubelet.flags[1] = \"--v=4\": --v overrides "
                              "'--v=2' of layer 1, line 1"));
         CHECK(checked_flags({"--node-labels=a=b", "--node-labels=c=d"}).notes.empty());
+
         const auto gates = checked_flags({"--feature-gates=A=true", "--feature-gates=B=true"});
         CHECK_FALSE(gates.warns("twice"));
         CHECK(checked_flags({"--v=1", "--v=2", "--v=3"}).notes.size() == 2);
@@ -656,7 +692,9 @@ TEST_CASE("Damaged flags are read or refused, never anything else", "[checks]")
                 "--max-pods=20 --anonymous-auth --config /x";
         constexpr std::string_view spice = "-= ,:./_\"'\t\n\x1b\xff\0aZ9";
         std::minstd_rand random(20'240'501); // the same bytes on every run
+
         const auto pick = [&](std::size_t limit) { return static_cast<std::size_t>(random()) % limit; };
+
         for (int round = 0; round < 2000; ++round) {
                 auto text = seed;
                 for (std::size_t change = pick(6) + 1; change-- > 0;)
@@ -665,6 +703,7 @@ TEST_CASE("Damaged flags are read or refused, never anything else", "[checks]")
                         else
                                 text.insert(pick(text.size()), text.substr(pick(text.size()), pick(20)));
                 const auto cut = pick(text.size());
+
                 const auto result = checked_flags({text.substr(0, cut), text.substr(cut)});
                 if ((result.refusal.failure != "nothing" && result.refusal.failure != "config-invalid") ||
                         has_control_characters(result.refusal.what)) {
@@ -680,6 +719,7 @@ TEST_CASE("The policy 'explicit' needs its reservation, and a limit is a share",
                 const char* toml;
                 const char* wrong;
         };
+
         for (const auto& row : {Row{"[kubelet.reservations]\npolicy = 'explicit'\n",
                                         "node.toml, line 2, column 1: kubelet.reservations.policy = "
                                         "\"explicit\": kubelet.config.kubeReserved is missing"},
@@ -694,6 +734,7 @@ TEST_CASE("The policy 'explicit' needs its reservation, and a limit is a share",
                 CHECK(result.refusal.failure == "config-invalid");
                 CHECK(result.refusal.mentions(row.wrong));
         }
+
         for (const auto* toml : {"[kubelet.reservations]\npolicy = 'none'\nmemoryLimitPercent = 1\n",
                      "[kubelet.reservations]\nmemoryLimitPercent = 100\n",
                      "[kubelet]\nflags = ['--kube-reserved=cpu=1']\nreservations.policy = 'explicit'\n",
@@ -711,9 +752,11 @@ TEST_CASE("Thresholds of the image collector that kubelet does not start with", 
                 layer.tree["kubelet"] = {{"config", config}, {"flags", flags}};
                 return checked_layer(layer);
         };
+
         const auto both = [](int high, int low) {
                 return Json{{"imageGCHighThresholdPercent", high}, {"imageGCLowThresholdPercent", low}};
         };
+
         for (const int low : {70, 71})
                 CHECK(checked(both(70, low))
                                 .refusal.mentions(
@@ -726,6 +769,7 @@ TEST_CASE("Thresholds of the image collector that kubelet does not start with", 
         const auto alone = checked({{"imageGCHighThresholdPercent", 70}});
         CHECK(alone.doubts("and imageGCLowThresholdPercent 80, where 80 is its default"));
         CHECK(checked({{"imageGCLowThresholdPercent", 85}}).doubts("where 85 is its default"));
+
         for (const Json& config : {Json{{"imageGCHighThresholdPercent", 81}}, Json::object(),
                      Json{{"imageGCLowThresholdPercent", 84}}, both(70, 60)})
                 CHECK(checked(config).notes.empty());
@@ -737,6 +781,62 @@ TEST_CASE("Thresholds of the image collector that kubelet does not start with", 
         CHECK(checked({{"imageGCHighThresholdPercent", "x"}}).refusal.failure == "nothing");
 }
 
+TEST_CASE("Static policies of CPU and memory are judged with flags and amounts of zero", "[checks]")
+{
+        struct Row {
+                Json kubelet;
+                const char* key; // that is refused; "" if none is
+        };
+        const Json cpu{{"cpuManagerPolicy", "static"}};
+        const Json memory{{"memoryManagerPolicy", "Static"}};
+        const auto with = [](Json config, const Json& more) {
+                config.update(more);
+                return config;
+        };
+        const Json none{{"policy", "none"}, {"evictionHard", false}};
+        const Json reserved_memory{{"reservedMemory", {{{"numaNode", 0}, {"limits", {{"memory", "1Gi"}}}}}}};
+        const auto* const is_cpu = "kubelet.config.cpuManagerPolicy = \"static\"";
+        const auto* const is_memory = "kubelet.config.memoryManagerPolicy = \"Static\"";
+
+        for (const auto& [kubelet, key] : std::vector<Row>{
+                     {{{"config", with(cpu, {{"kubeReserved", {{"cpu", "0"}}}})}}, is_cpu},
+                     {{{"config", with(cpu, {{"kubeReserved", {{"cpu", 0}, {"memory", "1Gi"}}}})}}, is_cpu},
+                     {{{"config", with(cpu, {{"kubeReserved", {{"memory", "1Gi"}}}})}}, ""},
+                     {{{"config", with(cpu, {{"kubeReserved", {{"cpu", "0"}}},
+                                                    {"systemReserved", {{"cpu", "50m"}}}})}},
+                             ""},
+                     {{{"config", with(cpu, {{"reservedSystemCPUs", ""}})}, {"reservations", none}}, is_cpu},
+                     {{{"config", cpu}, {"flags", {"--kube-reserved=memory=1Gi"}}}, is_cpu},
+                     {{{"config", cpu}, {"flags", {"--kube-reserved=memory=1Gi,cpu=70m"}}}, ""},
+                     {{{"config", cpu}, {"flags", {"--kube-reserved=memory=1Gi", "--reserved-cpus=0"}}}, ""},
+                     {{{"config", cpu}, {"flags", {"--cpu-manager-policy=none"}}, {"reservations", none}},
+                             ""},
+                     {{{"flags", {"--cpu-manager-policy=static"}}, {"reservations", none}},
+                             "kubelet.flags[0] = \"static\""},
+                     {{{"flags", {"--cpu-manager-policy=static"}}}, ""},
+                     {{{"config", memory}}, is_memory},
+                     {{{"config", with(memory, {{"reservedMemory", Json::array()}})}}, is_memory},
+                     {{{"config", with(memory, reserved_memory)}}, ""},
+                     {{{"config", memory}, {"flags", {"--reserved-memory=0:memory=1Gi"}}}, ""},
+                     {{{"config", memory}, {"reservations", none}}, is_memory}, // by eviction
+                     {{{"config", with(memory, {{"evictionHard", {{"memory.available", "0%"}}}})},
+                              {"reservations", none}},
+                             ""},
+                     {{{"config", with(memory, {{"featureGates", {{"MemoryManager", false}}}})}}, ""},
+                     {{{"config", {{"memoryManagerPolicy", "None"}}}}, ""},
+             }) {
+                CAPTURE(kubelet);
+                Layer layer;
+                layer.tree["kubelet"] = kubelet;
+                const auto refusal = checked_layer(layer).refusal;
+                CAPTURE(refusal.what);
+                if (*key == '\0')
+                        CHECK(refusal.failure == "nothing");
+                else
+                        CHECK(refusal.mentions(key));
+        }
+}
+
 TEST_CASE("The static CPU policy is refused where no CPU is reserved", "[checks]")
 {
         const Json policy{{"cpuManagerPolicy", "static"}};
@@ -746,7 +846,9 @@ TEST_CASE("The static CPU policy is refused where no CPU is reserved", "[checks]
                 layer.tree["kubelet"]["config"] = config;
                 return checked_layer(layer).refusal;
         };
+
         CHECK(failure(policy, Json::object()).failure == "nothing");
+
         for (const Json& more :
                 {Json{{"configMode", "replace"}}, Json{{"reservations", {{"policy", "none"}}}}}) {
                 CAPTURE(more);
@@ -768,12 +870,14 @@ TEST_CASE("Name servers and search domains that have no effect are worth a warni
         const auto with = [](const std::string& network) {
                 return checked("  instance:\n    network: " + network + "\n");
         };
+
         for (const auto* good : {"{nameservers: [10.0.0.2, fd00::2, '10.0.0.2:53', '[fd00::2]:53', "
                                  "'10.0.0.2:853#dns.example.com', 'fe80::1%eth0']}",
                      "{domains: [example.com, '~.', '~corp.example.com', a_b.example.com.]}"}) {
                 CAPTURE(good);
                 CHECK(with(good).notes.empty());
         }
+
         CHECK(with("{nameservers: [dns.example.com]}")
                         .doubts("not an IP address; systemd-resolved ignores it: "
                                 "write an address such as 10.0.0.2"));
@@ -781,6 +885,7 @@ TEST_CASE("Name servers and search domains that have no effect are worth a warni
         CHECK(with("{nameservers: ['fd00::2:53:x']}").doubts("not an IP address"));
         CHECK(with("{domains: ['a b']}").doubts("ignores it: write a name such as corp.example.com"));
         CHECK(with("{domains: [a..b]}").doubts("not a domain name"));
+
         std::string many;
         for (int i = 0; i < 32; ++i)
                 many += fmt::format("d{}.example, ", i);
@@ -817,13 +922,16 @@ TEST_CASE("A proxy that is set in part is worth a warning", "[checks]")
                 layer.tree = {{"proxy", proxy}, {"instance", {{"environment", environment}}}};
                 return checked_layer(layer);
         };
+
         std::string url = "http://user:hush@proxy.example";
         CHECK(with({{"https", url}, {"noProxy", {"a"}}, {"services", {"containerd"}}}).notes.empty());
+
         for (const auto* key : {"noProxy", "services"})
                 CHECK(with({{key, {"a"}}})
                                 .doubts(fmt::format("proxy.{} = \"a\": neither proxy.http nor", key)));
         CHECK(with({{"http", ""}, {"credentialsFile", "a"}})
                         .doubts("proxy.credentialsFile = \"a\": neither"));
+
         for (const auto* name : {"HTTPS_PROXY", "http_proxy", "ALL_PROXY"}) {
                 const auto result = with({}, {{"default", {{name, url}, {"NO_PROXY", "a"}, {"A", url}}}});
                 CHECK(result.notes.size() == 1);
@@ -833,7 +941,9 @@ TEST_CASE("A proxy that is set in part is worth a warning", "[checks]")
                                 name)));
                 CHECK_FALSE(result.doubts("hush"));
         }
+
         url = "http://proxy.example?hush";
+
         for (const auto* service : {"default", "kubelet"})
                 for (const auto* name : {"HTTPS_PROXY", "http_proxy"}) {
                         CAPTURE(service, name);
@@ -844,6 +954,7 @@ TEST_CASE("A proxy that is set in part is worth a warning", "[checks]")
                         CHECK(with({}, {{service, {{name, url}, {"no_proxy", "a"}}}}).notes.empty());
                         CHECK(with({{"https", url}}, {{service, {{name, url}}}}).notes.empty());
                 }
+
         CHECK(with({}, {{"containerd", {{"HTTPS_PROXY", url}}}}).notes.empty());
 }
 
@@ -855,11 +966,14 @@ TEST_CASE("What can be no interface is refused with its place", "[checks]")
                 layer.marks["instance.network.managedInterfaces"] = {"/etc/eks/node.toml", 2, 1};
                 return checked_layer(layer);
         };
+
         for (const auto* good : {"ens7", "ens*", "enp[0-9]*", "0e:49:61:0f:c3:12", "0E:49:61:0F:C3:12"}) {
                 CAPTURE(good);
                 CHECK(with(good).refusal.failure == "nothing");
         }
+
         CHECK(with("").refusal.failure == "config-invalid");
+
         for (const auto* bad :
                 {"a/b", "a b", "0e:49:61:0f:c3", "0e:49:61:0f:c3:1g", "a-very-long-name", "!ens6"}) {
                 CAPTURE(bad);
@@ -878,18 +992,22 @@ TEST_CASE("Swap and kubelet's settings must fit", "[checks]")
                 layer.tree.update(more);
                 return checked_layer(layer);
         };
+
         const auto config = [](const std::string& yaml) { return "  kubelet: {config: " + yaml + "}\n"; };
         CHECK(swap("  kubelet: {}\n").refusal.failure == "nothing");
         CHECK(swap(config("{failSwapOn: false}")).refusal.failure == "nothing");
+
         const auto refused = swap(config("{failSwapOn: true}")).refusal;
         CHECK(refused.mentions(
                 "kubelet.config.failSwapOn: kubelet does not start with the swap that swap = 'zram'"));
         CHECK(swap("  kubelet: {flags: ['--fail-swap-on']}\n").refusal.mentions("kubelet.flags"));
         CHECK(swap("  kubelet: {config: {failSwapOn: true}, flags: ['--fail-swap-on=false']}\n")
                         .refusal.failure == "nothing");
+
         auto replaced = Json{{"swap", "file"}};
         replaced["kubelet"] = {{"configMode", "replace"}};
         CHECK(swap("  kubelet: {}\n", replaced).refusal.mentions("unless failSwapOn is false"));
+
         replaced["kubelet"]["config"]["failSwapOn"] = false;
         CHECK(swap("  kubelet: {}\n", replaced).refusal.failure == "nothing");
         CHECK(swap(config("{failSwapOn: true}"), {{"swap", "off"}}).refusal.failure == "nothing");

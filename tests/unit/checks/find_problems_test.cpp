@@ -55,12 +55,10 @@ TEST_CASE("No configuration at all is one message that names every source", "[va
         TemporaryDirectory node;
         const auto result = refusal([&] { validated(resolve_node_layers(node.root())); });
         CHECK(result.failure == "config-missing");
-        CHECK(result.what == "no configuration for this node in: /etc/eks/node.toml (absent), user data "
-                             "(the instance has none)");
-        CHECK(result.remedy ==
-                "Put a NodeConfig into the instance's user data, or configure /etc/eks/node.toml");
-        CHECK(refused("  kubelet: {flags: [--v=2]}\n").what ==
-                "no cluster is configured in: /etc/eks/node.toml (absent), user data: NodeConfig");
+        CHECK(result.mentions("/etc/eks/node.toml (absent), user data (the instance has none)"));
+        CHECK(result.advises("NodeConfig"));
+        CHECK(result.advises("/etc/eks/node.toml"));
+        CHECK(refused("  kubelet: {flags: [--v=2]}\n").mentions("no cluster"));
 }
 
 TEST_CASE("A cluster without a name is refused", "[validate]")
@@ -71,7 +69,7 @@ TEST_CASE("A cluster without a name is refused", "[validate]")
         CHECK(result.failure == "config-invalid");
         CHECK(result.what.starts_with("user data, line ")); // of another key of the cluster
         CHECK(result.what.ends_with(", column 5: cluster.name: missing"));
-        CHECK(result.remedy == "Set cluster.name to the name of the EKS cluster");
+        CHECK(result.advises("cluster.name"));
 }
 
 TEST_CASE("EKS is asked for what a cluster with a name lacks", "[validate]")
@@ -83,6 +81,7 @@ TEST_CASE("EKS is asked for what a cluster with a name lacks", "[validate]")
                 validate(resolve_node_layers(node.root()), nullptr, notes);
                 return notes;
         };
+
         for (const std::string key : {"apiServerEndpoint", "certificateAuthority", "cidr"})
                 for (const auto& line : {std::string(), key + ":", key + ": ''"}) {
                         CAPTURE(key, line);
@@ -94,11 +93,13 @@ TEST_CASE("EKS is asked for what a cluster with a name lacks", "[validate]")
                                         " is not configured: on the node, eks-cluster asks EKS "
                                         "about the cluster 'my-cluster'");
                 }
+
         const auto all = notes_of("  cluster: {name: a}\n");
         REQUIRE(all.size() == 1);
         CHECK(all[0].text == "cluster.apiServerEndpoint, cluster.certificateAuthority, cluster.cidr are not "
                              "configured: on the node, eks-cluster asks EKS about the cluster 'a'");
         CHECK(notes_of(test::reference_cluster).empty());
+
         // The address of the DNS service stands for the range.
         CHECK(notes_of(cluster_with("cidr", "") + "  kubelet: {config: {clusterDNS: [10.1.0.10]}}\n")
                         .empty());
@@ -125,54 +126,39 @@ TEST_CASE("Bad values are refused with source, line, key, value and remedy", "[v
                 std::string what;
                 std::string remedy;
         };
-        const std::string endpoint_remedy =
-                "Give the cluster's endpoint, https://…, as DescribeCluster shows it";
-        const std::string cidr_remedy = "Give the cluster's service CIDR, such as 10.100.0.0/16";
-        const std::string name_remedy = "Use letters, digits, '-' and '_', at most 100";
+        const std::string endpoint_remedy = "https://…";
+        const std::string cidr_remedy = "10.100.0.0/16";
+        const std::string name_remedy = "at most 100";
         const std::vector<Row> rows{
                 {"apiServerEndpoint", "apiServerEndpoint: ftp://example.com",
-                        "user data, line 6, column 5: cluster.apiServerEndpoint = \"ftp://example.com\": "
-                        "not an https URL",
+                        "user data, line 6, column 5: cluster.apiServerEndpoint = \"ftp://example.com\"",
                         endpoint_remedy},
                 {"apiServerEndpoint", "apiServerEndpoint: example.com/api",
-                        "user data, line 6, column 5: cluster.apiServerEndpoint = \"example.com/api\": not "
-                        "an "
-                        "https URL",
+                        "user data, line 6, column 5: cluster.apiServerEndpoint = \"example.com/api\"",
                         endpoint_remedy},
                 {"apiServerEndpoint", R"(apiServerEndpoint: "https://a\nb")",
-                        R"(user data, line 6, column 5: cluster.apiServerEndpoint = "https://a\nb": not an https URL)",
+                        R"(user data, line 6, column 5: cluster.apiServerEndpoint = "https://a\nb")",
                         endpoint_remedy},
-                {"cidr", "cidr: banana",
-                        "user data, line 8, column 5: cluster.cidr = \"banana\": not an address range",
+                {"cidr", "cidr: banana", "user data, line 8, column 5: cluster.cidr = \"banana\"",
                         cidr_remedy},
-                {"cidr", "cidr: 10.100.0.0",
-                        "user data, line 8, column 5: cluster.cidr = \"10.100.0.0\": not an address range",
+                {"cidr", "cidr: 10.100.0.0", "user data, line 8, column 5: cluster.cidr = \"10.100.0.0\"",
                         cidr_remedy},
                 {"cidr", "cidr: 10.100.0.0/64",
-                        "user data, line 8, column 5: cluster.cidr = \"10.100.0.0/64\": not an address "
-                        "range",
-                        cidr_remedy},
-                {"name", "name: my cluster",
-                        "user data, line 5, column 5: cluster.name = \"my cluster\": not a name of an EKS "
-                        "cluster",
+                        "user data, line 8, column 5: cluster.cidr = \"10.100.0.0/64\"", cidr_remedy},
+                {"name", "name: my cluster", "user data, line 5, column 5: cluster.name = \"my cluster\"",
                         name_remedy},
-                {"name", "name: -x",
-                        "user data, line 5, column 5: cluster.name = \"-x\": not a name of an EKS cluster",
+                {"name", "name: -x", "user data, line 5, column 5: cluster.name = \"-x\"", name_remedy},
+                {"name", "name: grün", R"(user data, line 5, column 5: cluster.name = "gr\u00fcn")",
                         name_remedy},
-                {"name", "name: grün",
-                        R"(user data, line 5, column 5: cluster.name = "gr\u00fcn": not a name of an EKS cluster)",
-                        name_remedy},
-                {"name", "name: '$(reboot)'",
-                        "user data, line 5, column 5: cluster.name = \"$(reboot)\": not a name of an EKS "
-                        "cluster",
+                {"name", "name: '$(reboot)'", "user data, line 5, column 5: cluster.name = \"$(reboot)\"",
                         name_remedy},
         };
         for (const auto& row : rows) {
                 CAPTURE(row.line);
                 const auto result = refused(cluster_with(row.key, row.line));
                 CHECK(result.failure == "config-invalid");
-                CHECK(result.what == row.what);
-                CHECK(result.remedy == row.remedy);
+                CHECK(result.mentions(row.what));
+                CHECK(result.advises(row.remedy));
         }
 }
 
@@ -191,11 +177,13 @@ TEST_CASE("Invalid flags are refused one by one", "[validate]")
         const auto flags = [](const std::string& list) {
                 return refused(test::reference_cluster + "  kubelet:\n    flags:\n" + list);
         };
+
         CHECK(flags("    - --v=2\n    - -v=2\n    - ' --node-labels=a=b'\n").failure == "nothing");
+
         const auto word = flags("    - --v=2\n    - node-labels=a=b\n");
         CHECK(word.failure == "config-invalid");
         CHECK(word.mentions("user data, line 12, column 7: kubelet.flags[1] = \"node-labels=a=b\""));
-        CHECK(word.remedy == "Write it as --name=value");
+        CHECK(word.advises("--name=value"));
         CHECK(flags("    - \"--v=2\\n--x\"\n").failure == "nothing");
         CHECK(flags("    - \"--v=\\e[1m\"\n").failure == "config-invalid");
         CHECK(flags("    - \"--v=\\0\"\n").failure == "config-invalid");
@@ -210,6 +198,7 @@ TEST_CASE("A bad flag of a later layer is found with its place", "[validate]")
         CHECK(refusal([&] {
                 validated(resolve_node_layers(node.root()));
         }).mentions("user data, line 6, column 7: kubelet.flags[2]"));
+
         node.write("/etc/eks/node.toml", std::string(admin_cluster) + "[kubelet]\nflags = ['wrong']\n");
         node.write(user_data_path, node_config("  kubelet:\n    flags:\n    - --a\n"));
         CHECK(refusal([&] {
@@ -221,8 +210,8 @@ TEST_CASE("A local cluster on an Outpost needs its id", "[validate]")
 {
         const auto result = refused(test::reference_cluster + "    enableOutpost: true\n");
         CHECK(result.failure == "config-invalid");
-        CHECK(result.what == "user data, line 9, column 5: cluster.enableOutpost = \"true\": cluster.id is "
-                             "missing, which a local cluster needs");
+        CHECK(result.mentions("user data, line 9, column 5: cluster.enableOutpost"));
+        CHECK(result.mentions("cluster.id"));
         CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: 1b2c-3\n").failure ==
                 "nothing");
         CHECK(refused(test::reference_cluster + "    enableOutpost: true\n    id: a/b\n")

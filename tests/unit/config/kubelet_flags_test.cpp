@@ -22,10 +22,12 @@ TEST_CASE("The table of flags with a key is sorted, and no flag is there twice",
 {
         const auto keys = kubelet_flag_keys();
         CHECK(keys.size() >= 100);
+
         for (std::size_t i = 1; i < keys.size(); ++i) {
                 CAPTURE(keys[i].flag);
                 CHECK(keys[i - 1].flag < keys[i].flag);
         }
+
         for (const auto& entry : keys) {
                 CAPTURE(entry.flag);
                 CHECK_FALSE(entry.key.empty());
@@ -37,15 +39,19 @@ TEST_CASE("The table of flags with a key is sorted, and no flag is there twice",
 TEST_CASE("The table says what the stand-in kubelet of the boot tests believes", "[kubelet-flags]")
 {
         // name -> "type [field [since [removed]]]"
-        const auto schema = nlohmann::json::parse(test::source_file("tests/boot/kubelet-schema.json"));
+        const auto schema =
+                nlohmann::json::parse(test::source_file("helpers/data/share/kubelet/schema.json"));
         std::size_t with_field = 0;
+
         for (const auto& [name, row] : schema.at("flags").items()) {
                 const auto text = row.get<std::string>();
                 const auto blank = text.find(' ');
                 const auto rest = blank == std::string::npos ? "-" : text.substr(blank + 1);
+
                 const auto field = rest.substr(0, rest.find(' '));
                 if (field == "-")
                         continue;
+
                 ++with_field;
                 CAPTURE(name);
                 const auto* entry = find_kubelet_flag_key(name);
@@ -53,6 +59,7 @@ TEST_CASE("The table says what the stand-in kubelet of the boot tests believes",
                 CHECK(entry->key == field);
                 CHECK(entry->is_switch == (text.substr(0, blank) == "bool"));
         }
+
         // kubelet joins --seccomp-default and its key by "or", which the stand-in does not do
         CHECK(kubelet_flag_keys().size() == with_field + 1);
 }
@@ -84,12 +91,14 @@ TEST_CASE("Flags lead to their keys, also where the names differ", "[kubelet-fla
                 {"seccomp-default", "seccompDefault"},
                 {"cluster-dns", "clusterDNS"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.flag);
                 const auto* entry = find_kubelet_flag_key(row.flag);
                 REQUIRE(entry != nullptr);
                 CHECK(entry->key == row.key);
         }
+
         for (const auto* none :
                 {"node-labels", "node-ip", "hostname-override", "root-dir", "kubeconfig", "config",
                         "cloud-provider", "runtime-cgroups", "", "max", "max-pods-", "zzz", "MAX-PODS"})
@@ -101,6 +110,7 @@ TEST_CASE("Switches need no value, other flags do, of unknown ones we cannot say
         for (const auto* flag :
                 {"register-node", "fail-swap-on", "seccomp-default", "version", "help", "anonymous-auth"})
                 CHECK(is_kubelet_switch(flag) == true);
+
         for (const auto* flag : {"max-pods", "node-labels", "v", "node-ip", "config", "root-dir"})
                 CHECK(is_kubelet_switch(flag) == false);
         for (const auto* flag : {"no-such-flag", "", "max_pods"})
@@ -163,6 +173,7 @@ TEST_CASE("Flags are read as kubelet reads them", "[kubelet-flags]")
                 {{"---v=2"}, {{"", "---v=2", 0}}},
                 {{"--=2"}, {{"", "--=2", 0}}},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.arguments);
                 CHECK(parse_kubelet_flags(row.arguments).parsed == row.flags);

@@ -141,6 +141,7 @@ TEST_CASE("Plain scalars are what YAML 1.1 says, as Kubernetes' own tools read t
                 {"!!str null", "null"},
                 {"\"null\"", "null"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto value = value_of(row.text);
@@ -191,6 +192,7 @@ TEST_CASE("Aliases stand for what they name", "[node-config]")
         CHECK(config_of("      a: &x 1\n      b: &x 2\n      c: *x\n      *x : 3\n") ==
                 Json{{"a", 1}, {"b", 2}, {"c", 2}, {"2", 3}});
         CHECK(refused_spec("  kubelet: {config: {a: *nowhere}}\n").mentions("user data, line 4, column 25"));
+
         const auto layer = parsed("  kubelet:\n    config:\n      a: &x {b: 1}\n      c: *x\n");
         CHECK(layer.marks.at("kubelet.config.c").line == 7);
         CHECK(layer.marks.at("kubelet.config.c.b").line == 6);
@@ -206,6 +208,7 @@ TEST_CASE("A merge key brings what the map does not say itself", "[node-config]"
         CHECK(one("      x: {<<: [*base, *more]}\n") == Json{{"a", 1}, {"b", {{"c", 2}}}, {"d", 6}});
         CHECK(one("      x: {<<: [*more, *base], b: 3}\n") == Json{{"a", 5}, {"b", 3}, {"d", 6}});
         CHECK(one("      x: {<<: {a: 7}}\n") == Json{{"a", 7}});
+
         const auto wrong = refused_spec("  kubelet:\n    config:\n      x: {<<: 5}\n");
         CHECK(wrong.failure == "config-syntax");
         CHECK(wrong.mentions("user data, line 6, column 15: '<<' must name a map"));
@@ -221,6 +224,7 @@ TEST_CASE("A document that grows without end is refused", "[node-config]")
                         bomb += std::string(j > 0 ? ", " : "") + "*a" + std::to_string(i - 1);
                 bomb += "]\n";
         }
+
         const auto aliases = refused_spec(bomb);
         CHECK(aliases.failure == "config-syntax");
         CHECK(aliases.mentions("100000 values"));
@@ -234,6 +238,7 @@ TEST_CASE("A document that grows without end is refused", "[node-config]")
                 copies += ", *a";
         CHECK(refused_spec("  kubelet: {config: {a: &a " + long_text + ", b: [*a" + copies + "]}}\n")
                         .mentions("bytes in all"));
+
         std::string below;
         for (int i = 0; i < 100; ++i)
                 below += "        a" + std::to_string(i) + ": 1\n";
@@ -250,14 +255,18 @@ TEST_CASE("Nesting may go as deep as a person needs and no deeper", "[node-confi
                 return "  kubelet: {config: {x: " + std::string(levels, '[') + std::string(levels, ']') +
                        "}}\n";
         };
+
         CHECK(refused_spec(nested(40)).failure == "nothing");
+
         const auto deep = refused_spec(nested(70));
         CHECK(deep.failure == "config-syntax");
         CHECK(deep.mentions("64 levels"));
+
         // Far beyond what any stack holds: in a child, for a crash would take the other tests with it.
         CHECK(test::in_child([&] {
                 return refused_spec(nested(100'000)).failure == "config-syntax" ? 0 : 1;
         }) == 0);
+
         CHECK(test::in_child([&] {
                 return refused_spec("  x: " + std::string(100'000, '{')).failure == "config-syntax" ? 0 : 1;
         }) == 0);
@@ -322,6 +331,7 @@ TEST_CASE("A syntax error has a line and a column", "[node-config]")
                 {"{\"a\": 1} x", "user data, line 1, column 10: not JSON: "},
                 {"{", "user data, line 1, column 2: not JSON: "},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto result = refused(row.text);
@@ -379,6 +389,7 @@ TEST_CASE("User data that is no NodeConfig is called by its name", "[node-config
                  "text/x-shellscript; charset=\"us-ascii\"\n\n#!/bin/bash\necho hi\n--==B==--\n",
                         "user data is a MIME multipart document"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto result = refused(row.text);
@@ -393,10 +404,12 @@ TEST_CASE("Another version or kind is refused with what was found", "[node-confi
         const auto kind = refused("apiVersion: node.eks.aws/v1alpha1\nkind: Pod\nspec: {}\n");
         CHECK(kind.failure == "config-invalid");
         CHECK(kind.mentions("user data, line 2, column 1: kind = \"Pod\""));
+
         const auto version = refused("apiVersion: node.eks.aws/v2\nkind: NodeConfig\n");
         CHECK(version.failure == "config-invalid");
-        CHECK(version.what == "user data, line 1, column 1: apiVersion = \"node.eks.aws/v2\": must be "
-                              "'node.eks.aws/v1alpha1'");
+        CHECK(version.mentions("user data, line 1, column 1: apiVersion = \"node.eks.aws/v2\""));
+        CHECK(version.mentions("'node.eks.aws/v1alpha1'"));
+
         const auto both = refused("kind: nodeconfig\napiVersion: 5\n");
         CHECK(both.failure == "config-invalid");
         CHECK(both.mentions("line 2, column 1: apiVersion = \"5\""));
@@ -411,10 +424,12 @@ TEST_CASE("A document without spec says nothing", "[node-config]")
         const std::string head = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\n";
         CHECK(test::strict_node_config(head, "x").tree == Json::object());
         CHECK(test::strict_node_config(head + "spec: {}\n", "x").tree == Json::object());
+
         const auto list = refused(head + "spec: []\n");
         CHECK(list.failure == "config-invalid");
         CHECK(list.mentions("spec"));
         CHECK(refused(head + "spec: text\n").failure == "config-invalid");
+
         // YAML's "kubelet:" with nothing below it
         CHECK(parsed("  kubelet:\n  cluster:\n    name:\n").tree == Json{{"cluster", Json::object()}});
 }
@@ -429,6 +444,7 @@ TEST_CASE("Unknown fields of NodeConfig are noted and left out, with the nearest
                                     {"instance", {{"localStorage", {{"strategy", "RAID0"}}}}},
                                     {"kubelet", {{"config", {{"anything", {{"goes", 1}}}}}}}});
         REQUIRE(layer.notes.size() == 3);
+
         const auto noted = [&](const std::string& start, const std::string& hint) {
                 for (const auto& note : layer.notes)
                         if (note.text.starts_with(start) && note.level == Level::warning &&
@@ -436,6 +452,7 @@ TEST_CASE("Unknown fields of NodeConfig are noted and left out, with the nearest
                                 return note.text.find(hint) != std::string::npos;
                 return false;
         };
+
         CHECK(noted("user data, line 6, column 5: spec.cluster.nmae ", "'spec.cluster.name'"));
         CHECK(noted("user data, line 8, column 5: spec.kubelet.flag ", "'spec.kubelet.flags'"));
         CHECK(noted("user data, line 4, column 3: spec.clutser ", ""));
@@ -448,6 +465,7 @@ TEST_CASE("Null says nothing, as the empty value of its type", "[node-config]")
                         .tree == Json::object());
         CHECK(test::strict_node_config(node_config("  {}\n") + "metadata: {creationTimestamp: null}\n", "u")
                         .notes.empty());
+
         const auto layer = parsed("  cluster: {name: ~, enableOutpost: ~}\n  containerd: {}\n"
                                   "  featureGates: {A: ~, B: true}\n"
                                   "  instance:\n    localStorage: {disabledMounts: [~]}\n    network: ~\n"
@@ -479,9 +497,11 @@ TEST_CASE("Items of flags are taken apart as systemd does it, and keep their pla
         CHECK(layer.notes.empty());
         CHECK(layer.tree["kubelet"]["flags"] ==
                 Json{"--node-labels=a=b,c=d", "--v=2", "--max-pods", "5", "--x=1"});
+
         const auto line = [&](int i) {
                 return layer.marks.at("kubelet.flags[" + std::to_string(i) + "]").line;
         };
+
         CHECK(std::vector{line(0), line(1), line(2), line(3), line(4)} == std::vector{6, 7, 7, 7, 9});
         CHECK_FALSE(layer.marks.contains("kubelet.flags[5]"));
         CHECK(parsed("  kubelet: {flags: []}\n").tree["kubelet"]["flags"] == Json::array());
@@ -501,6 +521,7 @@ TEST_CASE("A quote that is not closed ends with its item, which is worth a warni
         CHECK(layer.notes[1].text.starts_with("user data, line 8, column 7: "));
         CHECK(layer.notes[2].text.ends_with(
                 "\"--y=1\\n--z=2\": a line break counts as a blank, proceeding"));
+
         for (const auto& note : layer.notes)
                 CHECK(note.strict);
 }
@@ -513,6 +534,7 @@ TEST_CASE("Unknown fields beside spec are noted, metadata is ignored", "[node-co
         CHECK(layer.notes.front().text ==
                 "user data, line 6, column 1: status is not a field of NodeConfig, ignoring");
         CHECK(layer.misplaced.empty());
+
         const auto misplaced =
                 test::strict_node_config(node_config("  {}\n") + "kubelet: {}\n", "user data");
         CHECK(misplaced.misplaced.contains("kubelet"));
@@ -551,13 +573,15 @@ TEST_CASE("Values of the wrong type are all named, with line, key, value and wha
                 {"  containerd:\n    baseRuntimeSpec: text\n",
                         "spec.containerd.baseRuntimeSpec = \"text\": must be a map"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.spec);
                 const auto result = refused_spec(row.spec);
                 CHECK(result.failure == "config-invalid");
                 CHECK(result.mentions(row.reported));
-                CHECK(result.remedy == "See eks-node.toml(5) for every key and its type");
+                CHECK(result.advises("eks-node.toml(5)"));
         }
+
         const auto all = refused_spec("  cluster:\n    name: 5\n    cidr: 6\n  kubelet: []\n");
         CHECK(all.mentions("line 5, column 5: spec.cluster.name"));
         CHECK(all.mentions("line 6, column 5: spec.cluster.cidr"));
@@ -593,6 +617,7 @@ TEST_CASE("Every value knows its line", "[node-config]")
                 return mark == layer.marks.end() ? std::pair(0, 0)
                                                  : std::pair(mark->second.line, mark->second.column);
         };
+
         CHECK(at("cluster") == std::pair(4, 3));
         CHECK(at("cluster.name") == std::pair(5, 5));
         CHECK(at("cluster.cidr") == std::pair(6, 5)); // the key's line, where a reader looks first
@@ -604,6 +629,7 @@ TEST_CASE("Every value knows its line", "[node-config]")
         CHECK(at("kubelet.flags[1]") == std::pair(15, 7));
         CHECK(at("containerd.config") == std::pair(16, 16));
         CHECK_FALSE(layer.marks.contains("kind"));
+
         for (const auto& [key, where] : layer.marks)
                 CHECK(where.source == "user data");
 }
@@ -641,4 +667,35 @@ TEST_CASE("A damaged document is read or refused, never anything else", "[node-c
                 CHECK(test::survives_damage(seed, spice, 1500, "config-", [](const std::string& text) {
                         test::strict_node_config(text, "user data");
                 }) == "");
+}
+
+TEST_CASE("A key that is set twice, and a second document, are told with their places", "[node-config]")
+{
+        const auto texts = [](const std::string& text) {
+                std::vector<std::string> all;
+                for (const auto& note : parse_node_config(text, "user data").notes)
+                        all.push_back(note.text);
+                return all;
+        };
+        const auto yaml = node_config("  kubelet:\n    config:\n      maxPods: 5\n      maxPods: 7\n");
+        CHECK(texts(yaml) ==
+                std::vector{"user data, line 7, column 7: spec.kubelet.config.maxPods is set twice, "
+                            "first in line 6; the last one counts: keep one of them, proceeding"s});
+        CHECK(parse_node_config(yaml, "user data").tree["kubelet"]["config"]["maxPods"] == 7);
+        CHECK(texts(json_document(R"({"kubelet": {"config": {"maxPods": 5, "maxPods": 7}}})")).size() == 1);
+
+        const auto plain = node_config("  cluster: {name: c}\n");
+        CHECK(texts(plain + "---\nkind: NodeConfig\n") ==
+                std::vector{
+                        "user data, line 5, column 1: a second YAML document: only the first one is read; merge "
+                        "the two, or give it in a MIME part or file of its own, ignoring"s});
+        CHECK(texts(plain + "---\na: [\n").size() == 1);
+
+        // What is nothing of the kind.
+        for (const auto* end : {"", "---\n", "...\n", "...\n# a comment\n", "---\n# a comment\n---\n"})
+                CHECK(texts("---\n" + plain + end).empty());
+        CHECK(texts(node_config("  kubelet:\n    config:\n      x: &a {b: 1}\n      y: {<<: *a, b: 2}\n"))
+                        .empty());
+        CHECK(texts(node_config("  kubelet:\n    config:\n      x: &a {b: 1, b: 2}\n      y: *a\n"))
+                        .size() == 1);
 }

@@ -7,6 +7,7 @@
 
 using namespace eks;
 using test::refusal;
+using namespace std::string_literals;
 
 namespace {
 
@@ -89,6 +90,7 @@ TEST_CASE("A setting is where the daemon's schema keeps it", "[schemas]")
                         "timeouts.'io.containerd.timeout.shim.load' = '1s'"},
                 {"imports = []", "imports = []"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.two, row.three);
                 for (const auto& [given, version] : {std::pair(row.two, 2), {row.three, 3}}) {
@@ -96,6 +98,7 @@ TEST_CASE("A setting is where the daemon's schema keeps it", "[schemas]")
                         const auto old = translated(text, containerd_17);
                         CHECK(old.tree == tree(row.two));
                         CHECK(old.notes.empty());
+
                         const auto recent = translated(text, containerd_2);
                         CHECK(recent.tree == tree(row.three));
                         CHECK(recent.notes.empty());
@@ -137,9 +140,11 @@ TEST_CASE("What only containerd 2.x has is refused on 1.x", "[schemas]")
                 CHECK(result.mentions("containerd 1.7.27 has no such setting"));
                 CHECK(translated(images + key, containerd_2).tree == tree(images + key));
         }
+
         CHECK(refusal([&] {
                 translated(runtime + "cni.bin_dirs = ['/a', '/b']", containerd_17);
         }).mentions("bin_dirs"));
+
         CHECK(translated(runtime + "cni.bin_dirs = ['/a']", containerd_17).tree ==
                 tree(cri + "cni.bin_dir = '/a'"));
 }
@@ -148,18 +153,22 @@ TEST_CASE("Unknown settings are kept in their place, with a note for each settin
 {
         const auto text = cri + "tomorrow = 1\n" + images + "later = 2\n" +
                           "plugins.'com.example.x'.a = 1\nplugins.'com.example.x'.b.c = 2\nstranger = 3\n";
+
         for (const auto daemon : {containerd_17, containerd_2}) {
                 const auto result = translated(text, daemon);
                 CHECK(result.tree == tree(text));
                 REQUIRE(result.notes.size() == 4);
+
                 for (const auto& note : result.notes) {
                         CHECK(note.level == Level::warning);
                         CHECK(note.strict);
                         CHECK(note.text.ends_with(
                                 ": not a containerd setting that eksnode knows, proceeding"));
                 }
+
                 CHECK(result.notes[0].text.find("plugins.\"com.example.x\": ") != std::string::npos);
         }
+
         std::vector<Note> notes;
         check_known(layer(text + "version = 3\n"), notes);
         CHECK(notes.size() == 4);
@@ -191,6 +200,7 @@ TEST_CASE("Settings of servers in the places of schema 4 are those of schema 3",
 {
         constexpr Version containerd_23{2, 3, 0};
         const std::string server = "plugins.'io.containerd.server.v1.";
+
         const std::vector<std::pair<std::string, std::string>> rows{
                 {server + "grpc'.address = '/a'", "grpc.address = '/a'"},
                 {server + "grpc'.max_recv_message_size = 5", "grpc.max_recv_message_size = 5"},
@@ -210,6 +220,7 @@ TEST_CASE("Settings of servers in the places of schema 4 are those of schema 3",
                         CHECK(found.tree == tree(three));
                         CHECK(found.notes.empty());
                 }
+
         CHECK(translated("version = 4\n" + rows[0].first, containerd_17).tree == tree(rows[0].second));
 
         const auto too_new = translated(runtime + "enable_criu = false", containerd_2);
@@ -219,9 +230,11 @@ TEST_CASE("Settings of servers in the places of schema 4 are those of schema 3",
         const auto wrong = refusal([&] { translated(server + "grpc'.address = 5", containerd_23); });
         CHECK(wrong.mentions("file, line 1, column "));
         CHECK(wrong.mentions("plugins.\"io.containerd.server.v1.grpc\".address = 5"));
+
         const auto twice = refusal([&] {
                 translated("grpc.address = '/a'\n" + server + "grpc'.address = '/b'", containerd_23);
         });
+
         CHECK(twice.mentions("the same setting as grpc.address"));
         CHECK(refusal([&] { translated(server + "grpc' = 5", containerd_23); }).mentions("must be a table"));
 }
@@ -234,6 +247,7 @@ TEST_CASE("A version other than 2, 3 and 4 is refused", "[schemas]")
                 CHECK(refusal([&] {
                         translated(text, containerd_2);
                 }).mentions("file, line 1, column 1: version ="));
+
                 std::vector<Note> notes;
                 CHECK(refusal([&] { check_known(layer(text), notes); }).failure == "config-invalid");
         }
@@ -277,6 +291,7 @@ TEST_CASE("A type that containerd does not start with is refused with its place"
                 {images + "pinned_images.sandbox = 1", ".pinned_images.sandbox = 1: must be a string"},
                 {"proxy_plugins.x = 1", "15: proxy_plugins.x = 1: must be a table"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto check = [&](const auto& f) {
@@ -287,11 +302,13 @@ TEST_CASE("A type that containerd does not start with is refused with its place"
                         CHECK(result.mentions(row.wanted));
                         CHECK_FALSE(result.remedy.empty());
                 };
+
                 for (const auto daemon : {containerd_16, containerd_17, containerd_2})
                         check([&] { translated("\n" + row.text, daemon); });
                 std::vector<Note> notes;
                 check([&] { check_known(layer("\n" + row.text), notes); });
         }
+
         // What nobody knows may be anything, below the tables that are known.
         CHECK(translated(cri + "tomorrow = 5\nstranger = ''\n" + cri +
                                  "containerd.runtimes.x.options.Own = {a = 1}",
@@ -305,8 +322,9 @@ TEST_CASE("Imports put their tables in the place of ours on 1.x, and are refused
                 const auto result = refusal([&] { translated("\nimports = ['/etc/x/*.toml']", daemon); });
                 CHECK(result.failure == "config-invalid");
                 CHECK(result.mentions("file, line 2, column 1: imports: containerd 1."));
-                CHECK(result.remedy == "Put the files into /etc/eks/containerd.d/, whose tables are merged");
+                CHECK(result.advises("/etc/eks/containerd.d/"));
         }
+
         const auto* itself = "imports = ['/etc/containerd/config.toml']"; // `containerd config dump` says it
         CHECK(translated(itself, containerd_17).tree == tree(itself));
         CHECK(translated("imports = ['/x']", containerd_2).tree == tree("imports = ['/x']"));
@@ -326,13 +344,15 @@ TEST_CASE("Settings that came after 2.0 are known by their release", "[schemas]"
                         ": containerd 2.0.5 does not read it, 2.1 and later do, proceeding"));
                 CHECK(translated(key, containerd_2).notes.empty());
         }
+
         CHECK(translated(runtime + "cni.bin_dirs = ['/a']", containerd_20).tree ==
                 tree(runtime + "cni.bin_dir = '/a'"));
+
         const auto several =
                 refusal([&] { translated("\n" + runtime + "cni.bin_dirs = ['/a', '/b']", containerd_20); });
         CHECK(several.mentions("file, line 2, column "));
         CHECK(several.mentions(".cni.bin_dirs: containerd 2.0.5"));
-        CHECK(several.remedy == "Name one directory, or use containerd 2.1 or later");
+        CHECK(several.advises("containerd 2.1"));
 }
 
 TEST_CASE("One directory of CNI programs becomes a list where containerd wants one", "[schemas]")
@@ -386,9 +406,82 @@ TEST_CASE("Nothing is noted of our own settings", "[schemas]")
         std::vector<Note> notes;
         translate(ours, containerd_16, notes);
         CHECK(notes.empty());
+
         ours.marks["plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.x.snapshotter"] = {
                 "theirs"};
         translate(ours, containerd_16, notes);
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].text.starts_with("theirs: "));
+}
+
+TEST_CASE("Settings of the daemon have types and nearest names", "[schemas]")
+{
+        struct Row {
+                std::string toml;
+                const char* wrong;
+        };
+        for (const auto& daemon : {containerd_16, containerd_17, containerd_2}) {
+                for (const auto& [toml, wrong] : std::vector<Row>{
+                             {"grpc.uid = 'root'", "grpc.uid = \"root\": must be a whole number"},
+                             {"grpc.max_recv_message_size = '16M'", "must be a whole number"},
+                             {"debug.format = 5", "must be a string"},
+                             {"ttrpc.address = 1", "must be a string"},
+                             {"metrics.grpc_histogram = 'yes'", "must be true or false"},
+                             {"timeouts.'io.containerd.timeout.shim.load' = 5", "must be a string"},
+                             {"cgroup = 'x'", "must be a table"},
+                             {"proxy_plugins.soci.address = []", "must be a string"},
+                             {"stream_processors.a.accepts = 'b'", "must be a list of strings"},
+                             {"required_plugins = 'a'", "must be a list of strings"},
+                             {"root = 5", "must be a string"},
+                     }) {
+                        CAPTURE(toml);
+                        CHECK(refusal([&, &toml = toml] { translated(toml, daemon); }).mentions(wrong));
+                        std::vector<Note> notes;
+                        CHECK(refusal([&, &toml = toml] {
+                                check_known(layer(toml), notes);
+                        }).mentions(wrong));
+                }
+
+                for (const auto& [toml, hint] : std::vector<Row>{
+                             {"grpc.adress = '/a'", "knows; did you mean 'address'?, proceeding"},
+                             {"grcp.address = '/a'", "knows; did you mean 'grpc'?, proceeding"},
+                             {"disabled_plugin = []", "knows; did you mean 'disabled_plugins'?, proceeding"},
+                             {"proxy_plugins.soci.adress = '/a'",
+                                     "knows; did you mean 'address'?, proceeding"},
+                             {"plugins.'io.containerd.grpc.v1.crj'.x = 1",
+                                     "knows; did you mean 'io.containerd.grpc.v1.cri'?, proceeding"},
+                             {"nothing.like.it = 1", "knows, proceeding"},
+                     }) {
+                        CAPTURE(toml);
+                        const auto result = translated(toml, daemon);
+                        REQUIRE(result.notes.size() == 1);
+                        CHECK(result.notes[0].text.ends_with(hint));
+                        std::vector<Note> notes;
+                        check_known(layer(toml), notes);
+                        CHECK(notes.size() == 1);
+                }
+
+                for (const auto* name : {"cri", "io.containerd.grpc.v1.cri"}) {
+                        const auto result =
+                                translated("disabled_plugins = ['a.b.c.d', '"s + name + "']", daemon);
+                        REQUIRE(result.notes.size() == 1);
+                        CHECK(result.notes[0].text.starts_with(
+                                "file, line 1, column 32: disabled_plugins = \""));
+                }
+
+                CHECK(translated(
+                        "version = 2\nroot = '/r'\nstate = '/s'\nimports = []\nrequired_plugins = []\n"
+                        "disabled_plugins = ['io.containerd.snapshotter.v1.btrfs']\noom_score = -999\n"
+                        "[grpc]\naddress = '/run/containerd/containerd.sock'\nuid = 0\ngid = 0\ntcp_address = ''\n"
+                        "max_recv_message_size = 16777216\n[ttrpc]\naddress = ''\nuid = 0\n"
+                        "[debug]\naddress = ''\nlevel = 'debug'\nformat = 'json'\n"
+                        "[metrics]\naddress = '127.0.0.1:1338'\ngrpc_histogram = false\n"
+                        "[timeouts]\n'io.containerd.timeout.task.state' = '2s'\n"
+                        "[cgroup]\npath = ''\n[proxy_plugins.soci]\ntype = 'snapshot'\naddress = '/a'\n"
+                        "[proxy_plugins.soci.exports]\nroot = '/x'\n"
+                        "[stream_processors.x]\naccepts = ['a']\nreturns = 'b'\npath = 'c'\nargs = ['d']\n"
+                        "env = ['E=f']\n",
+                        daemon)
+                                .notes.empty());
+        }
 }

@@ -26,6 +26,7 @@ public:
                         const auto file = std::string("runtimes.d/") + name + ".toml";
                         write("/usr/share/eks/" + file, test::source_file("helpers/data/share/" + file));
                 }
+
                 write("/proc/sys/kernel/osrelease", "6.1.0-13-cloud-amd64\n");
                 write("/proc/sys/kernel/arch", "x86_64\n");
         }
@@ -97,11 +98,13 @@ TEST_CASE("Each shipped runtime is there once what it needs is", "[runtimes]")
                 Names files;
                 Json table;
         };
+
         const Json base = "/etc/containerd/base-runtime-spec.json";
         const auto runc_like = [&](const std::string& binary) {
                 return Json{{"base_runtime_spec", base}, {"runtime_type", "io.containerd.runc.v2"},
                         {"options", {{"BinaryName", binary}, {"SystemdCgroup", true}}}};
         };
+
         const auto kata = [](const std::string& name) {
                 return Json{{"runtime_type", "io.containerd." + name + ".v2"},
                         {"runtime_path", "/opt/kata/bin/containerd-shim-kata-v2"},
@@ -111,9 +114,11 @@ TEST_CASE("Each shipped runtime is there once what it needs is", "[runtimes]")
                                 {{"ConfigPath", "/opt/kata/share/defaults/kata-containers/configuration-" +
                                                         name.substr(5) + ".toml"}}}};
         };
+
         const auto wasm = [](const std::string& type) {
                 return Json{{"runtime_type", type}, {"options", Json::object()}};
         };
+
         auto kata_fc = kata("kata-fc");
         kata_fc["snapshotter"] = "devmapper";
         const std::string kata_shim = "/opt/kata/bin/containerd-shim-kata-v2";
@@ -142,13 +147,16 @@ TEST_CASE("Each shipped runtime is there once what it needs is", "[runtimes]")
                         wasm("io.containerd.wasmedge.v1")},
                 {"spin", {"/usr/local/bin/containerd-shim-spin-v2"}, wasm("io.containerd.spin.v2")},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.name);
                 const Node node;
+
                 for (std::size_t i = 0; i < row.files.size(); ++i) {
                         CHECK_FALSE(named(handlers(node), row.name).rendered); // one is still missing
                         node.write(row.files[i], "", 0755);
                 }
+
                 const auto found = handlers(node);
                 CHECK(rendered(found).size() == 2);
                 CHECK(named(found, row.name).rendered);
@@ -199,6 +207,7 @@ TEST_CASE("Requirements are looked up on the machine", "[runtimes]")
                 {"binaries = ['/usr/bin/x', '/usr/bin/y']", "no file /usr/bin/y"},
                 {"pci_vendors = ['0x10de']", "no PCI device of vendor 0x10de"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.requirement);
                 const Node node;
@@ -221,15 +230,19 @@ TEST_CASE("A runtime is forced or kept out by render", "[runtimes]")
         const auto forced = handlers(node, "containerd.runtimes.krun.render = 'always'");
         CHECK(named(forced, "krun").rendered);
         CHECK(named(forced, "krun").reason.find("render is always") != std::string::npos);
+
         node.install_kontain();
         CHECK(named(handlers(node), "krun").rendered);
         CHECK_FALSE(named(handlers(node, "containerd.runtimes.krun.render = 'never'"), "krun").rendered);
+
         // The original form, for who asks.
-        node.write("/usr/bin/containerd-shim-krun-v2", "", 0755);
+        node.write("/opt/kontain/shim/containerd-shim-krun-v2", "", 0755);
         const auto shim = handlers(node, "containerd.runtimes.krun-shim.render = 'auto'");
         CHECK(tables(shim)["runtimes"]["krun-shim"] ==
-                Json{{"runtime_type", "io.containerd.krun.v2"}, {"privileged_without_host_devices", true},
-                        {"pod_annotations", {"app.kontain.*"}}, {"options", Json::object()}});
+                Json{{"runtime_type", "io.containerd.krun.v2"},
+                        {"runtime_path", "/opt/kontain/shim/containerd-shim-krun-v2"},
+                        {"privileged_without_host_devices", true}, {"pod_annotations", {"app.kontain.*"}},
+                        {"options", Json::object()}});
 }
 
 TEST_CASE("Descriptors come from the image, the admin and the configuration", "[runtimes]")
@@ -294,18 +307,22 @@ TEST_CASE("An error in a descriptor is reported with its place", "[runtimes]")
                         "line 3, column 1: runtime_path = "},
                 {"binary = '/x'\nrequires = 3\n", "line 2, column 1: requires = \"3\": must be a map"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const Node node;
                 node.write("/etc/eks/runtimes.d/file.toml", row.text);
                 const auto result = refusal([&] { handlers(node); });
                 CHECK(result.failure == "runtime-invalid");
+
                 CAPTURE(result.what);
                 CHECK(result.mentions(row.wanted));
         }
+
         const Node node;
         node.write("/etc/eks/runtimes.d/file.toml", "binary = \n");
         CHECK(refusal([&] { handlers(node); }).failure == "config-syntax");
+
         const auto given = refusal([&] { handlers(Node(), "\n[containerd.runtimes.x]\nbinray = '/x'\n"); });
         CHECK(given.mentions("node.toml, line 3, column 1: containerd.runtimes.x.binray"));
         CHECK(refusal([&] {
@@ -319,6 +336,7 @@ TEST_CASE("Two descriptors of one handler in one directory must agree", "[runtim
         node.write("/etc/eks/runtimes.d/a.toml", "name = 'x'\nbinary = '/a'\n");
         node.write("/etc/eks/runtimes.d/b.toml", "name = 'x'\nbinary = '/a'\n");
         CHECK(handlers(node).all.size() == 14);
+
         node.write("/etc/eks/runtimes.d/b.toml", "# remark\nname = 'x'\nbinary = '/b'\n");
         const auto result = refusal([&] { handlers(node); });
         CHECK(result.failure == "runtime-invalid");
@@ -337,12 +355,14 @@ TEST_CASE("There is exactly one default, and it works", "[runtimes]")
         CHECK(awaited.notes[0].text.find("node.toml, line 2, column ") != std::string::npos);
         CHECK(awaited.notes[0].text.find("requires is not here yet: no /opt/kontain/bin/krun") !=
                 std::string::npos);
+
         const auto never = refusal([&] { handlers(node, "containerd.defaultRuntime = 'krun-shim'"); });
         CHECK(never.failure == "runtime-invalid");
         CHECK(never.mentions("says that it is never rendered"));
         CHECK(refusal([&] {
                 handlers(node, "containerd.defaultRuntime = 'x'");
         }).mentions("no such runtime is described"));
+
         node.install_kontain();
         CHECK(handlers(node, "containerd.defaultRuntime = 'krun'").notes.empty());
 
@@ -363,6 +383,7 @@ TEST_CASE("runc stays", "[runtimes]")
                         .mentions("node.toml, line 1, column 21: the runtime handler runc is not rendered "
                                   "(render is "
                                   "never)"));
+
         node.write("/etc/eks/runtimes.d/runc.toml", "");
         const auto result = refusal([&] { handlers(node); });
         CHECK(result.failure == "runtime-invalid");
@@ -373,12 +394,14 @@ TEST_CASE("A default that containerd.config names must be defined, and is render
 {
         const Node node;
         auto inputs = node.inputs();
+
         for (const auto daemon : {Version{1, 7, 27}, Version{2, 1, 0}}) {
                 inputs.versions.containerd = daemon;
                 const auto with = [&](const std::string& text) {
                         inputs.spec.containerd.configs = {{text, "user data"}};
                         return plan_containerd_config(inputs);
                 };
+
                 const std::string containerd = "[plugins.'io.containerd.grpc.v1.cri'.containerd]\n";
                 const auto plan = with(containerd + "default_runtime_name = 'krun'");
                 const auto table = (schema_of(schema_for(daemon)).cri_containerd / "runtimes") / "krun";
@@ -392,6 +415,7 @@ TEST_CASE("A default that containerd.config names must be defined, and is render
                 CHECK(plan.notes[0].text.starts_with(
                         "containerd.config (user data), line 2, column 1: default_runtime_name = \"krun\": what "
                         "this runtime requires is not here yet: no /opt/"));
+
                 const auto result = refusal([&] { with(containerd + "default_runtime_name = 'x'"); });
                 CHECK(result.failure == "runtime-invalid");
                 CHECK(result.mentions(
@@ -400,6 +424,7 @@ TEST_CASE("A default that containerd.config names must be defined, and is render
                 CHECK(refusal([&] {
                         with(containerd + "default_runtime_name = 'krun-shim'");
                 }).mentions("says that it is never rendered"));
+
                 CHECK_NOTHROW(with(
                         containerd +
                         "default_runtime_name = 'x'\nruntimes.x.runtime_type = 'io.containerd.runc.v2'"));
@@ -412,7 +437,9 @@ TEST_CASE("A handler's own files come and go with it", "[runtimes]")
         const auto file = [&] {
                 return test::file_in(plan_containerd_config(node.inputs()), "/etc/containerd/runsc.toml");
         };
+
         CHECK(file().kind == File::Kind::absent);
+
         node.write("/usr/bin/runsc", "", 0755);
         node.write("/usr/bin/containerd-shim-runsc-v1", "", 0755);
         CHECK(file().kind == File::Kind::regular);
@@ -430,6 +457,7 @@ TEST_CASE("What was asked for and is left out is noted", "[runtimes]")
 {
         const Node node;
         CHECK(plan_containerd_config(node.inputs()).notes.empty());
+
         node.write("/opt/kontain/bin/krun", "", 0755);
         const auto notes = plan_containerd_config(node.inputs()).notes;
         REQUIRE(notes.size() == 1);
@@ -461,11 +489,14 @@ TEST_CASE("runc is found where packages put it", "[runtimes]")
         const auto binary = [&](const std::string& toml = {}) {
                 return tables(handlers(node, toml))["runtimes"]["runc"]["options"]["BinaryName"];
         };
+
         CHECK(binary() == "/usr/sbin/runc");
+
         for (const auto* path : {"/usr/local/sbin/runc", "/usr/bin/runc", "/usr/sbin/runc"}) {
                 node.write(path, "", 0755);
                 CHECK(binary() == path);
         }
+
         CHECK(binary("containerd.runtimes.runc.binary = '/opt/runc'") == "/opt/runc");
 }
 
@@ -473,12 +504,14 @@ TEST_CASE("A default runtime without its program is reported if containerd is in
 {
         const Node node;
         CHECK(plan_containerd_config(node.inputs()).notes.empty());
+
         node.write("/usr/bin/containerd", "", 0755);
         const auto notes = plan_containerd_config(node.inputs()).notes;
         REQUIRE(notes.size() == 1);
         CHECK(notes[0].level == Level::warning);
         CHECK(notes[0].text == "runtime runc (/usr/share/eks/runtimes.d/runc.toml) is the default, and its "
                                "program is missing: no /usr/sbin/runc, proceeding");
+
         node.write("/usr/bin/runc", "", 0755);
         CHECK(plan_containerd_config(node.inputs()).notes.empty());
 }
@@ -514,6 +547,7 @@ TEST_CASE("What no machine would take is known without one", "[runtimes]")
                 {"a]\nrequires.kernel = 'new'", "line 3, column 10: containerd.runtimes.a.requires.kernel"},
                 {"a]\nfiles.'/etc/passwd' = ''", "must be a file of its own below /etc/containerd/"},
         };
+
         for (const auto& row : rows) {
                 const auto text = "\n[containerd.runtimes." + row.text;
                 CAPTURE(text);
@@ -523,9 +557,11 @@ TEST_CASE("What no machine would take is known without one", "[runtimes]")
                         CAPTURE(result.what);
                         CHECK(result.mentions(row.wanted));
                 };
+
                 check([&] { check_runtime_settings(settings(text)); });
                 check([&] { handlers(Node(), text); });
         }
+
         for (const auto* merged : {"runsc.options.x = 1", "crun.render = 'always'", "mine.class = 'm'"})
                 CHECK_NOTHROW(
                         check_runtime_settings(settings(std::string("containerd.runtimes.") + merged)));
@@ -541,12 +577,15 @@ TEST_CASE("A key that containerd 1.6 does not read is noted of the admin's descr
         auto inputs = node.inputs();
         inputs.versions.containerd = {1, 6, 20};
         CHECK(named(handlers(node), "kata-fc").rendered);
+
         const auto warnings = [&] {
                 auto notes = plan_containerd_config(inputs).notes;
                 std::erase_if(notes, [](const Note& note) { return note.level != Level::warning; });
                 return notes;
         };
+
         CHECK(warnings().empty());
+
         node.write("/etc/eks/runtimes.d/x.toml", "name = 'x'\nbinary = '/usr/bin/x'\nsnapshotter = 'y'\n");
         const auto notes = warnings();
         REQUIRE(notes.size() == 1);

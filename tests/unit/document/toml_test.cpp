@@ -63,6 +63,7 @@ TEST_CASE("Bad TOML is refused with line and column", "[toml]")
                 {"\xff\xfe", "file, line 1, column "},
                 {"a = 99999999999999999999\n", "file, line 1, column "},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto result = refusal([&] { document(row.text); });
@@ -137,6 +138,7 @@ TEST_CASE("The same table is always the same text, however it was written", "[to
                 {"[a.b]\nc = 1\n", "a = {b = {c = 1}}\n"},
                 {"a = 31\n", "a = 0x1F\n"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.one, row.other);
                 REQUIRE(tree(row.one) == tree(row.other));
@@ -170,6 +172,7 @@ TEST_CASE("Every key of a TOML layer knows its line", "[toml]")
                 const auto mark = layer.marks.find(key);
                 return mark == layer.marks.end() ? std::string("(unknown)") : mark->second.text();
         };
+
         CHECK(at("version") == "/etc/eks/node.toml, line 1, column 1");
         CHECK(at("cluster.name") == "/etc/eks/node.toml, line 4, column 1");
         CHECK(at("kubelet.flags") == "/etc/eks/node.toml, line 6, column 1");
@@ -190,12 +193,14 @@ TEST_CASE("Our TOML has the keys of NodeConfig's spec, and an unknown one is an 
         const auto slip =
                 refusal([] { test::strict_node_toml("[cluster]\nnmae = 'a'\n", "/etc/eks/node.toml"); });
         CHECK(slip.failure == "config-invalid");
-        CHECK(slip.what == "/etc/eks/node.toml, line 2, column 1: cluster.nmae: unknown key; did you mean "
-                           "'cluster.name'?");
-        CHECK(slip.remedy == "See eks-node.toml(5) for every key");
+        CHECK(slip.mentions("/etc/eks/node.toml, line 2, column 1: cluster.nmae"));
+        CHECK(slip.mentions("'cluster.name'"));
+        CHECK(slip.advises("eks-node.toml(5)"));
+
         const auto far = refusal([] { test::strict_node_toml("[completely.unlike]\nanything = 1\n", "f"); });
         CHECK(far.failure == "config-invalid");
         CHECK(far.mentions("f, line 1, column 2: completely"));
+
         const auto two = refusal([] { test::strict_node_toml("spec = 1\napiVersion = 'x'\n", "f"); });
         CHECK(two.mentions("spec: unknown key"));
         CHECK(two.mentions("apiVersion: unknown key"));
@@ -220,6 +225,7 @@ TEST_CASE("Our TOML is held to the types of NodeConfig", "[toml]")
                 {"[containerd.config]\nversion = 2\n", "containerd.config: must be a string"},
                 {"[cluster]\nname = 1979-05-27\n", "cluster.name: a date or time"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.text);
                 const auto result = refusal([&] { test::strict_node_toml(row.text, "f"); });
@@ -236,12 +242,14 @@ TEST_CASE("Nesting without end is refused, not followed", "[toml]")
                         return result.failure.starts_with("config-") ? 0 : 1;
                 });
         };
+
         const auto dotted = [](std::size_t levels) {
                 std::string key = "a";
                 for (std::size_t i = 1; i < levels; ++i)
                         key += ".a";
                 return key;
         };
+
         CHECK(survives("[kubelet.config]\nx = " + std::string(100'000, '[')) == 0);
         CHECK(survives("[kubelet.config]\nx = " + std::string(100'000, '[') + std::string(100'000, ']')) ==
                 0);

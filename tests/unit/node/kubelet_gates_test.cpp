@@ -141,6 +141,7 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
         const ReferenceNode node;
         node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
         CHECK(kubelet_gates().size() == gate_rows.size()); // a new row wants one here
+
         for (const auto& row : gate_rows) {
                 CAPTURE(row.name, row.value);
                 for (unsigned minor = 22; minor <= 38; ++minor) {
@@ -152,10 +153,12 @@ TEST_CASE("Every row of the table holds from one version to another, and not bes
                         CHECK((written(inputs, row.place, row.name) == row.value) ==
                                 (minor >= row.since && minor < row.before));
                 }
+
                 // the patches before a bound are on its other side
                 auto last = node.inputs("  kubelet: {config: {podsPerCore: 3}}\n");
                 last.decided.soci = true;
                 last.decided.spared_image = "localhost/kubernetes/pause:latest";
+
                 for (const auto bound : {row.since, row.before}) {
                         if (bound == first || bound == never)
                                 continue;
@@ -172,6 +175,7 @@ TEST_CASE("No feature gate is set for ever", "[kubelet-gates]")
                         CAPTURE(gate.name);
                         CHECK(gate.before <= newest_kubelet);
                 }
+
         const ReferenceNode node;
         CHECK_FALSE(config_of(node.inputs({}, {1, 40, 0})).contains("featureGates"));
 }
@@ -199,22 +203,26 @@ TEST_CASE("A vendor's value for a gated key stays where the table has no say", "
 TEST_CASE("No argument has a key in kubelet's configuration, version by version", "[kubelet-gates]")
 {
         // What each kubelet has is in the stand-in's table: "type [key [since [removed]]]".
-        const auto schema = Json::parse(test::source_file("tests/boot/kubelet-schema.json"));
+        const auto schema = Json::parse(test::source_file("helpers/data/share/kubelet/schema.json"));
         const auto has_key = [&](const std::string& flag, unsigned minor) {
                 const auto& row = schema.at("flags").at(flag).get_ref<const std::string&>();
                 const auto first_blank = row.find(' ');
                 if (first_blank == std::string::npos)
                         return false;
+
                 auto key = row.substr(first_blank + 1);
                 key = key.substr(0, key.find(' '));
                 const auto& fields = schema.at("structs").at("KubeletConfiguration");
+
                 if (key == "-" || key.find('.') != std::string::npos)
                         return key != "-"; // keys of a part are as old as any of these kubelets
+
                 const auto& field = fields.at(key).get_ref<const std::string&>();
                 const auto since = field.find(" 1.");
                 return since == std::string::npos ||
                        static_cast<unsigned>(std::stoul(field.substr(since + 3))) <= minor;
         };
+
         CHECK(has_key("max-pods", 23));
         CHECK(has_key("container-runtime-endpoint", 27));
         CHECK_FALSE(has_key("container-runtime-endpoint", 26));
@@ -222,6 +230,7 @@ TEST_CASE("No argument has a key in kubelet's configuration, version by version"
 
         const ReferenceNode node;
         node.write("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10de\n");
+
         for (unsigned minor = 23; minor <= 37; ++minor)
                 for (const auto* spec : {"", "  kubelet: {config: {maxPods: 5}}\n",
                              "  featureGates: {InstanceIdNodeName: true}\n"}) {
@@ -242,9 +251,11 @@ TEST_CASE("Before 1.28 the user's settings are merged into the file", "[kubelet-
                                         "evictionHard: null, featureGates: {A: true}}\n",
                 {1, 27, 16});
         CHECK_FALSE(has_kubelet_drop_in(inputs));
+
         const auto plan = plan_kubelet_config(inputs);
         CHECK(file_in(plan, std::string(kubelet_config_directory) + "/40-nodeadm.conf").kind ==
                 File::Kind::absent);
+
         const auto config = config_of(inputs);
         CHECK(config["maxPods"] == 5);
         CHECK(config["kubeReserved"]["cpu"] == "1m");
@@ -264,7 +275,9 @@ TEST_CASE("A kubelet that the table was not made for is configured like its neig
                 const char* text;
                 Level level = Level::warning;
         };
+
         const ReferenceNode node;
+
         for (const auto& [version, text, level] : {
                      Wrong{{1, 22, 17},
                              "kubelet 1.22.17 is not one of 1.23 to 1.37: the rules of 1.23 are used, proceeding"},
@@ -299,6 +312,7 @@ TEST_CASE(
         CHECK(old.notes[0].text.ends_with("ignoring"));
         CHECK(plan_kubelet_args(node.inputs(spec, {1, 26, 0})).notes.empty());
         CHECK(plan_kubelet_args(node.inputs({}, {1, 25, 16})).notes.empty());
+
         // nor does it need the name
         auto nameless = node.inputs({}, {1, 25, 16});
         nameless.facts.local_hostname = "";
@@ -309,13 +323,16 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
         "[kubelet-gates]")
 {
         CHECK(std::ranges::is_sorted(locked_gates(), {}, &LockedGate::name));
+
         const ReferenceNode node;
         const auto config = [](const std::string& gates) {
                 return "  kubelet:\n    config: {featureGates: {" + gates + "}}\n";
         };
+
         const auto refused = [&](const std::string& spec, unsigned minor) {
                 return test::refusal([&] { plan_kubelet_config(node.inputs(spec, minor_version(minor))); });
         };
+
         // 1.32 and 1.36 were seen to refuse what the table says of them.
         CHECK(refused(config("RetryGenerateName: false"), 31).failure == "nothing");
         CHECK(refused(config("RetryGenerateName: false"), 32)
@@ -326,6 +343,7 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
         CHECK(refused(config("RetryGenerateName: true, Unknown: false"), 36).failure == "nothing");
         CHECK(refused(config("GitRepoVolumeDriver: true"), 36).failure == "config-invalid");
         CHECK(refused(config("GitRepoVolumeDriver: true"), 35).failure == "nothing");
+
         // In between it is likely.
         const auto notes =
                 plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(34))).notes;
@@ -336,6 +354,7 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
                 "it: the gate is locked to true, proceeding"));
         CHECK(plan_kubelet_config(node.inputs(config("NodeSwap: false"), minor_version(33))).notes.empty());
         CHECK(refused(config("NodeSwap: false"), 36).failure == "config-invalid");
+
         // What is new in 1.37 is known from its release notes.
         for (const auto* gate : {"NodeDeclaredFeatures: false", "DeclarativeValidationTakeover: true"}) {
                 CAPTURE(gate);
@@ -352,9 +371,11 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
                 "nothing");
         CHECK(refused("  kubelet:\n    flags: ['--feature-gates=NodeSwap=false']\n", 36)
                         .mentions("kubelet.flags: --feature-gates=NodeSwap = false"));
+
         for (const auto* value : {"1", "T", "True"})
                 CHECK(refused(flags + "      - --feature-gates=NodeSwap=" + value + "\n", 36).failure ==
                         "nothing");
+
         // Where kubelet's version is not known.
         const auto any = gate_conflicts(node.inputs(config("NodeSwap: false")).spec, {});
         REQUIRE(any.size() == 1);
@@ -365,11 +386,14 @@ TEST_CASE("A feature gate that kubelet has locked keeps it from starting with an
 TEST_CASE("A feature gate that kubelet has removed keeps it from starting", "[kubelet-gates]")
 {
         CHECK(std::ranges::is_sorted(removed_gates(), {}, &RemovedGate::name));
+
         std::map<std::string, unsigned> ours;
         for (const auto& [name, minor] : removed_gates())
                 ours.emplace(name, minor);
+
         std::map<std::string, unsigned> known; // "1.33G! 1.37x"
-        const auto schema = nlohmann::json::parse(test::source_file("tests/boot/kubelet-schema.json"));
+        const auto schema =
+                nlohmann::json::parse(test::source_file("helpers/data/share/kubelet/schema.json"));
         for (const auto& [name, row] : schema.at("gates").items())
                 for (const auto stage : split(row.get_ref<const std::string&>(), ' '))
                         if (stage.ends_with('x'))
@@ -381,7 +405,9 @@ TEST_CASE("A feature gate that kubelet has removed keeps it from starting", "[ku
         const auto refused = [&](const std::string& spec, unsigned minor) {
                 return test::refusal([&] { plan_kubelet_config(node.inputs(spec, minor_version(minor))); });
         };
+
         CHECK(refused(gate, 36).failure == "nothing");
+
         const auto result = refused(gate, 37);
         CHECK(result.failure == "config-invalid");
         CHECK(result.mentions(
@@ -390,6 +416,7 @@ TEST_CASE("A feature gate that kubelet has removed keeps it from starting", "[ku
         CHECK(refused("  kubelet:\n    flags: ['--feature-gates=AppArmor=true']\n", 33)
                         .mentions(
                                 ", column 13: kubelet.flags: --feature-gates=AppArmor = true: kubelet 1.33.0 does"));
+
         const auto any = gate_conflicts(node.inputs(gate).spec, {});
         REQUIRE(any.size() == 1);
         CHECK(any[0].text.find("kubelet 1.37 and later does not start with it") != std::string::npos);

@@ -70,6 +70,7 @@ TEST_CASE("containerd 2.1 and later are given what they do not warn of", "[conta
         const ReferenceNode node;
         auto expected = tree(test::reference("containerd-2.1.toml"));
         CHECK(rendered_containerd(node.inputs({}, kubelet_132, {2, 1, 9})) == expected);
+
         expected[Json::json_pointer(runtime3)].erase("enable_cdi");
         for (const auto daemon : {Version{2, 2, 0}, Version{2, 3, 4}, Version{3, 0, 0}})
                 for (const auto kubelet : {kubelet_131, kubelet_132})
@@ -82,8 +83,10 @@ TEST_CASE("A containerd newer than the tables gets the newest rules and one noti
         const auto plan = [&](const Version& daemon) {
                 return plan_containerd_config(node.inputs({}, kubelet_132, daemon));
         };
+
         const auto known = plan({2, 3, 99});
         CHECK(known.notes.empty());
+
         for (const auto daemon : {Version{2, 4, 0}, Version{3, 0, 1}}) {
                 const auto newer = plan(daemon);
                 CHECK(file_in(newer, "/etc/containerd/config.toml").content ==
@@ -151,6 +154,7 @@ TEST_CASE("The schema is the one that the daemon was made for, whatever the user
                         CHECK(config.at("plugins").contains("io.containerd.grpc.v1.cri") == !three);
                         CHECK(config.at("plugins").contains("io.containerd.cri.v1.runtime") == three);
                         CHECK(config.at("plugins").contains("io.containerd.cri.v1.images") == three);
+
                         if (std::string_view(user).find("downloads") != std::string_view::npos)
                                 CHECK(at(config, std::string(three ? images3 : cri2) +
                                                          "/max_concurrent_downloads") == 7);
@@ -170,6 +174,7 @@ TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with the
                                 "= true"),
                         kubelet_132, containerd_17));
         });
+
         CHECK(result.failure == "config-invalid");
         CHECK(result.mentions(
                 "containerd.config (user data, line 10, column 5), line 3, column 1: "
@@ -177,7 +182,7 @@ TEST_CASE("Settings of schema 3 that containerd 1.x has not are refused with the
                 "no such setting"));
         CHECK(result.mentions("line 5, column 1: plugins.\"io.containerd.cri.v1.runtime\".cni.use_internal_"
                               "loopback: containerd 1.7.27 has no such setting"));
-        CHECK(result.remedy == "Remove what is named, or use containerd 2.x");
+        CHECK(result.advises("containerd 2.x"));
 }
 
 TEST_CASE("Drop-ins come between the vendor's file and the node's configuration", "[containerd-config]")
@@ -210,6 +215,7 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
         CHECK(at(rendered_containerd(node.inputs(user, kubelet_132, {2, 2, 1})),
                       std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a"}}, {"conf_dir", "/etc/cni/net.d"}});
+
         for (const auto daemon : {containerd_17, containerd_2})
                 CHECK(at(rendered_containerd(node.inputs(user, kubelet_132, daemon)),
                               std::string(daemon.major == 1 ? cri2 : runtime3) + "/cni") ==
@@ -222,9 +228,11 @@ TEST_CASE("A list of CNI directories takes the place of the vendor's one directo
                 {cni + "bin_dirs = ['/a', '/b']", "first"}, {cni + "bin_dir = '/c'", "second"}};
         CHECK(at(rendered_containerd(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/c"}}, {"conf_dir", "/etc/cni/net.d"}});
+
         std::swap(inputs.spec.containerd.configs[0], inputs.spec.containerd.configs[1]);
         CHECK(at(rendered_containerd(inputs), std::string(runtime3) + "/cni") ==
                 Json{{"bin_dirs", {"/a", "/b"}}, {"conf_dir", "/etc/cni/net.d"}});
+
         inputs.spec.containerd.configs = {{cni + "bin_dirs = ['/a', '/b']\nbin_dir = '/a'", "both"}};
         const auto both = refusal([&] { plan_containerd_config(inputs); });
         CHECK(both.failure == "config-invalid");
@@ -238,12 +246,14 @@ TEST_CASE("Mirrors of the old form beside config_path are refused with their pla
         const std::string registry = "\n[plugins.'io.containerd.grpc.v1.cri'.registry.";
         const auto mirrors = registry + "mirrors.'docker.io']\nendpoint = ['https://m.example']\n";
         const auto tls = registry + "configs.'r.example'.tls]\nca_file = '/ca.crt'\n";
+
         for (const auto daemon : {containerd_16, containerd_17, containerd_2}) {
                 auto inputs = node.inputs({}, kubelet_132, daemon);
                 const auto with = [&](const std::string& text) {
                         inputs.spec.containerd.configs = {{text, "user data"}};
                         return plan_containerd_config(inputs);
                 };
+
                 const auto one = refusal([&] { with(mirrors); });
                 CHECK(one.failure == "config-invalid");
                 CHECK(one.mentions("containerd.config (user data), line 3, column 1: registry.mirrors: "));
@@ -252,7 +262,9 @@ TEST_CASE("Mirrors of the old form beside config_path are refused with their pla
                 CHECK(refusal([&] {
                         with(tls);
                 }).mentions("line 3, column 1: registry.configs.\"r.example\".tls: "));
+
                 CHECK_NOTHROW(with(registry + "configs.'r.example'.auth]\nauth = 'x'\n"));
+
                 const auto old = registry.substr(0, registry.size() - 1) + "]\nconfig_path = ''\n";
                 CHECK_NOTHROW(with(old + mirrors + tls));
         }
@@ -277,6 +289,7 @@ TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[container
                 std::string containerd;
                 std::string reference;
         };
+
         for (const auto& row : {Row{containerd_17, std::string(cri2) + "/containerd", "containerd-2.toml"},
                      Row{containerd_2, std::string(runtime3) + "/containerd", "containerd-3.toml"}}) {
                 CAPTURE(row.reference);
@@ -288,6 +301,7 @@ TEST_CASE("A host with NVIDIA's runtime runs everything through it", "[container
                         "/usr/bin/nvidia-container-runtime";
                 CHECK(rendered_containerd(node.inputs({}, kubelet_132, row.daemon)) == wanted);
         }
+
         // The user has the last word there as well.
         const auto user = rendered_containerd(node.inputs(
                 user_toml("[plugins.'io.containerd.grpc.v1.cri'.containerd]\ndefault_runtime_name = 'runc'"),
@@ -354,6 +368,7 @@ TEST_CASE("The files of containerd are planned, again the same", "[containerd-co
         const auto again = plan_containerd_config(inputs);
         REQUIRE(once.files.size() == 3);
         CHECK(once.files[2].path == soci_config_path);
+
         for (std::size_t i = 0; i < once.files.size(); ++i) {
                 CHECK(once.files[i].path == again.files[i].path);
                 CHECK(once.files[i].content == again.files[i].content);
@@ -361,6 +376,7 @@ TEST_CASE("The files of containerd are planned, again the same", "[containerd-co
                 CHECK(once.files[i].mode == (once.files[i].path == containerd_config_path ? 0600 : 0644));
                 CHECK(once.files[i].content.ends_with('\n'));
         }
+
         CHECK(once.notes.empty());
 }
 
@@ -369,11 +385,13 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
         const ReferenceNode node;
         auto soci = node.inputs();
         soci.decided.soci = true;
+
         for (const auto* text : {"[pull_modes.parallel_pull_unpack]\ndecompress_streams = 5\n",
                      "[pull_modes.parallel_pull_unpack.decompress_streams]\ngzip = 'x'\n", "not TOML"}) {
                 node.write("/usr/share/eks/containerd/soci-snapshotter.toml", text);
                 CHECK(refusal([&] { plan_containerd_config(soci); }).failure == "vendor-file");
         }
+
         node.write("/usr/share/eks/containerd/config-2.toml", "version = 2\nroot = '/data'\n");
         const auto config = rendered_containerd(node.inputs({}, kubelet_132, containerd_17));
         CHECK(config.at("root") == "/data");
@@ -382,11 +400,13 @@ TEST_CASE("An image may replace the vendor's files; what is broken there is said
         node.write("/usr/share/eks/containerd/config-2.toml", "version = \n");
         const auto broken = refusal([&] { plan_containerd_config(node.inputs()); });
         CHECK(broken.mentions("/usr/share/eks/containerd/config-2.toml, line 1"));
+
         node.write("/usr/share/eks/containerd/config-2.toml", "version = 2\n");
         node.write("/usr/share/eks/containerd/base-runtime-spec.json", "{");
         const auto spec = refusal([&] { plan_containerd_config(node.inputs()); });
         CHECK(spec.failure == "vendor-file");
         CHECK(spec.mentions("/usr/share/eks/containerd/base-runtime-spec.json"));
+
         const test::TemporaryDirectory bare;
         bare.write("/usr/share/eks/runtimes.d/runc.toml",
                 test::source_file("helpers/data/share/runtimes.d/runc.toml"));
@@ -412,18 +432,22 @@ TEST_CASE("An image without a pause image of its own has EKS's", "[containerd-co
                                 .content,
                         "x");
         };
+
         for (const auto& containerd : {containerd_17, containerd_2}) {
                 node.write(pause_archive, "tar");
                 CHECK(image(containerd) == "localhost/kubernetes/pause:latest");
                 std::filesystem::remove(node(pause_archive));
                 CHECK(image(containerd) == "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.10");
         }
+
         CHECK(image(containerd_17,
                       user_toml("[plugins.'io.containerd.grpc.v1.cri']\nsandbox_image = 'mine:1'")) ==
                 "mine:1");
+
         auto inputs = node.inputs();
         inputs.facts.region.clear();
         CHECK(refusal([&] { plan_containerd_config(inputs); }).failure == "facts-missing");
+
         inputs.decided.sandbox_image = "ecr/p:1"; // by eks-config, for all steps
         CHECK(sandbox_image_in(
                       file_in(plan_containerd_config(inputs), "/etc/containerd/config.toml").content, "x") ==
@@ -440,6 +464,7 @@ TEST_CASE("The sandbox image is found in either schema", "[containerd-config]")
                                 .content,
                         "x");
         };
+
         CHECK(image({}, containerd_17) == "localhost/kubernetes/pause:latest");
         CHECK(image({}, containerd_2) == "localhost/kubernetes/pause:latest");
         CHECK(image(user_toml("[plugins.'io.containerd.grpc.v1.cri']\nsandbox_image = "
@@ -449,6 +474,7 @@ TEST_CASE("The sandbox image is found in either schema", "[containerd-config]")
         CHECK(refusal([] {
                 sandbox_image_in("version =", "/etc/containerd/config.toml");
         }).mentions("/etc/containerd/config.toml, line 1"));
+
         CHECK(is_local_image("localhost/kubernetes/pause:latest"));
         CHECK_FALSE(is_local_image("localhost"));
         CHECK_FALSE(is_local_image("localhost.example.com/pause"));
@@ -473,11 +499,13 @@ TEST_CASE("A socket at which kubelet finds no containerd is worth a warning", "[
                 {"[grpc]\naddress = '/var/run/containerd/containerd.sock'\n", ""},
                 {"[grpc]\nuid = 1000\n", ""},
         };
+
         for (const auto daemon : {containerd_17, containerd_2})
                 for (const auto& row : rows) {
                         CAPTURE(row.text);
                         auto inputs = node.inputs({}, kubelet_132, daemon);
                         inputs.spec.containerd.configs = {{row.text, "user data"}};
+
                         std::string warning;
                         for (const auto& note : plan_containerd_config(inputs).notes)
                                 if (note.text.find("grpc.address") != std::string::npos)
@@ -496,6 +524,7 @@ TEST_CASE("A default that containerd.config names without its program is worth a
                                 return note.text;
                 return std::string();
         };
+
         const ReferenceNode node;
         const std::string containerd = "[plugins.'io.containerd.grpc.v1.cri'.containerd]\n";
         const std::string named = containerd + "default_runtime_name = 'x'\n";
@@ -510,12 +539,14 @@ TEST_CASE("A default that containerd.config names without its program is worth a
                 {"runtimes.x.runtime_type = '/opt/x'", "/opt/x"},
                 {"runtimes.x.runtime_type = 'io.containerd.x.v1'", "containerd-shim-x-v1"},
         };
+
         for (const auto daemon : {containerd_17, containerd_2}) {
                 auto inputs = node.inputs({}, kubelet_132, daemon);
                 const auto with = [&](const std::string& text) {
                         inputs.spec.containerd.configs = {{text, "user data"}};
                         return plan_containerd_config(inputs);
                 };
+
                 for (const auto& row : rows) {
                         CAPTURE(row.handler);
                         CHECK(warning_of(with(named + row.handler))
@@ -524,14 +555,18 @@ TEST_CASE("A default that containerd.config names without its program is worth a
                                                 "default_runtime_name = \"x\": its program is missing: no " +
                                                 row.missing));
                         CHECK(warning_of(with(containerd + row.handler)).empty()); // not the default
+
                         const auto path =
                                 row.missing.starts_with('/') ? row.missing : "/usr/local/bin/" + row.missing;
                         node.write(path, "", 0755);
                         CHECK(warning_of(with(named + row.handler)).empty());
+
                         std::filesystem::remove(node(path));
                 }
+
                 CHECK_NOTHROW(with(containerd + "default_runtime_name = 'runc'"));
                 CHECK_NOTHROW(with(named + "runtimes.x.runtime_type = 'io.containerd.runc.v2'"));
+
                 // The default stays runc, but is another program.
                 CHECK(warning_of(with(containerd + "runtimes.runc.options.BinaryName = '/opt/x'"))
                                 .find("line 2, column 23: default_runtime_name = \"runc\": its program is "
@@ -545,15 +580,18 @@ TEST_CASE("One handler with two programs is refused, another program for ours gi
         const ReferenceNode node;
         node.write("/opt/runc", "", 0755);
         const std::string runtimes = "[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes]\n";
+
         for (const auto daemon : {containerd_17, containerd_2}) {
                 auto inputs = node.inputs({}, kubelet_132, daemon);
                 const auto with = [&](const std::string& one, const std::string& two) {
                         inputs.spec.containerd.configs = {{runtimes + one, "one"}, {runtimes + two, "two"}};
                         return plan_containerd_config(inputs);
                 };
+
                 const auto result = refusal([&] {
                         with("x.options.BinaryName = '/a'", "x.options = {BinaryName = '/b', Root = '/r'}");
                 });
+
                 CHECK(result.failure == "runtime-invalid");
                 CHECK(result.mentions("containerd.config (two), line 2, column "));
                 CHECK(result.mentions(": runtimes.x.options.BinaryName = \"/b\": it is \"/a\" in "
@@ -563,6 +601,7 @@ TEST_CASE("One handler with two programs is refused, another program for ours gi
                 CHECK(with(
                         "runc.options.SystemdCgroup = false", "runc.options.BinaryName = '/usr/sbin/runc'")
                                 .notes.empty());
+
                 const auto notes = with("", "runc.options.BinaryName = '/opt/runc'").notes;
                 REQUIRE(notes.size() == 1);
                 CHECK(notes[0].level == Level::warning);

@@ -141,6 +141,7 @@ TEST_CASE("User data without configuration is not an error", "[user-data]")
                 bool has_scripts;
                 std::string held;
         };
+
         const std::vector<Row> rows{
                 {"", false, "user data: empty"},
                 {"\n", false, "user data: empty"},
@@ -217,6 +218,7 @@ TEST_CASE("User data without configuration is not an error", "[user-data]")
                 {mime({{"Content-Type: application/octet-stream\n", "\xff\0"s}}), false,
                         "user data, MIME part 1: application/octet-stream, ignored"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.bytes);
                 const auto data = read(row.bytes);
@@ -240,6 +242,7 @@ TEST_CASE("Scripts are not read, only whether they name bootstrap.sh", "[user-da
                         CHECK(data.names_bootstrap);
                 }
         }
+
         for (const auto* text : {"#!/bin/sh\nnodeadm init\n", "#!/bin/sh\n/usr/bin/nodeadm -d init",
                      "#!/bin/sh\n\"nodeadm\" init", "#cloud-config\nruncmd:\n- [nodeadm, init]\n",
                      "#!/bin/sh\nexec nodeadm"}) {
@@ -248,12 +251,14 @@ TEST_CASE("Scripts are not read, only whether they name bootstrap.sh", "[user-da
                 CHECK(data.names_call);
                 CHECK_FALSE(data.names_bootstrap);
         }
+
         for (const auto* text : {"#!/bin/sh\necho\n", "#!/bin/sh\nls /etc/eks/nodeadm.d\n",
                      "#!/bin/sh\nsystemctl start nodeadm-run\n", "#!/bin/sh\nmy_nodeadm\n",
                      "nodeadm init\n"}) {
                 CAPTURE(text);
                 CHECK_FALSE(read_user_data(text, "user data").names_call);
         }
+
         CHECK_FALSE(
                 read(mime({{"Content-Type: text/markdown\n", "/etc/eks/bootstrap.sh"}})).names_bootstrap);
 }
@@ -277,6 +282,7 @@ TEST_CASE("A NodeConfig in a part of another type is told", "[user-data]")
                 CHECK(data.notes.back().text ==
                         "user data, MIME part 1: a NodeConfig whose Content-Type is not application/node.eks.aws, ignoring");
         }
+
         CHECK(read(mime({{"Content-Type: text/plain\n", "about node.eks.aws"}})).notes.empty());
 }
 
@@ -288,12 +294,14 @@ TEST_CASE("A NodeConfig may begin with a comment that only looks like cloud-init
                 CHECK(names(data) == Names{"c"});
                 CHECK_FALSE(data.has_scripts);
         }
+
         // Both read these.
         for (const auto* line : {"#cloud-config\n", "\n#Cloud-Config\nruncmd: [true]\n", "#!/bin/sh\n"}) {
                 const auto data = read(line + cluster_document("c"));
                 CHECK(names(data) == Names{"c"});
                 CHECK(data.has_scripts);
         }
+
         // A file of a cloud-config is not one.
         const auto data = read(
                 "#cloud-config\nwrite_files:\n- path: /c.yaml\n  content: |\n    apiVersion: node.eks.aws/v1alpha1\n");
@@ -336,6 +344,7 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                 std::string failure;
                 std::string wrong;
         };
+
         const std::vector<Row> rows{
                 {"hello\n", "config-syntax", "user data, line 1, column 1: plain text, not a NodeConfig"},
                 {"spec: [\n", "config-syntax", "user data, line 2, column 1: "},
@@ -417,6 +426,7 @@ TEST_CASE("User data that cannot be read is refused with its place", "[user-data
                 {mime({{node_config_header, "#!/bin/sh\n"}}), "config-syntax",
                         "user data, MIME part 1, line 1, column 1: not a map"},
         };
+
         for (const auto& row : rows) {
                 CAPTURE(row.bytes.substr(0, 200));
                 const auto wrong = refused(row.bytes);
@@ -451,6 +461,7 @@ TEST_CASE("A broken MIME document without configuration is left to cloud-init", 
                                         Catch::EndsWith("left to cloud-init, proceeding"));
                 }
         }
+
         for (const auto* text : {"MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--a\n\nx\n--a--\n",
                      "MIME-Version: 1.0\nContent-Type: text/plain\n\nhello: [\n",
                      "--a\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=a\n"}) {
@@ -499,6 +510,7 @@ TEST_CASE("A broken multipart in a part does not matter to the document", "[user
                 REQUIRE(data.notes.size() == 1);
                 CHECK(data.notes[0].strict);
         }
+
         // nodeadm does not read it, so it cannot end the boot.
         for (const auto& wrong : {"kind: Pod\n"s, "a: [\n"s, "\xff\n"s, gzip("a").substr(0, 12)}) {
                 CAPTURE(wrong);
@@ -534,6 +546,7 @@ TEST_CASE("A NodeConfig in UTF-16 is known by its byte order mark", "[user-data]
                         bytes += little_endian ? std::string{c, '\0'} : std::string{'\0', c};
                 return bytes;
         };
+
         for (const bool little_endian : {true, false}) {
                 for (const auto& bytes : {utf16(yaml, little_endian),
                              base64(utf16(crlf(yaml), little_endian)), gzip(utf16(yaml, little_endian)),
@@ -571,6 +584,7 @@ TEST_CASE("A NodeConfig is found behind any number of parts", "[user-data]")
 {
         std::vector<Part> parts(1000, {"Content-Type: text/plain\n", "x"});
         parts.push_back(node_config("c"));
+
         for (const auto& bytes : {mime(parts), gzip(mime(parts))}) {
                 const auto data = read(bytes);
                 CHECK(names(data) == Names{"c"});
@@ -578,6 +592,7 @@ TEST_CASE("A NodeConfig is found behind any number of parts", "[user-data]")
                 REQUIRE(data.held.size() == 101); // or a message would be very long
                 CHECK(data.held.back() == "user data, 901 more parts");
         }
+
         const std::vector<Part> broken(1000, {"Content-Type: multipart/mixed; boundary=b\n", "x"});
         CHECK(read(mime(broken)).notes.size() == 10);
 }
@@ -614,7 +629,27 @@ TEST_CASE("Settings of Bottlerocket are called by their name", "[user-data]")
                 CHECK(result.mentions("user data: settings of Bottlerocket"));
                 CHECK(result.remedy.find("spec.cluster.name") != std::string::npos);
         }
+
         const auto other = refused("[settings2]\na = 1\n");
         CHECK(other.failure == "config-syntax");
         CHECK_FALSE(other.mentions("Bottlerocket"));
+}
+
+TEST_CASE("A NodeConfig behind the closing delimiter is told", "[user-data]")
+{
+        const auto before = mime({node_config("a")});
+        const auto lines = std::ranges::count(before, '\n');
+        const auto data = read(before + "\n--//\n" + node_config_header + "\n" + cluster_document("b"));
+        CHECK(names(data) == std::vector{"a"s});
+        REQUIRE(data.notes.size() == 1);
+        CHECK(data.notes[0].text ==
+                "user data, line " + std::to_string(lines + 3) +
+                        ", column 1: a NodeConfig behind the closing delimiter of the MIME document: put it "
+                        "before that line, below a delimiter of its own, ignoring");
+
+        CHECK(read(before + cluster_document("b")).notes.size() == 1);
+        CHECK(read(crlf(before + cluster_document("b"))).notes.size() == 1);
+        for (const auto* text : {"", "\n", "made by a tool for node.eks.aws\n",
+                     "--//\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n"})
+                CHECK(read(before + text).notes.empty());
 }

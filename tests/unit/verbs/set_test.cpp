@@ -26,18 +26,22 @@ TEST_CASE("A value is TOML, and text needs no quotes", "[set]")
                 CAPTURE(argument);
                 CHECK(parse_setting(argument).value == value);
         }
+
         CHECK(refusal([] { parse_setting("kubelet.config.a=[1"); }).failure == "config-syntax");
         CHECK(refusal([] { parse_setting("cluster.name"); }).failure == "usage");
+
         // TOML has no null, and text in its place would be a value that kubelet refuses.
         const auto nothing = refusal([] { parse_setting("kubelet.config.featureGates.A=null"); });
         CHECK(nothing.failure == "config-invalid");
         CHECK(nothing.remedy.find("eksnode unset") != std::string::npos);
+
         for (const auto* key : {"node.labels.a", "cluster.id", "kubelet.maxPodsExpression", "kubelet.flags",
                      "instance.environment.kubelet.A"}) {
                 CAPTURE(key);
                 CHECK(refusal([&] { parse_setting(std::string(key) + "=null"); }).failure ==
                         "config-invalid");
         }
+
         CHECK(parse_setting("node.labels.a='null'").value == "null");
         CHECK(parse_setting("kubelet.config.a=\"null\"").value == "null");
 }
@@ -47,19 +51,23 @@ TEST_CASE("A key is one of the table, and the part behind a map of names is whol
         CHECK(parse_key("kubelet.config.maxPods").parts == Texts{"kubelet", "config", "maxPods"});
         CHECK(parse_key("kubelet.config.evictionHard.\"memory.available\"").parts ==
                 Texts{"kubelet", "config", "evictionHard", "memory.available"});
+
         for (const auto* key : {"node.labels.example.com/team", "node.labels.\"example.com/team\"",
                      "node.labels.'example.com/team'"}) {
                 CAPTURE(key);
                 CHECK(parse_key(key).parts == Texts{"node", "labels", "example.com/team"});
                 CHECK(parse_key(key).key == "node.labels.\"example.com/team\"");
         }
+
         CHECK(parse_setting("node.labels.\"a=b\"=c").parts.back() == "a=b");
+
         const auto slip = refusal([] { parse_key("kubelet.flgas"); });
         CHECK(slip.failure == "config-invalid");
         CHECK(slip.mentions("'kubelet.flags'"));
         CHECK(refusal([] {
                 parse_key("kubelet.confg.maxPods");
         }).mentions("did you mean 'kubelet.config'?"));
+
         for (const auto* key :
                 {"", ".", "kubelet.", "kubelet..config", "\"kubelet", "kubelet.config.\"a\"b"}) {
                 CAPTURE(key);
@@ -78,6 +86,7 @@ TEST_CASE("Settings are put into a tree, and taken out with what is empty then",
         CHECK(refusal([&] {
                 set_value(tree, parse_setting("kubelet.config.maxPods.x=1"));
         }).mentions("is below a key that already has a value"));
+
         CHECK(tree["kubelet"]["config"]["maxPods"] == 20);
         CHECK(erase_path(tree, Texts{"node", "labels", "a"}));
         CHECK(tree == Json{{"kubelet", {{"config", {{"maxPods", 20}, {"podsPerCore", 2}}}}}});
@@ -92,21 +101,11 @@ TEST_CASE("The file is read back as it was written", "[set]")
 {
         const test::TemporaryDirectory node;
         CHECK(read_settings(node(set_path)) == Json::object());
+
         const Json tree{{"kubelet", {{"config", {{"evictionHard", {{"memory.available", "5%"}}}}}}}};
         const auto text = render_settings(tree);
         CHECK(text.starts_with("# Written by `eksnode set`"));
+
         node.write(set_path, text);
         CHECK(read_settings(node(set_path)) == tree);
-}
-
-TEST_CASE("An earlier error is not a new one", "[set]")
-{
-        Problems before;
-        before.add("a", "mend a");
-        Problems after = before;
-        after.add("b", "mend b");
-        const auto added = new_problems(before, after);
-        REQUIRE(added.size() == 1);
-        CHECK(added[0].text == "b");
-        CHECK(new_problems(after, before).empty());
 }
