@@ -7,6 +7,7 @@ usage: logs_test.py SOURCE DIRECTORY-OF-PROGRAMS"""
 import gzip
 import hashlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -64,25 +65,30 @@ class RootTest(unittest.TestCase):
     def write(self, path, text):
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
+
         if isinstance(text, bytes):
             file.write_bytes(text)
         else:
             file.write_text(text)
+
         return file
 
     def bundle(self, *arguments):
         """The files of a bundle that goes to a pipe, by name, and the standard error."""
         done = run("-o", "-", "--root", self.root, *arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
+
         with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:gz") as archive:
             members = archive.getmembers()
             self.assertEqual(len({m.name for m in members}), len(members))
             for member in members:
                 self.assertEqual((member.mode, member.isfile()), (0o600, True), member.name)
             files = {m.name.removeprefix("./"): archive.extractfile(m).read().decode() for m in members}
+
         # tar agrees
         listed = subprocess.run(["tar", "-tzf", "-"], input=done.stdout, capture_output=True, check=True).stdout
         self.assertEqual(len(listed.splitlines()), len(files))
+
         return files, done.stderr.decode()
 
 
@@ -91,6 +97,7 @@ class Contents(RootTest):
         for path, (text, _) in PLANTED.items():
             self.write(path, text)
         self.write("run/eks/user-data", USER_DATA)
+
         files, _ = self.bundle()
         for name, text in files.items():
             self.assertNotIn(MARK, text, name)
@@ -110,6 +117,8 @@ class Contents(RootTest):
         self.assertIn("var_log/kube-system_aws-node-%3Cb%3E/a/0.log", links)
         self.assertNotIn("<b>", page)
         self.assertIn(INSTANCE, page)
+        self.assertIn("No diagnosis: this is a volume of another machine", page)
+        self.assertFalse([name for name in files if "diagnosis" in name])
 
     def test_long_names(self):
         directory = "/".join(["a" * 90] * 4)
@@ -117,6 +126,7 @@ class Contents(RootTest):
         for name in names:
             self.write(f"var/log/pods/kube-system_coredns/{name}", f"{name[0]}\n")
         files, _ = self.bundle()
+
         for name in names:
             self.assertEqual(files[f"var_log/kube-system_coredns/{name}"], f"{name[0]}\n")
 
@@ -140,11 +150,14 @@ class Contents(RootTest):
         outside.write_text("outside\n")
         self.write("etc/shadow", "shadow\n")
         self.write("var/log/pods/kube-system_coredns/a/real.log", "kept\n")
+
         for name, target in {"0.log": outside, "1.log": "/etc/shadow", "2.log": "../../../../../etc/shadow", "3.log": "3.log",
                              "4.log": "a/real.log"}.items():
             os.symlink(target, self.root / "var/log/pods/kube-system_coredns" / name)
+
         os.mkfifo(self.root / "var/log/pods/kube-system_coredns/pipe")
         os.symlink(outside, self.root / "var/log/messages")
+
         files, _ = self.bundle()
         for text in files.values():
             self.assertNotRegex(text, "^(shadow|outside)")
@@ -172,6 +185,7 @@ class Contents(RootTest):
             unit = "kubelet.service" if i % 2 else "other.service"
             records += (f"__REALTIME_TIMESTAMP={1_700_000_000_000_000 + i}\n_SYSTEMD_UNIT={unit}\n_TRANSPORT=stdout\n"
                         f"SYSLOG_IDENTIFIER=a\nMESSAGE=record {i} password={MARK} {'z' * 200}\n\n")
+
         path = self.root / "var/log/journal/0123456789abcdef0123456789abcdef/system.journal"
         path.parent.mkdir(parents=True)
         subprocess.run(["/usr/lib/systemd/systemd-journal-remote", f"--output={path}", "-"], input=records.encode(), check=True,
@@ -227,15 +241,33 @@ class ThisMachine(unittest.TestCase):
 
     def test_what_can_be_had_is_collected(self):
         nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-        done = run("--output", "-", "--timeout", "2s", "--without", "containerd/", "--without", "docker/", "--without", "ipamd/", **nobody)
+        done = run("--output", "-", "--timeout", "2s", "--without", "eksnode/diagnosis", "--without", "containerd/", "--without", "docker/", "--without", "ipamd/", **nobody)
         self.assertEqual(done.returncode, 0, done.stderr)
+
         with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:gz") as archive:
             names = {m.name for m in archive.getmembers()}
         self.assertLessEqual({"./index.html", "./errors.txt", "./kernel/uname.txt", "./system/os-release.txt"}, names)
         self.assertIn(b"not root: only what every user may read\n", done.stderr)
+
         if not Path("/run/systemd/system").exists():
             self.assertIn(b"systemd does not run here", done.stderr)
             self.assertNotIn("./system/systemd-analyze.svg", names)
+
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can make a namespace without a network")
+    def test_the_diagnosis_is_in_it_and_on_the_first_page(self):
+        done = run("--net", LOGS, "--output", "-", "--timeout", "5s", "--without", "containerd/", "--without", "var_log/", "--without",
+                   "system/", program="/usr/bin/unshare")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:gz") as archive:
+            files = {m.name.removeprefix("./"): archive.extractfile(m).read().decode() for m in archive}
+
+        names = {check["name"] for check in json.loads(files["eksnode/diagnosis.json"])["checks"]}
+        self.assertLessEqual({"imds", "kubelet", "disks"}, names)
+        self.assertRegex(files["eksnode/diagnosis.txt"], r"^× \d+ problems?: ")
+        self.assertIn("<h2>Diagnosis</h2>", files["index.html"])
+        self.assertIn(files["eksnode/diagnosis.txt"].splitlines()[0], files["index.html"])
+        self.assertNotIn("diagnosis", files.get("errors.txt", ""))
 
 
 class Page(unittest.TestCase):

@@ -23,11 +23,14 @@ class Verdicts(BootTest):
         """Each of the patterns is in the first lines; the command's exit status."""
         result = node.call("eksnode", "status")
         first = "\n".join(result.stdout.splitlines()[:FIRST])
+
         for text in texts:
             self.assertRegex(first, text, result.stdout)
         self.assertEqual(result.returncode, status, result.stdout)
+
         # The next attempt, or that there is none; never both.
         self.assertFalse("next attempt" in first and NEVER in first, first)
+
         return result.stdout
 
     def start(self, node):
@@ -115,8 +118,10 @@ class OneMachine(Verdicts):
             waits = node.wait_for(lambda: [r for r in node.journal("--unit", "eks-imds") if "still waiting" in r["MESSAGE"]],
                                   "the notice")
             self.assertRegex(waits[0]["MESSAGE"], r"Waiting for the instance metadata service.*; since [\d:]+, until [\d:]+ UTC, then")
+
             console = node.console.read_text(errors="replace")
             self.assertEqual(len(re.findall(r"eks-imds\[\d+\]: still waiting: ", console)), 1)
+
             self.verdict(node, r"^◌ Waiting for eks-imds\.service, for \d+ s so far", r"since [\d:]+, until [\d:]+ UTC, then",
                          r"Before: .*the instance metadata service gave no usable answer in 2 s", status=75)
             node.file("/srv/aws/faults.json").write_text("[]")
@@ -163,7 +168,7 @@ class OneMachine(Verdicts):
         for name, lines, texts, status in (
                 ("a drop-in requires what fails", "[Unit]\nRequires=failing.service\nAfter=failing.service\n",
                  [r"^× Blocked by kubelet\.service \(not started\)", r"Cause: Requires=failing\.service of kubelet\.service, which has failed",
-                  f"Change: {kubelet}", NEVER], 1),
+                  f"Change: {kubelet}", NEVER, r"See: +journalctl -b -x -u failing\.service"], 1),
                 ("a drop-in requires what is not there", "[Unit]\nBindsTo=absent.service\n",
                  [r"^× Blocked by kubelet\.service \(not started\)", r"Cause: BindsTo=absent\.service of kubelet\.service, which is not installed",
                   f"Change: {kubelet}", NEVER], 1),
@@ -174,9 +179,9 @@ class OneMachine(Verdicts):
                   r"Cause: ExecStartPre=/bin/false --now ended with exit status 1"], 75),
                 ("its time limit is too short", "[Service]\nExecStart=\nExecStart=/bin/sleep 60\nTimeoutStartSec=1\n",
                  [r"^× Blocked by kubelet\.service", r"Cause: it exceeded TimeoutStartSec=1s and was stopped",
-                  f"Change: the drop-in {kubelet}, which sets TimeoutStartSec=", "`systemctl daemon-reload`"], 75),
+                  f"Change: the drop-in {kubelet}, which sets TimeoutStartSec=1", "`systemctl daemon-reload`"], 75),
                 ("its program crashes", "[Service]\nExecStart=\nExecStart=/bin/bash -c 'kill -SEGV $$$$'\n",
-                 [r"^× Blocked by kubelet\.service", r"Cause: it was killed by SIGSEGV", "Change: the program /(usr/)?bin/bash, which crashed"],
+                 [r"^× Blocked by kubelet\.service", r"Cause: it was killed by SIGSEGV", f"Change: the program /(usr/)?bin/bash, which crashed.*; the drop-in {kubelet}, which sets ExecStart="],
                  75),
                 ("its program is not there", "[Service]\nExecStart=\nExecStart=/opt/kubelet\n",
                  [r"^× Blocked by kubelet\.service \(exit status 203\)", r"Cause: .*/opt/kubelet: No such file",
@@ -197,24 +202,25 @@ class OneMachine(Verdicts):
 
     def test_what_a_daemon_refuses(self):
         node = self.node()
-        node.user_data(node_config(support.IMAGE.ca, extra="  containerd:\n    config: |\n      [grpc]\n"
-                                                           "      max_recv_message_size = \"much\"\n"))
+        node.user_data(node_config(support.IMAGE.ca, extra="  containerd:\n    config: |\n"
+                                                           "      [plugins.\"io.containerd.gc.v1.scheduler\"]\n"
+                                                           "      pause_threshold = \"much\"\n"))
         node.boot(wait=False)
         node.wait_for(node.leader, "the container")
 
         with self.subTest("containerd refuses the user's TOML"):
-            node.wait_for(lambda: "max_recv_message_size" in node.call("eksnode", "status").stdout, "containerd's refusal")
-            self.verdict(node, r"^× Blocked by containerd\.service", r"Cause: .*Can't convert much\(string\) to int",
-                         r"Change: .*`max_recv_message_size = \"much\"` in line 2 of containerd\.config \(user data, line 10,", status=75)
+            node.wait_for(lambda: "pause_threshold" in node.call("eksnode", "status").stdout, "containerd's refusal")
+            self.verdict(node, r"^× Blocked by containerd\.service", r"Cause: .*Can't convert much\(string\) to float",
+                         r"Change: .*`pause_threshold = \"much\"` in line 2 of containerd\.config \(user data, line 10,", status=75)
 
         with self.subTest("containerd refuses a drop-in of the admin"):
             node.file("/srv/aws/user-data").write_text(node_config(support.IMAGE.ca))
-            node.write("/etc/eks/containerd.d/50-site.toml", "[grpc]\nuid = \"root\"\n")
+            node.write("/etc/eks/containerd.d/50-site.toml", "[plugins.\"io.containerd.gc.v1.scheduler\"]\nmutation_threshold = \"root\"\n")
             node.output("systemctl", "restart", "eks-imds")
             node.output("systemctl", "restart", "--no-block", "containerd", "eks-node.target")
             node.wait_for(lambda: "50-site.toml" in node.call("eksnode", "status").stdout, "containerd's refusal")
             self.verdict(node, r"^× Blocked by containerd\.service", r"Cause: .*Can't convert root\(string\) to int",
-                         r"Change: .*`uid = \"root\"` in line 2 of /etc/eks/containerd\.d/50-site\.toml", status=75)
+                         r"Change: .*`mutation_threshold = \"root\"` in line 2 of /etc/eks/containerd\.d/50-site\.toml", status=75)
             node.file("/etc/eks/containerd.d/50-site.toml").unlink()
 
         with self.subTest("kubelet refuses a gate"):
@@ -262,6 +268,28 @@ class OneMachine(Verdicts):
             node.output("systemctl", "daemon-reload")
             node.systemctl("restart", "kubelet")
             node.wait_for(lambda: node.call("eksnode", "status").returncode == 0, "the good news")
+            self.verdict(node, "(?m)^● The node is up: kubelet has registered it$", status=0)
+
+        words = [r'I1124 21:30:05.1 1 kubelet_node_status.go:729] "Recording event message for node" node="node" event="NodeHasSufficientPID"',
+                 r'I1124 21:30:06.1 1 setters.go:602] "Node became not ready" node="node" condition={"type":"Ready","status":"False",'
+                 r'"message":"Network plugin returns error: cni plugin not initialized"}']
+        with self.subTest("the node is not Ready"):
+            def say(*lines):
+                text = "\\n".join(line.replace("\\", "\\\\") for line in lines)
+                node.file("/etc/systemd/system/kubelet.service.d/50-says.conf").write_text(settings.format(text))
+                node.output("systemctl", "daemon-reload")
+                node.systemctl("restart", "kubelet")
+
+            say(*words)
+            node.wait_for(lambda: "not Ready" in node.call("eksnode", "status").stdout, "kubelet's words")
+            self.verdict(node, "(?m)^! kubelet has registered the node, which is not Ready$", "Cause: +.*cni plugin not initialized",
+                         "Change: +the CNI plugin", status=75)
+
+        with self.subTest("it is Ready"):
+            say(*words, words[0].replace("NodeHasSufficientPID", "NodeReady"))
+            node.wait_for(lambda: node.call("eksnode", "status").returncode == 0, "the good news")
+            text = self.verdict(node, "(?m)^● The node is up: kubelet has registered it, and it is Ready$", status=0)
+            self.assertRegex(text, r"kubelet\.service .*running, the node is Ready")
 
     def test_a_script_that_hangs(self):
         node = self.node()
@@ -280,6 +308,7 @@ class OneMachine(Verdicts):
         text = self.verdict(node, r"^◌ Waiting for ", rf"cloud-final\.service: {script}, which runs 'sleep'",
                             r"since [\d:]+, until [\d:]+ UTC, then kubelet starts without", status=75)
         self.assertNotIn("601", text)
+
         notices = node.wait_for(lambda: re.findall(r"eks-user-scripts\[\d+\]: still waiting: .*", node.console.read_text(errors="replace")),
                                 "the notice on the console")
         self.assertRegex(notices[0], r"since [\d:]+, until [\d:]+ UTC, then kubelet starts without")
@@ -298,6 +327,7 @@ class Registry(Verdicts):
         node.boot()
         record = self.failure(node, "eks-sandbox-image.service")
         self.assertEqual((record["EKS_FAILURE"], record["EKS_EXIT_STATUS"]), ("registry-denied", "69"))
+
         self.verdict(node, r"^! The node is up, but without eks-sandbox-image\.service \(exit status 69\)",
                      r"may not call ecr:GetAuthorizationToken", r"Attach the policy AmazonEC2ContainerRegistryPullOnly",
                      r"next attempt in \d+ s", status=75)
@@ -319,3 +349,27 @@ class Warnings(Verdicts):
         self.assertRegex(text, r"! eks-ca\.service .*done\n(?:.*Warning: .*\n)*.*Warning: .*/etc/kubernetes/pki/ca\.crt.*permissions are repaired")
         self.assertRegex(node.show("eks-ca.service", "StatusText")["StatusText"],
                          r"; \d warnings?, see `journalctl -b -p warning -t eks-ca`")
+
+
+class AnotherRoot(Verdicts):
+    def test_the_journal_of_a_volume_tells_of_the_last_boot(self):
+        node = self.node()
+        node.write("/var/log/journal/.keep", "")
+        node.user_data(node_config(support.IMAGE.ca).replace("10.100.0.0/16", "10.100.0.0"))
+        node.boot()
+        node.output("journalctl", "--flush", "--sync")
+        node.output("cp", "-a", "/var/log/journal", "/srv/journal")
+        node.output("mkdir", "-p", "/srv/volume/var/log")
+        node.output("mv", "/srv/journal", "/srv/volume/var/log/journal")
+
+        result = node.call("eksnode", "status", "--root", "/srv/volume")
+        first = result.stdout.splitlines()[:3]
+        self.assertRegex(first[0], r"^× eks-config failed in the last boot, at \d{4}-\d\d-\d\d [\d:]+ UTC$", result.stdout)
+        self.assertRegex(first[1], r"^  Cause: user data, line \d+, column \d+: cluster\.cidr")
+        self.assertRegex(first[2], "^  Change: ")
+        self.assertRegex(result.stdout, r"(?m)^● eks-imds +")
+        self.assertEqual(result.returncode, 1)
+
+        missing = node.call("eksnode", "status", "--root", "/srv/nothing")
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("no journal below '/srv/nothing' has records of eksnode", missing.stderr)

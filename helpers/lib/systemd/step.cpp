@@ -48,9 +48,11 @@ Options parse_options(int argc, char** argv)
         Options options;
         if (const char* root = std::getenv("EKS_ROOT"))
                 options.root = root;
+
         if (const char* level = std::getenv("EKS_LOG_LEVEL");
                 level != nullptr && std::string_view(level) == "debug")
                 options.threshold = Level::debug;
+
         for (int i = 1; i < argc; ++i) {
                 const std::string_view argument = argv[i];
                 if (argument == "--root" && i + 1 < argc)
@@ -69,6 +71,7 @@ Options parse_options(int argc, char** argv)
                         throw Error(failure::usage, fmt::format("unknown argument '{}'", argument),
                                 "See --help");
         }
+
         return options;
 }
 
@@ -107,6 +110,7 @@ int fail(const Step& step, const Log& log, const Failure& kind, const std::strin
         fields.push_back({"EKS_EXIT_STATUS", std::to_string(static_cast<int>(kind.status))});
         log.write(Level::err, fmt::format("{} failed: {}", step.name, text), kind.id, fields);
         notify_status(fmt::format("Failed: {}", text));
+
         return static_cast<int>(kind.status);
 }
 
@@ -196,6 +200,7 @@ private:
                                         Level::notice, "still waiting: " + text_, event::still_waiting.id);
                                 break;
                         }
+
                 ::pthread_mutex_unlock(&mutex_);
         }
 
@@ -219,11 +224,14 @@ void Context::awaiting(std::string_view text) const
                 notice_ = std::make_unique<Notice>(
                         *log_, environment_seconds("EKS_WAIT_NOTICE", usual_patience));
         }
+
         auto line = fmt::format("{}; since {}", text, time_of_day(wait_ ? wait_->begin : began_));
         line += wait_ ? fmt::format(", until {} UTC, then {}", time_of_day(wait_->end), wait_->then)
                       : " UTC";
+
         if (std::exchange(awaited_, line) == line)
                 return;
+
         notice_->set(line);
         notify_status(line);
 }
@@ -244,6 +252,10 @@ void Context::apply(const StepPlan& plan)
         for (const auto& note : plan.notes)
                 log_->write(note.level, note.text,
                         note.level == Level::warning ? event::config_warning.id : std::string_view());
+
+        for (const auto& decision : plan.decisions)
+                log_->debug(decision);
+
         for (const auto& file : plan.files) {
                 planned_.push_back(file.path);
                 if (const auto wrong = repair_permissions(*root_, file); !wrong.empty()) {
@@ -252,6 +264,7 @@ void Context::apply(const StepPlan& plan)
                                         file.path, wrong));
                         changed_ = true;
                 }
+
                 const auto outcome = put_in_place(*root_, file);
                 switch (outcome) {
                 case Outcome::unchanged:
@@ -269,6 +282,7 @@ void Context::apply(const StepPlan& plan)
                                 ++unchanged_;
                                 continue;
                         }
+
                         say(Level::notice, event::user_edit_stands, file.path,
                                 fmt::format("'{0}' was edited by hand and stays as it is; "
                                             "our version is '{1}{0}'",
@@ -291,6 +305,7 @@ void Context::apply(const StepPlan& plan)
                         log_->info(fmt::format("removed '{}', which is no longer needed", file.path));
                         break;
                 }
+
                 changed_ = true;
                 written_.push_back(file.path);
         }
@@ -307,6 +322,7 @@ std::string Context::summary() const
         auto parts = remarks_;
         if (!written_.empty())
                 parts.push_back("wrote " + join(written_, " "));
+
         if (unchanged_ > 0)
                 parts.push_back(
                         fmt::format("{} {} unchanged", unchanged_, unchanged_ == 1 ? "file" : "files"));

@@ -27,13 +27,13 @@ struct Job {
 
 // Shared with threads that may be left behind, so it must live as long as they do. The archive is only used
 // while write_sources() runs.
-struct State {
+struct Collecting {
         std::mutex mutex;
         std::condition_variable changed;
         std::vector<Job> jobs;
         std::size_t next = 0;
         Surroundings here;
-        std::chrono::milliseconds timeout;
+        std::chrono::milliseconds timeout{};
         Archive* archive = nullptr; // none once writing has failed or ended
         Contents contents;
         std::set<std::string> names;
@@ -42,7 +42,7 @@ struct State {
 
 using Lock = std::unique_lock<std::mutex>;
 
-void write(State& state, Job& job, std::string name, std::string_view text, std::time_t mtime)
+void write(Collecting& state, Job& job, std::string name, std::string_view text, std::time_t mtime)
 {
         const auto begin = LogClock::now();
         const Lock waiting = [&] {
@@ -50,6 +50,7 @@ void write(State& state, Job& job, std::string name, std::string_view text, std:
                 job.is_writing = true;
                 return lock;
         }();
+
         if (!job.is_left_behind && state.archive != nullptr) {
                 for (int number = 2; !state.names.insert(name).second; ++number)
                         name = fmt::format("{}.{}", name, number);
@@ -58,16 +59,19 @@ void write(State& state, Job& job, std::string name, std::string_view text, std:
                         state.contents.files.push_back({name, text.size()});
                         if (job.source->kind == Kind::status)
                                 state.contents.status = text;
+                        if (name == diagnosis_name)
+                                state.contents.diagnosis = text;
                 } catch (...) {
                         state.failure = std::current_exception();
                         state.archive = nullptr;
                 }
         }
+
         job.is_writing = false;
         job.end += LogClock::now() - begin;
 }
 
-void add_problem(State& state, const Job& job, const std::string& text)
+void add_problem(Collecting& state, const Job& job, const std::string& text)
 {
         const Lock lock(state.mutex);
         if (!job.is_left_behind)
@@ -75,7 +79,7 @@ void add_problem(State& state, const Job& job, const std::string& text)
                         fmt::format("{}: {}", job.source->name, hide_secrets(text)));
 }
 
-void work(const std::shared_ptr<State>& shared)
+void work(const std::shared_ptr<Collecting>& shared)
 {
         auto& state = *shared;
         for (;;) {
@@ -88,9 +92,10 @@ void work(const std::shared_ptr<State>& shared)
                         job->is_running = true;
                         job->end = LogClock::now() + state.timeout;
                 }
+
                 collect(*job->source, state.here, job->end,
                         {.add =
-                                        [&](std::string name, std::string text, std::time_t mtime) {
+                                        [&](std::string name, const std::string& text, std::time_t mtime) {
                                                 write(state, *job, std::move(name), text, mtime);
                                         },
                                 .problem =
@@ -98,12 +103,13 @@ void work(const std::shared_ptr<State>& shared)
                 const Lock lock(state.mutex);
                 job->is_running = false;
                 state.changed.notify_all();
+
                 if (job->is_left_behind)
                         return; // another thread has taken its place
         }
 }
 
-void start_thread(const std::shared_ptr<State>& state)
+void start_thread(const std::shared_ptr<Collecting>& state)
 {
         std::thread([state] { work(state); }).detach();
 }
@@ -113,18 +119,21 @@ void start_thread(const std::shared_ptr<State>& state)
 Contents write_sources(
         std::span<const Source> sources, const Surroundings& here, const Pace& pace, Archive& archive)
 {
-        const auto state = std::make_shared<State>();
+        const auto state = std::make_shared<Collecting>();
         state->here = here;
         state->timeout = pace.timeout;
         state->archive = &archive;
+
         for (const auto& source : sources)
                 if (applies(source, here))
                         state->jobs.push_back({.source = &source, .end = {}});
+
         for (unsigned i = 0; i < pace.at_once; ++i)
                 start_thread(state);
 
         constexpr std::chrono::milliseconds look_again{100};
         Lock lock(state->mutex);
+
         for (;;) {
                 const auto now = LogClock::now();
                 for (auto& job : state->jobs)
@@ -136,17 +145,22 @@ Contents write_sources(
                                 state->contents.left_behind = true;
                                 start_thread(state);
                         }
+
                 const bool ended = state->next == state->jobs.size() || state->archive == nullptr;
                 if (ended && std::ranges::none_of(state->jobs,
                                      [](const Job& job) { return job.is_running && !job.is_left_behind; }))
                         break;
+
                 state->changed.wait_for(lock, look_again);
         }
+
         state->archive = nullptr;
+
         if (state->failure)
                 std::rethrow_exception(state->failure);
         std::ranges::sort(state->contents.files, {}, &BundleFile::name);
         std::ranges::sort(state->contents.problems);
+
         return state->contents;
 }
 

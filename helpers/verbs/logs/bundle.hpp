@@ -25,6 +25,7 @@ struct Contents {
         std::vector<BundleFile> files;
         std::vector<std::string> problems; // "SOURCE: what is wrong"
         std::string status;                // of eksnode-status
+        std::string diagnosis;             // of eksnode-diagnose
         bool left_behind = false;          // a source hangs in the kernel: end by _exit()
 };
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <set>
 #include <unistd.h>
 #include <vector>
 
@@ -56,6 +57,36 @@ bool says_stopped(const std::vector<std::string>& argv, int status)
                (status == 3 || status == 4); // NOLINT: systemctl(1)
 }
 
+std::vector<std::string> mounted_xfs()
+{
+        std::set<std::string> devices; // of a bind mount, too
+        const auto mounts = read_file_if_exists("/proc/mounts").value_or("");
+        for (const auto line : lines(mounts))
+                if (const auto fields = split(line, ' '); fields.size() > 2 && fields[2] == "xfs")
+                        devices.emplace(fields[0]);
+        return {devices.begin(), devices.end()};
+}
+
+// The command for each of what its last word stands for.
+std::vector<std::vector<std::string>> commands_for(const std::vector<std::string>& argv)
+{
+        std::vector<std::string> names;
+        if (argv.back() == "{interface}")
+                names = list_directory("/sys/class/net");
+        else if (argv.back() == "{xfs}")
+                names = mounted_xfs();
+        else
+                return {argv};
+
+        std::vector<std::vector<std::string>> all;
+        for (auto& name : names) {
+                all.push_back(argv);
+                all.back().back() = std::move(name);
+        }
+
+        return all;
+}
+
 std::chrono::milliseconds left_until(LogClock::time_point end)
 {
         return std::max(std::chrono::milliseconds(1),
@@ -81,6 +112,7 @@ public:
                         return collect_commands();
                 case Kind::verb:
                 case Kind::status:
+                case Kind::diagnosis:
                         return collect_verb();
                 case Kind::journal:
                         return collect_journal();
@@ -102,6 +134,7 @@ private:
         {
                 std::size_t total = 0;
                 const bool is_directory = source_->name.ends_with('/');
+
                 for (const auto& pattern : words(source_->from))
                         for (const auto& match : find_files(here_->root, pattern, end_)) {
                                 if (total > files_limit)
@@ -119,10 +152,12 @@ private:
                         auto text = read_text(here_->root, path, source_->limit, end_);
                         if (!text)
                                 return 0;
+
                         if (text->is_binary) {
                                 results_->problem(fmt::format("'{}' is not text, left out", path));
                                 return 0;
                         }
+
                         const auto size = text->text.size();
                         add(name, std::move(text->text), text->mtime);
                         return size;
@@ -147,7 +182,8 @@ private:
                 const auto result = run_program(argv, left_until(end_), source_->limit);
                 if (result.timed_out)
                         results_->problem(fmt::format("`{}` was killed at the deadline", shown));
-                else if (result.status != 0 && !says_stopped(argv, result.status))
+                else if (result.status != 0 && !says_stopped(argv, result.status) &&
+                         !(source_->kind == Kind::diagnosis && result.status == 1))
                         results_->problem(fmt::format("`{}` ended with status {}", shown, result.status));
                 return redact(result.output);
         }
@@ -157,20 +193,25 @@ private:
                 std::string text;
                 std::vector<std::string> argv;
                 const auto run = [&] {
-                        const auto shown = join(argv, " ");
-                        const auto program = find_program(argv.front());
-                        if (program) {
-                                argv.front() = *program;
-                                text += run_one(argv, shown);
-                        }
+                        if (const auto program = find_program(argv.front()))
+                                for (auto& one : commands_for(argv)) {
+                                        const auto shown = join(one, " ");
+                                        if (one != argv)
+                                                text += fmt::format("# {}\n", shown);
+                                        one.front() = *program;
+                                        text += run_one(one, shown);
+                                }
+
                         argv.clear();
                 };
+
                 for (auto& word : words(source_->from)) {
                         if (word == ";")
                                 run();
                         else
                                 argv.push_back(std::move(word));
                 }
+
                 run();
                 add(std::string(source_->name), std::move(text));
         }
@@ -180,10 +221,12 @@ private:
                 auto argv = words(source_->from);
                 const auto shown = "eksnode " + std::string(source_->from);
                 argv.front() = fmt::format("{}/eksnode-{}", here_->verbs, argv.front());
+
                 if (source_->kind == Kind::verb && !here_->is_live()) {
                         argv.emplace_back("--root");
                         argv.push_back(here_->root.prefix());
                 }
+
                 add(std::string(source_->name), run_one(argv, shown));
         }
 
@@ -197,6 +240,7 @@ private:
                         if (query.units.empty())
                                 return;
                 }
+
                 auto journal = journal_text(here_->root, query, end_);
                 if (LogClock::now() > end_)
                         results_->problem("the journal is read too slowly: only the end of it");
@@ -214,11 +258,13 @@ private:
                 const auto transport = plain_http();
                 const auto timeout = std::min(left_until(end_), url_timeout);
                 transport->start(attempt, timeout, timeout);
+
                 const auto end = LogClock::now() + timeout;
                 while (!attempt.ended && LogClock::now() < end)
                         transport->wait(left_until(end));
                 if (!attempt.ended)
                         transport->cancel(attempt);
+
                 if (attempt.ended && attempt.failure.empty() &&
                         attempt.response.status == 200) // NOLINT: HTTP
                         add(std::string(source_->name), redact(attempt.response.body));
@@ -241,9 +287,11 @@ bool applies(const Source& source, const Surroundings& here)
 {
         if (source.needs_systemd && !(here.is_live() && here.has_systemd))
                 return false;
+
         switch (source.kind) {
         case Kind::command:
         case Kind::status:
+        case Kind::diagnosis:
         case Kind::url:
         case Kind::table:
                 return here.is_live();
@@ -253,6 +301,7 @@ bool applies(const Source& source, const Surroundings& here)
         case Kind::journal:
                 return true;
         }
+
         return true;
 }
 

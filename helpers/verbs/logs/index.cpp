@@ -22,6 +22,7 @@ std::string escape_link(std::string_view name)
                                       std::string_view("-._/").find(c) != std::string_view::npos;
                 text += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
         }
+
         return text;
 }
 
@@ -50,6 +51,7 @@ std::string escape_html(std::string_view text)
                 else
                         result += c;
         }
+
         return result;
 }
 
@@ -63,18 +65,24 @@ std::string index_page(
                 "</head><body>\n<h1>{0}</h1>\n",
                 escape_html(title));
         text += list(facts);
+
         if (!contents.status.empty())
                 text += fmt::format("<h2>Status</h2>\n<pre>{}</pre>\n", escape_html(contents.status));
+        if (!contents.diagnosis.empty())
+                text += fmt::format("<h2>Diagnosis</h2>\n<pre>{}</pre>\n", escape_html(contents.diagnosis));
         if (!contents.problems.empty())
                 text += "<h2>What could not be collected</h2>\n" + list(contents.problems);
+
         if (std::ranges::find(contents.files, plot, &BundleFile::name) != contents.files.end())
                 text += fmt::format(
                         "<h2>Boot</h2>\n<a href=\"{0}\"><img src=\"{0}\" alt=\"systemd-analyze plot\"></a>\n",
                         plot);
         text += "<h2>Files</h2>\n<table>\n";
+
         for (const auto& [name, size] : contents.files)
                 text += fmt::format("<tr><td><a href=\"{}\">{}</a></td><td>{} KiB</td></tr>\n",
                         escape_link(name), escape_html(name), (size + kibi - 1) / kibi);
+
         return text + "</table>\n</body></html>\n";
 }
 

@@ -25,16 +25,6 @@ constexpr std::uint64_t second = 1'000'000;         // µs
 constexpr std::array<std::string_view, 3> unit_directories{
         "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system"};
 
-std::string_view field(sd_journal* journal, const char* name)
-{
-        const void* data = nullptr;
-        std::size_t length = 0;
-        if (::sd_journal_get_data(journal, name, &data, &length) < 0)
-                return {};
-        const std::string_view text(static_cast<const char*>(data), length);
-        return text.substr(text.find('=') + 1);
-}
-
 std::string time_text(std::uint64_t time)
 {
         const auto seconds = static_cast<std::time_t>(time / second);
@@ -54,25 +44,26 @@ Record read_record(sd_journal* journal)
 {
         std::uint64_t time = 0;
         ::sd_journal_get_realtime_usec(journal, &time);
-        auto name = std::string(field(journal, "SYSLOG_IDENTIFIER"));
+
+        auto name = std::string(journal_field(journal, "SYSLOG_IDENTIFIER"));
         if (name.empty())
-                name = field(journal, "_COMM");
-        auto pid = std::string(field(journal, "_PID"));
-        auto message = field(journal, "MESSAGE");
+                name = journal_field(journal, "_COMM");
+        auto pid = std::string(journal_field(journal, "_PID"));
+
+        auto message = journal_field(journal, "MESSAGE");
         const bool is_long = message.size() > longest_message;
         Record record{fmt::format("{} {}{}: ", time_text(time), name, pid.empty() ? "" : "[" + pid + "]"),
                 std::string(message.substr(0, longest_message))};
         if (is_long)
                 record.message += " [cut]";
         std::ranges::replace(record.message, '\0', '?');
+
         return record;
 }
 
 void match_units(sd_journal* journal, const std::vector<std::string>& units)
 {
-        const auto add = [&](const std::string& text) {
-                ::sd_journal_add_match(journal, text.data(), text.size());
-        };
+        const auto add = [&](const std::string& text) { match_journal(journal, text); };
         for (const auto& unit : units) {
                 add("_SYSTEMD_UNIT=" + unit);
                 ::sd_journal_add_disjunction(journal);
@@ -95,6 +86,7 @@ JournalPtr open_journal(const Root& root)
                                                            &raw, root.prefix().c_str(), SD_JOURNAL_OS_ROOT);
         if (result < 0)
                 throw io_error("open", root("/var/log/journal"), -result);
+
         ::sd_journal_set_data_threshold(raw, longest_message + 64);
         return JournalPtr(raw);
 }
@@ -116,11 +108,13 @@ std::vector<std::string> units_matching(const Root& root, const std::vector<std:
         for (const auto& pattern : patterns)
                 if (pattern.find('*') == pattern.npos)
                         units.insert(pattern);
+
         for (const auto directory : unit_directories)
                 for (const auto& name : list_directory(root(directory)))
                         for (const auto& pattern : patterns)
                                 if (::fnmatch(pattern.c_str(), name.c_str(), 0) == 0)
                                         units.insert(name);
+
         return {units.begin(), units.end()};
 }
 
@@ -130,35 +124,44 @@ JournalText journal_text(const Root& root, const JournalQuery& query, LogClock::
         if (!query.units.empty())
                 match_units(journal.get(), query.units);
         else if (!query.match.empty())
-                ::sd_journal_add_match(journal.get(), query.match.data(), query.match.size());
+                match_journal(journal.get(), query.match);
 
         std::vector<Record> records; // the last one first
         JournalText result;
         std::size_t size = 0;
+
         if (const int moved = ::sd_journal_seek_tail(journal.get()); moved < 0)
                 throw io_error("read", "the journal", -moved);
+
         while (::sd_journal_previous(journal.get()) > 0) {
                 std::uint64_t time = 0;
                 if (::sd_journal_get_realtime_usec(journal.get(), &time) >= 0 && time < query.since)
                         break;
+
                 auto record = read_record(journal.get());
                 size += record.prefix.size() + record.message.size() + sizeof(Record);
                 result.is_cut = size > query.limit || LogClock::now() > end;
+
                 if (result.is_cut)
                         break;
+
                 records.push_back(std::move(record));
         }
+
         Redactor redactor(result.is_cut);
+
         for (; !records.empty(); records.pop_back()) {
                 const auto& [prefix, message] = records.back();
                 if (message.empty())
                         result.text.append(prefix).append("\n");
                 auto begin = std::string_view(prefix);
+
                 for (const auto line : lines(message)) {
                         result.text.append(begin).append(redactor.line(line)).append("\n");
                         begin = "        ";
                 }
         }
+
         return result;
 }
 

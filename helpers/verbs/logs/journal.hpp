@@ -3,20 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <systemd/sd-journal.h>
-
-#include "base/fd.hpp"
 #include "base/root.hpp"
+#include "systemd/journal_record.hpp"
 #include "verbs/logs/files.hpp"
 
 namespace eks {
-
-using JournalPtr = std::unique_ptr<sd_journal, Deleter<sd_journal_close>>;
 
 // That of this machine, or the files below a root. Throws Error (file_io).
 JournalPtr open_journal(const Root& root);

@@ -80,6 +80,7 @@ public:
                         fd_.reset(::open(temporary_.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, owner_only));
                 }
+
                 if (!fd_)
                         throw failed("create");
         }
@@ -99,6 +100,7 @@ public:
                                 continue;
                         if (n < 0)
                                 throw failed("write");
+
                         bytes.remove_prefix(static_cast<std::size_t>(n));
                         written_ += static_cast<std::size_t>(n);
                 }
@@ -147,10 +149,12 @@ std::vector<std::string> missing_parts(const Surroundings& here)
         if (here.is_live() && !here.has_systemd)
                 missing.emplace_back(
                         "systemd does not run here: no state of units, but files, journals and programs' output");
+
         if (::geteuid() != 0)
                 missing.emplace_back("not root: only what every user may read");
         if (!has_journal(here.root))
                 missing.emplace_back("no journal can be read: only files and programs' output");
+
         return missing;
 }
 
@@ -183,11 +187,13 @@ std::chrono::seconds parse_duration(const std::string& option, const std::string
                 Unit{"h", 3600}, Unit{"d", 24L * 3600}};
         constexpr long longest = 10'000;
         const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+
         const auto number = parse_int<long>(std::string_view(text).substr(0, digits));
         const auto unit = std::ranges::find(units, std::string_view(text).substr(digits), &Unit::name);
         if (!number || *number > longest || unit == units.end())
                 throw Error(failure::usage, fmt::format("{} '{}' is not a duration", option, text),
                         "Give one such as 30s, 15min, 2h or 10d");
+
         return std::chrono::seconds(*number * unit->seconds);
 }
 
@@ -214,9 +220,11 @@ int write_bundle(const LogOptions& options)
         if (options.output == "-" && ::isatty(STDOUT_FILENO) == 1)
                 throw Error(
                         failure::usage, "standard output is a terminal", "Redirect it to a file or a pipe");
+
         const auto now = std::time(nullptr);
         const auto instance = options.is_on_ec2 ? instance_id(options.root) : std::string();
         const auto path = options.output.value_or(default_output(instance, now));
+
         // Programs get no input and no pager, and say the same in every language.
         const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         ::dup2(nothing.get(), STDIN_FILENO);
@@ -231,6 +239,7 @@ int write_bundle(const LogOptions& options)
                 .has_systemd = exists("/run/systemd/system"),
                 .since = static_cast<std::uint64_t>(std::max<std::time_t>(0, now - options.since.count())) *
                          microseconds};
+
         const auto missing = missing_parts(here);
         for (const auto& text : missing)
                 warn(text);
@@ -240,6 +249,7 @@ int write_bundle(const LogOptions& options)
                 return std::ranges::none_of(
                         options.without, [&](const auto& name) { return source.name.starts_with(name); });
         });
+
         Output output(path);
         Archive archive([&](std::string_view bytes) { output.write(bytes); });
         auto contents = write_sources(sources, here, {.timeout = options.timeout}, archive);
@@ -247,32 +257,39 @@ int write_bundle(const LogOptions& options)
         auto problems = missing;
         problems.insert(problems.end(), contents.problems.begin(), contents.problems.end());
         contents.problems = problems;
+
         if (!problems.empty()) {
                 const auto text = lines_of(problems);
                 archive.add("./errors.txt", text, now);
                 contents.files.push_back({"errors.txt", text.size()});
         }
+
         const auto title = fmt::format("{} {}", name_of_machine(options.root), instance);
-        archive.add("./index.html",
-                index_page(title,
-                        {fmt::format("Collected at {} by eksnode {}", utc(now, "%Y-%m-%d %H:%M:%S UTC"),
-                                 version),
-                                fmt::format(
-                                        "Journals: the last {} hours at most", options.since.count() / 3600),
-                                "Secrets that are recognized are replaced by …; look it over before you send it"},
-                        contents),
-                now);
+        std::vector<std::string> facts{
+                fmt::format("Collected at {} by eksnode {}", utc(now, "%Y-%m-%d %H:%M:%S UTC"), version),
+                fmt::format("Journals: the last {} hours at most", options.since.count() / 3600),
+                "Secrets that are recognized are replaced by …; look it over before you send it"};
+        if (!here.is_live())
+                facts.emplace_back("No diagnosis: this is a volume of another machine");
+        else if (contents.diagnosis.empty())
+                facts.emplace_back("No diagnosis: it was left out, or did not end in time");
+
+        archive.add("./index.html", index_page(title, facts, contents), now);
         archive.finish();
         output.finish();
+
         if (problems.size() > missing.size())
                 warn(fmt::format("{} sources are missing or incomplete, see errors.txt in the bundle",
                         problems.size() - missing.size()));
+
         if (path != "-")
                 fmt::print("{}\n", path);
+
         if (contents.left_behind) {
                 std::fflush(stdout);
                 ::_exit(0); // threads that hang in the kernel cannot be waited for
         }
+
         return 0;
 }
 

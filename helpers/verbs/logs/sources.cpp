@@ -15,6 +15,8 @@ constexpr bool systemd = true;
 constexpr std::array sources{
         // What eksnode did, and decided.
         Source{"eksnode/status.txt", Kind::status, "status", mebibyte, systemd},
+        Source{diagnosis_name, Kind::diagnosis, "diagnose --all"},
+        Source{"eksnode/diagnosis.json", Kind::diagnosis, "diagnose --json"},
         Source{"eksnode/config.toml", Kind::verb, "config"},
         Source{"eksnode/origins.txt", Kind::verb, "config --origins"},
         Source{"eksnode/versions.txt", Kind::verb, "versions --installed"},
@@ -23,7 +25,7 @@ constexpr std::array sources{
         Source{"eksnode/etc/", Kind::files, "/etc/eks/node.toml /etc/eks/node.d /etc/eks/nodeadm.d /etc/eks/containerd.d /etc/eks/credential-providers.d "
                                             "/etc/eks/profiles /etc/eks/runtimes.d /etc/eks/release /etc/eks/*-version.txt"},
         Source{"eksnode/run/", Kind::files, "/run/eks/imds.json /run/eks/cluster.json /run/eks/enabled /run/eks/done /run/eks/instance-store /run/eks/swap "
-                                            "/run/eks/kubelet-config.json /run/eks/nodeadm/config.json"},
+                                            "/run/eks/kubelet-config.json /run/eks/nodeadm/config.json /run/eks/status.json"},
         Source{"eksnode/lib/", Kind::files, "/var/lib/eks/commands.d /var/lib/eks/kubelet-checkpoints"},
 
         Source{"kubelet/kubelet.log", Kind::journal, "kubelet.service", log},
@@ -93,6 +95,7 @@ constexpr std::array sources{
         Source{"storage/lvs.txt", Kind::command, "lvs"},
         Source{"storage/pvs.txt", Kind::command, "pvs"},
         Source{"storage/vgs.txt", Kind::command, "vgs"},
+        Source{"storage/xfs.txt", Kind::command, "xfs_info {xfs} ; xfs_db -r -c freesp {xfs}"},
 
         Source{"system/os-release.txt", Kind::files, "/etc/os-release"},
         Source{"system/instance-id.txt", Kind::files, "/var/lib/cloud/data/instance-id"},
@@ -128,6 +131,7 @@ constexpr std::array sources{
         Source{"networking/ip6rule.txt", Kind::command, "ip -6 rule show"},
         Source{"networking/iproute.txt", Kind::command, "ip route show table all"},
         Source{"networking/ip6route.txt", Kind::command, "ip -6 route show table all"},
+        Source{"networking/ethtool.txt", Kind::command, "ethtool -S {interface}"},
         Source{"networking/networkctl.txt", Kind::command, "networkctl status --all --no-pager", mebibyte, systemd},
         Source{"networking/configure-multicard-interfaces.txt", Kind::journal, "configure-multicard-interfaces.service"},
         Source{"networking/resolv.conf", Kind::files, "/etc/resolv.conf"},
@@ -155,6 +159,7 @@ std::string_view kind_name(Kind kind)
                 return "command";
         case Kind::verb:
         case Kind::status:
+        case Kind::diagnosis:
                 return "eksnode";
         case Kind::journal:
                 return "journal";

@@ -7,16 +7,16 @@
 
 #include <fmt/format.h>
 
+#include "base/fs.hpp"
 #include "base/secrets.hpp"
 #include "base/text.hpp"
+#include "node/join_state.hpp"
 
 namespace eks {
 
 namespace {
 
 constexpr std::size_t most_places = 3;
-constexpr std::array<std::string_view, 6> error_prefixes{
-        "Error: ", "error: ", "panic: ", "fatal error: ", "containerd: ", "kubelet: "};
 constexpr std::size_t shortest_word = 3; // that is looked for in a message
 
 bool is_word(char c)
@@ -28,12 +28,14 @@ bool names(std::string_view message, std::string_view word)
 {
         if (word.size() < shortest_word)
                 return false;
+
         for (auto at = message.find(word); at != message.npos; at = message.find(word, at + 1)) {
                 const auto end = at + word.size();
                 if ((at == 0 || !is_word(message[at - 1])) &&
                         (end == message.size() || !is_word(message[end])))
                         return true;
         }
+
         return false;
 }
 
@@ -44,28 +46,6 @@ std::string_view leaf_of(std::string_view key)
                 return key.substr(
                         key.rfind('"', key.size() - 2) + 1, key.size() - key.rfind('"', key.size() - 2) - 2);
         return key.substr(key.rfind('.') + 1);
-}
-
-// The text between the quotes after `name=`, as in logfmt.
-std::string value_in(std::string_view line, std::string_view name)
-{
-        const auto at = line.find(fmt::format("{}=\"", name));
-        if (at == line.npos)
-                return {};
-        std::string value;
-        for (auto i = at + name.size() + 2; i < line.size() && line[i] != '"'; ++i) {
-                if (line[i] == '\\' && i + 1 < line.size())
-                        ++i;
-                value += line[i];
-        }
-        return value;
-}
-
-// "E1124 21:30:05.123456    1234 run.go:74] …"
-bool is_klog(std::string_view line)
-{
-        return line.size() > 5 && (line[0] == 'E' || line[0] == 'F') &&
-               std::all_of(line.begin() + 1, line.begin() + 5, is_digit) && line[5] == ' ';
 }
 
 // The lines of a user's TOML whose key or value is in the message.
@@ -87,6 +67,7 @@ std::vector<std::string> named_lines(const Sourced& toml, std::string_view messa
                         found.push_back(fmt::format(
                                 "`{}` in line {} of {}", hide_secrets(trim(line)), number, toml.source));
         }
+
         return found;
 }
 
@@ -100,34 +81,17 @@ std::vector<std::string> places_in_toml(
 
         std::vector<std::string> named;
         std::vector<std::string> all;
+
         for (const auto& one : texts) {
                 const auto found = named_lines(one, message);
                 named.insert(named.end(), found.begin(), found.end());
                 all.push_back(one.source);
         }
+
         return named.empty() ? all : named;
 }
 
 } // namespace
-
-bool is_error(std::string_view line)
-{
-        if (is_klog(line) || line.find("level=error") != line.npos || line.find("level=fatal") != line.npos)
-                return true;
-        return std::ranges::any_of(
-                error_prefixes, [&](std::string_view begin) { return line.starts_with(begin); });
-}
-
-std::string error_text(std::string_view line)
-{
-        if (is_klog(line) && line.find("] ") != line.npos)
-                return std::string(line.substr(line.find("] ") + 2));
-        if (const auto message = value_in(line, "msg"); !message.empty()) {
-                const auto error = value_in(line, "error");
-                return error.empty() ? message : fmt::format("{}: {}", message, error);
-        }
-        return std::string(line);
-}
 
 std::string last_error(const std::vector<JournalRecord>& records)
 {
@@ -147,39 +111,18 @@ std::string change_for(std::string_view message, bool clock_synchronised)
                                : "first the clock of this machine, which is not synchronised: compare `date`, see "
                                  "`timedatectl` or `chronyc tracking`; if it is right, the certificate of the server at "
                                  "cluster.apiServerEndpoint";
-        struct Kind {
-                std::vector<std::string_view> texts; // one of them is in the message
-                std::string_view change;
-        };
-        // The first that fits: what is more special stands above.
-        static const std::array kinds{
-                Kind{{"unknown service runtime.v1"},
-                        "containerd runs without its CRI plugin: see disabled_plugins in /etc/containerd/config.toml "
-                        "and in containerd.config"},
-                Kind{{"get listener for main endpoint"},
-                        "what is at the path of containerd's socket, /run/containerd/containerd.sock or grpc.address in "
-                        "containerd's configuration: it is not a socket, or a running process has it"},
-                Kind{{"dial unix", "unix://"}, ""}, // a daemon of this machine
-                Kind{{"getting credentials"},
-                        "the program that gets kubelet's token, and the instance's role: see `eksnode token`"},
-                Kind{{"signed by unknown authority", "certificate is valid for", "is not valid for"},
-                        "cluster.certificateAuthority or cluster.apiServerEndpoint: they are of different clusters"},
-                Kind{{"no such host", "server misbehaving"},
-                        "cluster.apiServerEndpoint, or DNS: enableDnsSupport and the DHCP options of the VPC"},
-                Kind{{"i/o timeout", "no route to host", "network is unreachable", "connection refused",
-                             "handshake timeout", "deadline exceeded", "Client.Timeout"},
-                        "the network path to the API server: routes, NAT or VPC endpoints, security groups, proxy"},
-                Kind{{"following labels"},
-                        "node.labels: kubelet may set only some labels of kubernetes.io itself"},
-                Kind{{"not allowed to modify node", "can only"},
-                        "the node's name, which has to be that of the instance in EC2: instance.nodeName"},
-                Kind{{"nauthorized", "orbidden"},
-                        "the access entry (or aws-auth) of the instance's role in the cluster, of type EC2_LINUX"}};
-        for (const auto& kind : kinds)
-                if (std::ranges::any_of(kind.texts,
-                            [&](std::string_view text) { return message.find(text) != message.npos; }))
-                        return std::string(kind.change);
-        return {};
+
+        const auto* const known = find_join_cause(message);
+        return known == nullptr ? std::string() : std::string(known->change);
+}
+
+std::string change_found_by_join(std::string_view error)
+{
+        const auto* const cause = find_join_cause(error);
+        const auto found = try_parse_json(read_file_if_exists(std::string(join_status_path)).value_or(""));
+        return cause != nullptr && found.is_object() && found.value("code", "") == cause->code
+                       ? found.value("change", "")
+                       : std::string();
 }
 
 std::string change_for_program(const std::string& program, std::string_view message)
@@ -195,17 +138,7 @@ std::string change_for_program(const std::string& program, std::string_view mess
                         program);
         if (message.find("Exec format error") != message.npos)
                 return fmt::format("{} is damaged, or for another architecture: install it again", program);
-        return {};
-}
 
-std::string registration_error(const std::vector<JournalRecord>& records)
-{
-        for (const auto& one : records) {
-                if (one.text.find("Successfully registered node") != std::string::npos)
-                        return {};
-                if (one.text.find("Unable to register node") != std::string::npos)
-                        return error_text(one.text);
-        }
         return {};
 }
 
@@ -215,7 +148,9 @@ std::vector<std::string> places_of(const Json& node, std::string_view daemon, st
         std::vector<std::string> places;
         if (!node.is_object() || !node.contains("sources"))
                 return places;
+
         const auto spec = node.value("spec", Json::object());
+
         for (const auto& [key, place] : node.at("sources").items()) {
                 if (!key.starts_with(daemon) || !place.is_string())
                         continue;
@@ -236,20 +171,24 @@ std::vector<std::string> places_of(const Json& node, std::string_view daemon, st
                         places.push_back(fmt::format("{} ({})", key, place.get<std::string>()));
                 }
         }
+
         // A map is named beside its key: "featureGates" beside that of the gate.
         std::erase_if(places, [&](const std::string& outer) {
                 const auto key = outer.substr(0, outer.find(" (")) + ".";
                 return std::ranges::any_of(
                         places, [&](const std::string& other) { return other.starts_with(key); });
         });
+
         if (daemon == "containerd") {
                 const auto found =
                         places_in_toml(spec.value(Json::json_pointer("/containerd/config"), Json::array()),
                                 drop_ins, message);
                 places.insert(places.end(), found.begin(), found.end());
         }
+
         if (places.size() > most_places)
                 places.resize(most_places);
+
         return places;
 }
 
@@ -267,19 +206,23 @@ std::string key_in(const Json& node, const std::string& message)
                         if (place.is_string() &&
                                 message.find(place.get_ref<const std::string&>()) != std::string::npos)
                                 return key;
+
         // "user data, line 3, column 5: cluster.cidr = …", of a configuration that was refused.
         for (auto rest = std::string_view(message); rest.find(", line ") != rest.npos;) {
                 rest.remove_prefix(rest.find(", line ") + 1);
                 const auto colon = rest.find(": ");
                 if (colon == rest.npos)
                         break;
+
                 const auto key = rest.substr(colon + 2, rest.find_first_of(" :;", colon + 2) - colon - 2);
                 const bool is_key = key.find('.') != key.npos && std::ranges::all_of(key, [](char c) {
                         return c == '.' || std::isalpha(static_cast<unsigned char>(c)) != 0;
                 });
+
                 if (is_key)
                         return std::string(key);
         }
+
         return {};
 }
 

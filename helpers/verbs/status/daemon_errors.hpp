@@ -9,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "config/configured.hpp"
+#include "node/error_line.hpp"
 
 namespace eks {
 
@@ -23,19 +24,16 @@ struct JournalRecord {
         int priority = 6;
 };
 
-// A line by which kubelet or containerd reports an error, without its time and the place in their source.
-bool is_error(std::string_view line);
-std::string error_text(std::string_view line);
-
 // The newest error of the records, newest first, else the newest record; "" without any.
 std::string last_error(const std::vector<JournalRecord>& records);
-
-// Why kubelet could not register the node at its last attempt; "" if it has registered, or has not tried.
-std::string registration_error(const std::vector<JournalRecord>& records);
 
 // What is to be changed for an error of a daemon that says it by its kind: the clock, the network, the
 // access entry. "" for others. Keys are named without the place where they are set.
 std::string change_for(std::string_view message, bool clock_synchronised = true);
+
+// The same as eks-join has found it, which knows the role and the username that the cluster does not; "" if
+// its cause is not that of `error`.
+std::string change_found_by_join(std::string_view error);
 
 // What is to be changed for systemd's words about a program that it could not execute.
 std::string change_for_program(const std::string& program, std::string_view message);

@@ -25,8 +25,10 @@ Journal::Journal()
 {
         sd_journal* raw = nullptr;
         sd_id128_t boot{};
+
         if (::sd_journal_open(&raw, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
                 return;
+
         journal_.reset(raw);
         if (::sd_id128_get_boot(&boot) >= 0) {
                 std::array<char, SD_ID128_STRING_MAX> text{};
@@ -36,7 +38,7 @@ Journal::Journal()
 
 bool Journal::match(const std::string& field)
 {
-        return ::sd_journal_add_match(journal_.get(), field.data(), field.size()) >= 0;
+        return match_journal(journal_.get(), field);
 }
 
 // To the end of what was matched, in this boot.
@@ -47,16 +49,7 @@ bool Journal::begin()
 
 std::string Journal::field(const char* name)
 {
-        const void* data = nullptr;
-        std::size_t length = 0;
-        if (::sd_journal_get_data(journal_.get(), name, &data, &length) < 0)
-                return {};
-        const std::string_view whole(static_cast<const char*>(data), length);
-        std::string text(whole.substr(whole.find('=') + 1).substr(0, longest_text));
-        std::ranges::replace_if(
-                text, [](unsigned char c) { return c < 0x20 || c == 0x7f; },
-                ' '); // no control characters for the terminal
-        return text;
+        return printable(journal_field(journal_.get(), name).substr(0, longest_text));
 }
 
 JournalRecord Journal::read()
@@ -68,10 +61,12 @@ JournalRecord Journal::read()
                 .process = field("_PID"),
                 .priority = parse_int<int>(field("PRIORITY")).value_or(6)};
         ::sd_journal_get_realtime_usec(journal_.get(), &records.time);
+
         if (records.result == "failed") {
                 const auto remedy = field("EKS_REMEDY");
                 records.failure = field("EKS_CAUSE") + (remedy.empty() ? "" : ". " + remedy);
         }
+
         return records;
 }
 
@@ -80,9 +75,11 @@ std::vector<JournalRecord> Journal::of_processes(const std::string& unit, std::s
         std::vector<JournalRecord> records;
         if (!journal_)
                 return records;
+
         ::sd_journal_flush_matches(journal_.get());
         if (!match("_SYSTEMD_UNIT=" + unit) || !begin())
                 return records;
+
         // systemd writes such records as well, with UNIT=, before it executes a program.
         while (records.size() < limit && ::sd_journal_previous(journal_.get()) > 0)
                 if (field("UNIT").empty())
@@ -90,6 +87,7 @@ std::vector<JournalRecord> Journal::of_processes(const std::string& unit, std::s
 
         for (auto& one : records) // a daemon does not know what is secret here
                 one.text = hide_secrets(one.text);
+
         return records;
 }
 
@@ -97,12 +95,15 @@ std::string Journal::of_manager(const std::string& unit)
 {
         if (!journal_)
                 return {};
+
         ::sd_journal_flush_matches(journal_.get());
         if (!match("UNIT=" + unit) || !match(fmt::format("MESSAGE_ID={}", spawn_failed)) || !begin() ||
                 ::sd_journal_previous(journal_.get()) <= 0)
                 return {};
+
         auto text = field("MESSAGE");
         const auto prefix = unit + ": ";
+
         return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
@@ -111,24 +112,29 @@ std::string Journal::of_manager(
 {
         if (!journal_)
                 return {};
+
         ::sd_journal_flush_matches(journal_.get());
         for (const auto& unit : units)
                 if (!match("UNIT=" + unit))
                         return {};
+
         // Before journald runs the manager writes to the kernel's log, without the name of the unit as a
         // field.
         if (!match("_PID=1") || !match(boot_) || ::sd_journal_add_disjunction(journal_.get()) < 0 ||
                 !match("_TRANSPORT=kernel") || !match("SYSLOG_IDENTIFIER=systemd") || !begin())
                 return {};
+
         const auto has_one_of = [](const std::string& message, const auto& words) {
                 return std::ranges::any_of(
                         words, [&](const auto& word) { return message.find(word) != message.npos; });
         };
+
         for (std::size_t i = 0; i<records_of_steps&& ::sd_journal_previous(journal_.get())> 0; ++i) {
                 const auto message = field("MESSAGE");
                 if (has_one_of(message, texts) && has_one_of(message, units))
                         return message;
         }
+
         return {};
 }
 
@@ -146,14 +152,18 @@ std::map<std::string, std::vector<JournalRecord>> Journal::of_steps(const std::v
         std::map<std::string, std::vector<JournalRecord>> records;
         if (!journal_ || units.empty())
                 return records;
+
         ::sd_journal_flush_matches(journal_.get());
         for (const auto& unit : units)
                 if (!match("OBJECT_SYSTEMD_UNIT=" + unit))
                         return records;
+
         if (!begin())
                 return records;
+
         for (std::size_t i = 0; i<records_of_steps&& ::sd_journal_previous(journal_.get())> 0; ++i)
                 records[field("OBJECT_SYSTEMD_UNIT")].push_back(read());
+
         return records;
 }
 

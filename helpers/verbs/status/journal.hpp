@@ -4,13 +4,10 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include <systemd/sd-journal.h>
-
-#include "base/fd.hpp"
+#include "systemd/journal_record.hpp"
 #include "verbs/status/daemon_errors.hpp"
 
 namespace eks {
@@ -43,7 +40,7 @@ private:
         std::string field(const char* name);
         JournalRecord read();
 
-        std::unique_ptr<sd_journal, Deleter<sd_journal_close>> journal_;
+        JournalPtr journal_;
         std::string boot_;
 };
 

@@ -21,6 +21,8 @@
 #include "verbs/status/chain.hpp"
 #include "verbs/status/daemon_errors.hpp"
 #include "verbs/status/journal.hpp"
+#include "verbs/status/last_boot.hpp"
+#include "verbs/status/obstacles.hpp"
 #include "verbs/status/records.hpp"
 #include "verbs/status/status.hpp"
 
@@ -32,12 +34,13 @@ constexpr const char* root_unit = "eks-node.target";
 constexpr const char* node_file = "/run/eks/node.json";
 
 constexpr auto usage =
-        "usage: eksnode status\n"
+        "usage: eksnode status [--root DIR]\n"
         "       eksnode status --ended UNIT\n"
         "\n"
         "Show whether this machine is a node that is up, what blocks it or what it waits for, and the state\n"
         "and time of every step.\n"
         "\n"
+        "  --root DIR    tell of the last boot of a machine that does not run, from the journal below DIR\n"
         "  --ended UNIT  run by a daemon's unit when it has ended: write the error that ended it to the\n"
         "                journal and the console, once\n"
         "\n"
@@ -61,9 +64,11 @@ std::string loss_of_array(const std::string& path)
                         fmt::format("/sys/class/block/{}/md/{}", path.substr(path.rfind('/') + 1), file))
                                                 .value_or("")));
         };
+
         // RAID0 does not count what it lacks.
         if (const auto state = value("array_state"); state.empty() || state == "broken")
                 return "lost, with its data";
+
         const auto lost = value("degraded");
         return lost.empty() || lost == "0" ? "" : fmt::format("it lacks {} of its disks", lost);
 }
@@ -84,28 +89,16 @@ std::vector<std::string> settings_for(const Json& node, const std::string& unit,
         return places_of(node, daemon_of(unit), message, texts);
 }
 
-// The admin's drop-in that sets a flag which a daemon refuses.
-void add_admins_file(UnitState& unit)
-{
-        const auto begin = unit.last_line.find("--");
-        if (begin == std::string::npos)
-                return;
-        const auto flag =
-                unit.last_line.substr(begin, unit.last_line.find_first_of(" =:\"'", begin) - begin);
-        for (const auto& path : unit.admins_files)
-                if (read_file_if_exists(path).value_or("").find(flag) != std::string::npos &&
-                        std::ranges::find(unit.drop_ins, path) == unit.drop_ins.end())
-                        unit.drop_ins.push_back(path);
-}
-
 // The keys that a failure is about. The configuration is read only if there is one.
 void add_places(UnitStates& units, Situation& situation)
 {
         const auto blockers = find_blockers(units, root_unit);
         const auto kubelet = units.find(std::string(kubelet_unit));
+
         const bool unregistered = kubelet != units.end() && !kubelet->second.not_registered.empty();
         if (blockers.empty() && !unregistered)
                 return;
+
         const auto node = try_parse_json(read_file_if_exists(node_file).value_or(""));
         for (const auto& name : blockers) {
                 auto& unit = units.at(name);
@@ -113,14 +106,18 @@ void add_places(UnitStates& units, Situation& situation)
                         continue;
                 unit.places = settings_for(node, name, unit.last_line);
                 if (unit.places.empty())
-                        add_admins_file(unit);
+                        add_file_of_flag(unit);
         }
+
         if (!blockers.empty())
                 if (const auto& unit = units.at(blockers.front()); blockers.front().starts_with("eks-"))
                         situation.explain_key = key_in(node, unit.status);
-        if (unregistered)
+
+        if (unregistered) {
+                situation.join_change = change_found_by_join(kubelet->second.not_registered);
                 kubelet->second.places = {key_place(node, "cluster.apiServerEndpoint"),
                         key_place(node, "cluster.certificateAuthority")};
+        }
 }
 
 bool keeps_core_dumps()
@@ -133,11 +130,14 @@ void report_end(const std::string& unit)
 {
         if (const auto result = environment("SERVICE_RESULT"); result.empty() || result == "success")
                 return;
+
         const auto error = what_ended(unit);
         if (error.empty())
                 return;
+
         const auto places =
                 settings_for(try_parse_json(read_file_if_exists(node_file).value_or("")), unit, error);
+
         const auto text = fmt::format(
                 "{} ended: {}{}{}", unit, error, places.empty() ? "" : "; it is about ", join(places, ", "));
         if (!Journal().has(std::string(event::daemon_ended.id), text))
@@ -150,13 +150,20 @@ void report_end(const std::string& unit)
 int main(int argc, char** argv)
 {
         return run_verb("status", usage, argc, argv, [&] {
-                if (argc == 3 && std::string_view(argv[1]) == "--ended") {
-                        report_end(argv[2]);
+                const auto arguments = Arguments::parse(argc, argv, {"ended=", "root="});
+                if (!arguments.positional().empty())
+                        throw Error(failure::usage,
+                                fmt::format("unknown argument '{}'", arguments.positional().front()),
+                                "See --help");
+
+                if (const auto ended = arguments.last("ended")) {
+                        report_end(*ended);
                         return 0;
                 }
-                if (argc > 1)
-                        throw Error(
-                                failure::usage, fmt::format("unknown argument '{}'", argv[1]), "See --help");
+
+                if (arguments.has("root"))
+                        return print_last_boot(arguments.root());
+
                 Manager manager;
                 auto units = read_chain(manager, root_unit);
                 add_records(units);

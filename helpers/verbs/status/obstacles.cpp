@@ -2,6 +2,7 @@
 #include "verbs/status/obstacles.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <csignal>
 
@@ -44,15 +45,18 @@ std::optional<Obstacle> unmet_check(const Manager::Properties& unit, const std::
                 for (const auto& check : unit.check(kind)) {
                         if (!check.failed || check.parameter.starts_with(ours))
                                 continue;
+
                         const auto file = file_with(files, check.parameter);
                         if (file.empty())
                                 continue;
+
                         return Obstacle{.reason = "not started",
                                 .cause = fmt::format("{}={}{}{} is not met", check.type,
                                         check.trigger ? "|" : "", check.negated ? "!" : "", check.parameter),
                                 .place = file,
                                 .remedy = "see that it is met"};
                 }
+
         return std::nullopt;
 }
 
@@ -61,20 +65,33 @@ bool contains(const std::vector<std::string>& list, std::string_view item)
         return std::ranges::find(list, item) != list.end();
 }
 
-// The settings that a drop-in has, in the order of the file.
+// The settings that a drop-in has, in the order of the file: "User=", and with its value what is a number or
+// a time, and so no secret: "LimitNOFILE=3".
 std::vector<std::string> settings_in(const std::string& path)
 {
-        std::vector<std::string> names;
+        constexpr std::array numbers{"Limit", "Memory", "Tasks", "Timeout", "RuntimeMax"};
+        std::vector<std::string> found;
         const auto text = read_file_if_exists(path).value_or("");
+
         for (const auto line : lines(text)) {
-                const auto name = std::string(trim(line.substr(0, line.find('='))));
-                const bool is_setting =
-                        line.find('=') != line.npos && !name.empty() &&
-                        std::ranges::all_of(name, [](unsigned char c) { return std::isalpha(c); });
-                if (is_setting && !contains(names, name))
-                        names.push_back(name);
+                const auto equals = line.find('=');
+                const auto name = trim(line.substr(0, equals));
+                if (equals == line.npos || name.empty() ||
+                        !std::ranges::all_of(name, [](unsigned char c) { return std::isalpha(c); }))
+                        continue;
+
+                const bool is_number = std::ranges::any_of(
+                        numbers, [&](std::string_view begin) { return name.starts_with(begin); });
+                auto setting = fmt::format("{}={}", name, is_number ? trim(line.substr(equals + 1)) : "");
+                const auto earlier = std::ranges::find_if(found,
+                        [&](const std::string& one) { return one.starts_with(fmt::format("{}=", name)); });
+                if (earlier == found.end())
+                        found.push_back(std::move(setting));
+                else
+                        *earlier = std::move(setting);
         }
-        return names;
+
+        return found;
 }
 
 std::string failed_command(const Manager::Properties& unit)
@@ -109,6 +126,7 @@ void Obstacles::add_requirement(const std::string& name, const Manager::Properti
                 for (const auto& required : unit.list(kind)) {
                         if (in_chain(required) || required.ends_with(".slice"))
                                 continue;
+
                         const auto& [load, active] = other(required);
                         const auto what = load == "masked"      ? "is masked"
                                           : load == "not-found" ? "is not installed"
@@ -117,10 +135,12 @@ void Obstacles::add_requirement(const std::string& name, const Manager::Properti
                                                                 : "";
                         if (*what == '\0')
                                 continue;
+
                         state.obstacle = {.reason = "not started",
                                 .cause = fmt::format("{}={} of {}, which {}", kind, required, name, what),
                                 .place = file_with(state.admins_files, required),
-                                .remedy = fmt::format("see that {} starts", required)};
+                                .remedy = fmt::format("see that {} starts", required),
+                                .unit = active == "failed" ? required : std::string()};
                         return;
                 }
 }
@@ -138,7 +158,7 @@ void Obstacles::add_cycles(UnitStates& units)
                 for (const auto& member : cycle)
                         for (const auto& file : units.at(member).admins_files) {
                                 const auto settings = settings_in(file);
-                                if (contains(settings, "After") || contains(settings, "Before"))
+                                if (contains(settings, "After=") || contains(settings, "Before="))
                                         files.push_back(file);
                         }
                 unit.obstacle = {.reason = "in an ordering cycle",
@@ -158,17 +178,21 @@ void Obstacles::add(const std::string& name, const Manager::Properties& unit, Un
                         files.empty() ? unit.text("FragmentPath") : files};
                 return;
         }
+
         const bool ended = has_ended(state);
         if (ended)
                 state.failed_command = failed_command(unit);
+
         if (ended || state.restarts > 0)
                 for (const auto& file : state.admins_files)
                         state.settings[file] = settings_in(file);
+
         if (state.load != "loaded" || state.active != "inactive" || state.gate_closed)
                 return;
 
         state.never_tried = unit.number("Job") == 0 && unit.number("ConditionTimestampMonotonic") == 0;
         state.obstacle = unmet_check(unit, state.admins_files);
+
         if (!state.obstacle)
                 add_requirement(name, unit, state);
         if (state.obstacle || unit.number("Job") == 0)
@@ -179,6 +203,20 @@ void Obstacles::add(const std::string& name, const Manager::Properties& unit, Un
                 if (!in_chain(earlier) && other(earlier).active == "activating")
                         slow.push_back(earlier);
         state.waits_for = join(slow, ", ");
+}
+
+void add_file_of_flag(UnitState& unit)
+{
+        const auto begin = unit.last_line.find("--");
+        if (begin == std::string::npos)
+                return;
+
+        const auto flag =
+                unit.last_line.substr(begin, unit.last_line.find_first_of(" =:\"'", begin) - begin);
+        for (const auto& path : unit.admins_files)
+                if (read_file_if_exists(path).value_or("").find(flag) != std::string::npos &&
+                        std::ranges::find(unit.drop_ins, path) == unit.drop_ins.end())
+                        unit.drop_ins.push_back(path);
 }
 
 } // namespace eks

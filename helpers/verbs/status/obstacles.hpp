@@ -34,4 +34,7 @@ private:
         std::map<std::string, Other> others_;
 };
 
+// Adds to its drop-ins the admin's file that sets a flag which a daemon refuses.
+void add_file_of_flag(UnitState& unit);
+
 } // namespace eks

@@ -52,10 +52,15 @@ std::string describe(const UnitState& unit)
         if (unit.active == "failed")
                 return unit.result == "exit-code" ? fmt::format("FAILED (exit status {})", unit.exit_status)
                                                   : fmt::format("FAILED ({})", unit.result);
-        if (unit.active == "active" && unit.sub == "running")
-                return unit.restarts == 0
-                               ? "running"
-                               : fmt::format("running, restarted itself {}", times(unit.restarts));
+        if (unit.active == "active" && unit.sub == "running") {
+                const auto* const node = unit.ready == true    ? ", the node is Ready"
+                                         : unit.ready == false ? ", the node is not Ready"
+                                         : unit.registered     ? ", has registered the node"
+                                                               : "";
+                return fmt::format("running{}{}",
+                        unit.restarts == 0 ? "" : fmt::format(", restarted itself {}", times(unit.restarts)),
+                        node);
+        }
         if (unit.active == "active")
                 return unit.sub == "exited" ? "done" : "reached";
         if (restarts_itself(unit))
@@ -70,6 +75,7 @@ std::string describe(const UnitState& unit)
                                : fmt::format("working, restarted itself {}", times(unit.restarts));
         if (!unit.asserts)
                 return "not started: an assertion failed";
+
         return unit.active == "inactive" ? "not started" : unit.active;
 }
 
@@ -77,12 +83,14 @@ const char* mark_of(const UnitState& unit)
 {
         if (has_failed(unit))
                 return "×";
-        if (unit.active == "active" && (!unit.warnings.empty() || !unit.not_registered.empty()))
+        if (unit.active == "active" &&
+                (!unit.warnings.empty() || !unit.not_registered.empty() || unit.ready == false))
                 return "!";
         if (unit.active == "active")
                 return "●";
         if (unit.active == "activating")
                 return "◌";
+
         return "○";
 }
 
@@ -108,14 +116,17 @@ std::map<std::string, std::vector<std::string>> tree_of(const UnitStates& units,
                 const auto at = units.at(name).started;
                 return std::pair(at == 0 ? ~std::uint64_t{0} : at, name);
         };
+
         std::set<std::string> seen{root};
         std::deque<std::string> queue{root};
         while (!queue.empty()) {
                 const auto name = queue.front();
                 queue.pop_front();
+
                 const auto unit = units.find(name);
                 if (unit == units.end())
                         continue;
+
                 auto& list = children[name];
                 for (const auto& child : unit->second.pulls_in)
                         if (units.contains(child) && seen.insert(child).second)
@@ -123,6 +134,7 @@ std::map<std::string, std::vector<std::string>> tree_of(const UnitStates& units,
                 std::ranges::sort(list, {}, started);
                 queue.insert(queue.end(), list.begin(), list.end());
         }
+
         return children;
 }
 
@@ -137,6 +149,7 @@ public:
         {
                 const auto& unit = units_->at(name);
                 const auto left = fmt::format("{}{} {}", branch, mark_of(unit), name);
+
                 // Lines of a tree contain characters of three bytes, but columns are counted in characters.
                 const auto width =
                         std::ranges::count_if(left, [](char c) { return (c & '\xc0') != '\x80'; });
@@ -144,13 +157,16 @@ public:
                          std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, 44 - width)), ' ');
                 text_ += fmt::format("{:>8}  {}\n", time_of(unit), describe(unit));
                 const auto children = shown_below(name);
+
                 const auto below = indent + (children.empty() ? "   " : "│  ");
                 if (!unit.status.empty() && (unit.active == "failed" || unit.active == "activating"))
                         text_ += fmt::format("{}  {}\n", below, unit.status);
                 if (unit.status.empty() && unit.active == "failed" && !unit.cause.empty())
                         text_ += fmt::format("{}  {}\n", below, unit.cause);
                 if (!unit.last_line.empty())
-                        text_ += fmt::format("{}  Last error: {}\n", below, unit.last_line);
+                        text_ += fmt::format("{}  {}: {}\n", below,
+                                unit.active == "active" ? "Before the restart" : "Last error",
+                                unit.last_line);
                 if (!unit.last_error.empty())
                         text_ += fmt::format("{}  Last error: {}\n", below, unit.last_error);
                 for (const auto& warning : unit.warnings)
@@ -159,6 +175,7 @@ public:
                         text_ += fmt::format("{}  See: journalctl -b -x -p warning -u {}\n", below, name);
                 if (unit.active == "failed")
                         text_ += fmt::format("{}  See: journalctl -b -x -u {}\n", below, name);
+
                 for (std::size_t i = 0; i < children.size(); ++i) {
                         const bool last = i + 1 == children.size();
                         print(children[i], indent + (last ? "   " : "│  "), indent + (last ? "└─ " : "├─ "));
@@ -180,6 +197,7 @@ private:
                         const auto inner = shown_below(child);
                         shown.insert(shown.end(), inner.begin(), inner.end());
                 }
+
                 return shown;
         }
 
@@ -226,6 +244,7 @@ std::string reason_of(const UnitState& unit)
                 return "ended " + times(unit.restarts);
         if (restarts_itself(unit) || unit.result == "exit-code")
                 return ending(unit);
+
         return unit.result;
 }
 
@@ -262,6 +281,7 @@ std::string render_edits(const std::vector<std::string>& paths)
 {
         if (paths.empty())
                 return {};
+
         std::string text = "\nedited by hand, not changed:\n";
         for (const auto& path : paths)
                 text += fmt::format("{} {}{}\n", is_trusted(path) ? "!" : " ", path,
@@ -274,21 +294,27 @@ std::string render_storage(const std::string& record, const StorageNow& now)
         constexpr double gibibyte = 1U << 30U;
         if (record.empty())
                 return {};
+
         std::string text = "\ninstance store:\n";
+
         for (const auto line : lines(record)) {
                 constexpr std::string_view mount = "mount ";
                 text += fmt::format("  {}", line);
+
                 if (const auto words = split(line, ' '); words.size() > 1 && words[0] == "array")
                         if (const auto loss = now.loss(std::string(words[1])); !loss.empty())
                                 text += ": " + loss;
+
                 // The device is the last word; there may be blanks in the directory.
                 if (const auto end = line.rfind(' '); line.starts_with(mount) && end > mount.size()) {
                         const auto [used, size] =
                                 now.use(std::string(line.substr(mount.size(), end - mount.size())));
                         text += fmt::format(", {:.1f} of {:.1f} GiB used", used / gibibyte, size / gibibyte);
                 }
+
                 text += "\n";
         }
+
         return text;
 }
 
@@ -296,6 +322,7 @@ std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& a
 {
         if (record.kind.empty() && areas.empty())
                 return {};
+
         const bool wanted = !record.kind.empty() && record.kind != "off";
         auto text = fmt::format("\nswap: {}{}\n", record.kind.empty() ? "not configured" : record.kind,
                 wanted && record.path.empty() ? ", not on" : "");
@@ -304,6 +331,7 @@ std::string render_swap(const SwapRecord& record, const std::vector<SwapArea>& a
                 text += fmt::format("  {}, {:.1f} of {:.1f} GiB used{}\n", area.path,
                         static_cast<double>(area.used) / gibibyte, static_cast<double>(area.size) / gibibyte,
                         area.path == record.path ? "" : ", not of eksnode");
+
         return text;
 }
 
@@ -311,16 +339,22 @@ int chain_exit_status(const UnitStates& units, const std::string& root, Seconds 
 {
         const bool failed = std::ranges::any_of(
                 units, [](const auto& u) { return has_failed(u.second) && !restarts_itself(u.second); });
+
         if (units.at(root).active == "active") {
                 const auto kubelet = units.find(std::string(kubelet_unit));
                 if (failed)
                         return retry_in ? 75 : 1;
-                return kubelet != units.end() && !kubelet->second.not_registered.empty() ? 75 : 0;
+                return kubelet != units.end() && (!kubelet->second.not_registered.empty() ||
+                                                         kubelet->second.ready == false)
+                               ? 75
+                               : 0;
         }
+
         const bool working = std::ranges::any_of(units, [](const auto& u) {
                 return u.second.active == "activating" || restarts_itself(u.second) ||
                        !u.second.waits_for.empty();
         });
+
         return retry_in || (working && !failed) ? 75 : 1;
 }
 

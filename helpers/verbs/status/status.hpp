@@ -20,6 +20,7 @@ struct Obstacle {
         std::string cause;
         std::string place;       // the file to change; "" if none is known
         std::string remedy = {}; // beside a change of that file
+        std::string unit = {};   // whose records tell more
 };
 
 // The manager's state of one unit.
@@ -50,13 +51,17 @@ struct UnitState {
         std::vector<std::string> places = {};   // of the configuration that the failure is about
         std::string last_error = {};            // of a running kubelet, if it is new
         std::string not_registered = {};        // why kubelet could not register the node
+        bool registered = false;                // kubelet has registered it, and said so lately
+        std::optional<bool> ready = {};         // the node's condition, as kubelet has reported it
+        std::string why_not_ready = {};
         std::optional<Obstacle> obstacle = {};
         bool never_tried = false;        // systemd has never begun to start it, and is not about to
         std::string waits_for = {};      // with a queued job: units outside the chain that it follows
         std::string failed_command = {}; // of ExecStartPre= or ExecCondition=, with how it ended
-        std::vector<std::string> admins_files = {};                    // all drop-ins of an admin
-        std::map<std::string, std::vector<std::string>> settings = {}; // of each of these: "User", …
-        std::string program = {};                                      // of the first ExecStart=
+        std::vector<std::string> admins_files = {}; // all drop-ins of an admin
+        std::map<std::string, std::vector<std::string>> settings =
+                {};                  // of each of these: "User=", "LimitNOFILE=3"
+        std::string program = {};    // of the first ExecStart=
         std::string time_limit = {}; // "TimeoutStartSec=", with its value, that stopped it
 };
 
@@ -90,7 +95,8 @@ struct Situation {
         std::string explain_key = {};    // the key that the first failure is about
         std::uint64_t now = 0;           // CLOCK_MONOTONIC in µs
         bool clock_synchronised = true;
-        bool core_dumps = false; // systemd-coredump keeps what a process leaves that crashes
+        bool core_dumps = false;      // systemd-coredump keeps what a process leaves that crashes
+        std::string join_change = {}; // what eks-join says to change, if kubelet could not register the node
 };
 
 // The units that keep `root` from being reached, the root cause first: failed ones, daemons that end again

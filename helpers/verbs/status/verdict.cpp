@@ -39,12 +39,15 @@ std::set<std::string> required(const UnitStates& units, std::deque<std::string> 
         while (!queue.empty()) {
                 const auto unit = units.find(queue.front());
                 queue.pop_front();
+
                 if (unit == units.end())
                         continue;
+
                 for (const auto& other : unit->second.requires_)
                         if (all.insert(other).second)
                                 queue.push_back(other);
         }
+
         return all;
 }
 
@@ -62,11 +65,31 @@ std::string end_of(const UnitState& unit)
                 return "it was restarted too often in a short time, and systemd gave up";
         if (unit.result == "protocol")
                 return "it ended before it reported that it is ready";
+
         if (unit.killed || unit.result == "signal" || unit.result == "core-dump") {
                 const char* const name = ::sigabbrev_np(unit.exit_status);
                 return name == nullptr ? "" : fmt::format("it was killed by SIG{}", name);
         }
+
         return {};
+}
+
+// What systemd could not set up before it executed a program, by the exit status that it then has
+// (systemd.exec(5), "Process Exit Codes"); its record in the journal says more, but may be missing.
+std::string of_systemd(int exit_status)
+{
+        constexpr std::array statuses{std::pair(200, "change to its WorkingDirectory="),
+                std::pair(202, "open its file descriptors"), std::pair(203, "execute its program"),
+                std::pair(205, "set its limits (Limit…=)"), std::pair(209, "connect its standard output"),
+                std::pair(216, "set its Group="), std::pair(217, "set its User="),
+                std::pair(218, "set its capabilities"), std::pair(219, "move it into its cgroup"),
+                std::pair(226, "make its mount namespace (Private…=, Protect…=, BindPaths=, …)"),
+                std::pair(228, "set its SystemCallFilter="), std::pair(233, "make its RuntimeDirectory="),
+                std::pair(238, "make its StateDirectory="), std::pair(243, "set up its credentials")};
+        const auto* const known =
+                std::ranges::find(statuses, exit_status, [](const auto& one) { return one.first; });
+
+        return known == statuses.end() ? "" : fmt::format("systemd could not {}", known->second);
 }
 
 // The cause, without what is said elsewhere.
@@ -76,12 +99,16 @@ std::string cause_of(const UnitState& unit)
                 return unit.obstacle->cause;
         if (unit.status.starts_with(failed_prefix) && unit.active == "failed")
                 return unit.status.substr(failed_prefix.size());
+
         const auto& last = !unit.cause.empty() ? unit.cause : unit.last_line;
         auto end = unit.failed_command.empty() ? end_of(unit) : unit.failed_command;
         if (!unit.failed_command.empty() && unit.result == "timeout")
                 end += ": " + end_of(unit);
+        if (end.empty() && last.empty() && unit.result == "exit-code")
+                return of_systemd(unit.exit_status);
         if (end.empty() || last.empty())
                 return end + last;
+
         return fmt::format("{}; its last message: {}", end, last);
 }
 
@@ -98,10 +125,16 @@ std::string line(std::string_view name, const std::string& text)
         return text.empty() ? std::string() : fmt::format("  {:<6} {}\n", fmt::format("{}:", name), text);
 }
 
-// "FILE, which sets User= and Group=".
+// "FILE, which sets User=, LimitNOFILE=3".
 std::string with_settings(const std::string& file, const std::vector<std::string>& settings)
 {
-        return settings.empty() ? file : fmt::format("{}, which sets {}=", file, join(settings, "=, "));
+        return settings.empty() ? file : fmt::format("{}, which sets {}", file, join(settings, ", "));
+}
+
+bool has_crashed(const UnitState& unit)
+{
+        constexpr std::array signals{SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+        return unit.killed && unit.result != "watchdog" && std::ranges::count(signals, unit.exit_status) > 0;
 }
 
 // The admin's drop-ins with settings that explain such an end; they need not be the cause of others.
@@ -114,6 +147,7 @@ std::vector<std::string> explaining_files(const UnitState& unit, const std::stri
         const auto says = [&](std::string_view text) { return cause.find(text) != cause.npos; };
         const std::array kinds{
                 Kind{unit.result == "timeout", {"Timeout", "RuntimeMax"}},
+                Kind{has_crashed(unit), {"ExecStart"}}, // by which another program may run
                 Kind{unit.result == "oom-kill", {"Memory", "LimitAS", "OOM"}},
                 Kind{says("oo many open files"), {"LimitNOFILE"}},
                 Kind{unit.killed && unit.exit_status == SIGSYS, {"SystemCall"}},
@@ -124,6 +158,7 @@ std::vector<std::string> explaining_files(const UnitState& unit, const std::stri
         };
 
         std::vector<std::string> found;
+
         for (const auto& [file, settings] : unit.settings) {
                 std::vector<std::string> fitting;
                 for (const auto& setting : settings)
@@ -134,9 +169,11 @@ std::vector<std::string> explaining_files(const UnitState& unit, const std::stri
                                            });
                             }))
                                 fitting.push_back(setting);
+
                 if (!fitting.empty())
                         found.push_back(with_settings(file, fitting));
         }
+
         return found;
 }
 
@@ -152,12 +189,6 @@ std::string with_places(std::string text, const std::vector<std::string>& places
         return text;
 }
 
-bool has_crashed(const UnitState& unit)
-{
-        constexpr std::array signals{SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
-        return unit.killed && unit.result != "watchdog" && std::ranges::count(signals, unit.exit_status) > 0;
-}
-
 // Where what is wrong can be changed, and whether it is a file of the unit.
 struct Change {
         std::string text;
@@ -169,13 +200,16 @@ Change place_of_change(
 {
         std::vector<std::string> parts;
         bool of_unit = false;
+
         if (unit.obstacle && !unit.obstacle->place.empty()) {
                 parts.push_back(unit.obstacle->place);
                 of_unit = true;
         }
+
         if (const auto known = is_daemon(name) ? change_for(cause, situation.clock_synchronised) : "";
                 !known.empty())
                 parts.push_back(known);
+
         if (has_crashed(unit))
                 parts.push_back(fmt::format("the program {}, which crashed: install another version of it{}",
                         unit.program,
@@ -184,12 +218,15 @@ Change place_of_change(
                                 : ""));
 
         std::vector<std::string> files;
+
         for (const auto& file : unit.drop_ins) {
                 const auto known = unit.settings.find(file);
                 files.push_back(known == unit.settings.end() ? file : with_settings(file, known->second));
         }
+
         if (files.empty())
                 files = explaining_files(unit, cause);
+
         if (!files.empty()) {
                 parts.push_back("the drop-in " + join(files, ", "));
                 of_unit = true;
@@ -197,6 +234,7 @@ Change place_of_change(
                    unit.exit_status == status_of_exec && !program.empty()) {
                 parts.push_back(program);
         }
+
         parts.insert(parts.end(), unit.places.begin(), unit.places.end());
         if (parts.empty() && is_daemon(name) && !unit.settings.empty()) {
                 std::vector<std::string> all;
@@ -208,6 +246,7 @@ Change place_of_change(
 
         auto text = join(parts, "; ");
         const auto& key = situation.explain_key;
+
         const bool of_user_data = (text + cause).find("user data") != std::string::npos;
         if (of_user_data)
                 text += fmt::format(
@@ -216,9 +255,11 @@ Change place_of_change(
                         (text + cause).find("MIME part") == std::string::npos
                                 ? ""
                                 : " (lines are counted from the first one of the MIME part)");
+
         if (!key.empty())
                 text += fmt::format(
                         "{}`eksnode explain {}` shows who sets it", text.empty() ? "" : "; ", key);
+
         return {std::move(text), of_unit};
 }
 
@@ -242,6 +283,7 @@ std::string next_of(const std::string& name, const UnitState& unit, const Situat
                         of_unit ? fmt::format("; after a change of the drop-in, run {}", reload) : "");
         if (situation.retry_in)
                 return fmt::format("next attempt in {} (eks-retry.timer)", until(*situation.retry_in));
+
         return fmt::format("will not try again; when the cause is removed, run {}{}",
                 of_unit ? fmt::format("{} and ", reload) : "", start_again);
 }
@@ -253,8 +295,12 @@ std::string details(const std::string& name, const UnitState& unit, const Situat
         const auto [change, of_unit] = place_of_change(name, unit, cause, situation);
         text += line("Change", change);
         text += line("Next", next_of(name, unit, situation, of_unit));
+
         if (unit.load == "loaded")
-                text += line("See", fmt::format("journalctl -b -x -u {}", name));
+                text += line("See",
+                        fmt::format("journalctl -b -x -u {}",
+                                unit.obstacle && !unit.obstacle->unit.empty() ? unit.obstacle->unit : name));
+
         return text;
 }
 
@@ -273,7 +319,9 @@ std::string render_up(const UnitStates& units, const std::string& root, const Si
         if (kubelet != units.end() && !kubelet->second.not_registered.empty()) {
                 const auto& error = kubelet->second.not_registered;
                 const auto& places = kubelet->second.places;
-                auto change = with_places(change_for(error, situation.clock_synchronised), places);
+                const auto& known = situation.join_change;
+                auto change = with_places(
+                        known.empty() ? change_for(error, situation.clock_synchronised) : known, places);
                 if (change.empty())
                         change = join(places, "; ");
                 return fmt::format("! kubelet runs, but could not register the node\n{}{}{}{}",
@@ -281,18 +329,35 @@ std::string render_up(const UnitStates& units, const std::string& root, const Si
                         line("Next", "kubelet tries again by itself, every few seconds"),
                         line("See", "journalctl -b -u kubelet.service"));
         }
+
+        if (kubelet != units.end() && kubelet->second.ready == false) {
+                const auto& why = kubelet->second.why_not_ready;
+                return fmt::format("! kubelet has registered the node, which is not Ready\n{}{}{}{}",
+                        line("Cause", why), line("Change", change_for(why, situation.clock_synchronised)),
+                        line("Next", "kubelet reports it by itself when that has changed"),
+                        line("See", "journalctl -b -u kubelet.service, eksnode diagnose"));
+        }
+
         std::vector<std::string> failed;
         for (const auto& [name, unit] : units)
                 if (name != root && has_failed(unit))
                         failed.push_back(name);
+
         if (!failed.empty())
                 return fmt::format("! The node is up, but without {}\n", named(units, failed)) +
                        details(failed.front(), units.at(failed.front()), situation);
+
         const auto warnings =
                 std::ranges::count_if(units, [](const auto& unit) { return !unit.second.warnings.empty(); });
+        const auto* const joined = kubelet == units.end() ? "kubelet is running"
+                                   : kubelet->second.ready == true
+                                           ? "kubelet has registered it, and it is Ready"
+                                   : kubelet->second.registered ? "kubelet has registered it"
+                                                                : "kubelet is running";
         if (warnings == 0)
-                return "● The node is up: kubelet is running\n";
-        return fmt::format("● The node is up: kubelet is running; {} warned, see '!' below\n{}",
+                return fmt::format("● The node is up: {}\n", joined);
+
+        return fmt::format("● The node is up: {}; {} warned, see '!' below\n{}", joined,
                 warnings == 1 ? "a step" : fmt::format("{} steps", warnings),
                 line("Warned", first_warning(units)));
 }
@@ -308,6 +373,7 @@ std::string render_waiting(
         text += line("Warned", first_warning(units));
         text += line("Before", unit.earlier_failure);
         text += line("Says", unit.last_line);
+
         return text + line("See", fmt::format("journalctl -b -u {}", name));
 }
 
@@ -320,9 +386,11 @@ std::vector<std::string> ordering_cycle(const UnitStates& units, const std::stri
         while (!queue.empty()) {
                 const auto at = queue.front();
                 queue.pop_front();
+
                 const auto unit = units.find(at);
                 if (unit == units.end())
                         continue;
+
                 for (const auto& next : unit->second.after) {
                         if (next == name) {
                                 std::vector<std::string> cycle{at};
@@ -335,6 +403,7 @@ std::vector<std::string> ordering_cycle(const UnitStates& units, const std::stri
                                 queue.push_back(next);
                 }
         }
+
         return {};
 }
 
@@ -347,21 +416,26 @@ std::vector<std::string> find_blockers(const UnitStates& units, const std::strin
         std::vector<std::string> blockers;
         std::vector<std::string> absent;
         bool working = false;
+
         for (const auto& name : needed) {
                 const auto found = units.find(name);
                 if (found == units.end() || name == root)
                         continue;
+
                 const auto& unit = found->second;
                 const bool ends_again = unit.active == "activating" && unit.restarts > 0;
                 working = working || unit.active == "activating";
+
                 if (unit.load == "masked" || unit.load == "not-found")
                         (is_daemon(name) || lacking.contains(name) ? blockers : absent).push_back(name);
                 else if (unit.obstacle || has_failed(unit) || ends_again)
                         blockers.push_back(name);
         }
+
         // systemd starts nothing that requires an absent unit, but at boot what wants it comes up without.
         if (blockers.empty() && !working && units.at(root).active != "active")
                 blockers = std::move(absent);
+
         // A unit fails for want of another before it fails by itself, kubelet for want of containerd, too.
         const auto order = [&](const std::string& name) {
                 const auto reached = required(units, {name});
@@ -369,11 +443,13 @@ std::vector<std::string> find_blockers(const UnitStates& units, const std::strin
                         blockers, [&](const std::string& other) { return reached.contains(other); });
                 return std::tuple(name == kubelet_unit, others, units.at(name).started, name);
         };
+
         std::vector<std::pair<decltype(order(root)), std::string>> ordered;
         for (const auto& name : blockers)
                 ordered.emplace_back(order(name), name);
         std::ranges::sort(ordered);
         std::ranges::transform(ordered, blockers.begin(), [](const auto& one) { return one.second; });
+
         return blockers;
 }
 
@@ -382,22 +458,28 @@ std::string render_verdict(const UnitStates& units, const std::string& root, con
         const auto kubelet = units.find(std::string(kubelet_unit));
         if (units.at(root).active == "active")
                 return render_up(units, root, situation) + "\n";
+
         const bool ran =
                 std::ranges::any_of(units, [](const auto& unit) { return unit.second.started != 0; });
+
         // eks-node-generator links kubelet.service on nodes only.
         const bool has_kubelet = kubelet != units.end() && kubelet->second.load != "not-found";
         if (!situation.chosen && (!ran || !has_kubelet))
                 return fmt::format("○ This machine is not a node: {}\n\n", situation.why_not);
         if (const auto blockers = find_blockers(units, root); !blockers.empty())
-                return fmt::format("× Blocked by {}\n{}\n", named(units, blockers),
-                        details(blockers.front(), units.at(blockers.front()), situation));
+                return fmt::format("× Blocked by {}\n{}{}\n", named(units, blockers),
+                        details(blockers.front(), units.at(blockers.front()), situation),
+                        line("Warned", is_daemon(blockers.front()) ? "" : first_warning(units)));
+
         std::vector<std::string> working;
         for (const auto& [name, unit] : units)
                 if (unit.active == "activating")
                         working.push_back(name);
         std::ranges::sort(working, {}, [&](const std::string& name) { return units.at(name).started; });
+
         if (!working.empty())
                 return render_waiting(units, working, situation.now) + "\n";
+
         for (const auto& [name, unit] : units)
                 if (!unit.waits_for.empty())
                         return fmt::format("◌ Waiting for {}, which {} is ordered after\n{}\n",
@@ -405,6 +487,7 @@ std::string render_verdict(const UnitStates& units, const std::string& root, con
                                 line("See", fmt::format("systemctl list-jobs; systemctl status {}",
                                                     unit.waits_for)));
         const bool stopped = has_kubelet && kubelet->second.started != 0;
+
         return fmt::format("○ {}\n{}\n",
                 stopped ? "The node is down: kubelet was stopped"
                         : "The node was not started, and nothing is being started",

@@ -66,16 +66,6 @@ TEST_CASE("The newest error counts, else the newest line", "[status]")
         CHECK(last_error({record("bye"), record("Error: b"), record("Error: a")}) == "Error: b");
 }
 
-TEST_CASE("kubelet could not register if its last attempt says so", "[status]")
-{
-        CHECK(registration_error({}).empty());
-        CHECK(registration_error({record(harmless)}).empty());
-        CHECK(registration_error({record(harmless), record(refused)}).find("Unauthorized") !=
-                std::string::npos);
-        CHECK(registration_error({record(registered), record(refused)}).empty());
-        CHECK_FALSE(registration_error({record(refused), record(registered)}).empty());
-}
-
 TEST_CASE("The keys that a message names are found, with their places", "[status]")
 {
         using Places = std::vector<std::string>;
@@ -122,6 +112,7 @@ TEST_CASE("What is to be changed depends on the kind of a daemon's error", "[sta
                 std::string change; // its beginning
         };
         const std::string post = "Post \"https://a.eks.example/api/v1/nodes\": ";
+
         for (const auto& [message, change] : {
                      Row{post + "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
                              "the certificate of the server at cluster.apiServerEndpoint"},
@@ -143,6 +134,9 @@ TEST_CASE("What is to be changed depends on the kind of a daemon's error", "[sta
                              "node.labels"},
                      Row{"rpc error: code = Unimplemented desc = unknown service runtime.v1.RuntimeService",
                              "containerd runs without its CRI plugin"},
+                     Row{"\"Failed to listen and serve\" err=\"listen tcp 0.0.0.0:10250: bind: address already in use\"",
+                             "what listens at that address"},
+                     Row{"failed to run Kubelet: running with swap on is not supported", "swap, which"},
                      // containerd is not there yet, which is not the network's fault
                      Row{"dial unix /run/containerd/containerd.sock: connect: connection refused", ""},
                      Row{"failed to load kubelet config file", ""}}) {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "verbs/status/last_boot.hpp"
 #include "verbs/status/status.hpp"
 
 using namespace eks;
@@ -76,6 +77,7 @@ TEST_CASE("A node that is up is a tree of steps in the order they started, with 
                 {"eks-config.service", done(1'010'000, 1'013'000, {"eks-imds.service"})},
                 {"eks-ca.service", done(1'014'000, 1'015'499, {"eks-config.service"})},
         };
+
         CHECK(render_status(units, "eks-node.target") ==
                 "● eks-node.target                                     reached\n"
                 "├─ ● containerd.service                        80 ms  running\n"
@@ -94,12 +96,14 @@ TEST_CASE("What two daemons need stands below the one that started first", "[sta
                 unit.sub = "running";
                 return unit;
         };
+
         const UnitStates units{
                 {"eks-node.target", target("active", {"kubelet.service", "containerd.service"})},
                 {"kubelet.service", daemon(3'000'000)},
                 {"containerd.service", daemon(2'000'000)},
                 {"eks-containerd-config.service", done(1'000'000, 1'010'000)},
         };
+
         CHECK(render_status(units, "eks-node.target") ==
                 "● eks-node.target                                     reached\n"
                 "├─ ● containerd.service                         0 ms  running\n"
@@ -123,6 +127,7 @@ TEST_CASE("A failure shows its status, what the step said, and where to look", "
                                            .started = 1'020'000,
                                            .finished = 0}},
         };
+
         CHECK(render_status(units, "eks-node.target") ==
                 "○ eks-node.target                                     not started\n"
                 "├─ ○ eks-configured.target                            not started\n"
@@ -144,6 +149,7 @@ TEST_CASE("A chain on its way shows what is awaited", "[status]")
                                              .status = "Waiting for the instance metadata service",
                                              .started = 1'000'000}},
         };
+
         CHECK(render_status(units, "eks-node.target") ==
                 "○ eks-node.target                                     not started\n"
                 "└─ ◌ eks-imds.service                                 working\n"
@@ -171,6 +177,7 @@ TEST_CASE("Every state has words", "[status]")
                 {{.load = "loaded", .active = "active", .sub = "running"}, "running"},
                 {{.load = "loaded", .active = "active", .sub = "exited"}, "done"},
         };
+
         for (const auto& row : rows) {
                 const auto text = render_status({{"eks-a.service", row.unit}}, "eks-a.service");
                 CAPTURE(text);
@@ -204,6 +211,7 @@ TEST_CASE("The exit status says up, on its way, or neither", "[status]")
                 const char* other;
                 int status;
         };
+
         for (const auto& row :
                 {Row{"active", "active", 0}, Row{"active", "failed", 1}, Row{"inactive", "activating", 75},
                         Row{"activating", "active", 75}, Row{"inactive", "failed", 1},
@@ -233,6 +241,7 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
                 const auto text = render_status(units, "eks-node.target");
                 return text.substr(text.find('\n') + 1);
         };
+
         UnitState daemon{.load = "loaded",
                 .active = "activating",
                 .sub = "auto-restart",
@@ -243,29 +252,36 @@ TEST_CASE("A daemon that restarts itself is shown with its last end, and how oft
         CHECK(shown(daemon) ==
                 "└─ × kubelet.service                                  FAILED (exit status 1), restarts "
                 "itself\n        Last error: Error: no such file\n");
+
         auto ending = daemon; // runs its ExecStopPost=
         ending.active = "deactivating";
         ending.sub = "stop-post";
         CHECK(shown(ending) == shown(daemon));
         CHECK(find_blockers({{"eks-node.target", target("inactive", {})}, {"kubelet.service", ending}},
                       "eks-node.target") == std::vector<std::string>{"kubelet.service"});
+
         daemon.restarts = 3;
         CHECK(shown(daemon).find("FAILED (exit status 1), restarts itself; has done so 3 times\n") !=
                 std::string::npos);
+
         daemon.killed = true;
         daemon.exit_status = 9;
         CHECK(shown(daemon).find("FAILED (killed by signal 9), ") != std::string::npos);
+
         daemon.result = "watchdog";
         CHECK(shown(daemon).find("FAILED (hung: killed by signal 9), ") != std::string::npos);
+
         daemon.sub = "start";
         CHECK(shown(daemon).find(
                       "◌ kubelet.service                                  working, restarted itself 3 "
                       "times\n        Last error: Error: no such file\n") != std::string::npos);
+
         daemon.active = "active";
         daemon.sub = "running";
         daemon.restarts = 1;
         const auto text = render_status({{"kubelet.service", daemon}}, "kubelet.service");
         CHECK(text.find("running, restarted itself once\n") != std::string::npos);
+        CHECK(text.find("  Before the restart: Error: no such file\n") != std::string::npos);
 }
 
 TEST_CASE("The instance store is shown with its use", "[status]")
@@ -280,6 +296,7 @@ TEST_CASE("The instance store is shown with its use", "[status]")
                         [](const std::string& array) {
                                 return std::string(array == "/dev/md127" ? "" : "it lacks 1 of its disks");
                         }};
+
         CHECK(render_storage("", use).empty());
         CHECK(render_storage("disk /dev/nvme1n1 AWS1 5.0 GiB\narray /dev/md127 RAID0 of AWS1, AWS2\n"
                              "mount /mnt/k8s-disks/0 /dev/md127\n",
@@ -305,6 +322,7 @@ TEST_CASE("Swap is shown as configured and as it is on", "[status]")
         CHECK(render_swap({}, {}).empty());
         CHECK(render_swap({"off", ""}, {}) == "\nswap: off\n");
         CHECK(render_swap({"zram", ""}, {}) == "\nswap: zram, not on\n");
+
         const SwapArea ours{"/dev/zram0", 2ULL << 30U, 1ULL << 29U};
         CHECK(render_swap({"zram", "/dev/zram0"}, {ours, {"/swap", 1ULL << 30U, 0}}) ==
                 "\nswap: zram\n  /dev/zram0, 0.5 of 2.0 GiB used\n  /swap, 0.0 of 1.0 GiB used, not of eksnode\n");
@@ -322,6 +340,7 @@ TEST_CASE("What happens next is said once: the next attempt, or that there is no
         const auto verdict = [&](Seconds retry_in) {
                 return render_verdict(units, "eks-node.target", {.retry_in = retry_in});
         };
+
         for (const auto& [seconds, words] :
                 {std::pair(0, "0 s"), {119, "119 s"}, {120, "2 min"}, {899, "15 min"}}) {
                 const auto text = verdict(seconds);
@@ -330,6 +349,7 @@ TEST_CASE("What happens next is said once: the next attempt, or that there is no
                 CHECK(text.find(std::string("next attempt in ") + words) != std::string::npos);
                 CHECK(text.find("will not try again") == std::string::npos);
         }
+
         CHECK(verdict({}).find("will not try again; when the cause is removed, run `systemctl start") !=
                 std::string::npos);
         CHECK(chain_exit_status(units, "eks-node.target", 5) == 75);
@@ -352,6 +372,7 @@ TEST_CASE("Steps that are not needed are listed below the tree, and hide nothing
                         .conditions = false,
                         .pulls_in = std::move(pulls_in)};
         };
+
         auto closed = skipped({});
         closed.active = "failed"; // before `eksnode apply` closed its gate
         closed.gate_closed = true;
@@ -362,6 +383,7 @@ TEST_CASE("Steps that are not needed are listed below the tree, and hide nothing
                 {"eks-c.service", done(3, 4)},
                 {"eks-d.service", closed},
         };
+
         CHECK(render_status(units, "eks-node.target") ==
                 "● eks-node.target                                     reached\n"
                 "├─ ● eks-b.service                              0 ms  done\n"
@@ -380,6 +402,7 @@ TEST_CASE("What blocks the node is named by its root, not by what follows from i
                         .started = started,
                         .requires_ = std::move(requires_)};
         };
+
         UnitStates units{{"eks-node.target", target("inactive", {"kubelet.service"})},
                 {"kubelet.service", failed(9, 1, {"eks-config.service", "eks-ca.service"})},
                 {"eks-config.service", failed(1, 78, {"eks-imds.service"})},
@@ -389,16 +412,20 @@ TEST_CASE("What blocks the node is named by its root, not by what follows from i
         using Names = std::vector<std::string>;
         CHECK(find_blockers(units, "eks-node.target") ==
                 Names{"eks-imds.service", "eks-config.service", "kubelet.service"});
+
         // systemd starts nothing that requires a masked unit.
         for (const auto* name : {"kubelet.service", "eks-config.service", "eks-imds.service"})
                 units.at(name).active = "inactive";
         CHECK(find_blockers(units, "eks-node.target") == Names{"eks-ca.service"});
+
         units.at("eks-imds.service").active = "activating"; // at boot the others start
         CHECK(find_blockers(units, "eks-node.target").empty());
+
         units.at("eks-imds.service").active = "active";
         units.at("kubelet.service").lacks = {"eks-ca.service"};
         units.at("eks-config.service").active = "activating";
         CHECK(find_blockers(units, "eks-node.target") == Names{"eks-ca.service"});
+
         const auto text = render_verdict(units, "eks-node.target", {});
         CHECK(text.starts_with("× Blocked by eks-ca.service (masked)\n"));
         CHECK(text.find("`systemctl unmask eks-ca.service` and `systemctl start eks-node.target`") !=
@@ -415,11 +442,27 @@ TEST_CASE("A node that is up says what it lacks", "[status]")
                 const auto text = render_verdict(units, "eks-node.target", {});
                 return text.substr(0, text.find('\n'));
         };
+
         CHECK(first() == "! The node is up, but without eks-sandbox-image.service (exit status 69)");
+
         units.erase("eks-sandbox-image.service");
         CHECK(first() == "● The node is up: kubelet is running");
+
         units.at("kubelet.service").warnings = {"mind this"};
         CHECK(first() == "● The node is up: kubelet is running; a step warned, see '!' below");
+
+        units.at("kubelet.service").registered = true;
+        CHECK(first() == "● The node is up: kubelet has registered it; a step warned, see '!' below");
+
+        units.at("kubelet.service").ready = false;
+        units.at("kubelet.service").why_not_ready = "cni plugin not initialized";
+        CHECK(first() == "! kubelet has registered the node, which is not Ready");
+        CHECK(chain_exit_status(units, "eks-node.target", std::nullopt) == 75);
+
+        units.at("kubelet.service").ready = true;
+        CHECK(first() ==
+                "● The node is up: kubelet has registered it, and it is Ready; a step warned, see '!' below");
+
         units.at("kubelet.service").not_registered = "Unauthorized";
         CHECK(first() == "! kubelet runs, but could not register the node");
         CHECK(chain_exit_status(units, "eks-node.target") == 75);
@@ -471,13 +514,16 @@ TEST_CASE("How systemd ended a unit is said in words, with its last message", "[
         const auto cause = [&] { return line_of("Cause", render_verdict(units, "eks-node.target", {})); };
         kubelet.result = "timeout";
         CHECK(cause() == "it exceeded the time limit of its unit and was stopped");
+
         kubelet.result = "oom-kill";
         kubelet.last_line = "loading";
         CHECK(cause() == "the kernel killed it because memory ran out; its last message: loading");
+
         kubelet.result = "core-dump";
         kubelet.killed = true;
         kubelet.exit_status = 11;
         CHECK(cause() == "it was killed by SIGSEGV; its last message: loading");
+
         kubelet.failed_command = "ExecStartPre=/bin/a ended with exit status 1";
         CHECK(cause() == "ExecStartPre=/bin/a ended with exit status 1; its last message: loading");
         CHECK(reason_of(kubelet) == "a command before it failed");
@@ -492,12 +538,15 @@ TEST_CASE("For a daemon's error that names no setting, the drop-ins of its unit 
         const auto change = [&] { return line_of("Change", render_verdict(units, "eks-node.target", {})); };
 
         CHECK(change().empty());
-        kubelet.settings["/etc/a.conf"] = {"User", "Nice"};
+
+        kubelet.settings["/etc/a.conf"] = {"User=", "Nice="};
         CHECK(change() == "perhaps the drop-in /etc/a.conf, which sets User=, Nice=");
         CHECK(line_of("Next", render_verdict(units, "eks-node.target", {}))
                         .find("`systemctl daemon-reload` and ") != std::string::npos);
+
         kubelet.last_line = "chmod /var/lib/kubelet: operation not permitted";
         CHECK(change() == "the drop-in /etc/a.conf, which sets User=");
+
         kubelet.last_line = "failed to initialize";
         kubelet.places = {"kubelet.config.maxPods (user data, line 3)"};
         CHECK(change().starts_with("kubelet.config.maxPods (user data, line 3)"));
@@ -509,10 +558,10 @@ TEST_CASE("A time limit is named with its value, and the drop-in that sets it", 
                 {"kubelet.service", {.load = "loaded", .active = "failed", .result = "timeout"}}};
         auto& kubelet = units.at("kubelet.service");
         kubelet.time_limit = "TimeoutStartSec=5s";
-        kubelet.settings["/etc/a.conf"] = {"TimeoutStartSec", "Nice"};
+        kubelet.settings["/etc/a.conf"] = {"TimeoutStartSec=1s", "Nice="};
         const auto text = render_verdict(units, "eks-node.target", {});
         CHECK(line_of("Cause", text) == "it exceeded TimeoutStartSec=5s and was stopped");
-        CHECK(line_of("Change", text) == "the drop-in /etc/a.conf, which sets TimeoutStartSec=");
+        CHECK(line_of("Change", text) == "the drop-in /etc/a.conf, which sets TimeoutStartSec=1s");
 }
 
 TEST_CASE("For a daemon that crashes, its program and core dump are named", "[status]")
@@ -528,6 +577,7 @@ TEST_CASE("For a daemon that crashes, its program and core dump are named", "[st
                 return line_of(
                         "Change", render_verdict(units, "eks-node.target", {.core_dumps = core_dumps}));
         };
+
         CHECK(change(false) ==
                 "the program /usr/bin/containerd, which crashed: install another version of it");
         CHECK(change(true).ends_with("; `coredumpctl info /usr/bin/containerd` shows where it crashed"));
@@ -544,8 +594,10 @@ TEST_CASE("A program that systemd cannot execute is to be installed again", "[st
 
         kubelet.cause = "Failed to execute /usr/bin/kubelet: No such file or directory";
         CHECK(change() == "/usr/bin/kubelet is not there: install the package that it belongs to again");
+
         kubelet.cause = "Failed to execute /usr/bin/kubelet: Exec format error";
         CHECK(change() == "/usr/bin/kubelet is damaged, or for another architecture: install it again");
+
         kubelet.drop_ins = {"/etc/a.conf"};
         CHECK(change() == "the drop-in /etc/a.conf");
 }
@@ -563,6 +615,7 @@ TEST_CASE("A certificate that is out of date is blamed on the clock only if noth
                 return line_of("Change",
                         render_verdict(units, "eks-node.target", {.clock_synchronised = synchronised}));
         };
+
         CHECK(change(true).starts_with(
                 "the certificate of the server at cluster.apiServerEndpoint (user data, line 4), or of a proxy"));
         CHECK(change(false).starts_with("first the clock of this machine, which is not synchronised"));
@@ -589,4 +642,43 @@ TEST_CASE("While a step is awaited, the first warning stands beside it", "[statu
                 {"eks-cluster.service", {.load = "loaded", .active = "activating", .sub = "start"}}};
         units.at("eks-config.service").warnings = {"clutser is unknown"};
         CHECK(line_of("Warned", render_verdict(units, "eks-node.target", {})) == "clutser is unknown");
+}
+
+TEST_CASE("The last boot of another root begins with the first failure", "[status]")
+{
+        constexpr std::uint64_t time = 1'764'180'000'000'000; // 2025-11-26 18:00:00 UTC
+        std::vector<EndedUnit> units{{"eks-imds", "changed", "wrote /run/eks/imds.json", "", time},
+                {"eks-config", "failed", "user data, line 3: swap: unknown", "Write zram", time},
+                {"kubelet.service", "", "kubelet.service ended: no such flag", "", time}};
+        CHECK(last_boot_exit_status(units) == 1);
+
+        const auto text = render_last_boot(units);
+        CHECK(text.starts_with("× eks-config failed in the last boot, at 2025-11-26 18:00:00 UTC\n"
+                               "  Cause: user data, line 3: swap: unknown\n"
+                               "  Change: Write zram\n"));
+        CHECK(text.find("\n● eks-imds ") != text.npos);
+        CHECK(text.find("\n× kubelet.service ") != text.npos);
+
+        units.resize(1);
+        CHECK(last_boot_exit_status(units) == 0);
+        CHECK(render_last_boot(units).starts_with(
+                "● Nothing failed in the last boot, until 2025-11-26 18:00:00 UTC\n"));
+}
+
+TEST_CASE("Without a record, the exit status tells what systemd could not set up", "[status]")
+{
+        struct Row {
+                int status;
+                const char* cause;
+        };
+        const auto row = GENERATE(values<Row>({{203, "  Cause: systemd could not execute its program\n"},
+                {217, "  Cause: systemd could not set its User=\n"}, {226, "mount namespace"}}));
+        UnitStates units{{"eks-node.target", target("inactive", {"containerd.service"})},
+                {"containerd.service", {.load = "loaded",
+                                               .active = "failed",
+                                               .result = "exit-code",
+                                               .exit_status = row.status}}};
+        units.at("eks-node.target").requires_ = {"containerd.service"};
+        INFO(row.status);
+        CHECK(render_verdict(units, "eks-node.target", {}).find(row.cause) != std::string::npos);
 }
