@@ -224,7 +224,7 @@ private:
                 restart_daemons();
         }
 
-        // Those that others rest on: certificates, name servers, swap, the cluster, EC2.
+        // Those that others rest on: certificates, name servers, swap, the cluster.
         void run_first_steps()
         {
                 if (has_changed_file(trust_step_name) || is_opened("trust"))
@@ -236,8 +236,6 @@ private:
                         run_swap();
                 if (asks_eks_ && kubelet_runs_)
                         act(Action::Kind::run, "eks-cluster.service");
-                if (is_opened("ec2") && kubelet_runs_)
-                        act(Action::Kind::run, "eks-ec2.service");
         }
 
         // Before eks-kubelet-config looks for swap. It also turns off and removes what is no longer
@@ -262,9 +260,7 @@ private:
                         // Whether the proxy is the way to the API server depends on its addresses.
                         const bool looks_again =
                                 gate == "environment" && is_open(gate) && (hosts_change_ || other_servers_);
-                        const bool awaits_ec2 =
-                                is_opened("ec2") && (gate == "kubelet-args" || gate == "kubelet-config");
-                        if (has_changed_file(step.name) || is_opened(gate) || looks_again || awaits_ec2)
+                        if (has_changed_file(step.name) || is_opened(gate) || looks_again)
                                 act(Action::Kind::run, std::string(step.name) + ".service");
                 }
         }
@@ -275,7 +271,7 @@ private:
                         if (step.closing == Closing::runs_first && is_closed(std::string(step.gate())))
                                 act(Action::Kind::close, fmt::format("{}.service", step.name));
 
-                for (const auto* gate : {"cluster", "ec2", "hosts"})
+                for (const auto* gate : {"cluster", "hosts"})
                         if (is_closed(gate))
                                 act(Action::Kind::stop, fmt::format("eks-{}.service", gate));
 

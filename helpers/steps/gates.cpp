@@ -9,7 +9,6 @@
 #include "containerd/files.hpp"
 #include "containerd/image_settings.hpp"
 #include "containerd/registries.hpp"
-#include "node/ec2_needs.hpp"
 #include "node/hosts_block.hpp"
 #include "node/interfaces.hpp"
 #include "node/shutdown_period.hpp"
@@ -71,9 +70,6 @@ constexpr std::array all_gates{
                         return given.node.spec.storage.containerd_volume.has_value();
                 },
                 "containerd.volume is set"},
-        Gate{"ec2", [](const GateInputs& given) { return ec2_needs(given.node).any(); },
-                "the metadata does not tell the node's private DNS name, type or zone, or the table of "
-                "instance types lacks its type"},
         Gate{"environment",
                 [](const GateInputs& given) {
                         const auto& host = given.node.spec.host;

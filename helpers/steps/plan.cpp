@@ -69,11 +69,8 @@ std::vector<PlannedStep> plan_steps(const NodeInputs& node)
 std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Json& imds,
         const Versions& versions, const std::optional<Json>& described, std::string_view imds_source)
 {
-        auto facts = in_context("instance metadata", failure::facts_missing,
+        const auto facts = in_context("instance metadata", failure::facts_missing,
                 [&] { return instance_facts(imds, imds_source); });
-        auto ec2 = load_ec2_facts(root, facts.instance_id);
-        complete_facts(facts, ec2);
-
         add_bootstrap_dns(resolved, imds);
         auto config = plan_config(root, resolved, imds, versions);
         std::vector<PlannedStep> steps{{"eks-config", std::move(config.plan), std::nullopt}};
@@ -81,12 +78,11 @@ std::vector<PlannedStep> plan_node(const Root& root, Resolved resolved, const Js
                 !complete_from_eks(root, described, resolved.merged, imds, steps.front().plan.notes);
         const NodeInputs node{.root = root,
                 .spec = node_spec(resolved.merged.tree, resolved.merged.marks),
-                .facts = std::move(facts),
+                .facts = facts,
                 .versions = versions,
                 .credential_provider = credential_provider_path(),
                 .decided = config.decided,
-                .lacks_cluster = lacks_cluster,
-                .ec2 = std::move(ec2)};
+                .lacks_cluster = lacks_cluster};
         auto planned = plan_steps(node);
         std::ranges::move(planned, std::back_inserter(steps));
 

@@ -240,7 +240,6 @@ AMAZON_LINUX = {
     "coreutils": [],
     "cryptsetup": [],
     "diffutils": [],
-    "expat": ["libexpat.so.1()(64bit)"],
     "findutils": [],
     "glibc": [f"{library}{version}(64bit)" for library in ("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
               for version in ("()", *(f"(GLIBC_{number})" for number in GLIBC))] + ["rtld(GNU_HASH)"],

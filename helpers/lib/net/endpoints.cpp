@@ -85,14 +85,4 @@ EndpointKind endpoint_kind_from_environment()
         return {.fips = truth("AWS_USE_FIPS_ENDPOINT"), .dual_stack = truth("AWS_USE_DUALSTACK_ENDPOINT")};
 }
 
-EndpointKind endpoint_kind_of_instance(std::string_view region, bool has_ipv4, bool fips_kernel)
-{
-        auto kind = endpoint_kind_from_environment();
-        if (environment("AWS_USE_FIPS_ENDPOINT").empty())
-                kind.fips = fips_kernel && has_fips_endpoint(region);
-        if (environment("AWS_USE_DUALSTACK_ENDPOINT").empty())
-                kind.dual_stack = !has_ipv4;
-        return kind;
-}
-
 } // namespace eks

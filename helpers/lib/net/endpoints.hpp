@@ -35,9 +35,4 @@ bool has_fips_endpoint(std::string_view region);
 // other values than true and false.
 EndpointKind endpoint_kind_from_environment();
 
-// That of an instance, for services that have a FIPS endpoint where EKS has one: FIPS if the kernel is in
-// FIPS mode, dual stack if the instance has no IPv4 address; the two variables override that. Throws as
-// above.
-EndpointKind endpoint_kind_of_instance(std::string_view region, bool has_ipv4, bool fips_kernel);
-
 } // namespace eks

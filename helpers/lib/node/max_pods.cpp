@@ -69,11 +69,7 @@ struct Computed {
 Computed compute(const NodeInputs& node, std::vector<Note>& notes)
 {
         const auto type = require(node.facts.instance_type, "instanceType", node.facts.source);
-        auto known = find_instance_type(node.root, type);
-        const bool from_ec2 = !known && node.ec2.types.contains(type);
-        if (from_ec2)
-                known = node.ec2.types.at(type);
-
+        const auto known = find_instance_type(node.root, type);
         if (!known) {
                 if (const auto pods = parse_int<unsigned>(node.spec.kubelet.max_pods_expression.text))
                         return {*pods, fmt::format("kubelet.maxPodsExpression ({})",
@@ -81,17 +77,16 @@ Computed compute(const NodeInputs& node, std::vector<Note>& notes)
 
                 notes.push_back({Level::warning,
                         fmt::format(
-                                "instance type '{}' is not in '{}', and EC2 has not described it: maxPods is "
-                                "kubelet's own default {}, proceeding; set kubelet.config.maxPods if the node "
-                                "should run more or fewer",
+                                "instance type '{}' is not in '{}': maxPods is kubelet's own default {}, "
+                                "proceeding; set kubelet.config.maxPods if the node should run more or "
+                                "fewer",
                                 type, instance_types_path, default_max_pods)});
                 return {default_max_pods, "kubelet's default, for the instance type is unknown"};
         }
 
         const auto& cni = node.spec.cluster.cni;
-        Computed result{cni_max_pods(*known, cni),
-                fmt::format("{}{}: {} network interfaces of {} addresses", from_ec2 ? "EC2 says of " : "",
-                        type, known->max_enis, known->ipv4_per_eni)};
+        Computed result{cni_max_pods(*known, cni), fmt::format("{}: {} network interfaces of {} addresses",
+                                                           type, known->max_enis, known->ipv4_per_eni)};
 
         const bool prefixes = assigns_prefixes(*known, cni);
         if (cni.prefix_delegation && !prefixes)
@@ -185,13 +180,6 @@ std::optional<std::string> wrong_expression(const Sourced& expression)
         } catch (const Error& e) {
                 return describe(expression, e);
         }
-}
-
-bool depends_on_type(const NodeSpec& spec)
-{
-        const auto& kubelet = spec.kubelet;
-        return !flagged(kubelet.flags) && !kubelet.config.contains("maxPods") && !kubelet.config_replaces &&
-               !parse_int<unsigned>(kubelet.max_pods_expression.text);
 }
 
 MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes)

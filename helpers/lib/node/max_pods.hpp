@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "node/instance_type.hpp"
 #include "node/node.hpp"
 
 namespace eks {
@@ -18,6 +17,13 @@ inline constexpr std::string_view instance_types_path = "/usr/share/eks/instance
 
 // kubelet's own default, used for an unknown type.
 inline constexpr unsigned default_max_pods = 110;
+
+struct InstanceType {
+        unsigned max_enis = 0;     // network interfaces of the default network card
+        unsigned ipv4_per_eni = 0; // addresses of each, the primary one included
+        unsigned vcpus = 0;        // 0: unknown
+        bool nitro = false;        // its hypervisor; not on bare metal, where EC2 names none
+};
 
 // A row of the table that is installed with eksnode. If the row lacks them, vCPUs follow from the size in
 // the name (4 for xlarge, 4 N for Nxlarge and metal-Nxl), and every type but bare metal is Nitro. Both are
@@ -79,10 +85,6 @@ struct MaxPods {
         std::string why; // the origin of `effective`, as text
         std::string computed_why;
 };
-
-// Whether the value that kubelet uses depends on the limits of the instance type, and not only on the user's
-// settings.
-bool depends_on_type(const NodeSpec& spec);
 
 // The node's configuration has been validated. Throws Error (facts_missing, vendor_file).
 MaxPods max_pods(const NodeInputs& node, std::vector<Note>& notes);

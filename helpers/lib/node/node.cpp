@@ -113,14 +113,6 @@ InstanceFacts instance_facts(const Json& imds, std::string_view source)
         return facts;
 }
 
-void complete_facts(InstanceFacts& facts, const Ec2Facts& ec2)
-{
-        if (facts.instance_type.empty())
-                facts.instance_type = ec2.instance_type;
-        if (facts.availability_zone.empty())
-                facts.availability_zone = ec2.availability_zone;
-}
-
 Json facts_in(const std::string& path)
 {
         const auto text = read_file_if_exists(path);
@@ -237,9 +229,8 @@ NodeInputs load_node_inputs(const Root& root, ClusterNeed need)
 {
         auto document = load_node_document(root);
         const auto imds = load_imds(root);
-        auto facts = in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
-        auto ec2 = load_ec2_facts(root, facts.instance_id);
-        complete_facts(facts, ec2);
+        const auto facts =
+                in_context(imds_path, failure::facts_missing, [&] { return instance_facts(imds); });
 
         const bool completes = document.asks_eks && need == ClusterNeed::complete;
         if (completes)
@@ -249,14 +240,13 @@ NodeInputs load_node_inputs(const Root& root, ClusterNeed need)
                 const auto& node = document.tree;
                 return NodeInputs{.root = root,
                         .spec = node_spec(node.at("spec"), document.marks),
-                        .facts = std::move(facts),
+                        .facts = facts,
                         .versions = {version_in(node, "kubelet"), version_in(node, "containerd")},
                         .credential_provider = credential_provider_path(),
                         .decided = {.soci = node.value("soci", false),
                                 .sandbox_image = node.value("sandboxImage", std::string()),
                                 .spared_image = node.value("sparedImage", std::string())},
-                        .lacks_cluster = document.asks_eks && !completes,
-                        .ec2 = std::move(ec2)};
+                        .lacks_cluster = document.asks_eks && !completes};
         });
 }
 

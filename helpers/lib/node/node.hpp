@@ -10,7 +10,6 @@
 #include "config/node_spec.hpp"
 #include "config/sources.hpp"
 #include "document/layer.hpp"
-#include "node/ec2_facts.hpp"
 #include "node/version.hpp"
 
 namespace eks {
@@ -57,13 +56,9 @@ struct NodeInputs {
         Decisions decided = {};
         bool lacks_cluster =
                 false; // the configuration lacks values of the cluster, and EKS has not answered yet
-        Ec2Facts ec2 = {};
 };
 
 InstanceFacts instance_facts(const Json& imds, std::string_view source = imds_path);
-
-// Facts that a machine without the metadata service lacks, from what EC2 has said.
-void complete_facts(InstanceFacts& facts, const Ec2Facts& ec2);
 
 // The object in a file that was named with --imds. Throws Error (facts_missing, file_io).
 Json facts_in(const std::string& path);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/environment.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "checks/described_cluster.hpp"
@@ -86,6 +87,16 @@ ClusterAnswer parse_cluster(const std::string& body, const std::string& name)
         }
 
         return result;
+}
+
+EndpointKind eks_endpoint(const InstanceFacts& facts, bool fips_kernel)
+{
+        auto kind = endpoint_kind_from_environment();
+        if (environment("AWS_USE_FIPS_ENDPOINT").empty())
+                kind.fips = fips_kernel && has_fips_endpoint(facts.region);
+        if (environment("AWS_USE_DUALSTACK_ENDPOINT").empty())
+                kind.dual_stack = facts.local_ipv4.empty();
+        return kind;
 }
 
 AwsRequest describe_request(const std::string& name)

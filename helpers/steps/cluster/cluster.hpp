@@ -9,7 +9,6 @@
 #include <string>
 
 #include "net/aws_call.hpp"
-#include "net/watched_calls.hpp"
 #include "node/node.hpp"
 #include "systemd/step.hpp"
 
@@ -38,6 +37,10 @@ struct ClusterAnswer {
 // not an answer about that cluster.
 ClusterAnswer parse_cluster(const std::string& body, const std::string& name);
 
+// The defaults of AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT: FIPS if the kernel is in FIPS mode
+// and the region has such endpoints, dual stack if the instance has no IPv4 address. Throws Error (usage).
+EndpointKind eks_endpoint(const InstanceFacts& facts, bool fips_kernel);
+
 // The request. Throws nothing.
 AwsRequest describe_request(const std::string& name);
 
@@ -58,11 +61,18 @@ ClusterAnswer wait_for_cluster(const ClusterQuestion& question, const ClusterWor
 // Throws Error (facts_missing) without a region.
 ClusterQuestion question_about(const std::string& name, const Json& imds);
 
+// What is said while EKS is asked.
+struct ClusterWatch {
+        std::function<void(const std::string&)> say;          // the status texts
+        std::function<void(std::chrono::seconds)> until = {}; // how long the wait that begins may take
+        std::function<void(const std::string&)> warn = [](const std::string&) {};
+};
+
 // The same with requests to EKS: fails after 2 minutes without an answer, after 10 minutes of throttling,
 // and after $EKS_CLUSTER_TIMEOUT seconds if the cluster is still being created. Throws Error: those of
 // wait_for_cluster() and aws_call(), usage.
 ClusterAnswer ask_eks(const Root& root, const ClusterQuestion& question, const InstanceFacts& facts,
-        const CallWatch& watch);
+        const ClusterWatch& watch);
 
 // The file for the steps that need the answer. The configuration completed with it passes the same checks as
 // in eks-config. Throws Error (config_invalid).

@@ -69,9 +69,6 @@ std::string node_name(const NodeInputs& node, std::vector<Note>& notes)
         if (node.spec.registration.instance_id_node_name)
                 return require(node.facts.instance_id, "instanceId", node.facts.source);
 
-        if (!node.ec2.private_dns_name.empty())
-                return node.ec2.private_dns_name;
-
         const auto host = require(node.facts.local_hostname, "localHostname", node.facts.source);
         auto name = ec2_private_name(host, require(node.facts.region, "region", node.facts.source));
         if (name != host.substr(0, host.find(' ')))

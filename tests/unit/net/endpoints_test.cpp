@@ -74,22 +74,3 @@ TEST_CASE("The environment chooses the kind of endpoint as it does for the AWS S
         CHECK(with("False", "TRUE") == 2);
         CHECK(with("maybe", "") == 99);
 }
-
-TEST_CASE("The endpoint is for FIPS and for both families where an instance needs that", "[endpoints]")
-{
-        const auto kind = [](const char* region, bool has_ipv4, bool fips_kernel, const char* fips,
-                                  const char* dual) {
-                return test::captured_child([=] {
-                        ::setenv("AWS_USE_FIPS_ENDPOINT", fips, 1);
-                        ::setenv("AWS_USE_DUALSTACK_ENDPOINT", dual, 1);
-                        const auto found = endpoint_kind_of_instance(region, has_ipv4, fips_kernel);
-                        return (found.fips ? 1 : 0) + (found.dual_stack ? 2 : 0);
-                }).status;
-        };
-
-        CHECK(kind("us-west-2", true, false, "", "") == 0);
-        CHECK(kind("us-west-2", true, true, "", "") == 1);
-        CHECK(kind("us-west-2", false, false, "", "") == 2);
-        CHECK(kind("eu-west-1", true, true, "", "") == 0);
-        CHECK(kind("us-west-2", true, true, "false", "true") == 2);
-}

@@ -208,6 +208,22 @@ TEST_CASE("A refusal is explained, with its remedy", "[cluster]")
         }).failure == "cluster-not-found");
 }
 
+TEST_CASE("The endpoint is for FIPS and for both families where it has to be", "[cluster]")
+{
+        const InstanceFacts ipv4{.region = "us-west-2", .local_ipv4 = "10.0.0.1"};
+        const InstanceFacts ipv6{.region = "us-west-2"};
+        CHECK_FALSE(eks_endpoint(ipv4, false).fips);
+        CHECK_FALSE(eks_endpoint(ipv4, false).dual_stack);
+        CHECK(eks_endpoint(ipv4, true).fips);
+        CHECK(eks_endpoint(ipv6, false).dual_stack);
+        CHECK_FALSE(eks_endpoint({.region = "eu-west-1", .local_ipv4 = "10.0.0.1"}, true).fips);
+
+        const Variable fips("AWS_USE_FIPS_ENDPOINT", "false");
+        const Variable dual_stack("AWS_USE_DUALSTACK_ENDPOINT", "true");
+        CHECK_FALSE(eks_endpoint(ipv4, true).fips);
+        CHECK(eks_endpoint(ipv4, true).dual_stack);
+}
+
 TEST_CASE("cluster.json holds the answer for everybody to read", "[cluster]")
 {
         const auto plan = planned("    name: blue\n", parsed_answer());
