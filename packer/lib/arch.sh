@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The names of an architecture. EC2 and Packer say x86_64 and arm64, the bucket and Debian amd64 and arm64, and RPM and the
-# kernel x86_64 and aarch64. The template and packages/build, which cannot read this file, know some of them, too.
+# kernel x86_64 and aarch64. The template, the front end and packages/build, which cannot read this file, know some of them, too.
 set -euo pipefail
 
 # ec2_arch NAME: what EC2 calls it, whichever of the names is given; fails for other names.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Read an S3 bucket with curl: signed if there are credentials, and anonymously if there are none or S3 refuses them.
 # Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, from the profile AWS_PROFILE in
-# AWS_SHARED_CREDENTIALS_FILE, or on the builder from the role of its instance profile. AWS_ENDPOINT_URL_S3 replaces AWS's endpoint; the bucket is then a part of the path.
+# AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE, or on the builder from the role of its instance profile. AWS_ENDPOINT_URL_S3
+# replaces AWS's endpoint; the bucket is then a part of the path.
 set -euo pipefail
 
 # bucket_root BUCKET REGION: the URL below which the bucket's keys are.
@@ -12,6 +13,7 @@ bucket_root() {
                 echo "${AWS_ENDPOINT_URL_S3%/}/$1"
                 return
         fi
+
         case $2 in
         cn-*) domain=amazonaws.com.cn ;;
         eusc-*) domain=amazonaws.eu ;;
@@ -21,6 +23,7 @@ bucket_root() {
         eu-isoe-*) domain=cloud.adc-e.uk ;;
         *) domain=amazonaws.com ;;
         esac
+
         # The certificate is for names with one word before s3.
         case $1 in
         *.*) echo "https://s3.$2.$domain/$1" ;;
@@ -38,22 +41,41 @@ load_credentials() {
         [ -n "${AWS_ACCESS_KEY_ID:-}" ] || load_profile || load_instance_credentials
 }
 
-load_profile() {
-        local file=${AWS_SHARED_CREDENTIALS_FILE:-${HOME:-/nonexistent}/.aws/credentials} name value
-        [ -r "$file" ] || return 1
-        while IFS='=' read -r name value; do
-                case $name in
-                aws_access_key_id) AWS_ACCESS_KEY_ID=$value ;;
-                aws_secret_access_key) AWS_SECRET_ACCESS_KEY=$value ;;
-                aws_session_token) AWS_SESSION_TOKEN=$value ;;
-                esac
-        done < <(awk -v profile="${AWS_PROFILE:-default}" '
-                /^[ \t]*\[/ { gsub(/[][ \t]/, ""); here = $0 == profile; next }
+# profile_lines FILE: the lines of the profile AWS_PROFILE, as NAME=VALUE.
+profile_lines() {
+        [ ! -r "$1" ] || awk -v profile="${AWS_PROFILE:-default}" '
+                /^[ \t]*\[/ { gsub(/^[ \t]*\[[ \t]*(profile[ \t]+)?|[ \t]*\].*$/, ""); here = $0 == profile; next }
                 here && (at = index($0, "=")) {
                         name = substr($0, 1, at - 1); value = substr($0, at + 1)
                         gsub(/[ \t\r]/, "", name); gsub(/^[ \t]+|[ \t\r]+$/, "", value)
                         print name "=" value
-                }' "$file")
+                }' "$1"
+}
+
+# Keys of the profile, or what the AWS CLI makes of a profile of another kind.
+load_profile() {
+        local lines kind name value
+        lines=$(profile_lines "${AWS_CONFIG_FILE:-${HOME:-/nonexistent}/.aws/config}" &&
+                profile_lines "${AWS_SHARED_CREDENTIALS_FILE:-${HOME:-/nonexistent}/.aws/credentials}")
+        kind=$(grep -om 1 -E '^(role_arn|sso_session|sso_start_url|credential_process|login_session)=' <<<"$lines") || true
+
+        if [ -n "$kind" ]; then
+                if ! command -v aws >/dev/null; then
+                        echo "packer: the profile '${AWS_PROFILE:-default}' has ${kind%=}, of which only the AWS CLI makes credentials:" \
+                                "install it, or export AWS_ACCESS_KEY_ID and so on" >&2
+                        return 1
+                fi
+
+                lines=$(aws configure export-credentials --profile "${AWS_PROFILE:-default}" --format env-no-export </dev/null) || return 1
+        fi
+
+        while IFS='=' read -r name value; do
+                case $name in
+                aws_access_key_id | AWS_ACCESS_KEY_ID) AWS_ACCESS_KEY_ID=$value ;;
+                aws_secret_access_key | AWS_SECRET_ACCESS_KEY) AWS_SECRET_ACCESS_KEY=$value ;;
+                aws_session_token | AWS_SESSION_TOKEN) AWS_SESSION_TOKEN=$value ;;
+                esac
+        done <<<"$lines"
         [ -n "${AWS_ACCESS_KEY_ID:-}" ]
 }
 
@@ -73,10 +95,12 @@ try() {
         while true; do
                 status=0
                 "$@" || status=$?
+
                 case $status in
                 18 | 52 | 55 | 56 | 92) [ "$tries" -gt 0 ] || return "$status" ;;
                 *) return "$status" ;;
                 esac
+
                 tries=$((tries - 1))
                 sleep 1
         done
@@ -87,6 +111,7 @@ try() {
 fetch() {
         local region=$1 status=0
         shift
+
         # No redirection leads from HTTPS to HTTP. A mirror without TLS is one that the caller named.
         local protocols='=https'
         [[ ${*: -1} != http://* ]] || protocols='=http,https'
@@ -95,10 +120,12 @@ fetch() {
                 try curl "${options[@]}" --location "$@"
                 return
         fi
+
         if load_credentials; then
                 try signed_curl "$region" "${options[@]}" "$@" && return
                 status=$?
                 [ "$status" -eq 22 ] || return "$status" # 22: the server refused; everything else fails without a signature, too
         fi
+
         try curl "${options[@]}" "$@"
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What the provisioners share. They run as root on the machine that becomes an image, on AL2023 and Debian 12, and leave the
+# What the provisioners share. They run as root on the machine that becomes an image, on AL2023, Debian 12 and Debian 13, and leave the
 # same result if they run again. Tests set IMAGE_ROOT, a directory that stands for '/'.
 set -euo pipefail
 umask 022 # a hardened base image may have another
@@ -37,14 +37,17 @@ need() {
 # One of the names that the template knows.
 find_system() {
         local ID='' VERSION_ID=''
+
         # shellcheck source=/dev/null
         . "$root/etc/os-release"
+
         case $ID:$VERSION_ID in
         amzn:2023) echo al2023 ;;
-        debian:12) echo debian12 ;;
-        *) fail "the machine runs '$ID $VERSION_ID'" "use a base image of Amazon Linux 2023 or Debian 12" ;;
+        debian:12 | debian:13) echo "debian$VERSION_ID" ;;
+        *) fail "the machine runs '$ID $VERSION_ID'" "use a base image of Amazon Linux 2023, Debian 12 or Debian 13" ;;
         esac
 }
+
 system=$(find_system)
 
 # put MODE FILE: write standard input to a file, unless it is there already.
@@ -54,6 +57,7 @@ put() {
         new=$(mktemp "${file%/*}/.#new.XXXXXX")
         cat >"$new"
         chmod "$1" "$new"
+
         if cmp -s "$new" "$file" && [ "$(stat -c %a "$file")" = "${1#0}" ]; then
                 rm "$new"
         else
@@ -93,16 +97,20 @@ install_version() {
         if [ "$system" = al2023 ]; then
                 local wanted=$1-$2
                 unlock_package "$1"
+
                 if is_wish "$2"; then # dnf would leave an older version that fits, and NAME-* may be another package
                         version=$(dnf --quiet repoquery --queryformat '%{version}-%{release}\n' "$1" | newest_of "$2")
                         wanted=$1-$version
                 fi
+
                 if [ "$wanted" = "$1-" ] || ! dnf --assumeyes --quiet install "$wanted"; then
                         fail "no package $1 has the version $2" "'dnf --showduplicates list $1' prints the versions"
                 fi
+
                 lock_package "$1"
                 return
         fi
+
         version=$(apt-cache madison "$1" | awk '{ print $3 }' | newest_of "$2")
         [ -n "$version" ] || fail "no package $1 has the version $2" "'apt-cache madison $1' prints the versions"
         apt --allow-change-held-packages install "$1=$version"
@@ -159,18 +167,22 @@ download_checked() {
                 download "$1" "$2.sha256" "$temporary/${2##*/}.sha256"
                 sum=$(first_checksum "$temporary/${2##*/}.sha256")
         fi
+
         if ! has_checksum "$sum" "$3"; then
                 download "$1" "$2" "$temporary/file"
+
                 if ! has_checksum "$sum" "$temporary/file"; then
                         found=$(sha256sum <"$temporary/file" | cut -d ' ' -f 1)
                         rm -r "$temporary"
                         fail "$2 has the SHA-256 $found, not $sum" "the file is damaged or was replaced: copy it and its checksum again"
                 fi
+
                 mkdir -p "${3%/*}"
                 cp "$temporary/file" "${3%/*}/.#${3##*/}"
                 mv "${3%/*}/.#${3##*/}" "$3"
                 say "fetched ${2##*/}"
         fi
+
         rm -r "$temporary"
 }
 
@@ -209,6 +221,7 @@ next_kernel() {
         else
                 for next in $(printf '%s\n' "$root"/boot/vmlinuz-* | sort -V); do :; done
         fi
+
         next=${next##*/vmlinuz-}
         [ "$next" = '*' ] || echo "$next"
 }
@@ -217,6 +230,7 @@ next_kernel() {
 delete_logs() {
         rm -rf "$root"/var/log/journal/*
         [ ! -d "$root/var/log" ] || find "$root/var/log" -type f ! -path "$root/var/log/audit/audit.log" -delete
+
         if [ -e "$root/var/log/audit/audit.log" ]; then
                 : >"$root/var/log/audit/audit.log"
         fi
@@ -227,12 +241,13 @@ delete_logs() {
 kernel_arguments() (
         set +eu
         files=("$root/etc/default/grub")
-        [ "$system" != debian12 ] || files+=("$root"/etc/default/grub.d/*.cfg)
+        [ "$system" = al2023 ] || files+=("$root"/etc/default/grub.d/*.cfg)
         GRUB_CMDLINE_LINUX=
         for file in "${files[@]}"; do
                 # shellcheck source=/dev/null
                 [ ! -f "$file" ] || . "$file" >/dev/null 2>&1
         done
+
         echo "$GRUB_CMDLINE_LINUX"
 )
 
@@ -246,11 +261,13 @@ add_kernel_arguments() {
         for argument in "$@"; do
                 has_kernel_argument "$argument" || missing+=("$argument")
         done
-        if [ ${#missing[@]} -gt 0 ] && [ "$system" = debian12 ]; then
+
+        if [ ${#missing[@]} -gt 0 ] && [ "$system" != al2023 ]; then
                 {
                         cat "$root$file" 2>/dev/null || echo "# Written by the image build."
                         echo "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX ${missing[*]}\""
                 } | put 0644 "$file"
+
                 for argument in "${missing[@]}"; do
                         has_kernel_argument "$argument" || fail "kernels do not get the argument $argument" \
                                 "a file in /etc/default/grub.d, which sorts after ${file##*/}, sets GRUB_CMDLINE_LINUX anew: rename it in the base image"
@@ -263,6 +280,7 @@ add_kernel_arguments() {
                         echo "GRUB_CMDLINE_LINUX=\"$line\""
                 } | put 0644 /etc/default/grub
         fi
+
         if [ "$system" = al2023 ]; then
                 grubby --update-kernel=ALL --args="$*"
         elif command -v update-grub >/dev/null; then
@@ -279,6 +297,7 @@ leftovers() {
                 # shellcheck disable=SC2231 # a pattern
                 for path in "$root/"$pattern; do
                         [ -e "$path" ] || [ -L "$path" ] || continue
+
                         # The link of systemd-resolved is part of an image, a file with this network's servers is not.
                         [ "$pattern" != etc/resolv.conf ] || [ ! -L "$path" ] || continue
                         echo "$path"

@@ -20,15 +20,22 @@
 #   run SCRIPT                      a script of provisioners/variants/, after all of the above
 #   run-last SCRIPT                 likewise, after the scripts of all other variants
 #
-# and what lib/controls.sh does and checks. A word with a system, as in 'enable@al2023', is for that system only.
+# and what lib/controls.sh does and checks. A word with a system, as in 'enable@al2023', is for that system only. SYSTEM is al2023,
+# debian12, debian13, or debian for both of these.
 # @NAME@ stands for the value of a variable of the template, in capitals.
 set -euo pipefail
 variant_words='summary|systems|architectures|conflicts|kernels|includes|repository|version|stream|packages|kernel-modules-source|kernel-argument|module|run|run-last|enable'
 control_words='control|waived|sysctl|module-off|mode|homes|absent-package|mask|mount|sshd|text|line|setting|assign|group|missing-file|holds|by'
 
+# is_for NAMES SYSTEM: whether a system, or all of its kind, are among these names.
+is_for() {
+        [[ " $1 " == *" $2 "* || " $1 " == *" ${2%%[0-9]*} "* ]]
+}
+
 # variant_lines FILE WORD [SYSTEM]: the rest of the lines that begin with this word, or with this word for a system.
 variant_lines() {
-        sed -n "s/^$2\\(@${3:-.*}\\)\\{0,1\\}[[:space:]][[:space:]]*//p" "$1"
+        local name=${3:-.*}
+        sed -nE "s/^$2(@($name|${name%%[0-9]*}))?[[:space:]]+//p" "$1"
 }
 
 # expand_variants DIRECTORY NAMES: these variants, after those that they include, each once.
@@ -43,6 +50,11 @@ expand_variants() {
 # has_variant DIRECTORY NAMES VARIANT...: whether one of these variants is among the names or what they include.
 has_variant() {
         expand_variants "$1" "$2" | grep -xF "$(printf '%s\n' "${@:3}")" >/dev/null
+}
+
+# Whether instances of the image become nodes of Kubernetes.
+is_node() {
+        ! has_variant "$(dirname "${BASH_SOURCE[0]}")/../variants" "${VARIANTS:-}" ecs
 }
 
 # describe_variants DIRECTORY
@@ -67,36 +79,43 @@ check_variants() {
                         echo "'$name' cannot be the name of a variant"
                         return 1
                 fi
+
                 if ! [ -f "$1/$name.list" ]; then
                         echo "there is no variant '$name'"
                         return 1
                 fi
-                other=$(sed -E "/^(#|\$)/d; /^($variant_words|$control_words)(@(al2023|debian12))?[[:space:]]/d" "$1/$name.list" | head -n 1)
+
+                other=$(sed -E "/^(#|\$)/d; /^($variant_words|$control_words)(@(al2023|debian(12|13)?))?[[:space:]]/d" "$1/$name.list" | head -n 1)
                 if [ -n "$other" ]; then
                         echo "the variant '$name' has a line that means nothing: $other"
                         return 1
                 fi
+
                 for other in $(variant_lines "$1/$name.list" run) $(variant_lines "$1/$name.list" run-last); do
                         if ! [ -f "$1/../provisioners/variants/$other" ]; then
                                 echo "the variant '$name' runs provisioners/variants/$other, which does not exist"
                                 return 1
                         fi
                 done
+
                 only=$(variant_lines "$1/$name.list" systems)
-                if [ -n "$only" ] && [[ " $only " != *" $3 "* ]]; then
+                if [ -n "$only" ] && ! is_for "$only" "$3"; then
                         echo "the variant '$name' is for $only, not for $3"
                         return 1
                 fi
+
                 only=$(variant_lines "$1/$name.list" architectures)
                 if [ -n "$only" ] && [[ " $only " != *" $4 "* ]]; then
                         echo "the variant '$name' is for $only, not for $4"
                         return 1
                 fi
+
                 other=$(variant_lines "$1/$name.list" repository | grep -vE '^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [0-9A-F]{40}$' | head -n 1) || true
                 if [ -n "$other" ]; then
                         echo "the variant '$name' has a repository without the fingerprint of its key: $other"
                         return 1
                 fi
+
                 for other in $(variant_lines "$1/$name.list" conflicts); do
                         if [[ " $all " == *" $other "* ]]; then
                                 echo "the variants '$name' and '$other' cannot be combined"
@@ -112,6 +131,7 @@ check_kernel() {
         local name lines line
         line=$(cut -d. -f1,2 <<<"$3")
         [[ $line =~ ^[0-9]+\.[0-9]+$ ]] || return 0
+
         for name in $(expand_variants "$1" "$2"); do
                 lines=$(variant_lines "$1/$name.list" kernels)
                 if [ -n "$lines" ] && [[ " $lines " != *" $line "* ]]; then
@@ -130,8 +150,10 @@ with_values() {
                                 echo "the variable ${BASH_REMATCH[1]} of a variant has no value" >&2
                                 return 1
                         fi
+
                         line=${line//"${BASH_REMATCH[0]}"/"${!BASH_REMATCH[1]}"}
                 done
+
                 printf '%s\n' "$line"
         done
 }
@@ -142,7 +164,7 @@ variant_items() {
         local name
         for name in $(expand_variants "$1" "$2"); do
                 variant_lines "$1/$name.list" "$3" "${system:-}" | if [ $# -eq 4 ]; then
-                        sed -n "s/^$4\([[:space:]][[:space:]]*\|$\)//p"
+                        sed -nE "s/^($4|${4%%[0-9]*})([[:space:]]+|$)//p"
                 else
                         cat
                 fi | with_values || return

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Versions as a caller may ask for them: a version, a pattern, a range, or latest.
 set -euo pipefail
-# the last Kubernetes version that supports containerd 1.x, as Kubernetes and EKS say
-# shellcheck disable=SC2034 # packer/image and the Makefile use it
-newest_with_containerd_1=1.35
 
 # is_wish WANTED: whether it stands for any of several versions: latest, a range or a pattern.
 is_wish() {
@@ -25,6 +22,7 @@ is_version_of() {
                 return 1
                 ;;
         esac
+
         found=$(sed -E 's/^([0-9.]*[0-9]).*/\1/; s/(\.0)+$//' <<<"$1")
         IFS=', ' read -ra bounds <<<"$2"
         for bound in "${bounds[@]}"; do

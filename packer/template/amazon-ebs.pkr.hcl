@@ -15,6 +15,9 @@ locals {
     "debian12" = {
       "aws" = "136693071363"
     }
+    "debian13" = {
+      "aws" = "136693071363"
+    }
   }
   # Where nobody is known, there are no owners, and Packer refuses a filter without them.
   owner = var.source_ami_owners == "" ? lookup(local.owners[var.os], local.partition, "") : var.source_ami_owners
@@ -27,6 +30,7 @@ locals {
   patterns = {
     "al2023"   = "al2023-ami-minimal-2023.*-kernel-${local.kernel_line}-*"
     "debian12" = "debian-12-${local.bucket_arch}-*"
+    "debian13" = "debian-13-${local.bucket_arch}-*"
   }
   pattern = var.source_ami_filter_name == "" ? local.patterns[var.os] : var.source_ami_filter_name
 
@@ -38,7 +42,7 @@ locals {
     virtualization-type = "hvm"
   }
 
-  components = "(k8s: ${var.kubernetes_version}, containerd: ${var.containerd_version})"
+  components = var.kubernetes_version == "" ? "(ECS)" : "(k8s: ${var.kubernetes_version}, containerd: ${var.containerd_version})"
 }
 
 source "amazon-ebs" "node" {
@@ -86,6 +90,20 @@ source "amazon-ebs" "node" {
     iops                  = var.volume_type == "gp3" ? 3000 : null
     throughput            = var.volume_type == "gp3" ? 125 : null
     delete_on_termination = true
+  }
+  # EC2 makes it for each instance; the builder has none. It has no snapshot, so that encrypt_boot does not concern it.
+  dynamic "ami_block_device_mappings" {
+    for_each = var.containerd_volume_size > 0 ? ["/dev/xvdb"] : []
+    content {
+      device_name           = ami_block_device_mappings.value
+      volume_type           = var.containerd_volume_type
+      volume_size           = var.containerd_volume_size
+      iops                  = var.containerd_volume_iops > 0 ? var.containerd_volume_iops : var.containerd_volume_type == "gp3" ? 3000 : null
+      throughput            = var.containerd_volume_throughput > 0 ? var.containerd_volume_throughput : var.containerd_volume_type == "gp3" ? 125 : null
+      encrypted             = var.encrypted ? true : null
+      kms_key_id            = var.encrypted ? var.kms_key_id : ""
+      delete_on_termination = true
+    }
   }
 
   ami_name                = var.ami_name

@@ -6,10 +6,10 @@
 
 variable "os" {
   type        = string
-  description = "Operating system: al2023 or debian12."
+  description = "Operating system: al2023, debian13 or debian12."
   validation {
-    condition     = contains(["al2023", "debian12"], var.os)
-    error_message = "The os must be al2023 or debian12."
+    condition     = contains(["al2023", "debian12", "debian13"], var.os)
+    error_message = "The os must be al2023, debian13 or debian12."
   }
 }
 
@@ -24,18 +24,18 @@ variable "arch" {
 
 variable "kubernetes_version" {
   type        = string
-  description = "Kubernetes version with its patch level and without v, such as 1.34.1. A part of the path in the bucket. The front end also accepts a pattern, a range, or latest."
+  description = "Kubernetes version with its patch level and without v, such as 1.34.1. A part of the path in the bucket. The front end also accepts a pattern, a range, or latest. Empty for the variant ecs."
   validation {
-    condition     = var.kubernetes_version != "" && regex_replace(var.kubernetes_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
+    condition     = regex_replace(var.kubernetes_version, "^[0-9]+[.][0-9]+[.][0-9]+$", "") == ""
     error_message = "The kubernetes_version must be MAJOR.MINOR.PATCH, such as 1.34.1; suffixes are not supported. The front end (make) also accepts a range."
   }
 }
 
 variable "kubernetes_build_date" {
   type        = string
-  description = "Date of the build in the bucket, such as 2025-11-13."
+  description = "Date of the build in the bucket, such as 2025-11-13. Empty for the variant ecs."
   validation {
-    condition     = var.kubernetes_build_date != "" && regex_replace(var.kubernetes_build_date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "") == ""
+    condition     = regex_replace(var.kubernetes_build_date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "") == ""
     error_message = "The kubernetes_build_date must be a date such as 2025-11-13."
   }
 }
@@ -101,6 +101,11 @@ variable "credential_provider_build_date" {
     condition     = regex_replace(var.credential_provider_build_date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "") == ""
     error_message = "The credential_provider_build_date must be empty or a date such as 2025-11-13."
   }
+}
+
+variable "enable_credential_provider" {
+  type        = bool
+  description = "Whether the image has ecr-credential-provider. Without it, a node needs a credential provider of your own."
 }
 
 variable "cni_plugin_version" {
@@ -207,7 +212,7 @@ variable "crictl_version" {
 
 variable "nerdctl_version" {
   type        = string
-  description = "nerdctl's version in the distribution's repository, a pattern, a range, or latest. Debian 12 has none: there, a release such as 2.1.2."
+  description = "nerdctl's version in the distribution's repository, a pattern, a range, or latest. Debian has none: there, a release such as 2.1.2."
   validation {
     condition     = var.nerdctl_version != "" && regex_replace(var.nerdctl_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
     error_message = "The nerdctl_version must be a package version, latest, a pattern such as 2.*, or a range such as >=1.0,<2.0."
@@ -216,7 +221,7 @@ variable "nerdctl_version" {
 
 variable "soci_snapshotter_version" {
   type        = string
-  description = "soci-snapshotter's version in the distribution's repository, a pattern, a range, or latest. Debian 12 has none: there, a release such as 0.11.1."
+  description = "soci-snapshotter's version in the distribution's repository, a pattern, a range, or latest. Debian has none: there, a release such as 0.11.1."
   validation {
     condition     = var.soci_snapshotter_version != "" && regex_replace(var.soci_snapshotter_version, "^[0-9A-Za-z.+:~*<>=,-]+$", "") == ""
     error_message = "The soci_snapshotter_version must be a package version, latest, a pattern such as 0.*, or a range such as >=1.0,<2.0."
@@ -284,6 +289,11 @@ variable "kontain_version" {
     condition     = regex_replace(var.kontain_version, "^v[0-9A-Za-z.-]+$", "") == ""
     error_message = "The kontain_version must be empty or a release such as v0.9.9."
   }
+}
+
+variable "enable_kontain_shim" {
+  type        = bool
+  description = "Whether the variants kontain and ecs-kontain install containerd's shim of Kontain, for the handler krun-shim."
 }
 
 variable "kontain_sha256" {
@@ -534,6 +544,42 @@ variable "launch_block_device_mappings_volume_size" {
   validation {
     condition     = var.launch_block_device_mappings_volume_size >= 4
     error_message = "The launch_block_device_mappings_volume_size must be at least 4 GiB."
+  }
+}
+
+variable "containerd_volume_size" {
+  type        = number
+  description = "Size in GiB of a second, empty volume that instances get for containerd's data. 0 for none."
+  validation {
+    condition     = var.containerd_volume_size >= 0 && var.containerd_volume_size <= 65536
+    error_message = "The containerd_volume_size must be 0 for none, or a number of GiB up to 65536."
+  }
+}
+
+variable "containerd_volume_type" {
+  type        = string
+  description = "Type of that volume."
+  validation {
+    condition     = contains(["gp2", "gp3", "io1", "io2"], var.containerd_volume_type)
+    error_message = "The containerd_volume_type must be gp2, gp3, io1 or io2."
+  }
+}
+
+variable "containerd_volume_iops" {
+  type        = number
+  description = "Operations per second of that volume, for gp3, io1 and io2. 0 for the default, which gp3 has."
+  validation {
+    condition     = var.containerd_volume_iops == 0 || (var.containerd_volume_iops >= 100 && var.containerd_volume_iops <= 256000)
+    error_message = "The containerd_volume_iops must be 0 for the default, or 100 to 256000."
+  }
+}
+
+variable "containerd_volume_throughput" {
+  type        = number
+  description = "MiB per second of that volume, for gp3. 0 for the default."
+  validation {
+    condition     = var.containerd_volume_throughput == 0 || (var.containerd_volume_throughput >= 125 && var.containerd_volume_throughput <= 2000)
+    error_message = "The containerd_volume_throughput must be 0 for the default, or 125 to 2000 MiB."
   }
 }
 

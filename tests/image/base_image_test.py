@@ -2,6 +2,7 @@
 """The provisioners and the base image: what they wait for, what they stop, and what they refuse or set aside."""
 
 import shutil
+import tomllib
 
 from fixture import MachineTest
 
@@ -24,6 +25,7 @@ class BaseImageTest(MachineTest):
         self.answer("systemctl", f"[ $1 != list-jobs ] || {{ cat {queue}; sed -i 1d {queue}; }}")
         self.calls()
         self.assertIn("waiting for cloud-final.service apt-daily.service\n", self.succeeds(self.step("settle-machine")))
+
         asked = "systemctl list-jobs --no-legend cloud-* apt-daily*"
         self.assertEqual(self.calls(), ["systemctl is-active kubelet.service", "systemctl daemon-reload", asked, asked, asked])
 
@@ -34,6 +36,7 @@ class BaseImageTest(MachineTest):
     def test_the_node_on_a_base_image_of_eksnode_is_stopped(self):
         self.put_file("usr/lib/systemd/system/eks-node.target")
         self.put_file("run/eks/done/eks-imds")
+
         # A step that is stopped while it works is done afterwards.
         self.answer("systemctl", f"""case $1,$2 in
             cat,eks-retry.timer) exit 1 ;;
@@ -69,14 +72,24 @@ class BaseImageTest(MachineTest):
         self.succeeds(self.step("install-eksnode"))
         self.assertEqual([path.name for path in (self.root / "etc/eks").iterdir()], ["nodeadm.d"])
 
+    def test_a_volume_for_containerd_is_named_as_the_template_names_it(self):
+        layer = self.root / "usr/lib/eks/node.d/20-containerd-volume.toml"
+        self.succeeds(self.step("install-eksnode", CONTAINERD_VOLUME_SIZE="100"))
+        device = tomllib.loads(layer.read_text())["containerd"]["volume"]["device"]
+        self.assertIn(f'["{device}"]', (self.packer / "template/amazon-ebs.pkr.hcl").read_text())
+        self.succeeds(self.step("install-eksnode"))
+        self.assertFalse(layer.exists())
+
     def test_sshd_gets_ciphers_unless_a_variant_sets_them(self):
         self.put_file("etc/ssh/sshd_config", "Ciphers aes128-cbc\n")
         config = self.root / "etc/ssh/sshd_config"
         config.chmod(0o600)
+
         for _ in range(2):
             self.succeeds(self.step("install-eksnode"))
             self.assertEqual(self.read("etc/ssh/sshd_config.d/50-eks-ciphers.conf"), "Ciphers aes256-ctr\n")
             self.assertEqual(config.read_text(), "Include /etc/ssh/sshd_config.d/*.conf\nCiphers aes128-cbc\n")
+
         self.assertEqual(config.stat().st_mode & 0o777, 0o600)
 
         shutil.rmtree(self.root / "etc/ssh/sshd_config.d")

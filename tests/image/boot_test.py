@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -I
 # SPDX-License-Identifier: Apache-2.0
-"""The image build as a whole: Packer, with the null builder, makes an image of a bare Debian 12 in a container, over ssh, from a
+"""The image build as a whole: Packer, with the null builder, makes an image of a bare Debian in a container, over ssh, from a
 bucket, a registry and a repository of packages on loopback; the image then boots as two instances. Needs root.
 
-usage: tests/image/boot_test.py BUILD-DIR CACHE"""
+usage: tests/image/boot_test.py BUILD-DIR CACHE [SUITE]"""
 
 import fcntl
 import hashlib
@@ -31,6 +31,8 @@ from fixture import PACKER  # noqa: E402
 from node import FAKE_AWS_UNIT, LIBC, PAUSE_IMAGE, Node, base_image, certificate_authority, node_config, pause_archive, run  # noqa: E402
 
 BUILD, CACHE = (Path(word).resolve() for word in (sys.argv[1:3] if len(sys.argv) > 2 else ("build/gcc", "build/cache")))
+SUITE = sys.argv[3] if len(sys.argv) > 3 else "bookworm"
+SYSTEM, CONTAINERD = {"bookworm": ("debian12", ">=1.6,<2"), "trixie": ("debian13", ">=1.7,<2")}[SUITE]
 VERSION, DATE = "1.34.1", "2025-11-13"
 FOLDER = f"{VERSION}/{DATE}/bin/linux/amd64"
 CNI = "cni-plugins-linux-amd64-v1.1.1.tgz"
@@ -48,7 +50,7 @@ TimeoutStartSec=300
 # What kubelet needs, and what systemd starts before everything else. Nothing else may delay a node.
 NEEDED = re.compile(r"(eks-.*|containerd|kubelet|fake-aws)\.(service|target|socket)|(sysinit|basic|local-fs|local-fs-pre|network|network-pre|sockets|swap)\.target"
                     r"|systemd-(journald.*|tmpfiles-setup.*|sysusers|sysctl|modules-load|remount-fs|update-utmp|machine-id-commit|journal-flush|udev.*|random-seed"
-                    r"|journal-catalog-update|update-done|resolved|networkd)\.(service|socket)|.*\.(slice|mount)")
+                    r"|journal-catalog-update|update-done|resolved|networkd|hostnamed)\.(service|socket)|.*\.(slice|mount)")
 
 
 def listed(option):
@@ -59,8 +61,9 @@ def bare_machine() -> Path:
     """Debian with sshd and what the stand-ins need, and beside it, in `repository`, every package that the provisioners install.
     Made once, kept in the cache by content."""
     included, installed = listed("--list-image-base"), listed("--list-image-packages")
-    key = hashlib.sha256(" ".join([*included, "+", *installed]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(" ".join([SUITE, *included, "+", *installed]).encode()).hexdigest()[:12]
     folder = CACHE / f"image-base-{key}"
+
     with open(CACHE / "image-base.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / "complete").exists():
@@ -69,7 +72,7 @@ def bare_machine() -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         root, repository = folder / "root", folder / "repository"
         repository.mkdir(parents=True)
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(included)}", "bookworm", root, debian.mirror(), timeout=900)
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(included)}", SUITE, root, debian.mirror(), timeout=900)
 
         for words in ["update"], ["--yes", "--no-install-recommends", "--download-only", "install", *installed]:
             run("chroot", root, "apt-get", "--quiet", *words, stdout=subprocess.DEVNULL, timeout=600)
@@ -81,6 +84,7 @@ def bare_machine() -> Path:
         shutil.rmtree(root / "var/lib/apt/lists")
         (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n")
         (folder / "complete").touch()
+
     return folder
 
 
@@ -97,6 +101,7 @@ def in_network(pid, make):
     thread = threading.Thread(target=body)
     thread.start()
     thread.join()
+
     return result[0]
 
 
@@ -155,12 +160,13 @@ class ImageBootTest(support.BootTest):
         self.base = base
         builder = self.enterContext(Machine(self.scratch, base))
         builder.write("etc/stand-in-kubelet-version", f"v{VERSION}")
-        for file in (TESTS / "boot").glob("kubelet-*.json"):
-            builder.write(f"usr/bin/{file.name}", file.read_text())
+
+        builder.write("usr/bin/kubelet-schema.json", (PACKER.parent / "helpers/data/share/kubelet/schema.json").read_text())
         builder.write("etc/ssh/sshd_config.d/test.conf", "PubkeyAcceptedAlgorithms +ssh-rsa\nHostKeyAlgorithms +ssh-rsa\n")
         self.authorize(builder)
         self.boot_builder(builder, "eks.node=0")
         builder.file("/run/systemd/system/cloud-final.service").write_text(CLOUD_INIT)
+
         return builder
 
     def boot_builder(self, builder, argument):
@@ -180,6 +186,7 @@ class ImageBootTest(support.BootTest):
         ready = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         ready.bind(str(place.root / "run/ready"))
         ready.settimeout(60)
+
         with open(self.scratch / "registry.log", "wb") as log:
             registry = subprocess.Popen(
                 ["nsenter", f"--target={builder.leader()}", "--net", "unshare", "--pid", "--fork", "--kill-child", f"--root={place.root}",
@@ -188,6 +195,7 @@ class ImageBootTest(support.BootTest):
 
         self.addCleanup(self.stop, registry)
         self.assertEqual(ready.recv(16), b"READY=1", log.name)
+
         return registry
 
     @staticmethod
@@ -216,6 +224,7 @@ class ImageBootTest(support.BootTest):
 
         buffer = io.BytesIO()
         plugins = debian.packages(CACHE, "bookworm", "containernetworking-plugins")[0].root / "usr/lib/cni"
+
         with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
             for name in "bridge", "host-local", "loopback", "portmap":
                 archive.add(plugins / name, name)
@@ -223,14 +232,15 @@ class ImageBootTest(support.BootTest):
         for name, data in {CNI: buffer.getvalue(), "kubelet": (TESTS / "boot/kubelet").read_bytes()}.items():
             bucket.put(f"{FOLDER}/{name}", data)
             bucket.put(f"{FOLDER}/{name}.sha256", f"{sha256(data)}  {name}\n")
+
         return bucket
 
     def build(self, builder, bucket, **more):
         """Packer, from the network of the builder."""
         variables = {
-            "builder": "null", "os": "debian12", "ssh_host": "127.0.0.1", "ssh_private_key_file": self.key, "ami_name": "test",
+            "builder": "null", "os": SYSTEM, "ssh_host": "127.0.0.1", "ssh_private_key_file": self.key, "ami_name": "test",
             "output_directory": self.output, "binary_bucket_name": "binaries", "binary_endpoint": bucket.url, "enable_ssm_agent": "false",
-            "enable_cis": "false", "crictl_version": "", "containerd_version": ">=1.6,<2", "runc_version": "latest",
+            "enable_cis": "false", "crictl_version": "", "containerd_version": CONTAINERD, "runc_version": "latest",
             "cni_plugin_version": "v1.1.1", "pull_cni_from_github": "false",
             "pause_container_image": PAUSE, "package_directory": self.packages, "kubernetes_version": VERSION, "kubernetes_build_date": DATE} | more
 
@@ -243,6 +253,7 @@ class ImageBootTest(support.BootTest):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
 
         self.seconds = time.monotonic() - began
+
         return done
 
     def end_of(self, done):
@@ -269,6 +280,7 @@ class ImageBootTest(support.BootTest):
         self.assertEqual(done.returncode, 0, self.end_of(done))
         self.assertIn("settle-machine: waiting for cloud-final.service", done.stdout)
         self.assertIn("nothing to set aside", done.stdout)  # this base image is not AWS's
+
         print(f"a build takes {self.seconds:.0f} s", flush=True)
         print("".join(re.findall(r"(?m) +\d+ MiB  .*\n", done.stdout)), end="", flush=True)
         self.assertPauseImage(builder)
@@ -282,6 +294,7 @@ class ImageBootTest(support.BootTest):
         self.assertEqual(done.returncode, 0, self.end_of(done))
         self.assertRegex(done.stdout, r"check-controls: \d+ controls are met")
         self.assertIn("Defaults logfile=/var/log/sudo.log", builder.file("/etc/sudoers.d/60-eks-variants").read_text())
+
         print(f"once more, without downloads: {self.seconds:.0f} s", flush=True)
         self.assertEqual([path for path, *_ in bucket.requests if path.endswith("kubelet")], [])
 
@@ -291,6 +304,7 @@ class ImageBootTest(support.BootTest):
         ca = certificate_authority()
         ids = [self.boot_instance(builder, ca, number) for number in (1, 2)]
         self.assertEqual(len({machine_id, *ids}), 3, "machine ids are shared")
+
         self.build_on_the_image(builder)
 
     def build_on_the_image(self, image):
@@ -304,6 +318,7 @@ class ImageBootTest(support.BootTest):
         builder.output("chown", "--recursive", "admin:", f"/{home}")
 
         self.assertNotEqual(builder.call("systemctl", "start", "containerd.service").returncode, 0)
+
         machine_id = builder.file("/etc/machine-id").read_text().strip()
 
         bucket = self.start_bucket(builder)
@@ -321,6 +336,7 @@ class ImageBootTest(support.BootTest):
         kubelet, checksum = bucket.objects.pop(key), bucket.objects[f"{key}.sha256"]
         self.assertFails(self.build(builder, bucket), "lacks kubelet", "'Own binaries'")
         self.assertEqual(self.left_on(builder), [])
+
         bucket.objects[key] = kubelet
 
         def cut():
@@ -329,6 +345,7 @@ class ImageBootTest(support.BootTest):
 
         bucket.when_asked = ("/kubelet", cut)
         self.assertFails(self.build(builder, bucket), "disconnected")
+
         builder.output("systemctl", "reset-failed", "ssh.service")
         builder.output("systemctl", "start", "ssh.service")
 
@@ -340,6 +357,7 @@ class ImageBootTest(support.BootTest):
         (builder.root / "usr/bin/kubelet").unlink(missing_ok=True)
         self.assertFails(self.build(builder, bucket), "kubelet has the SHA-256", "the file is damaged or was replaced")
         self.assertEqual(self.left_on(builder), [])
+
         bucket.put(f"{key}.sha256", checksum)
 
     def assertPauseImage(self, builder):
@@ -347,6 +365,7 @@ class ImageBootTest(support.BootTest):
         with open(builder.root / "etc/eks/pause.tar", "rb") as pulled:
             (name, config), (_, pushed) = map(self.image_in, (pulled, io.BytesIO(pause_archive())))
         self.assertEqual((name, config), (PAUSE_IMAGE, pushed))
+
         manifest = json.loads((builder.root / "etc/eks/image.json").read_text())
         self.assertEqual(manifest["wanted"]["pause"], PAUSE)
         self.assertIn("/etc/eks/pause.tar", [file["path"] for file in manifest["files"]])
@@ -372,23 +391,49 @@ class ImageBootTest(support.BootTest):
             if not pattern.startswith("#"):
                 found = [path for path in root.glob(pattern) if not (path.name == "resolv.conf" and path.is_symlink())]
                 self.assertEqual(found, [])
+
         logs = [path for path in (root / "var/log").rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_size]
         self.assertEqual(logs, [])
         self.assertEqual((root / "etc/machine-id").read_text(), "")
+
         for text in machine_id, "builder-key-of-the-test":
             found = subprocess.run(["grep", "-rlF", "--", text, builder.dir / "upper"], capture_output=True, text=True, check=False).stdout
             self.assertEqual(found, "", f"'{text}' is in the image")
+
         for place in "tmp", "var/tmp":
             self.assertEqual([name for name in os.listdir(root / place) if not name.startswith("systemd-private-")], [])
 
     def put_fake_aws(self, node, number):
         profile = (TESTS / "profiles/reference.json").read_text().replace("i-1234567890abcdef0", f"i-{number}234567890abcdef0")
         node.write("srv/aws/profile.json", profile)
+
         for name in ("fake-aws", "aws_signature.py"):
             node.write(f"usr/local/lib/{name}", (TESTS / name).read_text())
         node.write("etc/systemd/system/fake-aws.service", FAKE_AWS_UNIT)
         node.link("etc/systemd/system/multi-user.target.wants/fake-aws.service", "../fake-aws.service")
         run("ssh-keygen", "-A", "-f", node.root, stdout=subprocess.DEVNULL)  # as cloud-init does
+
+    def check_drift(self, node):
+        """Controls that are in force, or not any more, and files that have changed since the first boot, in less than 2 s."""
+        def checks(*options):
+            return {one["name"]: one for one in json.loads(node.call("eksnode", "validate-image", "--running", "--json", *options).stdout)["checks"]}
+
+        found = checks("--controls", "--changes")
+        self.assertRegex(found["controls"]["found"], r"^[12]\d\d are in force, \d+ are waived$")
+        self.assertEqual([name for name, one in found.items() if one["state"] == "problem"], [])
+        self.assertIn("/etc/kubernetes/kubelet/config.json", found["changed by eksnode"]["found"])
+
+        node.file("/etc/motd").write_text("Debian\n")
+        node.file("/etc/sysctl.d/99-mine.conf").write_text("kernel.dmesg_restrict = 0\n")
+        node.output("chmod", "0644", "/etc/shadow")
+        began = time.monotonic()
+        self.assertIn("/etc/sysctl.d/99-mine.conf", checks("--changes")["changed by nobody known"]["found"])
+        self.assertLess(time.monotonic() - began, 2)
+        broken = [one["found"] for name, one in checks("--controls").items() if name.startswith("control cis: ") and one["state"] == "problem"]
+        self.assertEqual(len([why for why in broken if why.startswith("mode 0640 root:shadow /etc/shadow")]), 1, broken)
+        node.output("chmod", "0640", "/etc/shadow")
+        for path in "/etc/motd", "/etc/sysctl.d/99-mine.conf":
+            node.file(path).unlink()
 
     def boot_instance(self, builder, ca, number):
         node = self.enterContext(Machine(self.scratch, builder.dir / "upper", self.base))
@@ -397,6 +442,7 @@ class ImageBootTest(support.BootTest):
         node.boot()
         self.assertActive(node, "eks-node.target", "kubelet.service", "containerd.service")
         self.assertCalm(node)
+
         for unit in "containerd.service", "kubelet.service":
             self.assertEqual(self.starts(node, unit), 1, f"{unit} was restarted")
 
@@ -411,8 +457,17 @@ class ImageBootTest(support.BootTest):
         self.assertEqual(ciphers, "aes128-ctr,aes256-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com")
         self.assertIn(f"i-{number}234567890abcdef0", node.kubelet()["config"]["providerID"])
 
+        self.assertActive(node, "logrotate.timer")
+        node.file("/var/log/kube-proxy.log").write_text("a line\n")
+        node.output("logrotate", "--force", "/etc/logrotate.conf")
+        self.assertEqual(node.output("zcat", "/var/log/kube-proxy.log.1.gz"), "a line\n")
+        self.assertEqual(node.file("/var/log/kube-proxy.log").read_text(), "")
+
         checked = node.call("eksnode", "validate-image", "--running")
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+        self.check_drift(node)
+
         versions = json.loads(node.output("eksnode", "versions", "--json"))
         states = {one["name"]: one["state"] for one in versions["components"]}
         self.assertEqual({states[name] for name in ("kubernetes", "containerd", "runc", "eksnode", "pause")}, {"ok"})
@@ -421,6 +476,7 @@ class ImageBootTest(support.BootTest):
         units = re.findall(r"(?m)^[\s└─├│]*(\S+\.[a-z]+)(?: @.*| \+.*)?$", chain)
         self.assertIn("kubelet.service", units, chain)
         self.assertEqual([unit for unit in units if not NEEDED.fullmatch(unit)], [], chain)
+
         print(chain if number == 1 else "", end="", flush=True)
 
         began = int(node.output("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value"))
@@ -429,6 +485,7 @@ class ImageBootTest(support.BootTest):
 
         identity = node.file("/etc/machine-id").read_text().strip()
         node.power_off()
+
         return identity
 
 

@@ -27,6 +27,7 @@ class Bucket(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         self.objects = {}
+        self.of_eks = set()  # of these, what only the bucket amazon-eks has
         self.private = False  # requests need a signature, with the session token
         self.token = ""
         self.page = 1000  # the length of a list
@@ -88,8 +89,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if path == "/latest/meta-data/ami-id":
             given = self.headers.get("X-aws-ec2-metadata-token")
             return self.reply(200, b"ami-0base") if given == "token-of-imds" else self.reply(401)
+
         if path == "/latest/meta-data/placement/region":
             return self.reply(200, b"eu-central-1")
+
         if path.startswith("/latest/meta-data/iam/security-credentials/") and server.role:
             if self.headers.get("X-aws-ec2-metadata-token") != "token-of-imds":
                 return self.reply(401)
@@ -98,18 +101,21 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
         if path.startswith(("/v2/", "/token")):
             return self.registry(path, dict(urllib.parse.parse_qsl(query)))
+
         if path.startswith("/releases/"):
             data = server.objects.get(path[1:])
             return self.reply(200, data) if data is not None else self.reply(404)
 
         if server.private and not signed:
             return self.reply(403)
+
         _, bucket, key = path.split("/", 2)
         if bucket != "binaries" and bucket != "amazon-eks":
             return self.reply(404)
 
         if server.region != REGION:
             return self.reply(301, x_amz_bucket_region=server.region)
+
         if path in server.cut:
             server.cut.remove(path)
             self.send_response(200)
@@ -121,13 +127,15 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if key:
             data = server.objects.get(urllib.parse.unquote(key))
             return self.reply(200, data) if data is not None else self.reply(404)
-        return self.reply(200, self.listing(dict(urllib.parse.parse_qsl(query, keep_blank_values=True))))
+
+        return self.reply(200, self.listing(bucket, dict(urllib.parse.parse_qsl(query, keep_blank_values=True))))
 
     def registry(self, path, query):
         """Lists its tags by two, to a client with a token."""
         if path == "/token":
             granted = query == {"service": "fake registry", "scope": "repository:kubernetes/pause:pull"}
             return self.reply(200, b'{"expires": 1, "token": "let-me-in"}') if granted else self.reply(400)
+
         if not self.server.tags or path != "/v2/kubernetes/pause/tags/list":
             return self.reply(404)
 
@@ -136,14 +144,16 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
         first = int(query.get("last", "0"))
         more = {"link": f'<{path}?last={first + 2}>; rel="next"'} if first + 2 < len(self.server.tags) else {}
+
         return self.reply(200, json.dumps({"name": "x", "tags": self.server.tags[first:first + 2]}, indent=1).encode(), **more)
 
-    def listing(self, query):
+    def listing(self, bucket, query):
         """One page. Keys and common prefixes count alike."""
         assert query["list-type"] == "2" and query["delimiter"] == "/"
+
         prefix, found = query["prefix"], set()
         for key in self.server.objects:
-            if key.startswith(prefix):
+            if key.startswith(prefix) and (bucket == "amazon-eks" or key not in self.server.of_eks):
                 rest = key[len(prefix):]
                 found.add(prefix + (rest.partition("/")[0] + "/" if "/" in rest else rest))
 
@@ -153,9 +163,12 @@ class Answer(http.server.BaseHTTPRequestHandler):
         last = first + self.server.page
 
         text = f"<ListBucketResult><Name>b</Name><Prefix>{prefix}</Prefix>"
+
         if last < len(names):
             text += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{last}/+=</NextContinuationToken>"
+
         for name in names[first:last]:
             text += (f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" if name.endswith("/") else
                      f"<Contents><Key>{name}</Key><Size>1</Size></Contents>")
+
         return (text + "</ListBucketResult>").encode()

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the front end checks before a build starts."""
 
+import os
+import signal
+import subprocess
+import time
+
 from fixture import BUILD, FrontEndTest
 
 
@@ -31,7 +36,7 @@ class CheckTest(FrontEndTest):
             (["k8s"], {"kubernetes_version": "1.34.10", "arch": "arm64"}, "has no build of Kubernetes 1.34.10 for Linux and arch=arm64",
              "try: make k8s kubernetes_version=1.34.1 kubernetes_build_date=2025-11-13 arch=arm64"),
             (["1.34"], {"k8s": "1.33"}, "k8s=1.33 is not 1.34"),
-            (["packages"], {"os": "ubuntu"}, "there is no operating system 'ubuntu'", "os=al2023 or os=debian12"),
+            (["packages"], {"os": "ubuntu"}, "there is no operating system 'ubuntu'", "os=al2023 or os=debian13"),
             (["1.34"], {"enable_fips": "yes"}, "enable_fips=yes: say true or false"),
             (["1.34"], {"enable_efa": "1"}, "enable_efa=1: say true or false"),
             (["list-builds"], {}, "no kubernetes_version is given", "make list-versions"),
@@ -51,17 +56,20 @@ class CheckTest(FrontEndTest):
 
         (self.packer / "versions/1.34.pkrvars.hcl").write_text('kernel_version = "6.7"\n')
         self.fails(self.make("plan", variant="fips", **BUILD), "does not work with the kernel 6.7")
+
         self.succeeds(self.make("plan", variant="fips", kernel_version=">=6.6", **BUILD))  # the builder knows
 
     def test_a_build_checks_first_and_says_what_it_costs(self):
         packer = {"PACKER_BINARY": self.fake_packer()}
         self.fails(self.make("1.34", **packer), "there are 0 files eksnode-[0-9]*.x86_64.rpm in ", "make packages os=al2023 arch=x86_64")
+
         self.add_packages(name="eksnode-1-1.aarch64.rpm")
         self.fails(self.make("1.34", **packer), "there are 0 files")
 
         self.add_packages()
         (compat := self.directory / "build/packages/al2023-x86_64/eksnode-compat-1-1.noarch.rpm").unlink()
         self.fails(self.make("1.34", **packer), "there are 0 files eksnode-compat-[0-9]*.noarch.rpm in ")
+
         compat.touch()
         self.assertNotIn("build", (self.directory / "calls").read_text())
 
@@ -75,6 +83,7 @@ class CheckTest(FrontEndTest):
 
         (self.directory / "calls").unlink()
         self.write_variant("mine", "includes kontain")
+
         for variables, *expected in (
             ({"PACKER_BINARY": self.fake_packer("1.7.10")}, "Packer 1.7.10 is too old", "Packer 1.8.0 or newer"),
             ({"PACKER_BINARY": "/proc/nonexistent"}, "cannot run '/proc/nonexistent'"),
@@ -92,7 +101,7 @@ class CheckTest(FrontEndTest):
             ({"variant": "stig", "kernel": "5.10.200"}, "the variant 'fips' does not work with the kernel 5.10.200"),
             ({"variant": "gpu-nvidia-grid"}, "needs a driver", "nvidia_grid_sha256=DIGITS"),
             ({"variant": "gpu-nvidia,gpu-nvidia-proprietary"}, "cannot be combined"),
-            ({"variant": "ecs-kontain"}, "need a release of Kontain", "kontain_sha256=DIGITS"),
+            ({"variant": "kontain"}, "need a release of Kontain", "kontain_sha256=DIGITS"),
             ({"variant": "mine"}, "need a release of Kontain"),
             ({"variant": "kontain,fips", "kontain_version": "v1", "kontain_sha256": "0" * 64}, "'kontain' and 'fips' cannot be combined"),
             ({"variant": "stig", "os": "debian12"}, "the variant 'fips' is for al2023, not for debian12"),
@@ -104,13 +113,23 @@ class CheckTest(FrontEndTest):
             ({"instance_type": "a1.large"}, "is of the architecture arm64"),
             ({"instance_type": "p6e-gb200.36xlarge"}, "is of the architecture arm64"),
             ({"kernel": "6.99"}, "with the kernel line 6.99", "kernel=6.18, or source_ami_id="),
-            ({"kernel": "5.4.1"}, "with the kernel line 5.4"),
+            ({"kernel": "5.4.1"}, "there is no kernel 5.4 for al2023: Amazon Linux 2 had it", "kernel_version=6.1"),
+            ({"kernel": "4.14", "source_ami_id": "ami-0123"}, "there is no kernel 4.14 for al2023"),
+            ({"kernel": "5.4", "os": "debian12"}, "there is no kernel 5.4 for debian12"),
+            ({"source_ami_filter_name": "amzn2-ami-minimal-hvm-*"}, "are of Amazon Linux 2", "al2023-ami-minimal-2023.*-kernel-6.12-*"),
+            ({"source_ami_filter_name": "amazon-eks-arm64-node-1.30-*"}, "are of Amazon Linux 2"),
             ({"builder": "null"}, "builder=null needs a machine", "ssh_host=ADDRESS and ssh_private_key_file=FILE"),
             ({"builder": "null", "ssh_host": "192.0.2.1"}, "builder=null needs a machine"),
             ({"builder": "qemu", "arch": "arm64", "kubernetes_version": "1.34.1"}, "builder=qemu makes images of x86_64 only"),
             ({"builder": "qemu", "qemu_image": "x"}, "builder=qemu needs a disk image", "qemu_image_checksum=sha256:DIGITS"),
-            ({"instance_type": "large"}, "'large' is not an instance type"),
-            ({"launch_block_device_mappings_volume_size": "3"}, "a volume of 3 GiB", "launch_block_device_mappings_volume_size=4"),
+            ({"instance_type": "large"}, "instance_type=large: The instance_type must be an instance type such as m5.xlarge"),
+            ({"containerd_volume_size": "9", "builder": "null", "ssh_host": "a", "ssh_private_key_file": "b"}, "only EC2 makes a second volume"),
+            ({"containerd_volume_size": "9", "cache_container_images": "true"}, "hides the images of cache_container_images=true"),
+            ({"containerd_volume_size": "9", "containerd_volume_type": "io2"}, "say containerd_volume_iops=NUMBER"),
+            ({"containerd_volume_size": "9", "containerd_volume_type": "gp2", "containerd_volume_iops": "500"}, "gp2 has the operations"),
+            ({"containerd_volume_size": "9", "containerd_volume_type": "io1", "containerd_volume_iops": "500", "containerd_volume_throughput": "200"},
+             "only a volume of the type gp3"),
+            ({"launch_block_device_mappings_volume_size": "3"}, "must be at least 4 GiB"),
             ({"variant": "cuda,gpu-nvidia", "launch_block_device_mappings_volume_size": "15"}, "which needs 16 GiB"),
             ({"launch_block_device_mappings_volume_size": "4", "cache_container_images": "true"}, "which needs 5 GiB"),
             ({"launch_block_device_mappings_volume_size": "7", "os": "debian12"}, "which needs 8 GiB"),
@@ -125,7 +144,8 @@ class CheckTest(FrontEndTest):
                 self.fails(self.make("1.34", **packer | variables), *expected)
 
         self.assertNotIn("build\n", (self.directory / "calls").read_text())
-        self.succeeds(self.make("1.34", **packer, kernel="5.4", source_ami_id="ami-0123"))
+
+        self.succeeds(self.make("1.34", **packer, kernel="6.6", source_ami_id="ami-0123"))
         self.succeeds(self.make("1.34", **packer, encrypted="true", ami_users="111122223333", kms_key_id="alias/mine", ami_regions="us-west-2"))
 
         self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
@@ -133,6 +153,50 @@ class CheckTest(FrontEndTest):
 
         for kind in "g4dn.xlarge", "gr6.4xlarge", "m5.large", "x2iedn.xlarge", "u-6tb1.56xlarge", "p4d.24xlarge":
             self.succeeds(self.make("1.34", **packer, instance_type=kind))
+
+    def test_versions_that_eksnode_cannot_run_are_refused(self):
+        packer = {"PACKER_BINARY": self.fake_packer()}
+        old = {"kubernetes_version": "1.22.17", "kubernetes_build_date": "2025-11-13"}
+        for goal in "k8s", "check", "validate":
+            self.fails(self.make(goal, **old, **packer), "eksnode runs kubelet 1.23 and newer", "CRI v1alpha2", "say k8s=1.23 or newer")
+        self.succeeds(self.make("validate", k8s="1.23", **packer))  # the remedy works
+
+        calls = (self.directory / "calls").read_text().splitlines()
+        self.assertNotIn("build", calls)
+
+        done = self.make("plan", **old)
+        self.succeeds(done)
+        self.assertIn("warning: a build will be refused: eksnode runs kubelet 1.23", done.stderr)
+
+    def test_an_interrupt_is_left_to_packer(self):
+        """It removes the machine that it has started; nothing may kill it before that is done."""
+        self.add_packages()
+        packer = self.fake_packer(more=f"""[ "$1" = build ] || exit 0
+            trap 'sleep 1; echo removed >{self.directory}/machine; exit 1' INT
+            echo started >{self.directory}/machine
+            while :; do sleep 0.1; done""")
+        environment = self.environment | {"AWS_ENDPOINT_URL_S3": self.bucket.url}
+        running = subprocess.Popen(["make", "1.34", f"PACKER_BINARY={packer}"], env=environment, cwd=self.packer, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        machine, limit = self.directory / "machine", time.monotonic() + 60
+        while not machine.exists() or not machine.read_text():
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.05)
+
+        os.killpg(running.pid, signal.SIGINT)
+        text, _ = running.communicate(timeout=60)
+        self.assertEqual(machine.read_text(), "removed\n")
+        self.assertNotEqual(running.returncode, 0)
+        self.assertNotIn(b"Traceback", text)
+
+    def test_what_needs_no_network_is_fast(self):
+        """The processor's time, which a busy machine does not change. Packer's own is not counted."""
+        packer = {"PACKER_BINARY": self.fake_packer()}
+        for goal, variables in ("help", {}), ("plan", BUILD), ("validate", packer):
+            before = os.times()
+            self.succeeds(self.make(goal, **variables))
+            after = os.times()
+            self.assertLess(after.children_user + after.children_system - before.children_user - before.children_system, 1, goal)
 
     def test_old_packers_build_outside_ec2(self):
         self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")

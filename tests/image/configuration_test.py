@@ -2,9 +2,11 @@
 """The variables of an image: on the command line, in files of variables, in image configurations and in plans."""
 
 import json
+import re
+import shutil
 import tomllib
 
-from fixture import BUILD, FrontEndTest
+from fixture import BUILD, FrontEndTest, write_program
 
 
 class VariableTest(FrontEndTest):
@@ -14,6 +16,7 @@ class VariableTest(FrontEndTest):
             kernel="6.12.40", source_ami_id="ami-1", aws_region="eu-west-1", variant="efa", enable_fips="true",
             enable_accelerator="neuron", ami_description="it's one", binary_bucket_name="mine", PACKER_BINARY="/opt/packer")
         self.assertEqual(self.bucket.requests, [])
+
         for name, value in {
             "kubernetes_version": "1.14.9", "kubernetes_build_date": "2020-01-22", "arch": "arm64", "kernel_version": "6.12.40",
             "binary_bucket_region": "eu-west-1", "variants": "efa,fips,neuron", "instance_type": "m6g.xlarge",
@@ -22,7 +25,7 @@ class VariableTest(FrontEndTest):
             self.assertEqual(arguments[name], value, name)
 
         self.assertIn(r"-var 'ami_description=it'\''s one'", command)
-        self.assertIn(" run '/opt/packer' build ", command)
+        self.assertTrue(command.startswith("/opt/packer build "), command)
         self.assertNotIn("/versions/1.14", command)
 
     def test_variables_of_the_environment_are_ignored(self):
@@ -31,6 +34,20 @@ class VariableTest(FrontEndTest):
         self.assertEqual((arguments["arch"], arguments["os"], arguments["instance_type"]), ("x86_64", "al2023", "m5.xlarge"))
         self.assertEqual(arguments["kubernetes_version"], "1.34.10")
         self.assertNotIn("variants", arguments)
+
+    def test_the_default_region_of_the_environment_is_taken(self):
+        region = {"AWS_DEFAULT_REGION": "eu-central-1"}
+        done = self.make("plan", **BUILD, environment=region)
+        self.assertRegex(self.succeeds(done), r'(?m)^aws_region = "eu-central-1" +# AWS_DEFAULT_REGION$')
+        self.assertEqual(done.stderr, "packer: aws_region=eu-central-1, from AWS_DEFAULT_REGION\n")
+        self.assertEqual(self.dry_run("k8s", environment=region, **BUILD)[0]["aws_region"], "eu-central-1")
+
+        done = self.make("plan", aws_region="us-east-1", **BUILD, environment=region)
+        self.assertRegex(self.succeeds(done), r'(?m)^aws_region = "us-east-1" ')
+        self.assertEqual(done.stderr, "")
+
+        plan = self.plan(config=self.write_config('aws_region = "us-east-1"\n'), **BUILD, environment=region)
+        self.assertEqual(plan["aws_region"], "us-east-1")
 
     def test_an_empty_public_address_leaves_the_choice_to_the_subnet(self):
         self.assertNotIn("associate_public_ip_address", self.succeeds(self.make("-n", "1.34", associate_public_ip_address="")))
@@ -67,6 +84,7 @@ class VariableTest(FrontEndTest):
         self.assertEqual(arguments["variants"], "cuda,fips,gpu-nvidia")
         self.assertEqual((arguments["kernel_version"], arguments["binary_bucket_region"]), ("6.12", "eu-west-1"))
         self.assertIn("""-var 'ami_description=a "b" \\ c'""", command)
+
         for name in "user_data_file", "associate_public_ip_address", "kernel", "enable_fips":
             self.assertNotIn(f"-var '{name}=", command)
 
@@ -100,15 +118,15 @@ enable_aws_cli = true
 launch_block_device_mappings_volume_size = 30
 ami_description = "it's # $HOME, \u0028one)"
 """
-        self.fails(self.make("-n", "build", config=self.write_config(text)), "line 7", "a string without escapes")
-
-        config = self.write_config(text.replace("\\u0028", "(") + 'kubernetes_version = "1.34.1"\nvariants = "efa"\n')
+        config = self.write_config(text + 'kubernetes_version = "1.34.1"\nvariants = "efa"\n')
         arguments, command = self.dry_run("build", config=config, containerd_version="2.2.*")
+
         for name, value in {
             "arch": "arm64", "kubernetes_version": "1.34.1", "kubernetes_build_date": "2025-11-13", "variants": "efa",
             "containerd_version": "2.2.*", "enable_aws_cli": "true", "launch_block_device_mappings_volume_size": "30",
         }.items():
             self.assertEqual(arguments[name], value, name)
+
         self.assertIn(r"-var 'ami_description=it'\''s # $HOME, (one)'", command)
 
         text = self.succeeds(self.make("plan", config=config, containerd_version="2.2.*"))
@@ -121,11 +139,28 @@ ami_description = "it's # $HOME, \u0028one)"
         for name, place in {"arch": config, "containerd_version": "command line", "kernel_version": "1.34",
                             "instance_type": "front end", "runc_version": "default", "os": "default"}.items():
             self.assertRegex(text, rf"(?m)^{name} = .* # {place}$")
+
         self.assertNotIn("secret", text)
 
         # the plan is a configuration: of the same image, whatever is newer in the bucket by then
         self.bucket.put_build("1.34.1", "2026-01-01", "arm64")
         self.assertEqual(self.plan(config=self.write_config(text)), plan)
+
+    def test_an_older_python_reads_configurations_in_hcl_and_json(self):
+        write_program(self.directory / "python/tomllib.py", "raise ImportError")
+        older = {"PYTHONPATH": str(self.directory / "python")}
+        self.fails(self.make("plan", config=self.write_config('k8s = "1.34"\n'), environment=older),
+                   "image configurations in TOML need Python 3.11 or newer", "NAME.pkrvars.hcl or NAME.json")
+
+        for name, text in {"image.pkrvars.hcl": '# mine\nk8s = "1.34" // newest\n\nenable_cis = false\ncreator = "a \\"b\\""\nami_tags = null\n',
+                           "image.json": json.dumps({"k8s": "1.34", "enable_cis": False, "creator": 'a "b"', "ami_tags": None})}.items():
+            (self.directory / name).write_text(text)
+            plan = self.plan(config=self.directory / name, environment=older)
+            self.assertEqual((plan["kubernetes_version"], plan["enable_cis"], plan["creator"]), ("1.34.10", False, 'a "b"'))
+
+        for line in 'creator = "${var.x}"', "creator = me", "k8s = 1.34", 'arch = ["arm64"]', "creator = <<END":
+            (self.directory / "image.pkrvars.hcl").write_text(f"\n{line}\n")
+            self.fails(self.make("plan", config=self.directory / "image.pkrvars.hcl"), "image.pkrvars.hcl, line 2: this is not NAME = VALUE")
 
     def test_a_configuration_has_the_names_of_the_command_line(self):
         config = self.write_config("""
@@ -143,9 +178,28 @@ ami_description = "it's # $HOME, \u0028one)"
         self.assertEqual(self.plan(config=self.write_config(text)), plan)
         self.assertEqual(self.plan(config=config, kernel_version="6.12")["kernel_version"], "6.12")
 
-    def test_a_plan_refuses_values_that_no_configuration_can_have(self):
+    def test_what_the_package_has_shows_the_same_plans(self):
+        installed, rules = self.directory / "installed", (self.packer / "meson.build").read_text()
+        names = re.findall(r"'([^']+)'", "".join(re.findall(r"(?m)^install_\w+\((.*?)install_dir:", rules)))
+        for name in names:
+            (installed / name).parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (self.packer / name).is_dir() else shutil.copy)(self.packer / name, installed / name)
+
+        more = {"variants": "kontain", "os": "debian12", "k8s": ">=1.33,<1.35", "kernel": "6.1", "kontain_version": "v0.9.9", **BUILD}
+        for variables in BUILD, {"k8s": "1.34", "variants": "stig,efa"}, {"arch": "mips"}, {"variants": "none"}, {"arhc": "arm64"}, more:
+            with self.subTest(variables):
+                here = self.make("plan", **variables)
+                self.packer, checkout = installed, self.packer
+                there = self.make("plan", **variables)
+                self.packer = checkout
+                self.assertEqual(here.stdout.replace(str(self.packer.parent), ""), there.stdout.replace(str(installed.parent), ""))
+                self.assertEqual((here.returncode, here.stderr.replace(str(checkout), "")), (there.returncode, there.stderr.replace(str(installed), "")))
+
+        self.succeeds(self.make("plan", **BUILD))  # of the checkout, again
+
+    def test_a_plan_refuses_values_that_no_image_can_have(self):
         for name, value, expected in (
-            ("ami_description", 'a "b"', "which an image configuration cannot hold"), ("enable_cis", "off", "this is true or false"),
+            ("enable_cis", "off", "this is true or false"),
             ("launch_block_device_mappings_volume_size", "abc", "this is a number"), ("launch_block_device_mappings_volume_size", "3", "at least 4"),
             ("volume_type", "io1", "The volume_type must be gp3 or gp2"), ("efa_version", "new", "The efa_version must be latest or a version"),
             ("runc_version", "", "The runc_version must be"),
@@ -153,12 +207,16 @@ ami_description = "it's # $HOME, \u0028one)"
             with self.subTest(name=name, value=value):
                 self.fails(self.make("plan", k8s="1.34", **{name: value}), expected)
 
+        plan = self.plan(k8s="1.34", ami_description='a "b" \\ c')
+        self.assertEqual(plan["ami_description"], 'a "b" \\ c')
+
         others = {"variants": "x,,y", "creator": "me"}  # mean something else there
         self.assertEqual(self.plan(k8s="1.34", environment=others, efa_version="1.2.3")["variants"], "")
 
     def test_the_schema_of_image_configurations(self):
         schema = json.loads(self.succeeds(self.make("schema")))
         self.assertFalse(schema["additionalProperties"])
+
         plan = self.plan(**BUILD)
         types = {str: "string", bool: "boolean", int: "integer"}
 
@@ -174,18 +232,21 @@ ami_description = "it's # $HOME, \u0028one)"
 
 containerd_versions = "1"
 banana = 1
-os = "al2023"
-os = "al2023"
-[image]
 aws_secret_access_key = "x"
 efa_version = [1]
+[image]
+os = "al2023"
 """)
         self.fails(self.make("-n", "build", config=config),
                    f"{config}, line 1: there is no variable 'arhc', did you mean 'arch'?",
                    f"{config}, line 3: there is no variable 'containerd_versions', did you mean 'containerd_version'?",
                    f"{config}, line 4: there is no variable 'banana'", "make schema",
-                   f"{config}, line 6: 'os' is there twice", f"{config}, line 7: this is not NAME = VALUE",
-                   f"{config}, line 8: there is no variable 'aws_secret_access_key'", f"{config}, line 9: this is not")
+                   f"{config}, line 5: there is no variable 'aws_secret_access_key' in a file", f"{config}, line 6: this is not NAME = VALUE",
+                   f"{config}, line 7: this is not NAME = VALUE")
+
+        for text, line in ('os = "al2023"\n\nos = "al2023"\n', 3), ('arch = "arm64"\nos = al2023\n', 2), ('os = "al2023\n', 1):
+            config = self.write_config(text)
+            self.fails(self.make("-n", "build", config=config), f"{config}, line {line}: this is not NAME = VALUE")
 
         config = self.write_config("""enable_cis = "off"
 kernel = "6.1"
@@ -208,6 +269,7 @@ docker_version = "20"
         build = {**BUILD, "os": "al2023", "arch": "arm64", "binary_bucket_name": "mine", "binary_bucket_region": "eu-west-1", "cni_plugin_version": "",
                  "aws_region": "eu-central-1", "nerdctl_version": "*", "soci_snapshotter_version": "0.*",
                  "variants": "neuron,efa,cis", "kernel": "6.12.40-63.114.amzn2023.aarch64", "source_ami_id": "ami-0ba5e"}
+
         # of another value than by default
         others = {
             "cache_container_images": "true", "credential_provider_build_date": "2025-11-13", "credential_provider_version": "1.33.5", "crictl_version": "v1.33.0",
@@ -246,20 +308,24 @@ docker_version = "20"
 
         # its base image is in another region
         self.fails(self.make("plan", **{"from": file}, aws_region="us-east-1"), f"ami-0ba5e of '{file}' is in eu-central-1: say source_ami_id= ")
+
         plan = self.plan(**{"from": file}, aws_region="us-east-1", source_ami_id="")
         self.assertEqual((plan["aws_region"], plan["source_ami_id"]), ("us-east-1", ""))
 
         # a plan is a configuration of that region
         config = self.write_config(text_of_plan)
         self.fails(self.make("plan", config=config, aws_region="us-east-1"), f"ami-0ba5e of '{config}' is in eu-central-1: say source_ami_id= ")
+
         for words in {}, {"aws_region": "us-east-1", "source_ami_id": "ami-0123"}, {"aws_region": "us-east-1", "source_ami_id": ""}:
             self.succeeds(self.make("plan", config=config, **words))
 
         del build["aws_region"]
         write_info()
         self.fails(self.make("plan", **{"from": file}), "region", "ami-0ba5e", "say aws_region=REGION")
+
         for words in {"aws_region": "us-east-1"}, {"source_ami_id": ""}:
             self.succeeds(self.make("plan", **{"from": file}, **words))
+
         # values that are empty, and those of Debian
         build["aws_region"] = "eu-central-1"
         nothing = dict.fromkeys(("crictl_version", "credential_provider_version", "nvidia_grid_runfile", "pause_container_image", "ssm_agent_sha256"), "")
@@ -267,6 +333,7 @@ docker_version = "20"
         write_info()
 
         plan = self.plan(**{"from": file})
+
         for name, value in {**nothing, "enable_ssm_agent": True, "ssm_agent_version": "3.4"}.items():
             self.assertEqual(plan[name], value, name)
 
@@ -285,6 +352,7 @@ docker_version = "20"
         packages["eksnode"] = "1-1+deb13"
         write_info()
         self.assertEqual(self.make("plan", **{"from": file}).stderr, "")
+
         packages["eksnode"] = "2-1"
         write_info()
         self.assertRegex(self.make("plan", **{"from": file}).stderr, f"warning: .* 1-1, and the image of {file} has 2-1")

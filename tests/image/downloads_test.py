@@ -12,6 +12,7 @@ class DownloadTest(MachineTest):
         key, provider = f"{FOLDER}/kubelet", f"{FOLDER}/ecr-credential-provider"
         url = f"{self.bucket.url}/binaries/{key}"
         right = self.bucket.objects[f"{key}.sha256"]
+
         for sums, expected in {
             None: f"cannot fetch {url}.sha256",
             "": "kubelet.sha256 is empty",
@@ -36,6 +37,7 @@ class DownloadTest(MachineTest):
         self.bucket.put(provider, "own")
         del self.bucket.objects[f"{provider}.sha256"]
         self.fails(self.step("install-kubelet", ECR_CREDENTIAL_PROVIDER_SHA256="0" * 64), "ecr-credential-provider has the SHA-256")
+
         self.succeeds(self.step("install-kubelet", ECR_CREDENTIAL_PROVIDER_SHA256=sha256(b"own")))
 
         self.put_cni(b"x")
@@ -48,6 +50,7 @@ class DownloadTest(MachineTest):
         name = "cni-plugins-linux-amd64-v1.6.2.tgz"
         right = self.bucket.objects[f"releases/v1.6.2/{name}.sha256"].decode().split()[0]
         pinned.write_text(f"# comment\n{name}\t{'0' * 64}\ncrictl-v1.34.0-linux-amd64.tar.gz\t{'0' * 64}\n")
+
         for step in "install-cni-plugins", "install-tools":  # although the checksums beside the files fit
             self.fails(self.step(step, CHECKSUMS=str(pinned)), "has the SHA-256", f"not {'0' * 64}")
 
@@ -101,20 +104,36 @@ class DownloadTest(MachineTest):
 
         self.fails(self.step("install-kubelet", **other | {"CREDENTIAL_PROVIDER_BUILD_DATE": ""}), "the variable credential_provider_build_date")
 
+    def test_an_image_without_a_credential_provider(self):
+        self.succeeds(self.step("install-kubelet"))
+        program, record = (self.root / "etc/eks" / name for name in ("image-credential-provider/ecr-credential-provider", "credential-provider-version.txt"))
+        self.assertTrue(program.exists() and record.exists())
+
+        for name in "ecr-credential-provider", "ecr-credential-provider.sha256":
+            del self.bucket.objects[f"{FOLDER}/{name}"]
+        calls = self.build(ENABLE_CREDENTIAL_PROVIDER="false", CRICTL_VERSION="")
+        self.assertTrue(calls and not program.exists() and not record.exists())
+        self.assertNotIn("credential-provider", self.manifest()["wanted"])
+        self.assertEqual(self.version_info()["build"]["enable_credential_provider"], "false")
+        self.assertNotIn("ecr-credential-provider", [package["name"] for package in self.bill_of_materials()])
+
     def test_private_buckets_are_read_with_keys_or_an_instance_profile(self):
         self.bucket.private, self.bucket.token = True, TOKEN
         self.fails(self.step("install-kubelet"), "cannot fetch")
+
         keys = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
         self.succeeds(self.step("install-kubelet", **keys))
 
         (self.root / "usr/bin/kubelet").unlink()
         self.put_file("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
         self.fails(self.step("install-kubelet"), "cannot fetch")  # no instance profile
+
         self.bucket.role = "builder"
         self.succeeds(self.step("install-kubelet"))
 
         self.bucket.requests.clear()
         self.succeeds(self.step("install-cni-plugins", **keys))
+
         for path, _, headers in self.bucket.requests:  # a server that is not S3 does not get the credentials
             self.assertTrue(path.startswith("/releases/"))
             self.assertFalse({"authorization", "x-amz-security-token"} & {name.lower() for name in headers})
@@ -141,6 +160,7 @@ class DownloadTest(MachineTest):
         self.become("debian12")
         self.succeeds(self.step("install-tools"))  # patterns
         self.assertEqual(programs(), ["crictl"])
+
         self.succeeds(self.step("install-tools", **versions))
         self.assertEqual(programs(), ["crictl", "nerdctl", "soci", "soci-snapshotter-grpc"])
 
@@ -149,9 +169,11 @@ class DownloadTest(MachineTest):
         self.succeeds(self.step("install-tools", **versions))
         self.assertEqual(self.tree(), tree)
         self.assertEqual([path for path, *_ in self.bucket.requests if path.endswith(".tar.gz")], [])
+
         self.succeeds(self.step("install-tools", CRICTL_VERSION=""))
 
         shutil.rmtree(self.work)
+
         for name, expected in ("nerdctl-2.1.2-linux-amd64.tar.gz", "has the SHA-256"), ("other", "has no SHA-256 of nerdctl"):
             self.bucket.put(f"releases/{nerdctl}/SHA256SUMS", f"{'0' * 64}  {name}\n")
             self.fails(self.step("install-tools", **versions), expected)

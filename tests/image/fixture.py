@@ -93,6 +93,7 @@ def archive(files, mode=0o644):
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(text.encode()), mode
             tar.addfile(info, io.BytesIO(text.encode()))
+
     return buffer.getvalue()
 
 
@@ -150,6 +151,7 @@ class PackerTest(unittest.TestCase):
         bucket.put("1.34.10/manifest.json", "{}")
         bucket.put("containerd/containerd-1.7.rpm", "")
         bucket.put("cloudformation/x.yaml", "")
+
         return bucket
 
     def write_credentials(self, token=TOKEN):
@@ -170,6 +172,7 @@ class PackerTest(unittest.TestCase):
         (directory / name).touch()
 
         others = re.sub(r"(?<=_)(amd64|arm64)(?=\.deb)|(?<=\.)(x86_64|aarch64)(?=\.rpm)", lambda found: "all" if found[1] else "noarch", name)
+
         for package in "eksnode-host", "eksnode-compat":
             (directory / re.sub("^eksnode(?=[-_][0-9])", package, others)).touch()
 
@@ -227,6 +230,7 @@ class MachineTest(PackerTest):
         self.root, self.work, self.commands = (self.directory / name for name in ("root", "work", "commands"))
         (self.root / "etc").mkdir(parents=True)
         (self.work / "packages").mkdir(parents=True)
+
         for name, text in ANSWERS.items():
             self.answer(name, text)
         self.put_file("usr/share/eks/sshd/50-eks-ciphers.conf", "Ciphers aes256-ctr\n")  # of eksnode-host
@@ -234,6 +238,7 @@ class MachineTest(PackerTest):
         self.bucket = self.start_bucket()
         self.releases = f"{self.bucket.url}/releases"
         self.bucket.put("releases/key.asc", KEY)
+
         for file in (self.packer / "variants").glob("*.list"):
             file.write_text(re.sub(r"(?m)^(repository (?:\S+ ){3}).*$", rf"\1{self.releases}/key.asc {KEY_FINGERPRINT}", file.read_text()))
         self.put_cni()
@@ -244,9 +249,9 @@ class MachineTest(PackerTest):
             "ARCH": "x86_64", "AWS_ENDPOINT_URL_S3": self.bucket.url, "AWS_REGION": REGION, "BINARY_BUCKET_NAME": "binaries",
             "BINARY_BUCKET_REGION": REGION, "CACHE_CONTAINER_IMAGES": "false",
             "CHECKSUMS": os.devnull,  # the releases of these tests are none of those that are pinned
-            "CNI_PLUGIN_VERSION": "v1.6.2", "CNI_RELEASES": self.releases, "CONTAINERD_VERSION": "2.*", "CRICTL_VERSION": "v1.34.0",
+            "CNI_PLUGIN_VERSION": "v1.6.2", "CNI_RELEASES": self.releases, "CONTAINERD_VERSION": "2.*", "CONTAINERD_VOLUME_SIZE": "0", "CRICTL_VERSION": "v1.34.0",
             "CUDA_VERSION": "12.9", "EFA_VERSION": "latest", "EKS_IMDS_ENDPOINT": self.bucket.url, "ENABLE_AUTHENTICATOR": "false",
-            "ENABLE_AWS_CLI": "false", "ENABLE_SSM_AGENT": "true", "GITHUB": self.releases, "IMAGE_NAME": "test",
+            "ENABLE_AWS_CLI": "false", "ENABLE_CREDENTIAL_PROVIDER": "true", "ENABLE_KONTAIN_SHIM": "false", "ENABLE_SSM_AGENT": "true", "GITHUB": self.releases, "IMAGE_NAME": "test",
             "IMAGE_ROOT": str(self.root), "KERNEL_VERSION": "6.12", "KUBERNETES_BUILD_DATE": "2025-11-13", "KUBERNETES_VERSION": "1.34.1",
             "NERDCTL_VERSION": "*", "NEURON_DRIVER_VERSION": "2.*", "NVIDIA_DRIVER_VERSION": "580.*",
             "PATH": f"{self.commands}:{self.environment['PATH']}",
@@ -254,11 +259,12 @@ class MachineTest(PackerTest):
             "RUNC_VERSION": "*", "SOCI_SNAPSHOTTER_VERSION": "0.*", "SSM_AGENT_SHA256": "", "SSM_AGENT_VERSION": "", "VARIANTS": "",
             "WORKING_DIR": str(self.work),
         }
+        self.put_file("etc/logrotate.conf", "#compress\ninclude /etc/logrotate.d\n")
         self.become("al2023")
 
     def become(self, system):
         suffix = "rpm" if system == "al2023" else "deb"
-        identity = "ID=amzn\nVERSION_ID=2023\n" if system == "al2023" else "ID=debian\nVERSION_ID=12\n"
+        identity = "ID=amzn\nVERSION_ID=2023\n" if system == "al2023" else f"ID=debian\nVERSION_ID={system[-2:]}\n"
         self.put_file("etc/os-release", identity)
         (self.work / f"packages/eksnode-1.{suffix}").touch()
         if system != "al2023":
@@ -306,10 +312,12 @@ class MachineTest(PackerTest):
         file.write_bytes(archive({"aws-efa-installer/efa_installer.sh": script}, 0o755))
         self.succeeds(self.run_program(*gpg, "--detach-sign", file))
         self.succeeds(self.run_program(*gpg, "--armor", "--output", key, "--export"))
+
         for name, part in {".key": key, "-1.2.3.tar.gz": file, "-1.2.3.tar.gz.sig": Path(f"{file}.sig")}.items():
             self.bucket.put(f"releases/aws-efa-installer{name}", part.read_bytes())
 
         listed = self.succeeds(self.run_program(*gpg, "--with-colons", "--list-keys"))
+
         return {"EFA_VERSION": "1.2.3", "EFA_INSTALLER": self.releases, "EFA_FINGERPRINT": re.search(r"(?m)^fpr:+(\w+):", listed)[1]}
 
     def put_rpms(self, repository, names, version, release="1.amzn2023", header="", files="", install=""):
@@ -335,6 +343,9 @@ class MachineTest(PackerTest):
     def step(self, name, **variables):
         return self.run_program("bash", self.packer / "provisioners" / name, **(self.variables | variables))
 
+    def step_with(self, name, *words, **variables):
+        return self.run_program("bash", self.packer / "provisioners" / name, *words, **(self.variables | variables))
+
     def apply(self, variants, **variables):
         return self.step("apply-variants", VARIANTS=variants, **variables)
 
@@ -359,6 +370,7 @@ class MachineTest(PackerTest):
             if path.name == "release":
                 content = re.sub(rb"BUILD_TIME=.*", b"", content)
             found[str(path.relative_to(self.root))] = (oct(path.lstat().st_mode), content)
+
         return found
 
     def manifest(self):
@@ -376,6 +388,7 @@ class MachineTest(PackerTest):
         ids = [package["SPDXID"] for package in bom["packages"]]
         self.assertEqual(ids, [relation["relatedSpdxElement"] for relation in bom["relationships"]])
         self.assertEqual(len(ids), len(set(ids)))
+
         return bom["packages"]
 
     def assert_in_order(self, calls, *expected):

@@ -24,7 +24,7 @@ class ManifestTest(MachineTest):
         wanted = manifest["wanted"]
         self.assertEqual((wanted["nvidia-driver"], wanted["efa"], wanted["cuda"]), ("580.*", "1.2.3", "12.9"))
         self.assertFalse({"ssm-agent", "pause", "cni-plugins", "neuron"} & set(wanted))
-        self.assertEqual(manifest["enabled"], ["nvidia-fabricmanager.service", "nvidia-persistenced.service"])
+        self.assertEqual(manifest["enabled"], ["logrotate.timer", "nvidia-fabricmanager.service", "nvidia-persistenced.service"])
         self.assertEqual(manifest["leastFreeMiB"], 5)
 
         files = {file["path"]: file for file in manifest["files"]}
@@ -37,6 +37,7 @@ class ManifestTest(MachineTest):
         self.answer("ctr", "printf '%s type %s 1.0 MiB linux/amd64 -\\n' "
                     f"a.example/eks/kube-proxy:v1 {first} b.example/eks/kube-proxy:v1 {first} {second} {second}")
         authenticator = write_program(self.root / "usr/bin/aws-iam-authenticator", """echo '{"Version":"v0.7.8","Commit":"0123"}'""")
+
         for path in ("usr/bin/nerdctl", "usr/bin/soci", "usr/bin/crictl", "etc/eks/pause.tar", "usr/bin/kubelet",
                      "etc/eks/image-credential-provider/ecr-credential-provider"):
             self.put_file(path, "x")
@@ -56,6 +57,7 @@ class ManifestTest(MachineTest):
             ("kontain", "v0.9.9", "pkg:github/kontainapp/km@v0.9.9", 64 * "b"),
         }, found)
         self.assertFalse({"nerdctl", "gpg-pubkey"} & {name for name, *_ in found})
+
         kube_proxy = [one for one in found if one[0].endswith("kube-proxy")]
         self.assertEqual(kube_proxy, [("a.example/eks/kube-proxy", "v1",
                                        f"pkg:oci/kube-proxy@sha256%3A{64 * '1'}?repository_url=a.example/eks/kube-proxy&tag=v1", 64 * "1")])

@@ -64,9 +64,9 @@ class SystemTest(MachineTest):
             "arch": "x86_64", "aws_region": "eu-central-1", "nerdctl_version": "*", "soci_snapshotter_version": "0.*",
             "binary_bucket_name": "binaries", "binary_bucket_region": REGION, "cni_plugin_version": "v1.6.2",
             "kernel": "6.12.40-63.amzn2023.x86_64", "os": "al2023", "source_ami_id": "ami-0base", "variants": "neuron",
-            "cache_container_images": "false", "credential_provider_build_date": "", "credential_provider_version": "", "crictl_version": "v1.34.0",
+            "cache_container_images": "false", "containerd_volume_size": "0", "credential_provider_build_date": "", "credential_provider_version": "", "crictl_version": "v1.34.0",
             "cuda_version": "12.9", "ecr_credential_provider_sha256": "", "efa_version": "1.49.0", "enable_authenticator": "false",
-            "enable_aws_cli": "false", "enable_ssm_agent": "true", "kontain_sha256": "", "kontain_version": "", "nvidia_grid_runfile": "",
+            "enable_aws_cli": "false", "enable_credential_provider": "true", "enable_kontain_shim": "false", "enable_ssm_agent": "true", "kontain_sha256": "", "kontain_version": "", "nvidia_grid_runfile": "",
             "nvidia_grid_runfile_bucket_name": "", "nvidia_grid_sha256": "", "pause_container_image": self.variables["PAUSE_CONTAINER_IMAGE"],
             "pull_cni_from_github": "true", "ssm_agent_sha256": "", "ssm_agent_version": ""})
 
@@ -83,7 +83,7 @@ class SystemTest(MachineTest):
             "kernel": "6.12", "ssm-agent": "*", "pause": self.variables["PAUSE_CONTAINER_IMAGE"], "crictl": "v1.34.0", "nerdctl": "*",
             "soci-snapshotter": "0.*", "neuron": "2.*"})
         self.assertEqual(manifest["built"], {"containerd": "2.1.4"})
-        self.assertEqual(manifest["enabled"], ["amazon-ssm-agent.service", "neuron-package-install.service"])
+        self.assertEqual(manifest["enabled"], ["logrotate.timer", "amazon-ssm-agent.service", "neuron-package-install.service"])
         self.assertEqual(manifest["kernel"], "6.12.40-63.amzn2023.x86_64")
         self.assertEqual(manifest["leastFreeMiB"], 1024)
         self.assertIn("/etc/ssh/ssh_host_*", manifest["leftovers"])
@@ -118,9 +118,11 @@ class SystemTest(MachineTest):
             calls, f"{options} --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold update",
             "apt-cache pkgnames", options, "apt-mark hold linux-image-6.1.0-28-cloud-amd64", "apt-cache madison runc",
             "apt-mark hold runc", "apt-cache madison containerd", "apt-mark hold containerd", options)
+
         for text in ("--with-new-pkgs upgrade", " install linux-image-6.1.0-28-cloud-amd64", " install runc=1.6.24~ds1-1",
                      " install containerd=1.6.24~ds1-1", f" install {self.work}/packages/eksnode-1.deb", " clean"):
             self.assertTrue([call for call in calls if call.endswith(text)], text)
+
         self.assertFalse([call for call in calls if call.startswith(("dnf", "grubby", "rpm"))])
 
         tree = self.tree()
@@ -134,9 +136,19 @@ class SystemTest(MachineTest):
         self.build()
         self.assertEqual(self.tree(), tree)
 
+    def test_debian_13_gets_what_every_debian_gets(self):
+        self.become("debian12")
+        self.build()
+        calls = self.build()  # without what is there already
+        tree = self.tree()
+        self.become("debian13")
+        self.assertEqual(self.build(), calls)
+        self.assertEqual({path for path, *what in set(tree) ^ set(self.tree())}, set())
+        self.assertEqual(self.version_info()["build"]["os"], "debian13")
+
     def test_other_systems_are_refused(self):
         self.put_file("etc/os-release", "ID=ubuntu\nVERSION_ID=24.04\n")
-        self.fails(self.step("upgrade-packages"), "the machine runs 'ubuntu 24.04'", "Amazon Linux 2023 or Debian 12")
+        self.fails(self.step("upgrade-packages"), "the machine runs 'ubuntu 24.04'", "Amazon Linux 2023, Debian 12 or Debian 13")
         self.assertEqual(self.calls(), [])
 
     def test_missing_variables_and_packages_are_explained(self):
@@ -145,6 +157,7 @@ class SystemTest(MachineTest):
 
         self.become("debian12")
         self.fails(self.step("install-containerd", RUNC_VERSION="9.*"), "no package runc has the version 9.*")
+
         (self.work / "packages/eksnode-1.deb").unlink()
         self.fails(self.step("install-eksnode"), "there is no package eksnode*.deb", "make packages")
 

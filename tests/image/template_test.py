@@ -14,7 +14,7 @@ import urllib.parse
 from bucket import KEY_ID, SECRET
 from fixture import BUILD, PackerTest
 
-MINORS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
+MINORS = tuple(f"1.{minor}" for minor in range(23, 37))
 
 
 class TemplateTest(PackerTest):
@@ -62,6 +62,7 @@ class TemplateTest(PackerTest):
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+
         return f"http://127.0.0.1:{server.server_address[1]}", queries
 
     def test_templates_are_formatted(self):
@@ -76,7 +77,8 @@ class TemplateTest(PackerTest):
             for done in pool.map(lambda minor: self.validate("amazon-ebs", minor=minor), MINORS):
                 self.succeeds(done)
 
-        self.succeeds(self.validate("amazon-ebs", os="debian12", kernel_version="", arch="arm64"))
+        for system in "debian12", "debian13":
+            self.succeeds(self.validate("amazon-ebs", os=system, kernel_version="", arch="arm64"))
 
     def test_other_builders_are_valid(self):
         self.succeeds(self.validate("null", ssh_host="192.0.2.1", ssh_private_key_file=self.key()))
@@ -89,6 +91,19 @@ class TemplateTest(PackerTest):
             ami_users="111122223333,444455556666", ami_tags="team=web,cost-center=a=b,empty=", source_ami_id="ami-0123456789abcdef0", aws_region="us-gov-west-1",
             temporary_security_group_source_cidrs="192.0.2.0/24", associate_public_ip_address="false",
             ssh_interface="private_ip", security_group_id="sg-1", subnet_id="subnet-1"))
+
+    def test_a_volume_for_containerd(self):
+        for variables in {"containerd_volume_size": "0"}, {}, {"containerd_volume_iops": "4000", "containerd_volume_throughput": "500"}, \
+                {"containerd_volume_type": "gp2"}, {"containerd_volume_type": "io2", "containerd_volume_iops": "500", "encrypted": "true"}:
+            with self.subTest(variables):
+                self.succeeds(self.validate("amazon-ebs", **{"containerd_volume_size": "100"} | variables))
+
+        # Packer checks its mapping, if there is one. It names what is wrong, and the second mapping of the image.
+        wrong = {"containerd_volume_throughput": "125", "containerd_volume_type": "gp2"}
+        self.succeeds(self.validate("amazon-ebs", containerd_volume_size="0", **wrong))
+        done = self.validate("amazon-ebs", containerd_volume_size="100", **wrong)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stdout + done.stderr, "(?i)throughput")
 
     def test_a_base_image_that_is_named_needs_no_filter(self):
         self.environment |= {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
@@ -137,15 +152,18 @@ class TemplateTest(PackerTest):
             "temporary_security_group_source_cidrs": "here", "custom_endpoint_ec2": "ec2", "ssh_username": "1", "ssh_host": "a b",
             "working_dir": "{{user `remote_folder`}}/worker", "ssh_port": "0", "ecr_credential_provider_sha256": "12",
             "kms_key_id": "my key", "ami_description": "a" * 127, "ami_component_description": "ä", "creator": "a" * 257,
-            "source_ami_filter_name": "al2023;",
+            "source_ami_filter_name": "al2023;", "containerd_volume_size": "65537", "containerd_volume_type": "st1", "containerd_volume_iops": "99",
+            "containerd_volume_throughput": "124",
         }
         done = self.validate("amazon-ebs", **bad)
         self.assertNotEqual(done.returncode, 0, done.stdout)
+
         refused = re.findall(r"^The (\w+) must", done.stdout + done.stderr, re.MULTILINE)
         self.assertEqual(sorted(refused), sorted(bad))
 
         variables = self.template_variables()
         self.assertEqual(sorted(name for name, body in variables.items() if "validation" in body), sorted(bad))
+
         # secrets, and names of files, which Packer looks for
         self.assertEqual({name for name, body in variables.items() if "validation" not in body and "bool" not in body}, {
             "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "output_directory", "package_directory", "qemu_image",
@@ -192,6 +210,7 @@ class TemplateTest(PackerTest):
 
         self.succeeds(self.make("template"))
         self.assertEqual(set(files()), set(first))
+
         (self.directory / "calls").unlink()
         self.succeeds(self.make("template", **newer))
         self.assertEqual((self.directory / "calls").read_text().split(), ["init", str(self.packer / ".template")])

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front end finds the versions that a range, a pattern or `latest` stands for."""
 
-from fixture import BUILD, FOLDER, KEY_FINGERPRINT, FrontEndTest
+import re
+
+from fixture import BUILD, FOLDER, KEY_FINGERPRINT, SOURCE, FrontEndTest
 
 
 class VersionTest(FrontEndTest):
@@ -21,8 +23,10 @@ class VersionTest(FrontEndTest):
 
         arguments, _ = self.dry_run("k8s", kubernetes_version="1.34.1")
         self.assertEqual(arguments["kubernetes_build_date"], "2025-11-13")
+
         arguments, _ = self.dry_run("1.34", arch="arm64")
         self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.1", "2025-11-13"))
+
         arguments, _ = self.dry_run(k8s="1.33")
         self.assertEqual(arguments["kubernetes_version"], "1.33.5")
 
@@ -30,10 +34,26 @@ class VersionTest(FrontEndTest):
         arguments, _ = self.dry_run("1.34", os="debian12")
         self.assertEqual((arguments["containerd_version"], arguments["kernel_version"]), ("*", ""))
         self.assertEqual(arguments["enable_ssm_agent"], "false")
+
         arguments, _ = self.dry_run("1.34", os="debian12", ssm_agent_version="3.3.1")
         self.assertEqual(arguments["enable_ssm_agent"], "true")
+
         arguments, _ = self.dry_run("1.34", os="debian12", containerd_version="1.6*")
         self.assertEqual(arguments["containerd_version"], "1.6*")
+
+    def test_the_debian_without_a_number_is_that_with_containerd_1_7(self):
+        arguments, _ = self.dry_run("1.34", os="debian")
+        self.assertEqual((arguments["os"], arguments["containerd_version"], arguments["kernel_version"]), ("debian13", "*", ""))
+
+        packer, warning = {"PACKER_BINARY": self.fake_packer(), **BUILD}, "warning: Debian 12 has containerd 1.6"
+        for goal in "validate", "plan":
+            for system, wanted, warned in ("debian12", "*", True), ("debian12", "1.6.*", True), ("debian12", "2.*", False), ("debian13", "*", False):
+                done = self.make(goal, os=system, containerd_version=wanted, **packer)
+                self.succeeds(done)
+                self.assertEqual(warning in done.stderr, warned, (goal, system, wanted, done.stderr))
+
+        self.write_variant("mine", f"repository debian12 docker https://example.org https://example.org/key {KEY_FINGERPRINT}")
+        self.assertNotIn(warning, self.make("validate", os="debian12", variant="mine", **packer).stderr)
 
     def test_ranges_of_kubernetes(self):
         for wanted, version, date in (
@@ -46,6 +66,7 @@ class VersionTest(FrontEndTest):
                 self.assertIn(f"versions/{version[:4]}.pkrvars.hcl", command)
 
         self.assertEqual(self.succeeds(self.make("list-builds", kubernetes_version=">=1.34.2,<1.34.11")).split(), ["2025-10-01", "2025-12-02", "2025-12-20"])
+
         arguments, _ = self.dry_run("k8s", kubernetes_version=">=1.34.2,<1.34.11", kubernetes_build_date="2025-10-01")
         self.assertEqual((arguments["kubernetes_version"], arguments["kubernetes_build_date"]), ("1.34.10", "2025-10-01"))
 
@@ -81,6 +102,7 @@ class VersionTest(FrontEndTest):
         versions = {"nerdctl_version": "<2", "soci_snapshotter_version": "latest"}
         arguments = resolve(os="debian12", **versions)
         self.assertEqual((arguments["nerdctl_version"], arguments["soci_snapshotter_version"]), ("1.7.7", "0.11.1"))
+
         arguments = resolve(**versions)  # Amazon Linux has packages
         self.assertEqual((arguments["nerdctl_version"], arguments["soci_snapshotter_version"]), ("<2", "latest"))
 
@@ -130,39 +152,72 @@ class VersionTest(FrontEndTest):
                 self.fails(self.make(goal, **BUILD, **variables), *expected)
         self.succeeds(self.make("plan", efa_version="latest", ssm_agent_version=">=3", **BUILD))
 
-    def test_a_containerd_that_is_too_old_causes_a_warning(self):
+    def test_a_containerd_that_is_too_old_is_refused(self):
         self.bucket.put_build("1.35.2", "2026-02-01", "amd64")
         self.bucket.put_build("1.36.0", "2026-08-01", "amd64")
-        self.add_packages()
-        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
 
         self.assertEqual(self.plan(os="debian12")["kubernetes_version"], "1.35.2")  # the newest for its containerd
         self.assertEqual(self.plan()["kubernetes_version"], "1.36.0")
 
-        for k8s, system, wanted, old in (
-            ("1.35", "debian12", "*", False), ("1.36", "debian12", "*", True), ("1.36", "debian12", ">=1.6", True), ("1.36", "debian12", "2.*", False),
-            ("1.36", "al2023", "2.*", False), ("1.36", "al2023", "1*", True), ("1.36", "al2023", "1", True), ("1.36", "al2023", "1.7.*", True),
-            ("1.36", "al2023", ">=1.7,<2.0", True), ("1.36", "al2023", "<=1.7", True), ("1.36", "al2023", ">=1.7,<2.1", False),
-            ("1.36", "al2023", "latest", False), ("1.35", "al2023", "1.7.*", False),
+        build = {"kubernetes_version": "1.36.0", "kubernetes_build_date": "2026-08-01", "PACKER_BINARY": self.fake_packer()}
+        for system, wanted, old in (
+            ("debian12", "*", True), ("debian12", ">=1.6", True), ("debian12", "2.*", False), ("debian13", "*", True),
+            ("debian13", "2.*", False), ("al2023", "2.*", False), ("al2023", "1*", True),
+            ("al2023", "1", True), ("al2023", "1.7.*", True), ("al2023", ">=1.7,<2.0", True), ("al2023", "<=1.7", True),
+            ("al2023", ">=1.7,<2.1", False), ("al2023", "latest", False),
         ):
-            with self.subTest(k8s=k8s, os=system, containerd=wanted):
-                done = self.make("plan", k8s=k8s, os=system, containerd_version=wanted)
-                self.succeeds(done)
-                self.assertEqual("Kubernetes 1.36 does not support containerd 1.x" in done.stderr, old, done.stderr)
+            with self.subTest(os=system, containerd=wanted):
+                for goal in "validate", "plan":
+                    done = self.make(goal, os=system, containerd_version=wanted, **build)
+                    self.assertEqual("Kubernetes 1.36 does not support containerd 1.x" in done.stderr, old, done.stderr)
+                    self.assertEqual(done.returncode == 0, not old or goal == "plan")
 
-        packer = {"PACKER_BINARY": self.fake_packer()}
-        text = self.succeeds(self.make("check", k8s="1.36", containerd_version="1.7.*", **packer))
-        self.assertRegex(text, r"(?m)^ *warning     Kubernetes 1\.36 does not support containerd 1\.x, .*: say k8s=1\.35 or containerd_version=2\.\*$")
-        text = self.succeeds(self.make("check", k8s="1.36", os="debian12", **packer))
-        self.assertIn(": say k8s=1.35\n", text)
-        self.assertEqual(text.count("does not support containerd"), 1)
+        self.fails(self.make("validate", containerd_version="1.7.*", **build), "say k8s=1.35 or containerd_version=2.*")
+        self.fails(self.make("validate", os="debian12", **build), "say k8s=1.35, or add a repository with containerd 2")
 
-        known = {"kubernetes_version": "1.36.0", "kubernetes_build_date": "2026-08-01"} | packer
-        self.assertIn("packer: warning: Kubernetes 1.36 does not", self.make("validate", os="debian12", **known).stderr)
+        # the remedies work
+        for system, words in ("al2023", {"containerd_version": "1.7.*"}), ("debian12", {}):
+            self.succeeds(self.make("validate", os=system, k8s="1.35", PACKER_BINARY=build["PACKER_BINARY"], **words))
 
         self.write_variant("mine", f"repository debian12 docker https://example.org https://example.org/key {KEY_FINGERPRINT}")
         self.write_variant("more", "includes mine")
-        for wanted, old in ("*", False), ("1.7.*", True):
-            done = self.make("validate", os="debian12", variant="more", containerd_version=wanted, **known)
-            self.succeeds(done)
-            self.assertEqual("does not support containerd" in done.stderr, old, done.stderr)
+        for wanted, good in ("*", True), ("1.7.*", False):
+            done = self.make("validate", os="debian12", variant="more", containerd_version=wanted, **build)
+            self.assertEqual(done.returncode == 0, good, done.stderr)
+
+    def test_every_minor_version_has_its_kernel(self):
+        """As the table of the manual page says, for the goal and for the version."""
+        page = (SOURCE / "man/eks-image-variables.7.scd").read_text()
+        rows = re.findall(r"(?m)^\|  (1\.\d+)(?: to (1\.\d+)| and newer)?\n:  (6\.\d+)$", page)
+        expected = {f"1.{minor}": line for first, last, line in rows for minor in range(int(first[2:]), int((last or "1.38")[2:]) + 1)}
+        self.assertEqual(list(expected), [f"1.{minor}" for minor in range(23, 39)])
+
+        for minor, line in expected.items():
+            self.bucket.put_build(f"{minor}.2", "2025-11-13", "amd64")
+            plan = self.plan(kubernetes_version=f"{minor}.1", kubernetes_build_date="2025-11-13")
+            self.assertEqual(plan["kernel_version"], line, minor)
+            text = self.succeeds(self.make("-n", minor))
+            self.assertIn(f"kubernetes_version={minor}.", text)
+            self.assertEqual(f"versions/{minor}.pkrvars.hcl" in text, int(minor[2:]) <= 36)
+
+    def test_all_builds_every_version(self):
+        for minor in range(23, 37):
+            self.bucket.put_build(f"1.{minor}.20", "2026-08-01", "amd64")
+        text = self.succeeds(self.make("-n", "all"))
+        self.assertEqual(re.findall(r"'kubernetes_version=1\.(\d+)\.20'", text), [str(minor) for minor in range(23, 37)])
+        self.assertEqual(len(set(re.findall(r"'ami_name=(.*?)'", text))), 14)
+
+        text = self.succeeds(self.make("-n", "all", k8s=">=1.33,<1.36"))
+        self.assertEqual(re.findall(r"'kubernetes_version=1\.(\d+)\.20'", text), ["33", "34", "35"])
+
+        self.fails(self.make("all", k8s=">=2"), "no version here that is >=2", "1.35 1.36")
+        self.fails(self.make("all", kubernetes_version="1.34.1"), "all builds several versions", "say: make k8s")
+
+        # nothing is built if one cannot be
+        self.add_packages("debian12-x86_64", "eksnode_1-1_amd64.deb")
+        packer = {"PACKER_BINARY": self.fake_packer(), "os": "debian12"}
+        self.fails(self.make("all", k8s=">=1.34", **packer), "Kubernetes 1.36 does not support containerd 1.x")
+        self.assertFalse((self.directory / "calls").exists())
+
+        self.succeeds(self.make("all", k8s=">=1.34,<1.36", **packer))
+        self.assertEqual((self.directory / "calls").read_text().split().count("build"), 2)

@@ -70,7 +70,11 @@ std::string host_of(const EcrRegistry& registry, const Arguments& arguments, con
         if (arguments.has("fips") && !registry.fips)
                 say(fmt::format("no FIPS name is known in '{}', so this one may not exist, proceeding",
                         registry.region));
-        return registry_host(registry, arguments, fips_kernel(root), resolves);
+
+        auto host = registry_host(registry, arguments, fips_kernel(root), resolves);
+        debug(fmt::format("the registry of the region {} is {}; the kernel is {}in FIPS mode",
+                registry.region, host, fips_kernel(root) ? "" : "not "));
+        return host;
 }
 
 int print_registry(const Arguments& arguments, const Root& root)
@@ -129,10 +133,13 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
         if (!version)
                 throw Error(failure::usage, fmt::format("--kubernetes-version '{}': not a version", given),
                         "Give one such as 1.34");
+
         const auto kubernetes = fmt::format("{}.{}", version->major, version->minor);
         const auto registry = ecr_registry(root, region(arguments, root));
         const auto table = ecr_registries(root);
+
         const auto host = host_of(registry, arguments, root);
+
         const auto kube_proxy = addon(arguments, registry.region, "kube-proxy", kubernetes);
         const auto vpc_cni = addon(arguments, registry.region, "vpc-cni", kubernetes);
         for (auto path : cached_images(*version, kube_proxy, vpc_cni)) {
@@ -141,15 +148,18 @@ int cache(const Arguments& arguments, const Root& root, ContainerdClient& contai
                         path = pull_some_build(containerd, host, path, say);
                 const auto name = host + "/" + path;
                 fmt::print("{}\n", name);
+
                 if (!dry_run)
                         pin_image(containerd, name);
                 const auto image = dry_run ? std::nullopt : containerd.image(name);
+
                 for (const auto& alias : aliases(table, registry.partition, host, path)) {
                         if (image)
                                 containerd.alias_image(*image, alias);
                         fmt::print("{}\t{}\n", alias, name);
                 }
         }
+
         return 0;
 }
 
@@ -157,14 +167,17 @@ int images(const Arguments& arguments)
 {
         const auto root = arguments.root();
         const auto command = images_command(arguments);
+
         const auto& verb = command.verb;
         if (verb == "registry")
                 return print_registry(arguments, root);
+
         std::vector<ImageName> names; // all of them, before the first is touched
         for (const auto& image : command.images)
                 names.push_back(parse_image_name(image));
         use_environment_of_node(root);
         const auto config = read_file_if_exists(root(containerd_config_path));
+
         ContainerdClient containerd(containerd_options(
                 root, config ? snapshotter_in(*config, std::string(containerd_config_path)) : ""));
         if (verb == "list")
@@ -173,8 +186,10 @@ int images(const Arguments& arguments)
                 return pull(arguments, containerd, names);
         if (verb == "cache")
                 return cache(arguments, root, containerd);
+
         for (const auto& name : names)
                 pin_image(containerd, name.text());
+
         return 0;
 }
 

@@ -19,6 +19,25 @@ enum class Stage { sealed, running };
 // One check for each problem, and one in state ok for each subject without problems. Throws Error (file_io).
 std::vector<Check> validate_image(const Root& root, const ImageManifest& manifest, Stage stage);
 
+// The controls of the image's variants, as they are in force on this machine, which has booted: the script
+// of the image build looks. One check for each that is not, and one with their numbers. Throws Error
+// (file_io).
+std::vector<Check> check_controls(const Root& root);
+std::vector<Check> checks_of_controls(std::string_view output); // of that script
+
+// A file that was written, or got another owner or mode, since the first boot, and whose it is: eksnode's,
+// the image build's, of a package, of who is known to write there, or of nobody known.
+struct Change {
+        std::string path;
+        std::string owner;
+        bool operator==(const Change&) const = default;
+};
+
+// Those in /boot, /etc, /opt and /usr, by owner. Files that were removed are not there. Throws Error
+// (file_io).
+std::vector<Change> changed_files(const Root& root, const ImageManifest& manifest);
+std::vector<Check> checks_of_changes(const std::vector<Change>& changes);
+
 struct Size {
         std::string component;
         std::uint64_t mib = 0;

@@ -21,7 +21,7 @@ namespace eks {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Component::State;
+using ComponentState = Component::State;
 
 constexpr auto patience = 30s;
 constexpr auto unknown = "unknown";
@@ -68,6 +68,8 @@ const std::vector<Source>& sources()
                         "EFA installer version:"},
                 {"neuron", "neuron_driver_version", {"aws-neuronx-dkms"}, {}, "",
                         "/sys/module/neuron/version", ""},
+                {"kontain", "kontain_version", {}, {}, "", "/etc/eks/kontain-version.txt", ""},
+                {"kkm", "kontain_version", {}, {}, "", "/sys/module/kkm/version", ""},
         };
         return all;
 }
@@ -83,8 +85,10 @@ std::string version_in(std::string_view text)
                         word.remove_prefix(1);
                 if (!word.empty() && is_digit(word.front()) && word.find('.') != word.npos)
                         return std::string(word);
+
                 text.remove_prefix(std::min(end + 1, text.size()));
         }
+
         return unknown;
 }
 
@@ -99,6 +103,7 @@ std::map<std::string, std::string> debian_packages(const std::string& database)
         std::map<std::string, std::string> found;
         std::string_view name;
         bool installed = false;
+
         for (const auto line : lines(database)) {
                 if (line.empty())
                         name = {};
@@ -109,6 +114,7 @@ std::map<std::string, std::string> debian_packages(const std::string& database)
                 else if (const auto version = value_of(line, "Version:"); !version.empty() && installed)
                         found.emplace(name, version.substr(version.find(':') + 1)); // without the epoch
         }
+
         return found;
 }
 
@@ -118,16 +124,20 @@ std::map<std::string, std::string> rpm_packages(const Root& root)
         const auto program = root("/usr/bin/rpm");
         if (!exists(program))
                 return found;
+
         std::vector<std::string> call{program};
         if (!root.prefix().empty())
                 call.insert(call.end(), {"--root", root.prefix()});
         call.insert(call.end(), {"--query", "--queryformat", "%{NAME}\\t%{VERSION}-%{RELEASE}\\n"});
+
         for (const auto& source : sources())
                 call.insert(call.end(), source.packages.begin(), source.packages.end());
+
         const auto result = run_program(call, patience);
         for (const auto line : lines(result.output))
                 if (const auto tab = line.find('\t'); tab != line.npos)
                         found.emplace(line.substr(0, tab), line.substr(tab + 1));
+
         return found;
 }
 
@@ -136,6 +146,7 @@ std::string version_of_program(const std::string& program, const Source& source)
         std::vector<std::string> call{program};
         if (!source.option.empty())
                 call.emplace_back(source.option);
+
         try {
                 const auto result = run_program(call, patience);
                 if (result.status == 0)
@@ -166,12 +177,14 @@ std::string kernel_of(const Root& root)
                 std::string(trim(read_file_if_exists(root("/proc/sys/kernel/osrelease")).value_or("")));
         if (!running.empty() && exists(root("/usr/lib/modules/" + running)))
                 return running;
+
         std::string newest;
         for (const auto& name : list_directory(root("/boot")))
                 if (constexpr std::string_view prefix = "vmlinuz-"; name.starts_with(prefix))
                         if (const auto kernel = name.substr(prefix.size());
                                 newest.empty() || ::strverscmp(kernel.c_str(), newest.c_str()) > 0)
                                 newest = kernel;
+
         return newest;
 }
 
@@ -179,11 +192,13 @@ std::string version_in_file(const Root& root, const Source& source)
 {
         if (source.file.empty())
                 return "";
+
         const auto text = read_file_if_exists(root(source.file));
         if (!text)
                 return "";
         if (source.name == "pause") // it is the name of an image
                 return exists(root("/etc/eks/pause.tar")) ? std::string(trim(*text)) : "";
+
         const auto at = text->find(source.prefix);
         return version_in(
                 std::string_view(*text).substr(at == std::string::npos ? 0 : at + source.prefix.size()));
@@ -193,14 +208,17 @@ std::string find(const Root& root, const Source& source, const std::map<std::str
 {
         if (source.name == "kernel")
                 return kernel_of(root);
+
         for (const auto package : source.packages)
                 if (const auto at = packages.find(std::string(package)); at != packages.end())
                         return at->second;
+
         for (const auto program : source.programs)
                 if (exists(root(program)))
                         return source.name == "credential-provider"
                                        ? version_of_provider(root, root(program), source)
                                        : version_of_program(root(program), source);
+
         return version_in_file(root, source);
 }
 
@@ -214,12 +232,16 @@ std::vector<unsigned> numbers(std::string_view text)
                         ++length;
                 found.push_back(parse_int<unsigned>(text.substr(0, length)).value_or(0));
                 text.remove_prefix(length);
+
                 if (!text.starts_with('.'))
                         break;
+
                 text.remove_prefix(1);
         }
+
         while (!found.empty() && found.back() == 0)
                 found.pop_back(); // 2.0 is 2
+
         return found;
 }
 
@@ -230,9 +252,11 @@ bool is_in_range(std::string_view version, std::string_view range)
                 const auto digits = rest.find_first_not_of("<>= ,");
                 if (digits == rest.npos)
                         return false;
+
                 const auto end = std::min(rest.find_first_of(" ,<>", digits), rest.size());
                 const auto sign = trim(rest.substr(0, digits));
                 const auto bound = numbers(rest.substr(digits, end - digits));
+
                 const bool fits = sign.ends_with(">=")   ? found >= bound
                                   : sign.ends_with("<=") ? found <= bound
                                   : sign.ends_with('>')  ? found > bound
@@ -240,8 +264,10 @@ bool is_in_range(std::string_view version, std::string_view range)
                                                          : found == bound;
                 if (!fits)
                         return false;
+
                 rest.remove_prefix(end);
         }
+
         return true;
 }
 
@@ -250,20 +276,22 @@ std::string_view without_v(std::string_view text)
         return text.size() > 1 && text.front() == 'v' && is_digit(text[1]) ? text.substr(1) : text;
 }
 
-State state_of(const Component& one)
+ComponentState state_of(const Component& one)
 {
         if (one.installed.empty())
-                return State::missing;
+                return ComponentState::missing;
         if (one.installed == unknown && (one.built.empty() || one.built == unknown))
-                return State::unmanaged; // else it is not what the build installed
+                return ComponentState::unmanaged; // else it is not what the build installed
         if (!is_version_of(one.installed, one.wanted))
-                return State::differs;
-        return one.built.empty() || one.built == one.installed ? State::ok : State::changed;
+                return ComponentState::differs;
+
+        return one.built.empty() || one.built == one.installed ? ComponentState::ok
+                                                               : ComponentState::changed;
 }
 
 std::string remedy_of(const Component& one, std::string_view variable)
 {
-        if (one.name == "kernel" && one.state == State::differs)
+        if (one.name == "kernel" && one.state == ComponentState::differs)
                 return "Reboot if the kernel was updated, or build the image again with the kernel_version= that is meant";
         return fmt::format("Install {}, or change {}= and build the image again",
                 one.wanted == "latest" || one.wanted == "*"
@@ -272,7 +300,7 @@ std::string remedy_of(const Component& one, std::string_view variable)
                 variable);
 }
 
-std::string_view name_of(State state)
+std::string_view name_of(ComponentState state)
 {
         return std::array{"ok", "-", "changed", "differs", "missing"}.at(static_cast<std::size_t>(state));
 }
@@ -294,6 +322,7 @@ std::map<std::string, std::string> installed_versions(const Root& root)
                 if (auto text = find(root, source, packages); !text.empty())
                         found.emplace(source.name, std::move(text));
         found.emplace("eksnode", version);
+
         return found;
 }
 
@@ -309,6 +338,7 @@ bool is_version_of(std::string_view installed, const std::string& wanted)
                 return is_in_range(found, expected);
         if (expected.find_first_of("*?[") != expected.npos)
                 return ::fnmatch(std::string(expected).c_str(), std::string(found).c_str(), 0) == 0;
+
         constexpr std::string_view separators = ".-+~";
         return found == expected ||
                (found.starts_with(expected) && separators.find(found[expected.size()]) != separators.npos);
@@ -320,29 +350,35 @@ std::vector<Component> compare_versions(
         std::vector<Component> components;
         const auto add = [&](std::string_view key, std::string_view variable) {
                 Component one{.name = std::string(key),
-                        .state = State::unmanaged,
+                        .state = ComponentState::unmanaged,
                         .installed = {},
                         .wanted = {},
                         .built = {},
                         .remedy = {}};
                 one.installed = value_at(installed, one.name);
+
                 if (manifest) {
                         one.wanted = value_at(manifest->wanted, one.name);
                         one.built = value_at(manifest->built, one.name);
                 }
+
                 if (one.installed.empty() && one.wanted.empty())
                         return;
+
                 if (!one.wanted.empty())
                         one.state = state_of(one);
                 else if (!one.built.empty() && one.built != one.installed)
-                        one.state = State::changed;
+                        one.state = ComponentState::changed;
+
                 if (one.is_wrong())
                         one.remedy = remedy_of(one, variable);
                 components.push_back(std::move(one));
         };
+
         for (const auto& source : sources())
                 add(source.name, source.variable);
         add("eksnode", "package_directory");
+
         return components;
 }
 
@@ -351,18 +387,23 @@ std::string render_versions(const std::vector<Component>& components)
         std::size_t width = 0;
         for (const auto& one : components)
                 width = std::max(width, one.name.size());
+
         std::string text;
+
         for (const auto& one : components) {
                 text += fmt::format("{:<7}  {:<{}}  {}", name_of(one.state), one.name, width,
                         one.installed.empty() ? "not installed" : one.installed);
+
                 if (!one.wanted.empty() && one.wanted != one.installed)
                         text += fmt::format("; wanted: {}", one.wanted);
-                if (one.state == State::changed)
+                if (one.state == ComponentState::changed)
                         text += fmt::format("; the build installed {}", one.built);
                 text += '\n';
+
                 if (!one.remedy.empty())
                         text += fmt::format("         {}\n", one.remedy);
         }
+
         return text;
 }
 
@@ -372,9 +413,10 @@ std::string render_versions_as_json(const std::vector<Component>& components, bo
         auto list = Ordered::array();
         for (const auto& one : components)
                 list.push_back({{"name", one.name},
-                        {"state", one.state == State::unmanaged ? "unmanaged" : name_of(one.state)},
+                        {"state", one.state == ComponentState::unmanaged ? "unmanaged" : name_of(one.state)},
                         {"installed", one.installed}, {"wanted", one.wanted}, {"built", one.built},
                         {"remedy", one.remedy}});
+
         return Ordered{{"manifest", has_manifest}, {"components", list}}.dump(
                        4, ' ', false, Ordered::error_handler_t::replace) +
                "\n";

@@ -37,6 +37,7 @@ TEST_CASE("a version is what was asked for")
                 const char* wanted;
                 bool expected;
         };
+
         const auto row = GENERATE(values<Row>({{"1.34.1", "1.34.1", true}, {"1.34.10", "1.34.1", false},
                 {"1.34.1-eks-1a2b", "1.34.1", true}, {"6.12.40-63.amzn2023", "6.12", true},
                 {"6.120.1", "6.12", false}, {"v1.6.2", "1.6.2", true}, {"1.6.2", "v1.6.2", true},
@@ -60,14 +61,15 @@ TEST_CASE("versions are compared with the manifest")
         REQUIRE(manifest);
         CHECK(manifest->files.at(0).sha256 == "ab");
         CHECK(manifest->files.at(1).target == "y");
+
         const auto all =
                 compare_versions({{"kubernetes", "1.34.1"}, {"containerd", "1.7.27"}, {"runc", "1.3.1"},
                                          {"kernel", "6.1.9"}, {"cni-plugins", "1.6.2"}, {"cuda", "13.0"}},
                         manifest);
         CHECK(component(all, "kubernetes").state == State::ok);
         CHECK(component(all, "containerd").state == State::differs);
-        CHECK(component(all, "containerd").remedy ==
-                "Install a version that is >=2.0,<2.3, or change containerd_version= and build the image again");
+        CHECK(component(all, "containerd").remedy.find(">=2.0,<2.3") != std::string::npos);
+        CHECK(component(all, "containerd").remedy.find("containerd_version=") != std::string::npos);
         CHECK(component(all, "runc").state == State::changed);
         CHECK_FALSE(component(all, "runc").is_wrong());
         CHECK(component(all, "nerdctl").state == State::missing);
@@ -75,6 +77,7 @@ TEST_CASE("versions are compared with the manifest")
         CHECK(component(all, "kernel").remedy.starts_with("Reboot"));
         CHECK(component(all, "cni-plugins").state == State::unmanaged);
         CHECK(component(all, "cuda").state == State::changed);
+
         const auto silent = compare_versions(
                 {{"containerd", "unknown"}, {"runc", "broken"}, {"nerdctl", "unknown"}}, manifest);
         CHECK(component(silent, "containerd").state == State::differs); // the build knew its version
@@ -87,6 +90,7 @@ TEST_CASE("versions are compared with the manifest")
         CHECK(text.find("missing  nerdctl      not installed; wanted: 2.*\n") != std::string::npos);
         CHECK(text.find("changed  runc         1.3.1; wanted: *; the build installed 1.3.0\n") !=
                 std::string::npos);
+
         const auto tree = nlohmann::json::parse(render_versions_as_json(all, true));
         CHECK(tree["manifest"] == true);
         CHECK(tree["components"][0]["name"] == "kubernetes");
