@@ -190,12 +190,12 @@ std::string with_places(std::string text, const std::vector<std::string>& places
 }
 
 // Where what is wrong can be changed, and whether it is a file of the unit.
-struct Change {
+struct ChangePlace {
         std::string text;
         bool of_unit = false;
 };
 
-Change place_of_change(
+ChangePlace place_of_change(
         const std::string& name, const UnitState& unit, const std::string& cause, const Situation& situation)
 {
         std::vector<std::string> parts;
